@@ -1,0 +1,126 @@
+"""The one way to compile: `kernel`, and where compiled code is kept.
+
+Rules of this file:
+- Every jitted function, helpers too, is made by `kernel`, so that every one is bounds-checked: a checked kernel that
+  calls an unchecked helper reads outside the array in silence. A negative index still wraps, so an offset is checked to
+  be >= 0 where it is computed.
+- Nothing is compiled, and numba is not imported, until a kernel is first called: `netlake --help` costs nothing.
+- A kernel has one fixed signature (no compile for each type); a helper has none and is compiled into its callers.
+- Compiled code is kept in a folder named after the text of the kernel's module and of the kernel modules that it
+  imports: numba's own cache looks at one file only and would go on using a changed helper's old code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+import threading
+import types
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+_LOCK = threading.RLock()
+_PACKAGE = Path(__file__).resolve().parent
+
+
+class Kernel:
+    """A function that is compiled when it is first called."""
+
+    def __init__(self, function: Callable[..., Any], signature: str | None) -> None:
+        self.function, self.signature = function, signature
+        self.compiled: Any = None
+        self.__doc__, self.__name__, self.__module__ = function.__doc__, function.__name__, function.__module__
+
+    def __call__(self, *arguments: Any) -> Any:
+        return (self.compiled or self.compile())(*arguments)
+
+    def compile(self) -> Any:
+        """The compiled dispatcher, from the cache if it is there."""
+        with _LOCK:
+            if self.compiled is None:
+                self.compiled = _jit(self.function, self.signature)
+            return self.compiled
+
+
+def kernel(signature: str | None = None) -> Callable[[Callable[..., Any]], Kernel]:
+    """Mark a function as a kernel; without a signature it is a helper, for kernels to call."""
+    return lambda function: Kernel(function, signature)
+
+
+@cache
+def _numba() -> Any:
+    import numba
+    from numba.core import types as numba_types
+    from numba.extending import typeof_impl
+
+    @typeof_impl.register(Kernel)
+    def _typeof(value: Kernel, _context: Any) -> Any:
+        return numba_types.Dispatcher(value.compile())
+
+    return numba
+
+
+def _jit(function: Callable[..., Any], signature: str | None) -> Any:
+    numba = _numba()
+    folder = _folder(function.__module__) if signature else None
+    options = {"nogil": True, "boundscheck": True, "cache": folder is not None}
+    numba.config.CACHE_DIR = str(folder) if folder else ""
+    return numba.njit([signature], **options)(function) if signature else numba.njit(**options)(function)
+
+
+def _folder(module: str) -> Path | None:
+    base = cache_directory()
+    if base is None:
+        return None
+    folder = base / _digest(module)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+@cache
+def _digest(module: str) -> str:
+    """A name for the text of `module` and of every module whose kernels it uses."""
+    seen: set[str] = set()
+    left = [module]
+    while left:
+        name = left.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        for value in vars(sys.modules[name]).values():
+            if isinstance(value, Kernel) or (isinstance(value, types.ModuleType) and value.__name__.startswith("netlake.")):
+                left.append(value.__module__ if isinstance(value, Kernel) else value.__name__)
+    digest = hashlib.blake2b(digest_size=10)
+    for name in sorted(seen):
+        digest.update(Path(str(sys.modules[name].__file__)).read_bytes())
+    return f"{module.rpartition('.')[2]}-{digest.hexdigest()}"
+
+
+@cache
+def cache_directory() -> Path | None:
+    """Where compiled kernels are kept: NUMBA_CACHE_DIR, the package, the user's cache, a private folder, or nowhere."""
+    chosen = os.environ.get("NUMBA_CACHE_DIR")
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    candidates = [Path(chosen)] if chosen else [_PACKAGE / "__pycache__", Path(home) / "netlake" / "kernels"]
+    for candidate in candidates:
+        if _writable(candidate):
+            return candidate
+    try:
+        return Path(tempfile.mkdtemp(prefix="netlake-kernels-"))
+    except OSError:
+        print("netlake: no folder can be written to keep compiled kernels, so each run compiles them again;"
+              " set NUMBA_CACHE_DIR to one that can.", file=sys.stderr)  # fmt: skip
+        return None
+
+
+def _writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,238 @@
+"""Packets and messages: one byte buffer and a few integer arrays; and the cursor that reads one irregular message.
+
+Packets are not objects. A source fills one `Packets` after another, reusing its buffer; everything that outlives the batch
+is copied out of it. Reassembled datagrams are appended behind the packets as further rows of the same arrays, with their
+bytes in the arena behind the captured ones, so that every message of a batch lies in one buffer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+Bytes = npt.NDArray[np.uint8]
+Ints = npt.NDArray[np.int64]
+Shorts = npt.NDArray[np.int32]
+Tiny = npt.NDArray[np.int8]
+
+# the time of a packet that has none, or whose time does not fit 64 bits of nanoseconds
+NO_TIME = np.iinfo(np.int64).min
+# the link type of a row that is no packet but a datagram put together from fragments: an IP header and its payload
+REASSEMBLED = -1
+
+
+@dataclass(slots=True)
+class Packets:
+    """A batch: the first `count` rows are packets as captured, rows `count` to `rows` are reassembled datagrams.
+
+    `data` is private to the batch and writable; its first `used` bytes are taken. All arrays have one length, at least `rows`:
+    `start` (offset in `data`), `captured` and `length` (bytes kept, bytes on the wire), `ts` (ns since 1970, NO_TIME if none),
+    `number` (1-based, through the capture), `last` (number of the packet that completes a datagram; equal to `number`
+    for a packet), `interface` (0-based, through the capture), `link_type` (LINKTYPE_ number, or REASSEMBLED),
+    `offset` (of the record in the capture file, -1 if unknown), `depth` (IP headers around a datagram; 0 for a packet).
+    """
+
+    data: Bytes
+    used: int
+    count: int
+    rows: int
+    start: Ints
+    captured: Ints
+    length: Ints
+    ts: Ints
+    number: Ints
+    last: Ints
+    interface: Shorts
+    link_type: Shorts
+    offset: Ints
+    depth: Shorts
+
+    @classmethod
+    def empty(cls, rows: int, size: int) -> Packets:
+        """Room for `rows` packets and `size` bytes."""
+        long = [np.zeros(rows, np.int64) for _ in range(7)]
+        short = [np.zeros(rows, np.int32) for _ in range(3)]
+        start, captured, length, ts, number, last, offset = long
+        interface, link_type, depth = short
+        data = np.zeros(size, np.uint8)
+        return cls(
+            data, 0, 0, 0, start, captured, length, ts, number, last, interface, link_type, offset, depth
+        )  # fmt: skip
+
+    def append(self, datagram: bytes, like: int, last: int, depth: int) -> None:
+        """Add a reassembled datagram as a row: time and number of row `like`, complete with packet number `last`."""
+        at, end = self.used, self.used + len(datagram)
+        if end > len(self.data):
+            self.data = np.concatenate([self.data, np.zeros(max(end - len(self.data), len(self.data) // 2), np.uint8)])
+        self.data[at:end] = np.frombuffer(datagram, np.uint8)
+        self.used = end
+        row = self.rows
+        if row == len(self.start):
+            for name in ("start", "captured", "length", "ts", "number", "last", "interface", "link_type", "offset", "depth"):
+                old = getattr(self, name)
+                setattr(self, name, np.concatenate([old, np.zeros(max(64, row // 2), old.dtype)]))
+        self.start[row], self.captured[row], self.length[row] = at, len(datagram), len(datagram)
+        for name in ("ts", "number", "interface"):
+            getattr(self, name)[row] = getattr(self, name)[like]
+        self.last[row], self.link_type[row], self.offset[row], self.depth[row] = last, REASSEMBLED, -1, depth
+        self.rows = row + 1
+
+
+@dataclass(slots=True)
+class Messages:
+    """Every message of one table in one batch: message i is `data[start[i]:end[i]]`.
+
+    `row` is its row in the batch's Packets; `missing` is how many further bytes the lengths around it promise that the
+    capture did not keep (so a short message with `missing` is `cut`, without it `short_header`); `fault` holds codes of
+    `netlake.schema.faults`, 0 for none, and readers set it; `conversation` is a row of the batch's Conversations, -1 without
+    an IP header; `place` is its position among the table's messages of its packet. `detail` is a number from the
+    layer that found it (for a transport payload its two ports, source << 16 | destination; 0 where there is nothing to say).
+    """
+
+    data: Bytes
+    start: Ints
+    end: Ints
+    row: Shorts
+    missing: Shorts
+    fault: Tiny
+    conversation: Shorts
+    place: npt.NDArray[np.int16]
+    detail: Ints
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """The bytes of each message: for messages that are rare."""
+        for start, end in zip(self.start.tolist(), self.end.tolist(), strict=True):
+            yield self.data[start:end].tobytes()
+
+    def take(self, index: npt.NDArray[np.intp]) -> Messages:
+        """Some of the messages, in the order of `index`."""
+        return Messages(
+            self.data, self.start[index], self.end[index], self.row[index], self.missing[index], self.fault[index],
+            self.conversation[index], self.place[index], self.detail[index],
+        )  # fmt: skip
+
+    def flag(self, where: npt.NDArray[np.bool_] | npt.NDArray[np.intp], code: int) -> None:
+        """Mark messages with a fault unless they have one; a message that the capture cut is `cut` whatever it lacks."""
+        self.fault[where] = np.where(self.fault[where] == 0, code, self.fault[where])
+
+
+@dataclass(slots=True)
+class Conversations:
+    """Every IP header of one batch that belongs to a conversation, in the order in which the tracker must see them.
+
+    `row` is its row in Packets, `network` the offset of its IP header, `version` 4 or 6, `protocol` the transport's number,
+    `transport` the offset of the transport header (-1 where there is none or it is not whole enough to read the ports),
+    `end` the offset behind its last captured byte, `src_port` and `dst_port` -1 without ports (for ICMP: the type and its
+    counterpart's type, or type and code where there is none, as Community ID pairs them), `payload` the transport
+    payload's length on the wire, `ip_length` the IP packet's length on the wire, `key` whatever else tells conversations
+    apart (tunnel id, VLAN), `outer` the row of the enclosing header in this table or -1, `kind` one of the kinds below.
+    """
+
+    row: Shorts
+    network: Ints
+    version: Tiny
+    protocol: npt.NDArray[np.int16]
+    transport: Ints
+    end: Ints
+    src_port: Shorts
+    dst_port: Shorts
+    payload: Shorts
+    ip_length: Shorts
+    key: Ints
+    outer: Shorts
+    kind: Tiny
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+
+# kinds of Conversations rows
+WHOLE = 0  # an unfragmented packet: counts as a packet and its transport header is read
+FRAGMENT = 1  # counts as a packet; its transport header, if any, is read with the datagram
+DATAGRAM = 2  # a reassembled datagram: its fragments were counted, its transport header is read
+QUOTED = 3  # quoted in an ICMP error: looked up, never counted, never begins a conversation
+
+
+@dataclass(slots=True)
+class Nullable:
+    """Numbers of which some are null: `valid` is True where a value stands."""
+
+    values: npt.NDArray[np.generic]
+    valid: npt.NDArray[np.bool_]
+
+
+@dataclass(slots=True)
+class Codes:
+    """Interned text: codes of the pool named `pool` (`ip` or `mac`), -1 for null."""
+
+    codes: Shorts
+    pool: str
+
+
+class Short(Exception):  # noqa: N818 - not an error: it ends a message that ended too soon, and never leaves the reader
+    """A cursor was asked for more bytes than its message holds."""
+
+
+class Malformed(Exception):  # noqa: N818 - as above
+    """A parser found what the specification forbids; `fault` is a name of `netlake.schema.faults`."""
+
+    def __init__(self, fault: str) -> None:
+        super().__init__(fault)
+        self.fault = fault
+
+
+@dataclass(slots=True)
+class Cursor:
+    """Reads one message from front to back; `detail` as in Messages. Asking for more than there is raises Short."""
+
+    data: bytes
+    at: int = 0
+    end: int = -1
+    detail: int = 0
+    faults: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.end < 0:
+            self.end = len(self.data)
+
+    @property
+    def left(self) -> int:
+        """Bytes not yet read."""
+        return self.end - self.at
+
+    def take(self, count: int) -> bytes:
+        """The next `count` bytes."""
+        if count < 0 or self.at + count > self.end:
+            raise Short
+        self.at += count
+        return self.data[self.at - count : self.at]
+
+    def rest(self) -> bytes:
+        """All bytes not yet read."""
+        return self.take(self.left)
+
+    def number(self, size: int) -> int:
+        """The next `size` bytes as an unsigned big-endian number."""
+        return int.from_bytes(self.take(size), "big")
+
+    def little(self, size: int) -> int:
+        """The next `size` bytes as an unsigned little-endian number."""
+        return int.from_bytes(self.take(size), "little")
+
+    def skip(self, count: int) -> None:
+        """Pass over `count` bytes."""
+        self.take(count)
+
+    def part(self, count: int) -> Cursor:
+        """A cursor over the next `count` bytes, which are passed over here."""
+        return Cursor(self.take(count), detail=self.detail)
+
+    def fault(self, name: str) -> None:
+        """Mark the row and go on reading; the first mark stands."""
+        self.faults.append(name)
