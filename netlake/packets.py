@@ -7,8 +7,9 @@ bytes in the arena behind the captured ones, so that every message of a batch li
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -90,6 +91,7 @@ class Messages:
     `netlake.schema.faults`, 0 for none, and readers set it; `conversation` is a row of the batch's Conversations, -1 without
     an IP header; `place` is its position among the table's messages of its packet. `detail` is a number from the
     layer that found it (for a transport payload its two ports, source << 16 | destination; 0 where there is nothing to say).
+    `pools` are where addresses are interned, by name (`ip`, `mac`): see `netlake.layers.pools`.
     """
 
     data: Bytes
@@ -101,6 +103,7 @@ class Messages:
     conversation: Shorts
     place: npt.NDArray[np.int16]
     detail: Ints
+    pools: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.start)
@@ -114,7 +117,7 @@ class Messages:
         """Some of the messages, in the order of `index`."""
         return Messages(
             self.data, self.start[index], self.end[index], self.row[index], self.missing[index], self.fault[index],
-            self.conversation[index], self.place[index], self.detail[index],
+            self.conversation[index], self.place[index], self.detail[index], self.pools,
         )  # fmt: skip
 
     def flag(self, where: npt.NDArray[np.bool_] | npt.NDArray[np.intp], code: int) -> None:

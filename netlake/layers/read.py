@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from netlake.kernels.addresses import ipv4_text, ipv6_text, mac_text
+from netlake.layers.pools import ipv4_text, ipv6_text, mac_text
 from netlake.packets import Cursor, Malformed, Messages, Nullable, Short
 from netlake.schema import Column, List, Struct, Table, arrow, faults
 from netlake.schema.contract import ids
