@@ -1,0 +1,198 @@
+"""Where addresses are interned, and the one writer and one reader of addresses as text.
+
+A `Pool` gives each distinct address a code (int32, from 0 in order of arrival); tables hold codes until a row group is
+written, and only the addresses that it uses become text. A pool is bounded: when it is `full` whoever drives it writes
+out every row that holds codes and calls `reset`, after which all old codes are void (`generation` counts the resets).
+Between two looks at `full` a pool grows as far as it must, so the bound is passed by a batch at most.
+
+`str(ipaddress.IPv6Address)` differs between versions of Python, so it is used nowhere; `ipaddress` only reads text.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from netlake.errors import QueryError
+from netlake.kernels import addresses as kernels
+from netlake.packets import Bytes, Ints, Shorts
+
+Keys = npt.NDArray[np.uint64]
+
+WIDTHS = {kernels.IPV4: 4, kernels.IPV6: 16, kernels.MAC: 6}
+# 48 bytes an address: 25 MB
+MOST_ADDRESSES = 1 << 19
+_MAPPED = bytes(10) + b"\xff\xff"
+
+
+class Pool:
+    """Interned addresses of one kind: `name` is `ip` (both families) or `mac`.
+
+    `keys`, `table`, `count` and `seeds` are for kernels (see `netlake.kernels.addresses`), after `reserve`.
+    """
+
+    def __init__(self, name: str, *, limit: int = MOST_ADDRESSES) -> None:
+        self.name, self.limit, self.generation = name, limit, 0
+        self.seeds: Keys = np.random.SeedSequence().generate_state(4, np.uint64).astype(np.uint64)
+        self.count: Ints = np.zeros(1, np.int64)
+        self._allocate(1 << 10)
+
+    def _allocate(self, capacity: int) -> None:
+        self.keys: Keys = np.zeros((capacity, 4), np.uint64)
+        self.table: Shorts = np.zeros(2 * capacity, np.int32)
+        self._places: Shorts = np.zeros(capacity, np.int32)
+
+    def __len__(self) -> int:
+        return int(self.count[0])
+
+    @property
+    def full(self) -> bool:
+        """Whether the rows that hold codes should be written out and `reset` called."""
+        return len(self) >= self.limit
+
+    def reset(self) -> None:
+        """Forget every address: all codes given so far are void."""
+        self.generation += 1
+        self.count[0] = 0
+        self._allocate(1 << 10)
+
+    def reserve(self, more: int) -> None:
+        """Make room for `more` new addresses."""
+        capacity = len(self.keys)
+        if len(self) + more <= capacity:
+            return
+        while capacity < len(self) + more:
+            capacity *= 2
+        old, count = self.keys, len(self)
+        self._allocate(capacity)
+        self.keys[:count] = old[:count]
+        kernels.fill_table(self.keys, count, self.table, self.seeds)
+
+    def codes(self, data: Bytes, at: Ints, family: int = kernels.MAC) -> Shorts:
+        """Codes of the addresses of `family` (4, 6, 0 for MAC) at offsets `at`; -1 where one is not whole in `data`."""
+        self.reserve(len(at))
+        result = np.empty(len(at), np.int32)
+        at = np.ascontiguousarray(at, np.int64)
+        width = WIDTHS[family]
+        kernels.intern_at(data, at, family, width, self.table, self.keys, self.count, self.seeds, result)
+        return result
+
+    def code(self, address: bytes) -> int:
+        """The code of one address from its 4, 16 or 6 bytes."""
+        data = np.frombuffer(address, np.uint8).copy()
+        return int(self.codes(data, np.zeros(1, np.int64), _family(address))[0])
+
+    def text(self, codes: Shorts) -> pa.DictionaryArray:
+        """dictionary<int32, string> of `codes`, with the addresses that occur among them only; below 0 is null."""
+        codes = np.ascontiguousarray(codes, np.int32)
+        used = np.empty(min(len(codes), len(self)), np.int32)
+        indices = np.empty(len(codes), np.int32)
+        count = kernels.compact(codes, self._places, used, indices)
+        missing = codes < 0
+        positions = pa.array(indices, mask=missing if missing.any() else None)
+        return pa.DictionaryArray.from_arrays(positions, _texts(self.keys, used[:count]))
+
+    def families(self, codes: Shorts) -> npt.NDArray[np.int16]:
+        """Family of each code: 4, 6, or 0 for MAC."""
+        families: npt.NDArray[np.int16] = self.keys[codes, 2].astype(np.int16)
+        return families
+
+    def sortable(self, codes: Shorts) -> pa.FixedSizeBinaryArray:
+        """The 16-byte sortable form of each code (see `sortable`)."""
+        words = self.keys[codes, :2]
+        words[:, 1] |= np.where(self.keys[codes, 2] == kernels.IPV4, np.uint64(0xFFFF00000000), np.uint64(0))
+        return pa.FixedSizeBinaryArray.from_buffers(
+            pa.binary(16), len(codes), [None, pa.py_buffer(words.astype(">u8"))]
+        )
+
+
+def new_pools(*, limit: int = MOST_ADDRESSES) -> dict[str, Pool]:
+    """Empty pools by the names under which readers find them."""
+    return {name: Pool(name, limit=limit) for name in ("ip", "mac")}
+
+
+def _texts(keys: Keys, codes: Shorts) -> pa.StringArray:
+    offsets = np.empty(len(codes) + 1, np.int32)
+    out = np.empty(len(codes) * kernels.LONGEST_IP, np.uint8)
+    size = kernels.write_texts(keys, codes, offsets, out)
+    return pa.StringArray.from_buffers(len(codes), pa.py_buffer(offsets), pa.py_buffer(out[:size].tobytes()))
+
+
+def _text_at(data: Bytes, at: Ints, family: int) -> pa.StringArray:
+    keys = np.zeros((len(at), 4), np.uint64)
+    kernels.keys_at(data, np.ascontiguousarray(at, np.int64), family, WIDTHS[family], keys)
+    return _texts(keys, np.arange(len(at), dtype=np.int32))
+
+
+def ipv4_text(data: Bytes, at: Ints) -> pa.StringArray:
+    """The IPv4 addresses at offsets `at`, each of which must lie whole in `data` (else IndexError)."""
+    return _text_at(data, at, kernels.IPV4)
+
+
+def ipv6_text(data: Bytes, at: Ints) -> pa.StringArray:
+    """The IPv6 addresses at offsets `at`, each of which must lie whole in `data` (else IndexError)."""
+    return _text_at(data, at, kernels.IPV6)
+
+
+def mac_text(data: Bytes, at: Ints) -> pa.StringArray:
+    """The MAC addresses at offsets `at`, each of which must lie whole in `data` (else IndexError)."""
+    return _text_at(data, at, kernels.MAC)
+
+
+def _family(address: bytes) -> int:
+    for family, width in WIDTHS.items():
+        if width == len(address):
+            return family
+    raise ValueError(f"an address has 4, 6 or 16 bytes, not {len(address)}")
+
+
+def _text(address: bytes) -> str:
+    data = np.frombuffer(address, np.uint8).copy()
+    return str(_text_at(data, np.zeros(1, np.int64), _family(address))[0].as_py())
+
+
+def ip_text(address: bytes) -> str:
+    """The text of an address of 4 or 16 bytes; ValueError for another length."""
+    if len(address) == WIDTHS[kernels.MAC]:
+        raise ValueError("an IP address has 4 or 16 bytes, not 6")
+    return _text(address)
+
+
+def mac(address: bytes) -> str:
+    """The text of a MAC address of 6 bytes; ValueError for another length."""
+    if len(address) != WIDTHS[kernels.MAC]:
+        raise ValueError(f"a MAC address has 6 bytes, not {len(address)}")
+    return _text(address)
+
+
+def sortable(address: bytes) -> bytes:
+    """16 bytes that sort as addresses do; IPv4 stands where its IPv6-mapped form does, so compare the family too."""
+    return _MAPPED + address if len(address) == WIDTHS[kernels.IPV4] else address
+
+
+def parse_ip(text: str) -> bytes:
+    """The 4 or 16 bytes of an address; QueryError if `text` is none (a zone such as %eth0 is none of it)."""
+    try:
+        if "%" not in text:
+            return ipaddress.ip_address(text.strip()).packed
+    except ValueError:
+        pass
+    raise QueryError(f"{text!r} is not an IP address; write 192.0.2.1 or 2001:db8::1.")
+
+
+def parse_network(text: str) -> tuple[bytes, bytes]:
+    """First and last address of a network (CIDR, bits behind the prefix are ignored) or of a single address.
+
+    Both have 4 or both 16 bytes; QueryError if `text` is neither.
+    """
+    address, slash, prefix = text.strip().partition("/")
+    first = parse_ip(address)
+    bits = 8 * len(first)
+    if slash and not (prefix.isascii() and prefix.isdigit() and int(prefix) <= bits):
+        raise QueryError(f"{text!r} is not a network; the prefix length of this family is 0 to {bits}.")
+    host = (1 << bits - int(prefix or bits)) - 1
+    number = int.from_bytes(first, "big")
+    return (number & ~host).to_bytes(len(first), "big"), (number | host).to_bytes(len(first), "big")
