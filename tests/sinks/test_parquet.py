@@ -1,0 +1,368 @@
+"""ParquetSink: what lies in the files, what is said of them, and that nothing is left when it goes wrong."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import math
+import threading
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from netlake.errors import SchemaError
+from netlake.schema import Column, List, Struct, Table, arrow
+from netlake.schema.contract import ids
+from netlake.sinks.ordered import Ordered
+from netlake.sinks.parquet import NO_DAY, ParquetSink
+from netlake.sinks.parquet_file import ParquetFile, put_in_place, uuid7
+
+TABLE = Table(
+    "thing",
+    "One row for each thing.",
+    "none",
+    (),
+    (
+        Column("small", "u8", "Few values.", why="test"),
+        Column("port", "u16", "A port.", why="test"),
+        Column("number", "u32", "A number.", why="test"),
+        Column("ratio", "f64", "A ratio.", why="test"),
+        Column("seen", "ts", "A time.", why="test"),
+        Column("flag", "bool", "A flag.", why="test"),
+        Column("word", "word", "A word.", why="test"),
+        Column("key", "hex64", "Hexadecimal text.", why="test"),
+        Column("data", "bytes", "Bytes.", why="test"),
+        Column("words", List("text"), "Words.", why="test"),
+        Column(
+            "parts",
+            List(Struct((Column("kind", "u8", "Kind.", why="test"), Column("left", "u32", "Left.", why="test")))),
+            "Parts.",
+            why="test",
+        ),
+    ),
+    context="conversation",
+)
+SCALARS = [column.name for column in TABLE.all_columns if column.scalar]
+UTC = dt.UTC
+
+texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=6)
+own = {
+    "small": st.none() | st.integers(0, 255),
+    "port": st.none() | st.integers(0, 65535),
+    "number": st.none() | st.integers(0, 2**32 - 1),
+    "ratio": st.none() | st.floats(allow_nan=True),
+    "seen": st.none() | st.datetimes(dt.datetime(1700, 1, 1), dt.datetime(2200, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+    "flag": st.none() | st.booleans(),
+    "word": st.none() | texts,
+    "key": st.none() | st.sampled_from(["00", "ff", "a" * 300]),
+    "data": st.none() | st.binary(max_size=6),
+    "words": st.lists(texts, max_size=3),
+    "parts": st.lists(st.fixed_dictionaries({"kind": st.integers(0, 255), "left": st.none() | st.just(7)}), max_size=2),
+}
+own_row = st.fixed_dictionaries({"days": st.none() | st.integers(0, 6), **own})
+
+
+def row(packet: int, /, *, days: int | None = 0, **values: object) -> dict[str, object]:
+    """A row of TABLE on the day `days` after 1 January 2024."""
+    moment = None if days is None else dt.datetime(2024, 1, 1, 12, tzinfo=UTC) + dt.timedelta(days=days)
+    fixed: dict[str, object] = {"words": [], "parts": [], "capture": "c0ffee", "packet": packet, "place": 0}
+    return {"ts": moment, "day": moment and moment.date(), "src_ip": f"10.0.0.{packet % 7}"} | fixed | values
+
+
+def batch(rows: list[dict[str, object]], *, dictionaries: bool = True, table: Table = TABLE) -> pa.RecordBatch:
+    schema = arrow.schema(table)
+    plain = pa.RecordBatch.from_pylist(rows, schema=schema)
+    columns = [
+        column.dictionary_encode() if dictionaries and pa.types.is_string(column.type) else column
+        for column in plain.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, names=schema.names)
+
+
+def read(files: list[Path]) -> list[dict[str, object]]:
+    rows = [row for file in files for row in pq.ParquetFile(file).read().to_pylist()]
+    return sorted(rows, key=lambda row: row["packet"])
+
+
+def same(left: object, right: object) -> bool:
+    """Equal, NaN being itself."""
+    return repr(left) == repr(right)
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(groups=st.lists(st.lists(own_row, min_size=1, max_size=12), min_size=1, max_size=3), plain=st.booleans())
+def test_rows_come_back_and_statistics_are_true(
+    tmp_path_factory: pytest.TempPathFactory, groups: list[list[dict[str, object]]], *, plain: bool
+) -> None:
+    place = tmp_path_factory.mktemp("lake")
+    given_rows, batches = [], []
+    for group in groups:
+        rows = [row(len(given_rows) + 1 + i, **values) for i, values in enumerate(group)]
+        given_rows += rows
+        batches.append(batch(rows, dictionaries=not plain))
+    sink = ParquetSink(place, "c0ffee", max_days=3)
+    for rows in batches:
+        sink.write(TABLE, rows)
+    files = sink.close()
+    expected = [line for rows in batches for line in rows.to_pylist()]
+    assert same(read([file.path for file in files]), expected)
+    days = [line["day"] for line in expected if line["day"]]
+    owned = list(dict.fromkeys(days))[:3]
+    assert sink.beyond[TABLE.name] == sum(day not in owned for day in days)
+    assert {file.day for file in files if file.day} == set(owned)
+    for file in files:
+        check_file(file, expected, owned)
+
+
+def check_file(file: object, expected: list[dict[str, object]], owned: list[dt.date]) -> None:
+    """The file holds the rows of its day, and what is said of it is what lies there."""
+    path, day = file.path, file.day
+    mine = [line for line in expected if (line["day"] if line["day"] in owned else None) == day]
+    assert same(read([path]), mine)
+    assert path.parent.name == f"day={day or NO_DAY}"
+    data = path.read_bytes()
+    assert (file.size, file.sha256) == (len(data), hashlib.sha256(data).hexdigest())
+    assert data[-8:-4] == file.footer.to_bytes(4, "little")
+    assert path.stat().st_mode & 0o777 == 0o444
+    assert file.rows == len(mine)
+    numbers = ids(TABLE)
+    assert set(file.statistics) == {numbers[name] for name in SCALARS}
+    for name in SCALARS:
+        check_statistics(name, file.statistics[numbers[name]], [line[name] for line in mine])
+
+
+def check_statistics(name: str, known: object, values: list[object]) -> None:
+    there = [value for value in values if value is not None]
+    assert (known.values, known.nulls) == (len(values), len(values) - len(there))
+    assert known.size > 0
+    if known.least is not None:
+        assert (known.least, known.greatest) == (min(there), max(there))
+        assert not any(isinstance(value, float) and math.isnan(value) for value in there)
+    elif name in ("day", "ts", "capture", "packet", "number", "port", "seen"):
+        assert not there, f"{name} has values but no range"
+    elif name in ("word", "src_ip"):
+        assert not any(there) or "\ufffd" in "".join(there)
+
+
+def test_one_dictionary_a_row_group_and_declared_encodings(tmp_path: Path) -> None:
+    sink = ParquetSink(tmp_path, "c0ffee")
+    for first in (1, 1001):
+        sink.write(TABLE, batch([row(first + i, word=f"w{i % 9}", port=i, number=i) for i in range(1000)]))
+    (file,) = sink.close()
+    metadata = pq.ParquetFile(file.path).metadata
+    assert [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)] == [1000, 1000]
+    chunks = {
+        metadata.row_group(0).column(i).path_in_schema: metadata.row_group(0).column(i)
+        for i in range(metadata.num_columns)
+    }
+    assert "RLE_DICTIONARY" in chunks["src_ip"].encodings
+    assert "DELTA_BINARY_PACKED" in chunks["ts"].encodings
+    assert "DELTA_BINARY_PACKED" in chunks["packet"].encodings
+    assert "BYTE_STREAM_SPLIT" in chunks["port"].encodings
+    assert "PLAIN" in chunks["key"].encodings
+    assert "RLE_DICTIONARY" in chunks["parts.list.element.kind"].encodings
+    assert chunks["src_ip"].statistics is None
+    assert chunks["packet"].has_column_index
+    assert {chunk.compression for chunk in chunks.values()} == {"ZSTD"}
+
+
+def test_the_file_explains_itself(tmp_path: Path) -> None:
+    sink = ParquetSink(tmp_path, "c0ffee")
+    sink.write(TABLE, batch([row(1)]))
+    (file,) = sink.close()
+    schema = pq.read_schema(file.path)
+    declared = arrow.schema(TABLE)
+    assert schema.types == declared.types
+    assert [field.nullable for field in schema] == [field.nullable for field in declared]
+    assert [field.metadata[b"PARQUET:field_id"] for field in schema] == [
+        field.metadata[b"PARQUET:field_id"] for field in declared
+    ]
+    keys = pq.read_metadata(file.path).metadata
+    assert keys[b"netlake.table"] == b"thing"
+    assert json.loads(keys[b"netlake.columns"])["port"] == "A port."
+
+
+def test_duckdb_and_polars_read_every_encoding(tmp_path: Path) -> None:
+    sink = ParquetSink(tmp_path, "c0ffee", bloom=True)
+    rows = [
+        row(
+            i + 1,
+            small=i % 256,
+            port=i,
+            number=i * 7,
+            ratio=i / 3,
+            seen=dt.datetime(2020, 1, 1, tzinfo=UTC),
+            word=f"w{i}",
+        )
+        for i in range(3000)
+    ]
+    sink.write(TABLE, batch(rows))
+    (file,) = sink.close()
+    sums = (sum(i % 256 for i in range(3000)), sum(range(3000)), 7 * sum(range(3000)), 3000)
+    with duckdb.connect() as connection:
+        things = connection.read_parquet(str(file.path))
+        found = things.aggregate(
+            "sum(small), sum(port), sum(number), count(distinct word), max(epoch(seen))"
+        ).fetchall()
+        assert found == [(*sums, dt.datetime(2020, 1, 1, tzinfo=UTC).timestamp())]
+        assert len(things.filter("src_ip = '10.0.0.3'").fetchall()) == 429
+        query = "select path_in_schema from parquet_metadata(?) where bloom_filter_offset is not null"
+        assert connection.sql(query, params=[str(file.path)]).fetchall() == [("src_ip",), ("dst_ip",)]
+    frame = pl.read_parquet(file.path)
+    assert (frame["small"].sum(), frame["port"].sum(), frame["number"].sum(), frame["word"].n_unique()) == sums
+
+
+def test_no_table_writes_no_file(tmp_path: Path) -> None:
+    sink = ParquetSink(tmp_path, "c0ffee")
+    sink.write(TABLE, batch([row(1)]).slice(0, 0))
+    assert sink.close() == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_table_without_day_lies_in_its_folder(tmp_path: Path) -> None:
+    table = Table(
+        "fact", "One row for each fact.", "none", (), (Column("word", "word", "It.", why="t"),), context="lake"
+    )
+    sink = ParquetSink(tmp_path, "c0ffee")
+    sink.write(table, batch([{"word": "a"}, {"word": "b"}], table=table))
+    (file,) = sink.close()
+    assert file.path.parent == tmp_path / "fact"
+    assert file.day is None
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_abort_leaves_no_file(tmp_path: Path, *, closed: bool) -> None:
+    sink = ParquetSink(tmp_path, "c0ffee")
+    sink.write(TABLE, batch([row(i, days=i % 4) for i in range(1, 9)]))
+    if closed:
+        assert len(sink.close()) == 4
+    sink.abort()
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_an_error_in_a_thread_reaches_the_caller_and_nothing_is_left(tmp_path: Path) -> None:
+    sink = ParquetSink(tmp_path, "c0ffee")
+    sink.write(TABLE, batch([row(1)]))
+    sink.write(TABLE, batch([row(1)]).select(["packet"]))
+    with pytest.raises(SchemaError, match="thing"):
+        sink.close()
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_null_in_a_column_that_has_none_is_an_error(tmp_path: Path) -> None:
+    rows = batch([row(1)])
+    names = rows.schema.names
+    columns = [pa.nulls(1, pa.int64()) if name == "packet" else rows.column(name) for name in names]
+    sink = ParquetSink(tmp_path, "c0ffee")
+    sink.write(TABLE, pa.RecordBatch.from_arrays(columns, names=names))
+    with pytest.raises(pa.ArrowInvalid, match="packet"):
+        sink.close()
+
+
+def test_dictionaries_after_plain_strings_and_back(tmp_path: Path) -> None:
+    sink = ParquetSink(tmp_path, "c0ffee")
+    for number, dictionaries in enumerate((False, True, False), 1):
+        sink.write(TABLE, batch([row(number, word="x")], dictionaries=dictionaries))
+    (file,) = sink.close()
+    assert [line["packet"] for line in read([file.path])] == [1, 2, 3]
+
+
+def test_names_are_never_used_twice(tmp_path: Path) -> None:
+    new, old = tmp_path / "new", tmp_path / "old"
+    new.write_text("new")
+    old.write_text("old")
+    with pytest.raises(FileExistsError):
+        put_in_place(new, old)
+    assert old.read_text() == "old"
+    names = [uuid7() for _ in range(1000)]
+    assert len(set(names)) == 1000
+    assert [name[:13] for name in names] == sorted(name[:13] for name in names)
+    assert {(name[14], name[19] in "89ab") for name in names} == {("7", True)}
+
+
+def test_a_file_system_without_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("netlake.sinks.parquet_file.os.link", refuse)
+    (tmp_path / "new").write_text("new")
+    put_in_place(tmp_path / "new", tmp_path / "final")
+    assert (tmp_path / "final").read_text() == "new"
+    (tmp_path / "other").write_text("other")
+    with pytest.raises(FileExistsError):
+        put_in_place(tmp_path / "other", tmp_path / "final")
+    assert (tmp_path / "final").read_text() == "new"
+
+
+@pytest.mark.parametrize("capture", ["", "../x", "a b", "a/b"])
+def test_an_id_that_is_no_file_name_is_refused(tmp_path: Path, capture: str) -> None:
+    with pytest.raises(ValueError, match="no id of a capture"):
+        ParquetSink(tmp_path, capture)
+
+
+def test_a_file_holds_no_handle_between_row_groups(tmp_path: Path) -> None:
+    file = ParquetFile(TABLE, tmp_path, "c0ffee", None)
+    file.write(batch([row(1)]))
+    assert not [link for link in Path("/proc/self/fd").iterdir() if str(tmp_path) in _target(link)]
+    file.discard()
+    assert list(tmp_path.iterdir()) == []
+
+
+def _target(link: Path) -> str:
+    try:
+        return str(link.readlink())
+    except OSError:
+        return ""
+
+
+def test_jobs_of_a_key_run_in_order_and_one_at_a_time() -> None:
+    pool, seen, at_work = Ordered(3, 1 << 20), [], []
+
+    def job(key: str, number: int) -> None:
+        at_work.append(key)
+        assert at_work.count(key) == 1
+        seen.append((key, number))
+        at_work.remove(key)
+
+    for number in range(200):
+        for key in "abcd":
+            pool.put(key, 1, lambda key=key, number=number: job(key, number))
+    pool.wait()
+    pool.end()
+    assert [number for key, number in seen if key == "c"] == list(range(200))
+
+
+def test_what_waits_is_bounded() -> None:
+    pool, gate, handed = Ordered(1, 100), threading.Event(), []
+    pool.put("a", 60, gate.wait)
+
+    def hand_over() -> None:
+        pool.put("a", 60, lambda: None)
+        handed.append(True)
+
+    other = threading.Thread(target=hand_over)
+    other.start()
+    other.join(0.05)
+    assert not handed
+    gate.set()
+    other.join()
+    assert handed
+    pool.wait()
+    pool.end()
+
+
+def test_after_an_error_every_call_says_so() -> None:
+    pool = Ordered(2, 100)
+    pool.put("a", 1, lambda: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        pool.wait()
+    with pytest.raises(ZeroDivisionError):
+        pool.put("b", 1, lambda: None)
+    pool.end()
