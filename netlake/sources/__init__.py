@@ -1,0 +1,29 @@
+"""Captures become packets: files, folders, pipes, compressed or not.
+
+with open_capture("trace.pcapng.gz") as source:
+    for batch in source.batches():
+        ...
+source.problems    # what could not be read, and at which byte
+"""
+
+from __future__ import annotations
+
+import os
+
+from netlake.sources.facts import Comment, Interface, Name, Part, Problem, Section
+from netlake.sources.file import FileSource
+from netlake.sources.source import Source
+
+__all__ = ["Comment", "Interface", "Name", "Part", "Problem", "Section", "Source", "open_capture"]
+
+
+def open_capture(
+    spec: str | os.PathLike[str],
+    *,
+    salvage: bool = False,
+    sha256: bool = True,
+    first_number: int = 1,
+    first_interface: int = 0,
+) -> Source:
+    """Open a file, a named pipe, or standard input (`-`); InputError if it cannot be opened or is no capture."""
+    return FileSource(spec, salvage=salvage, sha256=sha256, first_number=first_number, first_interface=first_interface)

@@ -1,0 +1,201 @@
+"""Classic pcap: a file header, then records. Every variant that Wireshark reads, told apart as it does.
+
+    magic (either byte order)        header  of each record
+    a1b2c3d4 microseconds, a1b23c4d nanoseconds    16 bytes: seconds, fraction, captured, length
+    a1b2cd34 Kuznetzov's "modified"                24 bytes: and interface index, protocol, packet type; 28 in an older one
+    1c0001ac, 1c0001ab Ixia lcap                   16 bytes, after a file header that is 4 bytes longer
+
+The plain magic was also used by writers whose record headers are longer (modified libpcap: 24, Nokia: 20). So the first three
+records are looked at under each reading, and the one with the fewest things wrong is taken, the plain one if equal.
+Version 2.3 sometimes, older ones always have the two lengths swapped. A record that claims more captured bytes than the
+link type can have ends the reading: nothing after it can be trusted. Times are unsigned and may have a fraction above
+one second, which is added.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+
+from netlake.errors import InputError
+from netlake.kernels.records import CORRUPT, MORE, index_pcap, search_pcap
+from netlake.packets import Packets
+from netlake.sources.facts import Interface, Section
+from netlake.sources.limits import greatest_captured
+from netlake.sources.source import Facts
+from netlake.sources.window import Window
+
+MAGIC = {0xA1B2C3D4: "pcap", 0xA1B23C4D: "pcap, nanoseconds", 0xA1B2CD34: "pcap, modified",
+         0x1C0001AC: "pcap, Ixia", 0x1C0001AB: "pcap, Ixia"}  # fmt: skip
+RECORD_SIZES = {0xA1B2C3D4: (16, 24, 20), 0xA1B2CD34: (24, 28)}
+# AIX writes version 2.2, nanoseconds, and interface types in place of link types
+AIX = {6: 1, 9: 6, 15: 10, 24: 0}
+# in salvage, seconds are believed that lie so near to those of the last good record
+YEARS = 5 * 366 * 86400
+
+
+def magic_of(head: bytes) -> tuple[int, bool] | None:
+    """The magic number that `head` begins with and whether it is big-endian; None if it is no classic pcap."""
+    for big in (False, True):
+        magic = int.from_bytes(head[:4], "big" if big else "little")
+        if len(head) >= 4 and magic in MAGIC:
+            return magic, big
+    return None
+
+
+@dataclass(slots=True)
+class Header:
+    """What a file header says, and what follows from it for the records."""
+
+    big: bool
+    link_type: int
+    snaplen: int
+    fcs_length: int | None
+    unit: int
+    swapped: int
+    record: int = 16
+
+
+def read_header(window: Window, name: str) -> tuple[int, Header]:
+    """The magic and the header of the file; InputError where there is none that can be read."""
+    found = magic_of(window.peek(4))
+    if found is None:
+        raise InputError(f"{name} is not a classic pcap file.")
+    magic, big = found
+    size = 28 if MAGIC[magic] == "pcap, Ixia" else 24
+    raw = window.peek(size)
+    if len(raw) < size:
+        raise InputError(f"{name} ends at byte {len(raw)}, in the middle of its file header, before any packet.")
+    window.take(size)
+    major, minor, _zone, _sigfigs, snaplen, network = struct.unpack_from(">HHiIII" if big else "<HHiIII", raw, 4)
+    if major < 2:
+        raise InputError(f"{name} is a pcap file of version {major}.{minor}, which nobody reads: 2.0 is the oldest.")
+    link_type, nano = network & 0x03FFFFFF, MAGIC[magic] in ("pcap, nanoseconds", "pcap, Ixia")
+    if (major, minor) == (2, 2) and link_type in AIX:
+        link_type, nano = AIX[link_type], True
+    swapped = 2 if major == 543 or (major == 2 and minor < 3) else int((major, minor) == (2, 3))
+    fcs = (network >> 28) * 2 if network & 0x04000000 else None
+    return magic, Header(big, link_type, snaplen, fcs, 1 if nano else 1000, swapped)
+
+
+class PcapReader:
+    """Reads the records of one classic pcap file, whose header has been read."""
+
+    def __init__(self, window: Window, facts: Facts, *, salvage: bool) -> None:
+        self.window, self.facts, self.salvage = window, facts, salvage
+        magic, self.header = read_header(window, facts.name)
+        self.format = MAGIC[magic]
+        self.limit = greatest_captured(self.header.link_type)
+        self.header.record = self._record_size(RECORD_SIZES.get(magic, (16,)))
+        self.done = False
+        self.salvaging = False
+        self.last_seconds = -1
+        facts.sections.append(_section())
+        facts.interfaces.append(_interface(self.header, facts.first_interface))
+
+    def _state(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        header = self.header
+        return np.array(
+            [self.window.base, header.big, header.record, header.unit, header.swapped, self.limit], np.int64
+        )
+
+    def _record_size(self, candidates: tuple[int, ...]) -> int:
+        """The size of record headers under which the first records make most sense."""
+        if len(candidates) == 1:
+            return candidates[0]
+        merits = [self._wrong(size) for size in candidates]
+        return candidates[merits.index(min(merits))]
+
+    def _wrong(self, size: int) -> int:
+        """How much is wrong with the first three records if their headers have `size` bytes."""
+        wrong, at, order = 0, 0, ">" if self.header.big else "<"
+        for _ in range(3):
+            if not self.window.more(at + size, move=True):
+                # the end of the file just here speaks for this reading more than anything
+                return -1 if self.window.end - self.window.at == at else wrong + 1
+            _, fraction, kept, sent = struct.unpack_from(order + "IIII", self.window.data, self.window.at + at)
+            if self.header.swapped == 2 or (self.header.swapped == 1 and kept > sent):
+                kept, sent = sent, kept
+            wrong += (fraction * self.header.unit >= 10**9) + (kept > self.limit) + (sent > 128 << 20) + (kept > sent)
+            if wrong:
+                return wrong
+            at += size + kept
+        return wrong
+
+    def fill(self, batch: Packets, rows: int) -> int:
+        """Put up to `rows` packets into `batch` and say how many; sets `done` when there will be no more."""
+        row, window = 0, self.window
+        while row < rows and not self.done:
+            row, window.at, why, value = index_pcap(
+                window.data, window.at, window.end, self._state(), row, rows,
+                batch.start, batch.captured, batch.length, batch.ts, batch.offset,
+            )  # fmt: skip
+            if why == MORE and not window.more(value, move=row == 0):
+                if not window.eof:
+                    break
+                self._ended(value)
+            elif why == CORRUPT:
+                if row and self.salvage:
+                    break  # searching moves the buffer: hand over first what lies in it
+                self._corrupt(value)
+        if row:
+            self.last_seconds = int(batch.ts[row - 1] // 10**9)
+            self.facts.salvaged += row if self.salvaging else 0
+        batch.link_type[:row] = self.header.link_type
+        batch.interface[:row] = self.facts.first_interface
+        return row
+
+    def _ended(self, need: int) -> None:
+        left = self.window.end - self.window.at
+        if left == 0:
+            self.done = True
+            return
+        part = "header" if left < self.header.record else "bytes"
+        reason = f"ends in the middle of a packet: the {part} of the record at byte {self.window.offset} would need {need} bytes, and {left} are there"
+        self._stop(reason)
+
+    def _corrupt(self, kept: int) -> None:
+        self._stop(
+            f"the record at byte {self.window.offset} claims {kept} captured bytes, more than the {self.limit} that there can be"
+        )
+
+    def _stop(self, reason: str) -> None:
+        """Note why reading ends here; in salvage, search on."""
+        at = self.window.offset
+        found = self.salvage and self._search()
+        gone_on = f"; packets were found again at byte {self.window.offset}" if found else ""
+        self.facts.problem(at, f"{reason}{gone_on}.", partial=True)
+        self.done = not found
+
+    def _search(self) -> bool:
+        """Go to the next place that looks like records; False if there is none."""
+        window, self.salvaging = self.window, True
+        low, high = (max(0, self.last_seconds - YEARS), self.last_seconds + YEARS)
+        low, high = (low, high) if self.last_seconds >= 0 else (0, 1 << 32)
+        state = self._state()
+        state[5] = min(self.limit, greatest_captured(1))
+        window.at += 1
+        while True:
+            window.at, need = search_pcap(window.data, window.at, window.end, window.eof, state, low, high)
+            if need == 0:
+                return True
+            if window.eof:
+                return False
+            window.more(int(need), move=True)
+
+
+def _section() -> Section:
+    return Section(0)
+
+
+def _interface(header: Header, number: int) -> Interface:
+    return Interface(
+        number,
+        0,
+        header.link_type,
+        0 if header.snaplen == 0xFFFFFFFF else header.snaplen,
+        fcs_length=header.fcs_length,
+        resolution="10^-9" if header.unit == 1 else "10^-6",
+    )

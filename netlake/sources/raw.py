@@ -1,0 +1,177 @@
+"""The bytes of a capture as they lie: a file, a named pipe or standard input; counted, identified and hashed.
+
+Decided here:
+- A file is read to the size that it had when it was opened, so that its id, its hash and its packets are those of the
+  same bytes even if somebody writes on.
+- Its id is known at once, from its size and its two ends, so that no row waits for a hash; the hash is computed by a thread
+  of its own beside decoding. What comes through a pipe has a random id, and is hashed as it passes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import queue
+import secrets
+import stat
+import sys
+import threading
+from pathlib import Path
+
+from netlake.errors import InputError
+
+END = 1 << 20
+_CHUNK = 1 << 20
+
+
+def capture_id(descriptor: int, size: int) -> str:
+    """The id of a file, 16 hexadecimal digits: BLAKE2b over its size and its first and last MiB."""
+    digest = hashlib.blake2b(size.to_bytes(8, "big"), digest_size=8)
+    digest.update(os.pread(descriptor, min(END, size), 0))
+    digest.update(os.pread(descriptor, END, max(0, size - END)))
+    return digest.hexdigest()
+
+
+class Hash:
+    """SHA-256 by a thread, of a file beside its reading, or of pieces that are fed to it."""
+
+    def __init__(self, descriptor: int | None, size: int | None) -> None:
+        self._digest = hashlib.sha256()
+        self._pieces: queue.Queue[bytes] = queue.Queue(8)
+        self._stopped = False
+        self._whole = False
+        work = self._fed if descriptor is None or size is None else lambda: self._read(descriptor, size)
+        self._thread = threading.Thread(target=work, name="netlake-sha256", daemon=True)
+        self._thread.start()
+
+    def _read(self, descriptor: int, size: int) -> None:
+        at = 0
+        while at < size and not self._stopped:
+            piece = os.pread(descriptor, min(_CHUNK, size - at), at)
+            if not piece:
+                return
+            self._digest.update(piece)
+            at += len(piece)
+        self._whole = at == size
+
+    def _fed(self) -> None:
+        while piece := self._pieces.get():
+            self._digest.update(piece)
+
+    def feed(self, piece: bytes) -> None:
+        """Hash the next bytes of a pipe; none at all is its end."""
+        self._whole = not piece
+        self._pieces.put(piece)
+
+    def result(self) -> str | None:
+        """Wait for the hash; None if not every byte was seen."""
+        if not self._stopped:
+            self._thread.join()
+        return self._digest.hexdigest() if self._whole else None
+
+    def stop(self, *, fed: bool) -> None:
+        """End the thread, wherever it is."""
+        self._stopped = True
+        if fed and not self._whole:
+            self._pieces.put(b"")
+        self._thread.join()
+
+
+class Raw:
+    """An opened input; `size` is None where it cannot be known, and `path` None for standard input."""
+
+    def __init__(self, spec: str | os.PathLike[str], *, sha256: bool = True) -> None:
+        self.name = "standard input" if os.fspath(spec) == "-" else os.fspath(spec)
+        self.path = None if os.fspath(spec) == "-" else Path(spec)
+        self.descriptor = _open(self.path)
+        mode = os.fstat(self.descriptor)
+        self.regular = self.path is not None and stat.S_ISREG(mode.st_mode)
+        self.size = mode.st_size if self.regular else None
+        self.capture_id = secrets.token_hex(8) if self.size is None else capture_id(self.descriptor, self.size)
+        self.bytes_read = 0
+        self._pushed = b""
+        self._ended = False
+        self._sha256: str | None = None
+        self._hash = Hash(self.descriptor if self.regular else None, self.size) if sha256 else None
+
+    def readinto(self, view: memoryview) -> int:
+        """Fill `view` from the input; 0 at its end."""
+        if self._pushed:
+            count = min(len(view), len(self._pushed))
+            view[:count] = self._pushed[:count]
+            self._pushed = self._pushed[count:]
+            return count
+        if self.size is not None:
+            view = view[: self.size - self.bytes_read]
+        if self._ended or not len(view):
+            return 0
+        try:
+            count = os.readv(self.descriptor, [view])
+        except OSError as error:
+            raise InputError(f"{self.name} cannot be read at byte {self.bytes_read}: {_why(error)}.") from error
+        self.bytes_read += count
+        self._ended = count == 0
+        if self._hash and not self.regular:
+            self._hash.feed(bytes(view[:count]))
+        return count
+
+    @property
+    def shrunk(self) -> bool:
+        """Whether the file ended before the size that it had when it was opened."""
+        return self._ended and self.size is not None and self.bytes_read < self.size
+
+    def head(self, count: int) -> bytes:
+        """The first bytes, which will be read again; only before anything was read."""
+        held = bytearray(count)
+        have = 0
+        while have < count and (more := self.readinto(memoryview(held)[have:])):
+            have += more
+        self._pushed = bytes(held[:have])
+        return self._pushed
+
+    def again(self) -> Raw:
+        """The same file from its start, neither hashed nor counted here; only where `regular`."""
+        copy = Raw.__new__(Raw)
+        copy.name, copy.path, copy.regular, copy.size = self.name, self.path, True, self.size
+        copy.capture_id, copy.bytes_read = self.capture_id, 0
+        copy._pushed, copy._ended, copy._sha256, copy._hash = b"", False, None, None  # noqa: SLF001 - its own kind
+        copy.descriptor = _open(self.path)
+        return copy
+
+    @property
+    def sha256(self) -> str | None:
+        """The SHA-256 of the input's bytes, waited for; None if it was not asked for or not all of a pipe was read."""
+        if self._hash and self._sha256 is None:
+            if not self.regular and not self._ended:
+                return None
+            self._sha256 = self._hash.result()
+        return self._sha256
+
+    def close(self) -> None:
+        """Give the input back; a hash that is not finished by now is given up."""
+        if self.descriptor < 0:
+            return
+        if self._hash:
+            self._hash.stop(fed=not self.regular)
+            self._sha256 = self._sha256 or self._hash.result()
+        if self.path is not None:
+            os.close(self.descriptor)
+        self.descriptor = -1
+
+
+def _open(path: Path | None) -> int:
+    if path is None:
+        return sys.stdin.fileno()
+    try:
+        return os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+    except OSError as error:
+        raise InputError(f"{path} cannot be opened: {_why(error)}.") from error
+
+
+def _why(error: OSError) -> str:
+    known = {
+        FileNotFoundError: "there is no such file",
+        PermissionError: "it may not be read by this user",
+        IsADirectoryError: "it is a folder",
+    }
+    return known.get(type(error), error.strerror or str(error))

@@ -1,0 +1,125 @@
+"""A source: what every kind of capture looks like to those who read packets from it.
+
+A batch is lent: its arrays and its buffer are used again for the next one. The lists of facts (`comments`, `names`) grow
+while batches are read, and the reader of a source may empty them between batches, so that they need not hold everything.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Protocol, Self
+
+import numpy as np
+
+from netlake.packets import NO_TIME, Packets
+from netlake.sources.facts import Comment, Interface, Name, Part, Problem, Section
+from netlake.sources.window import Window
+
+MOST_PROBLEMS = 1000
+
+
+class Facts:
+    """What is known of a capture so far; `problems` holds the first thousand, `unlisted` counts the others."""
+
+    def __init__(self, name: str, first_number: int, first_interface: int) -> None:
+        self.name = name
+        self.first_number, self.first_interface = first_number, first_interface
+        self.interfaces: list[Interface] = []
+        self.sections: list[Section] = []
+        self.comments: list[Comment] = []
+        self.names: list[Name] = []
+        self.problems: list[Problem] = []
+        self.unlisted = 0
+        self.skipped_blocks: dict[int, int] = {}
+        self.packets = self.salvaged = self.clock_steps_back = 0
+        self._clock = NO_TIME
+
+    def problem(self, offset: int, reason: str, *, partial: bool) -> None:
+        """Note what is wrong at byte `offset`."""
+        if len(self.problems) < MOST_PROBLEMS:
+            self.problems.append(Problem(offset, reason, partial, self.name))
+        else:
+            self.unlisted += 1
+
+    def count(self, batch: Packets) -> None:
+        """Count the packets of a batch, and how often their clock steps back."""
+        self.packets += batch.count
+        times = batch.ts[: batch.count]
+        times = times[times != NO_TIME]
+        if len(times):
+            self.clock_steps_back += int(np.count_nonzero(times[1:] < times[:-1])) + int(times[0] < self._clock)
+            self._clock = int(times[-1])
+
+
+class Reader(Protocol):
+    """One file format: fills batches from a window."""
+
+    format: str
+    done: bool
+
+    def fill(self, batch: Packets, rows: int) -> int:
+        """Put up to `rows` packets into `batch` and say how many; sets `done` when there will be no more."""
+
+
+class Source(Protocol):
+    """A capture that is read from front to back, once. Numbers of packets and interfaces run through it."""
+
+    name: str
+    format: str
+    capture_id: str
+    size: int | None
+    interfaces: list[Interface]
+    sections: list[Section]
+    comments: list[Comment]
+    names: list[Name]
+    problems: list[Problem]
+    unlisted: int
+    skipped_blocks: dict[int, int]
+    packets: int
+    salvaged: int
+    clock_steps_back: int
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes of the input read so far, as they lie (compressed)."""
+
+    @property
+    def sha256(self) -> str | None:
+        """The hash of the input, waited for; None if not asked for or not all of a pipe was read."""
+
+    @property
+    def parts(self) -> list[Part]:
+        """The files of the capture that were begun."""
+
+    def batches(self, max_packets: int = 8192) -> Iterator[Packets]:
+        """Every packet, in batches that are valid until the next is asked for."""
+
+    def close(self) -> None:
+        """Give the input back."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def room(rows: int) -> Packets:
+    """Arrays for `rows` packets, without a buffer: the window's is lent to them."""
+    return Packets.empty(rows, 0)
+
+
+def lend(batch: Packets, window: Window, count: int, first_number: int) -> Packets:
+    """Complete a batch whose first `count` rows a reader has filled."""
+    batch.data, batch.used, batch.count, batch.rows = window.data, window.end, count, count
+    batch.number[:count] = np.arange(first_number, first_number + count)
+    batch.last[:count] = batch.number[:count]
+    batch.depth[:count] = 0
+    return batch
+
+
+def text_of(spec: str | os.PathLike[str]) -> str:
+    """How an input is named to a person."""
+    return "standard input" if os.fspath(spec) == "-" else os.fspath(spec)
