@@ -4,7 +4,8 @@ What a protocol file may hold beside TABLES, by table name where it has several:
 - nothing: every column has `at`, and the declaration compiles to one structured dtype;
 - `read(messages) -> columns` (`read_NAME`): columnar, for what is common; may start from `fixed(table, messages)`;
 - `parse(cursor)` (`parse_NAME`): a generator of (column, value) for one message; what was yielded before the message
-  ran short is kept. A parse that yields `NEXT` begins another row from the same message.
+  ran short is kept. A parse that yields `NEXT` begins another row from the same message. A list is yielded before it
+  is filled, so that what was read of it is kept too.
 A column that a reader leaves out is null (a list: empty).
 
 A value for a column is a NumPy array (no nulls), Nullable, Codes, or an Arrow array of the column's type.
@@ -12,30 +13,46 @@ A value for a column is a NumPy array (no nulls), Nullable, Codes, or an Arrow a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from netlake.layers.pools import ipv4_text, ipv6_text, mac_text
-from netlake.packets import Cursor, Malformed, Messages, Nullable, Short
-from netlake.schema import Column, List, Struct, Table, arrow, faults
+from netlake.packets import Bytes, Codes, Cursor, Ints, Malformed, Messages, Nullable, Short
+from netlake.schema import Column, List, Table, arrow, faults
 from netlake.schema.contract import ids
 from netlake.schema.kinds import SCALARS
 
-Value = npt.NDArray[Any] | Nullable | Any  # Any: Codes, pa.Array
+Value = Any  # a NumPy array, Nullable, Codes or pa.Array: each column its own, which no type checker can tell
 Columns = dict[str, Value]
 Parser = Callable[[Cursor], Iterator[tuple[str, Any]]]
+Reader = Callable[[Messages], Columns]
+Mask = npt.NDArray[np.bool_]
 
 # yielded as a column's name: the row ends here and the next begins
 NEXT = ""
 
-TEXT = {"ipv4": (4, ipv4_text), "ipv6": (16, ipv6_text), "mac": (6, mac_text)}
+TEXT: dict[str, Callable[[Bytes, Ints], pa.Array]] = {"ipv4": ipv4_text, "ipv6": ipv6_text, "mac": mac_text}
+# the pool and the family in it of each kind of address that lies at a fixed place
+POOLS = {"ipv4": ("ip", 4), "ipv6": ("ip", 6), "mac": ("mac", 0)}
 
 
-def gather(data: npt.NDArray[np.uint8], at: npt.NDArray[np.int64], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+def columns(
+    table: Table, messages: Messages, read: Reader | None = None, parse: Parser | None = None
+) -> tuple[Messages, Columns]:
+    """The rows of `messages` by the reader that its protocol has, and the messages again, one for each row."""
+    if read is not None:
+        return messages, read(messages)
+    if parse is not None:
+        return by_message(table, parse, messages)
+    return messages, fixed(table, messages)
+
+
+def gather(data: Bytes, at: Ints, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     """One record of `dtype` at each offset, which must lie whole inside `data`: 18 M/s, by a one-byte-stride view."""
     size = dtype.itemsize
     every = np.ndarray((max(0, len(data) - size + 1),), f"V{size}", data, strides=(1,))
@@ -45,63 +62,139 @@ def gather(data: npt.NDArray[np.uint8], at: npt.NDArray[np.int64], dtype: np.dty
 def header(table: Table) -> np.dtype[Any]:
     """The structured dtype of the fixed header that `table` declares."""
     placed = [column for column in table.columns if column.at is not None]
-    formats = [wire(column) for column in placed]
-    return np.dtype({"names": [c.name for c in placed], "formats": formats, "offsets": [c.at for c in placed],
-                     "itemsize": table.size})  # fmt: skip
+    fields = {
+        "names": [column.name for column in placed],
+        "formats": [wire(column) for column in placed],
+        "offsets": [column.at for column in placed],
+        "itemsize": table.size,
+    }
+    dtype: np.dtype[Any] = np.dtype(fields)  # type: ignore[call-overload]
+    return dtype
 
 
 def wire(column: Column) -> str:
-    """The NumPy format of `column` on the wire; a flag lies in one byte unless it says otherwise."""
+    """The NumPy format of the number that holds `column`: its kind's, or a wider one where `bits` reach further.
+
+    A flag without bits is one byte; `bits` count from the lowest of the number, so bits=(15, 1) make it two bytes wide.
+    """
     scalar = column.scalar
     if scalar is None:
         raise TypeError(column.name)
-    return scalar.wire or "u1"
+    form = scalar.wire or "u1"
+    if column.bits is None:
+        return form
+    size = np.dtype(form).itemsize
+    while size * 8 < sum(column.bits):
+        size *= 2
+    order = form[0] if form[0] in "<>" else ">"
+    return f"{order}u{size}"
 
 
 def fixed(table: Table, messages: Messages) -> Columns:
     """Every column with `at`. Messages shorter than the header are marked and keep the columns that they reach."""
-    size = messages.end - messages.start
-    whole = size >= table.size
+    whole = messages.end - messages.start >= table.size
     if whole.all():
-        return _convert(table, gather(messages.data, messages.start, header(table)), messages.data, messages.start)
+        rows = gather(messages.data, messages.start, header(table))
+        return _convert(table, rows, messages.data, messages.start, messages.pools)
+    return _fixed_short(table, messages, whole)
+
+
+def _fixed_short(table: Table, messages: Messages, whole: Mask) -> Columns:
+    """As `fixed`, where some are short: they are read from copies that zeros make as long as the header."""
     messages.flag(~whole & (messages.missing > 0), faults.CUT)
     messages.flag(~whole, faults.SHORT_HEADER)
+    size = messages.end - messages.start
     padded = np.zeros((len(messages), table.size), np.uint8)
-    padded[whole] = gather(messages.data, messages.start[whole], np.dtype(("u1", table.size)))
+    if whole.any():
+        kept = gather(messages.data, messages.start[whole], np.dtype(f"V{table.size}"))
+        padded[whole] = kept.view(np.uint8).reshape(-1, table.size)
     for index in np.flatnonzero(~whole):
         start, end = messages.start[index], messages.end[index]
         padded[index, : max(0, end - start)] = messages.data[start:end]
     starts = np.arange(len(messages), dtype=np.int64) * table.size
     flat = padded.reshape(-1)
-    columns = _convert(table, gather(flat, starts, header(table)), flat, starts)
-    reach = {c.name: (c.at or 0) + np.dtype(wire(c)).itemsize for c in table.columns if c.at is not None}
-    return {name: _where(value, size >= reach[name]) for name, value in columns.items()}
+    values = _convert(table, gather(flat, starts, header(table)), flat, starts, messages.pools)
+    reach = {c.name: c.at + np.dtype(wire(c)).itemsize for c in table.columns if c.at is not None}
+    return {name: where(value, size >= reach[name]) for name, value in values.items()}
 
 
-def _where(value: Value, valid: npt.NDArray[np.bool_]) -> Value:
+def where(value: Value, valid: Mask) -> Value:
     """`value`, null where not `valid`."""
     if isinstance(value, Nullable):
         return Nullable(value.values, value.valid & valid)
+    if isinstance(value, Codes):
+        return Codes(np.where(valid, value.codes, np.int32(-1)), value.pool)
     if isinstance(value, np.ndarray):
-        return Nullable(value, valid)
-    return pa.compute.if_else(pa.array(valid), value, pa.scalar(None, value.type))
+        return value if valid.all() else Nullable(value, valid)
+    return pc.if_else(pa.array(valid), value, pa.scalar(None, value.type))
 
 
-def _convert(table: Table, rows: npt.NDArray[Any], data: npt.NDArray[np.uint8], start: npt.NDArray[np.int64]) -> Columns:
-    columns: Columns = {}
+def plain(value: Value) -> npt.NDArray[Any]:
+    """The numbers of a numeric column; what stands where it is null means nothing."""
+    numbers: npt.NDArray[Any] = value.values if isinstance(value, Nullable) else value
+    return numbers
+
+
+def mark(messages: Messages, wrong: Mask, code: int) -> None:
+    """Mark messages with a fault, at no cost where there is none."""
+    if wrong.any():
+        messages.flag(wrong, code)
+
+
+def mark_short(messages: Messages, short: Mask, code: int = faults.SHORT_HEADER) -> None:
+    """Mark messages that end too soon: `cut` where the capture lacks bytes of them, else `code`."""
+    if short.any():
+        messages.flag(short & (messages.missing > 0), faults.CUT)
+        messages.flag(short, code)
+
+
+def lists(table: Table, name: str, offsets: npt.NDArray[np.int32], *values: Any) -> pa.Array:
+    """The list column `name`: row i holds elements offsets[i] to offsets[i + 1] of `values`, one array a field."""
+    data_type = column_type(table, name)
+    element = data_type.value_type
+    if pa.types.is_struct(element):
+        arrays = [pa.array(value, element.field(index).type) for index, value in enumerate(values)]
+        child = pa.StructArray.from_arrays(arrays, fields=list(element))
+    else:
+        child = pa.array(values[0], element)
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), child, type=data_type)
+
+
+def column_type(table: Table, name: str) -> pa.DataType:
+    """The Arrow type of column `name`."""
+    return arrow.schema(table).field(name).type
+
+
+def _convert(
+    table: Table,
+    rows: npt.NDArray[Any],
+    data: Bytes,
+    start: Ints,
+    pools: Mapping[str, Any],
+) -> Columns:
+    values: Columns = {}
     for column in table.columns:
         if column.at is None:
             continue
         kind = column.kind
-        if kind in TEXT:
-            columns[column.name] = TEXT[str(kind)][1](data, start + column.at)
+        if isinstance(kind, str) and kind in TEXT:
+            values[column.name] = addresses(kind, data, start + column.at, pools)
             continue
         raw = rows[column.name]
         if column.bits is not None:
             shift, width = column.bits
-            raw = (raw >> shift) & ((1 << width) - 1)
-        columns[column.name] = number(column, raw)
-    return columns
+            raw = raw >> shift if shift else raw
+            raw = raw & ((1 << width) - 1) if shift + width < raw.dtype.itemsize * 8 else raw
+        values[column.name] = number(column, raw)
+    return values
+
+
+def addresses(kind: str, data: Bytes, at: Ints, pools: Mapping[str, Any]) -> Value:
+    """The addresses at `at`: codes of the batch's pool, or text where it has none."""
+    name, family = POOLS[kind]
+    if name in pools:
+        return Codes(pools[name].codes(data, at, family), name)
+    return TEXT[kind](data, at)
 
 
 def number(column: Column, raw: npt.NDArray[Any]) -> Value:
@@ -130,8 +223,9 @@ def by_message(table: Table, parse: Parser, messages: Messages) -> tuple[Message
                 value = fields.get(column.name)
                 values[column.name].append([] if value is None and isinstance(column.kind, List) else value)
     kept = messages.take(np.array(index, np.intp))
-    kept.flag(np.ones(len(index), np.bool_), np.array(marks, np.int8))  # type: ignore[arg-type]
-    _number_places(kept)
+    codes = np.array(marks, np.int8)
+    kept.fault = np.where(kept.fault == 0, codes, kept.fault)
+    _number_places(kept, np.array(index, np.intp))
     numbers = ids(table)
     types = {c.name: arrow.data_type(c.kind, c.name, numbers) for c in table.columns}
     return kept, {name: _array(column, types[name], kept) for name, column in values.items()}
@@ -158,13 +252,14 @@ def rows(parse: Parser, data: bytes, detail: int = 0, *, cut: bool = False) -> I
     yield fields, faults.CODES[marks[0]] if marks else 0
 
 
-def _number_places(messages: Messages) -> None:
-    """Places follow the rows where a message gave several."""
-    row = messages.row
-    if len(row) < 2 or not (repeated := row[1:] == row[:-1]).any():
+def _number_places(messages: Messages, message: npt.NDArray[np.intp]) -> None:
+    """Places follow the rows where a message gave several; those of later messages of its packet move up."""
+    if len(message) == 0 or message[-1] == len(message) - 1:
         return
-    for position in np.flatnonzero(repeated) + 1:
-        messages.place[position] = messages.place[position - 1] + 1
+    row, place = messages.row, messages.place
+    for position in range(1, len(message)):
+        if row[position] == row[position - 1]:
+            place[position] = place[position - 1] + 1
 
 
 def _array(values: list[Any], data_type: pa.DataType, messages: Messages) -> pa.Array:
@@ -181,8 +276,3 @@ def _array(values: list[Any], data_type: pa.DataType, messages: Messages) -> pa.
                 result.append([] if isinstance(value, list) else None)
                 messages.flag(np.array([position], np.intp), faults.OUT_OF_RANGE)
         return pa.array(result, data_type)
-
-
-def nested(kind: Struct | List) -> bool:
-    """Whether a kind nests others."""
-    return isinstance(kind, Struct | List)

@@ -1,0 +1,28 @@
+"""Shannon entropy of bytes: low for text and padding, near 8 for what is compressed or encrypted."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from netlake.kernels import kernel
+
+
+@kernel("void(uint8[::1], int64[::1], int64[::1], float64[::1])")
+def entropy(data, start, end, result):
+    """The entropy of data[start:end] in bits a byte, 0 to 8, of each row; 0 where it is empty."""
+    counts = np.zeros(256, np.int64)
+    for i in range(len(start)):
+        first = start[i]
+        limit = end[i]
+        result[i] = 0.0
+        if first < 0 or first >= limit or limit > len(data):
+            continue
+        counts[:] = 0
+        for at in range(first, limit):
+            counts[data[at]] += 1
+        size = np.float64(limit - first)
+        total = 0.0
+        for number in range(256):
+            if counts[number] > 0:
+                total += counts[number] * np.log2(counts[number])
+        result[i] = np.log2(size) - total / size

@@ -1,0 +1,25 @@
+"""How random a payload looks: a column that is filled only when asked for, since it reads every byte."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from netlake.kernels.entropy import entropy
+from netlake.packets import Messages, Nullable
+from netlake.schema import Column
+
+ENTROPY = Column(
+    "entropy",
+    "f64",
+    "Shannon entropy of the payload as captured, bits a byte, 0 to 8; null without payload or unless asked for.",
+    why="Wireshark has none",
+)
+
+
+def payload_entropy(messages: Messages, header: npt.NDArray[np.int64] | int) -> Nullable:
+    """The entropy of what follows the first `header` bytes of each message; null where nothing was captured of it."""
+    start = messages.start + header
+    result = np.zeros(len(start), np.float64)
+    entropy(messages.data, np.ascontiguousarray(start), np.ascontiguousarray(messages.end), result)
+    return Nullable(result, start < messages.end)

@@ -1,0 +1,120 @@
+"""Address Resolution Protocol: which hardware address has a protocol address; RARP and InARP use the same message."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from netlake.layers.read import Columns, Mask, fixed, mark_short, plain, where
+from netlake.packets import Ints, Messages
+from netlake.schema import Column, Table
+
+# of the message with 6-byte hardware and 4-byte protocol addresses, the only one that is common
+HEADER = 28
+FIXED = 8
+
+TABLES = (
+    Table(
+        "arp",
+        "One row for each ARP, RARP or InARP message.",
+        spec="RFC 826",
+        on=("ether.type=0x0806", "ether.type=0x8035"),
+        size=HEADER,
+        context="record",
+        columns=(
+            Column(
+                "hardware_type",
+                "u16",
+                "Kind of hardware address; 1 is Ethernet.",
+                at=0,
+                wireshark="arp.hw.type",
+                encoding="dictionary",
+            ),
+            Column(
+                "protocol_type",
+                "u16",
+                "EtherType of the protocol address; 2048 is IPv4.",
+                at=2,
+                wireshark="arp.proto.type",
+                encoding="dictionary",
+            ),
+            Column(
+                "hardware_size", "u8", "Bytes of a hardware address; 6 for Ethernet.", at=4, wireshark="arp.hw.size"
+            ),
+            Column("protocol_size", "u8", "Bytes of a protocol address; 4 for IPv4.", at=5, wireshark="arp.proto.size"),
+            Column(
+                "operation",
+                "u16",
+                "What is asked or told: 1 request, 2 reply, 3 and 4 RARP, 8 and 9 InARP.",
+                at=6,
+                wireshark="arp.opcode",
+                encoding="dictionary",
+            ),
+            Column(
+                "sender_mac",
+                "mac",
+                "Hardware address of the sender; null unless it has 6 bytes.",
+                at=8,
+                wireshark="arp.src.hw_mac",
+            ),
+            Column(
+                "sender_ip",
+                "ipv4",
+                "Protocol address of the sender; null unless it has 4 bytes.",
+                at=14,
+                wireshark="arp.src.proto_ipv4",
+            ),
+            Column(
+                "target_mac",
+                "mac",
+                "Hardware address of the target, zero in a request; null unless it has 6 bytes.",
+                at=18,
+                wireshark="arp.dst.hw_mac",
+            ),
+            Column(
+                "target_ip",
+                "ipv4",
+                "Protocol address of the target; null unless it has 4 bytes.",
+                at=24,
+                wireshark="arp.dst.proto_ipv4",
+            ),
+            Column(
+                "addresses",
+                "bytes",
+                "The four addresses as they lie, where they are not of 6 and 4 bytes; else null.",
+                why="arp.src.hw and three more fields",
+            ),
+        ),
+    ),
+)
+
+
+ADDRESSES = ("sender_mac", "sender_ip", "target_mac", "target_ip")
+
+
+def read(messages: Messages) -> Columns:
+    """Columns of the message with 6-byte and 4-byte addresses; the bytes of any other."""
+    before = messages.fault.copy()
+    columns = fixed(TABLES[0], messages)
+    size = messages.end - messages.start
+    hardware = plain(columns["hardware_size"])
+    protocol = plain(columns["protocol_size"])
+    unusual = ((hardware != 6) | (protocol != 4)) & (size >= FIXED)
+    if not unusual.any():
+        return columns
+    messages.fault[unusual] = before[unusual]
+    needed = FIXED + 2 * hardware.astype(np.int64) + 2 * protocol.astype(np.int64)
+    mark_short(messages, unusual & (size < needed))
+    for name in ADDRESSES:
+        columns[name] = where(columns[name], ~unusual)
+    columns["addresses"] = _as_they_lie(messages, unusual, np.minimum(needed, size))
+    return columns
+
+
+def _as_they_lie(messages: Messages, unusual: Mask, size: Ints) -> pa.Array:
+    """What follows the fixed part of the messages that are `unusual`, null for the others."""
+    result: list[bytes | None] = [None] * len(messages)
+    for index in np.flatnonzero(unusual).tolist():
+        start = int(messages.start[index])
+        result[index] = messages.data[start + FIXED : start + int(size[index])].tobytes()
+    return pa.array(result, pa.binary())

@@ -1,0 +1,200 @@
+"""Internet Protocol version 4."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from netlake.kernels.checksum import internet_sum
+from netlake.layers.entropy import ENTROPY, payload_entropy
+from netlake.layers.read import Columns, Mask, column_type, fixed, mark, mark_short, plain, where
+from netlake.packets import Messages, Nullable
+from netlake.schema import Column, List, Struct, Table, faults
+
+HEADER = 20
+GOOD_SUM = 0xFFFF
+
+OPTION = Struct(
+    (
+        Column("kind", "u8", "Copy flag, class and number of the option, 0 to 255.", wireshark="ip.opt.type"),
+        Column("data", "bytes", "What follows its kind and length.", why="many fields, one for each kind"),
+    )
+)
+
+TABLES = (
+    Table(
+        "ipv4",
+        "One row for each IPv4 header as captured: fragments each have one, and so have the headers within tunnels.",
+        spec="RFC 791",
+        on=("ether.type=0x0800", "ip.protocol=4"),
+        size=HEADER,
+        context="network",
+        columns=(
+            Column("version", "u8", "Version of the protocol, 4.", at=0, bits=(4, 4), wireshark="ip.version"),
+            Column(
+                "header_length",
+                "u8",
+                "Bytes of the header with its options, 20 to 60.",
+                at=0,
+                bits=(0, 4),
+                wireshark="ip.hdr_len",
+            ),
+            Column(
+                "dscp",
+                "u8",
+                "Differentiated services code point, 0 to 63.",
+                at=1,
+                bits=(2, 6),
+                wireshark="ip.dsfield.dscp",
+            ),
+            Column(
+                "ecn",
+                "u8",
+                "Explicit congestion notification: 0 none, 1 and 2 capable, 3 congestion.",
+                at=1,
+                bits=(0, 2),
+                wireshark="ip.dsfield.ecn",
+            ),
+            Column(
+                "total_length",
+                "u16",
+                "Bytes of header and payload; 0 where the sender's card was to fill it in.",
+                at=2,
+                wireshark="ip.len",
+            ),
+            Column(
+                "identification",
+                "u16",
+                "What the fragments of one datagram share, 0 to 65535.",
+                at=4,
+                wireshark="ip.id",
+            ),
+            Column("reserved", "bool", "The flag that must be zero.", at=6, bits=(15, 1), wireshark="ip.flags.rb"),
+            Column(
+                "dont_fragment", "bool", "Routers must not fragment it.", at=6, bits=(14, 1), wireshark="ip.flags.df"
+            ),
+            Column(
+                "more_fragments",
+                "bool",
+                "It is a fragment and not the last.",
+                at=6,
+                bits=(13, 1),
+                wireshark="ip.flags.mf",
+            ),
+            Column(
+                "fragment_offset",
+                "u16",
+                "Bytes of the datagram before this fragment, 0 to 65528.",
+                at=6,
+                bits=(0, 13),
+                wireshark="ip.frag_offset",
+                encoding="dictionary",
+            ),
+            Column("ttl", "u8", "Hops that it may still make.", at=8, wireshark="ip.ttl"),
+            Column(
+                "protocol",
+                "u8",
+                "IANA number of the protocol that it carries: 1 ICMP, 6 TCP, 17 UDP.",
+                at=9,
+                wireshark="ip.proto",
+            ),
+            Column("header_checksum", "u16", "Internet checksum over the header.", at=10, wireshark="ip.checksum"),
+            Column(
+                "checksum_valid",
+                "bool",
+                "Whether the checksum is right; null where the header is not whole.",
+                why="tshark checks it only when told to",
+            ),
+            Column(
+                "payload_length",
+                "i32",
+                "Bytes behind the header: `total_length` less `header_length`; null where that is negative.",
+                why="ip.len less ip.hdr_len",
+            ),
+            Column(
+                "options",
+                List(OPTION),
+                "Options in wire order but end and no-operation; bytes behind the end are kind 0 unless all zero.",
+                why="compared in its fields",
+            ),
+            ENTROPY,
+        ),
+    ),
+)
+
+
+def read(messages: Messages) -> Columns:
+    """Columns of the fixed header, its checksum, and the options of those that have any."""
+    columns = fixed(TABLES[0], messages)
+    size = messages.end - messages.start
+    whole = size >= HEADER
+    header = plain(columns["header_length"]).astype(np.int64) * 4
+    columns["header_length"] = where(header.astype(np.int16), size >= 1)
+    columns["fragment_offset"] = where(plain(columns["fragment_offset"]) * 8, size >= 8)
+    mark(messages, (plain(columns["version"]) != 4) & (size >= 1), faults.BAD_VERSION)
+    _payload(messages, columns, header, whole)
+    mark_short(messages, whole & (header > size), faults.BAD_LENGTH)
+    _checksum(messages, columns, header, whole & (header >= HEADER) & (header <= size))
+    optional = np.flatnonzero(whole & (header > HEADER))
+    if len(optional):
+        columns["options"] = _options(messages, optional, np.minimum(header, size))
+    return columns
+
+
+def entropy(messages: Messages, columns: Columns) -> Nullable:
+    """The column `entropy`, for who asks for it; `columns` as from `read`."""
+    return payload_entropy(messages, plain(columns["header_length"]).astype(np.int64))
+
+
+def _payload(messages: Messages, columns: Columns, header: Any, whole: Mask) -> None:
+    """The payload's length; a length of 0 was to be filled in by the sender's card, so the frame's is taken."""
+    total = plain(columns["total_length"]).astype(np.int64)
+    if not total.all():
+        total = np.where(total == 0, messages.end - messages.start + messages.missing, total)
+    payload = total - header
+    wrong = whole & ((header < HEADER) | (payload < 0))
+    mark(messages, wrong, faults.BAD_LENGTH)
+    columns["payload_length"] = where(payload.astype(np.int32), whole & ~wrong)
+
+
+def _checksum(messages: Messages, columns: Columns, header: Any, readable: Mask) -> None:
+    total = np.zeros(len(messages), np.int32)
+    end = messages.start + np.where(readable, header, 0)
+    internet_sum(messages.data, messages.start, end, total)
+    columns["checksum_valid"] = where(total == GOOD_SUM, readable)
+
+
+def _options(messages: Messages, optional: Any, end: Any) -> pa.Array:
+    """The options of messages `optional`, message by message: few packets have any."""
+    result: list[list[dict[str, Any]]] = [[] for _ in range(len(messages))]
+    unreadable = np.zeros(len(messages), np.bool_)
+    for index in optional.tolist():
+        start = int(messages.start[index])
+        area = messages.data[start + HEADER : start + int(end[index])].tobytes()
+        result[index], unreadable[index] = options(area)
+    mark(messages, unreadable, faults.BAD_OPTIONS)
+    return pa.array(result, column_type(TABLES[0], "options"))
+
+
+def options(area: bytes) -> tuple[list[dict[str, Any]], bool]:
+    """Options as kind and data, and whether they could not be read to their end."""
+    found: list[dict[str, Any]] = []
+    at = 0
+    while at < len(area):
+        kind = area[at]
+        if kind == 1:
+            at += 1
+            continue
+        if kind == 0:
+            rest = area[at + 1 :]
+            if rest.strip(b"\0"):
+                found.append({"kind": 0, "data": rest})
+            return found, False
+        size = area[at + 1] if at + 1 < len(area) else 0
+        if size < 2 or at + size > len(area):
+            return found, True
+        found.append({"kind": kind, "data": area[at + 2 : at + size]})
+        at += size
+    return found, False

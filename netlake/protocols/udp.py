@@ -1,0 +1,64 @@
+"""User Datagram Protocol."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from netlake.layers.entropy import ENTROPY, payload_entropy
+from netlake.layers.read import Columns, fixed, mark, plain, where
+from netlake.packets import Messages, Nullable
+from netlake.schema import Column, Table, faults
+
+HEADER = 8
+
+TABLES = (
+    Table(
+        "udp",
+        "One row for each UDP datagram; its ports are those of the conversation.",
+        spec="RFC 768",
+        on=("ip.protocol=17",),
+        size=HEADER,
+        columns=(
+            Column(
+                "length",
+                "u16",
+                "Bytes of header and payload that the header says, 8 to 65535; 0 in IPv6 jumbograms.",
+                at=4,
+                wireshark="udp.length",
+            ),
+            Column(
+                "checksum",
+                "u16",
+                "Internet checksum over pseudo-header, header and payload; 0 is none.",
+                at=6,
+                wireshark="udp.checksum",
+            ),
+            Column(
+                "payload_length",
+                "i32",
+                "Bytes of payload on the wire: `length` less 8, or what the IP header leaves where that does not fit.",
+                why="udp.length less 8",
+            ),
+            ENTROPY,
+        ),
+    ),
+)
+
+
+def read(messages: Messages) -> Columns:
+    """Columns of the fixed header and the payload's length."""
+    columns = fixed(TABLES[0], messages)
+    length = plain(columns["length"])
+    room = messages.end - messages.start + messages.missing
+    fits = (length >= HEADER) & (length <= room)
+    if not fits.all():
+        mark(messages, ~fits & (length != 0), faults.BAD_LENGTH)
+        length = np.where(fits, length, room)
+    columns["payload_length"] = where((length - HEADER).astype(np.int32), messages.end - messages.start >= HEADER)
+    return columns
+
+
+def entropy(messages: Messages, columns: Columns) -> Nullable:
+    """The column `entropy`, for who asks for it; `columns` as from `read`."""
+    del columns
+    return payload_entropy(messages, HEADER)
