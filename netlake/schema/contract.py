@@ -17,6 +17,8 @@ from netlake.errors import SchemaError
 from netlake.schema import CONTEXT_IDS, Column, List, Struct, Table, context
 
 FIRST_OWN_ID = 32
+# beside the tables' files: the version and digest of all of them together
+CONTRACT = "contract.json"
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 # where NAME.json is looked for: in an installed package, in a source tree, and what plugins add
@@ -64,9 +66,23 @@ def frozen(name: str) -> dict[str, Any] | None:
 
 
 @cache
+def version() -> int:
+    """The version of the contract as a whole: it grows whenever the columns of any table do; 0 if none is frozen."""
+    for directory in directories:
+        file = directory / CONTRACT
+        if file.is_file():
+            return int(json.loads(file.read_text(encoding="utf-8"))["version"])
+    return 0
+
+
+@cache
 def ids(table: Table) -> dict[str, int]:
     """The field id of every path of `table`, context included; new paths follow the frozen ones."""
-    contract = frozen(table.name)
+    return assign(table, frozen(table.name))
+
+
+def assign(table: Table, contract: dict[str, Any] | None) -> dict[str, int]:
+    """The field ids of `table` under `contract` (the content of a NAME.json; None: not frozen yet)."""
     known = dict(pair for entry in contract["columns"] for pair in _children(entry, "")) if contract else {}
     result = {column.name: CONTEXT_IDS[column.name] for column in context(table)}
     following = max([FIRST_OWN_ID - 1, *known.values()]) + 1

@@ -1,0 +1,196 @@
+"""Table -> the page that a person reads: what a row is, where it is found, its columns, and questions to begin with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from netlake.schema import Column, List, Struct, Table, context
+from netlake.schema.sql import joins, name, type_of
+
+_LAYERS = {
+    "ether.type": "Ethernet type",
+    "ip.proto": "IP protocol",
+    "link.type": "link type",
+    "udp.port": "UDP port",
+    "tcp.port": "TCP port",
+    "sctp.port": "SCTP port",
+    "llc.sap": "LLC service access point",
+    "ppp.protocol": "PPP protocol",
+    "gre.protocol": "GRE protocol",
+}
+_GROUPS = {
+    "packet": "The spine",
+    "record": "Link headers",
+    "network": "Network headers",
+    "conversation": "Transport and above",
+    "flow": "Conversations as a whole",
+    "capture": "Facts about captures",
+    "lake": "Facts of the lake",
+}
+_CONTEXT = {
+    "packet": "Every row begins with the context of its packet and of the conversation to which it belongs.",
+    "record": "The context is short, to keep rows small: the conversation stands once, in [packet](packet.md).",
+    "network": "The context is short, to keep rows small: the conversation stands in [packet](packet.md).",
+    "conversation": "Every row carries the innermost conversation whose headers carry the message.",
+    "flow": "A row stands for a conversation as a whole, at the time of its first packet.",
+    "capture": "A row belongs to a capture, not to one of its packets.",
+    "lake": "",
+}
+_PREFACE = (
+    "Generated from the declarations of the tables by `netlake util generate`. `NAME.json` is the frozen contract of one: "
+    "its columns keep their ids for ever, and only new ones are added. `NAME.md` is the page to read; "
+    "[../proto](../proto) holds the same tables as Protobuf messages."
+)
+_CODES = ("u8", "word", "text", "ip", "mac")
+_SPAN = "capture, min(ts) AS first, max(ts) AS last, count(*) AS rows"
+_NAMES = ("type", "code", "opcode", "operation", "protocol", "version", "name")
+
+
+def page(table: Table) -> str:
+    """The text of NAME.md."""
+    parts = [f"# {table.name}", table.doc, _facts(table)]
+    parts += [
+        "## Columns",
+        "Every column may be null unless it says otherwise; a list may be empty, but is never null.",
+    ]
+    parts += [_columns(table.columns)] if table.columns else []
+    if around := context(table):
+        parts += ["## Context", _CONTEXT[table.context], _columns(around)]
+    parts += ["## Questions to begin with", *(f"{asked}\n\n```sql\n{query};\n```" for asked, query in questions(table))]
+    return "\n\n".join(parts) + "\n"
+
+
+def index(tables: Iterable[Table]) -> str:
+    """The text of README.md: every table, grouped by what its rows stand for."""
+    found = sorted(tables, key=lambda table: table.name)
+    parts = [
+        "# Tables",
+        _PREFACE,
+    ]
+    for group, title in _GROUPS.items():
+        rows = [
+            f"| [{table.name}]({table.name}.md) | {_cell(table.doc)} | {_cell(table.spec)} | {len(table.all_columns)} |"
+            for table in found
+            if table.context == group
+        ]
+        if rows:
+            parts += [
+                f"## {title}",
+                "\n".join(["| table | a row | specification | columns |", "|---|---|---|---|", *rows]),
+            ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _facts(table: Table) -> str:
+    facts = [f"- Specification: {table.spec}"]
+    if table.on:
+        facts.append(f"- Its messages are found at: {places(table.on)}")
+    if table.size:
+        facts.append(f"- Header: {table.size} bytes")
+    if table.key:
+        facts.append(f"- Key: {', '.join(f'`{column}`' for column in table.key)}")
+    return "\n".join(facts)
+
+
+def places(on: tuple[str, ...]) -> str:
+    """Dispatch keys as a person says them: `UDP port 53 or 5353; TCP port 53`."""
+    values: dict[str, list[str]] = {}
+    for key in on:
+        layer, _, value = key.partition("=")
+        values.setdefault(_LAYERS.get(layer, layer.replace(".", " ").replace("_", " ")), []).append(value)
+    return "; ".join(f"{layer} {_or(found)}" for layer, found in values.items())
+
+
+def _or(values: list[str]) -> str:
+    return values[0] if len(values) == 1 else f"{', '.join(values[:-1])} or {values[-1]}"
+
+
+def _columns(columns: tuple[Column, ...]) -> str:
+    rows = [
+        f"| `{path}` | {_type(column)} | {_cell(_meaning(column))} | {_wireshark(column)} |"
+        for path, column in _flat(columns, "")
+    ]
+    return "\n".join(["| column | type | meaning | Wireshark |", "|---|---|---|---|", *rows])
+
+
+def _flat(columns: tuple[Column, ...], prefix: str) -> Iterator[tuple[str, Column]]:
+    """Columns and the fields in them; a list is marked `[]`."""
+    for column in columns:
+        yield prefix + column.name, column
+        kind, mark = (column.kind.element, "[]") if isinstance(column.kind, List) else (column.kind, "")
+        if isinstance(kind, Struct):
+            yield from _flat(kind.columns, f"{prefix}{column.name}{mark}.")
+
+
+def _type(column: Column) -> str:
+    kind, mark = (column.kind.element, "[]") if isinstance(column.kind, List) else (column.kind, "")
+    plain = "struct" if isinstance(kind, Struct) else type_of(kind).lower().replace(" with time zone", "tz")
+    return plain + mark
+
+
+def _meaning(column: Column) -> str:
+    return column.doc if column.null or isinstance(column.kind, List) else f"{column.doc} Never null."
+
+
+def _wireshark(column: Column) -> str:
+    return f"`{column.wireshark}`" if column.wireshark else f"none: {_cell(column.why or '')}"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def questions(table: Table) -> Iterator[tuple[str, str]]:
+    """(question, query without semicolon): what one asks first of a table with such columns; all run in DuckDB."""
+    target = name(table.name)
+    names = {column.name for column in table.all_columns}
+    if code := _code(table):
+        yield f"How often does each `{code}` occur?", _count(name(code), target)
+    if "src_ip" in names:
+        yield "Who sends most of it?", _count(name("src_ip"), target)
+    for column in table.columns:
+        if isinstance(column.kind, List):
+            yield f"What stands in `{column.name}`, one row for each?", _unnest(table, column)
+            break
+    if joins(table):
+        yield "Which conversations carry it?", _conversations(target)
+    if "fault" in names:
+        yield "What is wrong with the rows that are not whole?", _count("fault", target, " WHERE fault IS NOT NULL")
+    if "ts" in names:
+        yield (
+            "From when to when, and how many?",
+            f"SELECT {_SPAN} FROM {target} GROUP BY capture ORDER BY first",  # noqa: S608 - names are quoted
+        )
+    else:
+        yield "What is in it?", f"SELECT * FROM {target} LIMIT 20"  # noqa: S608 - names are quoted
+
+
+def _code(table: Table) -> str | None:
+    """The column to count by: one that says what the row is, else the first with few different values."""
+    scalars = [
+        column for column in table.columns if isinstance(column.kind, str) and column.kind not in ("bytes", "f64")
+    ]
+    for ending in _NAMES:
+        for column in scalars:
+            if column.name == ending or column.name.endswith(f"_{ending}"):
+                return column.name
+    return next((column.name for column in scalars if column.kind in _CODES), None)
+
+
+def _count(column: str, target: str, where: str = "") -> str:
+    counted = f"SELECT {column}, count(*) AS rows FROM {target}{where}"  # noqa: S608 - names are quoted
+    return f"{counted} GROUP BY {column} ORDER BY rows DESC LIMIT 20"
+
+
+def _unnest(table: Table, column: Column) -> str:
+    key = "".join(f"{name(part)}, " for part in table.key)
+    items = f"unnest({name(column.name)}, recursive := true)"
+    return f"SELECT {key}{items} FROM {name(table.name)} LIMIT 20"  # noqa: S608 - names are quoted
+
+
+def _conversations(target: str) -> str:
+    return (
+        "SELECT p.capture, p.flow, p.src_ip, p.dst_ip, count(*) AS rows\n"
+        f"FROM {target} AS t JOIN packet AS p USING (capture, packet)\n"
+        "GROUP BY ALL ORDER BY rows DESC LIMIT 20"
+    )
