@@ -34,8 +34,8 @@ _PACKAGE = Path(__file__).resolve().parent
 class Kernel:
     """A function that is compiled when it is first called."""
 
-    def __init__(self, function: Callable[..., Any], signature: str | None, *, allocates: bool) -> None:
-        self.function, self.signature, self.allocates = function, signature, allocates
+    def __init__(self, function: Callable[..., Any], signature: str | None, *, once: bool, allocates: bool) -> None:
+        self.function, self.signature, self.once, self.allocates = function, signature, once, allocates
         self.compiled: Any = None
         self.__doc__, self.__name__, self.__module__ = function.__doc__, function.__name__, function.__module__
 
@@ -50,9 +50,14 @@ class Kernel:
             return self.compiled
 
 
-def kernel(signature: str | None = None, *, allocates: bool = False) -> Callable[[Callable[..., Any]], Kernel]:
-    """Mark a function as a kernel; without a signature it is a helper, for kernels to call."""
-    return lambda function: Kernel(function, signature, allocates=allocates)
+def kernel(
+    signature: str | None = None, *, once: bool = False, allocates: bool = False
+) -> Callable[[Callable[..., Any]], Kernel]:
+    """Mark a function as a kernel; without a signature it is a helper, for kernels to call.
+
+    `once` says that a helper has one caller, which it is made part of: its arrays are then not handed over in a call.
+    """
+    return lambda function: Kernel(function, signature, once=once, allocates=allocates)
 
 
 @cache
@@ -72,7 +77,8 @@ def _jit(made: Kernel) -> Any:
     numba = _numba()
     signature = made.signature
     folder = _folder(made.function.__module__) if signature else None
-    options = {"nogil": True, "boundscheck": True, "cache": folder is not None, "_nrt": made.allocates}
+    options = {"nogil": True, "boundscheck": True, "cache": folder is not None, "_nrt": made.allocates,
+               "forceinline": made.once}  # fmt: skip
     numba.config.CACHE_DIR = str(folder) if folder else ""
     return numba.njit([signature], **options)(made.function) if signature else numba.njit(**options)(made.function)
 
@@ -100,7 +106,7 @@ def _digest(module: str) -> str:
             if isinstance(value, Kernel) or (isinstance(value, types.ModuleType) and value.__name__.startswith("netlake.")):
                 left.append(value.__module__ if isinstance(value, Kernel) else value.__name__)
     digest = hashlib.blake2b(digest_size=10)
-    for name in sorted(seen):
+    for name in sorted({*seen, __name__}):
         digest.update(Path(str(sys.modules[name].__file__)).read_bytes())
     return f"{module.rpartition('.')[2]}-{digest.hexdigest()}"
 

@@ -45,7 +45,7 @@ def is_fragment(w, start, offset):
     return offset != 0 or w[s.W_PROMISE] <= max(start, w[s.W_END])
 
 
-@kernel()
+@kernel(once=True)
 def link(data, w, messages, step):
     """A link header."""
     space, value, following, limit, fault = link_step(data, step, w[s.W_AT], w[s.W_END])
@@ -56,7 +56,7 @@ def link(data, w, messages, step):
     return space, value, following, fault
 
 
-@kernel()
+@kernel(once=True)
 def network(data, w, messages, conversations, fragments, packet, step):
     """An IP header, which begins a conversation; a fragment ends the walk here."""
     at = w[s.W_AT]
@@ -92,7 +92,7 @@ def network(data, w, messages, conversations, fragments, packet, step):
     return space, value, following, fault
 
 
-@kernel()
+@kernel(once=True)
 def extension(data, w, messages, conversations, fragments, packet, step):
     """An IPv6 extension header, which has an end of its own; a fragment ends the walk here."""
     at, end, promise, carrier = w[s.W_AT], w[s.W_END], w[s.W_PROMISE], w[s.W_CARRIER]
@@ -112,7 +112,7 @@ def extension(data, w, messages, conversations, fragments, packet, step):
     return space, value, following, fault
 
 
-@kernel()
+@kernel(once=True)
 def icmp(data, w, keys, messages, conversations, step):
     """ICMP of either version: an error quotes the conversation that it is about."""
     at, end, carrier = w[s.W_AT], w[s.W_END], w[s.W_CARRIER]
@@ -135,7 +135,7 @@ def icmp(data, w, keys, messages, conversations, step):
         emit(messages, w, group, 0, 0)
 
 
-@kernel()
+@kernel(once=True)
 def transport(data, w, keys, messages, conversations, packet, trie, step):
     """TCP, UDP or SCTP; the step that its payload is, -1 if the packet is done."""
     at = w[s.W_AT]
@@ -194,7 +194,7 @@ def key_of(key, step, identifier):
     return (key * 1_000_003 + (np.int64(step) << 32) + identifier) & 0x7FFFFFFFFFFFFFFF
 
 
-@kernel()
+@kernel(once=True)
 def proceed(w, keys, packet, step, space, value, following, fault):
     """The step that a key leads to, -1 if the packet is done; the walk then stands at `following`."""
     more = w[s.W_PROMISE] > w[s.W_END]
@@ -220,7 +220,7 @@ def proceed(w, keys, packet, step, space, value, following, fault):
     return inner
 
 
-@kernel()
+@kernel(once=True)
 def one_packet(data, w, keys, messages, conversations, fragments, packet, trie, step):
     """Follow one packet from its first header, whose group is `step`."""
     headers = 0

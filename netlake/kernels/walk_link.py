@@ -46,7 +46,7 @@ def ether_type_or_length(kind, at):
     return ETHER_TYPE, AS_LLC, at, at + kind, 0
 
 
-@kernel()
+@kernel(once=True)
 def link_step(data, step, at, end):
     """A link header of kind `step`."""
     left = end - at
@@ -77,7 +77,7 @@ def link_step(data, step, at, end):
     return snap_step(data, at, end)
 
 
-@kernel()
+@kernel(once=True)
 def linux_type(kind, at):
     """The protocol of a Linux cooked header: an Ethernet type, or 4 for LLC."""
     return (ETHER_TYPE, AS_LLC, at, -1, 0) if kind == 4 else (ETHER_TYPE, kind, at, -1, 0)
@@ -96,7 +96,7 @@ def by_version(data, at, end):
     return NOWHERE, 0, at, -1, BAD_VERSION
 
 
-@kernel()
+@kernel(once=True)
 def null_step(data, at, end):
     """BSD loopback: an address family in the byte order of the host that wrote it."""
     if end - at < 4:
@@ -111,7 +111,7 @@ def null_step(data, at, end):
     return ETHER_TYPE, family, at + 4, -1, 0
 
 
-@kernel()
+@kernel(once=True)
 def ppp_step(data, at, end):
     """PPP, with or without the HDLC address and control, with one or two bytes of protocol."""
     if end - at >= 2 and data[at] == 0xFF and data[at + 1] == 0x03:
@@ -128,7 +128,7 @@ def ppp_step(data, at, end):
     return PPP_PROTOCOL, u16(data, at), at + 2, -1, 0
 
 
-@kernel()
+@kernel(once=True)
 def llc_step(data, at, end):
     """IEEE 802.2: the destination service access point names what follows an unnumbered frame."""
     if end - at < 3:
@@ -139,7 +139,7 @@ def llc_step(data, at, end):
     return LLC_DSAP, np.int64(data[at]), at + size, -1, 0
 
 
-@kernel()
+@kernel(once=True)
 def snap_step(data, at, end):
     """SNAP: an organisation and a type of its own, or an Ethernet type under organisation 0."""
     if end - at < 5:

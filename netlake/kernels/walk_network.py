@@ -15,7 +15,7 @@ UDP_PROTOCOL = 17
 NO_NEXT_HEADER = 59
 
 
-@kernel()
+@kernel(once=True)
 def ipv4_step(data, at, end, promise):
     """IPv4 at `at`: as `netlake.kernels.walk_link`; the limit is that of the total length.
 
@@ -40,7 +40,7 @@ def ipv4_step(data, at, end, promise):
     return IP_PROTOCOL, protocol, at + header, at + total, fault
 
 
-@kernel()
+@kernel(once=True)
 def ipv6_step(data, at, end, promise):
     """IPv6 at `at`; a payload length of 0 is a jumbogram's or segmentation offload's, and means the rest of the frame."""
     if end - at < 40:
@@ -55,7 +55,7 @@ def ipv6_step(data, at, end, promise):
     return IP_PROTOCOL, protocol, at + 40, at + 40 + payload, fault
 
 
-@kernel()
+@kernel(once=True)
 def extension_step(data, step, at, end):
     """An IPv6 extension header (or AH); the size of it is the next offset less `at`."""
     if end - at < 8:

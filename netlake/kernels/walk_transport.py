@@ -14,7 +14,7 @@ from netlake.kernels.steps import SCTP, TCP
 from netlake.schema.faults import BAD_LENGTH, SHORT_HEADER
 
 
-@kernel()
+@kernel(once=True)
 def transport_step(data, step, at, end, promise):
     """TCP, UDP or SCTP."""
     if end - at < 4:

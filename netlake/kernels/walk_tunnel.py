@@ -16,7 +16,7 @@ from netlake.schema.faults import BAD_VERSION, SHORT_HEADER
 TRANSPARENT_ETHERNET = 0x6558
 
 
-@kernel()
+@kernel(once=True)
 def tunnel_step(data, step, at, end):
     """GRE, VXLAN or Geneve."""
     if step == GRE:
@@ -33,7 +33,7 @@ def tunnel_step(data, step, at, end):
     return ETHER_TYPE, TRANSPARENT_ETHERNET, at + 8, u24(data, at + 4), 0
 
 
-@kernel()
+@kernel(once=True)
 def gre_step(data, at, end):
     """GRE of RFC 2784 and 2890, and the enhanced one of PPTP, whose key differs by direction and so tells nothing."""
     if end - at < 4:
@@ -63,7 +63,7 @@ def gre_step(data, at, end):
     return ETHER_TYPE, kind, at + size, identifier, 0
 
 
-@kernel()
+@kernel(once=True)
 def routing_end(data, at, entry, end):
     """Where GRE's source route entries end; before `at` if they do not."""
     while entry + 4 <= end:
