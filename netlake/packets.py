@@ -192,13 +192,14 @@ class Malformed(Exception):  # noqa: N818 - as above
 
 @dataclass(slots=True)
 class Cursor:
-    """Reads one message from front to back; `detail` as in Messages. Asking for more than there is raises Short."""
+    """Reads one message from front to back; `detail` and `missing` as in Messages. Asking for more raises Short."""
 
     data: bytes
     at: int = 0
     end: int = -1
     detail: int = 0
     faults: list[str] = field(default_factory=list)
+    missing: int = 0
 
     def __post_init__(self) -> None:
         if self.end < 0:
@@ -208,6 +209,11 @@ class Cursor:
     def left(self) -> int:
         """Bytes not yet read."""
         return self.end - self.at
+
+    @property
+    def promised(self) -> int:
+        """Bytes not yet read, those that the capture did not keep included."""
+        return self.end - self.at + self.missing
 
     def take(self, count: int) -> bytes:
         """The next `count` bytes."""

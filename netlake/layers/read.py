@@ -5,7 +5,8 @@ What a protocol file may hold beside TABLES, by table name where it has several:
 - `read(messages) -> columns` (`read_NAME`): columnar, for what is common; may start from `fixed(table, messages)`;
 - `parse(cursor)` (`parse_NAME`): a generator of (column, value) for one message; what was yielded before the message
   ran short is kept. A parse that yields `NEXT` begins another row from the same message. A list is yielded before it
-  is filled, so that what was read of it is kept too.
+  is filled, so that what was read of it is kept too. An address that is a column is yielded as its bytes, one within a
+  list or struct as text.
 A column that a reader leaves out is null (a list: empty).
 
 A value for a column is a NumPy array (no nulls), Nullable, Codes, or an Arrow array of the column's type.
@@ -21,7 +22,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from netlake.layers.pools import ipv4_text, ipv6_text, mac_text
+from netlake.layers.pools import WIDTHS, Pool, ipv4_text, ipv6_text, mac_text
 from netlake.packets import Bytes, Codes, Cursor, Ints, Malformed, Messages, Nullable, Short
 from netlake.schema import Column, List, Table, arrow, faults
 from netlake.schema.contract import ids
@@ -32,6 +33,9 @@ Columns = dict[str, Value]
 Parser = Callable[[Cursor], Iterator[tuple[str, Any]]]
 Reader = Callable[[Messages], Columns]
 Mask = npt.NDArray[np.bool_]
+
+FAMILIES = (4, 6)
+MAC_SIZE = 6
 
 # yielded as a column's name: the row ends here and the next begins
 NEXT = ""
@@ -214,9 +218,9 @@ def by_message(table: Table, parse: Parser, messages: Messages) -> tuple[Message
     values: dict[str, list[Any]] = {column.name: [] for column in table.columns}
     index: list[int] = []
     marks: list[int] = []
-    missing = messages.missing.tolist()
-    for position, (data, detail) in enumerate(zip(messages, messages.detail.tolist(), strict=True)):
-        for fields, fault in rows(parse, data, detail, cut=missing[position] > 0):
+    about = zip(messages, messages.detail.tolist(), messages.missing.tolist(), strict=True)
+    for position, (data, detail, missing) in enumerate(about):
+        for fields, fault in rows(parse, Cursor(data, detail=detail, missing=missing)):
             index.append(position)
             marks.append(fault)
             for column in table.columns:
@@ -228,12 +232,31 @@ def by_message(table: Table, parse: Parser, messages: Messages) -> tuple[Message
     _number_places(kept, np.array(index, np.intp))
     numbers = ids(table)
     types = {c.name: arrow.data_type(c.kind, c.name, numbers) for c in table.columns}
-    return kept, {name: _array(column, types[name], kept) for name, column in values.items()}
+    columns: Columns = {}
+    for column in table.columns:
+        found = values[column.name]
+        if column.kind in POOLS or column.kind == "ip":
+            columns[column.name] = _interned(found, messages.pools)
+        else:
+            columns[column.name] = _array(found, types[column.name], kept)
+    return kept, columns
 
 
-def rows(parse: Parser, data: bytes, detail: int = 0, *, cut: bool = False) -> Iterator[tuple[dict[str, Any], int]]:
+def _interned(values: list[bytes | None], pools: Mapping[str, Any]) -> Value:
+    """Addresses that a parser gave as their 4, 16 or 6 bytes; of any other length: null."""
+    name = "mac" if any(value is not None and len(value) == MAC_SIZE for value in values) else "ip"
+    pool = pools.get(name) or Pool(name)
+    codes = np.full(len(values), -1, np.int32)
+    for family in FAMILIES if name == "ip" else (0,):
+        size = WIDTHS[family]
+        index = [position for position, value in enumerate(values) if value is not None and len(value) == size]
+        data = np.frombuffer(b"".join(values[position] or b"" for position in index), np.uint8).copy()
+        codes[index] = pool.codes(data, np.arange(len(index), dtype=np.int64) * size, family)
+    return Codes(codes, name) if name in pools else pool.text(codes).cast(pa.string())
+
+
+def rows(parse: Parser, cursor: Cursor) -> Iterator[tuple[dict[str, Any], int]]:
     """The rows of one message, each with the code of its fault: what was read before it ran short is kept."""
-    cursor = Cursor(data, detail=detail)
     fields: dict[str, Any] = {}
     fault = None
     try:
@@ -245,7 +268,7 @@ def rows(parse: Parser, data: bytes, detail: int = 0, *, cut: bool = False) -> I
             else:
                 fields[name] = value
     except Short:
-        fault = "cut" if cut else "short_header"
+        fault = "cut" if cursor.missing > 0 else "short_header"
     except Malformed as found:
         fault = found.fault
     marks = [*cursor.faults, *([fault] if fault else [])]
