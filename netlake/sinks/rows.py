@@ -1,0 +1,257 @@
+"""Row groups while they fill: context and columns of every batch go into the slots of their tables.
+
+A table's row group is written when it holds ROWS rows; the largest are written early when all of them together hold more
+than `budget` bytes, and all of them when the pools that their codes point into are reset. Rows stand in the order in
+which they were put.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from netlake.layers.pools import Pool
+from netlake.layers.read import Columns
+from netlake.packets import NO_TIME, Codes, Ints, Messages, Nullable, Packets, Shorts
+from netlake.schema import CONTEXT_IDS, Column, Table, arrow, faults
+from netlake.sinks import Sink
+from netlake.sinks.slots import Arrays, Numbers, Slot, Words, empty, slot_for
+
+ROWS = 1 << 17
+DAY = 86_400_000_000
+
+
+@dataclass(slots=True)
+class Context:
+    """What the framework writes beside every row of a batch, by row of Packets and by conversation.
+
+    `ts` in microseconds; conversation arrays have one entry more than there are conversations, so that -1 finds the null
+    at the end: flow 0, address -1, port -1.
+    """
+
+    number: Ints
+    ts: Ints
+    untimed: npt.NDArray[np.bool_] | None
+    last: Ints | None
+    flow: Ints
+    from_originator: npt.NDArray[np.bool_]
+    src: Shorts
+    dst: Shorts
+    src_port: Shorts
+    dst_port: Shorts
+
+    @classmethod
+    def of(cls, packets: Packets, flow: Ints, from_originator: Any, src: Shorts, dst: Shorts,
+           ports: tuple[Shorts, Shorts]) -> Context:  # fmt: skip
+        """The context of a batch: `flow` and what follows have a row for each conversation."""
+        ts = packets.ts[: packets.rows]
+        untimed = ts == NO_TIME
+        number, last = packets.number[: packets.rows], packets.last[: packets.rows]
+        return cls(
+            number, ts // 1000, untimed if untimed.any() else None, last if packets.rows > packets.count else None,
+            np.append(flow, 0), np.append(from_originator, 0).astype(np.bool_), np.append(src, np.int32(-1)),
+            np.append(dst, np.int32(-1)), np.append(ports[0], np.int32(-1)), np.append(ports[1], np.int32(-1)),
+        )  # fmt: skip
+
+
+class RowGroup:
+    """The rows of one table that are not yet written."""
+
+    def __init__(self, table: Table, capture: str, pools: Mapping[str, Pool]) -> None:
+        self.table, self.capture, self.pools = table, capture, pools
+        self.schema = arrow.schema(table)
+        self.slots: dict[str, Slot] = {}
+        self.count = 0
+        self.width = sum(8 if pa.types.is_nested(f.type) else 5 for f in self.schema)
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it holds."""
+        return self.count * self.width
+
+    def put(self, name: str, value: Any, first: int, last: int) -> None:
+        """Values of column `name` for rows `first` to `last`."""
+        slot = self.slots.get(name)
+        if slot is None or not _fits(slot, value):
+            slot = self._slot(name, value, first)
+        slot.put(value, first, last)
+
+    def _slot(self, name: str, value: Any, first: int) -> Slot:
+        column = next(c for c in self.table.all_columns if c.name == name)
+        data_type, dictionary = self.schema.field(name).type, by_dictionary(column)
+        old = self.slots.get(name)
+        if old is None:
+            slot = slot_for(value, data_type, self.pools, ROWS, dictionary=dictionary)
+        else:
+            # a column that came as codes and now comes as text: what it holds becomes text too
+            slot = Arrays(data_type, self.pools, dictionary=dictionary)
+            if first:
+                slot.put(old.finish(first), 0, first)
+        self.slots[name] = slot
+        return slot
+
+    def finish(self) -> pa.RecordBatch:
+        """The rows as one record batch; the group is then empty."""
+        count = self.count
+        arrays = [self._finished(field, count) for field in self.schema]
+        self.slots, self.count = {}, 0
+        return pa.RecordBatch.from_arrays(arrays, names=self.schema.names)
+
+    def _finished(self, field: pa.Field, count: int) -> pa.Array:
+        if field.name == "capture":
+            codes = pa.array(np.zeros(count, np.int32))
+            return pa.DictionaryArray.from_arrays(codes, pa.array([self.capture]))
+        if field.name == "day":
+            return self._days(count)
+        slot = self.slots.get(field.name)
+        return empty(field.type, count) if slot is None else slot.finish(count)
+
+    def _days(self, count: int) -> pa.Array:
+        slot = self.slots.get("ts")
+        if not isinstance(slot, Numbers):
+            return pa.nulls(count, pa.date32())
+        days = Numbers(pa.date32(), count)
+        days.valid = None if slot.valid is None else slot.valid[:count].copy()
+        values = slot.values[:count] // DAY
+        if days.valid is not None:
+            values[~days.valid] = 0
+        days.values[:] = values
+        days.filled = min(slot.filled, count)
+        return days.finish(count)
+
+
+def by_dictionary(column: Column) -> bool:
+    """Whether `column` is stored as a dictionary of strings."""
+    scalar = column.scalar
+    return scalar is not None and scalar.arrow == "string" and (column.encoding or scalar.encoding) == "dictionary"
+
+
+def _fits(slot: Slot, value: Any) -> bool:
+    if isinstance(slot, Arrays):
+        return True
+    if isinstance(slot, Numbers | Words):
+        return isinstance(value, np.ndarray | Nullable)
+    return isinstance(value, Codes)
+
+
+class Rows:
+    """The row groups of one capture; full ones go to `sink`."""
+
+    def __init__(self, sink: Sink, capture: str, pools: Mapping[str, Pool], *, budget: int = 192 << 20) -> None:
+        self.sink, self.capture, self.pools, self.budget = sink, capture, pools, budget
+        self.groups: dict[str, RowGroup] = {}
+        self.written: Counter[str] = Counter()
+        self.faults: Counter[tuple[str, str]] = Counter()
+
+    def group(self, table: Table) -> RowGroup:
+        """The row group of `table`, begun at its first row."""
+        if table.name not in self.groups:
+            self.groups[table.name] = RowGroup(table, self.capture, self.pools)
+        return self.groups[table.name]
+
+    def put(self, table: Table, messages: Messages, columns: Columns, context: Context) -> None:
+        """The rows of one batch of one table read from packets."""
+        group = self.group(table)
+        first = self._room(group, len(messages))
+        last = first + len(messages)
+        put_context(group, messages, context, first, last)
+        for name, value in columns.items():
+            group.put(name, value, first, last)
+        group.count = last
+        if messages.fault.any():
+            self._count_faults(table, messages.fault)
+
+    def put_batch(self, table: Table, rows: pa.RecordBatch) -> None:
+        """Rows that stand whole in Arrow already (`connection`, `interface`, ...); `capture` and `day` are filled in."""
+        group = self.group(table)
+        for start in range(0, rows.num_rows, ROWS):
+            part = rows.slice(start, ROWS)
+            first = self._room(group, part.num_rows)
+            last = first + part.num_rows
+            for name, value in zip(part.schema.names, part.columns, strict=True):
+                if name == "ts":
+                    group.put(name, times(value), first, last)
+                elif name not in ("capture", "day"):
+                    group.put(name, value, first, last)
+            group.count = last
+
+    def _room(self, group: RowGroup, more: int) -> int:
+        if group.count + more > ROWS:
+            self.flush(group)
+        return group.count
+
+    def _count_faults(self, table: Table, codes: npt.NDArray[np.int8]) -> None:
+        for code, count in enumerate(np.bincount(codes).tolist()):
+            name = faults.NAMES[code]
+            if name is not None and count:
+                self.faults[table.name, name] += count
+
+    def flush(self, group: RowGroup) -> None:
+        """Write what `group` holds."""
+        if group.count:
+            self.written[group.table.name] += group.count
+            self.sink.write(group.table, group.finish())
+
+    def trim(self) -> None:
+        """Write the largest groups while all of them hold more than the budget."""
+        while sum(group.size for group in self.groups.values()) > self.budget:
+            self.flush(max(self.groups.values(), key=lambda group: group.size))
+
+    def flush_all(self) -> None:
+        """Write everything: codes may become void after it."""
+        for group in self.groups.values():
+            self.flush(group)
+
+
+def times(value: pa.Array) -> Nullable:
+    """Arrow timestamps as microseconds and validity."""
+    return Nullable(value.cast(pa.int64()).fill_null(0).to_numpy(), np.asarray(value.is_valid()))
+
+
+def put_context(group: RowGroup, messages: Messages, context: Context, first: int, last: int) -> None:
+    """Context columns of rows `first` to `last`."""
+    names = {column.name for column in group.table.all_columns if column.name in CONTEXT_IDS}
+    row = messages.row
+    ts = np.take(context.ts, row)
+    if context.untimed is None:
+        group.put("ts", ts, first, last)
+    else:
+        group.put("ts", Nullable(ts, ~context.untimed[row]), first, last)
+    number = np.take(context.number, row)
+    group.put("packet", number, first, last)
+    group.put("place", messages.place, first, last)
+    if messages.fault.any():
+        if "fault" not in group.slots:
+            group.slots["fault"] = Words(faults.NAMES, ROWS)
+        group.put("fault", messages.fault, first, last)
+    if context.last is not None and "last_packet" in names:
+        complete = np.take(context.last, row)
+        group.put("last_packet", Nullable(complete, complete != number), first, last)
+    if "src_ip" in names:
+        conversation = messages.conversation
+        group.put("src_ip", Codes(np.take(context.src, conversation, mode="wrap"), "ip"), first, last)
+        group.put("dst_ip", Codes(np.take(context.dst, conversation, mode="wrap"), "ip"), first, last)
+    if "flow" in names:
+        put_flow(group, messages.conversation, context, first, last)
+
+
+def put_flow(group: RowGroup, conversation: Shorts, context: Context, first: int, last: int) -> None:
+    """The conversation's number, direction and ports."""
+    flow = np.take(context.flow, conversation, mode="wrap")
+    known = flow > 0
+    direction = np.take(context.from_originator, conversation, mode="wrap")
+    ports = [np.take(array, conversation, mode="wrap") for array in (context.src_port, context.dst_port)]
+    if known.all():
+        group.put("flow", flow, first, last)
+        group.put("from_originator", direction, first, last)
+    else:
+        group.put("flow", Nullable(flow, known), first, last)
+        group.put("from_originator", Nullable(direction, known), first, last)
+    for name, port in zip(("src_port", "dst_port"), ports, strict=True):
+        group.put(name, port if (shown := port >= 0).all() else Nullable(port, shown), first, last)
