@@ -1,0 +1,114 @@
+"""EDNS (RFC 6891): what the OPT record of a message says about the message."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from netlake.kernels import dns as k
+from netlake.kernels import dns_text as t
+from netlake.layers.pools import ip_text
+from netlake.layers.read import Columns, column_type, mark, plain
+from netlake.packets import Ints, Messages, Nullable
+from netlake.protocols.dns.columns import lists, no_lists, rcode_names, spans
+from netlake.protocols.dns.records import Records
+from netlake.schema import Table, faults
+
+CLIENT_SUBNET = 8
+# address families (IANA) of a client subnet, and the bytes of an address
+FAMILIES = {1: 4, 2: 16}
+
+
+def columns(table: Table, messages: Messages, found: Records, header: Columns) -> Columns:
+    """Columns of the first OPT record of each message; a second one is a fault."""
+    records = np.flatnonzero(found.records[k.R_TYPE] == t.OPT)
+    of, first = np.unique(found.records[k.R_MESSAGE][records], return_index=True)
+    if len(of) < len(records):
+        repeated = np.bincount(found.records[k.R_MESSAGE][records], minlength=len(messages)) > 1
+        mark(messages, repeated, faults.BAD_OPTIONS)
+    opt = found.records[:, records[first]]
+    has = np.zeros(len(messages), np.bool_)
+    has[of] = True
+
+    def spread(values: Ints, dtype: type[np.generic]) -> Nullable:
+        whole = np.zeros(len(messages), dtype)
+        whole[of] = values
+        return Nullable(whole, has)
+
+    ttl = opt[k.R_TTL]
+    return {
+        "edns_version": spread(ttl >> 16 & 255, np.int16),
+        "edns_udp_size": spread(opt[k.R_CLASS], np.int32),
+        "dnssec_ok": spread(ttl >> 15 & 1, np.bool_),
+        **_rcodes(header, of, ttl >> 24),
+        **_options(table, messages, of, opt),
+    }
+
+
+def _rcodes(header: Columns, of: npt.NDArray[np.int64], high: Ints) -> Columns:
+    """The response code with the upper eight bits that EDNS adds."""
+    rcode = header["rcode"]
+    whole = plain(rcode).astype(np.int32)
+    whole[of] |= high.astype(np.int32) << 4
+    valid = rcode.valid if isinstance(rcode, Nullable) else np.ones(len(whole), np.bool_)
+    return {
+        "extended_rcode": Nullable(whole, valid),
+        "rcode_name": rcode_names(np.where(valid, whole, -1).astype(np.int64)),
+    }
+
+
+def _options(table: Table, messages: Messages, of: npt.NDArray[np.int64], opt: npt.NDArray[np.int64]) -> Columns:
+    data_type = column_type(table, "edns_options")
+    start, end = np.ascontiguousarray(opt[k.R_DATA]), np.ascontiguousarray(opt[k.R_END])
+    options, broken = np.empty((4, int((end - start).sum()) // 4), np.int64), np.zeros(len(of), np.bool_)
+    count = k.find_options(messages.data, start, end, options, broken)
+    mark(messages, _among(of[broken], len(messages)), faults.BAD_OPTIONS)
+    if not count:
+        return {"edns_options": no_lists(data_type, len(messages))}
+    options = np.ascontiguousarray(options[:, :count])
+    message = of[options[k.O_MESSAGE]]
+    data = spans(messages.data, options[k.O_DATA], options[k.O_END], pa.binary())
+    code = pa.array(options[k.O_CODE].astype(np.int32))
+    lengths = np.bincount(message, minlength=len(messages))
+    return {
+        "edns_options": lists(data_type, lengths, code, data),
+        **_client_subnets(messages, message, options),
+    }
+
+
+def _among(index: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.bool_]:
+    result = np.zeros(count, np.bool_)
+    result[index] = True
+    return result
+
+
+def _client_subnets(messages: Messages, message: Ints, options: npt.NDArray[np.int64]) -> Columns:
+    """The client subnet (RFC 7871) of each message that has one; the first where there are several."""
+    chosen = np.flatnonzero(options[k.O_CODE] == CLIENT_SUBNET)[::-1]
+    if not len(chosen):
+        return {}
+    addresses: list[str | None] = [None] * len(messages)
+    prefixes, scopes, has = (np.zeros(len(messages), dtype) for dtype in (np.int16, np.int16, np.bool_))
+    for option in chosen.tolist():
+        data = messages.data[options[k.O_DATA, option] : options[k.O_END, option]].tobytes()
+        of = int(message[option])
+        subnet = client_subnet(data)
+        if subnet is None:
+            mark(messages, _among(np.array([of]), len(messages)), faults.BAD_OPTIONS)
+            continue
+        addresses[of], prefixes[of], scopes[of] = subnet
+        has[of] = True
+    return {
+        "client_subnet": pa.array(addresses, pa.string()),
+        "client_subnet_prefix": Nullable(prefixes, has),
+        "client_subnet_scope": Nullable(scopes, has),
+    }
+
+
+def client_subnet(data: bytes) -> tuple[str, int, int] | None:
+    """Address, source prefix length and scope prefix length; None if the option is malformed."""
+    size = FAMILIES.get(int.from_bytes(data[:2], "big"), 0)
+    if len(data) < 4 or not size or max(data[2:4]) > 8 * size or len(data) - 4 != (data[2] + 7) // 8:
+        return None
+    return ip_text(data[4:].ljust(size, b"\0")), data[2], data[3]

@@ -1,0 +1,75 @@
+"""Names and character strings as text, in plain Python.
+
+The rules and bounds are those of the kernel (kernels/dns_text.py), whose tables of escapes are used here.
+"""
+
+from __future__ import annotations
+
+from netlake.kernels.dns_text import IN_NAME, IN_STRING, MAX_NAME, MAX_POINTERS
+from netlake.packets import Cursor, Malformed
+
+
+def _escapes(how: bytes) -> tuple[str, ...]:
+    return tuple((chr(byte), "\\" + chr(byte), f"\\{byte:03d}")[rule] for byte, rule in enumerate(how))
+
+
+NAME_CHARACTERS = _escapes(IN_NAME.tobytes())
+STRING_CHARACTERS = _escapes(IN_STRING.tobytes())
+
+
+def escaped(data: bytes) -> str:
+    """The bytes of a character string, escaped as between quotes."""
+    return "".join([STRING_CHARACTERS[byte] for byte in data])
+
+
+def without_dot(name: str) -> str:
+    """A name as columns have it: without the final dot, the root as one dot."""
+    return name[:-1] if len(name) > 1 else name
+
+
+def read_name(cursor: Cursor) -> str:
+    """The name at the cursor with its final dot; `cursor.data` must be the whole message, for pointers."""
+    message, at = cursor.data, cursor.at
+    _pass_name(cursor)
+    if message[at] >= 192:
+        at = _pointed(message, at, at)
+    labels: list[str] = []
+    smallest, length, pointers = at, 0, 0
+    while size := _byte(message, at):
+        if size >= 192:
+            pointers += 1
+            if pointers > MAX_POINTERS:
+                raise Malformed("bad_name")
+            at = smallest = _pointed(message, at, smallest)
+            continue
+        length += size + 1
+        if size >= 64 or length >= MAX_NAME or at + 1 + size > len(message):
+            raise Malformed("bad_name")
+        labels.append("".join([NAME_CHARACTERS[byte] for byte in message[at + 1 : at + 1 + size]]) + ".")
+        at += 1 + size
+    return "".join(labels) or "."
+
+
+def _byte(message: bytes, at: int) -> int:
+    if at >= len(message):
+        raise Malformed("bad_name")
+    return message[at]
+
+
+def _pointed(message: bytes, at: int, before: int) -> int:
+    """Where the pointer at `at` leads, which must be before `before`."""
+    target = (_byte(message, at) & 0x3F) << 8 | _byte(message, at + 1)
+    if target >= before:
+        raise Malformed("bad_name")
+    return target
+
+
+def _pass_name(cursor: Cursor) -> None:
+    """Move the cursor behind the name as it lies in place."""
+    while size := cursor.number(1):
+        if size >= 192:
+            cursor.skip(1)
+            return
+        if size >= 64:
+            raise Malformed("bad_name")
+        cursor.skip(size)
