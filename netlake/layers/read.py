@@ -243,7 +243,9 @@ def by_message(table: Table, parse: Parser, messages: Messages) -> tuple[Message
 
 
 def _interned(values: list[bytes | None], pools: Mapping[str, Any]) -> Value:
-    """Addresses that a parser gave as their 4, 16 or 6 bytes; of any other length: null."""
+    """Addresses that a parser gave as their 4, 16 or 6 bytes (of another length: null), or as text."""
+    if any(isinstance(value, str) for value in values):
+        return pa.array(values, pa.string())
     name = "mac" if any(value is not None and len(value) == MAC_SIZE for value in values) else "ip"
     pool = pools.get(name) or Pool(name)
     codes = np.full(len(values), -1, np.int32)

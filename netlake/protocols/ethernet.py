@@ -9,8 +9,8 @@ from netlake.layers.read import Columns, fixed, plain, where
 from netlake.packets import Messages, Nullable
 from netlake.schema import Column, Table
 
-# values of the third field up to this are lengths (IEEE 802.3 clause 3.2.6); types begin at 0x0600
-GREATEST_LENGTH = 1500
+# a third field below this is a length (IEEE 802.3 clause 3.2.6), though none above 1500 is a sound one
+FIRST_ETHERTYPE = 0x0600
 HEADER = 14
 
 TABLES = (
@@ -18,7 +18,7 @@ TABLES = (
         "ethernet",
         "One row for each Ethernet frame, those within tunnels included.",
         spec="IEEE 802.3",
-        on=("link.type=1",),
+        on=("link.type=1", "ether.type=0x6558", "snap.bridged=1", "snap.bridged=7"),
         size=HEADER,
         context="record",
         columns=(
@@ -27,7 +27,7 @@ TABLES = (
             Column(
                 "ethertype",
                 "u16",
-                "EtherType of what follows, above 1500; null where the frame gives a length instead.",
+                "EtherType of what follows, from 1536; null where the frame gives a length instead.",
                 at=12,
                 wireshark="eth.type",
                 encoding="dictionary",
@@ -35,7 +35,7 @@ TABLES = (
             Column(
                 "length",
                 "u16",
-                "Bytes of LLC data that the frame says it holds, 0 to 1500; null where it gives an EtherType.",
+                "Bytes of LLC data that the frame says it holds, 0 to 1535; null where it gives an EtherType.",
                 wireshark="eth.len",
                 encoding="dictionary",
             ),
@@ -55,7 +55,7 @@ def read(messages: Messages) -> Columns:
     """Columns of the fixed header; the third field is a type or a length by its value."""
     columns = fixed(TABLES[0], messages)
     third = columns["ethertype"]
-    typed = plain(third) > GREATEST_LENGTH
+    typed = plain(third) >= FIRST_ETHERTYPE
     if not typed.all():
         columns["ethertype"], columns["length"] = where(third, typed), where(third, ~typed)
     size = messages.end - messages.start + messages.missing - HEADER

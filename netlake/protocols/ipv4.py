@@ -28,7 +28,7 @@ TABLES = (
         "ipv4",
         "One row for each IPv4 header as captured: fragments each have one, and so have the headers within tunnels.",
         spec="RFC 791",
-        on=("ether.type=0x0800", "ip.protocol=4"),
+        on=("ether.type=0x0800", "ip.protocol=4", "ppp.protocol=0x0021", "llc.dsap=0x06"),
         size=HEADER,
         context="network",
         columns=(

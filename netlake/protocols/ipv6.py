@@ -14,7 +14,7 @@ TABLES = (
         "ipv6",
         "One row for each IPv6 header as captured, those within tunnels included.",
         spec="RFC 8200",
-        on=("ether.type=0x86dd", "ip.protocol=41"),
+        on=("ether.type=0x86dd", "ip.protocol=41", "ppp.protocol=0x0057"),
         size=HEADER,
         context="network",
         columns=(

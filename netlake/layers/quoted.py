@@ -1,0 +1,93 @@
+"""The packet that an ICMP error quotes: its addresses and ports, which tell whose conversation the error is about."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from netlake.layers.pools import Pool
+from netlake.layers.read import Columns, Mask
+from netlake.packets import Codes, Messages, Nullable
+from netlake.schema import Column
+
+QUOTED = (
+    Column("quoted_protocol", "u8", "Error: IANA number of the protocol in the quoted packet.", why="ip.proto again"),
+    Column("quoted_src_ip", "ip", "Error: source address of the quoted packet.", why="ip.src again"),
+    Column("quoted_dst_ip", "ip", "Error: destination address of the quoted packet.", why="ip.dst again"),
+    Column(
+        "quoted_src_port",
+        "u16",
+        "Error: source port of the quoted packet; null without ports.",
+        why="udp.srcport again",
+    ),
+    Column("quoted_dst_port", "u16", "Error: destination port of the quoted packet.", why="udp.dstport again"),
+)
+
+Longs = npt.NDArray[np.int64]
+
+# TCP, UDP, DCCP, SCTP, UDP-Lite: their headers begin with the two ports
+WITH_PORTS = (6, 17, 33, 132, 136)
+# hop-by-hop, routing and destination options of IPv6: next header, and their length in 8 bytes less one
+EXTENSIONS = (0, 43, 60)
+FRAGMENT = 44
+MOST_EXTENSIONS = 8
+
+
+def quoted(messages: Messages, errors: Mask, at: int) -> Columns:
+    """The columns QUOTED: of messages that are `errors`, the packet quoted from byte `at` on, as far as it goes."""
+    rows = len(messages)
+    protocol = np.full(rows, -1, np.int16)
+    ports = np.full((2, rows), -1, np.int32)
+    addresses = np.full((2, rows), -1, np.int32)
+    pool = messages.pools.get("ip") or Pool("ip")
+    begin, end = messages.start + at, messages.end
+    reached = np.flatnonzero(errors & (begin < end))
+    version = messages.data[begin[reached]] >> 4
+    for family, header, place in ((4, 20, 12), (6, 40, 8)):
+        index = reached[(version == family) & (end[reached] - begin[reached] >= header)]
+        if len(index):
+            first = begin[index]
+            addresses[0, index] = pool.codes(messages.data, first + place, family)
+            addresses[1, index] = pool.codes(messages.data, first + place + (4 if family == 4 else 16), family)
+            carried = _carried_by_4 if family == 4 else _carried_by_6
+            protocol[index], transport = carried(messages.data, first, end[index])
+            with_ports = np.isin(protocol[index], WITH_PORTS) & (transport >= 0) & (transport + 4 <= end[index])
+            _ports(messages.data, transport[with_ports], ports, index[with_ports])
+    columns: Columns = {"quoted_protocol": Nullable(protocol, protocol >= 0)}
+    for side, name in enumerate(("src", "dst")):
+        codes = Codes(addresses[side], "ip")
+        columns[f"quoted_{name}_ip"] = codes if "ip" in messages.pools else pool.text(codes.codes).cast(pa.string())
+        columns[f"quoted_{name}_port"] = Nullable(ports[side], ports[side] >= 0)
+    return columns
+
+
+def _ports(data: npt.NDArray[np.uint8], transport: Longs, ports: npt.NDArray[np.int32], index: Longs) -> None:
+    for side in (0, 1):
+        high, low = data[transport + 2 * side], data[transport + 2 * side + 1]
+        ports[side, index] = high.astype(np.int32) << 8 | low
+
+
+def _carried_by_4(data: npt.NDArray[np.uint8], first: Longs, end: Longs) -> tuple[Longs, Longs]:
+    """Protocol and offset of the transport header behind each IPv4 header, -1 in a later fragment."""
+    del end
+    later = (data[first + 6] & 0x1F).astype(np.int64) << 8 | data[first + 7]
+    header = (data[first] & 15).astype(np.int64) * 4
+    return data[first + 9].astype(np.int64), np.where((later == 0) & (header >= 20), first + header, -1)
+
+
+def _carried_by_6(data: npt.NDArray[np.uint8], first: Longs, end: Longs) -> tuple[Longs, Longs]:
+    """Protocol and offset of the transport header behind each IPv6 header; few have extension headers."""
+    protocol = data[first + 6].astype(np.int64)
+    transport = first + 40
+    for position in np.flatnonzero(np.isin(protocol, (*EXTENSIONS, FRAGMENT))).tolist():
+        kind, at, limit = int(protocol[position]), int(transport[position]), int(end[position])
+        for _ in range(MOST_EXTENSIONS):
+            if kind not in (*EXTENSIONS, FRAGMENT) or at + 8 > limit:
+                break
+            if kind == FRAGMENT and int(data[at + 2]) << 8 | int(data[at + 3]) & 0xF8:
+                kind, at = int(data[at]), -1
+                break
+            kind, at = int(data[at]), at + (8 if kind == FRAGMENT else 8 + 8 * int(data[at + 1]))
+        protocol[position], transport[position] = kind, at
+    return protocol, transport

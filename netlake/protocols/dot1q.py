@@ -1,0 +1,66 @@
+"""IEEE 802.1Q VLAN tags; stacked tags (QinQ) have a row each."""
+
+from __future__ import annotations
+
+from netlake.layers.read import Columns, fixed, plain, where
+from netlake.packets import Messages
+from netlake.schema import Column, Table
+
+# as in Ethernet: what follows the tag is a type from here on, else a length
+FIRST_ETHERTYPE = 0x0600
+
+TABLES = (
+    Table(
+        "dot1q",
+        "One row for each VLAN tag, the outermost first.",
+        spec="IEEE 802.1Q",
+        on=("ether.type=0x8100", "ether.type=0x88a8", "ether.type=0x9100", "ether.type=0x9200"),
+        size=4,
+        context="record",
+        columns=(
+            Column("priority", "u8", "Priority code point, 0 to 7.", at=0, bits=(5, 3), wireshark="vlan.priority"),
+            Column(
+                "drop_eligible",
+                "bool",
+                "It may be dropped first when there is congestion.",
+                at=0,
+                bits=(4, 1),
+                wireshark="vlan.dei",
+            ),
+            Column(
+                "vlan",
+                "u16",
+                "VLAN identifier, 0 (none, priority only) to 4095.",
+                at=0,
+                bits=(0, 12),
+                wireshark="vlan.id",
+                encoding="dictionary",
+            ),
+            Column(
+                "ethertype",
+                "u16",
+                "EtherType of what follows, from 1536; null where the tag gives a length instead.",
+                at=2,
+                wireshark="vlan.etype",
+                encoding="dictionary",
+            ),
+            Column(
+                "length",
+                "u16",
+                "Bytes of LLC data that follow, 0 to 1535; null where the tag gives an EtherType.",
+                wireshark="vlan.len",
+                encoding="dictionary",
+            ),
+        ),
+    ),
+)
+
+
+def read(messages: Messages) -> Columns:
+    """Columns of the tag; its last field is a type or a length by its value."""
+    columns = fixed(TABLES[0], messages)
+    last = columns["ethertype"]
+    typed = plain(last) >= FIRST_ETHERTYPE
+    if not typed.all():
+        columns["ethertype"], columns["length"] = where(last, typed), where(last, ~typed)
+    return columns

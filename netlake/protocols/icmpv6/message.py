@@ -1,0 +1,80 @@
+"""The header of every ICMPv6 message, and what errors quote."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from netlake.layers.quoted import QUOTED, quoted
+from netlake.layers.read import Columns, fixed, mark_short, plain, where
+from netlake.packets import Messages, Nullable
+from netlake.schema import Column, Table
+
+HEADER = 4
+PACKET_TOO_BIG = 2
+PARAMETER_PROBLEM = 4
+# errors quote the packet which they are about from here on
+QUOTED_AT = 8
+ERRORS = (1, PACKET_TOO_BIG, 3, PARAMETER_PROBLEM)
+
+TABLES = (
+    Table(
+        "icmpv6",
+        "One row for each ICMPv6 message; echo and neighbour discovery have further columns in tables of their own.",
+        spec="RFC 4443",
+        on=("ip.protocol=58",),
+        size=HEADER,
+        columns=(
+            Column(
+                "type",
+                "u8",
+                "1 unreachable, 2 too big, 3 time exceeded, 128 echo request, 129 reply, 133 to 137 discovery.",
+                at=0,
+                wireshark="icmpv6.type",
+            ),
+            Column("code", "u8", "What the type means in particular.", at=1, wireshark="icmpv6.code"),
+            Column(
+                "checksum",
+                "u16",
+                "Internet checksum over pseudo-header and message.",
+                at=2,
+                wireshark="icmpv6.checksum",
+            ),
+            Column(
+                "mtu",
+                "u32",
+                "Packet too big: bytes that the next link takes.",
+                wireshark="icmpv6.mtu",
+                encoding="dictionary",
+            ),
+            Column(
+                "pointer",
+                "u32",
+                "Parameter problem: which byte of the quoted packet is wrong.",
+                wireshark="icmpv6.pointer",
+                encoding="dictionary",
+            ),
+            *QUOTED,
+            Column("payload_length", "i32", "Bytes on the wire behind the first 4.", why="ipv6.plen less headers"),
+        ),
+    ),
+)
+
+
+def read(messages: Messages) -> Columns:
+    """Columns of the header, and those of errors."""
+    columns = fixed(TABLES[0], messages)
+    size = messages.end - messages.start
+    payload = size + messages.missing - HEADER
+    columns["payload_length"] = where(payload.astype(np.int32), payload >= 0)
+    kind = np.where(size > 0, plain(columns["type"]), -1)
+    errors = np.isin(kind, ERRORS)
+    if errors.any():
+        mark_short(messages, errors & (size < QUOTED_AT))
+        value = np.zeros(len(messages), np.int64)
+        whole = errors & (size >= QUOTED_AT)
+        for position in range(HEADER, QUOTED_AT):
+            value[whole] = value[whole] << 8 | messages.data[messages.start[whole] + position]
+        columns["mtu"] = Nullable(value, whole & (kind == PACKET_TOO_BIG))
+        columns["pointer"] = Nullable(value, whole & (kind == PARAMETER_PROBLEM))
+        columns.update(quoted(messages, errors, QUOTED_AT))
+    return columns

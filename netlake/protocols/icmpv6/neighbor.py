@@ -1,0 +1,77 @@
+"""Neighbour discovery between hosts: who has an address, and where to send instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from netlake.packets import Cursor
+from netlake.protocols.icmpv6.options import OPTIONS, SOURCE_MAC, TARGET_MAC, options
+from netlake.schema import Column, Table
+
+TABLES = (
+    Table(
+        "icmpv6_neighbor_solicitation",
+        "One row for each neighbour solicitation.",
+        spec="RFC 4861 section 4.3",
+        on=("icmpv6.type=135",),
+        columns=(
+            Column("target", "ipv6", "Address that is asked for.", wireshark="icmpv6.nd.ns.target_address"),
+            SOURCE_MAC,
+            OPTIONS,
+        ),
+    ),
+    Table(
+        "icmpv6_neighbor_advertisement",
+        "One row for each neighbour advertisement.",
+        spec="RFC 4861 section 4.4",
+        on=("icmpv6.type=136",),
+        columns=(
+            Column("router", "bool", "The sender is a router.", wireshark="icmpv6.nd.na.flag.r"),
+            Column("solicited", "bool", "It answers a solicitation.", wireshark="icmpv6.nd.na.flag.s"),
+            Column("override", "bool", "It replaces what is known.", wireshark="icmpv6.nd.na.flag.o"),
+            Column("target", "ipv6", "Address that it speaks for.", wireshark="icmpv6.nd.na.target_address"),
+            TARGET_MAC,
+            OPTIONS,
+        ),
+    ),
+    Table(
+        "icmpv6_redirect",
+        "One row for each redirect.",
+        spec="RFC 4861 section 4.5",
+        on=("icmpv6.type=137",),
+        columns=(
+            Column("target", "ipv6", "Where to send instead.", wireshark="icmpv6.nd.rd.target_address"),
+            Column("destination", "ipv6", "For which destination.", wireshark="icmpv6.rd.na.destination_address"),
+            TARGET_MAC,
+            OPTIONS,
+        ),
+    ),
+)
+
+
+def parse_icmpv6_neighbor_solicitation(message: Cursor) -> Iterator[tuple[str, Any]]:
+    """One message, from its ICMPv6 header."""
+    message.skip(8)
+    yield "target", message.take(16)
+    yield from options(message, "source_mac")
+
+
+def parse_icmpv6_neighbor_advertisement(message: Cursor) -> Iterator[tuple[str, Any]]:
+    """One message, from its ICMPv6 header."""
+    message.skip(4)
+    flags = message.number(1)
+    yield "router", bool(flags & 0x80)
+    yield "solicited", bool(flags & 0x40)
+    yield "override", bool(flags & 0x20)
+    message.skip(3)
+    yield "target", message.take(16)
+    yield from options(message, "target_mac")
+
+
+def parse_icmpv6_redirect(message: Cursor) -> Iterator[tuple[str, Any]]:
+    """One message, from its ICMPv6 header."""
+    message.skip(8)
+    yield "target", message.take(16)
+    yield "destination", message.take(16)
+    yield from options(message, "target_mac")

@@ -1,0 +1,144 @@
+"""Internet Group Management Protocol, versions 1 to 3: who wants to hear which multicast group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from netlake.layers.pools import ip_text
+from netlake.packets import Cursor
+from netlake.schema import Column, List, Struct, Table
+
+QUERY = 0x11
+VERSION_3_REPORT = 0x22
+# the version that a type belongs to; queries tell theirs by their length
+VERSIONS = {0x12: 1, 0x16: 2, 0x17: 2, VERSION_3_REPORT: 3}
+SHORTEST_VERSION_3_QUERY = 12
+
+RECORD = Struct(
+    (
+        Column(
+            "type",
+            "u8",
+            "1 include, 2 exclude, 3 to include, 4 to exclude, 5 allow, 6 block.",
+            wireshark="igmp.record_type",
+        ),
+        Column("group", "ipv4", "Address of the group.", wireshark="igmp.maddr"),
+        Column("sources", List("ipv4"), "Addresses of the sources meant.", why="igmp.saddr of all records in one"),
+        Column("auxiliary", "bytes", "Auxiliary data, none in version 3.", wireshark="igmp.aux_data"),
+    )
+)
+
+TABLES = (
+    Table(
+        "igmp",
+        "One row for each IGMP message.",
+        spec="RFC 3376, RFC 2236, RFC 1112",
+        on=("ip.protocol=2",),
+        columns=(
+            Column("type", "u8", "17 query, 18, 22 and 34 report (versions 1 to 3), 23 leave.", wireshark="igmp.type"),
+            Column(
+                "version",
+                "u8",
+                "Version of the protocol, 1 to 3; null where the type belongs to none.",
+                wireshark="igmp.version",
+            ),
+            Column("max_response_code", "u8", "Query: the longest wait, as sent.", why="igmp.max_resp is decoded"),
+            Column(
+                "max_response_time",
+                "duration",
+                "Query: the longest wait before a report, seconds; null in version 1.",
+                why="igmp.max_resp in other units",
+            ),
+            Column("checksum", "u16", "Internet checksum of the message.", wireshark="igmp.checksum"),
+            Column(
+                "group",
+                "ipv4",
+                "Group asked for, joined or left; 0.0.0.0 in a general query; null in version 3 reports.",
+                wireshark="igmp.maddr",
+            ),
+            Column("suppress", "bool", "Query, version 3: routers shall not restart their timers.", wireshark="igmp.s"),
+            Column(
+                "robustness",
+                "u8",
+                "Query, version 3: how many losses the querier allows for, 0 to 7.",
+                wireshark="igmp.qrv",
+            ),
+            Column(
+                "query_interval_code", "u8", "Query, version 3: time between queries, as sent.", wireshark="igmp.qqic"
+            ),
+            Column(
+                "query_interval",
+                "duration",
+                "Query, version 3: time between queries, seconds.",
+                why="igmp.qqic decoded",
+            ),
+            Column("sources", List("ipv4"), "Query, version 3: the sources asked for.", wireshark="igmp.saddr"),
+            Column(
+                "records",
+                List(RECORD),
+                "Report, version 3: what is wanted of each group.",
+                why="compared in its fields",
+            ),
+        ),
+    ),
+)
+
+
+def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
+    """One message; what the type does not have is left out."""
+    promised = message.promised
+    kind = message.number(1)
+    yield "type", kind
+    if kind == VERSION_3_REPORT:
+        yield "version", 3
+        message.skip(1)
+        yield "checksum", message.number(2)
+        yield from _records(message)
+        return
+    code = message.number(1)
+    version = VERSIONS.get(kind)
+    if kind == QUERY:
+        version = 3 if promised >= SHORTEST_VERSION_3_QUERY else 2 if code else 1
+        yield "max_response_code", code
+        if version > 1:
+            yield "max_response_time", (floating(code) if version > 2 else code) / 10
+    yield "version", version
+    yield "checksum", message.number(2)
+    if version is not None:
+        yield "group", message.take(4)
+    if kind == QUERY and version == 3:
+        yield from _version_3_query(message)
+
+
+def _version_3_query(message: Cursor) -> Iterator[tuple[str, Any]]:
+    flags = message.number(1)
+    yield "suppress", bool(flags & 8)
+    yield "robustness", flags & 7
+    interval = message.number(1)
+    yield "query_interval_code", interval
+    yield "query_interval", float(floating(interval))
+    sources: list[str] = []
+    yield "sources", sources
+    for _ in range(message.number(2)):
+        address = message.take(4)
+        sources.append(ip_text(address))
+
+
+def _records(message: Cursor) -> Iterator[tuple[str, Any]]:
+    message.skip(2)
+    records: list[dict[str, Any]] = []
+    yield "records", records
+    for _ in range(message.number(2)):
+        kind, words, count = message.number(1), message.number(1), message.number(2)
+        group = ip_text(message.take(4))
+        sources = [ip_text(message.take(4)) for _ in range(count)]
+        auxiliary = message.take(4 * words)
+        records.append({"type": kind, "group": group, "sources": sources, "auxiliary": auxiliary})
+
+
+def floating(code: int) -> int:
+    """The number behind a code of version 3 (RFC 3376 section 4.1.1): itself below 128, else mantissa and exponent."""
+    if code < 128:
+        return code
+    return (code & 0x0F | 0x10) << (code >> 4 & 7) + 3

@@ -1,0 +1,63 @@
+"""The IPv6 fragment header."""
+
+from __future__ import annotations
+
+from netlake.layers.read import Columns, fixed, plain, where
+from netlake.packets import Messages
+from netlake.schema import Column, Table
+
+TABLES = (
+    Table(
+        "ipv6_fragment",
+        "One row for each IPv6 fragment header as captured.",
+        spec="RFC 8200 section 4.5",
+        on=("ip.protocol=44",),
+        size=8,
+        context="network",
+        columns=(
+            Column(
+                "next_header", "u8", "IANA number of what the datagram begins with.", at=0, wireshark="ipv6.fraghdr.nxt"
+            ),
+            Column("reserved", "u8", "Must be zero, 8 bits.", at=1, wireshark="ipv6.fraghdr.reserved_octet"),
+            Column(
+                "fragment_offset",
+                "u16",
+                "Bytes of the datagram before this fragment, 0 to 65528.",
+                at=2,
+                bits=(3, 13),
+                wireshark="ipv6.fraghdr.offset",
+                encoding="dictionary",
+            ),
+            Column(
+                "reserved_bits",
+                "u8",
+                "Must be zero, 2 bits.",
+                at=3,
+                bits=(1, 2),
+                wireshark="ipv6.fraghdr.reserved_bits",
+            ),
+            Column(
+                "more_fragments",
+                "bool",
+                "It is not the last fragment.",
+                at=3,
+                bits=(0, 1),
+                wireshark="ipv6.fraghdr.more",
+            ),
+            Column(
+                "identification",
+                "u32",
+                "What the fragments of one datagram share.",
+                at=4,
+                wireshark="ipv6.fraghdr.ident",
+            ),
+        ),
+    ),
+)
+
+
+def read(messages: Messages) -> Columns:
+    """Columns of the header, the offset in bytes."""
+    columns = fixed(TABLES[0], messages)
+    columns["fragment_offset"] = where(plain(columns["fragment_offset"]) * 8, messages.end - messages.start >= 4)
+    return columns

@@ -1,0 +1,54 @@
+"""IEEE 802.2 logical link control: who speaks to whom above the link where no EtherType says it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from netlake.layers.read import Columns, fixed, mark_short, where
+from netlake.packets import Messages
+from netlake.schema import Column, Table
+
+HEADER = 3
+# control fields of unnumbered frames end in these bits and are one byte, all others two
+UNNUMBERED = 3
+
+TABLES = (
+    Table(
+        "llc",
+        "One row for each IEEE 802.2 header.",
+        spec="IEEE 802.2",
+        on=(),
+        size=HEADER,
+        context="record",
+        columns=(
+            Column(
+                "dsap", "u8", "Destination service access point, its group bit included.", at=0, wireshark="llc.dsap"
+            ),
+            Column("group", "bool", "The destination is a group.", at=0, bits=(0, 1), wireshark="llc.dsap.ig"),
+            Column("ssap", "u8", "Source service access point, its response bit included.", at=1, wireshark="llc.ssap"),
+            Column("response", "bool", "It is a response.", at=1, bits=(0, 1), wireshark="llc.ssap.cr"),
+            Column(
+                "control",
+                "u16",
+                "Control field: one byte in unnumbered frames, else two, the first the lower.",
+                wireshark="llc.control",
+                encoding="dictionary",
+            ),
+        ),
+    ),
+)
+
+
+def read(messages: Messages) -> Columns:
+    """Columns of the header, whose control field has one or two bytes."""
+    columns = fixed(TABLES[0], messages)
+    size = messages.end - messages.start
+    control = np.zeros(len(messages), np.int32)
+    whole = size >= HEADER
+    control[whole] = messages.data[messages.start[whole] + 2]
+    wide = whole & (control & UNNUMBERED != UNNUMBERED)
+    mark_short(messages, wide & (size == HEADER))
+    longer = wide & (size > HEADER)
+    control[longer] |= messages.data[messages.start[longer] + HEADER].astype(np.int32) << 8
+    columns["control"] = where(control, whole & ~(wide & (size == HEADER)))
+    return columns
