@@ -9,7 +9,8 @@ from typing import Self
 
 from netlake.errors import InputError
 from netlake.packets import Packets
-from netlake.sources import pcap
+from netlake.sources import pcap, pcapng
+from netlake.sources.compressed import Decompressed, compression_of
 from netlake.sources.facts import Part
 from netlake.sources.raw import Raw
 from netlake.sources.source import Facts, Reader, lend, room
@@ -30,10 +31,14 @@ class FileSource(Facts):
     ) -> None:
         raw = Raw(spec, sha256=sha256)
         super().__init__(raw.name, first_number, first_interface)
+        self._finished = False
         self.raw, self.capture_id, self.size = raw, raw.capture_id, raw.size
         try:
-            self.stream: ByteStream = raw
-            self.window = Window(self.stream)
+            self.compression = compression_of(raw.head(8))
+            self.unpacked = Decompressed(raw, self.compression) if self.compression else None
+            self.note = f" (Bytes are counted after unpacking {self.compression}.)" if self.compression else ""
+            stream: ByteStream = self.unpacked or raw
+            self.window = Window(stream)
             self.reader = self._reader(salvage=salvage)
         except BaseException:
             raw.close()
@@ -43,10 +48,34 @@ class FileSource(Facts):
     def _reader(self, *, salvage: bool) -> Reader:
         head = self.window.peek(16)
         if not head:
-            raise InputError(f"{self.name} is empty.")
+            raise InputError(self._nothing())
         if pcap.magic_of(head):
             return pcap.PcapReader(self.window, self, salvage=salvage)
-        raise InputError(f"{self.name} is not a capture: it begins with the bytes {head[:8].hex(' ')}.")
+        if head.startswith(pcapng.SECTION_HEADER):
+            return pcapng.PcapngReader(self.window, self, salvage=salvage)
+        packed = f", unpacked from {self.compression}," if self.compression else ""
+        raise InputError(f"{self.name} is not a capture{packed}: it begins with the bytes {head[:8].hex(' ')}.")
+
+    def _nothing(self) -> str:
+        if self.unpacked and self.unpacked.damage:
+            return f"{self.name} cannot be unpacked: {self.unpacked.damage}."
+        return f"{self.name} is empty." if self.bytes_read == 0 else f"{self.name} is empty when it is unpacked."
+
+    def _finish(self) -> None:
+        """Say what only the end of the input tells."""
+        if self.unpacked and self.unpacked.damage:
+            at = self.unpacked.position
+            self.problem(
+                at,
+                f"the {self.compression} data could be unpacked up to byte {at} only: {self.unpacked.damage}.",
+                partial=True,
+            )
+        if self.raw.shrunk:
+            self.problem(
+                self.raw.bytes_read,
+                f"the file had {self.size} bytes when it was opened, and ended at byte {self.raw.bytes_read}.",
+                partial=True,
+            )
 
     @property
     def bytes_read(self) -> int:
@@ -68,11 +97,13 @@ class FileSource(Facts):
         batch = room(max_packets)
         while not self.reader.done:
             self.window.carry()
-            first = self.first_number + self.packets
             if count := self.reader.fill(batch, max_packets):
-                lend(batch, self.window, count, first)
+                lend(batch, self.window, count, self.next_number)
                 self.count(batch)
                 yield batch
+        if not self._finished:
+            self._finished = True
+            self._finish()
 
     def close(self) -> None:
         """Give the input back."""

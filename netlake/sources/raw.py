@@ -102,7 +102,7 @@ class Raw:
             self._pushed = self._pushed[count:]
             return count
         if self.size is not None:
-            view = view[: self.size - self.bytes_read]
+            view = view[: max(0, self.size - self.bytes_read)]
         if self._ended or not len(view):
             return 0
         try:

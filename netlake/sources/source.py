@@ -34,18 +34,21 @@ class Facts:
         self.unlisted = 0
         self.skipped_blocks: dict[int, int] = {}
         self.packets = self.salvaged = self.clock_steps_back = 0
+        self.next_number = first_number
+        self.note = ""  # what is added to every sentence about a byte
         self._clock = NO_TIME
 
     def problem(self, offset: int, reason: str, *, partial: bool) -> None:
         """Note what is wrong at byte `offset`."""
         if len(self.problems) < MOST_PROBLEMS:
-            self.problems.append(Problem(offset, reason, partial, self.name))
+            self.problems.append(Problem(offset, reason + self.note, partial, self.name))
         else:
             self.unlisted += 1
 
     def count(self, batch: Packets) -> None:
         """Count the packets of a batch, and how often their clock steps back."""
         self.packets += batch.count
+        self.next_number += batch.count
         times = batch.ts[: batch.count]
         times = times[times != NO_TIME]
         if len(times):

@@ -15,7 +15,7 @@ from netlake.packets import Bytes
 
 CAPACITY = 8 << 20
 ARENA = 2 << 20
-PIECE = 512 << 10
+PIECE = 256 << 10
 
 
 class ByteStream(Protocol):
@@ -55,11 +55,11 @@ class Window:
 
     def more(self, need: int, *, move: bool) -> bool:
         """Read on until `need` bytes are unread; False if the stream ends first, or there is no room and no leave to move."""
-        if self.at + need > self.capacity:
-            if not move:
-                return False
-            self.carry(need)
         while self.end - self.at < need and not self.eof:
+            if self.at + need > self.capacity:
+                if not move:
+                    return False
+                self.carry(need)
             self._read()
         return self.end - self.at >= need
 

@@ -1,0 +1,156 @@
+"""The pcapng blocks that are not packets: interfaces, statistics, names; plain functions from a block's bytes to facts.
+
+Read here and not by python-pcapng, which was tried and lost facts of ordinary files: it warns of deprecation at each
+time resolution, fails on text that is not UTF-8, on IPv6 interface addresses and on an option that is repeated. The tests
+compare with it where it reads.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+from netlake.kernels.records_ng import DIVIDED, NEVER, SHIFTED, TIMES
+from netlake.sources.facts import Interface, Name, Section
+
+COMMENT = 1
+# the furthest that a clock may be moved, in s: more does not fit 64 bits of ns
+FURTHEST = 9223372036
+
+
+class BadBlockError(Exception):
+    """A block cannot be read; the text says why."""
+
+
+def options(body: bytes, big: bool) -> Iterator[tuple[int, bytes]]:  # noqa: FBT001 - the order of the section
+    """(code, value) of each option; BadBlockError where they do not fit."""
+    at, order = 0, ">HH" if big else "<HH"
+    while at < len(body):
+        if at + 4 > len(body):
+            raise BadBlockError("its options end in the middle of one")
+        code, size = struct.unpack_from(order, body, at)
+        if code == 0:
+            return
+        at += 4
+        if at + (size + 3 & ~3) > len(body):
+            raise BadBlockError(f"its option {code} has {size} bytes, which do not fit into it")
+        yield code, body[at : at + size]
+        at += size + 3 & ~3
+
+
+def text(value: bytes) -> str:
+    """Text as it was meant; what is not UTF-8 is shown as such."""
+    return value.rstrip(b"\0").decode("utf-8", "replace")
+
+
+def number(value: bytes, big: bool) -> int:  # noqa: FBT001
+    """An unsigned number of any width."""
+    return int.from_bytes(value, "big" if big else "little")
+
+
+def section(body: bytes, big: bool, index: int) -> tuple[Section, list[str]]:  # noqa: FBT001
+    """A section header's facts and comments; `body` begins after the section length."""
+    facts, comments = Section(index), []
+    for code, value in options(body, big):
+        if code == COMMENT:
+            comments.append(text(value))
+        elif name := {2: "hardware", 3: "os", 4: "application"}.get(code):
+            setattr(facts, name, text(value))
+    return facts, comments
+
+
+TEXTS = {2: "name", 3: "description", 12: "os", 15: "hardware"}
+
+
+def interface(body: bytes, big: bool, index: int, in_section: int) -> tuple[Interface, list[str]]:  # noqa: FBT001
+    """An interface description's facts and comments."""
+    if len(body) < 8:
+        raise BadBlockError("it is too short for what it must hold")
+    link_type, _, snaplen = struct.unpack_from(">HHI" if big else "<HHI", body)
+    facts, comments = Interface(index, in_section, link_type, snaplen), []
+    for code, value in options(body[8:], big):
+        if code == COMMENT:
+            comments.append(text(value))
+        elif code in TEXTS:
+            setattr(facts, TEXTS[code], text(value))
+        elif code == 6 and len(value) == 6:
+            facts.mac = value.hex(":")
+        elif code == 8 and len(value) == 8:
+            facts.speed = number(value, big)
+        elif code == 9 and len(value) == 1:
+            facts.resolution = f"{2 if value[0] & 0x80 else 10}^-{value[0] & 0x7F}"
+        elif code == 11 and value:
+            facts.filter = text(value[1:]) if value[0] == 0 else value[1:].hex()
+        elif code == 13 and len(value) == 1:
+            facts.fcs_length = value[0]
+        elif code == 14 and len(value) == 8:
+            facts.ts_offset = int.from_bytes(value, "big" if big else "little", signed=True)
+    return facts, comments
+
+
+def clock(resolution: str, ts_offset: int) -> tuple[int, int, int]:
+    """How ticks of `resolution` become ns since 1970, as the kernel wants it: (way, number, seconds to add)."""
+    base, _, digits = resolution.partition("^-")
+    power = int(digits)
+    if abs(ts_offset) > FURTHEST:
+        return NEVER, 0, 0
+    if base == "2":
+        return SHIFTED, power, ts_offset
+    if power <= 9:
+        return TIMES, 10 ** (9 - power), ts_offset
+    divisor = 10 ** (power - 9)
+    if divisor >= 1 << 64:
+        return SHIFTED, 127, ts_offset
+    return DIVIDED, divisor if divisor < 1 << 63 else divisor - (1 << 64), ts_offset
+
+
+COUNTERS = {4: "received", 5: "dropped", 6: "filter_accepted", 7: "os_dropped", 8: "delivered"}
+
+
+def statistics(body: bytes, big: bool) -> tuple[int, dict[str, int], dict[str, tuple[int, int]], list[str]]:  # noqa: FBT001
+    """(interface in its section, counters, times as two 32-bit words, comments) of an interface statistics block."""
+    if len(body) < 12:
+        raise BadBlockError("it is too short for what it must hold")
+    order = ">" if big else "<"
+    counters: dict[str, int] = {}
+    times: dict[str, tuple[int, int]] = {}
+    comments: list[str] = []
+    for code, value in options(body[12:], big):
+        if code == COMMENT:
+            comments.append(text(value))
+        elif code in COUNTERS and len(value) == 8:
+            counters[COUNTERS[code]] = number(value, big)
+        elif code in (2, 3) and len(value) == 8:
+            times["started" if code == 2 else "ended"] = struct.unpack(order + "II", value)
+    return struct.unpack_from(order + "I", body)[0], counters, times, comments
+
+
+ADDRESSES = {1: ("ipv4", 4), 2: ("ipv6", 16), 3: ("eui48", 6), 4: ("eui64", 8)}
+
+
+def names(body: bytes, big: bool) -> tuple[list[Name], list[str]]:  # noqa: FBT001
+    """The names and the comments of a name resolution block."""
+    found: list[Name] = []
+    at, order = 0, ">HH" if big else "<HH"
+    while at + 4 <= len(body):
+        code, size = struct.unpack_from(order, body, at)
+        at += 4
+        if code == 0:
+            break
+        if at + size > len(body):
+            raise BadBlockError(f"a name record of {size} bytes does not fit into it")
+        kind, width = ADDRESSES.get(code, ("", 0))
+        if kind and size >= width:
+            address = _address(body[at : at + width], kind)
+            values = body[at + width : at + size].split(b"\0")
+            found += [Name(address, text(value), kind) for value in values if value]
+        at += size + 3 & ~3
+    return found, [text(value) for code, value in options(body[at:], big) if code == COMMENT]
+
+
+def _address(value: bytes, kind: str) -> str:
+    if kind in ("eui48", "eui64"):
+        return value.hex(":")
+    from netlake.layers.pools import ip_text  # noqa: PLC0415 - loads pyarrow, which few captures need here
+
+    return ip_text(value)

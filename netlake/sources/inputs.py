@@ -1,0 +1,65 @@
+"""What the user names as inputs becomes a list of captures: files, folders, patterns, pipes, standard input."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from netlake.errors import InputError
+from netlake.sources.compressed import compression_of
+from netlake.sources.pcap import magic_of
+from netlake.sources.pcapng import SECTION_HEADER
+
+SUFFIXES = {".pcap", ".pcapng", ".cap", ".ntar", ".dmp", ".trace"}
+PACKED = {".gz", ".zst", ".zstd", ".xz", ".bz2", ".lz4"}
+
+
+def expand(inputs: Iterable[str | os.PathLike[str]]) -> list[str]:
+    """Every capture that `inputs` name, each once, in the order given; a folder's and a pattern's sorted by path.
+
+    A folder gives, at any depth, the files that begin as a capture does, and those that are named as one, so that what is
+    wrong with them is said. InputError where an input names nothing.
+    """
+    found: dict[str, None] = {}
+    for given in inputs:
+        for path in _expand(os.fspath(given)):
+            found.setdefault(path)
+    return list(found)
+
+
+def _expand(given: str) -> list[str]:
+    if given == "-" or (os.path.lexists(given) and not os.path.isdir(given)):
+        return [given]
+    if os.path.isdir(given):
+        return _folder(given)
+    if not glob.has_magic(given):
+        raise InputError(f"{given} cannot be opened: there is no such file or folder.")
+    matched = sorted(glob.glob(given, recursive=True))
+    if not matched:
+        raise InputError(f"{given} matches no file.")
+    return [path for match in matched for path in (_folder(match, empty=True) if os.path.isdir(match) else [match])]
+
+
+def _folder(folder: str, *, empty: bool = False) -> list[str]:
+    if not os.access(folder, os.R_OK | os.X_OK):
+        raise InputError(f"{folder} cannot be opened: it may not be read by this user.")
+    paths = [os.path.join(base, file) for base, _, files in os.walk(folder) for file in files]
+    captures = sorted(path for path in paths if os.path.isfile(path) and _is_capture(path))
+    if not captures and not empty:
+        raise InputError(f"{folder} holds no capture.")
+    return captures
+
+
+def _is_capture(path: str) -> bool:
+    suffixes = [suffix.lower() for suffix in Path(path).suffixes[-2:]]
+    if suffixes and (suffixes[-1] in SUFFIXES or (suffixes[-1] in PACKED and suffixes[0] in SUFFIXES)):
+        return True
+    try:
+        with open(path, "rb") as file:
+            head = file.read(6)
+    except OSError:
+        return False
+    packed = bool(suffixes) and suffixes[-1] in PACKED and compression_of(head) is not None and len(suffixes) == 1
+    return packed or magic_of(head) is not None or head.startswith(SECTION_HEADER)

@@ -1,0 +1,270 @@
+"""pcapng: sections of blocks. Packets are indexed by a kernel, the other blocks are read one by one.
+
+Decided here:
+- A block whose two lengths disagree, or that cannot hold what it says, ends the reading, as in Wireshark: where the next
+  block begins is then unknown. Salvage searches for the next block of a known type whose lengths agree.
+- Blocks of unknown type are skipped and counted. Those that Wireshark numbers as if they were packets (journal entries,
+  system calls, custom blocks) are skipped too, but their numbers are left out, so that ours stay equal to its.
+- A simple packet has no time. Its captured length is its length, or the interface's snaplen if that is less.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from netlake.errors import InputError
+from netlake.kernels import records_ng as ng
+from netlake.kernels.records import BLOCK, COMMENTS, MORE
+from netlake.packets import NO_TIME, Packets
+from netlake.sources import blocks
+from netlake.sources.blocks import BadBlockError
+from netlake.sources.facts import Comment
+from netlake.sources.limits import greatest_captured
+from netlake.sources.source import Facts
+from netlake.sources.window import Window
+
+SECTION_HEADER = b"\x0a\x0d\x0d\x0a"
+ORDERS = {b"\x1a\x2b\x3c\x4d": True, b"\x4d\x3c\x2b\x1a": False}
+MOST_INTERFACES = 1 << 16
+# journal entries, custom blocks (two kinds), system calls (four kinds)
+NUMBERED = {9, 0xBAD, 0x40000BAD, 0x204, 0x208, 0x216, 0x221}
+
+REASONS = {
+    ng.SHORT_BLOCK: "has a length of {}, less than its type must have",
+    ng.LONG_BLOCK: "has a length of {}, more than any block can have",
+    ng.OTHER_LENGTH: "has a length of {} at its start and another at its end",
+    ng.NO_INTERFACE: "is of interface {}, which was not described",
+    ng.LONG_PACKET: "claims {} captured bytes, more than its link type can have",
+    ng.PAST_BLOCK: "claims {} captured bytes, which do not fit into it",
+    ng.BAD_OPTIONS: "has options that do not fit into its {} bytes",
+}
+
+
+class PcapngReader:
+    """Reads the blocks of one pcapng file."""
+
+    format = "pcapng"
+
+    def __init__(self, window: Window, facts: Facts, *, salvage: bool) -> None:
+        self.window, self.facts, self.salvage = window, facts, salvage
+        self.done = self.salvaging = self.big = False
+        self.section = -1
+        self.first = len(facts.interfaces)  # of the section, in facts.interfaces
+        self.table: npt.NDArray[np.int64] = np.zeros((16, 6), np.int64)
+        self.count = 0
+        self.comments: npt.NDArray[np.int64] = np.zeros((8192, 3), np.int64)
+        if not self._begin():
+            raise InputError(f"{facts.name} is no capture that can be read: {facts.problems[-1].reason}")
+
+    def _begin(self) -> bool:
+        self._header()
+        return not self.done
+
+    def fill(self, batch: Packets, rows: int) -> int:
+        """Put up to `rows` packets into `batch` and say how many; sets `done` when there will be no more."""
+        row, window, state = 0, self.window, np.zeros(5, np.int64)
+        while row < rows and not self.done:
+            state[:4] = window.base, self.big, self.count, self.facts.first_interface + self.first
+            row, window.at, why, value = ng.index_pcapng(
+                window.data, window.at, window.end, state, self.table, row, rows,
+                batch.start, batch.captured, batch.length, batch.ts, batch.offset, batch.interface, batch.link_type,
+                self.comments,
+            )  # fmt: skip
+            if why == MORE and window.more(value, move=row == 0):
+                continue
+            if why == COMMENTS:
+                if not self._more_comments(int(value), first=row == 0):
+                    break
+            elif why != 0 and not self._between(int(why), int(value), row):
+                break
+        self._note_comments(int(state[4]))
+        self.facts.salvaged += row if self.salvaging else 0
+        return row
+
+    def _between(self, why: int, value: int, row: int) -> bool:
+        """Deal with what stands where a packet was looked for; False to hand over first the packets before it."""
+        window = self.window
+        if why == MORE:
+            if window.eof:
+                self._ended(value)
+            return window.eof
+        if why == BLOCK:
+            return self._block(value, first=row == 0)
+        if row and self.salvage:
+            return False  # searching moves the buffer
+        self._stop(f"the block at byte {window.offset} {REASONS[why].format(value)}")
+        return True
+
+    # -- comments of packets
+
+    def _more_comments(self, found: int, *, first: bool) -> bool:
+        """Make room for the comments of a packet; False if those before it must be noted first."""
+        if not first:
+            return False
+        self.comments = np.zeros((max(found, 2 * len(self.comments)), 3), np.int64)
+        return True
+
+    def _note_comments(self, found: int) -> None:
+        number = self.facts.next_number
+        for row, at, size in self.comments[:found].tolist():
+            self.facts.comments.append(
+                Comment(number + row, None, blocks.text(self.window.data[at : at + size].tobytes()))
+            )
+
+    # -- blocks that are not packets
+
+    def _block(self, total: int, *, first: bool) -> bool:
+        window = self.window
+        kind = int.from_bytes(window.data[window.at : window.at + 4].tobytes(), "big" if self.big else "little")
+        if kind == ng.SECTION:
+            # a new section may begin a new byte order, and numbers interfaces anew
+            return self._header(move=first)
+        if total > ng.LONGEST_BLOCK:
+            if not first and self.salvage:
+                return False
+            self._stop(f"the block at byte {window.offset} {REASONS[ng.LONG_BLOCK].format(total)}")
+            return True
+        whole = total + 3 & ~3
+        if not window.more(whole, move=first):
+            if window.eof:
+                self._ended(whole)
+            return window.eof
+        if kind in NUMBERED and not first:
+            return False
+        if (wrong := self._read(kind, window.data[window.at : window.at + whole].tobytes(), total)) is None:
+            window.at += whole
+            self.facts.next_number += kind in NUMBERED
+            return True
+        if not first and self.salvage:
+            return False
+        self._stop(f"the block at byte {window.offset} of type {kind} cannot be read: {wrong}")
+        return True
+
+    def _read(self, kind: int, block: bytes, total: int) -> str | None:
+        """Take what the block says; a few words if it cannot be read."""
+        if blocks.number(block[-4:], self.big) != total:
+            return f"its length is {total} at its start and another at its end"
+        body = block[8:-4]
+        try:
+            if kind == ng.INTERFACE:
+                self._interface(body)
+            elif kind == ng.STATISTICS:
+                self._statistics(body)
+            elif kind == ng.NAMES:
+                names, comments = blocks.names(body, self.big)
+                self.facts.names += names
+                self._comment(comments, None)
+            else:
+                self.facts.skipped_blocks[kind] = self.facts.skipped_blocks.get(kind, 0) + 1
+        except BadBlockError as error:
+            return str(error)
+        return None
+
+    def _comment(self, comments: list[str], interface: int | None) -> None:
+        self.facts.comments += [Comment(None, interface, comment) for comment in comments]
+
+    def _interface(self, body: bytes) -> None:
+        facts = self.facts
+        if len(facts.interfaces) >= MOST_INTERFACES:
+            raise BadBlockError(f"there are more than {MOST_INTERFACES} interfaces")
+        found, comments = blocks.interface(
+            body, self.big, facts.first_interface + len(facts.interfaces), max(0, self.section)
+        )
+        facts.interfaces.append(found)
+        self._comment(comments, found.number)
+        if self.count == len(self.table):
+            self.table = np.concatenate([self.table, np.zeros_like(self.table)])
+        way, number, seconds = blocks.clock(found.resolution, found.ts_offset)
+        self.table[self.count] = (
+            found.link_type, greatest_captured(found.link_type), found.snaplen, way, number, seconds,
+        )  # fmt: skip
+        self.count += 1
+
+    def _statistics(self, body: bytes) -> None:
+        index, counters, times, comments = blocks.statistics(body, self.big)
+        if index >= self.count:
+            self.facts.problem(
+                self.window.offset,
+                f"the statistics at byte {self.window.offset} are of interface {index}, which was not described.",
+                partial=False,
+            )
+            return
+        interface = self.facts.interfaces[self.first + index]
+        for name, value in counters.items():
+            setattr(interface, name, value)
+        for name, (high, low) in times.items():
+            ts = ng.time_of(high, low, *self.table[index, ng.CLOCK :].tolist())
+            setattr(interface, name, None if ts == NO_TIME else ts)
+        self._comment(comments, interface.number)
+
+    def _header(self, *, move: bool = True) -> bool:
+        """Begin a section; False if its block lies beyond what is in memory and nothing may be moved."""
+        window = self.window
+        if not window.more(28, move=move):
+            if window.eof:
+                self._ended(28)
+            return window.eof
+        head = window.data[window.at : window.at + 28].tobytes()
+        if head[8:12] not in ORDERS:
+            return self._bad_header(f"begins a section without its byte order: {head[8:12].hex(' ')}", move=move)
+        big = ORDERS[head[8:12]]
+        total = blocks.number(head[4:8], big)
+        whole = total + 3 & ~3
+        major, minor = blocks.number(head[12:14], big), blocks.number(head[14:16], big)
+        if not 28 <= total <= ng.LONGEST_BLOCK:
+            return self._bad_header(f"begins a section with a length of {total}", move=move)
+        if (major, minor) not in {(1, 0), (1, 2)}:
+            return self._bad_header(f"is of version {major}.{minor}; known are 1.0 and 1.2", move=move)
+        if not window.more(whole, move=move):
+            if window.eof:
+                self._ended(whole)
+            return window.eof
+        block = window.data[window.at : window.at + whole].tobytes()
+        if blocks.number(block[-4:], big) != total:
+            return self._bad_header(f"begins a section with a length of {total} and ends with another", move=move)
+        try:
+            found, comments = blocks.section(block[24:-4], big, self.section + 1)
+        except BadBlockError as error:
+            return self._bad_header(f"begins a section but {error}", move=move)
+        self.big, self.section, self.first, self.count = big, self.section + 1, len(self.facts.interfaces), 0
+        self.facts.sections.append(found)
+        self._comment(comments, None)
+        window.at += whole
+        return True
+
+    def _bad_header(self, reason: str, *, move: bool) -> bool:
+        if not move and self.salvage:
+            return False
+        self._stop(f"the block at byte {self.window.offset} {reason}")
+        return True
+
+    # -- the end, for good or bad
+
+    def _ended(self, need: int) -> None:
+        left = self.window.end - self.window.at
+        if left == 0:
+            self.done = True
+            return
+        self._stop(
+            f"it ends in the middle of the block at byte {self.window.offset}, which needs {need} bytes, and {left} are there"
+        )
+
+    def _stop(self, reason: str) -> None:
+        """Note why reading ends here; in salvage, search on."""
+        at = self.window.offset
+        found = self.salvage and self.section >= 0 and self._search()
+        gone_on = f"; blocks were found again at byte {self.window.offset}" if found else ""
+        self.facts.problem(at, f"{reason}{gone_on}.", partial=True)
+        self.done = not found
+
+    def _search(self) -> bool:
+        window, self.salvaging = self.window, True
+        window.at += 1
+        while True:
+            window.at, need = ng.search_pcapng(window.data, window.at, window.end, window.eof, self.big, self.count)
+            if need == 0:
+                return True
+            if window.eof:
+                return False
+            window.more(int(need), move=True)
