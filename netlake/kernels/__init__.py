@@ -27,6 +27,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import netlake.packets
+import netlake.schema.faults  # noqa: F401 - see digest_of
+
 _LOCK = threading.RLock()
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -83,32 +86,34 @@ def _jit(made: Kernel) -> Any:
     return numba.njit([signature], **options)(made.function) if signature else numba.njit(**options)(made.function)
 
 
-def _folder(module: str) -> Path | None:
-    base = cache_directory()
-    if base is None:
-        return None
-    folder = base / _digest(module)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
-
-
-@cache
-def _digest(module: str) -> str:
-    """A name for the text of `module` and of every module whose kernels it uses."""
-    seen: set[str] = set()
-    left = [module]
+def digest_of(*modules: str) -> str:
+    """A name for the text of `modules`, of every module whose kernels they use, and of the numbers that all of them know."""
+    seen: set[str] = {__name__, "netlake.packets", "netlake.schema.faults"}
+    left = list(modules)
     while left:
         name = left.pop()
         if name in seen:
             continue
         seen.add(name)
         for value in vars(sys.modules[name]).values():
-            if isinstance(value, Kernel) or (isinstance(value, types.ModuleType) and value.__name__.startswith("netlake.")):
-                left.append(value.__module__ if isinstance(value, Kernel) else value.__name__)
+            if isinstance(value, Kernel):
+                left.append(value.__module__)
+            elif isinstance(value, types.ModuleType) and value.__name__.startswith("netlake."):
+                left.append(value.__name__)
     digest = hashlib.blake2b(digest_size=10)
-    for name in sorted({*seen, __name__}):
+    for name in sorted(seen):
         digest.update(Path(str(sys.modules[name].__file__)).read_bytes())
-    return f"{module.rpartition('.')[2]}-{digest.hexdigest()}"
+    return digest.hexdigest()
+
+
+@cache
+def _folder(module: str) -> Path | None:
+    base = cache_directory()
+    if base is None:
+        return None
+    folder = base / f"{module.rpartition('.')[2]}-{digest_of(module)}"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
 
 
 @cache

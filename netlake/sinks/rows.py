@@ -228,7 +228,7 @@ def put_context(group: RowGroup, messages: Messages, context: Context, first: in
     group.put("place", messages.place, first, last)
     if messages.fault.any():
         if "fault" not in group.slots:
-            group.slots["fault"] = Words(faults.NAMES, ROWS)
+            group.slots["fault"] = Words(lambda: faults.NAMES, ROWS)
         group.put("fault", messages.fault, first, last)
     if context.last is not None and "last_packet" in names:
         complete = np.take(context.last, row)

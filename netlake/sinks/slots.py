@@ -6,7 +6,7 @@ Arrow array for each batch and column would double that.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -88,9 +88,9 @@ class Interned:
 
 
 class Words:
-    """Words of a closed list by their number in it, 0 for null."""
+    """Words of a list by their number in it, 0 for null; `words` is asked for the list when the row group is finished."""
 
-    def __init__(self, words: tuple[str | None, ...], rows: int) -> None:
+    def __init__(self, words: Callable[[], Sequence[str | None]], rows: int) -> None:
         self.words = words
         self.codes = np.zeros(rows, np.int16)
 
@@ -100,12 +100,12 @@ class Words:
 
     def finish(self, count: int) -> pa.Array:
         """dictionary<int32, string> of the words that these rows use."""
-        codes = self.codes[:count]
+        codes, known = self.codes[:count], self.words()
         used = np.flatnonzero(np.bincount(codes, minlength=1)) if codes.any() else np.zeros(1, np.int64)
         used = used[used > 0]
         places = np.zeros(int(used[-1]) + 1 if len(used) else 1, np.int32)
         places[used] = np.arange(len(used))
-        words = pa.array([self.words[code] for code in used.tolist()], pa.string())
+        words = pa.array([known[code] for code in used.tolist()], pa.string())
         return pa.DictionaryArray.from_arrays(pa.array(places[codes], mask=codes == 0), words)
 
 

@@ -1,0 +1,116 @@
+"""From captures to tables: the one part that knows sources, layers, records and sinks.
+
+    decode(path)                         {table name: pyarrow.Table}, no lake needed
+    capture([paths], "lake", ...)        into a lake -> Report
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from netlake import tables
+from netlake.errors import NetlakeError, QueryError
+from netlake.kernels import warm
+from netlake.lake.catalog import Catalog
+from netlake.pipeline.decoder import Options
+from netlake.pipeline.report import CaptureReport, Report, TableReport, Trouble
+from netlake.pipeline.run import Settings, inputs, to_lake, to_memory
+from netlake.pipeline.workers import Supervisor, Watcher, default_jobs
+
+__all__ = ["CaptureReport", "Report", "TableReport", "Trouble", "capture", "decode"]
+
+Specs = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+
+def _ignore(*_: Any) -> None:
+    """Nobody watches."""
+
+
+def decode(
+    path: Specs,
+    *,
+    include: Iterable[str] | None = None,
+    exclude: Iterable[str] = (),
+    salvage: bool = False,
+    entropy: bool = False,
+) -> dict[str, pa.Table]:
+    """Decode a capture (several paths are read as one) into Arrow tables by name; only tables with rows are there.
+
+    InputError if it cannot be opened or is no capture. What could not be read to its end is in the metadata of each
+    table, `netlake.problems`.
+    """
+    settings = Settings(options=options(include, exclude, entropy=entropy), salvage=salvage, sha256=False)
+    specs = [path] if isinstance(path, str | os.PathLike) else list(path)
+    found, report = to_memory([os.fspath(spec) for spec in specs], settings)
+    if report.problems:
+        said = "\n".join(f"byte {problem.offset}: {problem.sentence}" for problem in report.problems)
+        for name, table in found.items():
+            found[name] = table.replace_schema_metadata({**(table.schema.metadata or {}), "netlake.problems": said})
+    return found
+
+
+def capture(
+    paths: Specs,
+    lake: str | os.PathLike[str],
+    *,
+    proto: bool = False,
+    include: Iterable[str] | None = None,
+    exclude: Iterable[str] = (),
+    jobs: int | None = None,
+    replace: bool = False,
+    as_one: bool = False,
+    salvage: bool = False,
+    sha256: bool = True,
+    entropy: bool = False,
+    progress: Watcher | None = None,
+    begun: Callable[[int], None] | None = None,
+) -> Report:
+    """Take captures into a lake, which is made if it is not there.
+
+    `paths` are files, folders, patterns or `-`; `jobs` processes work side by side (default: one a processor).
+    `progress` is told (index of the capture, bytes read, size or None, packets), `begun` the number of captures.
+    InputError where a path names nothing; what goes wrong with one capture is in its report.
+    """
+    began = time.monotonic()
+    settings = Settings(options(include, exclude, entropy=entropy), proto, replace, salvage, sha256)
+    given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    captures = inputs(given, as_one=as_one)
+    catalog = Catalog(Path(lake), create=True)
+    report = Report(notices=[catalog.notice] if catalog.notice else [])
+    if begun is not None:
+        begun(len(captures))
+    jobs = min(jobs or default_jobs(len(captures)), len(captures))
+    watcher = progress or _ignore
+    if jobs <= 1 or any(spec == "-" for specs in captures for spec in specs):
+        for index, specs in enumerate(captures):
+            report.captures.append(to_lake(specs, lake, settings, lambda *state, i=index: watcher(i, *state)))
+    else:
+        warm.warm()
+        report.captures = Supervisor(os.fspath(lake), settings, jobs, watcher).run(captures)
+    report.seconds = time.monotonic() - began
+    return report
+
+
+def options(include: Iterable[str] | None, exclude: Iterable[str], *, entropy: bool = False) -> Options:
+    """Names of tables checked: QueryError for one that does not exist."""
+    wanted = None if include is None else frozenset(include)
+    unwanted = frozenset(exclude)
+    known = tables.entries()
+    for name in sorted((wanted or frozenset()) | unwanted):
+        if name not in known:
+            raise QueryError(f"There is no table {name}; `netlake tables --all` lists them.")
+    return Options(wanted, unwanted, entropy)
+
+
+def failed(report: Report) -> NetlakeError | None:
+    """The first failure of a run as an error, None if there was none."""
+    for found in report.captures:
+        if found.state == "failed":
+            return NetlakeError(found.message)
+    return None

@@ -1,0 +1,156 @@
+"""What a capture says beside its packets becomes tables; and the quality report, which counts by kind what a run found wrong."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from netlake.kernels import steps as s
+from netlake.packets import NO_TIME, Packets
+from netlake.pipeline.decoder import Decoder
+from netlake.schema import Table, arrow
+from netlake.sources import Comment, Interface, Source
+
+NANOSECONDS = 10**9
+
+
+class Facts:
+    """Comments, names and interfaces of one source; `begin` and `end` are its least and greatest time, ns since 1970."""
+
+    def __init__(self, decoder: Decoder, source: Source) -> None:
+        self.decoder, self.source = decoder, source
+        self.begin: int | None = None
+        self.end: int | None = None
+        self.remarks: dict[tuple[str, int], list[str]] = defaultdict(list)
+
+    def batch(self, packets: Packets) -> None:
+        """What came with a batch; the source's lists are emptied, so that they need not hold everything."""
+        times = packets.ts[: packets.count]
+        times = times[times != NO_TIME]
+        if len(times):
+            least, greatest = int(times.min()), int(times.max())
+            self.begin = least if self.begin is None else min(self.begin, least)
+            self.end = greatest if self.end is None else max(self.end, greatest)
+        self._comments(packets)
+        self._names()
+
+    def finish(self) -> None:
+        """What stood behind the last packet, and the interfaces, whose counters come last."""
+        self._comments(None)
+        self._names()
+        sections = {section.number: section for section in self.source.sections}
+        rows = []
+        for interface in self.source.interfaces:
+            section = sections.get(interface.section)
+            rows.append({
+                **_interface(interface),
+                "comments": self.remarks["interface", interface.number],
+                "section_hardware": section.hardware if section else None,
+                "section_os": section.os if section else None,
+                "section_application": section.application if section else None,
+                "section_comments": self.remarks["section", interface.section],
+            })  # fmt: skip
+        self._put("interface", rows)
+
+    def _comments(self, packets: Packets | None) -> None:
+        """Remarks on packets of this batch are rows; others are kept for their interface or section."""
+        rows: list[dict[str, Any]] = []
+        for comment in self.source.comments:
+            if comment.packet is not None:
+                rows.append(_remark(comment, packets, rows))
+            elif comment.interface is not None:
+                self.remarks["interface", comment.interface].append(comment.text)
+            else:
+                self.remarks["section", len(self.source.sections) - 1].append(comment.text)
+        self.source.comments.clear()
+        self._put("packet_comment", rows)
+
+    def _names(self) -> None:
+        rows = [{"address": name.address, "name": name.name, "kind": name.kind} for name in self.source.names]
+        self.source.names.clear()
+        self._put("name_resolution", rows)
+
+    def _put(self, name: str, rows: list[dict[str, Any]]) -> None:
+        if rows:
+            self.decoder.put(name, batch_of(self.decoder.tables[name], rows))
+
+
+def batch_of(table: Table, rows: Iterable[Mapping[str, Any]]) -> pa.RecordBatch:
+    """Rows as dictionaries, as a record batch of the columns that occur in them."""
+    rows = list(rows)
+    present = {name for row in rows for name in row}
+    fields = [field for field in arrow.schema(table) if field.name in present]
+    arrays = [pa.array([row.get(field.name) for row in rows], field.type) for field in fields]
+    return pa.RecordBatch.from_arrays(arrays, names=[field.name for field in fields])
+
+
+def _remark(comment: Comment, packets: Packets | None, before: list[dict[str, Any]]) -> dict[str, Any]:
+    number = comment.packet or 0
+    place = before[-1]["place"] + 1 if before and before[-1]["packet"] == number else 0
+    ts = None
+    if packets is not None and packets.count and 0 <= (row := number - int(packets.number[0])) < packets.count:
+        ts = None if packets.ts[row] == NO_TIME else int(packets.ts[row]) // 1000
+    return {"ts": ts, "packet": number, "place": place, "comment": comment.text}
+
+
+def _interface(interface: Interface) -> dict[str, Any]:
+    names = ("number", "section", "name", "description", "link_type", "snaplen", "filter", "os", "hardware", "mac", "speed",
+             "fcs_length", "resolution", "received", "dropped", "filter_accepted", "os_dropped", "delivered")  # fmt: skip
+    return {
+        **{name: getattr(interface, name) for name in names},
+        "offset_seconds": interface.ts_offset,
+        "started": None if interface.started is None else interface.started // 1000,
+        "ended": None if interface.ended is None else interface.ended // 1000,
+    }
+
+
+def quality(facts: Facts) -> dict[str, Any]:
+    """The quality report of a run: only what there is to say."""
+    decoder, source = facts.decoder, facts.source
+    by_table: dict[str, dict[str, int]] = defaultdict(dict)
+    for (table, fault), count in sorted(decoder.rows.faults.items()):
+        if fault != "cut":
+            by_table[table][fault] = count
+    said = {
+        "begin": _iso(facts.begin),
+        "end": _iso(facts.end),
+        "cut": decoder.packet_rows.cut,
+        "faults": dict(by_table),
+        "undecoded": _undecoded(decoder),
+        "fragments": {name: count for name, count in sorted(decoder.walker.fragments.counts.items()) if count},
+        "salvaged": source.salvaged,
+        "clock_steps_back": source.clock_steps_back,
+        "evicted_conversations": decoder.tracker.evictions,
+        "skipped_blocks": {f"0x{kind:08x}": count for kind, count in sorted(source.skipped_blocks.items())},
+        "problems_not_listed": source.unlisted,
+    }
+    return {name: value for name, value in said.items() if value}
+
+
+def _undecoded(decoder: Decoder) -> list[dict[str, Any]]:
+    """Packets that were not understood to their end, by what stopped the walk, most first."""
+    stops = dict(decoder.packet_rows.stops)
+    ports = decoder.packet_rows.ports
+    reason = str(s.STOPS[s.UNKNOWN_PORT])
+    stops.update({(reason, port): int(ports[port]) for port in np.flatnonzero(ports).tolist()})
+    stops = {key: count for key, count in stops.items() if key[0] != s.STOPS[s.STOP_FRAGMENT]}
+    ordered = sorted(stops.items(), key=lambda item: (-item[1], item[0]))
+    return [
+        {"reason": why, "value": value if value >= 0 else None, "packets": count} for (why, value), count in ordered
+    ]
+
+
+def _iso(nanoseconds: int | None) -> str | None:
+    """ISO 8601 in UTC, microseconds; None for a time outside the years 1 to 9999."""
+    if nanoseconds is None:
+        return None
+    try:
+        epoch = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
+        return (epoch + dt.timedelta(microseconds=nanoseconds // 1000)).isoformat()
+    except OverflowError:
+        return None

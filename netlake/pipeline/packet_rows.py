@@ -1,0 +1,86 @@
+"""Rows of the spine table `packet`: what the capture says of each packet, and where and why the walk of it stopped."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from netlake.kernels import steps as s
+from netlake.layers.walk import Walked, Walker
+from netlake.packets import Messages, Nullable, Packets
+from netlake.schema import Table
+from netlake.schema.faults import CUT
+from netlake.sinks.rows import ROWS, Context, Rows
+from netlake.sinks.slots import Words
+
+
+class PacketRows:
+    """Puts a row for each packet, and counts what was not decoded."""
+
+    def __init__(self, table: Table, walker: Walker) -> None:
+        self.table, self.walker = table, walker
+        self.stops: Counter[tuple[str, int]] = Counter()
+        self.ports = np.zeros(1 << 16, np.int64)
+        self.cut = 0
+
+    def put(self, rows: Rows, packets: Packets, walked: Walked, context: Context) -> None:
+        """The rows of one batch."""
+        count = packets.count
+        of = walked.packets[:count]
+        captured, length = packets.captured[:count], packets.length[:count]
+        messages = _messages(packets, of[:, s.P_CONVERSATION].astype(np.int32))
+        short = captured < length
+        if short.any():
+            messages.fault[short] = CUT
+        stop, value = of[:, s.P_STOP], of[:, s.P_STOP_VALUE]
+        stopped, offset = stop > 0, packets.offset[:count]
+        columns = {
+            "ts_nanos": _nanoseconds(packets, context),
+            "interface": packets.interface[:count],
+            "link_type": packets.link_type[:count],
+            "captured": captured,
+            "length": length,
+            "offset": offset if (known := offset >= 0).all() else Nullable(offset, known),
+            "stack": of[:, s.P_STATE],
+            "stop_offset": Nullable(of[:, s.P_STOP_OFFSET] - packets.start[:count], stopped),
+            "stop_reason": stop,
+            "stop_value": Nullable(value, stopped & (value >= 0)),
+        }
+        self._count(stop, value, int(np.count_nonzero(short)))
+        group = rows.group(self.table)
+        for name, words in (("stack", self.walker.stack_names), ("stop_reason", lambda: s.STOPS)):
+            if name not in group.slots:
+                group.slots[name] = Words(words, ROWS)
+        rows.put(self.table, messages, columns, context)
+
+    def _count(self, stop: np.ndarray, value: np.ndarray, cut: int) -> None:
+        self.cut += cut
+        by_reason = np.bincount(stop, minlength=len(s.STOPS))
+        for reason in np.flatnonzero(by_reason).tolist():
+            name = s.STOPS[reason]
+            if name is None:
+                continue
+            values = value[stop == reason]
+            if reason == s.UNKNOWN_PORT:
+                self.ports += np.bincount(values, minlength=1 << 16)
+            else:
+                distinct, counts = np.unique(values, return_counts=True)
+                self.stops.update({(name, v): c for v, c in zip(distinct.tolist(), counts.tolist(), strict=True)})
+
+
+def _messages(packets: Packets, conversation: np.ndarray) -> Messages:
+    count = packets.count
+    start = packets.start[:count]
+    zeros = np.zeros(count, np.int32)
+    return Messages(
+        packets.data, start, start + packets.captured[:count], np.arange(count, dtype=np.int32), zeros,
+        np.zeros(count, np.int8), conversation, np.zeros(count, np.int16), np.zeros(count, np.int64),
+    )  # fmt: skip
+
+
+def _nanoseconds(packets: Packets, context: Context) -> np.ndarray | Nullable:
+    """What truncation to microseconds left."""
+    count = packets.count
+    nanoseconds = (packets.ts[:count] - context.ts[:count] * 1000).astype(np.int16)
+    return nanoseconds if context.untimed is None else Nullable(nanoseconds, ~context.untimed[:count])

@@ -1,0 +1,164 @@
+"""One capture, from its source to a lake or to memory.
+
+A capture is one transaction: its files become durable first, then the catalog says that they are there. Whatever goes wrong
+before that leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from netlake.errors import NetlakeError
+from netlake.lake import CaptureFacts
+from netlake.lake.catalog import Catalog
+from netlake.lake.facts import contract_version
+from netlake.pipeline.decoder import Decoder, Options
+from netlake.pipeline.facts import Facts, quality
+from netlake.pipeline.report import CaptureReport, TableReport, Trouble
+from netlake.sinks import Sink
+from netlake.sinks.memory import MemorySink
+from netlake.sinks.parquet import ParquetSink
+from netlake.sinks.protobuf import ProtobufSink
+from netlake.sinks.tee import TeeSink
+from netlake.sources import Source, open_capture
+from netlake.sources.inputs import expand
+from netlake.sources.series import as_one
+
+# (bytes of the input read, its size or None, packets)
+Progress = Callable[[int, int | None, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to take a capture in: see the options of `netlake capture`."""
+
+    options: Options = field(default_factory=Options)
+    proto: bool = False
+    replace: bool = False
+    salvage: bool = False
+    sha256: bool = True
+    threads: int = 2
+
+
+def open_source(specs: Sequence[str], settings: Settings) -> Source:
+    """One capture, or several read as one."""
+    if len(specs) == 1:
+        return open_capture(specs[0], salvage=settings.salvage, sha256=settings.sha256)
+    return as_one(specs, salvage=settings.salvage, sha256=settings.sha256)
+
+
+def to_lake(specs: Sequence[str], lake: str | os.PathLike[str], settings: Settings, progress: Progress) -> CaptureReport:
+    """Take one capture (or several as one) into `lake`; what keeps it from that is in the report, never raised."""
+    report = CaptureReport(name=specs[0] if len(specs) == 1 else f"{specs[0]} and {len(specs) - 1} more")
+    began = time.monotonic()
+    try:
+        with open_source(specs, settings) as source:
+            report.name, report.id = source.name, source.capture_id
+            _take(source, Catalog(Path(lake)), settings, progress, report)
+    except NetlakeError as error:
+        report.state, report.message = "failed", str(error)
+    except OSError as error:
+        report.state, report.message = "failed", f"{report.name} could not be taken in: {error.strerror or error}."
+    report.seconds = time.monotonic() - began
+    return report
+
+
+def _take(source: Source, catalog: Catalog, settings: Settings, progress: Progress, report: CaptureReport) -> None:
+    standing = None if settings.replace else catalog.find(source.capture_id, contract_version())
+    if standing is not None:
+        report.state, report.message = standing.status, standing.sentence
+        return
+    parquet = ParquetSink(catalog.data, source.capture_id, threads=settings.threads)
+    proto = ProtobufSink(catalog.folder / "proto", source.capture_id, source=source.name) if settings.proto else None
+    sink: Sink = parquet if proto is None else TeeSink([parquet, proto])
+    try:
+        facts = run(source, sink, settings.options, progress)
+        sink.close()
+    except BaseException:
+        sink.abort()
+        raise
+    _describe(report, source, facts)
+    for file in parquet.files:
+        table = report.tables.setdefault(file.table.name, TableReport(0))
+        table.rows += file.rows
+        table.bytes += file.size
+    if parquet.beyond:
+        report.quality["rows_beyond_days"] = dict(parquet.beyond)
+    outcome = catalog.commit(_facts(source, report), parquet.files, replace=settings.replace)
+    report.state, report.message = outcome.status, outcome.sentence
+    if proto is not None and not outcome.written:
+        with suppress(OSError):
+            proto.abort()
+
+
+def run(source: Source, sink: Sink, options: Options, progress: Progress) -> Facts:
+    """Decode every batch of `source` into `sink`, which is left open."""
+    decoder = Decoder(sink, source.capture_id, options)
+    facts = Facts(decoder, source)
+    for packets in source.batches():
+        decoder.batch(packets)
+        facts.batch(packets)
+        progress(source.bytes_read, source.size, source.packets)
+    facts.finish()
+    decoder.finish()
+    return facts
+
+
+def to_memory(specs: Sequence[str], settings: Settings) -> tuple[dict[str, pa.Table], CaptureReport]:
+    """Decode a capture into Arrow tables."""
+    sink = MemorySink()
+    with open_source(specs, settings) as source:
+        facts = run(source, sink, settings.options, lambda *_: None)
+        sink.close()
+        report = CaptureReport(name=source.name, id=source.capture_id, state="added")
+        _describe(report, source, facts)
+    report.tables = {name: TableReport(table.num_rows, table.nbytes) for name, table in sink.tables.items()}
+    return dict(sink.tables), report
+
+
+def _describe(report: CaptureReport, source: Source, facts: Facts) -> None:
+    report.packets, report.bytes = source.packets, source.bytes_read
+    report.partial = any(problem.partial for problem in source.problems)
+    report.problems = [Trouble(p.offset, p.reason, p.source) for p in source.problems]
+    report.quality = quality(facts)
+
+
+def _facts(source: Source, report: CaptureReport) -> CaptureFacts:
+    quality = report.quality
+    return CaptureFacts(
+        capture=source.capture_id,
+        kind="stream" if source.size is None else "file",
+        path=_path(source),
+        size=source.size,
+        sha256=source.sha256,
+        packets=report.packets,
+        begin=_time(quality.get("begin")),
+        end=_time(quality.get("end")),
+        rows={name: table.rows for name, table in report.tables.items()},
+        report={**quality, "problems": [f"byte {p.offset}: {p.sentence}" for p in report.problems]},
+    )
+
+
+def _path(source: Source) -> str:
+    """Where the original lies, so that it can be found again: several files one a line."""
+    names = [part.name for part in source.parts] or [source.name]
+    return "\n".join(os.path.abspath(name) if os.path.exists(name) else name for name in names)
+
+
+def _time(text: Any) -> dt.datetime | None:
+    return dt.datetime.fromisoformat(text) if isinstance(text, str) else None
+
+
+def inputs(given: Sequence[str | os.PathLike[str]], *, as_one: bool) -> list[list[str]]:
+    """What to take in, each a list of the files that are one capture."""
+    found = expand(given)
+    return [found] if as_one else [[spec] for spec in found]

@@ -1,0 +1,140 @@
+"""Several captures in several processes, supervised: a worker's death is one capture tried again, not the end of the run.
+
+Each worker takes one capture at a time through a pipe of its own and sends progress and the report back through it. When it
+dies (killed, out of memory) its capture goes to a fresh worker once; a second death is that capture's failure, said so.
+The stock process pool ends every task that is under way when one worker dies.
+"""
+
+from __future__ import annotations
+
+import multiprocessing as mp
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from netlake.pipeline.report import CaptureReport
+from netlake.pipeline.run import Settings, to_lake
+
+# seconds between two messages of progress
+PULSE = 0.2
+TRIES = 2
+
+# (index of the capture, bytes read, size or None, packets)
+Watcher = Callable[[int, int, int | None, int], None]
+
+
+def work(channel: Connection, lake: str, settings: Settings) -> None:
+    """A worker: captures come as (index, specs), None ends it."""
+    while (task := channel.recv()) is not None:
+        index, specs = task
+        due = 0.0
+
+        def progress(done: int, size: int | None, packets: int, index: int = index) -> None:
+            nonlocal due
+            if (now := time.monotonic()) >= due:
+                channel.send((index, done, size, packets))
+                due = now + PULSE
+
+        channel.send(to_lake(specs, lake, settings, progress))
+
+
+@dataclass(slots=True)
+class Worker:
+    """A process and what it is at."""
+
+    process: Any
+    channel: Connection
+    task: tuple[int, list[str]] | None = None
+
+
+class Supervisor:
+    """Runs captures in up to `jobs` workers."""
+
+    def __init__(self, lake: str, settings: Settings, jobs: int, watcher: Watcher) -> None:
+        self.lake, self.settings, self.jobs, self.watcher = lake, settings, jobs, watcher
+        self.workers: list[Worker] = []
+        self.reports: dict[int, CaptureReport] = {}
+        self.tries: dict[int, int] = {}
+
+    def run(self, captures: Sequence[list[str]]) -> list[CaptureReport]:
+        """Every capture's report, in the order of `captures`."""
+        waiting = deque(enumerate(captures))
+        try:
+            while waiting or any(worker.task for worker in self.workers):
+                self._give(waiting)
+                self._listen(waiting)
+        finally:
+            self._end()
+        return [self.reports[index] for index in range(len(captures))]
+
+    def _give(self, waiting: deque[tuple[int, list[str]]]) -> None:
+        idle = [worker for worker in self.workers if worker.task is None]
+        while waiting and (idle or len(self.workers) < self.jobs):
+            worker = idle.pop() if idle else self._start()
+            worker.task = waiting.popleft()
+            self.tries[worker.task[0]] = self.tries.get(worker.task[0], 0) + 1
+            worker.channel.send(worker.task)
+
+    def _start(self) -> Worker:
+        # spawned, not forked: a fork of a process with threads is a gamble
+        context = mp.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=work, args=(theirs, self.lake, self.settings), daemon=True)
+        process.start()
+        theirs.close()
+        worker = Worker(process, ours)
+        self.workers.append(worker)
+        return worker
+
+    def _listen(self, waiting: deque[tuple[int, list[str]]]) -> None:
+        busy = {worker.channel: worker for worker in self.workers if worker.task}
+        for channel in wait(list(busy)):
+            worker = busy[channel]  # type: ignore[index]
+            try:
+                message = worker.channel.recv()
+            except (EOFError, OSError):
+                self._died(worker, waiting)
+                continue
+            if isinstance(message, CaptureReport):
+                self.reports[worker.task[0]] = message  # type: ignore[index]
+                worker.task = None
+            else:
+                self.watcher(*message)
+
+    def _died(self, worker: Worker, waiting: deque[tuple[int, list[str]]]) -> None:
+        task = worker.task
+        self.workers.remove(worker)
+        worker.process.join()
+        worker.channel.close()
+        if task is None:
+            return
+        index, specs = task
+        if self.tries[index] < TRIES:
+            waiting.appendleft(task)
+            return
+        message = f"{specs[0]} could not be taken in: the process that read it died {TRIES} times ({_how(worker)})."
+        self.reports[index] = CaptureReport(name=specs[0], message=message)
+
+    def _end(self) -> None:
+        for worker in self.workers:
+            if worker.task is None:
+                worker.channel.send(None)
+            else:
+                worker.process.terminate()
+        for worker in self.workers:
+            worker.process.join()
+            worker.channel.close()
+
+
+def _how(worker: Worker) -> str:
+    code = worker.process.exitcode
+    return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+
+
+def default_jobs(captures: int) -> int:
+    """As many processes as there are processors, but no more than captures."""
+    return max(1, min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, captures))
