@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from netlake.errors import InputError
-from netlake.sources.compressed import compression_of
+from netlake.sources.compressed import Decompressed, compression_of
 from netlake.sources.pcap import magic_of
 from netlake.sources.pcapng import SECTION_HEADER
+from netlake.sources.raw import Raw
 
 SUFFIXES = {".pcap", ".pcapng", ".cap", ".ntar", ".dmp", ".trace"}
 PACKED = {".gz", ".zst", ".zstd", ".xz", ".bz2", ".lz4"}
@@ -45,21 +46,37 @@ def _expand(given: str) -> list[str]:
 def _folder(folder: str, *, empty: bool = False) -> list[str]:
     if not os.access(folder, os.R_OK | os.X_OK):
         raise InputError(f"{folder} cannot be opened: it may not be read by this user.")
-    paths = [os.path.join(base, file) for base, _, files in os.walk(folder) for file in files]
+    paths = [os.path.join(base, file) for base, _, files in os.walk(folder, onerror=_unreadable) for file in files]
     captures = sorted(path for path in paths if os.path.isfile(path) and _is_capture(path))
     if not captures and not empty:
         raise InputError(f"{folder} holds no capture.")
     return captures
 
 
+def _unreadable(error: OSError) -> None:
+    raise InputError(f"{error.filename} cannot be opened: {error.strerror}.") from error
+
+
 def _is_capture(path: str) -> bool:
     suffixes = [suffix.lower() for suffix in Path(path).suffixes[-2:]]
-    if suffixes and (suffixes[-1] in SUFFIXES or (suffixes[-1] in PACKED and suffixes[0] in SUFFIXES)):
+    if suffixes and suffixes[-1] in PACKED:
+        suffixes.pop()
+    if suffixes and suffixes[-1] in SUFFIXES:
         return True
     try:
-        with open(path, "rb") as file:
-            head = file.read(6)
-    except OSError:
+        head = _head(path)
+    except InputError:
         return False
-    packed = bool(suffixes) and suffixes[-1] in PACKED and compression_of(head) is not None and len(suffixes) == 1
-    return packed or magic_of(head) is not None or head.startswith(SECTION_HEADER)
+    return magic_of(head) is not None or head.startswith(SECTION_HEADER)
+
+
+def _head(path: str) -> bytes:
+    """The first bytes of a file, unpacked if it is packed."""
+    raw = Raw(path, sha256=False)
+    try:
+        compression = compression_of(raw.head(8))
+        held = memoryview(bytearray(4))
+        (Decompressed(raw, compression) if compression else raw).readinto(held)
+        return bytes(held)
+    finally:
+        raw.close()

@@ -38,10 +38,10 @@ class Facts:
         self.note = ""  # what is added to every sentence about a byte
         self._clock = NO_TIME
 
-    def problem(self, offset: int, reason: str, *, partial: bool) -> None:
+    def problem(self, offset: int, reason: str, *, partial: bool, file: str = "") -> None:
         """Note what is wrong at byte `offset`."""
         if len(self.problems) < MOST_PROBLEMS:
-            self.problems.append(Problem(offset, reason + self.note, partial, self.name))
+            self.problems.append(Problem(offset, reason + self.note, partial, file or self.name))
         else:
             self.unlisted += 1
 

@@ -1,6 +1,6 @@
 """The part of a stream that is in memory: one buffer, filled behind its end, its unread tail carried to its front.
 
-The buffer is asked for zeroed and large, so the system gives it memory only as far as it is filled. Read piecewise: a
+The buffer is large and not cleared, so the system gives it memory only as far as it is filled. Read piecewise: a
 batch ends when it has packets enough, so that little more than a batch is ever carried over. Behind what is filled
 there is always room, where reassembled datagrams are put.
 """
@@ -31,7 +31,7 @@ class Window:
     def __init__(self, stream: ByteStream, capacity: int = CAPACITY) -> None:
         self.stream = stream
         self.capacity = capacity
-        self.data: Bytes = np.zeros(capacity + ARENA, np.uint8)
+        self.data: Bytes = np.empty(capacity + ARENA, np.uint8)
         self.at = self.end = self.base = 0
         self.eof = False
 
@@ -45,7 +45,7 @@ class Window:
         left = self.end - self.at
         if need > self.capacity:
             self.capacity = need + PIECE
-            larger = np.zeros(self.capacity + ARENA, np.uint8)
+            larger = np.empty(self.capacity + ARENA, np.uint8)
             larger[:left] = self.data[self.at : self.end]
             self.data = larger
         elif self.at:

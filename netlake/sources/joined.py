@@ -1,0 +1,162 @@
+"""Several files as one capture: rotated files, in the order of their first packets, numbers running on through all.
+
+Each file is looked into once for the time of its first packet, so they must be files and not pipes. Offsets in the
+capture are those in its own file; `parts` tells by the number of a packet which one that is. The capture's id is made of
+the ids of its files, its hash of their hashes, in this order. A file that cannot be read at all is a problem, not the
+end, unless it is so with every one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from netlake.errors import InputError
+from netlake.packets import NO_TIME, Packets
+from netlake.sources.facts import Part
+from netlake.sources.file import FileSource
+from netlake.sources.source import Facts
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    spec: str
+    capture_id: str
+    size: int
+    first_time: int
+
+
+class JoinedSource(Facts):
+    """The packets of several files, one after the other."""
+
+    def __init__(
+        self, specs: Iterable[str | os.PathLike[str]], *, salvage: bool, sha256: bool, first_number: int,
+        first_interface: int,
+    ) -> None:  # fmt: skip
+        super().__init__("several files", first_number, first_interface)
+        self._salvage, self._sha256 = salvage, sha256
+        self._files = self._ordered([os.fspath(spec) for spec in specs])
+        self.name = f"{self._files[0].spec} and {len(self._files) - 1} more"
+        ids = "".join(file.capture_id for file in self._files)
+        self.capture_id = hashlib.blake2b(bytes.fromhex(ids), digest_size=8).hexdigest()
+        self.size: int | None = sum(file.size for file in self._files)
+        self.format = "several"
+        self._sections_before = 0
+        self._begun: list[Part] = []
+        self._child: FileSource | None = None
+        self._read_before = self._salvaged_before = 0
+        self._ended = False
+
+    def _ordered(self, specs: list[str]) -> list[_File]:
+        """The files that can be opened, by the time of their first packet; one without time comes last."""
+        files, wrong = [], []
+        for spec in specs:
+            try:
+                files.append(_look(spec))
+            except InputError as error:
+                wrong.append(str(error))
+                self.problem(0, str(error), partial=True, file=spec)
+        if not files:
+            raise InputError(" ".join(wrong) or "No capture was named.")
+        return sorted(files, key=lambda file: file.first_time)
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes of the files read so far, as they lie."""
+        return self._read_before + (self._child.bytes_read if self._child else 0)
+
+    @property
+    def sha256(self) -> str | None:
+        """SHA-256 over the files' SHA-256, in order; None before the end, or where one is not known."""
+        hashes = [part.sha256 for part in self._begun]
+        if not self._ended or not all(hashes):
+            return None
+        return hashlib.sha256(bytes.fromhex("".join(str(one) for one in hashes))).hexdigest()
+
+    @property
+    def parts(self) -> list[Part]:
+        """The files that were begun; the hash of the one being read is not known yet."""
+        return list(self._begun)
+
+    def batches(self, max_packets: int = 8192) -> Iterator[Packets]:
+        """Every packet, in batches that are valid until the next is asked for; no batch spans two files."""
+        while self._files:
+            file = self._files.pop(0)
+            try:
+                child = self._open(file)
+            except InputError as error:
+                self.problem(0, str(error), partial=True, file=file.spec)
+                continue
+            interfaces = len(self.interfaces)
+            for batch in child.batches(max_packets):
+                self.count(batch)
+                self._collect(child, interfaces)
+                yield batch
+            self._collect(child, interfaces)
+            self._finish(child)
+        self._ended = True
+
+    def _open(self, file: _File) -> FileSource:
+        child = FileSource(
+            file.spec, salvage=self._salvage, sha256=self._sha256, first_number=self.next_number,
+            first_interface=self.first_interface + len(self.interfaces),
+        )  # fmt: skip
+        self._child = child
+        self._begun.append(Part(child.name, child.size, child.capture_id, None, self.next_number))
+        self._sections_before = len(self.sections)
+        if child.capture_id != file.capture_id:
+            child.problem(0, "the file was changed between two looks at it.", partial=True)
+        return child
+
+    def _collect(self, child: FileSource, interfaces: int) -> None:
+        """Take over what the file has said up to here."""
+        self.interfaces[interfaces:] = child.interfaces
+        self.sections[self._sections_before :] = child.sections
+        self.comments += child.comments
+        self.names += child.names
+        self.problems += child.problems
+        for taken in (child.comments, child.names, child.problems):
+            taken.clear()
+        self.next_number = child.next_number
+        self.salvaged = self._salvaged_before + child.salvaged
+
+    def _finish(self, child: FileSource) -> None:
+        self._begun[-1].sha256 = child.sha256
+        self._read_before += child.bytes_read
+        self._salvaged_before += child.salvaged
+        for kind, count in child.skipped_blocks.items():
+            self.skipped_blocks[kind] = self.skipped_blocks.get(kind, 0) + count
+        self.unlisted += child.unlisted
+        self._child = None
+        child.close()
+
+    def close(self) -> None:
+        """Give the file back that is being read."""
+        if self._child:
+            self._child.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _look(spec: str) -> _File:
+    """Open a file for the time of its first packet that has one, among the first few."""
+    with FileSource(spec, salvage=False, sha256=False, first_number=1, first_interface=0) as source:
+        if source.size is None:
+            raise InputError(
+                f"{source.name} cannot be read as one with other files: it is no file that can be read twice."
+            )
+        for batch in source.batches(64):
+            times = batch.ts[: batch.count]
+            known = times[times != NO_TIME]
+            return _File(spec, source.capture_id, source.size, int(known[0]) if len(known) else -NO_TIME)
+        return _File(spec, source.capture_id, source.size, -NO_TIME)
