@@ -37,8 +37,8 @@ _CONTEXT = {
     "lake": "",
 }
 _PREFACE = (
-    "Generated from the declarations of the tables by `netlake util generate`. `NAME.json` is the frozen contract of one: "
-    "its columns keep their ids for ever, and only new ones are added. `NAME.md` is the page to read; "
+    "Generated from the declarations of the tables by `netlake util generate`. `NAME.json` is its frozen contract: "
+    "columns keep their ids for ever, and only new ones are added. `NAME.md` is the page to read; "
     "[../proto](../proto) holds the same tables as Protobuf messages."
 )
 _CODES = ("u8", "word", "text", "ip", "mac")
