@@ -1,0 +1,99 @@
+"""The other side of `guard`: gives up its rights, then opens the lake, runs one statement and writes its rows.
+
+Nothing but the standard library and `landlock` may be imported before `_lock`: the rest starts threads.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from netlake.query import landlock
+
+if TYPE_CHECKING:
+    import duckdb
+
+BATCH = 16_384
+_PACKAGE = Path(__file__).resolve().parent.parent
+# what the loader, the C library, Arrow and DuckDB look at: libraries, time zones, how much memory and how many cores
+_SYSTEM = (
+    "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/share/zoneinfo", "/etc/ld.so.cache", "/etc/localtime",
+    "/proc/meminfo", "/proc/cpuinfo", "/proc/self/cgroup", "/proc/sys/vm", "/sys/devices/system", "/sys/fs/cgroup",
+    "/dev/null", "/dev/urandom",
+)  # fmt: skip
+
+
+def main(request: dict[str, Any]) -> int:
+    """Answer one request; the exit code."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _lock(Path(request["lake"]), Path(request["spill"]))
+    from netlake.errors import NetlakeError
+    from netlake.query.output.visible import harmless
+
+    try:
+        _answer(request, sys.stdout.buffer)
+        sys.stdout.flush()
+    except NetlakeError as error:
+        print(f"netlake: {harmless(str(error))}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # whoever reads has enough; nor may the interpreter try to flush again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return 0
+
+
+def _lock(lake: Path, spill: Path) -> None:
+    places = [lake, _PACKAGE, _PACKAGE.parent / "schemas", *map(Path, _SYSTEM)]
+    places += [Path(path) for path in (sys.prefix, sys.base_prefix, sys.exec_prefix, *sys.path)]
+    if not landlock.restrict([*places, spill], [spill]):
+        print(
+            "netlake: this system has no Landlock, so only DuckDB's own switches and the modes of its files keep"
+            " the statement from changing the lake.",
+            file=sys.stderr,
+        )
+
+
+def _answer(request: dict[str, Any], out: BinaryIO) -> None:
+    import duckdb
+
+    from netlake.lake.catalog import Catalog
+    from netlake.query import output
+    from netlake.query.connection import Connection, allow_only, named, translated
+    from netlake.query.dump import Dump
+    from netlake.query.source import Snapshot, moment
+
+    source = Snapshot(Catalog(Path(request["lake"]), readonly=True), moment(request["at"]))
+    statement = Dump(**request["dump"]).sql(source) if request["dump"] else str(request["sql"])
+    connection = Connection(threads=request["threads"], memory=request["memory"])
+    tables = named(connection.database, statement, frozenset(source.names()))
+    files = [Path(file.path) for table in tables for file in source.files(table)]
+    allow_only(connection.database, files, spill=Path(request["spill"]))
+    relation, opened = connection.run(statement, source)
+    if request["plan"]:
+        print("\n".join(opened.sentences()), file=sys.stderr)
+    style = output.Style(request["raw"], request["width"])
+    try:
+        _stream(relation, out, request["format"], style, request["rows"])
+    except duckdb.Error as error:
+        raise translated(error, source.names()) from error
+
+
+def _stream(relation: duckdb.DuckDBPyRelation, out: BinaryIO, name: str, style: Any, most: int | None) -> None:
+    """Write every row, or the first `most`, saying so when there are more."""
+    from netlake.query import output
+
+    reader = relation.to_arrow_reader(BATCH)
+    writer = output.writer(name, out, reader.schema, style)
+    left = most
+    for batch in reader:
+        if left is not None and batch.num_rows > left:
+            writer.write(batch.slice(0, left))
+            print(f"netlake: there are more than {most} rows; --max-rows shows more.", file=sys.stderr)
+            break
+        writer.write(batch)
+        left = None if left is None else left - batch.num_rows
+    writer.close()
+    out.flush()

@@ -1,0 +1,48 @@
+"""The statement behind `netlake dump`: one table, some of its columns and rows, in an order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from netlake.query import names
+from netlake.query.source import Source
+from netlake.schema.sql import name as quoted
+
+
+@dataclass(frozen=True, slots=True)
+class Dump:
+    """What is asked of one table: `where` is SQL, a name in `sort` that begins with `-` sorts downwards."""
+
+    table: str
+    select: Sequence[str] = ()
+    where: str | None = None
+    sort: Sequence[str] = ()
+    limit: int | None = None
+
+    def sql(self, source: Source) -> str:
+        """The statement; QueryError where the table or a column does not exist."""
+        if self.table not in source.names():
+            raise names.unknown("table", self.table, source.names())
+        columns = [field.name for field in source.fields(self.table)]
+        shown = [_column(name, columns, self.table) for name in self.select] or list(map(quoted, columns))
+        parts = [f"SELECT {', '.join(shown)}", f"FROM {quoted(self.table)}"]
+        if self.where:
+            # the condition stands on lines of its own, so that a comment in it ends where it should
+            parts.append(f"WHERE (\n{self.where}\n)")
+        if self.sort:
+            order = [_column(name.removeprefix("-"), columns, self.table) + _direction(name) for name in self.sort]
+            parts.append(f"ORDER BY {', '.join(order)}")
+        if self.limit is not None:
+            parts.append(f"LIMIT {self.limit}")
+        return "\n".join(parts)
+
+
+def _column(name: str, columns: list[str], table: str) -> str:
+    if name not in columns:
+        raise names.unknown("column", name, columns, f" in table {table}")
+    return quoted(name)
+
+
+def _direction(name: str) -> str:
+    return " DESC NULLS LAST" if name.startswith("-") else " ASC NULLS LAST"

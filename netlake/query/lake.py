@@ -1,0 +1,129 @@
+"""`netlake.Lake`: a lake from Python, for notebooks and programs.
+
+Statements run here with all the rights of the process: `COPY ... TO` writes, `read_csv` reads what its caller can. SQL that
+comes from somebody else belongs to `netlake.query.guard`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netlake.lake.catalog import Catalog
+from netlake.lake.facts import CaptureFacts
+from netlake.query import names
+from netlake.query.answer import Answer
+from netlake.query.connection import Connection, Views
+from netlake.query.source import Snapshot
+
+if TYPE_CHECKING:
+    import duckdb
+    import polars as pl
+
+    from netlake.query.source import Source
+
+
+class Lake:
+    """A lake at `path`, read as it is when asked, or as it was `at` a snapshot (its number, or a time).
+
+    Not for use by several threads at once; open one for each.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, at: int | dt.datetime | None = None) -> None:
+        self.catalog = Catalog(Path(path), readonly=True)
+        self.path = Path(path)
+        self._at = at
+        self._connection: Connection | None = None
+        self._source()
+
+    def _source(self) -> Snapshot:
+        return Snapshot(self.catalog, self._at)
+
+    def _opened(self) -> Connection:
+        if self._connection is None:
+            self._connection = Connection()
+        return self._connection
+
+    def sql(self, statement: str, *, prune: bool = True) -> Answer:
+        """Answer a statement; QueryError if it is wrong. `prune=False` opens every file of the tables named.
+
+        The result is computed when it is looked at: `.pl()`, `.arrow()`, `.rows()`, `.batches()`.
+        """
+        relation, opened = self._opened().run(statement, self._source(), prune=prune)
+        return Answer(relation, opened)
+
+    def scan(self, table: str) -> pl.LazyFrame:
+        """The rows of one table as a lazy Polars frame over its files; QueryError if there is no such table."""
+        from netlake.query.frames import scan
+
+        return scan(self._opened(), self._checked(table), table)
+
+    def connect(self, *tables: str) -> duckdb.DuckDBPyConnection:
+        """A DuckDB connection of your own with a view of each of `tables` (none named: of every table that has rows).
+
+        Nothing is pruned there, and views stay as they are now.
+        """
+        source = self._source()
+        wanted = tables or tuple(name for name in source.names() if source.files(name))
+        for table in wanted:
+            self._known(source, table)
+        views = Views(Connection(), source)
+        views.bind(set(wanted))
+        return views.cursor
+
+    @property
+    def tables(self) -> Mapping[str, int]:
+        """Rows of every table that has some."""
+        source = self._source()
+        rows = {name: sum(file.rows for file in source.files(name)) for name in source.names()}
+        return {name: count for name, count in rows.items() if count}
+
+    @property
+    def captures(self) -> list[CaptureFacts]:
+        """The captures that stand in the lake, in order of arrival."""
+        return [standing.facts for standing in self.catalog.captures()]
+
+    def columns(self, table: str) -> dict[str, tuple[str, str]]:
+        """(SQL type, sentence) of each column of `table`."""
+        return {field.name: (field.type, field.doc) for field in self._checked(table).fields(table)}
+
+    def _checked(self, table: str) -> Snapshot:
+        source = self._source()
+        self._known(source, table)
+        return source
+
+    @staticmethod
+    def _known(source: Source, table: str) -> None:
+        if table not in source.names():
+            raise names.unknown("table", table, source.names())
+
+    def close(self) -> None:
+        """Close the connection; answers that are still held keep their own."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def __enter__(self) -> Lake:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        tables = self.tables
+        return f"<Lake {self.path}: {len(self.captures)} captures, {len(tables)} tables, {sum(tables.values()):,} rows>"
+
+    def _repr_html_(self) -> str:
+        source = self._source()
+        rows = "".join(
+            f"<tr><td>{escape(name)}</td><td style='text-align:right'>{count:,}</td><td>{escape(source.doc(name))}</td></tr>"
+            for name, count in self.tables.items()
+        )
+        return f"<p>{escape(repr(self))}</p><table><tr><th>table</th><th>rows</th><th></th></tr>{rows}</table>"
+
+    def _ipython_key_completions_(self) -> list[Any]:
+        return list(self.tables)

@@ -1,0 +1,98 @@
+"""Aligned columns for people: widths come from the first rows, so that any number of rows streams in little memory.
+
+On a terminal, cells are cut at a width and columns that do not fit are left out from the right, which the last line
+says; elsewhere nothing is cut or left out.
+"""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+import pyarrow as pa
+from rich.cells import cell_len, set_cell_size
+
+from netlake.query.output import Style, text
+from netlake.query.output.visible import harmless
+
+SAMPLE = 1_000
+WIDEST = 60
+GAP = "  "
+
+
+class Table:
+    """Columns under their names; numbers to the right."""
+
+    def __init__(self, out: BinaryIO, schema: pa.Schema, style: Style) -> None:
+        self.out, self.style, self.schema = out, style, schema
+        self.names = [harmless(name) for name in schema.names]
+        self.right = [_is_number(field.type) for field in schema]
+        self.widths: list[int] = []
+        self.shown = len(self.names)
+        self.waiting: list[list[str]] = []
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Append the rows of `batch`; the first are held until the widths are known."""
+        for part in text.portions(batch):
+            columns = [self._cells(column) for column in part.columns]
+            rows = [list(row) for row in zip(*columns, strict=True)]
+            if self.widths:
+                self._print(rows)
+                continue
+            self.waiting += rows
+            if len(self.waiting) >= SAMPLE:
+                self._measure()
+
+    def _cells(self, column: pa.Array) -> list[str]:
+        cells = text.plain(column)
+        if not self.style.raw:
+            cells = text.harmless(cells, spaces=False)
+        return [str(cell) for cell in cells.fill_null("").to_pylist()]
+
+    def _measure(self) -> None:
+        limit = WIDEST if self.style.width else 1 << 30
+        columns = zip(*([self.names, *self.waiting[:SAMPLE]]), strict=True)
+        self.widths = [min(limit, max(map(cell_len, column))) for column in columns]
+        if self.style.width:
+            self.shown = _fitting(self.widths, self.style.width)
+        rule = ["-" * width for width in self.widths]
+        self._print([self.names, rule, *self.waiting])
+        self.waiting = []
+
+    def _print(self, rows: list[list[str]]) -> None:
+        shape = list(zip(self.widths, self.right, strict=True))[: self.shown]
+        lines = []
+        for row in rows:
+            cells = [self._fit(cell, *wide) for cell, wide in zip(row, shape, strict=False)]
+            lines.append(GAP.join(cells).rstrip())
+        self.out.write(("\n".join(lines) + "\n").encode() if lines else b"")
+
+    def _fit(self, cell: str, width: int, right: bool) -> str:  # noqa: FBT001 - two facts of a column, unpacked
+        length = len(cell) if cell.isascii() else cell_len(cell)
+        if length > width and self.style.width:
+            return set_cell_size(cell, max(0, width - 1)) + "…"
+        space = " " * (width - length)
+        return space + cell if right else cell + space
+
+    def close(self) -> None:
+        """Print what was held, and what was left out."""
+        if not self.names:
+            return
+        if not self.widths:
+            self._measure()
+        if hidden := self.names[self.shown :]:
+            few = ", ".join(hidden[:6]) + (", ..." if len(hidden) > 6 else "")
+            self.out.write(f"({len(hidden)} more columns: {few}; --format text shows all)\n".encode())
+
+
+def _fitting(widths: list[int], terminal: int) -> int:
+    """How many columns fit; the first always does."""
+    used = 0
+    for count, width in enumerate(widths):
+        used += width + (len(GAP) if count else 0)
+        if used > terminal:
+            return max(1, count)
+    return len(widths)
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
