@@ -19,9 +19,8 @@
     catalog.validate(deep=False)                    [Problem]: missing, other size; deep: other sha256
     catalog.relocate()                              writes the folder's present place for other engines
 
-`commit` takes the files over: those that it does not keep it removes, so nobody aborts a sink after calling it. A file is
-told from another capture's by its id and sha256: what stands is not written twice (`Outcome.status` "standing").
-`prune.possible(file, conditions)` says whether a file can hold rows that meet simple conditions.
+`commit` takes the files over: those that it does not keep it removes, so nobody aborts a sink after calling it.
+Captures are told apart by id and sha256: what stands is not written twice (`Outcome.status` is "standing").
 
 The table `address` belongs to no capture, yet each capture writes its own rows of it, so that removing one takes no
 address from another: readers take DISTINCT.
@@ -31,6 +30,7 @@ lock: what a snapshot holds never changes. All text that is raised is a LakeErro
 
 from __future__ import annotations
 
+from netlake.lake.catalog import Catalog
 from netlake.lake.facts import (
     CaptureFacts,
     ColumnInfo,
@@ -45,6 +45,7 @@ from netlake.lake.facts import (
 
 __all__ = [
     "CaptureFacts",
+    "Catalog",
     "ColumnInfo",
     "FileInfo",
     "Outcome",

@@ -17,8 +17,6 @@ import datetime as dt
 import hashlib
 import json
 import os
-import secrets
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -32,51 +30,13 @@ from netlake.schema import Column, Table, arrow
 from netlake.schema.contract import ids
 from netlake.sinks import DataFile, Statistics
 from netlake.sinks.parquet_columns import has_statistics, writer_options
+from netlake.sinks.places import make_folder, put_in_place, sync_folder, uuid7
 
 # a longer least or greatest text is not kept: it tells nothing more, and hostile text is long
 LONGEST = 128
 # how strings of few values reach the writer; in the file they are plain strings
 TEXT = pa.dictionary(pa.int32(), pa.string())
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-
-
-def uuid7() -> str:
-    """A UUID of version 7 (RFC 9562): sorted by time of making, 74 bits at random."""
-    number = (time.time_ns() // 1_000_000 & (1 << 48) - 1) << 80 | secrets.randbits(80)
-    number = number & ~(0xF << 76) & ~(0x3 << 62) | 7 << 76 | 2 << 62
-    text = f"{number:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in `folder` durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def make_folder(folder: Path) -> None:
-    """Make `folder` and its parents, each durable in its own parent."""
-    if folder.is_dir():
-        return
-    make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
-    sync_folder(folder.parent)
-
-
-def put_in_place(temporary: Path, final: Path) -> None:
-    """Give the file its final name; FileExistsError if that is taken."""
-    try:
-        os.link(temporary, final)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links (FAT, some network shares): reserve the name, then take it
-        os.close(os.open(final, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-        temporary.replace(final)
-    else:
-        temporary.unlink()
 
 
 class _Hashed:
@@ -94,7 +54,9 @@ class _Hashed:
         if self._dropped:
             return len(data)
         if self._file is None:
-            self._file = self.path.open("ab" if self.size else "xb", buffering=256 << 10)
+            # never made anew at the second opening: without its beginning it would be garbage
+            self._file = self.path.open("r+b" if self.size else "xb", buffering=256 << 10)
+            self._file.seek(self.size)
         view = memoryview(data).cast("B")
         self._file.write(view)
         self.digest.update(view)
@@ -124,6 +86,8 @@ class _Hashed:
         self.rest()
         handle = os.open(self.path, os.O_RDONLY)
         try:
+            if os.fstat(handle).st_size != self.size:
+                raise OSError(f"{self.path} was changed by another process while it was written.")
             os.fchmod(handle, 0o444)
             os.fsync(handle)
         finally:

@@ -22,7 +22,8 @@ from netlake.schema import Column, List, Struct, Table, arrow
 from netlake.schema.contract import ids
 from netlake.sinks.ordered import Ordered
 from netlake.sinks.parquet import NO_DAY, ParquetSink
-from netlake.sinks.parquet_file import ParquetFile, put_in_place, uuid7
+from netlake.sinks.parquet_file import ParquetFile
+from netlake.sinks.places import put_in_place, uuid7
 
 TABLE = Table(
     "thing",
@@ -291,7 +292,7 @@ def test_a_file_system_without_links(tmp_path: Path, monkeypatch: pytest.MonkeyP
     def refuse(*_: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 
-    monkeypatch.setattr("netlake.sinks.parquet_file.os.link", refuse)
+    monkeypatch.setattr("netlake.sinks.places.os.link", refuse)
     (tmp_path / "new").write_text("new")
     put_in_place(tmp_path / "new", tmp_path / "final")
     assert (tmp_path / "final").read_text() == "new"
@@ -313,6 +314,18 @@ def test_a_file_holds_no_handle_between_row_groups(tmp_path: Path) -> None:
     assert not [link for link in Path("/proc/self/fd").iterdir() if str(tmp_path) in _target(link)]
     file.discard()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_taken_away_while_it_is_written_is_an_error(tmp_path: Path) -> None:
+    sink = ParquetSink(tmp_path, "c0ffee")
+    sink.write(TABLE, batch([row(1)]))
+    sink._threads.wait()
+    (temporary,) = tmp_path.rglob("*.tmp")
+    temporary.unlink()
+    sink.write(TABLE, batch([row(2)]))
+    with pytest.raises(FileNotFoundError):
+        sink.close()
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def _target(link: Path) -> str:

@@ -1,0 +1,145 @@
+"""Adds data files to a snapshot, with all that is known of them, and ends those that it no longer holds.
+
+Statistics over a whole table serve other engines' optimizers only. They are kept for types whose range is always
+known, and widened, never narrowed: a column of which a file tells no range loses its row for good, since "none yet"
+and "not known" look the same there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netlake.lake.change import Change
+from netlake.lake.evolve import DAY, table_id
+from netlake.lake.values import REALS, decode, encode
+from netlake.schema import SCALARS
+from netlake.schema.contract import ids
+
+if TYPE_CHECKING:
+    from netlake.sinks import DataFile, Statistics
+
+# a column's range over a whole table: holds nulls, least, greatest, both as text
+Total = tuple[bool, str | None, str | None]
+
+
+def add(change: Change, files: Sequence[DataFile], capture: str, data: Path) -> None:
+    """Add the files of `capture`, which lie under `data`."""
+    by_table: dict[str, list[DataFile]] = {}
+    for file in files:
+        by_table.setdefault(file.table.name, []).append(file)
+    for name in sorted(by_table):
+        _add_to_table(change, by_table[name], capture, data)
+
+
+def _add_to_table(change: Change, files: list[DataFile], capture: str, data: Path) -> None:
+    session, table = change.session, files[0].table
+    number = table_id(change, table)
+    partition = _partition(change, number, ids(table).get(DAY))
+    stats = session.row("SELECT next_row_id FROM ducklake_table_stats WHERE table_id = ?", (number,))
+    if stats is None:
+        session.insert("ducklake_table_stats", [(number, 0, 0, 0)])
+    row_id: int = stats[0] if stats else 0
+    for file in files:
+        file_id = change.file_id()
+        own = partition if file.day is not None else None
+        path = file.path.relative_to(data / table.name).as_posix()
+        session.insert("ducklake_data_file", [
+            (file_id, number, change.id, None, None, path, True, "parquet", file.rows, file.size, file.footer, row_id,
+             own, None, None, None)
+        ])  # fmt: skip
+        if own is not None:
+            session.insert("ducklake_file_partition_value", [(file_id, number, 0, encode(file.day))])
+        session.insert("ducklake_file_column_stats", _statistics(file, file_id, number))
+        session.insert("netlake_file", [(file_id, capture, file.sha256)])
+        row_id += file.rows
+    session.run(
+        "UPDATE ducklake_table_stats SET record_count = record_count + ?, next_row_id = ?, "
+        "file_size_bytes = file_size_bytes + ? WHERE table_id = ?",
+        (sum(file.rows for file in files), row_id, sum(file.size for file in files), number),
+    )
+    _widen(change, number, files)
+    change.note(f"inserted_into_table:{number}")
+
+
+def _partition(change: Change, number: int, day: int | None) -> int | None:
+    """The partitioning of a table, None unless it is by day as we make it: another engine may have changed it."""
+    query = (
+        "SELECT partition_id, column_id, transform FROM ducklake_partition_info JOIN ducklake_partition_column "
+        "USING (partition_id, table_id) WHERE table_id = ? AND end_snapshot IS NULL"
+    )
+    rows = change.session.rows(query, (number,))
+    return rows[0][0] if [row[1:] for row in rows] == [(day, "identity")] else None
+
+
+def types(file: DataFile) -> dict[int, str]:
+    """DuckLake's type of each scalar column by id."""
+    numbers = ids(file.table)
+    scalars = [column for column in file.table.all_columns if isinstance(column.kind, str)]
+    return {numbers[column.name]: SCALARS[str(column.kind)].lake for column in scalars}
+
+
+def _statistics(file: DataFile, file_id: int, number: int) -> list[tuple[Any, ...]]:
+    kinds = types(file)
+    return [
+        (file_id, number, column, known.size, known.values - known.nulls, known.nulls, encode(known.least),
+         encode(known.greatest), _nan(known, kinds.get(column, "")), None)
+        for column, known in sorted(file.statistics.items())
+    ]  # fmt: skip
+
+
+def _nan(known: Statistics, kind: str) -> bool | None:
+    """Whether NaN is among the values: a range is known only of numbers without it."""
+    if kind not in REALS:
+        return None
+    return False if known.least is not None or known.values == known.nulls else None
+
+
+def _widen(change: Change, number: int, files: list[DataFile]) -> None:
+    query = "SELECT column_id, contains_null, min_value, max_value FROM ducklake_table_column_stats WHERE table_id = ?"
+    before: dict[int, Total] = {row[0]: (bool(row[1]), row[2], row[3]) for row in change.session.rows(query, (number,))}
+    after: dict[int, Total | None] = dict(before)
+    kinds = types(files[0])
+    for file in files:
+        for column, known in file.statistics.items():
+            total = after.get(column)
+            if total is not None:
+                after[column] = _wider(total, known, kinds[column])
+    for column, total in after.items():
+        where = (number, column)
+        if total is None:
+            change.session.run("DELETE FROM ducklake_table_column_stats WHERE table_id = ? AND column_id = ?", where)
+        elif total != before[column]:
+            change.session.run(
+                "UPDATE ducklake_table_column_stats SET contains_null = ?, min_value = ?, max_value = ? "
+                "WHERE table_id = ? AND column_id = ?",
+                (*total, *where),
+            )
+
+
+def _wider(total: Total, known: Statistics, kind: str) -> Total | None:
+    nulls, least, greatest = total
+    nulls = nulls or known.nulls > 0
+    if known.values == known.nulls:
+        return nulls, least, greatest
+    if known.least is None or known.greatest is None:
+        return None
+    low, high = decode(least, kind), decode(greatest, kind)
+    if low is not None and high is not None:
+        return nulls, encode(min(low, known.least)), encode(max(high, known.greatest))
+    return (nulls, encode(known.least), encode(known.greatest)) if least is None and greatest is None else None
+
+
+def end(change: Change, files: Sequence[tuple[int, int, int, int]]) -> None:
+    """End files in this snapshot, given as (id, table, rows, size); they lie on disk until no snapshot holds them."""
+    for file_id, number, rows, size in files:
+        change.session.run(
+            "UPDATE ducklake_data_file SET end_snapshot = ? WHERE data_file_id = ?", (change.id, file_id)
+        )
+        change.session.run(
+            "UPDATE ducklake_table_stats SET record_count = record_count - ?, file_size_bytes = file_size_bytes - ? "
+            "WHERE table_id = ?",
+            (rows, size, number),
+        )
+        change.note(f"deleted_from_table:{number}")
