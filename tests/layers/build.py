@@ -1,0 +1,69 @@
+"""Small builders of frames and batches for the tests of the layers."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+
+import numpy as np
+
+from netlake.packets import Packets
+
+A4, B4 = bytes([10, 0, 0, 1]), bytes([10, 0, 0, 2])
+A6, B6 = bytes.fromhex("20010db8000000000000000000000001"), bytes.fromhex("20010db8000000000000000000000002")
+
+
+def ethernet(payload: bytes, kind: int = 0x0800) -> bytes:
+    return bytes.fromhex("020000000001 020000000002") + struct.pack(">H", kind) + payload
+
+
+def vlan(payload: bytes, kind: int = 0x0800, identifier: int = 7) -> bytes:
+    return struct.pack(">HH", identifier, kind) + payload
+
+
+def ipv4(payload: bytes, protocol: int, *, identification: int = 1, offset: int = 0, more: bool = False,
+         source: bytes = A4, destination: bytes = B4, total: int | None = None) -> bytes:  # fmt: skip
+    flags = (0x2000 if more else 0) | offset // 8
+    length = 20 + len(payload) if total is None else total
+    return struct.pack(">BBHHHBBH", 0x45, 0, length, identification, flags, 64, protocol, 0) + source + destination + payload
+
+
+def ipv6(payload: bytes, following: int) -> bytes:
+    return struct.pack(">IHBB", 0x60000000, len(payload), following, 64) + A6 + B6 + payload
+
+
+def ipv6_fragment(payload: bytes, following: int, *, identification: int = 1, offset: int = 0, more: bool = False) -> bytes:
+    return struct.pack(">BBHI", following, 0, offset | more, identification) + payload
+
+
+def udp(payload: bytes, source: int = 1000, destination: int = 2000) -> bytes:
+    return struct.pack(">HHHH", source, destination, 8 + len(payload), 0) + payload
+
+
+def tcp(payload: bytes, source: int = 1000, destination: int = 2000, flags: int = 0x10) -> bytes:
+    return struct.pack(">HHIIBBHHH", source, destination, 1, 1, 0x50, flags, 1000, 0, 0) + payload
+
+
+def gre(payload: bytes, kind: int = 0x0800, key: int | None = None) -> bytes:
+    flags = 0 if key is None else 0x2000
+    return struct.pack(">HH", flags, kind) + (b"" if key is None else struct.pack(">I", key)) + payload
+
+
+def vxlan(payload: bytes, identifier: int = 5) -> bytes:
+    return struct.pack(">BxxxI", 8, identifier << 8) + payload
+
+
+def batch(frames: Sequence[bytes], *, link_type: int = 1, lengths: Sequence[int] | None = None, first: int = 1) -> Packets:
+    """A batch of `frames`; `lengths` are those on the wire where the capture cut them."""
+    packets = Packets.empty(max(1, len(frames)), sum(map(len, frames)) + 16)
+    at = 0
+    for row, frame in enumerate(frames):
+        packets.data[at : at + len(frame)] = np.frombuffer(frame, np.uint8)
+        packets.start[row], packets.captured[row] = at, len(frame)
+        packets.length[row] = lengths[row] if lengths else len(frame)
+        packets.ts[row] = (first + row) * 10**9
+        packets.number[row] = packets.last[row] = first + row
+        packets.link_type[row] = link_type
+        at += len(frame)
+    packets.used, packets.count, packets.rows = at, len(frames), len(frames)
+    return packets

@@ -1,0 +1,272 @@
+"""The walk finds every header of every packet, and says where and why it stopped."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netlake.kernels import steps as s
+from netlake.layers.steps import dispatch
+from netlake.layers.walk import Walked, Walker
+from netlake.packets import FRAGMENT, QUOTED, WHOLE, Packets
+from netlake.schema import Table
+from tests.layers import build as b
+
+LEAVES = (
+    Table("arp", "", "", ("ether.type=0x0806",), (), context="record"),
+    Table("dns", "", "", ("udp.port=53", "tcp.port=53"), ()),
+    Table("neighbor", "", "", ("icmpv6.type=135",), ()),
+)
+DISPATCH = dispatch(LEAVES)
+NET = b.ethernet
+
+
+def walked(packets: Packets) -> tuple[Walker, Walked]:
+    walker = Walker(DISPATCH, {})
+    return walker, walker.walk(packets)
+
+
+def stack(frame: bytes, *, link_type: int = 1, length: int | None = None) -> tuple[str, str | None, int]:
+    """What the walk makes of one packet: its stack, why it stopped, and the value that it did not know."""
+    walker, result = walked(b.batch([frame], link_type=link_type, lengths=None if length is None else [length]))
+    row = result.packets[0]
+    stop = s.STOPS[row[s.P_STOP]]
+    return walker.stack_names()[row[s.P_STATE]], stop, int(row[s.P_STOP_VALUE]) if stop else -1
+
+
+INNER = b.ipv4(b.udp(b"x", 1, 53), 17)
+CASES = {
+    "udp to a known port": (NET(INNER), "ethernet:ipv4:udp:dns", None, -1),
+    "the source's port is known": (NET(b.ipv4(b.udp(b"x", 53, 9), 17)), "ethernet:ipv4:udp:dns", None, -1),
+    "no known port": (NET(b.ipv4(b.udp(b"x", 1, 2), 17)), "ethernet:ipv4:udp", "unknown_port", 2),
+    "no payload": (NET(b.ipv4(b.tcp(b""), 6)), "ethernet:ipv4:tcp", None, -1),
+    "padding behind the IP packet": (NET(b.ipv4(b.tcp(b""), 6) + bytes(6)), "ethernet:ipv4:tcp", None, -1),
+    "two tags": (NET(b.vlan(b.vlan(INNER), 0x8100), 0x88A8), "ethernet:dot1q:dot1q:ipv4:udp:dns", None, -1),
+    "802.3, LLC and SNAP": (NET(bytes.fromhex("aaaa03000000 0800") + INNER, 8 + len(INNER)),
+                            "ethernet:llc:snap:ipv4:udp:dns", None, -1),  # fmt: skip
+    "unknown LLC": (NET(bytes.fromhex("f0f003"), 3), "ethernet:llc", None, -1),
+    "unknown EtherType": (NET(b"xx", 0x88B5), "ethernet", "unknown_ethertype", 0x88B5),
+    "unknown IP protocol": (NET(b.ipv4(b"xx", 253)), "ethernet:ipv4", "unknown_ip_protocol", 253),
+    "IPv6": (NET(b.ipv6(b.udp(b"x", 1, 53), 17), 0x86DD), "ethernet:ipv6:udp:dns", None, -1),
+    "extension headers": (
+        NET(b.ipv6(bytes.fromhex("3c00000000000000 1100000000000000") + b.udp(b"x", 1, 53), 0), 0x86DD),
+        "ethernet:ipv6:ipv6_hop_by_hop:ipv6_destination:udp:dns", None, -1,
+    ),  # fmt: skip
+    "no next header": (NET(b.ipv6(b"", 59), 0x86DD), "ethernet:ipv6", None, -1),
+    "neighbour solicitation": (NET(b.ipv6(bytes([135, 0]) + bytes(22), 58), 0x86DD), "ethernet:ipv6:icmpv6", None, -1),
+    "IP in IP": (NET(b.ipv4(INNER, 4)), "ethernet:ipv4:ipv4:udp:dns", None, -1),
+    "6in4": (NET(b.ipv4(b.ipv6(b.udp(b"x", 1, 53), 17), 41)), "ethernet:ipv4:ipv6:udp:dns", None, -1),
+    "GRE": (NET(b.ipv4(b.gre(INNER, key=9), 47)), "ethernet:ipv4:gre:ipv4:udp:dns", None, -1),
+    "VXLAN": (NET(b.ipv4(b.udp(b.vxlan(NET(INNER)), 1, 4789), 17)),
+              "ethernet:ipv4:udp:vxlan:ethernet:ipv4:udp:dns", None, -1),  # fmt: skip
+    "Geneve": (NET(b.ipv4(b.udp(bytes.fromhex("0000655800000500") + NET(INNER), 1, 6081), 17)),
+               "ethernet:ipv4:udp:geneve:ethernet:ipv4:udp:dns", None, -1),  # fmt: skip
+    "short Ethernet": (b"abc", "ethernet", "malformed", -1),
+    "IP version 5": (NET(b"\x55" + INNER[1:]), "ethernet:ipv4", "malformed", -1),
+    "header length 16": (NET(b"\x44" + INNER[1:]), "ethernet:ipv4", "malformed", -1),
+    "segmentation offload": (NET(b.ipv4(b.udp(b"x", 1, 53), 17, total=0)), "ethernet:ipv4:udp:dns", None, -1),
+    "data offset 4": (NET(b.ipv4(b.tcp(b"")[:12] + b"\x40" + b.tcp(b"")[13:], 6)), "ethernet:ipv4:tcp", "malformed", -1),
+}
+
+
+@pytest.mark.parametrize(("frame", "names", "reason", "value"), CASES.values(), ids=CASES)
+def test_stack(frame: bytes, names: str, reason: str | None, value: int) -> None:
+    assert stack(frame) == (names, reason, value)
+
+
+LINKS = {
+    101: INNER, 228: INNER, 12: INNER, 113: bytes(14) + b"\x08\x00" + INNER, 276: b"\x08\x00" + bytes(18) + INNER,
+    0: b"\x02\0\0\0" + INNER, 108: b"\0\0\0\x02" + INNER, 9: b"\xff\x03\x00\x21" + INNER,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("link_type", "frame"), LINKS.items())
+def test_link_types(link_type: int, frame: bytes) -> None:
+    names, stop, _ = stack(frame, link_type=link_type)
+    assert names.endswith("ipv4:udp:dns")
+    assert stop is None
+
+
+def test_unknown_link_type() -> None:
+    assert stack(INNER, link_type=147) == ("", "unknown_link_type", 147)
+
+
+def test_what_the_capture_cut_is_missing() -> None:
+    frame = NET(b.ipv4(b.tcp(bytes(100)), 6))
+    for kept in range(len(frame)):
+        _, result = walked(b.batch([frame[:kept]], lengths=[len(frame)]))
+        for messages in result.by_group.values():
+            assert messages.end[0] <= kept
+            assert messages.end[0] + messages.missing[0] == len(frame)
+        assert s.STOPS[result.packets[0, s.P_STOP]] in ("cut", "unknown_port" if kept > 54 else "cut")
+
+
+def test_conversations_of_a_tunnel() -> None:
+    _, result = walked(b.batch([NET(b.ipv4(b.udp(b.vxlan(NET(INNER)), 9, 4789), 17))]))
+    outer, inner = range(2)
+    found = result.conversations
+    assert found.outer.tolist() == [-1, 0]
+    assert found.src_port.tolist() == [9, 1]
+    assert found.key[outer] == 0
+    assert found.key[inner] != 0
+    group = {name: number for number, name in DISPATCH.groups.items()}
+    assert result.by_group[group["udp"]].conversation.tolist() == [outer, inner]
+    assert result.by_group[group["udp"]].place.tolist() == [0, 1]
+    assert result.by_group[group["dns"]].conversation.tolist() == [inner]
+    assert result.packets[0, s.P_CONVERSATION] == inner
+
+
+def test_an_icmp_error_quotes_its_conversation() -> None:
+    error = bytes([3, 1, 0, 0, 0, 0, 0, 0]) + INNER
+    _, result = walked(b.batch([NET(b.ipv4(error, 1))]))
+    assert result.conversations.kind.tolist() == [WHOLE, QUOTED]
+    assert result.conversations.outer.tolist() == [-1, 0]
+    assert (result.conversations.src_port[1], result.conversations.dst_port[1]) == (1, 53)
+    assert (result.conversations.src_port[0], result.conversations.dst_port[0]) == (3, 1)
+
+
+def test_too_deep() -> None:
+    frame = INNER
+    for _ in range(20):
+        frame = b.ipv4(frame, 4)
+    names, stop, _ = stack(NET(frame))
+    assert stop == "too_deep"
+    assert names.count("ipv4") == s.MOST_NETWORK_HEADERS + 1
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(st.tuples(st.binary(max_size=80), st.sampled_from(sorted(LINKS) + [1])), max_size=8), st.data())
+def test_whatever_comes_lies_inside(frames: list[tuple[bytes, int]], data: st.DataObject) -> None:
+    starts = [b"", NET(b""), NET(INNER)[:40], NET(b.ipv4(b.gre(b""), 47)), NET(b.ipv6(b"", 0), 0x86DD)]
+    whole = [data.draw(st.sampled_from(starts)) + frame for frame, _ in frames]
+    packets = b.batch(whole, lengths=[len(frame) + data.draw(st.integers(0, 20)) for frame in whole])
+    packets.link_type[: packets.count] = [link_type for _, link_type in frames]
+    walker, result = walked(packets)
+    assert sum(map(len, result.by_group.values())) == walker.state[s.W_MESSAGES]
+    for messages in result.by_group.values():
+        first = packets.start[messages.row]
+        assert (first <= messages.start).all()
+        assert (messages.start <= messages.end).all()
+        assert (messages.end <= np.maximum(messages.start, first + packets.captured[messages.row])).all()
+        assert (messages.conversation < len(result.conversations)).all()
+
+
+def test_arrays_grow() -> None:
+    deep = INNER
+    for _ in range(6):
+        deep = b.ipv4(deep, 4)
+    frames = [NET(deep)] * 5000
+    walker, result = walked(b.batch(frames))
+    ipv4 = result.by_group[s.IPV4]
+    assert len(ipv4) == 5000 * 7
+    assert ipv4.place.tolist()[:7] == list(range(7))
+    assert (np.diff(ipv4.row) >= 0).all()
+    assert set(walker.stack_names()) >= {"ethernet:ipv4:ipv4:ipv4:ipv4:ipv4:ipv4:ipv4:udp:dns"}
+
+
+def test_too_many_stacks_keep_their_beginning() -> None:
+    walker = Walker(DISPATCH, {})
+    walker.trie[0, -1] = len(walker.trie)
+    result = walker.walk(b.batch([NET(INNER)]))
+    assert result.packets[0, s.P_STATE] == 0
+    assert len(result.by_group[s.UDP]) == 1
+
+
+def pieces(payload: bytes, size: int, identification: int = 1) -> list[bytes]:
+    return [
+        NET(b.ipv4(payload[at : at + size], 17, identification=identification, offset=at, more=at + size < len(payload)))
+        for at in range(0, len(payload), size)
+    ]
+
+
+DATAGRAM = b.udp(bytes(range(200)), 53, 9)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2), (0, 0, 1, 2)], ids=str)
+def test_fragments_are_put_together(order: tuple[int, ...]) -> None:
+    parts = pieces(DATAGRAM, 80)
+    packets = b.batch([parts[index] for index in order])
+    walker, result = walked(packets)
+    udp = result.by_group[s.UDP]
+    assert len(udp) == 1
+    row = udp.row[0]
+    assert packets.data[udp.start[0] : udp.end[0]].tobytes() == DATAGRAM
+    assert (packets.number[row], packets.last[row]) == (1, len(order))
+    assert len(result.by_group[s.IPV4]) == len(order)
+    assert result.conversations.kind.tolist().count(FRAGMENT) == len(order)
+    assert walker.stack_names()[result.packets[len(order) - 1, s.P_STATE]] == "ethernet:ipv4:udp:dns"
+    assert walker.fragments.counts["reassembled"] == 1
+
+
+def test_later_fragments_know_the_ports() -> None:
+    _, result = walked(b.batch(pieces(DATAGRAM, 80)))
+    assert set(result.conversations.src_port.tolist()) == {53}
+
+
+def test_fragments_across_batches() -> None:
+    parts = pieces(DATAGRAM, 80)
+    walker = Walker(DISPATCH, {})
+    assert s.UDP not in walker.walk(b.batch(parts[:2])).by_group
+    packets = b.batch(parts[2:], first=3)
+    udp = walker.walk(packets).by_group[s.UDP]
+    assert (packets.number[udp.row[0]], packets.last[udp.row[0]]) == (1, 3)
+
+
+def test_ipv6_fragments() -> None:
+    parts = [
+        NET(b.ipv6(b.ipv6_fragment(DATAGRAM[at : at + 80], 17, offset=at, more=at + 80 < len(DATAGRAM)), 44), 0x86DD)
+        for at in range(0, len(DATAGRAM), 80)
+    ]
+    packets = b.batch(parts)
+    walker, result = walked(packets)
+    udp = result.by_group[s.UDP]
+    assert packets.data[udp.start[0] : udp.end[0]].tobytes() == DATAGRAM
+    assert walker.stack_names()[result.packets[2, s.P_STATE]] == "ethernet:ipv6:ipv6_fragment:udp:dns"
+
+
+def test_overlapping_fragments_keep_what_came_first() -> None:
+    first = NET(b.ipv4(DATAGRAM[:80], 17, more=True))
+    other = NET(b.ipv4(b"\xff" * 40 + DATAGRAM[80:], 17, offset=40))
+    packets = b.batch([first, other])
+    walker, result = walked(packets)
+    udp = result.by_group[s.UDP]
+    assert packets.data[udp.start[0] : udp.end[0]].tobytes() == DATAGRAM
+    assert walker.fragments.counts["overlapping"] == 1
+
+
+def test_fragments_wait_a_minute() -> None:
+    parts = pieces(DATAGRAM, 104)
+    packets = b.batch(parts)
+    packets.ts[1] += 61 * 10**9
+    walker, result = walked(packets)
+    assert s.UDP not in result.by_group
+    assert walker.fragments.counts["expired"] == 1
+
+
+def test_fragments_do_not_fill_the_memory() -> None:
+    walker = Walker(DISPATCH, {})
+    for round_ in range(3):
+        frames = [NET(b.ipv4(b"x" * 8, 17, identification=n & 0xFFFF, more=True, source=bytes([10, round_, n >> 16, 1])))
+                  for n in range(8000)]  # fmt: skip
+        walker.walk(b.batch(frames))
+    assert len(walker.fragments.waiting) == 16_384
+    assert walker.fragments.counts["evicted"] == 3 * 8000 - 16_384
+
+
+def test_a_cut_first_fragment_is_read_as_far_as_it_goes() -> None:
+    frame = pieces(DATAGRAM, 80)[0]
+    _, result = walked(b.batch([frame[:50]], lengths=[len(frame)]))
+    assert len(result.by_group[s.UDP]) == 1
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.data())
+def test_any_fragmentation_gives_the_datagram_back(data: st.DataObject) -> None:
+    size = data.draw(st.integers(1, 30)) * 8
+    parts = data.draw(st.permutations(pieces(DATAGRAM, size)))
+    packets = b.batch(parts)
+    _, result = walked(packets)
+    udp = result.by_group[s.UDP]
+    assert packets.data[udp.start[0] : udp.end[0]].tobytes() == DATAGRAM
