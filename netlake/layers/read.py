@@ -3,6 +3,7 @@
 What a protocol file may hold beside TABLES, by table name where it has several:
 - nothing: every column has `at`, and the declaration compiles to one structured dtype;
 - `read(messages) -> columns` (`read_NAME`): columnar, for what is common; may start from `fixed(table, messages)`;
+  where rows are not messages one for one it gives `(messages, columns)`, the messages again, one for each row;
 - `parse(cursor)` (`parse_NAME`): a generator of (column, value) for one message; what was yielded before the message
   ran short is kept. A parse that yields `NEXT` begins another row from the same message. A list is yielded before it
   is filled, so that what was read of it is kept too. An address that is a column is yielded as its bytes, one within a
@@ -31,7 +32,7 @@ from netlake.schema.kinds import SCALARS
 Value = Any  # a NumPy array, Nullable, Codes or pa.Array: each column its own, which no type checker can tell
 Columns = dict[str, Value]
 Parser = Callable[[Cursor], Iterator[tuple[str, Any]]]
-Reader = Callable[[Messages], Columns]
+Reader = Callable[[Messages], Columns | tuple[Messages, Columns]]
 Mask = npt.NDArray[np.bool_]
 
 FAMILIES = (4, 6)
@@ -50,7 +51,8 @@ def columns(
 ) -> tuple[Messages, Columns]:
     """The rows of `messages` by the reader that its protocol has, and the messages again, one for each row."""
     if read is not None:
-        return messages, read(messages)
+        result = read(messages)
+        return result if isinstance(result, tuple) else (messages, result)
     if parse is not None:
         return by_message(table, parse, messages)
     return messages, fixed(table, messages)
@@ -131,6 +133,18 @@ def where(value: Value, valid: Mask) -> Value:
     if isinstance(value, np.ndarray):
         return value if valid.all() else Nullable(value, valid)
     return pc.if_else(pa.array(valid), value, pa.scalar(None, value.type))
+
+
+def fill(rows: int, index: npt.NDArray[np.intp], found: Value, over: Value = None) -> Value:
+    """A column of addresses: `found` in rows `index`, else those of the column `over`, or null without one."""
+    if isinstance(found, Codes):
+        codes = np.full(rows, -1, np.int32) if over is None else over.codes.copy()
+        codes[index] = found.codes
+        return Codes(codes, found.pool)
+    texts = [None] * rows if over is None else over.to_pylist()
+    for position, text in zip(index.tolist(), found.to_pylist(), strict=True):
+        texts[position] = text
+    return pa.array(texts, pa.string())
 
 
 def plain(value: Value) -> npt.NDArray[Any]:
@@ -247,7 +261,7 @@ def _interned(values: list[bytes | None], pools: Mapping[str, Any]) -> Value:
     if any(isinstance(value, str) for value in values):
         return pa.array(values, pa.string())
     name = "mac" if any(value is not None and len(value) == MAC_SIZE for value in values) else "ip"
-    pool = pools.get(name) or Pool(name)
+    pool = pools[name] if name in pools else Pool(name)
     codes = np.full(len(values), -1, np.int32)
     for family in FAMILIES if name == "ip" else (0,):
         size = WIDTHS[family]
