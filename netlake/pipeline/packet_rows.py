@@ -11,8 +11,7 @@ from netlake.layers.walk import Walked, Walker
 from netlake.packets import Messages, Nullable, Packets
 from netlake.schema import Table
 from netlake.schema.faults import CUT
-from netlake.sinks.rows import ROWS, Context, Rows
-from netlake.sinks.slots import Words
+from netlake.sinks.rows import Context, Rows
 
 
 class PacketRows:
@@ -48,10 +47,7 @@ class PacketRows:
             "stop_value": Nullable(value, stopped & (value >= 0)),
         }
         self._count(stop, value, int(np.count_nonzero(short)))
-        group = rows.group(self.table)
-        for name, words in (("stack", self.walker.stack_names), ("stop_reason", lambda: s.STOPS)):
-            if name not in group.slots:
-                group.slots[name] = Words(words, ROWS)
+        rows.group(self.table).words.update(stack=self.walker.stack_names, stop_reason=lambda: s.STOPS)
         rows.put(self.table, messages, columns, context)
 
     def _count(self, stop: np.ndarray, value: np.ndarray, cut: int) -> None:

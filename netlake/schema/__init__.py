@@ -43,7 +43,8 @@ class Column:
         return SCALARS[self.kind] if isinstance(self.kind, str) else None
 
 
-@dataclass(frozen=True, slots=True)
+# compared and hashed as the object that it is: a table is declared once, and caches ask for its hash all the time
+@dataclass(frozen=True, slots=True, eq=False)
 class Table:
     """One table: what a row of it is, where its messages are found, and its columns in wire order.
 

@@ -8,7 +8,7 @@ which they were put.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +67,8 @@ class RowGroup:
         self.table, self.capture, self.pools = table, capture, pools
         self.schema = arrow.schema(table)
         self.slots: dict[str, Slot] = {}
+        # columns that come as numbers of words
+        self.words: dict[str, Callable[[], Sequence[str | None]]] = {"fault": lambda: faults.NAMES}
         self.count = 0
         self.width = sum(8 if pa.types.is_nested(f.type) else 5 for f in self.schema)
 
@@ -86,7 +88,9 @@ class RowGroup:
         column = next(c for c in self.table.all_columns if c.name == name)
         data_type, dictionary = self.schema.field(name).type, by_dictionary(column)
         old = self.slots.get(name)
-        if old is None:
+        if name in self.words:
+            slot: Slot = Words(self.words[name], ROWS)
+        elif old is None:
             slot = slot_for(value, data_type, self.pools, ROWS, dictionary=dictionary)
         else:
             # a column that came as codes and now comes as text: what it holds becomes text too
@@ -227,8 +231,6 @@ def put_context(group: RowGroup, messages: Messages, context: Context, first: in
     group.put("packet", number, first, last)
     group.put("place", messages.place, first, last)
     if messages.fault.any():
-        if "fault" not in group.slots:
-            group.slots["fault"] = Words(lambda: faults.NAMES, ROWS)
         group.put("fault", messages.fault, first, last)
     if context.last is not None and "last_packet" in names:
         complete = np.take(context.last, row)
