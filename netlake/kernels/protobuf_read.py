@@ -37,7 +37,8 @@ def get_varint(data, at, end):
 def delimit(data, at, longest, starts, ends, state):
     """Find whole messages from `at` on, as many as `starts` has room for; their number, or BAD_VARINT or TOO_LONG.
 
-    `state` becomes: where the first message lies that is not among them, and how many bytes it needs at least.
+    Such a message is told only where it is the first, so that those before it are given. `state` becomes: where the
+    first message lies that is not among them, and how many bytes it needs at least.
     """
     count, used = 0, len(data)
     state[0], state[1] = at, 1
@@ -47,6 +48,8 @@ def delimit(data, at, longest, starts, ends, state):
             state[1] = used - at + 1
             break
         if begin < 0 or size < 0 or size > longest:
+            if count:  # those before it first: the next call begins with this one
+                break
             return BAD_VARINT if begin < 0 else TOO_LONG
         if size > used - begin:
             state[1] = begin - at + size

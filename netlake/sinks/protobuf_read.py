@@ -62,7 +62,7 @@ def blocks(stream: Readable, name: str) -> Iterator[tuple[Bytes, Ints, Ints]]:
         at = 0
         while count := kernels.delimit(data, at, LARGEST, starts, ends, state):
             if count < 0:
-                raise InputError(f"{name}: message {before + 1} or one soon after it has no length that is possible.")
+                raise InputError(f"{name}: message {before + 1} has a length that cannot be: at most {LARGEST} bytes are read.")
             yield data, starts[:count].copy(), ends[:count].copy()
             before, at = before + count, int(state[0])
         held = data[at:].tobytes()
