@@ -100,9 +100,9 @@ def find_records(data, start, end, counts, questions, records, found):
 
 @kernel("i8(u1[::1], i8[::1], i8[::1], i8[:, ::1], b1[::1])")
 def find_options(data, start, end, options, broken):
-    """The EDNS options in the data of OPT records; `broken` marks data that cannot be read to its end.
+    """The EDNS options in the data of OPT records; `broken` marks data that does not end with one.
 
-    `options` must have room for a quarter of the bytes. Returns how many were found; O_MESSAGE is the index into `start`.
+    `options` must have room for a quarter of the bytes. Returns how many there are; O_MESSAGE indexes `start`.
     """
     count = 0
     for position in range(len(start)):
@@ -123,7 +123,7 @@ def find_options(data, start, end, options, broken):
 
 @kernel("void(u1[::1], i8[::1], i8[::1], i4[::1], u1[::1])")
 def gather_spans(source, start, end, offsets, target):
-    """Copy `source[start:end]` one behind the other into `target`; `offsets` become Arrow's. A negative start is null."""
+    """Copy `source[start:end]` one behind the other into `target`; `offsets` become Arrow's. A start of -1 is null."""
     used = 0
     for position in range(len(start)):
         offsets[position] = used

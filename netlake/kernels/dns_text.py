@@ -1,12 +1,13 @@
 """Names and record data of DNS messages as text, as `dig` prints it, for the record types that are common.
 
 All text of a batch is written once into one arena and columns hold spans of it: the target of a CNAME is its data less
-the final dot, and a name that a message points to again is not expanded again. Types that are not handled here are left
-to Python (state RARE).
+the final dot, and a name that a message points to again is not expanded again. Handled here are the types whose data is
+numbers and names (a row of LAYOUT) and character strings; addresses are written by the kernel that writes all
+addresses, and everything else by Python (state RARE for both).
 
-Bounds on hostile messages: a pointer must point before every byte of the name read so far, at most MAX_POINTERS of them
-are followed in a name (a leading one not counted), and a message's text and fields may take TEXT_BASE + TEXT_FACTOR times
-its length (a field counted as FIELD_COST bytes beside its text); beyond that records keep their numbers but not their text.
+Bounds on hostile messages: a pointer must point before every byte of the name read so far, at most MAX_POINTERS are
+followed in a name (a leading one not counted), and a message's text and fields may take TEXT_BASE + TEXT_FACTOR times
+its length (a field counted as FIELD_COST bytes beside its text); beyond that records keep numbers but not their text.
 """
 
 from __future__ import annotations
@@ -14,18 +15,8 @@ from __future__ import annotations
 import numpy as np
 
 from netlake.kernels import kernel
-from netlake.kernels.addresses import IPV4, IPV6, address_at, put_ipv4, put_ipv6
 from netlake.kernels.bytes import u16, u32
-from netlake.kernels.dns import (
-    ENDS_EARLY,
-    Q_NAME,
-    R_CLASS,
-    R_DATA,
-    R_END,
-    R_NAME,
-    R_TYPE,
-    skip_name,
-)
+from netlake.kernels.dns import ENDS_EARLY, Q_NAME, R_CLASS, R_DATA, R_END, R_NAME, R_TYPE, skip_name
 from netlake.schema.faults import BAD_LENGTH, BAD_NAME, TOO_LARGE
 
 MAX_NAME = 255
@@ -37,23 +28,26 @@ TEXT_FACTOR = 16
 FIELD_COST = 64
 # the most text that one name can become: every byte of it as \DDD, and a dot for each label
 NAME_TEXT = 4 * MAX_NAME
-# the most text around the names of a record: seven numbers and their spaces
-NUMBERS_TEXT = 80
+# the most text and fields beside the names of a record: seven numbers, their spaces, seven fields
+NUMBERS_TEXT = 80 + 7 * FIELD_COST
 
-# rows of `texts`: spans of the arena (-1 for null), then numbers (-1 for null), then RARE, 0 or the fault of the data
-(T_NAME, T_NAME_END, T_DATA, T_DATA_END, T_TARGET, T_TARGET_END, T_ADDRESS, T_ADDRESS_END,
- T_PREFERENCE, T_WEIGHT, T_PORT, T_STATE, T_NAME_FAULT) = range(13)  # fmt: skip
+# rows of `texts`, all -1 at first: spans of the arena, numbers; RARE, 0 or the fault of the data; the fault of the name
+(T_NAME, T_NAME_END, T_DATA, T_DATA_END, T_TARGET, T_TARGET_END, T_SECOND, T_SECOND_END, T_ADDRESS, T_ADDRESS_END,
+ T_PREFERENCE, T_WEIGHT, T_PORT, T_STATE, T_NAME_FAULT) = range(15)  # fmt: skip
 RARE = -1
-# what put_data returns for a type that it leaves to Python; below every negated fault
-LEFT = -128
-# rows of `fields`: the record, the field's name as an index of FIELD_NAMES, its number or NO_NUMBER, its text or -1
-F_RECORD, F_NAME, F_NUMBER, F_TEXT, F_TEXT_END = range(5)
-NO_NUMBER = -(1 << 63)
-FIELD_NAMES = ("text", "mname", "rname", "serial", "refresh", "retry", "expire", "minimum")
+# rows of `strings`: the record and the span of one of its character strings
+S_RECORD, S_TEXT, S_TEXT_END = range(3)
 
 A, NS, MD, MF, CNAME, SOA, MB, MG, MR, PTR, MX, TXT = 1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16
 AFSDB, RT, AAAA, SRV, KX, DNAME, OPT, SPF = 18, 21, 28, 33, 36, 39, 41, 99
 CHAOS, CLASS_NONE, CLASS_ANY = 3, 254, 255
+
+# by type: 16-bit numbers before the names, names, 32-bit numbers behind them; no names where this does not hold
+LAYOUT = np.zeros((64, 3), np.uint8)
+LAYOUT[[NS, MD, MF, CNAME, MB, MG, MR, PTR, DNAME]] = 0, 1, 0
+LAYOUT[[MX, AFSDB, RT, KX]] = 1, 1, 0
+LAYOUT[SRV] = 3, 1, 0
+LAYOUT[SOA] = 0, 2, 5
 
 # how a byte is written: 0 as it is, 1 behind a backslash, 2 as \DDD
 IN_NAME = np.full(256, 2, np.uint8)
@@ -134,9 +128,9 @@ def put_name(data, start, end, at, arena, used):
     return used
 
 
-@kernel()
+@kernel(once=True)
 def put_owner(data, start, end, message, at, arena, used, cache):
-    """The name at `at`, from `cache` if the message points to it again; returns (end of the arena or -1, start, end)."""
+    """The name at `at`, from `cache` if it is pointed to again; returns (end of the arena or -1, start, end)."""
     if at + 2 <= end and data[at] >= 192:
         target = start + (u16(data, at) & 0x3FFF)
         if target >= at:
@@ -155,30 +149,11 @@ def put_owner(data, start, end, message, at, arena, used, cache):
     return written, used, cache[3, slot]
 
 
-@kernel()
-def is_plain_name(kind):
-    """Whether the record's data is one name."""
-    return (
-        kind == NS or kind == CNAME or kind == PTR or kind == DNAME
-        or kind == MD or kind == MF or kind == MB or kind == MG or kind == MR
-    )  # fmt: skip
-
-
-@kernel()
-def add_field(fields, count, record, name, number, text, text_end):
-    """One more row of `fields`."""
-    fields[F_RECORD, count] = record
-    fields[F_NAME, count] = name
-    fields[F_NUMBER, count] = number
-    fields[F_TEXT, count] = text
-    fields[F_TEXT_END, count] = text_end
-    return count + 1
-
-
-@kernel()
-def put_strings(data, at, end, record, arena, used, fields, count, room):
-    """The character strings of a TXT record, quoted; returns (end of the arena, number of fields), or (-fault, 0)."""
-    first = at
+@kernel(once=True)
+def put_strings(data, records, record, arena, used, strings, count, room):
+    """The character strings of a TXT record, quoted; returns (end of the arena, number of strings), or (-fault, 0)."""
+    at = records[R_DATA, record]
+    end = records[R_END, record]
     while at < end:
         size = np.int64(data[at])
         if at + 1 + size > end:
@@ -186,123 +161,71 @@ def put_strings(data, at, end, record, arena, used, fields, count, room):
         room -= FIELD_COST
         if used + 4 * size + 3 > room:
             return -TOO_LARGE, 0
-        if at > first:
+        if at > records[R_DATA, record]:
             arena[used] = 32
             used += 1
         arena[used] = 34
         behind = put_escaped(data, at + 1, at + 1 + size, IN_STRING, arena, used + 1)
         arena[behind] = 34
-        count = add_field(fields, count, record, 0, NO_NUMBER, used + 1, behind)
+        strings[S_RECORD, count] = record
+        strings[S_TEXT, count] = used + 1
+        strings[S_TEXT_END, count] = behind
+        count += 1
         used = behind + 1
         at += 1 + size
     return used, count
 
 
-@kernel()
-def put_whole_name(data, start, end, at, stop, arena, used):
-    """A name within record data that ends at `stop`; returns (offset behind it, end of the arena or -fault)."""
-    behind = skip_name(data, at, stop)
-    if behind < 0:
-        return behind, (-BAD_LENGTH if behind == ENDS_EARLY else -BAD_NAME)
-    written = put_name(data, start, end, at, arena, used)
-    return behind, (written if written >= 0 else -BAD_NAME)
-
-
-@kernel()
-def put_soa(data, start, end, at, stop, record, arena, used, fields, count):
-    """The data of a SOA record; returns (end of the arena, number of fields), or (-fault, 0)."""
-    for name in range(2):
-        at, written = put_whole_name(data, start, end, at, stop, arena, used)
-        if written < 0:
-            return written, 0
-        count = add_field(fields, count, record, 1 + name, NO_NUMBER, used, max(written - 1, used + 1))
-        arena[written] = 32
-        used = written + 1
-    if at + 20 != stop:
-        return -BAD_LENGTH, 0
-    for number in range(5):
-        value = u32(data, at + 4 * number)
-        if number > 0:
-            arena[used] = 32
-            used += 1
-        used = put_number(value, arena, used)
-        count = add_field(fields, count, record, 3 + number, value, -1, -1)
-    return used, count
-
-
-@kernel()
-def put_target(data, start, end, at, stop, record, arena, used, texts):
-    """A name that must fill the rest of the data, which is also the record's target; -fault if it is malformed."""
-    behind, written = put_whole_name(data, start, end, at, stop, arena, used)
-    if written >= 0 and behind != stop:
-        return -BAD_LENGTH
-    if written < 0:
-        return written
-    texts[T_TARGET, record] = used
-    texts[T_TARGET_END, record] = max(written - 1, used + 1)
-    return written
-
-
-@kernel()
-def put_data(data, start, end, records, record, arena, used, texts, fields, count, room):
-    """The data of one record as text; returns (end of the arena, number of fields), (-fault, 0) or (LEFT, 0)."""
+@kernel(once=True)
+def put_layout(data, start, end, records, record, arena, used, texts):
+    """Data that is numbers and names, parted by spaces; returns the end of the arena or -fault."""
     kind = records[R_TYPE, record]
     at = records[R_DATA, record]
     stop = records[R_END, record]
-    size = stop - at
-    first = used
-    if (size == 0 and (records[R_CLASS, record] == CLASS_ANY or records[R_CLASS, record] == CLASS_NONE)) or kind == OPT:
-        # RFC 2136: a prerequisite or deletion without data; and OPT, whose data is the message's, not the record's
-        return used, count
-    if used + 2 * NAME_TEXT + NUMBERS_TEXT + 7 * FIELD_COST > room:
-        return -TOO_LARGE, 0
-    if (kind == A and records[R_CLASS, record] != CHAOS) or kind == AAAA:
-        if size != (4 if kind == A else 16):
-            return -BAD_LENGTH, 0
-        high, low = address_at(data, at, IPV4 if kind == A else IPV6)
-        used = put_ipv4(low, arena, used) if kind == A else put_ipv6(high, low, arena, used)
-        texts[T_ADDRESS, record] = first
-        texts[T_ADDRESS_END, record] = used
-    elif kind == TXT or kind == SPF:
-        used, count = put_strings(data, at, stop, record, arena, used, fields, count, room)
-    elif kind == SOA:
-        used, count = put_soa(data, start, end, at, stop, record, arena, used, fields, count)
-    elif is_plain_name(kind):
-        used = put_target(data, start, end, at, stop, record, arena, used, texts)
-    elif kind == MX or kind == SRV or kind == AFSDB or kind == RT or kind == KX:
-        numbers = 3 if kind == SRV else 1
-        if size < 2 * numbers:
-            return -BAD_LENGTH, 0
-        for number in range(numbers):
-            value = u16(data, at + 2 * number)
-            texts[T_PREFERENCE + number, record] = value
-            used = put_number(value, arena, used)
+    before = np.int64(LAYOUT[kind, 0])
+    names = np.int64(LAYOUT[kind, 1])
+    parts = before + names + np.int64(LAYOUT[kind, 2])
+    for part in range(parts):
+        if part > 0:
             arena[used] = 32
             used += 1
-        used = put_target(data, start, end, at + 2 * numbers, stop, record, arena, used, texts)
-    else:
-        return LEFT, 0
-    if used >= 0:
-        texts[T_DATA, record] = first
-        texts[T_DATA_END, record] = used
-    return used, count
+        if before <= part < before + names:
+            behind = skip_name(data, at, stop)
+            if behind < 0:
+                return -BAD_LENGTH if behind == ENDS_EARLY else -BAD_NAME
+            written = put_name(data, start, end, at, arena, used)
+            if written < 0:
+                return -BAD_NAME
+            row = T_TARGET if part == before else T_SECOND
+            texts[row, record] = used
+            texts[row + 1, record] = max(written - 1, used + 1)
+            used = written
+            at = behind
+            continue
+        size = 2 if part < before else 4
+        if at + size > stop:
+            return -BAD_LENGTH
+        used = put_number(u16(data, at) if size == 2 else u32(data, at), arena, used)
+        at += size
+    return used if at == stop else -BAD_LENGTH
 
 
 @kernel(
-    "void(u1[::1], i8[::1], i8[::1], i8[:, ::1], i8[:, ::1], i8[:, ::1], i8[:, ::1], i8[:, ::1], i8[:, ::1], i8[:, ::1], "
-    "u1[::1], i8[::1])"
+    "void(u1[::1], i8[::1], i8[::1], i8[:, ::1], i8[:, ::1], i8[:, ::1], i8[:, ::1], i8[:, ::1], i8[:, ::1], "
+    "i8[:, ::1], u1[::1], i8[::1])"
 )
-def put_texts(data, starts, ends, found, questions, records, names, texts, fields, cache, arena, totals):
+def put_texts(data, starts, ends, found, questions, records, names, texts, strings, cache, arena, totals):
     """Every name and the data of every common record as text in `arena`.
 
-    `names` (3, questions): span and fault of each question's name; `texts` and `fields` as their rows are named above;
-    `cache` (4, CACHED) full of -1; `totals`: bytes used of the arena, number of fields. The arena must have TEXT_BASE +
-    TEXT_FACTOR times the length of each message, `fields` 7 for each SOA and the length of each TXT record.
+    `names` (3, questions): span and fault of each question's name; `texts` (all -1) and `strings` as their rows are
+    named above; `cache` (4, CACHED), all -1; `totals`: bytes used of the arena, number of strings. The arena must have
+    TEXT_BASE + TEXT_FACTOR times the length of each message, `strings` the length of each TXT record.
     """
-    used = 0
-    count = 0
-    question = 0
-    record = 0
+    # np.int64, because a literal would compile every helper twice, for the literal and for int64
+    used = np.int64(0)
+    count = np.int64(0)
+    question = np.int64(0)
+    record = np.int64(0)
     for message in range(len(starts)):
         start = starts[message]
         end = ends[message]
@@ -326,19 +249,37 @@ def put_texts(data, starts, ends, found, questions, records, names, texts, field
                 names[2, question] = fault
                 question += 1
                 continue
-            texts[:, record] = -1
             texts[T_NAME, record] = first
             texts[T_NAME_END, record] = last
             texts[T_NAME_FAULT, record] = fault
-            written, more = put_data(data, start, end, records, record, arena, used, texts, fields, count, room)
-            if written >= 0:
-                texts[T_STATE, record] = 0
-                room -= FIELD_COST * (more - count)
-                used = written
-                count = more
+            texts[T_STATE, record] = 0
+            kind = records[R_TYPE, record]
+            klass = records[R_CLASS, record]
+            if kind == OPT or (
+                records[R_DATA, record] == records[R_END, record] and (klass == CLASS_ANY or klass == CLASS_NONE)
+            ):
+                # its data is the message's, not the record's; and a prerequisite or deletion (RFC 2136) has none
+                pass
+            elif kind == TXT or kind == SPF or (kind < 64 and LAYOUT[kind, 1] > 0):
+                more = count
+                written = np.int64(-TOO_LARGE)
+                if used + 2 * NAME_TEXT + NUMBERS_TEXT <= room:
+                    if kind == TXT or kind == SPF:
+                        written, more = put_strings(data, records, record, arena, used, strings, count, room)
+                    else:
+                        written = put_layout(data, start, end, records, record, arena, used, texts)
+                        room -= NUMBERS_TEXT if kind == SOA else 0
+                if written >= 0:
+                    texts[T_DATA, record] = used
+                    texts[T_DATA_END, record] = written
+                    room -= FIELD_COST * (more - count)
+                    used = written
+                    count = more
+                else:
+                    texts[T_TARGET, record] = texts[T_SECOND, record] = -1
+                    texts[T_STATE, record] = -written
             else:
-                texts[T_TARGET : T_PORT + 1, record] = -1
-                texts[T_STATE, record] = RARE if written == LEFT else -written
+                texts[T_STATE, record] = RARE
             record += 1
     totals[0] = used
     totals[1] = count

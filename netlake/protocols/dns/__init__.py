@@ -1,12 +1,12 @@
-"""Domain Name System: queries and responses over UDP, multicast (mDNS), on the link (LLMNR), and whole ones in TCP segments.
+r"""Domain Name System: messages over UDP, by multicast (mDNS, LLMNR), and those that lie whole in a TCP segment.
 
 Decided here:
-- One row a message, with its records as lists of structs. A record has what people ask for in columns (address, target,
-  preference, ...) and everything else that its type defines in `fields`, by name: a column for every field of every type
-  would be some forty columns in each of three lists, of which a row uses two or three.
-- Names are text as sent (case kept), without the final dot, the root as "."; bytes that are special or not printable are
-  escaped as in zone files (RFC 1035, 5.1; RFC 4343): \\. for a dot within a label, \\032 for a space. `data` is as `dig
-  +nosplit` prints it: names in it have their final dot.
+- One row a message, with its records as lists of structs. A record has what people ask for in columns (address,
+  target, preference, ...) and everything else that its type defines in `fields`, by name: a column for every field of
+  every type would be some forty columns in each of three lists, of which a row uses two or three.
+- Names are text as sent (case kept), without the final dot, the root as "."; bytes that are special or not printable
+  are escaped as in zone files (RFC 1035, 5.1; RFC 4343): \. for a dot within a label, \032 for a space. `data` is as
+  `dig +nosplit` prints it: names in it have their final dot.
 - Data that does not fit its type is kept as unknown data (RFC 3597) and the row is marked; other records are read on. A
   message that ends too soon keeps its whole records.
 - mDNS takes the top bit of a class for itself (`unicast_response`, `cache_flush`), LLMNR some of the header's flags
@@ -254,7 +254,7 @@ NOT_IN_LLMNR = (
 
 
 def read(messages: Messages) -> Columns | tuple[Messages, Columns]:
-    """Columns of `messages`; with the messages themselves, one for each row, where there are TCP segments among them."""
+    """Columns of `messages`; where there are TCP segments among them, the messages too, one for each row."""
     tcp = messages.detail >= TCP
     if not tcp.any():
         return _columns(messages)

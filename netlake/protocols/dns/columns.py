@@ -14,7 +14,7 @@ from netlake.kernels import dns as k
 from netlake.kernels import dns_text as t
 from netlake.layers.read import column_type
 from netlake.packets import Bytes, Ints
-from netlake.protocols.dns.records import Records
+from netlake.protocols.dns.records import F_NAME, F_NUMBER, F_RECORD, F_TEXT, F_TEXT_END, NO_NUMBER, Records
 from netlake.protocols.dns.types import LAYOUTS, rcode_name, type_name
 from netlake.schema import Table
 
@@ -156,7 +156,7 @@ def _fields(data_type: pa.DataType, found: Records, index: npt.NDArray[np.intp])
     """The further fields of the records `index`."""
     chosen = np.zeros(found.records.shape[1], np.bool_)
     chosen[index] = True
-    of = found.fields[t.F_RECORD]
+    of = found.fields[F_RECORD]
     fields = found.fields[:, chosen[of]]
     if not fields.shape[1]:
         return no_lists(data_type, len(index))
@@ -164,7 +164,7 @@ def _fields(data_type: pa.DataType, found: Records, index: npt.NDArray[np.intp])
     return lists(
         data_type,
         lengths,
-        words(fields[t.F_NAME], found.words),
-        numbers(fields[t.F_NUMBER], pa.int64(), fields[t.F_NUMBER] == t.NO_NUMBER),
-        spans(found.arena, fields[t.F_TEXT], fields[t.F_TEXT_END], pa.string()),
+        words(fields[F_NAME], found.words),
+        numbers(fields[F_NUMBER], pa.int64(), fields[F_NUMBER] == NO_NUMBER),
+        spans(found.arena, fields[F_TEXT], fields[F_TEXT_END], pa.string()),
     )

@@ -8,8 +8,7 @@ import pyarrow as pa
 
 from netlake.kernels import dns as k
 from netlake.kernels import dns_text as t
-from netlake.layers.pools import ip_text
-from netlake.layers.read import Columns, column_type, mark, plain
+from netlake.layers.read import Columns, Value, addresses, column_type, fill, mark, plain
 from netlake.packets import Ints, Messages, Nullable
 from netlake.protocols.dns.columns import lists, no_lists, rcode_names, spans
 from netlake.protocols.dns.records import Records
@@ -85,30 +84,45 @@ def _among(index: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.bool_]:
 
 def _client_subnets(messages: Messages, message: Ints, options: npt.NDArray[np.int64]) -> Columns:
     """The client subnet (RFC 7871) of each message that has one; the first where there are several."""
-    chosen = np.flatnonzero(options[k.O_CODE] == CLIENT_SUBNET)[::-1]
-    if not len(chosen):
-        return {}
-    addresses: list[str | None] = [None] * len(messages)
-    prefixes, scopes, has = (np.zeros(len(messages), dtype) for dtype in (np.int16, np.int16, np.bool_))
-    for option in chosen.tolist():
+    subnets: dict[int, tuple[bytes, int, int]] = {}
+    broken = np.zeros(len(messages), np.bool_)
+    for option in np.flatnonzero(options[k.O_CODE] == CLIENT_SUBNET).tolist():
         data = messages.data[options[k.O_DATA, option] : options[k.O_END, option]].tobytes()
-        of = int(message[option])
         subnet = client_subnet(data)
         if subnet is None:
-            mark(messages, _among(np.array([of]), len(messages)), faults.BAD_OPTIONS)
-            continue
-        addresses[of], prefixes[of], scopes[of] = subnet
-        has[of] = True
+            broken[message[option]] = True
+        else:
+            subnets.setdefault(int(message[option]), subnet)
+    mark(messages, broken, faults.BAD_OPTIONS)
+    if not subnets:
+        return {}
+    has = _among(np.array(list(subnets)), len(messages))
+    prefixes, scopes = np.zeros(len(messages), np.int16), np.zeros(len(messages), np.int16)
+    for of, (_, prefix, scope) in subnets.items():
+        prefixes[of], scopes[of] = prefix, scope
     return {
-        "client_subnet": pa.array(addresses, pa.string()),
+        "client_subnet": _addresses(messages, {of: address for of, (address, _, _) in subnets.items()}),
         "client_subnet_prefix": Nullable(prefixes, has),
         "client_subnet_scope": Nullable(scopes, has),
     }
 
 
-def client_subnet(data: bytes) -> tuple[str, int, int] | None:
+def _addresses(messages: Messages, found: dict[int, bytes]) -> Value:
+    """A column of the addresses `found` by message, null elsewhere."""
+    column = None
+    for kind, size in (("ipv4", 4), ("ipv6", 16)):
+        chosen = {of: address for of, address in found.items() if len(address) == size}
+        if chosen:
+            data = np.frombuffer(b"".join(chosen.values()), np.uint8).copy()
+            at = np.arange(len(chosen), dtype=np.int64) * size
+            index = np.array(list(chosen), np.intp)
+            column = fill(len(messages), index, addresses(kind, data, at, messages.pools), column)
+    return column
+
+
+def client_subnet(data: bytes) -> tuple[bytes, int, int] | None:
     """Address, source prefix length and scope prefix length; None if the option is malformed."""
     size = FAMILIES.get(int.from_bytes(data[:2], "big"), 0)
     if len(data) < 4 or not size or max(data[2:4]) > 8 * size or len(data) - 4 != (data[2] + 7) // 8:
         return None
-    return ip_text(data[4:].ljust(size, b"\0")), data[2], data[3]
+    return data[4:].ljust(size, b"\0"), data[2], data[3]

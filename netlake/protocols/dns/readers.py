@@ -19,7 +19,7 @@ from netlake.protocols.dns.types import SERVICE_KEYS, rcode_name, type_name
 
 
 class Item(NamedTuple):
-    """A word of the text (none if empty) and a field (none without number and value), called `name` if not by the layout."""
+    """A word of the text (none if empty) and a field (none without number and value); `name` overrides the layout's."""
 
     text: str
     number: int | None = None

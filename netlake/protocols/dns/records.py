@@ -1,7 +1,8 @@
-"""The questions and records of a batch of messages as arrays: what the kernels find, and the text of rare types.
+"""The questions and records of a batch of messages as arrays: what the kernels find, and what is left to do for them.
 
-Rare types are written record by record in Python, into the same arena; their text is bounded for each message as the
-kernel's is (see kernels/dns_text.py), so the two together may take twice that bound.
+The kernel writes names, numbers and strings; addresses are written here for a whole batch at once, the fields of common
+types are gathered, and rare types are written record by record in Python, into the same arena; their text is bounded
+for each message as the kernel's is (see kernels/dns_text.py), so the two together may take twice that bound.
 """
 
 from __future__ import annotations
@@ -13,38 +14,44 @@ import numpy.typing as npt
 
 from netlake.kernels import dns as k
 from netlake.kernels import dns_text as t
-from netlake.packets import Bytes, Cursor, Ints, Malformed, Messages, Short
-from netlake.protocols.dns.rdata import layout, present, unknown
+from netlake.layers.pools import ipv4_text, ipv6_text
+from netlake.layers.read import gather
+from netlake.packets import Bytes, Cursor, Malformed, Messages, Short
+from netlake.protocols.dns.rdata import Data, layout, present, unknown
 from netlake.schema import faults
 
-Table2 = npt.NDArray[np.int64]
+Rows = npt.NDArray[np.int64]
 
 # the smallest question and record: a root name and the fixed part
 SMALLEST_QUESTION = 5
 SMALLEST_RECORD = 11
 
+# rows of `fields`: the record, the field's name as an index of `words`, its number or NO_NUMBER, its text or -1
+F_RECORD, F_NAME, F_NUMBER, F_TEXT, F_TEXT_END = range(5)
+NO_NUMBER = np.iinfo(np.int64).min
+WORDS = ("text", "mname", "rname", "serial", "refresh", "retry", "expire", "minimum")
+SOA_NUMBERS = np.dtype([(word, ">u4") for word in WORDS[3:]])
+
 
 @dataclass(slots=True)
 class Records:
-    """Findings of one batch; the rows of the arrays are named Q_, R_, T_ and F_ in the kernels' modules.
+    """Findings of one batch; the rows of the arrays are named Q_, R_, T_ in the kernels' modules and F_ here.
 
     `found` (4, messages): questions, records, offset behind them, fault; `names` (3, questions): span and fault;
-    spans lie in `arena`; `words` are the names of fields that F_NAME counts through; `raw` holds for the records whose
-    data was not understood their position.
+    spans lie in `arena`; `fields` stand in the order of their records; `words` are the names that F_NAME indexes.
     """
 
-    questions: Table2
-    records: Table2
-    found: Table2
-    names: Table2
-    texts: Table2
-    fields: Table2
+    questions: Rows
+    records: Rows
+    found: Rows
+    names: Rows
+    texts: Rows
+    fields: Rows
     arena: Bytes
     words: list[str]
-    raw: npt.NDArray[np.bool_]
 
 
-def find(messages: Messages, counts: Table2) -> Records:
+def find(messages: Messages, counts: Rows) -> Records:
     """Every question and record that `counts` (4, messages; 0 where the header is short) promise and the bytes hold."""
     size = np.maximum(messages.end - messages.start - k.HEADER, 0)
     found = np.zeros((4, len(messages)), np.int64)
@@ -54,43 +61,80 @@ def find(messages: Messages, counts: Table2) -> Records:
     records = np.empty((8, int(most.sum())), np.int64)
     count = k.find_records(messages.data, messages.start, messages.end, counts, questions, records, found)
     questions = np.ascontiguousarray(questions[:, : int(found[0].sum())])
-    records = np.ascontiguousarray(records[:, :count])
-    return _texts(messages, questions, records, found)
+    return _texts(messages, questions, np.ascontiguousarray(records[:, :count]), found)
 
 
-def _texts(messages: Messages, questions: Table2, records: Table2, found: Table2) -> Records:
+def _texts(messages: Messages, questions: Rows, records: Rows, found: Rows) -> Records:
     kind, length = records[k.R_TYPE], records[k.R_END] - records[k.R_DATA]
-    strings = (kind == t.TXT) | (kind == t.SPF)
-    most = 7 * np.count_nonzero(kind == t.SOA) + int(length[strings].sum())
     size = messages.end - messages.start
     names = np.empty((3, questions.shape[1]), np.int64)
-    texts = np.empty((t.T_NAME_FAULT + 1, records.shape[1]), np.int64)
-    fields = np.empty((t.F_TEXT_END + 1, most), np.int64)
+    texts = np.full((t.T_NAME_FAULT + 1, records.shape[1]), -1, np.int64)
+    strings = np.empty((3, int(length[(kind == t.TXT) | (kind == t.SPF)].sum())), np.int64)
     # what is not written is not touched, so this costs addresses, not memory
     arena = np.empty(int(t.TEXT_BASE * len(size) + t.TEXT_FACTOR * size.sum()), np.uint8)
     cache, totals = np.full((4, t.CACHED), -1, np.int64), np.zeros(2, np.int64)
     t.put_texts(
-        messages.data, messages.start, messages.end, found, questions, records, names, texts, fields, cache, arena, totals
+        messages.data, messages.start, messages.end, found, questions, records, names, texts, strings, cache, arena,
+        totals,
     )  # fmt: skip
     used, count = totals.tolist()
-    raw = np.zeros(records.shape[1], np.bool_)
-    result = Records(
-        questions, records, found, names, texts, fields[:, :count], arena[:used], list(t.FIELD_NAMES), raw
-    )  # fmt: skip
-    _rare(messages, result)
+    fields = _string_fields(strings[:, :count])
+    result = Records(questions, records, found, names, texts, fields, arena[:used], list(WORDS))
+    _numbers(messages, result)
+    _start_of_authority(messages, result)
+    writer = _Writer(result)
+    _addresses(messages, result, writer)
+    _rare(messages, result, writer)
+    writer.finish()
     return result
 
 
+def _string_fields(strings: Rows) -> Rows:
+    fields = np.zeros((5, strings.shape[1]), np.int64)
+    fields[F_RECORD], fields[F_NUMBER] = strings[t.S_RECORD], NO_NUMBER
+    fields[F_TEXT:] = strings[t.S_TEXT :]
+    return fields
+
+
+def _numbers(messages: Messages, result: Records) -> None:
+    """Preference, weight and port of the records whose data the kernel found to be whole."""
+    kind, state = result.records[k.R_TYPE], result.texts[t.T_STATE]
+    before = np.where(kind < len(t.LAYOUT), t.LAYOUT[np.minimum(kind, len(t.LAYOUT) - 1), 0], 0)
+    for number, row in enumerate((t.T_PREFERENCE, t.T_WEIGHT, t.T_PORT)):
+        index = np.flatnonzero((before > number) & (state == 0) & (result.texts[t.T_DATA] >= 0))
+        if len(index):
+            at = result.records[k.R_DATA][index] + 2 * number
+            result.texts[row, index] = gather(messages.data, at, np.dtype(">u2"))
+
+
+def _start_of_authority(messages: Messages, result: Records) -> None:
+    """The fields of SOA records: two names, five numbers."""
+    texts = result.texts
+    index = np.flatnonzero((result.records[k.R_TYPE] == t.SOA) & (texts[t.T_DATA] >= 0))
+    if not len(index):
+        return
+    fields = np.full((5, len(index), 7), -1, np.int64)
+    fields[F_RECORD], fields[F_NAME], fields[F_NUMBER] = index[:, None], np.arange(1, 8), NO_NUMBER
+    fields[F_TEXT:, :, 0] = texts[t.T_TARGET : t.T_TARGET_END + 1, index]
+    fields[F_TEXT:, :, 1] = texts[t.T_SECOND : t.T_SECOND_END + 1, index]
+    numbers = gather(messages.data, result.records[k.R_END][index] - SOA_NUMBERS.itemsize, SOA_NUMBERS)
+    for column, word in enumerate(WORDS[3:], 2):
+        fields[F_NUMBER, :, column] = numbers[word]
+    texts[t.T_TARGET, index] = -1
+    result.fields = np.concatenate([result.fields, fields.reshape(5, -1)], axis=1)
+
+
 class _Writer:
-    """Appends texts behind an arena, and fields behind the kernel's."""
+    """Appends texts behind the arena, and fields behind those that are there."""
 
     def __init__(self, result: Records) -> None:
         self.result, self.at = result, len(result.arena)
-        self.parts: list[bytes] = []
+        self.parts: list[bytes | npt.NDArray[np.uint8]] = []
         self.fields: list[tuple[int, int, int, int, int]] = []
         self.codes = {word: code for code, word in enumerate(result.words)}
 
     def span(self, text: str | None) -> tuple[int, int]:
+        """The span of one text."""
         if text is None:
             return -1, -1
         start = self.at
@@ -99,92 +143,107 @@ class _Writer:
         return start, self.at
 
     def field(self, record: int, name: str, number: int | None, text: str | None) -> None:
+        """One more field of a record."""
         code = self.codes.setdefault(name, len(self.codes))
-        self.fields.append((record, code, t.NO_NUMBER if number is None else number, *self.span(text)))
+        self.fields.append((record, code, NO_NUMBER if number is None else number, *self.span(text)))
 
     def finish(self) -> None:
+        """Put together what was appended."""
         result = self.result
-        result.arena = np.concatenate([result.arena, np.frombuffer(b"".join(self.parts), np.uint8)])
+        if self.parts:
+            result.arena = np.concatenate([result.arena, *(np.frombuffer(part, np.uint8) for part in self.parts)])
         result.words = list(self.codes)
         if self.fields:
-            fields = np.concatenate([result.fields, np.array(self.fields, np.int64).T], axis=1)
-            result.fields = fields[:, np.argsort(fields[t.F_RECORD], kind="stable")]
+            result.fields = np.concatenate([result.fields, np.array(self.fields, np.int64).T], axis=1)
+        of = result.fields[F_RECORD]
+        if (of[1:] < of[:-1]).any():
+            result.fields = result.fields[:, np.argsort(of, kind="stable")]
 
 
-def _rare(messages: Messages, result: Records) -> None:
-    """Write the data of the records that the kernel left, and of those that it could not read."""
-    left = np.flatnonzero(result.texts[t.T_STATE])
-    if not len(left):
-        return
-    writer = _Writer(result)
-    message, room, data, base = -1, 0, b"", 0
-    for record in left.tolist():
+def _addresses(messages: Messages, result: Records, writer: _Writer) -> None:
+    """Write the data of A and AAAA records."""
+    records, texts = result.records, result.texts
+    for kind, size, write in ((t.A, 4, ipv4_text), (t.AAAA, 16, ipv6_text)):
+        chosen = (records[k.R_TYPE] == kind) & (texts[t.T_STATE] == t.RARE)
+        if kind == t.A:
+            # RFC 1035, 3.4: addresses are the Internet's; in class CH the data is something else
+            chosen &= records[k.R_CLASS] != t.CHAOS
+        whole = records[k.R_END] - records[k.R_DATA] == size
+        texts[t.T_STATE, chosen & ~whole] = faults.BAD_LENGTH
+        index = np.flatnonzero(chosen & whole)
+        if not len(index):
+            continue
+        _, offsets, data = write(messages.data, records[k.R_DATA][index]).buffers()
+        bounds = np.frombuffer(offsets, np.int32, len(index) + 1).astype(np.int64) + writer.at
+        texts[t.T_STATE, index] = 0
+        texts[t.T_DATA, index] = texts[t.T_ADDRESS, index] = bounds[:-1]
+        texts[t.T_DATA_END, index] = texts[t.T_ADDRESS_END, index] = bounds[1:]
+        writer.parts.append(np.frombuffer(data, np.uint8))
+        writer.at = int(bounds[-1])
+
+
+def _rare(messages: Messages, result: Records, writer: _Writer) -> None:
+    """Write the data of the records that are left, and of those that could not be read."""
+    message, room, cursor = -1, 0, Cursor(b"")
+    for record in np.flatnonzero(result.texts[t.T_STATE]).tolist():
         of = int(result.records[k.R_MESSAGE, record])
+        base = int(messages.start[of])
         if of != message:
-            message, base = of, int(messages.start[of])
-            data = messages.data[base : messages.end[of]].tobytes()
-            room = t.TEXT_BASE + t.TEXT_FACTOR * len(data)
-        room = _rare_record(result, record, Cursor(data), base, writer, room)
-    writer.finish()
+            message = of
+            cursor = Cursor(messages.data[base : messages.end[of]].tobytes())
+            room = t.TEXT_BASE + t.TEXT_FACTOR * len(cursor.data)
+        cursor.at = int(result.records[k.R_DATA, record]) - base
+        cursor.end = int(result.records[k.R_END, record]) - base
+        room = _rare_record(result, record, cursor, writer, room)
 
 
-def _rare_record(result: Records, record: int, cursor: Cursor, base: int, writer: _Writer, room: int) -> int:
-    """Write one record's data; returns what is left of `room`."""
-    texts, records = result.texts, result.records
-    kind, start, end = int(records[k.R_TYPE, record]), records[k.R_DATA, record], records[k.R_END, record]
-    cursor.at, cursor.end = int(start) - base, int(end) - base
+def _rare_record(result: Records, record: int, cursor: Cursor, writer: _Writer, room: int) -> int:
+    """Write the data of one record, at the cursor; returns what is left of `room`."""
+    texts = result.texts
     if texts[t.T_STATE, record] == faults.TOO_LARGE or room < 0:
         texts[t.T_STATE, record] = faults.TOO_LARGE
         return room
-    rdata = cursor.data[cursor.at : cursor.end]
-    shown = None
+    data = Data(unknown(cursor.data[cursor.at : cursor.end]))
     if texts[t.T_STATE, record] == t.RARE:
-        texts[t.T_STATE, record] = 0
-        if layout(kind) and not (kind == t.A and records[k.R_CLASS, record] == t.CHAOS):
-            try:
-                shown = present(kind, cursor)
-            except Short:
-                texts[t.T_STATE, record] = faults.BAD_LENGTH
-            except Malformed as found:
-                texts[t.T_STATE, record] = faults.CODES[found.fault]
-    text = unknown(rdata) if shown is None else shown.text
-    fields = [] if shown is None else shown.fields
-    room -= len(text) + sum(t.FIELD_COST + len(value or "") for _, _, value in fields)
+        data, texts[t.T_STATE, record] = _understood(result, record, cursor, data)
+    room -= len(data.text) + sum(t.FIELD_COST + len(value or "") for _, _, value in data.fields)
     if room < 0:
         texts[t.T_STATE, record] = faults.TOO_LARGE
         return room
-    result.raw[record] = shown is None
-    texts[t.T_DATA : t.T_DATA_END + 1, record] = writer.span(text)
-    if shown is not None:
-        _columns(texts, record, shown.columns, writer)
-        for name, number, value in fields:
-            writer.field(record, name, number, value)
+    texts[t.T_DATA : t.T_DATA_END + 1, record] = writer.span(data.text)
+    for name, row in (("target", t.T_TARGET), ("address", t.T_ADDRESS)):
+        if name in data.columns:
+            texts[row : row + 2, record] = writer.span(str(data.columns[name]))
+    for name, row in (("preference", t.T_PREFERENCE), ("weight", t.T_WEIGHT), ("port", t.T_PORT)):
+        if name in data.columns:
+            texts[row, record] = data.columns[name]
+    for name, number, value in data.fields:
+        writer.field(record, name, number, value)
     return room
 
 
-def _columns(texts: Table2, record: int, columns: dict[str, str | int], writer: _Writer) -> None:
-    for name, row in (("target", t.T_TARGET), ("address", t.T_ADDRESS)):
-        if name in columns:
-            texts[row : row + 2, record] = writer.span(str(columns[name]))
-    for name, row in (("preference", t.T_PREFERENCE), ("weight", t.T_WEIGHT), ("port", t.T_PORT)):
-        if name in columns:
-            texts[row, record] = columns[name]
+def _understood(result: Records, record: int, cursor: Cursor, otherwise: Data) -> tuple[Data, int]:
+    """The data at the cursor and its fault; `otherwise` where it has no layout or breaks it."""
+    kind = int(result.records[k.R_TYPE, record])
+    if not layout(kind) or (kind == t.A and result.records[k.R_CLASS, record] == t.CHAOS):
+        return otherwise, 0
+    try:
+        return present(kind, cursor), 0
+    except Short:
+        return otherwise, faults.BAD_LENGTH
+    except Malformed as found:
+        return otherwise, faults.CODES[found.fault]
 
 
 def first_faults(result: Records, count: int) -> npt.NDArray[np.int8]:
     """For each of `count` messages the first fault in its names and data, in wire order; 0 for none."""
     first = np.zeros(count, np.int8)
+    name, data = result.texts[t.T_NAME_FAULT], result.texts[t.T_STATE]
     for of, fault in (
-        (result.records[k.R_MESSAGE], _interleaved(result.texts[t.T_NAME_FAULT], result.texts[t.T_STATE])),
+        (result.records[k.R_MESSAGE], np.where(name != 0, name, data)),
         (result.questions[k.Q_MESSAGE], result.names[2]),
     ):
-        if fault.any():
-            # written backwards, so that the first stays
-            wrong = np.flatnonzero(fault)[::-1]
-            first[of[wrong]] = fault[wrong]
+        # written backwards, so that the first stays
+        wrong = np.flatnonzero(fault)[::-1]
+        first[of[wrong]] = fault[wrong]
     return first
-
-
-def _interleaved(names: Ints, data: Ints) -> Ints:
-    """The fault of each record: its name's, else its data's."""
-    return np.where(names != 0, names, data)
