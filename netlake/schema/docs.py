@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from netlake.schema import Column, List, Struct, Table, context
-from netlake.schema.sql import joins, name, type_of
+from netlake.schema.sql import bare, joins, type_of
 
 _LAYERS = {
     "ether.type": "Ethernet type",
-    "ip.proto": "IP protocol",
+    "ip.protocol": "IP protocol",
     "link.type": "link type",
     "udp.port": "UDP port",
     "tcp.port": "TCP port",
     "sctp.port": "SCTP port",
-    "llc.sap": "LLC service access point",
+    "llc.dsap": "LLC service access point",
     "ppp.protocol": "PPP protocol",
-    "gre.protocol": "GRE protocol",
+    "snap.bridged": "bridged in SNAP",
+    "icmpv6.type": "ICMPv6 type",
 }
 _GROUPS = {
     "packet": "The spine",
@@ -37,18 +38,30 @@ _CONTEXT = {
     "lake": "",
 }
 _PREFACE = (
-    "Generated from the declarations of the tables by `netlake util generate`. `NAME.json` is its frozen contract: "
-    "columns keep their ids for ever, and only new ones are added. `NAME.md` is the page to read; "
+    "Generated from the declarations of the tables by `netlake util generate`. For each, `NAME.md` is the page to read "
+    "and `NAME.json` the frozen contract: columns keep their ids for ever, and only new ones are added. "
     "[../proto](../proto) holds the same tables as Protobuf messages."
 )
 _CODES = ("u8", "word", "text", "ip", "mac")
 _SPAN = "capture, min(ts) AS first, max(ts) AS last, count(*) AS rows"
-_NAMES = ("type", "code", "opcode", "operation", "protocol", "version", "name")
+_NAMES = [
+    "type_name",
+    "operation_name",
+    "stack",
+    "type",
+    "opcode",
+    "operation",
+    "protocol",
+    "code",
+    "flags",
+    "next_header",
+    "name",
+]
 
 
 def page(table: Table) -> str:
     """The text of NAME.md."""
-    parts = [f"# {table.name}", table.doc, _facts(table)]
+    parts = [f"# {table.name}", table.doc, *([facts] if (facts := _facts(table)) else [])]
     parts += [
         "## Columns",
         "Every column may be null unless it says otherwise; a list may be empty, but is never null.",
@@ -69,7 +82,8 @@ def index(tables: Iterable[Table]) -> str:
     ]
     for group, title in _GROUPS.items():
         rows = [
-            f"| [{table.name}]({table.name}.md) | {_cell(table.doc)} | {_cell(table.spec)} | {len(table.all_columns)} |"
+            f"| [{table.name}]({table.name}.md) | {_cell(table.doc)} | {_cell(table.spec or 'our own')} |"
+            f" {len(table.all_columns)} |"
             for table in found
             if table.context == group
         ]
@@ -82,7 +96,7 @@ def index(tables: Iterable[Table]) -> str:
 
 
 def _facts(table: Table) -> str:
-    facts = [f"- Specification: {table.spec}"]
+    facts = [f"- Specification: {table.spec}"] if table.spec else []
     if table.on:
         facts.append(f"- Its messages are found at: {places(table.on)}")
     if table.size:
@@ -142,12 +156,12 @@ def _cell(text: str) -> str:
 
 def questions(table: Table) -> Iterator[tuple[str, str]]:
     """(question, query without semicolon): what one asks first of a table with such columns; all run in DuckDB."""
-    target = name(table.name)
+    target = bare(table.name)
     names = {column.name for column in table.all_columns}
     if code := _code(table):
-        yield f"How often does each `{code}` occur?", _count(name(code), target)
+        yield f"How often does each `{code}` occur?", _count(bare(code), target)
     if "src_ip" in names:
-        yield "Who sends most of it?", _count(name("src_ip"), target)
+        yield "Who sends most of it?", _count("src_ip", target)
     for column in table.columns:
         if isinstance(column.kind, List):
             yield f"What stands in `{column.name}`, one row for each?", _unnest(table, column)
@@ -183,9 +197,9 @@ def _count(column: str, target: str, where: str = "") -> str:
 
 
 def _unnest(table: Table, column: Column) -> str:
-    key = "".join(f"{name(part)}, " for part in table.key)
-    items = f"unnest({name(column.name)}, recursive := true)"
-    return f"SELECT {key}{items} FROM {name(table.name)} LIMIT 20"  # noqa: S608 - names are quoted
+    key = "".join(f"{bare(part)}, " for part in table.key)
+    items = f"unnest({bare(column.name)}, recursive := true)"
+    return f"SELECT {key}{items} FROM {bare(table.name)} LIMIT 20"  # noqa: S608 - names are quoted
 
 
 def _conversations(target: str) -> str:

@@ -188,7 +188,7 @@ def text(table: Table, contract: dict[str, Any] | None = None) -> str:
     file = file_of(table, contract)
     lines = [_NOTICE, f'syntax = "{file.syntax}";\n', f"package {file.package};\n"]
     lines += [f'import "{name}";\n' for name in file.dependency]
-    lines += _comment(f"{table.doc} Specification: {table.spec}", "")
+    lines += _comment(f"{table.doc} Specification: {table.spec}" if table.spec else table.doc, "")
     lines += _body(file.message_type[0], dict(_documents(table)), "", "")
     return "\n".join(lines) + "\n"
 

@@ -31,8 +31,6 @@ def broken(table: Table) -> Iterator[str]:
         yield f"{at}its name is taken by a file beside the tables' own"
     if not table.doc.endswith("."):
         yield f"{at}its sentence does not end in a full stop"
-    if not table.spec:
-        yield f"{at}it names no specification"
     if table.context not in CONTEXTS:
         yield f"{at}there is no context {table.context}"
         return

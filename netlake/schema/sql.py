@@ -20,12 +20,26 @@ TYPES = {
     "varchar": "VARCHAR",
     "blob": "BLOB",
 }
+# words that are no names without quotes
+_WORDS = """
+all analyse analyze and any array as asc asymmetric both case cast check collate column constraint create
+default deferrable desc describe distinct do else end except false fetch for foreign from group having in
+initially intersect into lambda lateral leading limit not null offset on only or order pivot pivot_longer
+pivot_wider placing primary qualify references returning select show some summarize symmetric table then to
+trailing true union unique unpivot using variadic when where window with
+"""
+RESERVED = frozenset(_WORDS.split())
 _JOIN = ("capture", "packet")
 
 
 def name(identifier: str) -> str:
     """`identifier` quoted, whatever is in it."""
     return '"' + identifier.replace('"', '""') + '"'
+
+
+def bare(identifier: str) -> str:
+    """A snake_case `identifier` as a person writes it: quoted only where it must be."""
+    return name(identifier) if identifier in RESERVED else identifier
 
 
 def literal(value: str) -> str:

@@ -62,7 +62,9 @@ def blocks(stream: Readable, name: str) -> Iterator[tuple[Bytes, Ints, Ints]]:
         at = 0
         while count := kernels.delimit(data, at, LARGEST, starts, ends, state):
             if count < 0:
-                raise InputError(f"{name}: message {before + 1} has a length that cannot be: at most {LARGEST} bytes are read.")
+                raise InputError(
+                    f"{name}: message {before + 1} has a length that cannot be: at most {LARGEST} bytes are read."
+                )
             yield data, starts[:count].copy(), ends[:count].copy()
             before, at = before + count, int(state[0])
         held = data[at:].tobytes()
@@ -113,10 +115,11 @@ class _Level:
         """An array of each column, from the messages starts[i] to ends[i]."""
         keys, found = self._fields(starts, ends)
         wanted = {column.name: self.numbers[prefix + column.name] << 3 | wire(column.kind) for column in columns}
-        self._refuse_others(keys, wanted, prefix)
+        where = [np.flatnonzero(keys == wanted[column.name]) for column in columns]
+        if sum(map(len, where)) < len(keys):
+            self._refuse_others(keys, wanted, prefix)
         arrays = []
-        for column in columns:
-            here = np.flatnonzero(keys == wanted[column.name])
+        for column, here in zip(columns, where, strict=True):
             taken = _Fields(found.items[here], found.values[here], found.sizes[here])
             arrays.append(self._column(column.kind, prefix + column.name, taken, len(starts)))
         return arrays
@@ -128,8 +131,8 @@ class _Level:
         return keys[:count], _Fields(items[:count], values[:count], sizes[:count])
 
     def _refuse_others(self, keys: Ints, wanted: dict[str, int], prefix: str) -> None:
-        others = np.setdiff1d(keys, np.array(list(wanted.values()), np.int64))
-        for key in others.tolist():
+        """Say which field of `keys` is none of those `wanted`."""
+        for key in np.setdiff1d(keys, np.array(list(wanted.values()), np.int64)).tolist():
             names = [prefix + name for name, known in wanted.items() if known >> 3 == key >> 3]
             if names:
                 raise SchemaError(f"Table {self.table.name}: field {names[0]} is not of its column's type.")

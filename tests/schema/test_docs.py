@@ -29,7 +29,7 @@ def test_a_page_says_what_where_and_how() -> None:
     assert "| `answers[].name` | varchar | Left \\| right. | `x.name` |\n" in page
     assert "| `sizes` | integer[] | Sizes. | none: none there |\n" in page
     assert "in wire order, from 0. Never null. |" in page
-    assert 'SELECT "opcode", count(*) AS rows' in page
+    assert "SELECT opcode, count(*) AS rows" in page
 
 
 def test_the_index_names_every_table_in_its_group() -> None:

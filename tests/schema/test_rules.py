@@ -17,7 +17,6 @@ BROKEN = [
     (replace(TABLE, name="contract"), "taken"),
     (replace(TABLE, name="header"), "taken"),
     (replace(TABLE, doc="One row"), "full stop"),
-    (replace(TABLE, spec=""), "no specification"),
     (replace(TABLE, context="none"), "no context"),
     (replace(TABLE, on=("UDP 53",)), "layer.field=value"),
     (replace(TABLE, key=("capture", "number")), "its key names number"),

@@ -87,3 +87,11 @@ def test_the_questions_of_the_pages_run(every: tuple[Table, ...]) -> None:
         assert asked
         for _, query in asked:
             assert isinstance(connection.sql(query).to_arrow_table(), pa.Table)
+
+
+def test_reserved_words_are_quoted() -> None:
+    query = "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category = 'reserved'"
+    words = {word for (word,) in duckdb.sql(query).fetchall()}
+    assert words <= sql.RESERVED
+    assert (sql.bare("order"), sql.bare("orders")) == ('"order"', "orders")
+    assert (sql.name('a"b'), sql.literal("it's")) == ('"a""b"', "'it''s'")
