@@ -1,7 +1,7 @@
 """Where each record of a classic pcap file lies: one pass over the buffer, one record header after the other.
 
-The kernel never looks behind the bytes that are there: a record that is not whole is left for the next call, and its size
-is told, so that the caller can fetch more. What a record header may hold is the caller's to say (`state`).
+The kernel never looks behind the bytes that are there: a record that is not whole is left for the next call, and its
+size is told, so that the caller can fetch more. What a record header may hold is the caller's to say (`state`).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def word(data, at, big):
 
 @kernel()
 def pcap_lengths(data, at, big, swapped):
-    """Captured and original length of the record at `at`; `swapped` is 0 never, 1 if that makes sense of them, 2 always."""
+    """Captured and original length of the record at `at`; `swapped`: 0 never, 1 if that makes sense of them, 2 always."""
     captured = word(data, at + 8, big)
     length = word(data, at + 12, big)
     if swapped == 2 or (swapped == 1 and captured > length):
@@ -67,7 +67,7 @@ def index_pcap(data, at, end, state, row, rows, start, captured, length, ts, off
         if at + header + kept > end:
             return row, at, MORE, header + kept
         start[row] = at + header
-        captured[row] = kept if kept < sent else sent
+        captured[row] = kept
         length[row] = sent
         ts[row] = word(data, at, big) * np.int64(1000000000) + word(data, at + 4, big) * unit
         offset[row] = base + at
@@ -78,7 +78,7 @@ def index_pcap(data, at, end, state, row, rows, start, captured, length, ts, off
 
 @kernel()
 def pcap_plausible(data, at, state, low, high):
-    """Whether the bytes at `at` may be a record header whose seconds lie from `low` to `high`; at + 16 bytes are there."""
+    """Size of the record that may begin at `at`, with seconds from `low` to `high`, else -1; 16 bytes are there."""
     big = state[1] == 1
     kept, sent = pcap_lengths(data, at, big, state[4])
     if kept <= 0 or kept > state[5] or sent < kept or sent > 134217728:

@@ -1,7 +1,7 @@
 """Where each packet of a pcapng file lies: enhanced, simple and obsolete packet blocks, straight from the buffer.
 
-Any other block is handed back to the caller, who knows what it changes. As in `records`, nothing is looked at before it is
-whole in the buffer, and sizes that no block can have end the pass before anything is waited for.
+Any other block is handed back to the caller, who knows what it changes. As in `records`, nothing is looked at before
+it is whole in the buffer, and sizes that no block can have end the pass before anything is waited for.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ LONG_PACKET = 20  # its captured length is above what its link type can have
 PAST_BLOCK = 21  # its captured bytes do not fit into it
 BAD_OPTIONS = 22  # its options do not fit into it
 
-LONGEST_BLOCK = 16 << 20
+# the limit that Wireshark has
+LONGEST_BLOCK = 134348832
 
 # what is known of an interface, a row of `interfaces`
 LINK_TYPE, LIMIT, SNAPLEN, CLOCK, CLOCK_VALUE, SECONDS = range(6)
@@ -65,7 +66,7 @@ def shifted(ticks, bits):
 
 @kernel()
 def nanoseconds(high, low, clock, value, seconds):
-    """ns since 1970 of a time of two 32-bit words, NO_TIME if it does not fit; truncated, in whole numbers only."""
+    """Time in ns since 1970 of a time of two 32-bit words, NO_TIME if it does not fit; truncated, in whole numbers only."""
     ticks = np.uint64(high) << np.uint64(32) | np.uint64(low)
     if clock == TIMES:
         if ticks > np.uint64(LATEST // value):
@@ -175,7 +176,7 @@ def index_pcapng(
         options = ahead + ((kept + 3) & ~3)
         if options + 4 > whole:
             return row, at, PAST_BLOCK, kept
-        if whole > LONGEST_BLOCK + interfaces[number, LIMIT]:
+        if whole > LONGEST_BLOCK:
             return row, at, LONG_BLOCK, total
         if at + whole > end:
             return row, at, MORE, whole
@@ -191,7 +192,7 @@ def index_pcapng(
         if word(data, at + whole - 4, big) != total:
             return row, at, OTHER_LENGTH, total
         start[row] = at + ahead
-        captured[row] = kept if kept < sent else sent
+        captured[row] = kept
         length[row] = sent
         if kind == SIMPLE:
             ts[row] = NO_TIME
@@ -212,7 +213,7 @@ def index_pcapng(
 
 
 @kernel()
-def block_plausible(data, at, end, big, count):
+def block_plausible(data, at, big, count):
     """Length of the block that may begin at `at`, 0 if none can; the caller has checked for 12 bytes."""
     kind = word(data, at, big)
     total = word(data, at + 4, big)
@@ -241,7 +242,7 @@ def search_pcapng(data, at, end, last, big, count):
     if at < 0 or end > len(data):
         return at, np.int64(12)
     while at + 12 <= end:
-        total = block_plausible(data, at, end, big, count)
+        total = block_plausible(data, at, big, count)
         if total > 0:
             if at + total > end:
                 if not last:

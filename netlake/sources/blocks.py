@@ -140,7 +140,9 @@ def names(body: bytes, big: bool) -> tuple[list[Name], list[str]]:  # noqa: FBT0
         if at + size > len(body):
             raise BadBlockError(f"a name record of {size} bytes does not fit into it")
         kind, width = ADDRESSES.get(code, ("", 0))
-        if kind and size >= width:
+        if kind and size < width:
+            raise BadBlockError(f"a name record of {size} bytes cannot hold the address that it is for")
+        if kind:
             address = _address(body[at : at + width], kind)
             values = body[at + width : at + size].split(b"\0")
             found += [Name(address, text(value), kind) for value in values if value]

@@ -72,7 +72,7 @@ def read_header(window: Window, name: str) -> tuple[int, Header]:
     major, minor, _zone, _sigfigs, snaplen, network = struct.unpack_from(">HHiIII" if big else "<HHiIII", raw, 4)
     if major < 2:
         raise InputError(f"{name} is a pcap file of version {major}.{minor}, which nobody reads: 2.0 is the oldest.")
-    link_type, nano = network & 0x03FFFFFF, MAGIC[magic] in ("pcap, nanoseconds", "pcap, Ixia")
+    link_type, nano = network & 0x03FFFFFF, MAGIC[magic] == "pcap, nanoseconds"
     if (major, minor) == (2, 2) and link_type in AIX:
         link_type, nano = AIX[link_type], True
     swapped = 2 if major == 543 or (major == 2 and minor < 3) else int((major, minor) == (2, 3))
@@ -118,6 +118,7 @@ class PcapReader:
             _, fraction, kept, sent = struct.unpack_from(order + "IIII", self.window.data, self.window.at + at)
             if self.header.swapped == 2 or (self.header.swapped == 1 and kept > sent):
                 kept, sent = sent, kept
+            wrong += kept > self.header.snaplen
             wrong += (fraction * self.header.unit >= 10**9) + (kept > self.limit) + (sent > 128 << 20) + (kept > sent)
             if wrong:
                 return wrong
@@ -153,7 +154,7 @@ class PcapReader:
             self.done = True
             return
         part = "header" if left < self.header.record else "bytes"
-        reason = f"ends in the middle of a packet: the {part} of the record at byte {self.window.offset} would need {need} bytes, and {left} are there"
+        reason = f"the file ends in the middle of a packet: the {part} of the record at byte {self.window.offset} would need {need} bytes, and {left} are there"
         self._stop(reason)
 
     def _corrupt(self, kept: int) -> None:

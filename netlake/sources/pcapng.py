@@ -27,8 +27,11 @@ from netlake.sources.window import Window
 SECTION_HEADER = b"\x0a\x0d\x0d\x0a"
 ORDERS = {b"\x1a\x2b\x3c\x4d": True, b"\x4d\x3c\x2b\x1a": False}
 MOST_INTERFACES = 1 << 16
-# journal entries, custom blocks (two kinds), system calls (four kinds)
-NUMBERED = {9, 0xBAD, 0x40000BAD, 0x204, 0x208, 0x216, 0x221}
+# other blocks than packets are read up to this size, which none should have, and passed over above it
+LONGEST_READ = 8 << 20
+READ = {ng.INTERFACE, ng.STATISTICS, ng.NAMES}
+# journal entries, custom blocks (two kinds), system calls (older and newer)
+NUMBERED = {9, 0xBAD, 0x40000BAD, 0x204, 0x216, 0x221}
 
 REASONS = {
     ng.SHORT_BLOCK: "has a length of {}, less than its type must have",
@@ -120,12 +123,9 @@ class PcapngReader:
         if kind == ng.SECTION:
             # a new section may begin a new byte order, and numbers interfaces anew
             return self._header(move=first)
-        if total > ng.LONGEST_BLOCK:
-            if not first and self.salvage:
-                return False
-            self._stop(f"the block at byte {window.offset} {REASONS[ng.LONG_BLOCK].format(total)}")
-            return True
         whole = total + 3 & ~3
+        if total > LONGEST_READ:
+            return first and self._pass_over(kind, total, whole)
         if not window.more(whole, move=first):
             if window.eof:
                 self._ended(whole)
@@ -140,6 +140,28 @@ class PcapngReader:
             return False
         self._stop(f"the block at byte {window.offset} of type {kind} cannot be read: {wrong}")
         return True
+
+    def _pass_over(self, kind: int, total: int, whole: int) -> bool:
+        """Skip a block that is too large to be held in memory; always True."""
+        window, at = self.window, self.window.offset
+        if total > ng.LONGEST_BLOCK:
+            self._stop(f"the block at byte {at} {REASONS[ng.LONG_BLOCK].format(total)}")
+        elif window.skip(whole - 4) and window.more(4, move=True):
+            if blocks.number(window.take(4), self.big) == total:
+                self._skipped(kind)
+                if kind in READ:
+                    self.facts.problem(
+                        at, f"the block at byte {at} has {total} bytes: too many to be read.", partial=True
+                    )
+            else:
+                window.at -= 4
+                self._stop(f"the block at byte {at} {REASONS[ng.OTHER_LENGTH].format(total)}")
+        else:
+            self._stop(f"the file ends in the middle of the block at byte {at}, which needs {whole} bytes")
+        return True
+
+    def _skipped(self, kind: int) -> None:
+        self.facts.skipped_blocks[kind] = self.facts.skipped_blocks.get(kind, 0) + 1
 
     def _read(self, kind: int, block: bytes, total: int) -> str | None:
         """Take what the block says; a few words if it cannot be read."""
@@ -156,7 +178,7 @@ class PcapngReader:
                 self.facts.names += names
                 self._comment(comments, None)
             else:
-                self.facts.skipped_blocks[kind] = self.facts.skipped_blocks.get(kind, 0) + 1
+                self._skipped(kind)
         except BadBlockError as error:
             return str(error)
         return None
@@ -212,7 +234,7 @@ class PcapngReader:
         total = blocks.number(head[4:8], big)
         whole = total + 3 & ~3
         major, minor = blocks.number(head[12:14], big), blocks.number(head[14:16], big)
-        if not 28 <= total <= ng.LONGEST_BLOCK:
+        if not 28 <= total <= LONGEST_READ:
             return self._bad_header(f"begins a section with a length of {total}", move=move)
         if (major, minor) not in {(1, 0), (1, 2)}:
             return self._bad_header(f"is of version {major}.{minor}; known are 1.0 and 1.2", move=move)
@@ -247,7 +269,7 @@ class PcapngReader:
             self.done = True
             return
         self._stop(
-            f"it ends in the middle of the block at byte {self.window.offset}, which needs {need} bytes, and {left} are there"
+            f"the file ends in the middle of the block at byte {self.window.offset}, which needs {need} bytes, and {left} are there"
         )
 
     def _stop(self, reason: str) -> None:

@@ -73,6 +73,16 @@ class Window:
         self.at += count
         return self.data[self.at - count : self.at].tobytes()
 
+    def skip(self, count: int) -> bool:
+        """Step over `count` bytes without keeping them; False if the stream ends first. Nothing before is kept either."""
+        while count > self.end - self.at:
+            count -= self.end - self.at
+            self.at = self.end
+            if not self.more(1, move=True):
+                return False
+        self.at += count
+        return True
+
     def peek(self, count: int) -> bytes:
         """Up to `count` of the next bytes, without stepping over them."""
         self.more(count, move=True)
