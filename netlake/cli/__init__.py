@@ -16,6 +16,7 @@ import click
 
 from netlake import __version__
 from netlake.errors import NetlakeError
+from netlake.query.output.visible import say
 
 # name of the command -> its module; the order is that of a first use
 COMMANDS = ("capture", "tables", "captures", "dump", "sql", "util")
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        print("netlake: interrupted.", file=sys.stderr)
+        say("interrupted.")
         return INTERRUPTED
     except NetlakeError as error:
         if debug:
@@ -69,10 +70,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(str(error))
         return ERROR
     return code if isinstance(code, int) else 0
-
-
-def say(sentence: str) -> None:
-    """One line on stderr; what came from the wire or a file's name cannot steer the terminal."""
-    from netlake.query.output.visible import harmless
-
-    print(f"netlake: {harmless(sentence)}", file=sys.stderr)

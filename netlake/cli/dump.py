@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from netlake.cli import options, rows
 
+EXAMPLES = """\b
+netlake dump dns --where "rcode = 3" --limit 10
+netlake dump connection --sort=-orig_bytes --format jsonl
+"""
+# what is asked of the table; everything else is asked of the query
+ASKED = ("select", "where", "sort", "limit")
 
-@click.command("dump", cls=options.Command)
+
+@click.command("dump", cls=options.Command, short_help="Write the rows of one table.", epilog=EXAMPLES)
 @click.argument("table", shell_complete=options.table_names)
 @click.option(
     "--select",
@@ -18,43 +26,24 @@ from netlake.cli import options, rows
     shell_complete=options.column_names,
     help="Only these columns, in this order; a comma list.",
 )
-@click.option("--where", metavar="SQL", help="Only rows for which this condition holds: \"dst_port = 53 AND fault IS NULL\".")
+@click.option(
+    "--where", metavar="SQL", help='Only rows for which this condition holds: "dst_port = 53 AND fault IS NULL".'
+)
 @click.option("--limit", metavar="N", type=click.IntRange(min=0), help="At most this many rows.")
 @click.option(
     "--sort",
     metavar="COLUMNS",
     callback=options.listed,
     shell_complete=options.column_names,
-    help="In the order of these columns; -COLUMN sorts downwards. By default as stored, which is packet order.",
+    help="In the order of these columns; -COLUMN sorts downwards.",
 )
 @options.lake
 @options.output
-def command(
-    table: str,
-    select: tuple[str, ...],
-    where: str | None,
-    limit: int | None,
-    sort: tuple[str, ...],
-    lake: Path,
-    form: str,
-    out: Path | None,
-    raw: bool,  # noqa: FBT001 - flags are what click gives
-    at: int | None,
-    timeout: float | None,
-    memory: str | None,
-    threads: int | None,
-    plan: bool,  # noqa: FBT001
-) -> int:
-    """Write the rows of TABLE.
-
-    \b
-    netlake dump dns --where "response_code = 3" --limit 10
-    netlake dump connection --sort=-orig_bytes --format jsonl
-    """
+def command(table: str, lake: Path, out: Path | None, timeout: float | None, **chosen: Any) -> int:
+    """Write the rows of TABLE, as stored, which is packet order, unless --sort says otherwise."""
     from netlake.query.guard import Request
 
-    if form == "proto" and select:
+    asked = {"table": table, **{name: chosen.pop(name) for name in ASKED}}
+    if chosen["format"] == "proto" and asked["select"]:
         raise click.UsageError("proto writes whole messages: leave --select out.")
-    asked = {"table": table, "select": select, "where": where, "sort": sort, "limit": limit}
-    request = Request(str(lake), dump=asked, at=at, format=form, raw=raw, threads=threads, memory=memory, plan=plan)
-    return rows.write(request, out, timeout=timeout, table=table)
+    return rows.write(Request(str(lake), dump=asked, **chosen), out, timeout=timeout)

@@ -21,16 +21,20 @@ class Command(click.Command):
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
-        debug = click.Option(["--debug"], is_flag=True, expose_value=False, help="Show where in the program an error arose.")
+        debug = click.Option(
+            ["--debug"], is_flag=True, expose_value=False, help="Show where in the program an error arose."
+        )
         self.params.append(debug)
 
 
 def _frozen(name: str) -> list[Path]:
-    return [file for directory in contract.directories for file in sorted(directory.glob(name)) if file.stem != "contract"]
+    return [
+        file for directory in contract.directories for file in sorted(directory.glob(name)) if file.stem != "contract"
+    ]
 
 
 def table_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Tables that begin as typed; behind a comma, the next of a list. Read from the frozen contracts: no lake is opened."""
+    """Tables that begin as typed; behind a comma, the next of a list. From the frozen contracts: no lake is opened."""
     del ctx, param
     before, comma, begun = incomplete.rpartition(",")
     found = {file.stem: file for file in _frozen(f"{_plain(begun)}*.json")}
@@ -91,7 +95,6 @@ def output(function: Function) -> Function:
 _OUTPUT = (
     click.option(
         "--format",
-        "form",
         type=click.Choice(list(FORMATS)),
         default="table",
         show_default=True,
@@ -111,9 +114,17 @@ _OUTPUT = (
         help="Leave text as it is: by default control characters are made visible, and in csv and tsv an apostrophe"
         " stands before text that a spreadsheet would run as a formula.",
     ),
-    click.option("--at", metavar="SNAPSHOT", type=click.IntRange(min=0), help="Read the lake as it was at this snapshot."),
-    click.option("--timeout", metavar="SECONDS", type=click.FloatRange(min=0, min_open=True), help="Give up after this long."),
-    click.option("--memory", metavar="SIZE", help="Most memory for the query, such as 2GB; more is put on disk meanwhile."),
-    click.option("--threads", metavar="N", type=click.IntRange(min=1), help="Threads of the query; every core by default."),
+    click.option(
+        "--at", metavar="SNAPSHOT", help="Read the lake as it was at this snapshot: its number, or a time in UTC."
+    ),
+    click.option(
+        "--timeout", metavar="SECONDS", type=click.FloatRange(min=0, min_open=True), help="Give up after this long."
+    ),
+    click.option(
+        "--memory", metavar="SIZE", help="Most memory for the query, such as 2GB; more is put on disk meanwhile."
+    ),
+    click.option(
+        "--threads", metavar="N", type=click.IntRange(min=1), help="Threads of the query; every core by default."
+    ),
     click.option("--plan", is_flag=True, help="Say on stderr how many files of each table were opened."),
 )

@@ -1,8 +1,8 @@
 """From a request to rows in a file or on stdout: what `sql` and `dump` share.
 
 The rows are written by the guarded child straight into the file that was opened for it. A named file is written under a
-temporary name beside it and renamed when all went well, so that it is never half there; a file inside the lake is refused.
-Protobuf is encoded here and not in the child, since the child may not write where compiled kernels are kept.
+temporary name beside it and renamed when all went well, so that it is never half there; a file inside the lake is
+refused. Protobuf is encoded here and not in the child, since the child may not write where compiled kernels are kept.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from netlake.query.guard import Request
 
 
-def write(request: Request, out: Path | None, *, timeout: float | None, table: str | None = None) -> int:
+def write(request: Request, out: Path | None, *, timeout: float | None) -> int:
     """Answer `request` into `out` or stdout; the exit code."""
     terminal = out is None and sys.stdout.isatty()
     if terminal and is_binary(request.format):
@@ -37,7 +37,7 @@ def write(request: Request, out: Path | None, *, timeout: float | None, table: s
         request = replace(request, width=shutil.get_terminal_size().columns)
     with _target(out, Path(request.lake)) as file:
         if request.format == "proto":
-            return _protobuf(request, file, table)
+            return _protobuf(request, file)
         from netlake.query import guard
 
         code = guard.run(request, file, timeout=timeout)
@@ -70,16 +70,16 @@ def _replacing(out: Path) -> Iterator[BinaryIO]:
         number, name = tempfile.mkstemp(prefix=f".{out.name}.", suffix=".partial", dir=out.parent)
     except OSError as error:
         raise QueryError(f"{out} cannot be written: {error.strerror}.") from error
+    part = Path(name)
     try:
         with os.fdopen(number, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, out)
+        part.chmod(0o666 & ~_umask())
+        part.replace(out)
     finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name)
+        part.unlink(missing_ok=True)
 
 
 def _umask() -> int:
@@ -88,7 +88,7 @@ def _umask() -> int:
     return mask
 
 
-def _protobuf(request: Request, file: BinaryIO, table: str | None) -> int:
+def _protobuf(request: Request, file: BinaryIO) -> int:
     """Rows come from the child as an Arrow stream and are encoded here."""
     import pyarrow as pa
 
@@ -102,7 +102,7 @@ def _protobuf(request: Request, file: BinaryIO, table: str | None) -> int:
         except pa.ArrowInvalid:
             # it has said why on stderr
             raise click.exceptions.Exit(child.wait() or 1) from None
-        writer = output.writer("proto", file, reader.schema, Style(table=table))
+        writer = output.writer("proto", file, reader.schema, Style(table=(request.dump or {}).get("table")))
         for batch in reader:
             writer.write(batch)
         writer.close()

@@ -20,7 +20,8 @@ BATCH = 16_384
 _PACKAGE = Path(__file__).resolve().parent.parent
 # what the loader, the C library, Arrow and DuckDB look at: libraries, time zones, how much memory and how many cores
 _SYSTEM = (
-    "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/share/zoneinfo", "/etc/ld.so.cache", "/etc/localtime",
+    "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/share/zoneinfo", "/etc/localtime",
+    "/etc/ld.so.cache",
     "/proc/meminfo", "/proc/cpuinfo", "/proc/self/cgroup", "/proc/sys/vm", "/sys/devices/system", "/sys/fs/cgroup",
     "/dev/null", "/dev/urandom",
 )  # fmt: skip
@@ -31,13 +32,13 @@ def main(request: dict[str, Any]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     _lock(Path(request["lake"]), Path(request["spill"]))
     from netlake.errors import NetlakeError
-    from netlake.query.output.visible import harmless
+    from netlake.query.output.visible import say
 
     try:
         _answer(request, sys.stdout.buffer)
         sys.stdout.flush()
     except NetlakeError as error:
-        print(f"netlake: {harmless(str(error))}", file=sys.stderr)
+        say(str(error))
         return 1
     except BrokenPipeError:
         # whoever reads has enough; nor may the interpreter try to flush again
@@ -49,10 +50,11 @@ def _lock(lake: Path, spill: Path) -> None:
     places = [lake, _PACKAGE, _PACKAGE.parent / "schemas", *map(Path, _SYSTEM)]
     places += [Path(path) for path in (sys.prefix, sys.base_prefix, sys.exec_prefix, *sys.path)]
     if not landlock.restrict([*places, spill], [spill]):
-        print(
-            "netlake: this system has no Landlock, so only DuckDB's own switches and the modes of its files keep"
-            " the statement from changing the lake.",
-            file=sys.stderr,
+        from netlake.query.output.visible import say
+
+        say(
+            "this system has no Landlock, so only DuckDB's own switches and the modes of its files keep the statement"
+            " from changing the lake."
         )
 
 
@@ -63,6 +65,7 @@ def _answer(request: dict[str, Any], out: BinaryIO) -> None:
     from netlake.query import output
     from netlake.query.connection import Connection, allow_only, named, translated
     from netlake.query.dump import Dump
+    from netlake.query.output.visible import say
     from netlake.query.source import Snapshot, moment
 
     source = Snapshot(Catalog(Path(request["lake"]), readonly=True), moment(request["at"]))
@@ -73,7 +76,8 @@ def _answer(request: dict[str, Any], out: BinaryIO) -> None:
     allow_only(connection.database, files, spill=Path(request["spill"]))
     relation, opened = connection.run(statement, source)
     if request["plan"]:
-        print("\n".join(opened.sentences()), file=sys.stderr)
+        for sentence in opened.sentences():
+            say(sentence)
     style = output.Style(request["raw"], request["width"])
     try:
         _stream(relation, out, request["format"], style, request["rows"])
@@ -84,6 +88,7 @@ def _answer(request: dict[str, Any], out: BinaryIO) -> None:
 def _stream(relation: duckdb.DuckDBPyRelation, out: BinaryIO, name: str, style: Any, most: int | None) -> None:
     """Write every row, or the first `most`, saying so when there are more."""
     from netlake.query import output
+    from netlake.query.output.visible import say
 
     reader = relation.to_arrow_reader(BATCH)
     writer = output.writer(name, out, reader.schema, style)
@@ -91,7 +96,7 @@ def _stream(relation: duckdb.DuckDBPyRelation, out: BinaryIO, name: str, style: 
     for batch in reader:
         if left is not None and batch.num_rows > left:
             writer.write(batch.slice(0, left))
-            print(f"netlake: there are more than {most} rows; --max-rows shows more.", file=sys.stderr)
+            say(f"there are more than {most} rows; --max-rows shows more.")
             break
         writer.write(batch)
         left = None if left is None else left - batch.num_rows

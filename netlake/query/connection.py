@@ -3,8 +3,8 @@
 Decided here:
 - A view is made when a statement names its table, over the files that can hold a row it asks for (see `planning`), by
   field id, so that a file that lacks a column reads as null there. 150 tables at once would be 7 s.
-- Every statement runs on a cursor of its own, with views that are temporary, and so its own: a result that is still being
-  read keeps its connection busy, and a lazy relation would see another statement's files if views were shared.
+- Every statement runs on a cursor of its own, with views that are temporary, and so its own: a result that is still
+  being read keeps its connection busy, and a lazy relation would see another statement's files if views were shared.
 - A connection opened here is as powerful as its caller: it can read and write whatever the process can. Only `guard`
   makes it otherwise, for user SQL that comes through commands and services.
 """
@@ -58,7 +58,8 @@ class Connection:
         if memory:
             config["memory_limit"] = memory
         self.database = duckdb.connect(config=config)
-        self.database.execute("SET TimeZone='UTC'")
+        # global, since every cursor is a session of its own
+        self.database.execute("SET GLOBAL TimeZone='UTC'")
 
     def close(self) -> None:
         """Close the database; results that are still open keep their own connection."""
@@ -185,7 +186,7 @@ def view(table: str, fields: Sequence[Field], files: Sequence[FileInfo], *, dist
 
 
 def allow_only(database: duckdb.DuckDBPyConnection, files: Iterable[Path], *, spill: Path | None) -> None:
-    """From now on the database reads `files` and nothing else, spills to `spill` if anywhere, and cannot be told otherwise."""
+    """From now on the database reads only `files`, spills to `spill` if anywhere, and cannot be told otherwise."""
     paths = ", ".join(literal(str(path)) for path in files)
     for setting in (
         f"SET allowed_paths=[{paths}]",

@@ -2,12 +2,13 @@
 
 Decided here:
 - DuckDB's own switches are not enough: with external access off and the configuration locked, `COPY ... TO` still
-  overwrote a Parquet file that could be read, and `WITH x AS (COPY ...) SELECT` says that it is a SELECT. Linux's Landlock
-  is: it is applied before anything is imported that starts threads, for it binds only threads that come after it.
+  overwrote a Parquet file that could be read, and `WITH x AS (COPY ...) SELECT` says that it is a SELECT. Linux's
+  Landlock is: it is applied before anything is imported that starts threads, for it binds only threads that come
+  after it.
 - The child writes to a file that is already open when it starts, so that it needs no right to write anywhere but in a
   private folder for what does not fit in memory, which is removed after it.
-- The child is a fresh interpreter and not a fork, so that a process with threads may ask too. Its request comes as JSON on
-  its standard input. It ends by SIGINT at once; a time limit kills it.
+- The child is a fresh interpreter and not a fork, so that a process with threads may ask too. Its request comes as
+  JSON on its standard input. It ends by SIGINT at once; a time limit kills it.
 - Where the kernel has no Landlock, DuckDB's switches and the files' modes (0444) are what there is; it says so once.
 """
 
@@ -15,7 +16,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -40,8 +40,9 @@ sys.exit(main(request))
 class Request:
     """What the child is asked: a statement (`sql`), or one table (`dump`: the fields of `netlake.query.dump.Dump`).
 
-    `at` is a snapshot of the lake or a time, as `source.moment` reads it, None for now; `width` the terminal's, 0 for none; `rows` the most rows to
-    give, None for all; `memory` as DuckDB spells it ("2GB"); `plan` tells on stderr which files were opened.
+    `at` is a snapshot of the lake or a time, as `source.moment` reads it, None for now; `width` the terminal's, 0 for
+    none; `rows` the most rows to give, None for all; `memory` as DuckDB spells it ("2GB"); `plan` tells on stderr
+    which files were opened.
     """
 
     lake: str
@@ -66,7 +67,9 @@ def run(request: Request, out: int | IO[bytes], *, timeout: float | None = None)
         try:
             return child.wait(timeout)
         except subprocess.TimeoutExpired:
-            raise QueryError(f"The statement took longer than {timeout:g} s and was ended; --timeout allows more.") from None
+            raise QueryError(
+                f"The statement took longer than {timeout:g} s and was ended; --timeout allows more."
+            ) from None
         finally:
             child.kill()
 
@@ -104,5 +107,5 @@ class start:  # noqa: N801 - used as a function that gives a context
 
 def _paths() -> list[str]:
     """Where the child finds modules: where we do, without the folder that one happens to stand in."""
-    paths = [path for path in sys.path if path and os.path.exists(path)]
+    paths = [path for path in sys.path if path and Path(path).exists()]
     return paths if _ROOT in paths else [*paths, _ROOT]

@@ -1,7 +1,7 @@
 """`netlake.Lake`: a lake from Python, for notebooks and programs.
 
-Statements run here with all the rights of the process: `COPY ... TO` writes, `read_csv` reads what its caller can. SQL that
-comes from somebody else belongs to `netlake.query.guard`.
+Statements run here with all the rights of the process: `COPY ... TO` writes, `read_csv` reads what its caller can.
+SQL that comes from somebody else belongs to `netlake.query.guard`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from netlake.lake.catalog import Catalog
 from netlake.lake.facts import CaptureFacts
@@ -107,7 +107,7 @@ class Lake:
             self._connection.close()
             self._connection = None
 
-    def __enter__(self) -> Lake:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -120,7 +120,7 @@ class Lake:
     def _repr_html_(self) -> str:
         source = self._source()
         rows = "".join(
-            f"<tr><td>{escape(name)}</td><td style='text-align:right'>{count:,}</td><td>{escape(source.doc(name))}</td></tr>"
+            f"<tr><td>{escape(name)}</td><td align='right'>{count:,}</td><td>{escape(source.doc(name))}</td></tr>"
             for name, count in self.tables.items()
         )
         return f"<p>{escape(repr(self))}</p><table><tr><th>table</th><th>rows</th><th></th></tr>{rows}</table>"

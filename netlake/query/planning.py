@@ -1,8 +1,8 @@
-"""Which files a statement can need: DuckDB plans it over empty tables, and the filters of its scans are tried on each file.
+"""Which files a statement can need: DuckDB plans it over empty tables, and the scans' filters are tried on each file.
 
-`statistics_propagation` is off: with it DuckDB sees that an empty table gives an empty result and plans nothing, or drops
-conditions that the data at hand make needless. The planning database holds tables only, no view and no file, and has
-no access to files. A statement that cannot be planned there prunes nothing.
+`statistics_propagation` is off: with it DuckDB sees that an empty table gives an empty result and plans nothing, or
+drops conditions that the data at hand make needless. The planning database holds tables only, no view and no file,
+and has no access to files. A statement that cannot be planned there prunes nothing.
 """
 
 from __future__ import annotations
@@ -78,8 +78,8 @@ class Planner:
 def _scans(nodes: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
     """(table, filters) of every scan of the plan; a table whose name is no plain word is never pruned."""
     for node in nodes:
-        told = node.get("extra_info")
-        place = told.get("Table", "") if isinstance(told, dict) else ""
+        told: dict[str, Any] = node.get("extra_info") or {}
+        place = told.get("Table", "")
         table = str(place).removeprefix("memory.main.")
         if place and pruning.SIMPLE.fullmatch(table):
             yield table, told.get("Filters")

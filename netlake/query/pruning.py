@@ -1,14 +1,16 @@
-"""Which files of a table can hold a row that a filter lets through, by the catalog's statistics alone.
+r"""Which files of a table can hold a row that a filter lets through, by the catalog's statistics alone.
 
-DuckDB's plan prints the filters of a scan as text. They are read here by a grammar of a few lines: comparisons of a column
-with a constant, IN, IS NULL, AND and OR. Whatever is not understood counts as "may match", so that it prunes nothing; this
-holds for a part of an AND as for a whole filter, but never inside NOT, which is not understood at all.
+DuckDB's plan prints the filters of a scan as text. They are read here by a grammar of a few lines: comparisons of a
+column with a constant, IN, IS NULL, AND and OR. Whatever is not understood counts as "may match", so that it prunes
+nothing; this holds for a part of an AND as for a whole filter, but never inside NOT, which is not understood at all.
 
 Traps behind the care taken:
-- The plan splits a filter at the newlines *inside its constants*, so that `src_ip = 'a\\n(packet = 5)\\nb'` comes as three
-  filters, one of them made up. The pieces are joined again, and a constant with a newline in it is not understood.
+- The plan splits a filter at the newlines *inside its constants*, so that `src_ip = 'a\n(packet = 5)\nb'` comes as
+  three filters, one of them made up. The pieces are joined again, and a constant with a newline in it is not
+  understood.
 - Constants are compared as values of the column's type, never as text, save for text itself, whose order by code point
-  is DuckDB's order by UTF-8 byte. Floating numbers are left alone: NaN is greater than all, and statistics leave it out.
+  is DuckDB's order by UTF-8 byte. Floating numbers are left alone: NaN is greater than all, and statistics leave it
+  out.
 """
 
 from __future__ import annotations
@@ -56,8 +58,8 @@ ALWAYS = Test(frozenset(), lambda _: True)
 def test(filters: list[str] | str | None, columns: Mapping[str, int]) -> Test:
     """Whether a file may hold a row that passes `filters`, as the plan prints them, AND-ed.
 
-    `columns` are the table's columns with their ids; where the name of one is no plain word nothing is understood, since the
-    plan prints names without quotes.
+    `columns` are the table's columns with their ids; where the name of one is no plain word nothing is understood,
+    since the plan prints names without quotes.
     """
     if not filters or not all(SIMPLE.fullmatch(column) for column in columns):
         return ALWAYS
@@ -66,7 +68,7 @@ def test(filters: list[str] | str | None, columns: Mapping[str, int]) -> Test:
 
 
 def _rejoined(pieces: list[str]) -> Iterator[str]:
-    """Pieces until every quote and bracket is closed make one filter; what never closes is one that is not understood."""
+    """Pieces until every quote and bracket is closed make one filter; what never closes is not understood."""
     held = ""
     for piece in pieces:
         held = f"{held}\n{piece}" if held else piece

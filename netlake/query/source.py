@@ -1,8 +1,8 @@
-"""What queries need of a lake, whatever its catalog is: tables, their columns, and their files with what is known of each.
+"""What queries need of a lake, whatever its catalog is: tables, columns, and files with what is known of each.
 
-A `Snapshot` is taken for every statement, so that a lake that grows is seen to grow and a statement sees one state of it.
-Tables that this netlake declares and the lake has not seen yet are there too, empty: a question about them is answered
-with no rows and not with an error.
+A `Snapshot` is taken for every statement, so that a lake that grows is seen to grow and a statement sees one state of
+it. Tables that this netlake declares and the lake has not seen yet are there too, empty: a question about them is
+answered with no rows and not with an error.
 """
 
 from __future__ import annotations
@@ -109,10 +109,12 @@ def of_declaration(table: Table) -> Iterator[Field]:
 
 def moment(text: str | None) -> int | dt.datetime | None:
     """A snapshot as a person names it: its number, or a time (ISO 8601; without a zone it is UTC). None is now."""
-    if text is None or text.isascii() and text.isdigit():
+    if text is None or (text.isascii() and text.isdigit()):
         return int(text) if text else None
     try:
         time = dt.datetime.fromisoformat(text)
     except ValueError:
-        raise QueryError(f"{text!r} is no snapshot: write its number, or a time such as 2026-11-23T04:00:00Z.") from None
+        raise QueryError(
+            f"{text!r} is no snapshot: write its number, or a time such as 2026-11-23T04:00:00Z."
+        ) from None
     return time if time.tzinfo is not None else time.replace(tzinfo=dt.UTC)

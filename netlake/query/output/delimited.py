@@ -62,7 +62,7 @@ class Csv(Delimited):
 
 
 class Tsv(Delimited):
-    """Tab-separated values: `\\t`, `\\n`, `\\r` and `\\\\` stand for what would break a line."""
+    r"""Tab-separated values: `\t`, `\n`, `\r` and `\\` stand for what would break a line."""
 
     separator = "\t"
 

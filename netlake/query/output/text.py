@@ -23,7 +23,7 @@ BYTES = 64 << 20
 
 
 def _re2(pattern: re.Pattern[str]) -> str:
-    """The same class for Arrow's regular expressions, which know neither `\\x9f` as a code point nor NUL as text."""
+    r"""The same class for Arrow's regular expressions, which know neither `\x9f` as a code point nor NUL as text."""
     body = "".join(f"\\x{{{ord(c):x}}}" if ord(c) > 127 else c for c in pattern.pattern)
     return re.sub(r"\\x([0-9a-f]{2})", r"\\x{\1}", body)
 
@@ -36,11 +36,6 @@ def is_text(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         return is_text(kind.value_type)
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
-
-
-def is_nested(kind: pa.DataType) -> bool:
-    """Whether values of `kind` are written as JSON."""
-    return bool(pa.types.is_nested(kind))
 
 
 def _rare(values: pa.Array, pattern: re.Pattern[str], change: Callable[[re.Match[str]], str]) -> pa.Array:
@@ -74,32 +69,30 @@ def plain(values: pa.Array) -> pa.Array:
     kind = values.type
     if pa.types.is_dictionary(kind):
         return plain(values.dictionary_decode())
-    if pa.types.is_string(kind):
-        return values
-    if pa.types.is_null(kind):
-        return pa.nulls(len(values), pa.string())
-    if pa.types.is_nested(kind):
+    return values if pa.types.is_string(kind) else _rendered(values, kind)
+
+
+def _rendered(values: pa.Array, kind: pa.DataType) -> pa.Array:
+    """`plain` for what is no text yet."""
+    types = pa.types
+    if types.is_nested(kind):
         return pc.if_else(values.is_valid(), json_text(values), pa.scalar(None, pa.string()))
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        return _hexadecimal(values)
-    if pa.types.is_timestamp(kind):
+    if types.is_timestamp(kind):
         return _time(values)
     if _casts(kind):
         return values.cast(pa.string())
-    return pa.array([None if value is None else str(value) for value in values.to_pylist()], pa.string())
+    write = bytes.hex if types.is_binary(kind) or types.is_large_binary(kind) else str
+    return pa.array([None if value is None else write(value) for value in values.to_pylist()], pa.string())
 
 
 def _casts(kind: pa.DataType) -> bool:
     """Whether Arrow's own cast writes `kind` as people expect it."""
     types = pa.types
     return bool(
-        types.is_boolean(kind) or types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
+        types.is_null(kind)
+        or types.is_boolean(kind) or types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
         or types.is_date(kind) or types.is_time(kind) or types.is_large_string(kind) or types.is_string_view(kind)
     )  # fmt: skip
-
-
-def _hexadecimal(values: pa.Array) -> pa.Array:
-    return pa.array([None if value is None else value.hex() for value in values.to_pylist()], pa.string())
 
 
 def _time(values: pa.Array) -> pa.Array:

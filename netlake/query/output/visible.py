@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 
 # C0, DEL and C1; and what reorders or breaks a line of Unicode: directional marks, embeddings, isolates, separators
 _REORDERING = "\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff"
@@ -12,7 +13,7 @@ SHORT = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
 
 def visible(match: re.Match[str]) -> str:
-    """What is written for a matched character: `\\x1b`, `\\u202e`."""
+    r"""What is written for a matched character: `\x1b`, `\u202e`."""
     code = ord(match[0])
     return SHORT.get(match[0]) or (f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}")
 
@@ -20,3 +21,9 @@ def visible(match: re.Match[str]) -> str:
 def harmless(value: str) -> str:
     """One text with control and reordering characters made visible."""
     return EVERY.sub(visible, value)
+
+
+def say(sentence: str) -> None:
+    """One line on stderr; what came from the wire or from a file's name cannot steer the terminal."""
+    sys.stderr.write(f"netlake: {harmless(sentence)}\n")
+    sys.stderr.flush()

@@ -1,0 +1,36 @@
+"""Aligned lines on stdout, for the lists that commands print. Text is made harmless; numbers stand to the right."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+
+import click
+
+from netlake.query.output.visible import harmless
+
+
+def show(rows: Sequence[Sequence[str]], right: Sequence[int] = (), head: Sequence[str] | None = None) -> None:
+    """Print `rows` in columns; those in `right` are numbers. On a terminal the last column is cut to fit."""
+    lines = [[harmless(cell) for cell in row] for row in ([head, *rows] if head else rows)]
+    if not lines:
+        return
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    for line in lines:
+        cells = [
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        text = "  ".join(cells).rstrip()
+        click.echo(text if not room or len(text) <= room else text[: room - 1] + "…")
+
+
+def size(count: float) -> str:
+    """Bytes as people read them: `1.2 MB`."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"

@@ -1,0 +1,82 @@
+"""`netlake tables`: what there is to ask for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from netlake.cli import listing, options
+from netlake.errors import LakeError
+
+if TYPE_CHECKING:
+    from netlake.lake.catalog import Catalog
+
+
+@click.command("tables", cls=options.Command, short_help="List the tables of a lake, or describe one.")
+@click.argument("name", required=False, shell_complete=options.table_names)
+@click.option(
+    "--all", "every", is_flag=True, help="Also tables that have no rows in the lake, or where there is no lake."
+)
+@options.lake
+def command(name: str | None, every: bool, lake: Path) -> None:  # noqa: FBT001 - a flag is what click gives
+    """List the tables of the lake with their rows; with a NAME, describe its columns."""
+    if name is not None:
+        _describe(name, lake)
+        return
+    rows = _counted(lake, needed=not every)
+    if every:
+        from netlake import tables
+
+        rows |= {table.name: (0, table.doc) for table in tables.every() if table.name not in rows}
+    listing.show([(table, f"{count:,}", doc) for table, (count, doc) in sorted(rows.items())], right=(1,))
+
+
+def _catalog(lake: Path, *, needed: bool) -> Catalog | None:
+    from netlake.lake.catalog import Catalog
+
+    try:
+        return Catalog(lake, readonly=True)
+    except LakeError:
+        if needed:
+            raise
+        return None
+
+
+def _counted(lake: Path, *, needed: bool) -> dict[str, tuple[int, str]]:
+    """(rows, sentence) of every table of the lake; none where there is no lake and none is `needed`."""
+    catalog = _catalog(lake, needed=needed)
+    if catalog is None:
+        return {}
+    counts = {}
+    for name, table in catalog.tables().items():
+        rows = sum(file.rows for file in catalog.files(name, columns=()))
+        if rows or not needed:
+            counts[name] = (rows, table.doc)
+    return counts
+
+
+def _describe(name: str, lake: Path) -> None:
+    """The sentence of a table, then each column with its SQL type and sentence: the lake's, or as declared."""
+    from netlake import tables
+    from netlake.query import names
+    from netlake.query.source import of_catalog, of_declaration
+
+    catalog = _catalog(lake, needed=False)
+    there = catalog.tables() if catalog else {}
+    declared = tables.entries()
+    if catalog is not None and name in there:
+        doc, fields = there[name].doc, [of_catalog(column) for column in catalog.columns(name)]
+    elif name in declared:
+        doc, fields = declared[name].table.doc, list(of_declaration(declared[name].table))
+    else:
+        raise names.unknown("table", name, there.keys() | declared.keys())
+    click.echo(f"{name}: {doc}\n")
+    listing.show([(field.name, _short(field.type), field.doc) for field in fields])
+
+
+def _short(kind: str) -> str:
+    """A type without what makes a line too long to read."""
+    kind = kind.replace("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ").replace('"', "")
+    return kind if len(kind) <= 40 else kind[:39] + "…"
