@@ -210,6 +210,36 @@ def put_layout(data, start, end, records, record, arena, used, texts):
     return used if at == stop else -BAD_LENGTH
 
 
+@kernel(once=True)
+def put_data(data, start, end, records, record, arena, used, texts, strings, count, room):
+    """The data of one record; returns (end of the arena, number of strings, what is left of room)."""
+    kind = records[R_TYPE, record]
+    klass = records[R_CLASS, record]
+    is_strings = kind == TXT or kind == SPF
+    empty = records[R_DATA, record] == records[R_END, record]
+    texts[T_STATE, record] = 0
+    if kind == OPT or (empty and (klass == CLASS_ANY or klass == CLASS_NONE)):
+        # its data is the message's, not the record's; and a prerequisite or deletion (RFC 2136) has none
+        return used, count, room
+    if not is_strings and (kind >= len(LAYOUT) or LAYOUT[kind, 1] == 0):
+        texts[T_STATE, record] = RARE
+        return used, count, room
+    more = count
+    written = np.int64(-TOO_LARGE)
+    if used + 2 * NAME_TEXT + NUMBERS_TEXT <= room:
+        if is_strings:
+            written, more = put_strings(data, records, record, arena, used, strings, count, room)
+        else:
+            written = put_layout(data, start, end, records, record, arena, used, texts)
+    if written < 0:
+        texts[T_TARGET, record] = texts[T_SECOND, record] = -1
+        texts[T_STATE, record] = -written
+        return used, count, room
+    texts[T_DATA, record] = used
+    texts[T_DATA_END, record] = written
+    return written, more, room - FIELD_COST * (7 if kind == SOA else more - count)
+
+
 @kernel(
     "void(u1[::1], i8[::1], i8[::1], i8[:, ::1], i8[:, ::1], i8[:, ::1], i8[:, ::1], i8[:, ::1], i8[:, ::1], "
     "i8[:, ::1], u1[::1], i8[::1])"
@@ -252,34 +282,7 @@ def put_texts(data, starts, ends, found, questions, records, names, texts, strin
             texts[T_NAME, record] = first
             texts[T_NAME_END, record] = last
             texts[T_NAME_FAULT, record] = fault
-            texts[T_STATE, record] = 0
-            kind = records[R_TYPE, record]
-            klass = records[R_CLASS, record]
-            if kind == OPT or (
-                records[R_DATA, record] == records[R_END, record] and (klass == CLASS_ANY or klass == CLASS_NONE)
-            ):
-                # its data is the message's, not the record's; and a prerequisite or deletion (RFC 2136) has none
-                pass
-            elif kind == TXT or kind == SPF or (kind < 64 and LAYOUT[kind, 1] > 0):
-                more = count
-                written = np.int64(-TOO_LARGE)
-                if used + 2 * NAME_TEXT + NUMBERS_TEXT <= room:
-                    if kind == TXT or kind == SPF:
-                        written, more = put_strings(data, records, record, arena, used, strings, count, room)
-                    else:
-                        written = put_layout(data, start, end, records, record, arena, used, texts)
-                        room -= NUMBERS_TEXT if kind == SOA else 0
-                if written >= 0:
-                    texts[T_DATA, record] = used
-                    texts[T_DATA_END, record] = written
-                    room -= FIELD_COST * (more - count)
-                    used = written
-                    count = more
-                else:
-                    texts[T_TARGET, record] = texts[T_SECOND, record] = -1
-                    texts[T_STATE, record] = -written
-            else:
-                texts[T_STATE, record] = RARE
+            used, count, room = put_data(data, start, end, records, record, arena, used, texts, strings, count, room)
             record += 1
     totals[0] = used
     totals[1] = count

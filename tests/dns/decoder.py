@@ -35,14 +35,14 @@ def decode(message: bytes, kind: str = "udp", missing: int = 0) -> dict[str, Any
         for name, count in zip(("answers", "authorities", "additionals"), counts[1:], strict=True):
             for _ in range(count):
                 lists[name].append(record(cursor, kind, marks, row))
-        row["extra_length"] = cursor.left
+        row["extra_length"] = cursor.left + missing
     except Short:
         marks.append(short)
     except Malformed as found:
         marks.append("cut" if missing and found.fault == "bad_length" else found.fault)
     if row["questions"]:
         row.update(zip(NAMES, row["questions"][0].values(), strict=False))
-    if "rcode" in row:
+    if "extra_length" in row or "high" in row:
         row["extended_rcode"] = row["rcode"] | row.pop("high", 0) << 4
         row["rcode_name"] = rcode_name(row["extended_rcode"])
     marks += row.pop("edns_faults", [])

@@ -179,7 +179,7 @@ TABLES = (
             Column(
                 "extended_rcode",
                 "u16",
-                "Response code with the upper bits that EDNS adds, 0 to 4095; `rcode` without EDNS.",
+                "Response code with the upper bits that EDNS adds, 0 to 4095; null where records are missing.",
                 why="put together from dns.flags.rcode and dns.resp.ext_rcode",
                 encoding="dictionary",
             ),
@@ -279,10 +279,10 @@ def _columns(messages: Messages) -> Columns:
     result["transport"] = columns.words((messages.detail >= TCP).astype(np.int32), ("udp", "tcp"))
     result.update(columns.questions(table, found, mdns))
     result.update(columns.sections(table, found, mdns))
-    result.update(edns.columns(table, messages, found, result))
-    result["extra_length"] = Nullable(
-        (messages.end - found.found[2]).astype(np.int32), whole & (found.found[3] == 0)
-    )  # fmt: skip
+    complete = whole & (found.found[3] == 0)
+    result.update(edns.columns(table, messages, found, result, complete))
+    extra = messages.end + messages.missing - found.found[2]
+    result["extra_length"] = Nullable(extra.astype(np.int32), complete)
     return result
 
 

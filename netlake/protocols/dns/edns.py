@@ -14,13 +14,18 @@ from netlake.protocols.dns.columns import lists, no_lists, rcode_names, spans
 from netlake.protocols.dns.records import Records
 from netlake.schema import Table, faults
 
+Mask = npt.NDArray[np.bool_]
+
 CLIENT_SUBNET = 8
 # address families (IANA) of a client subnet, and the bytes of an address
 FAMILIES = {1: 4, 2: 16}
 
 
-def columns(table: Table, messages: Messages, found: Records, header: Columns) -> Columns:
-    """Columns of the first OPT record of each message; a second one is a fault."""
+def columns(table: Table, messages: Messages, found: Records, header: Columns, whole: Mask) -> Columns:
+    """Columns of the first OPT record of each message; a second one is a fault.
+
+    `whole` tells the messages whose records were all read: without OPT, only they are known to have no EDNS.
+    """
     records = np.flatnonzero(found.records[k.R_TYPE] == t.OPT)
     of, first = np.unique(found.records[k.R_MESSAGE][records], return_index=True)
     if len(of) < len(records):
@@ -40,20 +45,18 @@ def columns(table: Table, messages: Messages, found: Records, header: Columns) -
         "edns_version": spread(ttl >> 16 & 255, np.int16),
         "edns_udp_size": spread(opt[k.R_CLASS], np.int32),
         "dnssec_ok": spread(ttl >> 15 & 1, np.bool_),
-        **_rcodes(header, of, ttl >> 24),
+        **_rcodes(header, of, ttl >> 24, has | whole),
         **_options(table, messages, of, opt),
     }
 
 
-def _rcodes(header: Columns, of: npt.NDArray[np.int64], high: Ints) -> Columns:
-    """The response code with the upper eight bits that EDNS adds."""
-    rcode = header["rcode"]
-    whole = plain(rcode).astype(np.int32)
+def _rcodes(header: Columns, of: npt.NDArray[np.int64], high: Ints, known: Mask) -> Columns:
+    """The response code with the upper eight bits that EDNS adds; null where it is not `known` whether it does."""
+    whole = plain(header["rcode"]).astype(np.int32)
     whole[of] |= high.astype(np.int32) << 4
-    valid = rcode.valid if isinstance(rcode, Nullable) else np.ones(len(whole), np.bool_)
     return {
-        "extended_rcode": Nullable(whole, valid),
-        "rcode_name": rcode_names(np.where(valid, whole, -1).astype(np.int64)),
+        "extended_rcode": Nullable(whole, known),
+        "rcode_name": rcode_names(np.where(known, whole, -1).astype(np.int64)),
     }
 
 
@@ -76,7 +79,7 @@ def _options(table: Table, messages: Messages, of: npt.NDArray[np.int64], opt: n
     }
 
 
-def _among(index: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.bool_]:
+def _among(index: npt.NDArray[np.int64], count: int) -> Mask:
     result = np.zeros(count, np.bool_)
     result[index] = True
     return result
