@@ -32,6 +32,8 @@ from netlake.schema.kinds import SCALARS
 
 # a message above this is refused, here as by the reader: Protobuf itself ends at 2 GiB, a reader's memory before that
 LARGEST = 64 << 20
+# and a list of more values than this; the reader holds as many fields of a block, and no more
+MOST = 1 << 20
 PIECE = 256 << 10
 VARINT, FIXED, LENGTH = 0, 1, 2
 
@@ -301,6 +303,10 @@ class _Field:
         offsets, items = absolute - absolute[0], values.flatten()
         if items.null_count:
             raise SchemaError(f"Table {self.table}: a value in a list of {self.path} is null; nothing was written.")
+        if len(values) and int(np.diff(offsets).max()) > MOST:
+            raise SchemaError(
+                f"Table {self.table}: a list of {self.path} has more than {MOST} values; nothing was written."
+            )
         inside = self.below("element")
         if isinstance(kind, Struct):
             return Items(offsets, inside.messages(kind, items, number))

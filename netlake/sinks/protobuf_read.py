@@ -25,10 +25,9 @@ from netlake.packets import Ints
 from netlake.schema import Column, Kind, List, Struct, Table, arrow, proto
 from netlake.schema.contract import ids
 from netlake.schema.kinds import SCALARS
-from netlake.sinks.protobuf_encode import FIXED, LARGEST, LENGTH, VARINT
+from netlake.sinks.protobuf_encode import FIXED, LARGEST, LENGTH, MOST, VARINT
 
 BLOCK = 1 << 20
-MOST = 1 << 22
 ROWS = 1 << 14
 
 Bytes = npt.NDArray[np.uint8]
@@ -88,7 +87,8 @@ class Decoder:
                 self.table.all_columns, "", starts, ends
             )
         except _Unreadable as found:
-            raise InputError(f"{self.name}: messages {before + 1} to {before + len(starts)}: {found}.") from None
+            which = f"message {before + 1}" if len(starts) == 1 else f"messages {before + 1} to {before + len(starts)}"
+            raise InputError(f"{self.name}: {which}: {found}.") from None
         return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 

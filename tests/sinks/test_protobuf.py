@@ -338,6 +338,7 @@ REFUSED = [
     (lambda: with_column("many", LIST_OF_NULL), "a value in a list of many is null"),
     (lambda: with_column("pair", pa.array([{"one": "x"}])), "column pair came as struct<"),
     (lambda: with_column("ts_nanos", pa.array([1000], pa.int32())), "ts_nanos is not 0 to 999"),
+    (lambda: with_column("many", pa.array([[""] * (protobuf_encode.MOST + 1)])), "a list of many has more than"),
     (lambda: with_column("one", pa.array(["x" * (protobuf_encode.LARGEST + 1)])), "bytes as a message"),
 ]
 
@@ -422,6 +423,7 @@ def one_field(number: int, wire: int, rest: bytes) -> bytes:
 
 
 NUMBERS = proto.numbers(TABLE)
+MANY = protobuf_encode.MOST
 TS = proto.numbers(TABLE)["ts"]
 BAD = [
     (b"", InputError, "empty"),
@@ -441,6 +443,11 @@ BAD = [
     (one_field(TS, 2, b"\x02\x18\x01"), InputError, "not its seconds or nanoseconds"),
     (one_field(TS, 2, b"\x06\x10" + varint(1_000_000_000)), InputError, "beyond what can be stored"),
     (one_field(TS, 2, b"\x08\x08" + varint(1 << 45)), InputError, "beyond what can be stored"),
+    (
+        one_field(NUMBERS["many"], 2, (b"\x00" + varint(NUMBERS["many"] << 3 | 2)) * MANY + b"\x00"),
+        InputError,
+        "values lie in",
+    ),
     (one_field(NUMBERS["pair"], 2, b"\x00" + varint(NUMBERS["pair"] << 3 | 2) + b"\x00"), InputError, "stands twice"),
 ]
 
