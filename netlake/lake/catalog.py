@@ -157,9 +157,11 @@ class Catalog:
 
     def _keeps(self, files: Sequence[DataFile]) -> bool:
         """Whether the catalog knows these files, of which it has all or none."""
-        names = [file.path.relative_to(self.data / file.table.name).as_posix() for file in files[:1]]
+        if not files:
+            return False
         with self._read() as session:
-            return any(session.row("SELECT 1 FROM ducklake_data_file WHERE path = ?", (name,)) for name in names)
+            named = (f"%{files[0].path.name}",)  # names are never used twice
+            return session.row("SELECT 1 FROM ducklake_data_file WHERE path LIKE ?", named) is not None
 
     def remove(self, capture: str) -> Outcome:
         """Take a capture out of the lake; earlier snapshots still hold it. LakeError if it does not stand."""

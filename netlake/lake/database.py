@@ -66,57 +66,63 @@ class SQLite:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def _connect(self, mode: str) -> sqlite3.Connection:
+    def _connect(self, mode: str, *, write: bool = False) -> sqlite3.Connection:
         # as_uri escapes what would end the path in a URI; isolation_level None: transactions are begun by us alone
         address = f"{self.path.absolute().as_uri()}?mode={mode}"
         connection = sqlite3.connect(address, timeout=PATIENCE, isolation_level=None, uri=True)
-        connection.execute("PRAGMA synchronous = EXTRA")
+        try:
+            connection.execute("PRAGMA synchronous = EXTRA")
+            connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # only now the file is looked at
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session that sees one state and writes nothing."""
         with _sentences(self.path):
-            connection = self._connect("ro")
+            connection = self._begun()
             try:
-                connection.execute("BEGIN")
                 yield Session(connection)
             finally:
                 connection.close()
+
+    def _begun(self) -> sqlite3.Connection:
+        """A connection that sees one state; what a killed writer left half done is undone first."""
+        try:
+            return self._connect("ro")
+        except sqlite3.OperationalError as error:
+            if "readonly" not in str(error):
+                raise
+        self._connect("rw").close()  # whoever opens read-only cannot undo it, and cannot read before it is undone
+        return self._connect("ro")
 
     @contextmanager
     def write(self, *, create: bool = False) -> Iterator[Session]:
         """A session that alone may write; it holds when the block ends well, and never was when it does not."""
         with _sentences(self.path):
-            connection = self._connect("rwc" if create else "rw")
+            connection = self._connect("rwc" if create else "rw", write=True)
             try:
-                connection.execute("BEGIN IMMEDIATE")
                 try:
                     yield Session(connection)
                 except BaseException:
                     connection.execute("ROLLBACK")
                     raise
-                self._commit(connection)
+                _commit(connection, self.path)
             finally:
                 connection.close()
 
-    def _commit(self, connection: sqlite3.Connection) -> None:
-        try:
-            connection.execute("COMMIT")
-        except sqlite3.OperationalError as error:
-            if not connection.in_transaction:
-                raise UncertainError(f"The catalog {self.path} could not be written to its end: {error}.") from error
-            connection.execute("ROLLBACK")
-            raise
 
-    def recover(self) -> None:
-        """Undo what a killed writer left half done, so that readers without the right to write can read."""
-        with _sentences(self.path):
-            connection = self._connect("rw")
-            try:
-                connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            finally:
-                connection.close()
+def _commit(connection: sqlite3.Connection, path: Path) -> None:
+    try:
+        connection.execute("COMMIT")
+    except sqlite3.OperationalError as error:
+        if not connection.in_transaction:
+            raise UncertainError(f"The catalog {path} could not be written to its end: {error}.") from error
+        connection.execute("ROLLBACK")
+        raise
 
 
 @contextmanager
@@ -131,7 +137,9 @@ def _sentences(path: Path) -> Iterator[None]:
         if "unable to open" in text:
             raise LakeError(f"There is no catalog that can be opened at {path}.") from error
         if "readonly" in text or "read-only" in text:
-            raise LakeError(f"The catalog {path} cannot be written.") from error
+            raise LakeError(
+                f"The catalog {path} cannot be written; if a writer died in it, who may write must open it once."
+            ) from error
         if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError):
             raise
         raise LakeError(f"The catalog {path} cannot be read: {error}.") from error

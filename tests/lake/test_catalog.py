@@ -1,0 +1,550 @@
+"""The catalog's promises: a capture stands once, snapshots never change, tables grow, and errors are one sentence."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import math
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+import small
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netlake.errors import LakeError
+from netlake.lake import CaptureFacts, Catalog, FileInfo
+from netlake.lake.database import UncertainError
+from netlake.lake.values import decode, encode
+from netlake.schema import Column, List, Struct, contract
+from netlake.schema.contract import ids
+
+A, B, C = (small.identity(number) for number in (10, 20, 30))
+UTC = dt.UTC
+
+
+def rows(catalog: Catalog, table: str, at: Any = None) -> list[dict[str, Any]]:
+    """Every row of a table, from its files."""
+    return [row for file in catalog.files(table, at) for row in pq.ParquetFile(file.path).read().to_pylist()]
+
+
+def on_disk(catalog: Catalog) -> set[str]:
+    return {str(path) for path in catalog.data.rglob("*") if path.is_file()}
+
+
+def paths(catalog: Catalog, at: Any = None) -> set[str]:
+    return {file.path for table in catalog.tables(at) for file in catalog.files(table, at)}
+
+
+# a capture stands once
+
+
+def test_what_goes_in_comes_out(catalog: Catalog) -> None:
+    outcome = small.put(catalog, A, 20)
+    assert (outcome.status, outcome.snapshot, outcome.capture) == ("added", 1, A)
+    assert outcome.sentence == f"/captures/{A}.pcap was added as capture {A}."
+    for table, expected in small.tables_of(A, 20):
+        names = [column.name for column in table.all_columns]
+        assert rows(catalog, table.name) == [{name: row.get(name) for name in names} for row in expected]
+
+
+def test_facts_come_back(catalog: Catalog) -> None:
+    facts = CaptureFacts(
+        A, "stream", "-", 7, "ab" * 32, 3, "failed", 0, 5,
+        dt.datetime(2024, 1, 1, 1, 2, 3, 4, tzinfo=UTC), dt.datetime(2024, 1, 2, tzinfo=UTC),
+        {"wire": 5, "link": 0}, {"cut": 3, "why": ["a 'b'", None]},
+    )  # fmt: skip
+    catalog.commit(facts, [])
+    assert catalog.captures() == [catalog.capture(A)]
+    standing = catalog.capture(A)
+    assert standing is not None
+    assert (standing.facts, standing.snapshot) == (facts, 1)
+    assert catalog.capture(B) is None
+
+
+@pytest.mark.parametrize(
+    ("there", "comes", "sentence"),
+    [
+        ({}, {}, "as capture {A}; nothing was written."),
+        ({"contract": 2}, {"contract": 1}, "as capture {A}; nothing was written."),
+        ({}, {"contract": 2}, "decoded by contract 1; nothing was written, --replace decodes again."),
+        ({"sha256": None}, {}, "as capture {A}; nothing was written."),
+    ],
+)
+def test_what_stands_is_not_written_again(
+    catalog: Catalog, there: dict[str, Any], comes: dict[str, Any], sentence: str
+) -> None:
+    small.put(catalog, A, **there)
+    before, files = catalog.snapshot(), on_disk(catalog)
+    found = catalog.find(A, comes.get("contract", 1), path=f"/captures/{A}.pcap")
+    outcome = small.put(catalog, A, 30, **comes)
+    assert found == outcome
+    assert (outcome.status, outcome.written) == ("standing", False)
+    assert outcome.sentence.endswith(sentence.format(A=A))
+    assert catalog.snapshot() == before
+    assert on_disk(catalog) == files
+
+
+def test_the_same_bytes_under_another_id(catalog: Catalog) -> None:
+    small.put(catalog, A, sha256="ab" * 32)
+    assert small.put(catalog, B, sha256="ab" * 32).capture == A
+    outcome = small.put(catalog, B, sha256="ab" * 32, replace=True)
+    assert (outcome.status, outcome.capture) == ("replaced", B)
+    assert [entry.facts.capture for entry in catalog.captures()] == [B]
+    assert {row["capture"] for row in rows(catalog, "wire")} == {B}
+
+
+def test_one_id_with_other_bytes_is_an_error(catalog: Catalog) -> None:
+    small.put(catalog, A, sha256="ab" * 32)
+    files = on_disk(catalog)
+    for replace in (False, True):
+        with pytest.raises(LakeError, match="but other bytes"):
+            small.put(catalog, A, sha256="cd" * 32, replace=replace)
+    with pytest.raises(LakeError, match="but other bytes"):
+        catalog.find(A, 1, "cd" * 32)
+    assert on_disk(catalog) == files
+
+
+def test_replace_swaps_all_tables_in_one_snapshot(catalog: Catalog) -> None:
+    small.put(catalog, A, 20)
+    small.put(catalog, B, 20)
+    files = small.write(catalog, A, [(small.WIRE, small.wire_rows(A, 5))])
+    outcome = catalog.commit(small.facts(A, contract=2), files, replace=True)
+    assert (outcome.status, outcome.snapshot) == ("replaced", 3)
+    assert len([row for row in rows(catalog, "wire") if row["capture"] == A]) == 5
+    assert {row["capture"] for row in rows(catalog, "link")} == {B}
+    assert len(rows(catalog, "wire", at=2)) == 40
+    assert [entry.facts.contract for entry in catalog.captures()] == [1, 2]
+    assert [entry.facts.contract for entry in catalog.captures(at=2)] == [1, 1]
+
+
+def test_remove_and_put_back(catalog: Catalog) -> None:
+    small.put(catalog, A, 20)
+    small.put(catalog, B, 20)
+    assert catalog.remove(A).status == "removed"
+    assert {row["capture"] for row in rows(catalog, "wire")} == {B}
+    assert [entry.facts.capture for entry in catalog.captures()] == [B]
+    assert catalog.find(A, 1) is None
+    with pytest.raises(LakeError, match="No capture"):
+        catalog.remove(A)
+    assert small.put(catalog, A, 20).status == "added"
+    assert len(rows(catalog, "wire", at=1)) == 20
+    assert len(rows(catalog, "wire")) == 40
+
+
+def test_parts_of_a_live_capture(catalog: Catalog) -> None:
+    def part(number: int, state: str) -> str:
+        facts = dataclasses.replace(small.facts(A, sha256=None), kind="live", state=state, part=number)
+        files = small.write(catalog, A, [(small.WIRE, small.wire_rows(A, 5))])
+        return catalog.commit(facts, files).status
+
+    assert [part(0, "running"), part(1, "running"), part(1, "running"), part(2, "complete")] == [
+        "added", "added", "standing", "added",
+    ]  # fmt: skip
+    assert part(3, "running") == "standing"
+    assert len(rows(catalog, "wire")) == 15
+    (standing,) = catalog.captures()
+    assert (standing.facts.state, standing.facts.part) == ("complete", 2)
+    catalog.remove(A)
+    assert rows(catalog, "wire") == []
+
+
+# the files of a commit
+
+
+def test_files_of_a_failed_commit_are_removed(catalog: Catalog) -> None:
+    small.put(catalog, A)
+    before = on_disk(catalog)
+    clash = dataclasses.replace(small.WIRE, columns=(dataclasses.replace(small.WIRE.columns[0], kind="text"),))
+    files = small.write(
+        catalog,
+        B,
+        [(small.LINK, small.tables_of(B, 3)[1][1]), (clash, [row | {"code": "x"} for row in small.wire_rows(B, 3)])],
+    )
+    with pytest.raises(LakeError, match=r"code .* of table wire is code int16 in this lake and varchar"):
+        catalog.commit(small.facts(B), files)
+    assert on_disk(catalog) == before
+    assert catalog.snapshot() == 1
+    assert "link" in catalog.tables()
+
+
+def test_a_file_that_is_gone_is_not_committed(catalog: Catalog) -> None:
+    files = small.write(catalog, A, small.tables_of(A, 5))
+    files[0].path.unlink()
+    with pytest.raises(LakeError, match="is not there as it was written"):
+        catalog.commit(small.facts(A), files)
+    assert on_disk(catalog) == set()
+
+
+def test_a_file_elsewhere_is_refused(catalog: Catalog, tmp_path: Path) -> None:
+    other = Catalog(tmp_path / "other", create=True)
+    with pytest.raises(LakeError, match="does not lie in the lake"):
+        catalog.commit(small.facts(A), small.write(other, A, small.tables_of(A, 5)))
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_a_commit_that_ends_in_doubt(catalog: Catalog, monkeypatch: pytest.MonkeyPatch, *, held: bool) -> None:
+    def doubtful(connection: sqlite3.Connection) -> None:
+        connection.execute("COMMIT" if held else "ROLLBACK")
+        raise UncertainError("The disk is unwell.")
+
+    monkeypatch.setattr("netlake.lake.database._commit", lambda connection, _: doubtful(connection))
+    if held:
+        assert small.put(catalog, A).status == "added"
+        assert paths(catalog) == on_disk(catalog) != set()
+    else:
+        with pytest.raises(UncertainError):
+            small.put(catalog, A)
+        assert on_disk(catalog) == set()
+
+
+def test_an_interrupt_after_the_commit_leaves_its_files(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(connection: sqlite3.Connection, _: Path) -> None:
+        connection.execute("COMMIT")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("netlake.lake.database._commit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        small.put(catalog, A)
+    assert paths(catalog) == on_disk(catalog) != set()
+    assert catalog.capture(A) is not None
+
+
+# snapshots
+
+
+def test_travel_in_time(catalog: Catalog) -> None:
+    small.put(catalog, A, 5)
+    moment = dt.datetime.now(UTC)
+    time.sleep(0.002)
+    small.put(catalog, B, 5)
+    assert catalog.snapshot() == 2
+    assert catalog.snapshot(moment) == 1
+    assert catalog.tables(at=0) == {}
+    assert {row["capture"] for row in rows(catalog, "wire", at=moment)} == {A}
+    for nowhere in (3, -1, moment - dt.timedelta(days=1)):
+        with pytest.raises(LakeError, match="no snapshot"):
+            catalog.snapshot(nowhere)
+    with pytest.raises(LakeError, match="no table wire"):
+        catalog.files("wire", at=0)
+    notes = [(entry.message, entry.extra.get("capture")) for entry in catalog.snapshots()[1:]]
+    assert notes == [(f"added capture {capture}: /captures/{capture}.pcap", capture) for capture in (A, B)]
+
+
+def test_what_a_snapshot_holds_never_changes(catalog: Catalog) -> None:
+    seen: list[set[str]] = []
+    for step in (lambda: small.put(catalog, A), lambda: small.put(catalog, A, 9, replace=True),
+                 lambda: catalog.remove(A), lambda: small.put(catalog, B)):  # fmt: skip
+        step()
+        seen.append(paths(catalog))
+        assert [paths(catalog, at=number + 1) for number in range(len(seen))] == seen
+
+
+# statistics: the catalog's half of pruning
+
+
+def test_statistics_tell_which_files_can_match(catalog: Catalog) -> None:
+    for number in range(6):
+        capture = small.identity(number + 1)
+        first = dt.datetime(2024, 1, 1 + number, tzinfo=UTC)
+        files = small.write(catalog, capture, small.tables_of(capture, 10, first=first))
+        catalog.commit(small.facts(capture), files)
+    numbers = {column.name: column.id for column in catalog.columns("wire")}
+    held = {file.path: pq.ParquetFile(file.path).read().to_pylist() for file in catalog.files("wire")}
+    pruned = 0
+    for name in ("day", "ts", "capture", "packet", "src_ip", "dst_port", "code", "fault", "name", "ratio"):
+        for value in {row[name] for group in held.values() for row in group if row[name] is not None}:
+            for file in catalog.files("wire", columns=[numbers[name]]):
+                assert set(file.stats) <= {numbers[name]}
+                possible = may_equal(file, numbers[name], value)
+                assert possible or not [row for row in held[file.path] if row[name] == value]
+                pruned += not possible
+    assert pruned > 500
+
+
+def may_equal(file: FileInfo, column: int, value: Any) -> bool:
+    known = file.stats[column]
+    return bool(known.values) and (known.least is None or known.least <= value <= known.greatest)
+
+
+def test_statistics_of_chosen_columns_only(catalog: Catalog) -> None:
+    small.put(catalog, A, 3)
+    assert [set(file.stats) for file in catalog.files("wire", columns=[4, 33, 999])] == [{4, 33}]
+    assert [file.stats for file in catalog.files("wire", columns=())] == [{}]
+
+
+def test_a_number_that_may_be_nan_says_so(catalog: Catalog) -> None:
+    number = ids(small.WIRE)["ratio"]
+    for capture, ratios in ((A, [1.0, math.nan]), (B, [1.0, 2.0]), (C, [None, None])):
+        group = [row | {"ratio": ratio} for row, ratio in zip(small.wire_rows(capture, 2), ratios, strict=True)]
+        catalog.commit(small.facts(capture), small.write(catalog, capture, [(small.WIRE, group)]))
+    known = [file.stats[number] for file in catalog.files("wire")]
+    assert [(r.least, r.greatest, r.nulls, r.nan) for r in known] == [
+        (None, None, 0, True), (1.0, 2.0, 0, False), (None, None, 2, False),
+    ]  # fmt: skip
+
+
+moments = st.datetimes(dt.datetime(1, 1, 1), dt.datetime(9999, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
+
+
+@settings(deadline=None)
+@given(
+    pair=st.one_of(
+        st.tuples(st.integers(-(2**63), 2**63 - 1), st.sampled_from(["int16", "int64", "uint64"])),
+        st.tuples(st.floats(allow_nan=False), st.just("float64")),
+        st.tuples(st.text(), st.just("varchar")),
+        st.tuples(st.dates(), st.just("date")),
+        st.tuples(moments, st.just("timestamptz")),
+        st.tuples(st.booleans(), st.just("boolean")),
+    )
+)
+def test_values_come_back_from_their_text(pair: tuple[Any, str]) -> None:
+    value, kind = pair
+    assert decode(encode(value), kind) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "value"),
+    [
+        ("2024-01-01 12:00:00.5+00", "timestamptz", dt.datetime(2024, 1, 1, 12, 0, 0, 500_000, UTC)),
+        ("2024-01-01 12:00:00+02", "timestamptz", dt.datetime(2024, 1, 1, 10, tzinfo=UTC)),
+        ("294247-01-10 04:00:54.775806+00", "timestamptz", None),
+        ("2024-01-01 12:00:00", "timestamptz", None),
+        ("4714-11-24 (BC)", "date", None),
+        ("infinity", "date", None),
+        ("nan", "float64", None),
+        ("1.5", "int32", None),
+        ("00ff", "blob", None),
+        ("whatever", "geometry", None),
+        (None, "int32", None),
+    ],
+)
+def test_text_that_tells_no_value_is_not_known(text: str | None, kind: str, value: object) -> None:
+    assert decode(text, kind) == value
+
+
+def test_days_beyond_the_partitions(catalog: Catalog) -> None:
+    group = small.wire_rows(A, 10, step=86400.0)
+    group[8] |= {"day": None, "ts": None}
+    catalog.commit(small.facts(A), small.write(catalog, A, [(small.WIRE, group)], max_days=3))
+    files = {file.day: file for file in catalog.files("wire")}
+    assert list(files) == [dt.date(2024, 3, 1), dt.date(2024, 3, 2), dt.date(2024, 3, 3), None]
+    known = files[None].stats[1]
+    assert (known.least, known.greatest, known.nulls) == (dt.date(2024, 3, 4), dt.date(2024, 3, 10), 1)
+
+
+# evolution
+
+
+def grown() -> Any:
+    """WIRE with a column more, and a field more in its options."""
+    option = Struct((*small.OPTION.columns, Column("extra", "u16", "More.", why="test")))
+    columns = [
+        column if column.name != "options" else dataclasses.replace(column, kind=List(option))
+        for column in small.WIRE.columns
+    ]
+    return dataclasses.replace(small.WIRE, columns=(*columns, Column("later", "u16", "Later.", why="test", null=False)))
+
+
+@pytest.fixture
+def frozen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ids of WIRE are frozen, as those of a released table are."""
+    numbers = ids(small.WIRE)
+
+    def entries(columns: tuple[Column, ...], prefix: str) -> list[dict[str, Any]]:
+        return [
+            {
+                "name": column.name,
+                "id": numbers[prefix + column.name],
+                "columns": nested(column.kind, prefix + column.name),
+            }
+            for column in columns
+        ]
+
+    def nested(kind: Any, path: str) -> list[dict[str, Any]]:
+        if isinstance(kind, List):
+            return [
+                {
+                    "name": "element",
+                    "id": numbers[f"{path}.element"],
+                    "columns": nested(kind.element, f"{path}.element"),
+                }
+            ]
+        return entries(kind.columns, path + ".") if isinstance(kind, Struct) else []
+
+    known = {"columns": entries(small.WIRE.columns, "")}
+    monkeypatch.setattr(contract, "frozen", lambda name: known if name == "wire" else None)
+
+
+@pytest.mark.usefixtures("frozen")
+def test_an_added_column_appears_with_its_id(catalog: Catalog) -> None:
+    small.put(catalog, A, 3)
+    before = catalog.columns("wire")
+    rows_of_b = [
+        row | {"later": 7, "options": [{"kind": 1, "data": b"x", "extra": 9}]} for row in small.wire_rows(B, 3)
+    ]
+    catalog.commit(small.facts(B), small.write(catalog, B, [(grown(), rows_of_b)]))
+    after = catalog.columns("wire")
+    assert catalog.columns("wire", at=1) == before
+    assert [column.id for column in after[:-1]] == [column.id for column in before]
+    later, options = after[-1], after[-2]
+    assert (later.name, later.id, later.begin, later.null) == ("later", 45, 2, True)
+    extra = options.children[0].children[-1]
+    assert (extra.name, extra.id, extra.begin) == ("extra", 44, 2)
+    assert [later.id in file.stats for file in catalog.files("wire")] == [False, True]
+    small.put(catalog, C, 3)  # an older netlake goes on writing
+    assert catalog.columns("wire") == after
+    assert catalog.snapshots()[-1].changes == "inserted_into_table:1,inserted_into_table:2,inserted_into_table:4"
+
+
+def test_a_table_numbered_otherwise_is_refused(catalog: Catalog) -> None:
+    small.put(catalog, A, 3)
+    turned = dataclasses.replace(small.WIRE, columns=small.WIRE.columns[::-1])
+    files = small.write(catalog, B, [(turned, small.wire_rows(B, 3))])
+    with pytest.raises(LakeError, match="lake of their own"):
+        catalog.commit(small.facts(B), files)
+
+
+def test_unknown_layouts_are_refused(catalog: Catalog) -> None:
+    for table, key, what in (("netlake_metadata", "layout", "layout 7"), ("ducklake_metadata", "version", "version 7")):
+        with sqlite3.connect(catalog.folder / "catalog.sqlite") as connection:
+            old = connection.execute(f"SELECT value FROM {table} WHERE key = ?", (key,)).fetchone()[0]  # noqa: S608
+            connection.execute(f"UPDATE {table} SET value = '7' WHERE key = ?", (key,))  # noqa: S608
+        connection.close()
+        for attempt in (lambda: Catalog(catalog.folder), lambda: catalog.remove(A)):
+            with pytest.raises(LakeError, match=what):
+                attempt()
+        with sqlite3.connect(catalog.folder / "catalog.sqlite") as connection:
+            connection.execute(f"UPDATE {table} SET value = ? WHERE key = ?", (old, key))  # noqa: S608
+        connection.close()
+
+
+# the lake's place
+
+
+def test_a_lake_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(LakeError, match="There is no lake at"):
+        Catalog(tmp_path / "nothing")
+    with pytest.raises(LakeError, match="There is no lake at"):
+        Catalog(tmp_path / "nothing", create=True, readonly=True)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "catalog.sqlite").write_text("something else, and long enough to be looked at as a database " * 20)
+    with pytest.raises(LakeError, match="cannot be read"):
+        Catalog(tmp_path)
+    (tmp_path / "catalog.sqlite").unlink()
+    with sqlite3.connect(tmp_path / "catalog.sqlite") as connection:
+        connection.execute("CREATE TABLE mine (x)")
+    connection.close()
+    with pytest.raises(LakeError, match="no netlake catalog"):
+        Catalog(tmp_path, create=True)
+
+
+def test_an_empty_database_becomes_a_lake(tmp_path: Path) -> None:
+    """As a process leaves it that is killed before its first commit."""
+    (tmp_path / "catalog.sqlite").touch()
+    with pytest.raises(LakeError, match="There is no lake at"):
+        Catalog(tmp_path)
+    assert small.put(Catalog(tmp_path, create=True), A).written
+
+
+def test_a_name_that_is_no_plain_address(tmp_path: Path) -> None:
+    catalog = Catalog(tmp_path / "a ?mode=ro#b%20'\"é", create=True)
+    small.put(catalog, A)
+    assert Catalog(catalog.folder / "catalog.sqlite").captures() == catalog.captures()
+
+
+def test_many_may_create_it_at_once(tmp_path: Path) -> None:
+    made: list[Catalog] = []
+    threads = [threading.Thread(target=lambda: made.append(Catalog(tmp_path / "lake", create=True))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 8
+    assert len(made[0].snapshots()) == 1
+
+
+def test_readonly_refuses_every_change(catalog: Catalog) -> None:
+    small.put(catalog, A)
+    locked = Catalog(catalog.folder, readonly=True)
+    before = on_disk(catalog)
+    for attempt in (lambda: small.put(locked, B), lambda: locked.remove(A), locked.relocate):
+        with pytest.raises(LakeError, match="for reading only"):
+            attempt()
+    assert on_disk(catalog) == before
+    assert locked.captures() == catalog.captures()
+
+
+def test_a_moved_lake(catalog: Catalog, tmp_path: Path) -> None:
+    small.put(catalog, A)
+    assert catalog.notice is None
+    expected = rows(catalog, "wire")
+    shutil.move(catalog.folder, tmp_path / "moved")
+    moved = Catalog(tmp_path / "moved")
+    assert rows(moved, "wire") == expected
+    assert moved.notice == (
+        f"The lake was moved here from {catalog.data}/: netlake reads it all the same, other engines after"
+        " `netlake util relocate`."
+    )
+    small.put(moved, B)
+    assert moved.validate(deep=True) == []
+    assert moved.relocate() == f"{tmp_path}/moved/data/"
+    assert moved.notice is None
+
+
+# upkeep
+
+
+def test_orphans_are_collected_after_their_grace(catalog: Catalog) -> None:
+    small.put(catalog, A)
+    small.put(catalog, A, 5, replace=True)
+    keep = on_disk(catalog)
+    left = small.write(catalog, B, small.tables_of(B, 5))
+    stale = left[0].path.with_name(f".{left[0].path.stem}.tmp")
+    stale.touch()
+    foreign = catalog.data / "wire" / "ducklake-01a206b1-4a61-72a2-9e44-5246a01c4808.txt"
+    foreign.touch()
+    assert catalog.collect_orphans(60) == []
+    old = time.time() - 120
+    for file in left[:2]:
+        os.utime(file.path, (old, old))
+    assert catalog.collect_orphans(60) == sorted(file.path for file in left[:2])
+    assert set(catalog.collect_orphans(0)) == {stale, *(file.path for file in left[2:])}
+    assert on_disk(catalog) == keep | {str(foreign)}
+    assert len(rows(catalog, "wire", at=1)) == 20
+
+
+def test_validate_finds_what_was_changed(catalog: Catalog) -> None:
+    small.put(catalog, A)
+    assert catalog.validate(deep=True) == []
+    gone, cut, changed = (Path(file.path) for file in (*catalog.files("wire"), *catalog.files("link")[:1]))
+    gone.unlink()
+    for path in (cut, changed):
+        path.chmod(0o644)
+    cut.write_bytes(cut.read_bytes()[:-1])
+    data = bytearray(changed.read_bytes())
+    data[len(data) // 2] ^= 1
+    changed.write_bytes(data)
+    assert {problem.path for problem in catalog.validate()} == {str(gone), str(cut)}
+    sentences = {problem.path: problem.sentence for problem in catalog.validate(deep=True)}
+    assert sentences == {
+        str(gone): "It is missing.",
+        str(cut): f"It has {cut.stat().st_size} bytes and was written with {cut.stat().st_size + 1}.",
+        str(changed): "Its bytes are not those that were written: its sha256 differs.",
+    }
+
+
+def test_reading_needs_no_arrow(catalog: Catalog) -> None:
+    """`netlake captures` answers at once."""
+    use = f"from netlake.lake import Catalog; Catalog({str(catalog.folder)!r}).captures()"
+    code = f"import sys; {use}; sys.exit('pyarrow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,154 @@
+"""Writers that die and writers that race: nothing half done is ever seen, nothing acknowledged is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import small
+
+from netlake.errors import LakeError
+from netlake.lake import Catalog
+
+ROUNDS = 60
+ROWS = 12
+WRITER = Path(__file__).with_name("writer.py")
+
+
+class Writers:
+    """The program that forks writers."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, str(WRITER)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def run(self, lake: Path, *jobs: tuple[int, int, int, bool], kill: float | None = None) -> list[tuple[str, str]]:
+        """What was acknowledged: (status, capture) each."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps({"lake": str(lake), "jobs": jobs, "kill": kill}) + "\n")
+        self.process.stdin.flush()
+        return [(status, capture) for status, capture in json.loads(self.process.stdout.readline())]
+
+
+@pytest.fixture(scope="module")
+def writers() -> Iterator[Writers]:
+    writers = Writers()
+    yield writers
+    with writers.process as process:
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+def files_on_disk(catalog: Catalog) -> set[str]:
+    return {str(path) for path in catalog.data.rglob("*") if path.is_file()}
+
+
+def check_whole(catalog: Catalog, rows: int = ROWS) -> set[str]:
+    """Every capture that stands has all its rows in every table, and every file is as it was written."""
+    assert catalog.validate(deep=True) == []
+    standing = {entry.facts.capture for entry in catalog.captures()}
+    for table in catalog.tables():
+        held: Counter[str] = Counter()
+        for file in catalog.files(table, columns=()):
+            held[Path(file.path).name.split("-")[0]] += file.rows
+        assert held == dict.fromkeys(standing, rows), table
+    return standing
+
+
+def known_files(catalog: Catalog) -> set[str]:
+    return {file.path for table in catalog.tables() for file in catalog.files(table, columns=())}
+
+
+def test_killed_at_any_moment(tmp_path: Path, writers: Writers) -> None:
+    lake, acknowledged, first = tmp_path / "lake", set(), 1
+    chance = random.Random(7)  # noqa: S311 - a test's moments
+    killed_with_orphans = 0
+    for _ in range(ROUNDS):
+        told = writers.run(lake, (first, 50, ROWS, False), kill=chance.uniform(0.0, 0.25))
+        first += 50
+        assert {status for status, _ in told} <= {"added"}
+        acknowledged |= {capture for _, capture in told}
+        if not (lake / "catalog.sqlite").exists():
+            continue
+        catalog = Catalog(lake, create=True)
+        assert acknowledged <= check_whole(catalog)
+        killed_with_orphans += files_on_disk(catalog) != known_files(catalog)
+    assert acknowledged
+    assert killed_with_orphans
+    orphans = files_on_disk(catalog) - known_files(catalog)
+    assert catalog.collect_orphans(3600) == []
+    assert {str(path) for path in catalog.collect_orphans(0)} == orphans
+    assert files_on_disk(catalog) == known_files(catalog)
+    assert acknowledged <= check_whole(catalog)
+
+
+def test_four_writers_of_twenty_five(tmp_path: Path, writers: Writers) -> None:
+    jobs = [(1000 * number, 25, ROWS, False) for number in range(1, 5)]
+    told = writers.run(tmp_path / "lake", *jobs)
+    catalog = Catalog(tmp_path / "lake")
+    assert Counter(status for status, _ in told) == {"added": 100}
+    assert check_whole(catalog) == {capture for _, capture in told}
+    assert files_on_disk(catalog) == known_files(catalog)
+    assert [snapshot.id for snapshot in catalog.snapshots()] == list(range(101))
+
+
+def test_one_capture_by_many(tmp_path: Path, writers: Writers) -> None:
+    told = writers.run(tmp_path / "lake", *[(7, 1, ROWS, False)] * 6)
+    assert Counter(status for status, _ in told) == {"added": 1, "standing": 5}
+    catalog = Catalog(tmp_path / "lake")
+    assert check_whole(catalog) == {small.identity(7)}
+    assert files_on_disk(catalog) == known_files(catalog)
+
+
+def test_one_capture_replaced_by_many(tmp_path: Path, writers: Writers) -> None:
+    told = writers.run(tmp_path / "lake", *[(7, 3, ROWS, True)] * 4)
+    assert set(Counter(told).values()) <= {1, 3, 4}
+    assert Counter(status for status, _ in told) == {"added": 3, "replaced": 9}
+    catalog = Catalog(tmp_path / "lake")
+    assert check_whole(catalog) == {small.identity(number) for number in (7, 8, 9)}
+
+
+def half_done(catalog: Catalog, writers: Writers) -> None:
+    """Leave the catalog as a writer does that dies while it writes the file."""
+    writers.run(catalog.folder, (0, 0, 0, False))
+    assert (catalog.folder / "catalog.sqlite-journal").stat().st_size > 0
+
+
+@pytest.mark.parametrize("readonly", [False, True])
+def test_a_half_written_catalog_is_undone_by_who_reads(catalog: Catalog, writers: Writers, *, readonly: bool) -> None:
+    small.put(catalog, small.identity(1), ROWS)
+    half_done(catalog, writers)
+    assert check_whole(Catalog(catalog.folder, readonly=readonly)) == {small.identity(1)}
+    with sqlite3.connect(catalog.folder / "catalog.sqlite") as connection:
+        assert connection.execute("SELECT count(*) FROM netlake_metadata").fetchone() == (2,)
+    connection.close()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_half_written_catalog_that_nobody_can_undo(catalog: Catalog, writers: Writers) -> None:
+    half_done(catalog, writers)
+    catalog.folder.chmod(0o555)
+    (catalog.folder / "catalog.sqlite").chmod(0o444)
+    try:
+        with pytest.raises(LakeError, match="cannot be written"):
+            Catalog(catalog.folder, readonly=True)
+    finally:
+        catalog.folder.chmod(0o755)
+
+
+def test_whoever_waits_too_long_is_told(catalog: Catalog, monkeypatch: Any) -> None:
+    monkeypatch.setattr("netlake.lake.database.PATIENCE", 0.05)
+    files = small.write(catalog, small.identity(1), small.tables_of(small.identity(1), ROWS))
+    with catalog._database.write(), pytest.raises(LakeError, match="in use"):
+        catalog.commit(small.facts(small.identity(1)), files)
+    assert files_on_disk(catalog) == set()
