@@ -7,10 +7,12 @@ import numpy as np
 from netlake.kernels import kernel
 
 
-@kernel("void(uint8[::1], int64[::1], int64[::1], float64[::1])")
-def entropy(data, start, end, result):
-    """The entropy of data[start:end] in bits a byte, 0 to 8, of each row; 0 where it is empty."""
-    counts = np.zeros(256, np.int64)
+@kernel("void(uint8[::1], int64[::1], int64[::1], int64[::1], float64[::1])")
+def entropy(data, start, end, counts, result):
+    """The entropy of data[start:end] in bits a byte, 0 to 8, of each row; 0 where it is empty.
+
+    `counts` is scratch of 256 numbers.
+    """
     for i in range(len(start)):
         first = start[i]
         limit = end[i]

@@ -21,5 +21,5 @@ def payload_entropy(messages: Messages, header: npt.NDArray[np.int64] | int) -> 
     """The entropy of what follows the first `header` bytes of each message; null where nothing was captured of it."""
     start = messages.start + header
     result = np.zeros(len(start), np.float64)
-    entropy(messages.data, np.ascontiguousarray(start), np.ascontiguousarray(messages.end), result)
+    entropy(messages.data, start, np.ascontiguousarray(messages.end), np.zeros(256, np.int64), result)
     return Nullable(result, start < messages.end)

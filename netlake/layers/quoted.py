@@ -7,9 +7,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from netlake.layers.pools import Pool
-from netlake.layers.read import Columns, Mask
+from netlake.layers.read import Columns, Mask, mark
 from netlake.packets import Codes, Messages, Nullable
-from netlake.schema import Column
+from netlake.schema import Column, faults
 
 QUOTED = (
     Column("quoted_protocol", "u8", "Error: IANA number of the protocol in the quoted packet.", why="ip.proto again"),
@@ -40,7 +40,7 @@ def quoted(messages: Messages, errors: Mask, at: int) -> Columns:
     protocol = np.full(rows, -1, np.int16)
     ports = np.full((2, rows), -1, np.int32)
     addresses = np.full((2, rows), -1, np.int32)
-    pool = messages.pools.get("ip") or Pool("ip")
+    pool = messages.pools["ip"] if "ip" in messages.pools else Pool("ip")
     begin, end = messages.start + at, messages.end
     reached = np.flatnonzero(errors & (begin < end))
     version = messages.data[begin[reached]] >> 4
@@ -54,12 +54,19 @@ def quoted(messages: Messages, errors: Mask, at: int) -> Columns:
             protocol[index], transport = carried(messages.data, first, end[index])
             with_ports = np.isin(protocol[index], WITH_PORTS) & (transport >= 0) & (transport + 4 <= end[index])
             _ports(messages.data, transport[with_ports], ports, index[with_ports])
+    _mark_cut(messages, errors, protocol, ports[1])
     columns: Columns = {"quoted_protocol": Nullable(protocol, protocol >= 0)}
     for side, name in enumerate(("src", "dst")):
         codes = Codes(addresses[side], "ip")
         columns[f"quoted_{name}_ip"] = codes if "ip" in messages.pools else pool.text(codes.codes).cast(pa.string())
         columns[f"quoted_{name}_port"] = Nullable(ports[side], ports[side] >= 0)
     return columns
+
+
+def _mark_cut(messages: Messages, errors: Mask, protocol: npt.NDArray[np.int16], port: npt.NDArray[np.int32]) -> None:
+    """Mark errors of which the capture did not keep all that is read; what the sender left out is no fault."""
+    lacking = (protocol < 0) | (np.isin(protocol, WITH_PORTS) & (port < 0))
+    mark(messages, errors & lacking & (messages.missing > 0), faults.CUT)
 
 
 def _ports(data: npt.NDArray[np.uint8], transport: Longs, ports: npt.NDArray[np.int32], index: Longs) -> None:
@@ -83,7 +90,10 @@ def _carried_by_6(data: npt.NDArray[np.uint8], first: Longs, end: Longs) -> tupl
     for position in np.flatnonzero(np.isin(protocol, (*EXTENSIONS, FRAGMENT))).tolist():
         kind, at, limit = int(protocol[position]), int(transport[position]), int(end[position])
         for _ in range(MOST_EXTENSIONS):
-            if kind not in (*EXTENSIONS, FRAGMENT) or at + 8 > limit:
+            if kind not in (*EXTENSIONS, FRAGMENT):
+                break
+            if at + 8 > limit:
+                kind, at = -1, -1
                 break
             if kind == FRAGMENT and int(data[at + 2]) << 8 | int(data[at + 3]) & 0xF8:
                 kind, at = int(data[at]), -1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from netlake.layers.read import Columns, Mask, fixed, mark_short, plain, where
+from netlake.layers.read import Columns, Mask, addresses, fill, fixed, mark_short, plain, where
 from netlake.packets import Ints, Messages
 from netlake.schema import Column, Table
 
@@ -89,7 +89,8 @@ TABLES = (
 )
 
 
-ADDRESSES = ("sender_mac", "sender_ip", "target_mac", "target_ip")
+# the kind and size of each address, in wire order
+ADDRESSES = (("sender_mac", "mac", 6), ("sender_ip", "ipv4", 4), ("target_mac", "mac", 6), ("target_ip", "ipv4", 4))
 
 
 def read(messages: Messages) -> Columns:
@@ -97,17 +98,20 @@ def read(messages: Messages) -> Columns:
     before = messages.fault.copy()
     columns = fixed(TABLES[0], messages)
     size = messages.end - messages.start
-    hardware = plain(columns["hardware_size"])
-    protocol = plain(columns["protocol_size"])
+    hardware = plain(columns["hardware_size"]).astype(np.int64)
+    protocol = plain(columns["protocol_size"]).astype(np.int64)
     unusual = ((hardware != 6) | (protocol != 4)) & (size >= FIXED)
     if not unusual.any():
         return columns
     messages.fault[unusual] = before[unusual]
-    needed = FIXED + 2 * hardware.astype(np.int64) + 2 * protocol.astype(np.int64)
-    mark_short(messages, unusual & (size < needed))
-    for name in ADDRESSES:
-        columns[name] = where(columns[name], ~unusual)
-    columns["addresses"] = _as_they_lie(messages, unusual, np.minimum(needed, size))
+    at = np.full(len(messages), FIXED)
+    for (name, kind, usual), width in zip(ADDRESSES, (hardware, protocol) * 2, strict=True):
+        index = np.flatnonzero(unusual & (width == usual) & (at + width <= size))
+        found = addresses(kind, messages.data, messages.start[index] + at[index], messages.pools)
+        columns[name] = fill(len(messages), index, found, where(columns[name], ~unusual))
+        at += width
+    mark_short(messages, unusual & (size < at))
+    columns["addresses"] = _as_they_lie(messages, unusual, np.minimum(at, size))
     return columns
 
 

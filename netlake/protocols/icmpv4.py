@@ -9,12 +9,11 @@ import pyarrow as pa
 
 from netlake.layers.pools import ip_text
 from netlake.layers.quoted import QUOTED, quoted
-from netlake.layers.read import Columns, Mask, addresses, column_type, fixed, gather, mark_short, plain, where
-from netlake.packets import Codes, Messages, Nullable
+from netlake.layers.read import Columns, Mask, addresses, column_type, fill, fixed, gather, mark_short, plain, where
+from netlake.packets import Messages, Nullable
 from netlake.schema import Column, List, Struct, Table
 
 HEADER = 8
-ECHO = (0, 8)
 UNREACHABLE = 3
 FRAGMENTATION_NEEDED = 4
 REDIRECT = 5
@@ -24,6 +23,8 @@ TIMESTAMPS = (13, 14)
 MASKS = (17, 18)
 # with an identifier and a sequence number: echo, timestamp, information, address mask
 IDENTIFIED = (0, 8, 13, 14, 15, 16, 17, 18)
+# RFC 8335: with an identifier and a sequence number of one byte
+EXTENDED_ECHO = (42, 43)
 # that quote the packet which they are about
 ERRORS = (UNREACHABLE, 4, REDIRECT, 11, PARAMETER_PROBLEM)
 
@@ -119,7 +120,9 @@ def read(messages: Messages) -> Columns:
     size = messages.end - messages.start
     kind = np.where(size > 0, plain(columns["type"]), -1)
     code = np.where(size > 1, plain(columns["code"]), -1)
-    _of_types(columns, np.isin(kind, IDENTIFIED), "identifier", "sequence")
+    extended = np.isin(kind, EXTENDED_ECHO)
+    plain(columns["sequence"])[extended] >>= 8
+    _of_types(columns, np.isin(kind, IDENTIFIED) | extended, "identifier", "sequence")
     _of_types(columns, kind == REDIRECT, "gateway")
     _of_types(columns, (kind == UNREACHABLE) & (code == FRAGMENTATION_NEEDED), "mtu")
     _of_types(columns, kind == PARAMETER_PROBLEM, "pointer")
@@ -163,14 +166,7 @@ def _mask(messages: Messages, among: Mask) -> Columns:
     mark_short(messages, among & ~whole)
     index = np.flatnonzero(whole)
     found = addresses("ipv4", messages.data, messages.start[index] + HEADER, messages.pools)
-    if isinstance(found, Codes):
-        codes = np.full(len(messages), -1, np.int32)
-        codes[index] = found.codes
-        return {"address_mask": Codes(codes, found.pool)}
-    texts: list[str | None] = [None] * len(messages)
-    for position, text in zip(index.tolist(), found.to_pylist(), strict=True):
-        texts[position] = text
-    return {"address_mask": pa.array(texts, pa.string())}
+    return {"address_mask": fill(len(messages), index, found)}
 
 
 def _routers(messages: Messages, among: Mask) -> Columns:

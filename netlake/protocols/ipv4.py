@@ -89,7 +89,7 @@ TABLES = (
                 "Bytes of the datagram before this fragment, 0 to 65528.",
                 at=6,
                 bits=(0, 13),
-                wireshark="ip.frag_offset",
+                why="ip.frag_offset counts 8 bytes",
                 encoding="dictionary",
             ),
             Column("ttl", "u8", "Hops that it may still make.", at=8, wireshark="ip.ttl"),

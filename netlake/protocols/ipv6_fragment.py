@@ -25,7 +25,7 @@ TABLES = (
                 "Bytes of the datagram before this fragment, 0 to 65528.",
                 at=2,
                 bits=(3, 13),
-                wireshark="ipv6.fraghdr.offset",
+                why="ipv6.fraghdr.offset counts 8 bytes",
                 encoding="dictionary",
             ),
             Column(

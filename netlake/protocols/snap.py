@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from netlake.layers.read import Columns, fixed, plain, where
+from netlake.packets import Messages
 from netlake.schema import Column, Table
+
+# organisations under which the type is an EtherType: IEEE 802, and two that encapsulate Ethernet by another number
+WITH_ETHERTYPES = (0x000000, 0x0000F8, 0x080007)
 
 TABLES = (
     Table(
@@ -16,20 +23,37 @@ TABLES = (
             Column(
                 "oui",
                 "i32",
-                "IEEE number of the organisation, 24 bits; 0 means that `type` is an EtherType.",
+                "IEEE number of the organisation, 24 bits; 0 means that an EtherType follows.",
                 at=0,
                 bits=(8, 24),
                 wireshark="llc.oui",
                 encoding="dictionary",
             ),
             Column(
-                "type",
+                "ethertype",
                 "u16",
-                "EtherType where `oui` is 0, else the organisation's own number.",
+                "EtherType of what follows; null where the organisation has numbers of its own.",
                 at=3,
                 wireshark="llc.type",
+                encoding="dictionary",
+            ),
+            Column(
+                "pid",
+                "u16",
+                "Protocol identifier, the organisation's own number; null where an EtherType stands.",
+                why="a field for each organisation",
                 encoding="dictionary",
             ),
         ),
     ),
 )
+
+
+def read(messages: Messages) -> Columns:
+    """Columns of the header; the type is an EtherType or not by the organisation."""
+    columns = fixed(TABLES[0], messages)
+    last = columns["ethertype"]
+    typed = np.isin(plain(columns["oui"]), WITH_ETHERTYPES)
+    if not typed.all():
+        columns["ethertype"], columns["pid"] = where(last, typed), where(last, ~typed)
+    return columns

@@ -166,7 +166,7 @@ TABLES = (
                 "option_kinds",
                 List("u8"),
                 "Kinds of all options of a segment with `syn`, in wire order, end and no-operation too.",
-                wireshark="tcp.option_kind",
+                why="tcp.option_kind is of every segment, and goes on behind the end",
             ),
             ENTROPY,
         ),
