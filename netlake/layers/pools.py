@@ -114,6 +114,11 @@ def new_pools(*, limit: int = MOST_ADDRESSES) -> dict[str, Pool]:
     return {name: Pool(name, limit=limit) for name in ("ip", "mac")}
 
 
+def key_texts(keys: Keys) -> pa.StringArray:
+    """The text of each key: see `netlake.kernels.addresses`."""
+    return _texts(keys, np.arange(len(keys), dtype=np.int32))
+
+
 def _texts(keys: Keys, codes: Shorts) -> pa.StringArray:
     offsets = np.empty(len(codes) + 1, np.int32)
     out = np.empty(len(codes) * kernels.LONGEST_IP, np.uint8)
@@ -124,7 +129,7 @@ def _texts(keys: Keys, codes: Shorts) -> pa.StringArray:
 def _text_at(data: Bytes, at: Ints, family: int) -> pa.StringArray:
     keys = np.zeros((len(at), 4), np.uint64)
     kernels.keys_at(data, np.ascontiguousarray(at, np.int64), family, WIDTHS[family], keys)
-    return _texts(keys, np.arange(len(at), dtype=np.int32))
+    return key_texts(keys)
 
 
 def ipv4_text(data: Bytes, at: Ints) -> pa.StringArray:

@@ -1,0 +1,75 @@
+"""Community ID version 1, seed 0: one name for a conversation that other tools know it by too.
+
+It is a hash of addresses, protocol and ports, the lesser end first. ICMP's types stand for ports where they have an
+answer (echo, timestamp, ...); otherwise type and code do, and the direction counts. Without the ports that its protocol
+has, a conversation has no such name. The tunnel around it is not part of it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from netlake.kernels import flow_community_id as kernels
+from netlake.kernels import flow_state as s
+
+ALPHABET = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", np.uint8).copy()
+WITH_PORTS = (s.ICMP, s.TCP, s.UDP, s.ICMPV6, s.SCTP)
+# types that ask and types that answer
+PAIRED = {
+    s.ICMP: (0, 8, 9, 10, 13, 14, 15, 16, 17, 18),
+    s.ICMPV6: (128, 129, 130, 131, 133, 134, 135, 136, 139, 140, 144, 145),
+}
+
+Longs = npt.NDArray[np.int64]
+
+
+def community_ids(addresses: Longs, version: Longs, protocol: Longs, ports: Longs, originator: Longs) -> pa.StringArray:
+    """The Community ID of each conversation, null where it has none.
+
+    `addresses` (n, 4) are high and low halves of ends 0 and 1 in order, `ports` (n, 2) theirs, -1 without; `originator`
+    is the end that began.
+    """
+    count = len(protocol)
+    paired = np.zeros(count, np.bool_)
+    asked = ports[np.arange(count), originator]
+    for number, types in PAIRED.items():
+        paired |= (protocol == number) & np.isin(asked, types)
+    one_way = np.isin(protocol, tuple(PAIRED)) & ~paired
+    swapped = one_way & (originator == 1)
+    addresses, ports = addresses.copy(), ports.copy()
+    addresses[swapped] = addresses[swapped][:, [2, 3, 0, 1]]
+    ports[swapped] = ports[swapped][:, ::-1]
+    blocks = np.zeros((count, kernels.BLOCK), np.uint8)
+    has_ports = np.isin(protocol, WITH_PORTS)
+    for is_v6 in (False, True):
+        rows = np.flatnonzero((version == 6) == is_v6)
+        _fill(
+            blocks, rows, addresses[rows], protocol[rows], np.where(has_ports[rows, None], ports[rows], -1), is_v6=is_v6
+        )
+    texts = np.empty((count, kernels.TEXT), np.uint8)
+    kernels.community_ids(blocks, ALPHABET, np.zeros(80, np.int64), np.zeros(21, np.uint8), texts)
+    return _strings(texts, ~has_ports | (ports[:, 0] >= 0))
+
+
+def _fill(blocks: npt.NDArray[np.uint8], rows: npt.NDArray[np.intp], addresses: Longs, protocol: Longs, ports: Longs,
+          *, is_v6: bool) -> None:  # fmt: skip
+    """What is hashed, padded: seed, addresses, protocol, a zero, ports."""
+    words = addresses.astype(">i8").view(np.uint8).reshape(len(rows), 4, 8)
+    text = words.reshape(len(rows), 32) if is_v6 else words[:, [1, 3], 4:].reshape(len(rows), 8)
+    end = 2 + text.shape[1] + 2
+    blocks[rows, 2 : end - 2] = text
+    blocks[rows, end - 2] = protocol
+    shown = ports[:, 0] >= 0
+    blocks[rows[shown], end : end + 4] = ports[shown].astype(">u2").view(np.uint8).reshape(-1, 4)
+    size = end + np.where(shown, 4, 0)
+    blocks[rows, size] = 0x80
+    blocks[rows, 62:64] = (8 * size).astype(">u2").view(np.uint8).reshape(-1, 2)
+
+
+def _strings(texts: npt.NDArray[np.uint8], valid: npt.NDArray[np.bool_]) -> pa.StringArray:
+    count = len(texts)
+    offsets = np.arange(count + 1, dtype=np.int32) * kernels.TEXT
+    bits = None if valid.all() else pa.py_buffer(np.packbits(valid, bitorder="little"))
+    return pa.Array.from_buffers(pa.string(), count, [bits, pa.py_buffer(offsets), pa.py_buffer(texts)])
