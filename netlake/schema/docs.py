@@ -44,7 +44,9 @@ _PREFACE = (
 )
 _CODES = ("u8", "word", "text", "ip", "mac")
 _SPAN = "capture, min(ts) AS first, max(ts) AS last, count(*) AS rows"
+_PEERS = {"orig_ip", "resp_ip", "orig_bytes", "resp_bytes"}
 _NAMES = [
+    "conn_state",
     "type_name",
     "operation_name",
     "stack",
@@ -162,6 +164,8 @@ def questions(table: Table) -> Iterator[tuple[str, str]]:
         yield f"How often does each `{code}` occur?", _count(bare(code), target)
     if "src_ip" in names:
         yield "Who sends most of it?", _count("src_ip", target)
+    if names >= _PEERS:
+        yield "Who exchanges most with whom?", _exchanges(target)
     for column in table.columns:
         if isinstance(column.kind, List):
             yield f"What stands in `{column.name}`, one row for each?", _unnest(table, column)
@@ -181,9 +185,8 @@ def questions(table: Table) -> Iterator[tuple[str, str]]:
 
 def _code(table: Table) -> str | None:
     """The column to count by: one that says what the row is, else the first with few different values."""
-    scalars = [
-        column for column in table.columns if isinstance(column.kind, str) and column.kind not in ("bytes", "f64")
-    ]
+    others = [column for column in table.columns if column.name not in table.key]
+    scalars = [column for column in others if isinstance(column.kind, str) and column.kind not in ("bytes", "f64")]
     for ending in _NAMES:
         for column in scalars:
             if column.name == ending or column.name.endswith(f"_{ending}"):
@@ -200,6 +203,13 @@ def _unnest(table: Table, column: Column) -> str:
     key = "".join(f"{bare(part)}, " for part in table.key)
     items = f"unnest({bare(column.name)}, recursive := true)"
     return f"SELECT {key}{items} FROM {bare(table.name)} LIMIT 20"  # noqa: S608 - names are quoted
+
+
+def _exchanges(target: str) -> str:
+    return (
+        f"SELECT orig_ip, resp_ip, count(*) AS rows, sum(orig_bytes + resp_bytes) AS bytes\nFROM {target}\n"
+        "GROUP BY ALL ORDER BY bytes DESC LIMIT 20"
+    )
 
 
 def _conversations(target: str) -> str:
