@@ -29,7 +29,7 @@ from netlake.schema.sql import literal
 from netlake.schema.sql import name as quoted
 from netlake.tables import entries
 
-_MISSING = re.compile(r"(?:Table|View) with name (\S+) does not exist")
+_MISSING = re.compile(r"(?:Table|View) with name \"?(.+?)\"? does not exist")
 # statements that list what there is: every table is shown, and none opened
 _LISTING = re.compile(r"^\s*show\b|\binformation_schema\b|\bduckdb_(tables|views|columns)\b", re.IGNORECASE)
 JOINED = "_joined"
@@ -50,9 +50,12 @@ class Opened:
 
 
 class Connection:
-    """DuckDB, to which the tables of a source are shown. Not for use by several threads at once."""
+    """DuckDB, to which the tables of a source are shown. Not for use by several threads at once.
 
-    def __init__(self, *, threads: int | None = None, memory: str | None = None) -> None:
+    `variables` lets statements name the caller's Python variables as tables.
+    """
+
+    def __init__(self, *, threads: int | None = None, memory: str | None = None, variables: bool = False) -> None:
         self.planner = Planner()
         config: dict[str, Any] = {"threads": threads} if threads else {}
         if memory:
@@ -60,6 +63,8 @@ class Connection:
         self.database = duckdb.connect(config=config)
         # global, since every cursor is a session of its own
         self.database.execute("SET GLOBAL TimeZone='UTC'")
+        # a name that is no table must not find one of this package's own variables
+        self.database.execute(f"SET GLOBAL python_enable_replacements={str(variables).lower()}")
 
     def close(self) -> None:
         """Close the database; results that are still open keep their own connection."""
@@ -112,7 +117,7 @@ class Views:
                 return act(statement)
             except duckdb.CatalogException as error:
                 match = _MISSING.search(str(error))
-                table = _bare(match[1]) if match else ""
+                table = match[1].lower() if match else ""
                 if table not in self.known or table in self.opened.tables:
                     raise
                 self.bind({table})
@@ -142,16 +147,11 @@ def named(cursor: duckdb.DuckDBPyConnection, statement: str, known: frozenset[st
         found = cursor.get_table_names(statement)
     except duckdb.Error:
         found = set(re.findall(r"\w+", statement))
-    found = {_bare(name) for name in found}
+    found = {name.lower() for name in found}
     if network.named(statement):
         found.add("address")
     joined = {name.removesuffix(JOINED) for name in found if name.endswith(JOINED) and name not in known}
     return (found | joined | ({"packet"} if joined else set())) & known
-
-
-def _bare(name: str) -> str:
-    """`dns` from `"DNS" AS d` or `main.dns`, as get_table_names writes them."""
-    return re.sub(r"\s+AS\s.*$", "", name, flags=re.DOTALL).rpartition(".")[2].strip('"').lower()
 
 
 def _joined(table: str, fields: dict[str, tuple[Field, ...]]) -> Iterator[str]:
@@ -191,7 +191,6 @@ def allow_only(database: duckdb.DuckDBPyConnection, files: Iterable[Path], *, sp
     for setting in (
         f"SET allowed_paths=[{paths}]",
         f"SET temp_directory={literal(str(spill) if spill else '')}",
-        "SET python_enable_replacements=false",
         "SET autoinstall_known_extensions=false",
         "SET autoload_known_extensions=false",
         "SET allow_community_extensions=false",
@@ -205,7 +204,7 @@ def translated(error: duckdb.Error, tables: Iterable[str]) -> QueryError:
     """DuckDB's error as one of ours: its first line, the place, and the nearest names where a table is unknown."""
     text = str(error)
     if match := _MISSING.search(text):
-        return names.unknown("table", _bare(match[1].rstrip("!")), tables)
+        return names.unknown("table", match[1], tables)
     first, _, rest = text.partition("\n")
     hints = [line.strip() for line in rest.splitlines() if line.startswith(("Candidate", "Did you mean"))]
     return QueryError(" ".join([first.strip(), *hints]))

@@ -71,7 +71,7 @@ class Lake:
         wanted = tables or tuple(name for name in source.names() if source.files(name))
         for table in wanted:
             self._known(source, table)
-        views = Views(Connection(), source)
+        views = Views(Connection(variables=True), source)
         views.bind(set(wanted))
         return views.cursor
 

@@ -80,7 +80,7 @@ def _scans(nodes: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
     for node in nodes:
         told: dict[str, Any] = node.get("extra_info") or {}
         place = told.get("Table", "")
-        table = str(place).removeprefix("memory.main.")
+        table = str(place).removeprefix("memory.main.").strip('"')
         if place and pruning.SIMPLE.fullmatch(table):
             yield table, told.get("Filters")
         yield from _scans(node.get("children", []))

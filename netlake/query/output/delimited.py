@@ -6,6 +6,7 @@ empty cell is quoted.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -14,7 +15,7 @@ import pyarrow.compute as pc
 from netlake.query.output import Style, text
 
 
-class Delimited:
+class Delimited(ABC):
     """What CSV and TSV share: cells are rendered, made safe, quoted, joined."""
 
     separator = ","
@@ -41,9 +42,9 @@ class Delimited:
             parts.append(self.cell(column, from_outside=from_outside, alone=len(columns) == 1))
         return text.lines([*parts, "\n"])
 
+    @abstractmethod
     def cell(self, column: pa.Array, *, from_outside: bool, alone: bool) -> pa.Array:
         """The cells of one column as they stand in the file."""
-        raise NotImplementedError
 
 
 class Csv(Delimited):

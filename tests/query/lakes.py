@@ -1,0 +1,74 @@
+"""Makes lakes for tests: real Parquet files under a real catalog, of rows given here."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from netlake.lake.catalog import Catalog
+from netlake.lake.facts import CaptureFacts
+from netlake.schema import Column, List, Struct, Table, arrow
+from netlake.sinks.parquet import ParquetSink
+
+THING = Struct((Column("name", "text", "A name."), Column("size", "u32", "A size."), Column("raw", "bytes", "Bytes.")))
+COLUMNS = (
+    Column("number", "i64", "A number."),
+    Column("small", "u8", "A small number."),
+    Column("word", "word", "A word."),
+    Column("payload", "bytes", "Bytes."),
+    Column("ratio", "f64", "A ratio."),
+    Column("flag", "bool", "A flag."),
+    Column("things", List(THING), "Things in it."),
+    Column("codes", List("u16"), "Numbers in it."),
+)
+SAMPLE = Table("sample", "One row for each sample.", "none", (), COLUMNS)
+START = dt.datetime(2024, 2, 28, 23, 54, tzinfo=dt.UTC)
+
+
+def batch(table: Table, capture: str, rows: Iterable[Mapping[str, Any]]) -> pa.RecordBatch:
+    """Rows of `table` with their context filled in: one a packet, a minute apart."""
+    made = []
+    for number, row in enumerate(rows, 1):
+        ts = row.get("ts", START + dt.timedelta(minutes=number))
+        context = {"day": ts and ts.date(), "ts": ts, "capture": capture, "packet": number, "place": 0}
+        empty = {column.name: [] for column in table.columns if isinstance(column.kind, List)}
+        made.append({**context, **empty, **row})
+    return pa.RecordBatch.from_pylist(made, schema=arrow.schema(table))
+
+
+def commit(lake: Path, capture: str, tables: Mapping[Table, Iterable[Mapping[str, Any]]], **facts: Any) -> str:
+    """Put a capture of these rows into `lake`; its id."""
+    catalog = Catalog(lake, create=True)
+    sink = ParquetSink(catalog.data, capture, threads=1)
+    counts = {}
+    for table, rows in tables.items():
+        made = batch(table, capture, rows)
+        counts[table.name] = made.num_rows
+        sink.write(table, made)
+    known = {"kind": "file", "path": f"captures/{capture}.pcap", "packets": sum(counts.values()), **facts}
+    catalog.commit(CaptureFacts(capture, rows=counts, **known), sink.close())
+    return capture
+
+
+def example(path: Path) -> Path:
+    """Four captures of ten rows, each over two days (so eight files), their numbers and addresses apart."""
+    for index in range(4):
+        rows = [
+            {
+                "number": index * 100 + row,
+                "word": f"word {index}" if row else None,
+                "src_ip": f"10.0.{index}.{row}",
+                "ratio": row / 2,
+                "flag": row % 2 == 0,
+                "payload": bytes([row]),
+                "codes": [row, index],
+                "things": [{"name": f"n{row}", "size": row, "raw": b"\x00"}] * (row % 3),
+            }
+            for row in range(10)
+        ]
+        commit(path, f"{index:016x}", {SAMPLE: rows})
+    return path

@@ -1,0 +1,184 @@
+"""`netlake.Lake`: SQL, frames and lists from Python."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import lakes
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from netlake import Lake, LakeError, QueryError
+from netlake.query.network import macro
+from netlake.schema import Column, List, Struct, Table
+
+
+def test_an_answer_comes_in_every_form(lake: Path) -> None:
+    with Lake(lake) as opened:
+        answer = opened.sql("SELECT number, word FROM sample WHERE number BETWEEN 99 AND 101 ORDER BY number")
+        rows = [(100, None), (101, "word 1")]
+        assert answer.columns == ["number", "word"]
+        assert answer.rows() == rows
+        assert list(answer) == rows
+        assert answer.pl().rows() == rows
+        assert answer.arrow().to_pylist() == [{"number": number, "word": word} for number, word in rows]
+        assert pa.table(answer).num_rows == len(pl.DataFrame(answer)) == 2
+        assert sum(batch.num_rows for batch in opened.sql("FROM sample").batches(rows=7)) == 40
+
+
+def test_answers_do_not_disturb_each_other(lake: Path) -> None:
+    with Lake(lake) as opened:
+        few = opened.sql("SELECT number FROM sample WHERE number = 305")
+        streamed = opened.sql("FROM sample").batches(rows=3)
+        next(iter(streamed))
+        assert opened.sql("SELECT count(*) FROM sample").rows() == [(40,)]
+        # its view is over one file, the one after it over all: each keeps its own
+        assert few.rows() == [(305,)]
+        assert sum(batch.num_rows for batch in streamed) > 0
+
+
+def test_times_are_utc_wherever_one_is(lake: Path) -> None:
+    code = (
+        "import sys, netlake; lake = netlake.Lake(sys.argv[1]);"
+        "print(lake.sql(\"SELECT min(ts)::VARCHAR, date_trunc('day', max(ts))::VARCHAR FROM sample\").rows(),"
+        " lake.scan('sample').select('ts').collect().dtypes)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code, str(lake)],
+        env={**os.environ, "TZ": "America/New_York"}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "[('2024-02-28 23:55:00+00', '2024-02-29 00:00:00+00')]" in ran.stdout
+    assert "time_zone='UTC'" in ran.stdout
+
+
+def test_tables_that_the_lake_has_not_seen_are_empty_not_wrong(lake: Path) -> None:
+    with Lake(lake) as opened:
+        assert opened.sql("SELECT count(*), min(query_name) FROM dns").rows() == [(0, None)]
+        assert opened.scan("dns").collect().is_empty()
+        assert "query_name" in opened.columns("dns")
+        assert opened.sql("SELECT count(*) FROM ethernet_joined WHERE dst_port = 53").rows() == [(0,)]
+
+
+def test_what_does_not_exist_is_told_with_what_is_near(lake: Path) -> None:
+    with Lake(lake) as opened:
+        with pytest.raises(QueryError, match="There is no table smaple; nearest are sample"):
+            opened.sql("FROM smaple")
+        with pytest.raises(QueryError, match="nearest are sample"):
+            opened.scan("smaple")
+        with pytest.raises(QueryError, match='numbr.*"number"'):
+            opened.sql("SELECT numbr FROM sample")
+        with pytest.raises(QueryError, match="Parser Error"):
+            opened.sql("SELCT 1")
+        with pytest.raises(QueryError, match="no statement"):
+            opened.sql("")
+    with pytest.raises(LakeError, match="There is no lake"):
+        Lake(lake.parent / "none")
+
+
+def test_tables_are_found_wherever_a_statement_names_them(lake: Path) -> None:
+    statements = [
+        'SELECT count(*) FROM "SAMPLE"',
+        "SELECT count(*) FROM main.sample AS s",
+        "SELECT count(*) FROM query('FROM sample')",
+        "SELECT (SELECT count(*) FROM sample)",
+        "CREATE TEMP TABLE mine AS FROM sample; SELECT count(*) FROM mine",
+        "WITH sample AS (FROM sample) SELECT count(*) FROM sample",
+        "SELECT sum(n) FROM (PIVOT sample ON flag USING count(*) AS n) UNPIVOT (n FOR x IN (COLUMNS('_n')))",
+    ]
+    with Lake(lake) as opened:
+        assert [opened.sql(statement).rows() for statement in statements] == [[(40,)]] * len(statements)
+        assert ("sample",) in opened.sql("SHOW TABLES").rows()
+
+
+def test_a_name_is_never_one_of_our_own_variables(lake: Path) -> None:
+    with Lake(lake) as opened, pytest.raises(QueryError, match="There is no table cursor"):
+        opened.sql("FROM cursor")
+
+
+def test_frames_are_the_tables(lake: Path) -> None:
+    with Lake(lake) as opened:
+        frame = opened.scan("sample").filter(pl.col("number") > 305).select("number", "things").collect()
+        assert frame["number"].to_list() == [306, 307, 308, 309]
+        assert frame["things"].to_list()[1] == [{"name": "n7", "size": 7, "raw": b"\0"}]
+        assert opened.scan("sample").collect().rows() == opened.sql("FROM sample").rows()
+
+
+def test_a_connection_of_ones_own(lake: Path) -> None:
+    with Lake(lake) as opened:
+        connection = opened.connect()
+        connection.execute("CREATE TABLE mine AS SELECT number FROM sample WHERE number < 3")
+        assert connection.sql("SELECT count(*) FROM mine").fetchall() == [(3,)]
+        connection.close()
+        with pytest.raises(QueryError, match="nearest"):
+            opened.connect("smaple")
+
+
+def test_the_lake_lists_itself(lake: Path) -> None:
+    with Lake(lake) as opened:
+        assert opened.tables == {"sample": 40}
+        assert [facts.path for facts in opened.captures][0] == f"captures/{0:016x}.pcap"
+        assert "4 captures, 1 tables, 40 rows" in repr(opened)
+        assert "One row for each sample." in opened._repr_html_()
+        assert opened.columns("sample")["number"] == ("BIGINT", "A number.")
+
+
+def test_answers_show_themselves_and_hostile_text_does_nothing(lake: Path) -> None:
+    with Lake(lake) as opened:
+        answer = opened.sql("SELECT '\x1b[2J<script>' AS \"a<b\", i FROM range(30) r(i)")
+        assert "\\x1b[2J<script>" in repr(answer)
+        assert repr(answer).endswith("...")
+        assert "&lt;script&gt;" in answer._repr_html_()
+        assert "a&lt;b" in answer._repr_html_()
+        assert "\x1b" not in answer._repr_html_()
+
+
+def test_the_lake_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "lake"
+    lakes.commit(path, "a" * 16, {lakes.SAMPLE: [{"number": 1}]})
+    with Lake(path) as opened:
+        before = opened.catalog.snapshot()
+        lakes.commit(path, "b" * 16, {lakes.SAMPLE: [{"number": 2}]})
+        assert opened.sql("SELECT number FROM sample ORDER BY 1").rows() == [(1,), (2,)]
+    with Lake(path, at=before) as opened:
+        assert opened.sql("SELECT number FROM sample").rows() == [(1,)]
+        assert opened.scan("sample").collect()["number"].to_list() == [1]
+    with pytest.raises(LakeError, match="no snapshot"):
+        Lake(path, at=999)
+    with Lake(path, at=dt.datetime.now(dt.UTC)) as opened:
+        assert opened.tables == {"sample": 2}
+
+
+def test_older_files_lack_columns_and_read_as_null(tmp_path: Path) -> None:
+    path = tmp_path / "lake"
+    old = Table("grows", "One row.", "none", (), (Column("a", "i64", "A."),))
+    inner = Struct((Column("x", "i64", "X."),))
+    new = Table(
+        "grows", "One row.", "none", (), (*old.columns, Column("b", "word", "B."), Column("c", List(inner), "C."))
+    )
+    lakes.commit(path, "a" * 16, {old: [{"a": 1}]})
+    lakes.commit(path, "b" * 16, {new: [{"a": 2, "b": "two", "c": [{"x": 3}]}]})
+    expected = [(1, None, None), (2, "two", [{"x": 3}])]
+    with Lake(path) as opened:
+        assert opened.sql("SELECT a, b, c FROM grows ORDER BY a").rows() == expected
+        assert opened.scan("grows").select("a", "b", "c").collect().rows() == expected
+        assert opened.sql("SELECT a FROM grows WHERE b IS NULL").rows() == [(1,)]
+        assert opened.sql("SELECT a FROM grows WHERE b = 'two'").rows() == [(2,)]
+
+
+ADDRESS = Table(
+    "address", "One row for each address.", "none", (),
+    (Column("address", "ip", "A."), Column("family", "u8", "F."), Column("sortable", "bytes", "S.")), context="lake",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("bad", ["nonsense", "10.0.0.0/33", "::/129", "10.0.0.0/-1"])
+def test_a_network_that_is_none_is_told(bad: str) -> None:
+    with pytest.raises(QueryError, match="is not"):
+        macro([bad])
+    with pytest.raises(QueryError, match="written out"):
+        macro([])
