@@ -1,0 +1,1 @@
+"""Conversations: their numbers, directions, counts and ends."""

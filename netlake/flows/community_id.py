@@ -43,29 +43,30 @@ def community_ids(addresses: Longs, version: Longs, protocol: Longs, ports: Long
     ports[swapped] = ports[swapped][:, ::-1]
     blocks = np.zeros((count, kernels.BLOCK), np.uint8)
     has_ports = np.isin(protocol, WITH_PORTS)
-    for is_v6 in (False, True):
-        rows = np.flatnonzero((version == 6) == is_v6)
-        _fill(
-            blocks, rows, addresses[rows], protocol[rows], np.where(has_ports[rows, None], ports[rows], -1), is_v6=is_v6
-        )
+    hashed = np.where(has_ports[:, None], ports, -1)
+    for number in (4, 6):
+        rows = np.flatnonzero(version == number)
+        blocks[rows] = _blocks(addresses[rows], protocol[rows], hashed[rows], is_v6=number == 6)
     texts = np.empty((count, kernels.TEXT), np.uint8)
     kernels.community_ids(blocks, ALPHABET, np.zeros(80, np.int64), np.zeros(21, np.uint8), texts)
     return _strings(texts, ~has_ports | (ports[:, 0] >= 0))
 
 
-def _fill(blocks: npt.NDArray[np.uint8], rows: npt.NDArray[np.intp], addresses: Longs, protocol: Longs, ports: Longs,
-          *, is_v6: bool) -> None:  # fmt: skip
+def _blocks(addresses: Longs, protocol: Longs, ports: Longs, *, is_v6: bool) -> npt.NDArray[np.uint8]:
     """What is hashed, padded: seed, addresses, protocol, a zero, ports."""
+    rows = np.arange(len(protocol))
+    blocks = np.zeros((len(rows), kernels.BLOCK), np.uint8)
     words = addresses.astype(">i8").view(np.uint8).reshape(len(rows), 4, 8)
     text = words.reshape(len(rows), 32) if is_v6 else words[:, [1, 3], 4:].reshape(len(rows), 8)
     end = 2 + text.shape[1] + 2
-    blocks[rows, 2 : end - 2] = text
-    blocks[rows, end - 2] = protocol
+    blocks[:, 2 : end - 2] = text
+    blocks[:, end - 2] = protocol
     shown = ports[:, 0] >= 0
-    blocks[rows[shown], end : end + 4] = ports[shown].astype(">u2").view(np.uint8).reshape(-1, 4)
+    blocks[shown, end : end + 4] = ports[shown].astype(">u2").view(np.uint8).reshape(-1, 4)
     size = end + np.where(shown, 4, 0)
     blocks[rows, size] = 0x80
-    blocks[rows, 62:64] = (8 * size).astype(">u2").view(np.uint8).reshape(-1, 2)
+    blocks[:, 62:64] = (8 * size).astype(">u2").view(np.uint8).reshape(-1, 2)
+    return blocks
 
 
 def _strings(texts: npt.NDArray[np.uint8], valid: npt.NDArray[np.bool_]) -> pa.StringArray:

@@ -2,7 +2,7 @@
 
 Rows are 8-byte words, seen as int64 (`long`), float64 (`real`), int32 (`integer`) and bytes (`octet`) at once: what a
 packet touches lies together on a few cache lines, and a field has the width that it needs. Columns of the whole come
-first below, then those of a direction, whose names begin with MY_: its sender's, [row, end] in the arrays of directions.
+first below, then those of a direction, whose names begin with MY_: its sender's, [row, end] in arrays of directions.
 The two ends are 0 and 1 in the order of (address, port), so that both directions have one key; ORIGINATOR says which
 began.
 """

@@ -1,0 +1,1 @@
+"""Tables built from other records over time: conversations, addresses."""

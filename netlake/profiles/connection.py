@@ -33,7 +33,7 @@ def direction(prefix: str, who: str) -> tuple[Column, ...]:
         Column(
             "bytes",
             "i64",
-            f"Bytes of the {who} on the wire, link header and all; a tunnel's packet counts in full inside and outside.",
+            f"Bytes of the {who} on the wire, link header too; a tunnel's packet counts in full inside and outside.",
             why=COMPARED,
         ),
         Column("ip_bytes", "i64", f"Bytes of them from the IP header on, as it says, of the {who}.", why=DERIVED),
