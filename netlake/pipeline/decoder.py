@@ -6,11 +6,13 @@ reuses it; what costs most, encoding, happens behind the sink in threads of its 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from netlake import tables
 from netlake.flows.tracker import Tracker
@@ -18,13 +20,15 @@ from netlake.layers.pools import new_pools
 from netlake.layers.read import Columns, by_message, fixed
 from netlake.layers.steps import dispatch
 from netlake.layers.walk import Walker
-from netlake.packets import Messages, Packets
+from netlake.packets import Messages, Packets, Tiny
+from netlake.profiles import address
 from netlake.pipeline.packet_rows import PacketRows
 from netlake.schema import Table
 from netlake.sinks import Sink
 from netlake.sinks.rows import Context, Rows
 
 Reader = Callable[[Messages], tuple[Messages, Columns]]
+Columnar = Callable[[Messages], Columns | tuple[Messages, Columns]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,10 @@ class Decoder:
         self.tracker = Tracker(self.pools)
         self.rows = Rows(sink, capture, self.pools)
         self.packet_rows = PacketRows(self.tables["packet"], self.walker)
-        self.readers = {name: reader(entry) for name, entry in tables.entries().items() if options.wants(name)}
+        wanted = {name: entry for name, entry in tables.entries().items() if options.wants(name)}
+        self.readers = {name: reader(entry, entropy=options.entropy) for name, entry in wanted.items()}
+        # what a table's columns need of the tracker: complete(messages, columns, window shift of each)
+        self.completing = {name: found for name, entry in wanted.items() if (found := entry.reader("complete"))}
 
     def batch(self, packets: Packets) -> None:
         """Decode one batch."""
@@ -64,6 +71,8 @@ class Decoder:
             read = self.readers.get(table.name)
             if read is not None:
                 kept, columns = read(messages)
+                if table.name in self.completing:
+                    self.completing[table.name](kept, columns, _of_messages(flows.shift, kept))
                 if len(kept):
                     self.rows.put(table, kept, columns, context)
         self._ended()
@@ -76,37 +85,50 @@ class Decoder:
         self.walker.fragments.finish()
         self.tracker.finish()
         self._ended()
+        self.put("address", address.rows(self.pools["ip"]))
         self.rows.flush_all()
 
-    def put(self, name: str, rows: object) -> None:
+    def put(self, name: str, rows: pa.RecordBatch) -> None:
         """Whole rows of a table that no packet carries."""
         if self.options.wants(name):
             self.rows.put_batch(self.tables[name], rows)
 
     def _ended(self) -> None:
-        rows = self.tracker.ended()
-        if rows is not None and self.options.wants("connection"):
-            self.rows.put_batch(self.tables["connection"], rows)
+        while (rows := self.tracker.ended()) is not None:
+            self.put("connection", rows)
 
     def _renew(self) -> None:
-        """Empty the pools: every row that holds a code is written first."""
+        """Empty the pools: every row that holds a code is written first. The tracker looks after its own."""
+        self.put("address", address.rows(self.pools["ip"]))
         self.rows.flush_all()
         for pool in self.pools.values():
             pool.reset()
 
 
-def reader(entry: tables.Entry) -> Reader:
+def reader(entry: tables.Entry, *, entropy: bool) -> Reader:
     """How the messages of a table become columns: its own columnar reader, its parser, or its fixed header."""
     table = entry.table
     read, parse = entry.reader("read"), entry.reader("parse")
-    if read is not None:
-        return partial(_columnar, read)
-    if parse is not None:
+    if read is None and parse is not None:
         return partial(by_message, table, parse)
-    return partial(_columnar, partial(fixed, table))
+    columnar = partial(_columnar, read or partial(fixed, table))
+    payload = entry.reader("entropy") if entropy else None
+    return columnar if payload is None else partial(_with_entropy, columnar, payload)
 
 
-def _columnar(read: Callable[[Messages], Columns | tuple[Messages, Columns]], messages: Messages) -> tuple[Messages, Columns]:
+def _columnar(read: Columnar, messages: Messages) -> tuple[Messages, Columns]:
     """A columnar reader may keep, drop or multiply messages."""
     columns = read(messages)
     return columns if isinstance(columns, tuple) else (messages, columns)
+
+
+def _with_entropy(read: Reader, entropy: Callable[[Messages, Columns], Any], messages: Messages) -> tuple[Messages, Columns]:
+    kept, columns = read(messages)
+    columns["entropy"] = entropy(kept, columns)
+    return kept, columns
+
+
+def _of_messages(shift: Tiny, messages: Messages) -> Tiny:
+    """The value of each message's conversation, -1 without one."""
+    taken: Tiny = np.append(shift, np.int8(-1))[messages.conversation]
+    return taken

@@ -29,9 +29,8 @@ from netlake.sinks.memory import MemorySink
 from netlake.sinks.parquet import ParquetSink
 from netlake.sinks.protobuf import ProtobufSink
 from netlake.sinks.tee import TeeSink
-from netlake.sources import Source, open_capture
+from netlake.sources import Source, as_one, open_capture
 from netlake.sources.inputs import expand
-from netlake.sources.series import as_one
 
 # (bytes of the input read, its size or None, packets)
 Progress = Callable[[int, int | None, int], None]
@@ -78,7 +77,7 @@ def _take(source: Source, catalog: Catalog, settings: Settings, progress: Progre
         report.state, report.message = standing.status, standing.sentence
         return
     parquet = ParquetSink(catalog.data, source.capture_id, threads=settings.threads)
-    proto = ProtobufSink(catalog.folder / "proto", source.capture_id, source=source.name) if settings.proto else None
+    proto = ProtobufSink(catalog.folder, source.capture_id, source=source.name) if settings.proto else None
     sink: Sink = parquet if proto is None else TeeSink([parquet, proto])
     try:
         facts = run(source, sink, settings.options, progress)
@@ -128,7 +127,7 @@ def to_memory(specs: Sequence[str], settings: Settings) -> tuple[dict[str, pa.Ta
 def _describe(report: CaptureReport, source: Source, facts: Facts) -> None:
     report.packets, report.bytes = source.packets, source.bytes_read
     report.partial = any(problem.partial for problem in source.problems)
-    report.problems = [Trouble(p.offset, p.reason, p.source) for p in source.problems]
+    report.problems = [Trouble(p.offset, p.reason, p.file) for p in source.problems]
     report.quality = quality(facts)
 
 

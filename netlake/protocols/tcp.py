@@ -10,7 +10,7 @@ import pyarrow as pa
 from netlake.kernels import tcp_options as kernel
 from netlake.layers.entropy import ENTROPY, payload_entropy
 from netlake.layers.read import Columns, fixed, lists, mark, mark_short, plain, where
-from netlake.packets import Messages, Nullable
+from netlake.packets import Messages, Nullable, Tiny
 from netlake.schema import Column, List, Struct, Table, faults
 
 HEADER = 20
@@ -27,6 +27,9 @@ OPTION = Struct(
         Column("data", "bytes", "What follows its kind and length.", why="many fields, one for each kind"),
     )
 )
+
+# first byte behind the window
+WINDOW_END = 16
 
 TABLES = (
     Table(
@@ -199,6 +202,15 @@ def read(messages: Messages) -> Columns:
 def entropy(messages: Messages, columns: Columns) -> Nullable:
     """The column `entropy`, for who asks for it; `columns` as from `read`."""
     return payload_entropy(messages, plain(columns["header_length"]).astype(np.int64))
+
+
+def complete(messages: Messages, columns: Columns, shift: Tiny) -> None:
+    """Fill `window_scaled` from the shift that the handshake agreed on; a SYN's own window is never scaled (RFC 7323)."""
+    syn = plain(columns["syn"]).astype(np.bool_)
+    window = plain(columns["window"]).astype(np.int64)
+    scaled = np.where(syn, window, window << np.maximum(shift, 0).astype(np.int64))
+    known = (messages.end - messages.start >= WINDOW_END) & (syn | (shift >= 0))
+    columns["window_scaled"] = where(scaled, known)
 
 
 def _options(messages: Messages, end: Any) -> Columns:

@@ -1,0 +1,129 @@
+"""Captures go into a lake: once each, whole or not at all, whatever dies."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+import netlake
+from netlake.errors import InputError
+from netlake.lake.catalog import Catalog
+from netlake.pipeline import workers
+from netlake.pipeline.report import CaptureReport
+
+ROOT = Path(__file__).resolve().parents[2]
+CAPTURES = ROOT / "tests" / "captures"
+SMALL = ("classic.pcap", "any_interface.pcap", "tunnel.pcap", "cooked.pcap")
+
+
+def rows(lake: Path, table: str = "packet") -> int:
+    return sum(file.rows for file in Catalog(lake).files(table))
+
+
+def test_a_capture_stands_in_a_lake_once(tmp_path: Path) -> None:
+    first = netlake.capture(CAPTURES / "classic.pcap", tmp_path / "lake")
+    assert (first.exit_code, first.captures[0].state, first.captures[0].packets) == (0, "added", 300)
+    assert rows(tmp_path / "lake") == 300
+    again = netlake.capture(CAPTURES / "classic.pcap", tmp_path / "lake")
+    assert (again.exit_code, again.captures[0].state) == (0, "standing")
+    assert rows(tmp_path / "lake") == 300
+    replaced = netlake.capture(CAPTURES / "classic.pcap", tmp_path / "lake", replace=True)
+    assert replaced.captures[0].state == "replaced"
+    assert rows(tmp_path / "lake") == 300
+
+
+def test_the_report_counts_what_was_written(tmp_path: Path) -> None:
+    report = netlake.capture(CAPTURES / "snaplen.pcap", tmp_path / "lake", proto=True).captures[0]
+    assert report.tables["packet"].rows == report.packets
+    assert report.quality["cut"] > 0
+    files = Catalog(tmp_path / "lake").files("packet")
+    assert report.tables["packet"].bytes == sum(file.size for file in files)
+    assert (tmp_path / "lake" / "proto" / "packet").is_dir()
+
+
+def test_a_truncated_capture_is_partial(tmp_path: Path) -> None:
+    report = netlake.capture(CAPTURES / "truncated.pcap", tmp_path / "lake")
+    assert report.exit_code == 3
+    assert rows(tmp_path / "lake") == 122
+    assert report.captures[0].problems[0].offset > 0
+
+
+def test_what_is_no_capture_fails_alone(tmp_path: Path) -> None:
+    letter = tmp_path / "letter.txt"
+    letter.write_text("Dear reader, this is not a capture, and never was.")
+    report = netlake.capture([letter, CAPTURES / "tunnel.pcap"], tmp_path / "lake", jobs=1)
+    assert report.exit_code == 1
+    assert [capture.state for capture in report.captures] == ["failed", "added"]
+    assert "letter.txt" in report.captures[0].message
+    with pytest.raises(InputError, match="absent"):
+        netlake.capture(tmp_path / "absent.pcap", tmp_path / "lake")
+
+
+def test_several_processes(tmp_path: Path) -> None:
+    report = netlake.capture([CAPTURES / name for name in SMALL], tmp_path / "lake", jobs=2)
+    assert [capture.state for capture in report.captures] == ["added"] * len(SMALL)
+    assert [Path(capture.name).name for capture in report.captures] == list(SMALL)
+    assert rows(tmp_path / "lake") == sum(capture.packets for capture in report.captures)
+
+
+def test_several_files_as_one(tmp_path: Path) -> None:
+    report = netlake.capture([CAPTURES / "classic.pcap", CAPTURES / "cooked.pcap"], tmp_path / "lake", as_one=True)
+    assert len(report.captures) == 1
+    assert rows(tmp_path / "lake") == report.captures[0].packets == 360
+
+
+def test_a_folder_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+    netlake.capture(CAPTURES / "tunnel.pcap", lake)
+    (lake / "data" / "arp").mkdir(exist_ok=True)
+    before = sorted(path for path in lake.rglob("*") if path.is_file())
+    shutil.rmtree(lake / "data" / "igmp", ignore_errors=True)
+    (lake / "data" / "igmp").write_text("a file where a folder must be")
+    report = netlake.capture(CAPTURES / "classic.pcap", lake)
+    assert report.exit_code == 1
+    (lake / "data" / "igmp").unlink()
+    assert sorted(path for path in lake.rglob("*") if path.is_file()) == before
+
+
+def kill_first(pids: list[int], times: int) -> None:
+    """Kill the first `times` workers as they appear."""
+    killed: set[int] = set()
+    until = time.monotonic() + 60
+    while len(killed) < times and time.monotonic() < until:
+        for pid in pids[:]:
+            if pid not in killed and len(killed) < times:
+                killed.add(pid)
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize(("deaths", "state"), [(1, "added"), (2, "failed")])
+def test_a_worker_that_dies_is_one_capture_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deaths: int, state: str
+) -> None:
+    lake = tmp_path / "lake"
+    Catalog(lake, create=True)
+    pids: list[int] = []
+    start = workers.Supervisor._start
+
+    def noted(self: workers.Supervisor) -> workers.Worker:
+        worker = start(self)
+        pids.append(worker.process.pid)
+        return worker
+
+    monkeypatch.setattr(workers.Supervisor, "_start", noted)
+    killer = threading.Thread(target=kill_first, args=(pids, deaths))
+    killer.start()
+    supervisor = workers.Supervisor(str(lake), workers.Settings(), 1, lambda *_: None)
+    reports: list[CaptureReport] = supervisor.run([[str(CAPTURES / name)] for name in SMALL[:2]])
+    killer.join()
+    assert [report.state for report in reports] == [state, "added"]
+    assert rows(lake) == sum(report.packets for report in reports)
+    if state == "failed":
+        assert "died 2 times (signal 9)" in reports[0].message

@@ -1,0 +1,182 @@
+"""Captures become tables: the whole path in memory, and what must not change the rows."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+import netlake
+from netlake import tables
+from netlake.errors import InputError, QueryError
+from netlake.pipeline.decoder import Decoder, Options
+from netlake.pipeline.run import run
+from netlake.schema import arrow
+from netlake.sinks import rows as row_groups
+from netlake.sinks.memory import MemorySink
+from netlake.sources import open_capture
+
+ROOT = Path(__file__).resolve().parents[2]
+CAPTURES = ROOT / "tests" / "captures"
+GOLDEN = tomllib.loads((CAPTURES / "golden.toml").read_text(encoding="utf-8"))
+ALL = sorted(path for path in CAPTURES.iterdir() if path.suffix in (".pcap", ".pcapng"))
+DEMO = CAPTURES / "demo.pcapng"
+
+
+@pytest.fixture(scope="module")
+def demo() -> dict[str, pa.Table]:
+    """The tables of the demonstration capture."""
+    return netlake.decode(DEMO)
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.name)
+def test_every_table_is_as_declared(path: Path) -> None:
+    for name, table in netlake.decode(path).items():
+        declared = tables.table(name)
+        assert table.schema.equals(arrow.schema(declared), check_metadata=False), name
+        table.validate(full=True)
+        if declared.context in ("record", "network", "conversation", "packet"):
+            key = table.select(["packet", "place"]).group_by(["packet", "place"]).aggregate([])
+            assert key.num_rows == table.num_rows, name
+
+
+def test_flow_is_the_key_of_connection(demo: dict[str, pa.Table]) -> None:
+    flows = demo["connection"]["flow"]
+    assert pc.count_distinct(flows).as_py() == len(flows)
+    known = set(flows.to_pylist())
+    for name, table in demo.items():
+        if "flow" in table.schema.names:
+            assert set(pc.unique(table["flow"].drop_null()).to_pylist()) <= known, name
+
+
+def test_packets_of_connections_are_those_of_the_packet_table(demo: dict[str, pa.Table]) -> None:
+    connection, packet = demo["connection"], demo["packet"]
+    outer = pc.is_null(connection["outer_flow"])
+    counted = pc.sum(pc.add(connection["orig_packets"], connection["resp_packets"]).filter(outer)).as_py()
+    with_ip = set(demo["ipv4"]["packet"].to_pylist()) | set(demo["ipv6"]["packet"].to_pylist())
+    assert counted == len(with_ip)
+    assert packet.num_rows == max(packet["packet"].to_pylist())
+
+
+def test_rows_stand_in_packet_order(demo: dict[str, pa.Table]) -> None:
+    for name in ("packet", "ethernet"):
+        numbers = demo[name]["packet"].to_numpy()
+        assert (numbers[1:] >= numbers[:-1]).all(), name
+
+
+def test_nanoseconds_are_kept(demo: dict[str, pa.Table]) -> None:
+    assert pc.max(demo["packet"]["ts_nanos"]).as_py() > 0
+
+
+def sorted_rows(table: pa.Table) -> list[dict[str, object]]:
+    """Rows in an order that does not depend on how they were written."""
+    return sorted(table.to_pylist(), key=repr)
+
+
+def decode_with(sink: MemorySink, **limits: int) -> dict[str, pa.Table]:
+    with open_capture(DEMO, sha256=False) as source:
+        decoder_class = Decoder
+
+        class Limited(decoder_class):  # type: ignore[misc, valid-type]
+            def __init__(self, *arguments: object) -> None:
+                super().__init__(*arguments)
+                self.rows.budget = limits.get("budget", self.rows.budget)
+                for pool in self.pools.values():
+                    pool.limit = limits.get("pool", pool.limit)
+
+        decoder = Limited(sink, source.capture_id, Options())
+        for packets in source.batches(limits.get("batch", 8192)):
+            decoder.batch(packets)
+        decoder.finish()
+        sink.close()
+    return dict(sink.tables)
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [{"batch": 1000}, {"batch": 7}, {"budget": 0, "batch": 500}, {"pool": 3, "batch": 200}],
+    ids=["small batches", "tiny batches", "row groups written at once", "pools reset all the time"],
+)
+def test_limits_change_no_row(limits: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = decode_with(MemorySink())
+    monkeypatch.setattr(row_groups, "ROWS", 8192)
+    parts = decode_with(MemorySink(), **limits)
+    assert whole.keys() == parts.keys()
+    for name in whole.keys() - {"address"}:
+        assert sorted_rows(whole[name]) == sorted_rows(parts[name]), name
+
+
+def test_include_and_exclude() -> None:
+    assert set(netlake.decode(DEMO, include=["dns", "udp"])) == {"dns", "udp"}
+    without = netlake.decode(DEMO, exclude=["tcp", "connection"])
+    assert "tcp" not in without
+    assert "connection" not in without
+    with pytest.raises(QueryError, match="no table nonsense"):
+        netlake.decode(DEMO, include=["nonsense"])
+
+
+def test_entropy_only_when_asked_for(demo: dict[str, pa.Table]) -> None:
+    assert demo["tcp"]["entropy"].null_count == demo["tcp"].num_rows
+    asked = netlake.decode(DEMO, include=["tcp", "udp"], entropy=True)
+    for name in ("tcp", "udp"):
+        entropy = asked[name]["entropy"].drop_null()
+        assert len(entropy)
+        assert 0 <= pc.min(entropy).as_py() <= pc.max(entropy).as_py() <= 8
+
+
+def test_windows_are_scaled(demo: dict[str, pa.Table]) -> None:
+    tcp = demo["tcp"]
+    scaled = tcp.filter(pc.and_(pc.is_valid(tcp["window_scaled"]), pc.invert(tcp["syn"])))
+    assert pc.any(pc.greater(scaled["window_scaled"], scaled["window"])).as_py()
+    syn = tcp.filter(tcp["syn"])
+    assert syn["window_scaled"].combine_chunks().equals(syn["window"].cast(pa.int64()).combine_chunks())
+
+
+def test_a_truncated_capture_keeps_its_packets_and_says_so() -> None:
+    found = netlake.decode(CAPTURES / "truncated.pcap")
+    assert found["packet"].num_rows == 122
+    assert b"byte" in found["packet"].schema.metadata[b"netlake.problems"]
+
+
+def test_no_capture(tmp_path: Path) -> None:
+    other = tmp_path / "letter.txt"
+    other.write_text("Dear reader, this is not a capture, and never was.")
+    with pytest.raises(InputError, match=r"letter\.txt"):
+        netlake.decode(other)
+
+
+def test_comments_and_interfaces(demo: dict[str, pa.Table]) -> None:
+    assert demo["packet_comment"].num_rows == 10
+    assert demo["packet_comment"]["ts"].null_count == 0
+    assert demo["interface"].num_rows == 3
+    assert demo["name_resolution"].num_rows > 0
+
+
+def test_every_address_stands_in_the_table_address(demo: dict[str, pa.Table]) -> None:
+    known = set(demo["address"]["address"].to_pylist())
+    for name in ("packet", "ipv4", "ipv6", "tcp", "udp"):
+        for column in ("src_ip", "dst_ip"):
+            assert set(pc.unique(demo[name][column].drop_null()).to_pylist()) <= known, name
+
+
+def test_a_run_leaves_its_sink_open() -> None:
+    sink = MemorySink()
+    with open_capture(CAPTURES / "classic.pcap", sha256=False) as source:
+        facts = run(source, sink, Options(), lambda *_: None)
+    assert facts.begin is not None
+    assert facts.end is not None
+    assert facts.begin <= facts.end
+    sink.close()
+    assert sink.tables["packet"].num_rows == 300
+
+
+@pytest.mark.parametrize("name", sorted(GOLDEN))
+def test_packets_that_tshark_counts(name: str) -> None:
+    found = netlake.decode(CAPTURES / name)
+    assert found["packet"].num_rows == GOLDEN[name]["packets"]
+    for table in ("arp", "igmp", "llc"):
+        packets = pc.count_distinct(found[table]["packet"]).as_py() if table in found else 0
+        assert packets == GOLDEN[name].get(table, 0), table
