@@ -22,6 +22,7 @@ from netlake.kernels.dns import HEADER
 from netlake.layers.read import Columns, fixed, mark, mark_short, plain, where
 from netlake.packets import Messages, Nullable
 from netlake.protocols.dns import columns, edns, records
+from netlake.protocols.dns.found import Records
 from netlake.protocols.dns.segments import TCP, unpacked
 from netlake.schema import Column, List, Struct, Table, faults
 
@@ -286,7 +287,7 @@ def _columns(messages: Messages) -> Columns:
     return result
 
 
-def _mark(messages: Messages, found: records.Records) -> None:
+def _mark(messages: Messages, found: Records) -> None:
     """Set the faults: what is wrong with names and data first, for it comes before the end."""
     first = records.first_faults(found, len(messages))
     messages.fault = np.where(messages.fault == 0, first, messages.fault)

@@ -14,7 +14,7 @@ from netlake.kernels import dns as k
 from netlake.kernels import dns_text as t
 from netlake.layers.read import column_type
 from netlake.packets import Bytes, Ints
-from netlake.protocols.dns.records import F_NAME, F_NUMBER, F_RECORD, F_TEXT, F_TEXT_END, NO_NUMBER, Records
+from netlake.protocols.dns.found import F_NAME, F_NUMBER, F_RECORD, F_TEXT, F_TEXT_END, NO_NUMBER, Records
 from netlake.protocols.dns.types import LAYOUTS, rcode_name, type_name
 from netlake.schema import Table
 

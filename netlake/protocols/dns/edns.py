@@ -11,7 +11,7 @@ from netlake.kernels import dns_text as t
 from netlake.layers.read import Columns, Value, addresses, column_type, fill, mark, plain
 from netlake.packets import Ints, Messages, Nullable
 from netlake.protocols.dns.columns import lists, no_lists, rcode_names, spans
-from netlake.protocols.dns.records import Records
+from netlake.protocols.dns.found import Records
 from netlake.schema import Table, faults
 
 Mask = npt.NDArray[np.bool_]

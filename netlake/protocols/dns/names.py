@@ -5,8 +5,17 @@ The rules and bounds are those of the kernel (kernels/dns_text.py), whose tables
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from netlake.kernels.dns_text import IN_NAME, IN_STRING, MAX_NAME, MAX_POINTERS
 from netlake.packets import Cursor, Malformed
+
+
+@dataclass(slots=True)
+class NameCursor(Cursor):
+    """A cursor over a whole message that knows whether a name led elsewhere in it."""
+
+    pointed: bool = False
 
 
 def _escapes(how: bytes) -> tuple[str, ...]:
@@ -32,7 +41,7 @@ def read_name(cursor: Cursor) -> str:
     message, at = cursor.data, cursor.at
     _pass_name(cursor)
     if message[at] >= 192:
-        at = _pointed(message, at, at)
+        at = _pointed(cursor, at, at)
     labels: list[str] = []
     smallest, length, pointers = at, 0, 0
     while size := _byte(message, at):
@@ -40,7 +49,7 @@ def read_name(cursor: Cursor) -> str:
             pointers += 1
             if pointers > MAX_POINTERS:
                 raise Malformed("bad_name")
-            at = smallest = _pointed(message, at, smallest)
+            at = smallest = _pointed(cursor, at, smallest)
             continue
         length += size + 1
         if size >= 64 or length >= MAX_NAME or at + 1 + size > len(message):
@@ -56,9 +65,11 @@ def _byte(message: bytes, at: int) -> int:
     return message[at]
 
 
-def _pointed(message: bytes, at: int, before: int) -> int:
+def _pointed(cursor: Cursor, at: int, before: int) -> int:
     """Where the pointer at `at` leads, which must be before `before`."""
-    target = (_byte(message, at) & 0x3F) << 8 | _byte(message, at + 1)
+    if isinstance(cursor, NameCursor):
+        cursor.pointed = True
+    target = (_byte(cursor.data, at) & 0x3F) << 8 | _byte(cursor.data, at + 1)
     if target >= before:
         raise Malformed("bad_name")
     return target

@@ -29,10 +29,23 @@ class Item(NamedTuple):
 
 Reader = Callable[[Cursor], Item | list[Item]]
 
+# the most values that a field may have: more come from nobody who means them, and each costs more than it weighs
+MOST_VALUES = 1024
+
 
 def _same(text: str) -> Item:
     """A word that is its own value."""
     return Item(text, None, text)
+
+
+def _every(cursor: Cursor) -> Iterator[None]:
+    """Goes on while there are bytes left, so long."""
+    for _ in range(MOST_VALUES):
+        if not cursor.left:
+            return
+        yield
+    if cursor.left:
+        raise Malformed("too_large")
 
 
 def _name(cursor: Cursor) -> Item:
@@ -90,7 +103,7 @@ def _string(cursor: Cursor) -> Item:
 
 
 def _strings(cursor: Cursor) -> list[Item]:
-    return [_string(cursor) for _ in iter(lambda: cursor.left, 0)]
+    return [_string(cursor) for _ in _every(cursor)]
 
 
 def _optional_string(cursor: Cursor) -> list[Item]:
@@ -139,20 +152,24 @@ def _eui(size: int) -> Reader:
     return lambda cursor: _same(cursor.take(size).hex("-"))
 
 
-def _bits(bitmap: bytes, base: int) -> Iterator[int]:
-    for position, byte in enumerate(bitmap):
-        for bit in range(8):
-            if byte & 128 >> bit:
-                yield base + 8 * position + bit
+def _bits(bitmap: bytes) -> list[int]:
+    """The positions of the bits that are set."""
+    if int.from_bytes(bitmap, "big").bit_count() > MOST_VALUES:
+        raise Malformed("too_large")
+    return [8 * at + bit for at, byte in enumerate(bitmap) if byte for bit in range(8) if byte & 128 >> bit]
 
 
 def _types(cursor: Cursor) -> list[Item]:
     items: list[Item] = []
+    last = -1
     while cursor.left:
         window, bitmap = cursor.number(1), _counted(cursor)
-        if not 1 <= len(bitmap) <= 32:
+        if window <= last or not 1 <= len(bitmap) <= 32:
             raise Malformed("bad_length")
-        items += [Item(type_name(kind), kind, type_name(kind)) for kind in _bits(bitmap, window << 8)]
+        last = window
+        items += [Item(type_name(kind), kind, type_name(kind)) for kind in (window << 8 | bit for bit in _bits(bitmap))]
+        if len(items) > MOST_VALUES:
+            raise Malformed("too_large")
     return items
 
 
@@ -160,7 +177,7 @@ def _ports(cursor: Cursor) -> list[Item]:
     bitmap = cursor.rest()
     if len(bitmap) > 8192:
         raise Malformed("bad_length")
-    return [Item(str(port), port) for port in _bits(bitmap, 0)]
+    return [Item(str(port), port) for port in _bits(bitmap)]
 
 
 def _metres(size: int) -> tuple[str, int]:
@@ -196,7 +213,7 @@ def _location(cursor: Cursor) -> list[Item]:
 
 def _prefixes(cursor: Cursor) -> list[Item]:
     items = []
-    while cursor.left:
+    for _ in _every(cursor):
         family, length, count = cursor.number(2), cursor.number(1), cursor.number(1)
         size = {1: 4, 2: 16}.get(family)
         if size is None or length > 8 * size:
@@ -238,7 +255,7 @@ def _relay(cursor: Cursor) -> list[Item]:
 def _host_identity(cursor: Cursor) -> list[Item]:
     tag_size, algorithm, key_size = cursor.number(1), cursor.number(1), cursor.number(2)
     tag, key = cursor.take(tag_size).hex().upper(), base64.b64encode(cursor.take(key_size)).decode()
-    servers = [_name(cursor)._replace(name="rendezvous_server") for _ in iter(lambda: cursor.left, 0)]
+    servers = [_name(cursor)._replace(name="rendezvous_server") for _ in _every(cursor)]
     return [
         Item(str(algorithm), algorithm, None, "algorithm"),
         Item(tag, None, tag, "host_identity_tag"),
@@ -251,7 +268,7 @@ def _parameters(cursor: Cursor) -> list[Item]:
     """SvcParams of RFC 9460: a word for each, and a field for each value in it."""
     items: list[Item] = []
     last = -1
-    while cursor.left:
+    for _ in _every(cursor):
         key, size = cursor.number(2), cursor.number(2)
         if key <= last:
             raise Malformed("bad_value")
@@ -265,7 +282,7 @@ def _parameters(cursor: Cursor) -> list[Item]:
 
 def _parameter(key: int, cursor: Cursor) -> tuple[list[str], str]:
     """The values of one SvcParam, and what stands behind its key."""
-    every = iter(lambda: cursor.left, 0)
+    every = _every(cursor)
     if key == 0:
         values = [SERVICE_KEYS.get(number, f"key{number}") for number in (cursor.number(2) for _ in every)]
     elif key == 1:

@@ -1,13 +1,10 @@
 """The questions and records of a batch of messages as arrays: what the kernels find, and what is left to do for them.
 
 The kernel writes names, numbers and strings; addresses are written here for a whole batch at once, the fields of common
-types are gathered, and rare types are written record by record in Python, into the same arena; their text is bounded
-for each message as the kernel's is (see kernels/dns_text.py), so the two together may take twice that bound.
+types are gathered, and rare types go to rare.py.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -16,39 +13,26 @@ from netlake.kernels import dns as k
 from netlake.kernels import dns_text as t
 from netlake.layers.pools import ipv4_text, ipv6_text
 from netlake.layers.read import gather
-from netlake.packets import Bytes, Cursor, Malformed, Messages, Short
-from netlake.protocols.dns.rdata import Data, layout, present, unknown
+from netlake.packets import Messages
+from netlake.protocols.dns.found import (
+    F_NAME,
+    F_NUMBER,
+    F_RECORD,
+    F_TEXT,
+    NO_NUMBER,
+    WORDS,
+    Records,
+    Rows,
+    Writer,
+)  # fmt: skip
+from netlake.protocols.dns.rare import write_rare
 from netlake.schema import faults
-
-Rows = npt.NDArray[np.int64]
 
 # the smallest question and record: a root name and the fixed part
 SMALLEST_QUESTION = 5
 SMALLEST_RECORD = 11
 
-# rows of `fields`: the record, the field's name as an index of `words`, its number or NO_NUMBER, its text or -1
-F_RECORD, F_NAME, F_NUMBER, F_TEXT, F_TEXT_END = range(5)
-NO_NUMBER = np.iinfo(np.int64).min
-WORDS = ("text", "mname", "rname", "serial", "refresh", "retry", "expire", "minimum")
 SOA_NUMBERS = np.dtype([(word, ">u4") for word in WORDS[3:]])
-
-
-@dataclass(slots=True)
-class Records:
-    """Findings of one batch; the rows of the arrays are named Q_, R_, T_ in the kernels' modules and F_ here.
-
-    `found` (4, messages): questions, records, offset behind them, fault; `names` (3, questions): span and fault;
-    spans lie in `arena`; `fields` stand in the order of their records; `words` are the names that F_NAME indexes.
-    """
-
-    questions: Rows
-    records: Rows
-    found: Rows
-    names: Rows
-    texts: Rows
-    fields: Rows
-    arena: Bytes
-    words: list[str]
 
 
 def find(messages: Messages, counts: Rows) -> Records:
@@ -82,9 +66,9 @@ def _texts(messages: Messages, questions: Rows, records: Rows, found: Rows) -> R
     result = Records(questions, records, found, names, texts, fields, arena[:used], list(WORDS))
     _numbers(messages, result)
     _start_of_authority(messages, result)
-    writer = _Writer(result)
+    writer = Writer(result)
     _addresses(messages, result, writer)
-    _rare(messages, result, writer)
+    write_rare(messages, result, writer)
     writer.finish()
     return result
 
@@ -124,43 +108,7 @@ def _start_of_authority(messages: Messages, result: Records) -> None:
     result.fields = np.concatenate([result.fields, fields.reshape(5, -1)], axis=1)
 
 
-class _Writer:
-    """Appends texts behind the arena, and fields behind those that are there."""
-
-    def __init__(self, result: Records) -> None:
-        self.result, self.at = result, len(result.arena)
-        self.parts: list[bytes | npt.NDArray[np.uint8]] = []
-        self.fields: list[tuple[int, int, int, int, int]] = []
-        self.codes = {word: code for code, word in enumerate(result.words)}
-
-    def span(self, text: str | None) -> tuple[int, int]:
-        """The span of one text."""
-        if text is None:
-            return -1, -1
-        start = self.at
-        self.parts.append(text.encode("ascii"))
-        self.at += len(text)
-        return start, self.at
-
-    def field(self, record: int, name: str, number: int | None, text: str | None) -> None:
-        """One more field of a record."""
-        code = self.codes.setdefault(name, len(self.codes))
-        self.fields.append((record, code, NO_NUMBER if number is None else number, *self.span(text)))
-
-    def finish(self) -> None:
-        """Put together what was appended."""
-        result = self.result
-        if self.parts:
-            result.arena = np.concatenate([result.arena, *(np.frombuffer(part, np.uint8) for part in self.parts)])
-        result.words = list(self.codes)
-        if self.fields:
-            result.fields = np.concatenate([result.fields, np.array(self.fields, np.int64).T], axis=1)
-        of = result.fields[F_RECORD]
-        if (of[1:] < of[:-1]).any():
-            result.fields = result.fields[:, np.argsort(of, kind="stable")]
-
-
-def _addresses(messages: Messages, result: Records, writer: _Writer) -> None:
+def _addresses(messages: Messages, result: Records, writer: Writer) -> None:
     """Write the data of A and AAAA records."""
     records, texts = result.records, result.texts
     for kind, size, write in ((t.A, 4, ipv4_text), (t.AAAA, 16, ipv6_text)):
@@ -180,59 +128,6 @@ def _addresses(messages: Messages, result: Records, writer: _Writer) -> None:
         texts[t.T_DATA_END, index] = texts[t.T_ADDRESS_END, index] = bounds[1:]
         writer.parts.append(np.frombuffer(data, np.uint8))
         writer.at = int(bounds[-1])
-
-
-def _rare(messages: Messages, result: Records, writer: _Writer) -> None:
-    """Write the data of the records that are left, and of those that could not be read."""
-    message, room, cursor = -1, 0, Cursor(b"")
-    for record in np.flatnonzero(result.texts[t.T_STATE]).tolist():
-        of = int(result.records[k.R_MESSAGE, record])
-        base = int(messages.start[of])
-        if of != message:
-            message = of
-            cursor = Cursor(messages.data[base : messages.end[of]].tobytes())
-            room = t.TEXT_BASE + t.TEXT_FACTOR * len(cursor.data)
-        cursor.at = int(result.records[k.R_DATA, record]) - base
-        cursor.end = int(result.records[k.R_END, record]) - base
-        room = _rare_record(result, record, cursor, writer, room)
-
-
-def _rare_record(result: Records, record: int, cursor: Cursor, writer: _Writer, room: int) -> int:
-    """Write the data of one record, at the cursor; returns what is left of `room`."""
-    texts = result.texts
-    if texts[t.T_STATE, record] == faults.TOO_LARGE or room < 0:
-        texts[t.T_STATE, record] = faults.TOO_LARGE
-        return room
-    data = Data(unknown(cursor.data[cursor.at : cursor.end]))
-    if texts[t.T_STATE, record] == t.RARE:
-        data, texts[t.T_STATE, record] = _understood(result, record, cursor, data)
-    room -= len(data.text) + sum(t.FIELD_COST + len(value or "") for _, _, value in data.fields)
-    if room < 0:
-        texts[t.T_STATE, record] = faults.TOO_LARGE
-        return room
-    texts[t.T_DATA : t.T_DATA_END + 1, record] = writer.span(data.text)
-    for name, row in (("target", t.T_TARGET), ("address", t.T_ADDRESS)):
-        if name in data.columns:
-            texts[row : row + 2, record] = writer.span(str(data.columns[name]))
-    for name, row in (("preference", t.T_PREFERENCE), ("weight", t.T_WEIGHT), ("port", t.T_PORT)):
-        if name in data.columns:
-            texts[row, record] = data.columns[name]
-    for name, number, value in data.fields:
-        writer.field(record, name, number, value)
-    return room
-
-
-def _understood(result: Records, record: int, cursor: Cursor, otherwise: Data) -> tuple[Data, int]:
-    """The data at the cursor and its fault; `otherwise` where it has no layout or breaks it."""
-    kind = int(result.records[k.R_TYPE, record])
-    if not layout(kind) or (kind == t.A and result.records[k.R_CLASS, record] == t.CHAOS):
-        return otherwise, 0
-    try:
-        return present(kind, cursor), 0
-    except Short:
-        return otherwise, faults.BAD_LENGTH
-    except Malformed as found:
-        return otherwise, faults.CODES[found.fault]
 
 
 def first_faults(result: Records, count: int) -> npt.NDArray[np.int8]:
