@@ -313,15 +313,15 @@ def regroup(messages, count, bounds, starts, ends, rows, missing, faults, conver
         g = m[s.M_GROUP]
         k = bounds[g + 1]
         bounds[g + 1] = k + 1
-        row = m[s.M_ROW]
         starts[k] = m[s.M_START]
         ends[k] = m[s.M_END]
-        rows[k] = row
+        rows[k] = m[s.M_ROW]
         missing[k] = m[s.M_MISSING]
         faults[k] = m[s.M_FAULT]
         conversations[k] = m[s.M_CONVERSATION]
         details[k] = m[s.M_DETAIL]
-        if k > bounds[g] and rows[k - 1] == row:
-            places[k] = places[k - 1] + 1
-        else:
-            places[k] = depths[row]
+    # only now are all bounds where they belong
+    for g in range(bounds.shape[0] - 1):
+        for k in range(bounds[g], bounds[g + 1]):
+            again = k > bounds[g] and rows[k - 1] == rows[k]
+            places[k] = places[k - 1] + 1 if again else depths[rows[k]]
