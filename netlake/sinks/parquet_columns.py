@@ -1,10 +1,10 @@
 """How each column of a table is stored in Parquet: the writer's options, from the encoding declared with its kind.
 
-- dictionary: strings. Integers of few values are plain: Parquet finds out that they are few by hashing every one, which
-  costs a tenth of all writing and saves 0.2 bytes a packet (two captures measured).
-- delta: numbers that climb. split: BYTE_STREAM_SPLIT for real numbers. Integers whose high bytes repeat (ports, lengths)
-  are plain: DuckDB before 2.0, and so the DuckLake extension, reads no split integers, and over all tables they
-  are neither faster nor smaller.
+- dictionary: strings. Integers of few values are plain: Parquet finds out that they are few by hashing every one,
+  which costs a tenth of all writing and saves 0.2 bytes a packet (two captures measured).
+- delta: numbers that climb. split: BYTE_STREAM_SPLIT for real numbers. Integers whose high bytes repeat (ports,
+  lengths) are plain: DuckDB before 2.0, and so the DuckLake extension, reads no split integers, and over all tables
+  they are neither faster nor smaller.
 - Parquet statistics are written for numbers only. For dictionary strings they cost half of the writing, so the least
   and greatest are taken from each row group's dictionary, for the catalog; nobody prunes by a nested column.
 - Data pages of 128 KiB and a page index, so that a reader that knows what it wants reads little.
