@@ -17,6 +17,7 @@ Decided here:
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 
 from netlake.kernels.dns import HEADER
 from netlake.layers.read import Columns, fixed, mark, mark_short, plain, where
@@ -243,6 +244,7 @@ TABLES = (
     ),
 )
 
+TRANSPORTS = pa.array(["udp", "tcp"])
 COUNTS = ("question_count", "answer_count", "authority_count", "additional_count")
 NOT_IN_LLMNR = (
     "authoritative",
@@ -277,7 +279,7 @@ def _columns(messages: Messages) -> Columns:
     counts = np.ascontiguousarray([np.where(whole, plain(result[name]), 0) for name in COUNTS], np.int64)
     found = records.find(messages, counts)
     _mark(messages, found)
-    result["transport"] = columns.words((messages.detail >= TCP).astype(np.int32), ("udp", "tcp"))
+    result["transport"] = TRANSPORTS.take(pa.array(messages.detail >= TCP).cast(pa.int8()))
     result.update(columns.questions(table, found, mdns))
     result.update(columns.sections(table, found, mdns))
     complete = whole & (found.found[3] == 0)

@@ -10,7 +10,7 @@ from netlake.kernels import dns as k
 from netlake.kernels import dns_text as t
 from netlake.layers.read import Columns, Value, addresses, column_type, fill, mark, plain
 from netlake.packets import Ints, Messages, Nullable
-from netlake.protocols.dns.columns import lists, no_lists, rcode_names, spans
+from netlake.protocols.dns.columns import RCODE_NAMES, lists, no_lists, spans
 from netlake.protocols.dns.found import Records
 from netlake.schema import Table, faults
 
@@ -56,7 +56,7 @@ def _rcodes(header: Columns, of: npt.NDArray[np.int64], high: Ints, known: Mask)
     whole[of] |= high.astype(np.int32) << 4
     return {
         "extended_rcode": Nullable(whole, known),
-        "rcode_name": rcode_names(np.where(known, whole, -1).astype(np.int64)),
+        "rcode_name": RCODE_NAMES.of(whole, ~known),
     }
 
 
