@@ -54,7 +54,7 @@ class FileSource(Facts):
         if head.startswith(pcapng.SECTION_HEADER):
             return pcapng.PcapngReader(self.window, self, salvage=salvage)
         packed = f", unpacked from {self.compression}," if self.compression else ""
-        raise InputError(f"{self.name} is not a capture{packed}: it begins with the bytes {head[:8].hex(' ')}.")
+        raise InputError(f"{self.name}{packed} is not a capture: it begins with the bytes {head[:8].hex(' ')}.")
 
     def _nothing(self) -> str:
         if self.unpacked and self.unpacked.damage:

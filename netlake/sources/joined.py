@@ -150,13 +150,13 @@ class JoinedSource(Facts):
 
 def _look(spec: str) -> _File:
     """Open a file for the time of its first packet that has one, among the first few."""
+    # a pipe would be waited for, and could not be opened again
+    if spec == "-" or (os.path.exists(spec) and not os.path.isdir(spec) and not os.path.isfile(spec)):
+        raise InputError(f"{spec} cannot be read as one with other files: it is no file that can be read twice.")
     with FileSource(spec, salvage=False, sha256=False, first_number=1, first_interface=0) as source:
-        if source.size is None:
-            raise InputError(
-                f"{source.name} cannot be read as one with other files: it is no file that can be read twice."
-            )
+        size = source.size or 0
         for batch in source.batches(64):
             times = batch.ts[: batch.count]
             known = times[times != NO_TIME]
-            return _File(spec, source.capture_id, source.size, int(known[0]) if len(known) else -NO_TIME)
-        return _File(spec, source.capture_id, source.size, -NO_TIME)
+            return _File(spec, source.capture_id, size, int(known[0]) if len(known) else -NO_TIME)
+        return _File(spec, source.capture_id, size, -NO_TIME)

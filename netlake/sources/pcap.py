@@ -111,10 +111,12 @@ class PcapReader:
     def _wrong(self, size: int) -> int:
         """How much is wrong with the first three records if their headers have `size` bytes."""
         wrong, at, order = 0, 0, ">" if self.header.big else "<"
-        for _ in range(3):
+        for records in range(3):
             if not self.window.more(at + size, move=True):
-                # the end of the file just here speaks for this reading more than anything
-                return -1 if self.window.end - self.window.at == at else wrong + 1
+                # the end of the file just here speaks for this reading more than anything; not after one record,
+                # which a plain file that is cut short could look like
+                ends_here = self.window.end - self.window.at == at
+                return -1 if ends_here and records != 1 else wrong + 1
             _, fraction, kept, sent = struct.unpack_from(order + "IIII", self.window.data, self.window.at + at)
             if self.header.swapped == 2 or (self.header.swapped == 1 and kept > sent):
                 kept, sent = sent, kept
@@ -128,6 +130,7 @@ class PcapReader:
     def fill(self, batch: Packets, rows: int) -> int:
         """Put up to `rows` packets into `batch` and say how many; sets `done` when there will be no more."""
         row, window = 0, self.window
+        mark = 0 if self.salvaging else rows
         while row < rows and not self.done:
             row, window.at, why, value = index_pcap(
                 window.data, window.at, window.end, self._state(), row, rows,
@@ -141,9 +144,10 @@ class PcapReader:
                 if row and self.salvage:
                     break  # searching moves the buffer: hand over first what lies in it
                 self._corrupt(value)
+            mark = min(mark, row) if self.salvaging else mark
         if row:
             self.last_seconds = int(batch.ts[row - 1] // 10**9)
-            self.facts.salvaged += row if self.salvaging else 0
+        self.facts.salvaged += max(0, row - mark)
         batch.link_type[:row] = self.header.link_type
         batch.interface[:row] = self.facts.first_interface
         return row

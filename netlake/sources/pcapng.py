@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from netlake.errors import InputError
 from netlake.kernels import records_ng as ng
-from netlake.kernels.records import BLOCK, COMMENTS, MORE
+from netlake.kernels.records import BLOCK, COMMENTS, FULL, MORE
 from netlake.packets import NO_TIME, Packets
 from netlake.sources import blocks
 from netlake.sources.blocks import BadBlockError
@@ -67,6 +67,7 @@ class PcapngReader:
     def fill(self, batch: Packets, rows: int) -> int:
         """Put up to `rows` packets into `batch` and say how many; sets `done` when there will be no more."""
         row, window, state = 0, self.window, np.zeros(5, np.int64)
+        mark = 0 if self.salvaging else rows
         while row < rows and not self.done:
             state[:4] = window.base, self.big, self.count, self.facts.first_interface + self.first
             row, window.at, why, value = ng.index_pcapng(
@@ -79,10 +80,11 @@ class PcapngReader:
             if why == COMMENTS:
                 if not self._more_comments(int(value), first=row == 0):
                     break
-            elif why != 0 and not self._between(int(why), int(value), row):
+            elif why != FULL and not self._between(int(why), int(value), row):
                 break
+            mark = min(mark, row) if self.salvaging else mark
         self._note_comments(int(state[4]))
-        self.facts.salvaged += row if self.salvaging else 0
+        self.facts.salvaged += max(0, row - mark)
         return row
 
     def _between(self, why: int, value: int, row: int) -> bool:

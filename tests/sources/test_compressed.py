@@ -1,0 +1,163 @@
+"""Compressed captures: by content, in bounded memory, whole, in members, cut short, damaged."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import os
+import random
+import threading
+
+import pyarrow as pa
+import pytest
+
+from netlake.errors import InputError
+from netlake.sources import open_capture
+
+
+def arrow(name):
+    def pack(data):
+        sink = pa.BufferOutputStream()
+        with pa.CompressedOutputStream(sink, name) as out:
+            out.write(data)
+        return sink.getvalue().to_pybytes()
+
+    return pack
+
+
+PACK = {
+    "gzip": lambda data: gzip.compress(data, 1),
+    "bzip2": bz2.compress,
+    "xz": lambda data: lzma.compress(data, preset=0),
+    "zstd": arrow("zstd"),
+    "lz4": arrow("lz4"),
+}
+
+
+def capture(writer, count=300, form="pcap"):
+    rng = random.Random(3)
+    packets = [writer.Packet(rng.randbytes(50) + bytes(rng.randrange(900)), i) for i in range(count)]
+    return packets, getattr(writer, form)(packets)
+
+
+@pytest.mark.parametrize("form", ["pcap", "pcapng"])
+@pytest.mark.parametrize("name", PACK)
+def test_is_known_by_its_content_and_read_back(writer, read, name, form):
+    packets, content = capture(writer, form=form)
+    got, source = read(PACK[name](content))
+    assert [p.data for p in got] == [p.data for p in packets]
+    assert (source.problems, source.compression) == ([], name)
+    assert source.bytes_read == source.size
+
+
+@pytest.mark.parametrize("name", PACK)
+def test_members_follow_each_other(writer, read, name):
+    packets, content = capture(writer)
+    middle = len(content) // 3
+    got, source = read(PACK[name](content[:middle]) + PACK[name](content[middle:]))
+    assert [p.data for p in got] == [p.data for p in packets]
+    assert source.problems == []
+
+
+@pytest.mark.parametrize("name", ["gzip", "bzip2", "xz"])
+def test_zeros_behind_the_last_member_are_padding(writer, read, name):
+    packets, content = capture(writer)
+    got, source = read(PACK[name](content) + bytes(64))
+    assert (len(got), source.problems) == (len(packets), [])
+
+
+@pytest.mark.parametrize("name", PACK)
+def test_something_else_behind_the_last_member_is_told(writer, read, name):
+    packets, content = capture(writer)
+    got, source = read(PACK[name](content) + b"something else")
+    assert len(got) == len(packets)
+    assert [p.partial for p in source.problems] == [True]
+
+
+def unpacked_before(name, data):
+    """How many bytes a decoder of the same kind gives before the cut, fed as slowly as it goes."""
+    if name in ("zstd", "lz4"):
+        stream, count = pa.CompressedInputStream(pa.BufferReader(data), name), 0
+        try:
+            while stream.read(1):
+                count += 1
+        except OSError:
+            pass
+        return count
+    if name == "gzip":
+        import zlib
+
+        return len(zlib.decompressobj(31).decompress(data))
+    return len({"bzip2": bz2.BZ2Decompressor, "xz": lzma.LZMADecompressor}[name]().decompress(data))
+
+
+@pytest.mark.parametrize("name", PACK)
+@pytest.mark.parametrize("part", [0.35, 0.7, 0.97])
+def test_cut_short_keeps_every_whole_packet(writer, read, name, part):
+    packets, content = capture(writer, 3000)
+    packed = PACK[name](content)
+    cut = packed[: int(len(packed) * part)]
+    there = unpacked_before(name, cut)
+    ends, at = [], 24
+    for packet in packets:
+        at += 16 + len(packet.data)
+        ends.append(at)
+    if there == 0:
+        with pytest.raises(InputError, match="cannot be unpacked"):
+            read(cut)
+        return
+    got, source = read(cut)
+    assert len(got) == sum(end <= there for end in ends)
+    assert [p.data for p in got] == [p.data for p in packets[: len(got)]]
+    told = " ".join(p.reason for p in source.problems)
+    assert f"up to byte {there} only" in told
+    assert all(p.partial for p in source.problems)
+
+
+@pytest.mark.parametrize("name", PACK)
+def test_damage_in_the_middle_keeps_what_comes_before(writer, read, name):
+    packets, content = capture(writer, 3000)
+    packed = bytearray(PACK[name](content))
+    for at in range(len(packed) // 2, len(packed) // 2 + 64):
+        packed[at] ^= 0x5A
+    try:
+        got, source = read(bytes(packed))
+    except InputError as error:
+        assert "cannot be unpacked" in str(error) or "is not a capture" in str(error)
+        assert name == "bzip2"  # whose one block is all or nothing
+        return
+    same = [p.data for p in got] == [p.data for p in packets]
+    assert same or any(p.partial for p in source.problems)
+    assert len(got) > 500
+
+
+@pytest.mark.parametrize("name", PACK)
+def test_offsets_are_said_to_be_those_after_unpacking(writer, read, name):
+    _, content = capture(writer, 10)
+    _, source = read(PACK[name](content[:-1]))
+    assert "middle of a packet" in source.problems[0].reason
+    assert "counted after unpacking" in source.problems[0].reason
+
+
+@pytest.mark.parametrize("name", PACK)
+def test_what_is_packed_but_no_capture_is_refused(read, name):
+    with pytest.raises(InputError, match=r"unpacked from \w+, is not a capture"):
+        read(PACK[name](b"hello, this is a letter"))
+    with pytest.raises(InputError, match=r"cannot be unpacked|is empty when it is unpacked"):
+        read(PACK[name](b""))
+
+
+@pytest.mark.parametrize("name", PACK)
+def test_through_a_pipe(writer, tmp_path, collected, name):
+    packets, content = capture(writer, 2000)
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    thread = threading.Thread(target=path.write_bytes, args=(PACK[name](content),))
+    thread.start()
+    with open_capture(path) as source:
+        got = collected(source)
+        assert source.sha256 is not None
+    thread.join()
+    assert [p.data for p in got] == [p.data for p in packets]
+    assert (source.size, source.problems) == (None, [])

@@ -1,0 +1,146 @@
+"""Files, folders, patterns, pipes: what they are called, their ids and hashes, and what is said when they cannot be read."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from netlake.errors import InputError
+from netlake.sources import expand, open_capture
+
+
+@pytest.fixture
+def capture(writer):
+    return writer.pcap([writer.Packet(b"x" * 60, i) for i in range(5)])
+
+
+def test_folders_patterns_and_files_become_a_sorted_list(tmp_path, monkeypatch, capture):
+    monkeypatch.chdir(tmp_path)
+    for name in ("b.pcap", "a.pcapng", "sub/z.cap", "sub/deep/rotated.pcap0", "sub/unnamed", "one[1].pcap"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(capture)
+    (tmp_path / "sub" / "packed").write_bytes(gzip.compress(capture))
+    (tmp_path / "sub" / "log.gz").write_bytes(gzip.compress(b"a log"))
+    (tmp_path / "readme.txt").write_text("no capture")
+    (tmp_path / "wrong.pcap").write_text("no capture, but called one")
+    inside = ["sub/deep/rotated.pcap0", "sub/packed", "sub/unnamed", "sub/z.cap"]
+    assert expand(["sub"]) == inside
+    assert expand(["."]) == sorted(f"./{name}" for name in [*inside, "a.pcapng", "b.pcap", "one[1].pcap", "wrong.pcap"])
+    assert expand(["*.pcap", "b.pcap", "sub/*", "-"]) == [
+        "b.pcap", "one[1].pcap", "wrong.pcap", "sub/deep/rotated.pcap0", "sub/log.gz", "sub/packed", "sub/unnamed",
+        "sub/z.cap", "-",
+    ]  # fmt: skip
+    assert expand(["one[1].pcap"]) == ["one[1].pcap"]
+    assert expand(["**/z.cap"]) == ["sub/z.cap"]
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [("nowhere.pcap", "there is no such file"), ("*.none", "matches no file"), (".", "holds no capture")],
+)
+def test_inputs_that_name_nothing_are_refused(tmp_path, monkeypatch, given, sentence):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=sentence):
+        expand([given])
+
+
+def test_a_missing_file_a_folder_and_a_forbidden_file(tmp_path, capture):
+    with pytest.raises(InputError, match="there is no such file"):
+        open_capture(tmp_path / "gone.pcap")
+    with pytest.raises(InputError, match="it is a folder"):
+        open_capture(tmp_path)
+    if os.geteuid() != 0:
+        path = tmp_path / "closed.pcap"
+        path.write_bytes(capture)
+        path.chmod(0)
+        with pytest.raises(InputError, match="may not be read by this user"):
+            open_capture(path)
+
+
+@pytest.mark.parametrize("size", [0, 100, 1 << 20, 5 << 19, 3 << 20])
+def test_the_id_is_of_size_and_both_ends(tmp_path, writer, size):
+    content = writer.pcap([]) + bytes(i % 256 for i in range(256)) * (size // 256 + 1)
+    path = tmp_path / "a.pcap"
+    path.write_bytes(content)
+    expected = hashlib.blake2b(
+        len(content).to_bytes(8, "big") + content[: 1 << 20] + content[-(1 << 20) :], digest_size=8
+    )
+    with open_capture(path) as source:
+        assert source.capture_id == expected.hexdigest()
+        assert source.sha256 == hashlib.sha256(content).hexdigest()
+    assert source.sha256 == hashlib.sha256(content).hexdigest()
+
+
+def test_the_id_and_hash_are_of_the_packed_file(tmp_path, capture):
+    path = tmp_path / "a.pcap.gz"
+    path.write_bytes(gzip.compress(capture))
+    with open_capture(path) as source:
+        assert source.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    with open_capture(path, sha256=False) as source:
+        assert source.sha256 is None
+
+
+def test_a_pipe_has_a_random_id_and_a_hash_when_it_was_read_whole(tmp_path, capture, collected):
+    ids = set()
+    for _ in range(2):
+        path = tmp_path / f"pipe{len(ids)}"
+        os.mkfifo(path)
+        thread = threading.Thread(target=path.write_bytes, args=(capture,))
+        thread.start()
+        with open_capture(path) as source:
+            assert source.sha256 is None
+            assert len(collected(source)) == 5
+            assert source.sha256 == hashlib.sha256(capture).hexdigest()
+        thread.join()
+        ids.add(source.capture_id)
+    assert len(ids) == 2
+
+
+def test_a_source_may_be_closed_early(tmp_path, capture):
+    path = tmp_path / "a.pcap"
+    path.write_bytes(capture)
+    before = threading.active_count()
+    for _ in range(3):
+        source = open_capture(path)
+        next(source.batches(2))
+        source.close()
+        source.close()
+    assert threading.active_count() == before
+
+
+def test_standard_input(capture):
+    program = (
+        "from netlake.sources import open_capture\n"
+        "with open_capture('-') as s:\n print(sum(b.count for b in s.batches()), s.name, s.size, s.problems)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], input=capture, capture_output=True, check=True)
+    assert done.stdout.decode().strip() == "5 standard input None []"
+
+
+def test_a_file_that_grows_is_read_to_the_size_it_had(tmp_path, capture, collected):
+    path = tmp_path / "a.pcap"
+    path.write_bytes(capture)
+    source = open_capture(path)
+    with path.open("ab") as file:
+        file.write(capture[24:])
+    assert len(collected(source)) == 5
+    assert source.sha256 == hashlib.sha256(capture).hexdigest()
+    source.close()
+
+
+def test_a_file_that_shrinks_is_a_problem(tmp_path, writer, collected):
+    path = tmp_path / "a.pcap"
+    path.write_bytes(writer.pcap([writer.Packet(b"x" * 60_000)] * 40))
+    source = open_capture(path, sha256=False)
+    os.truncate(path, 24 + 60_016 * 20)
+    assert len(collected(source)) == 20
+    assert [p.partial for p in source.problems] == [True]
+    assert "when it was opened" in source.problems[0].reason
+    source.close()
