@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# tests share helpers as `tests.NAME`
+sys.path.insert(0, str(ROOT))
 
 # a slow machine is no defect
 settings.register_profile("netlake", deadline=None)

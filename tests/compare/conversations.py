@@ -1,0 +1,139 @@
+"""`connection` held to tshark's conversation statistics: packets and bytes of TCP, UDP and SCTP, each way.
+
+The two draw the line between one conversation and the next differently (a port used again, a silence), so what is
+compared is the sum over all conversations of the same two ends. tshark counts a datagram in fragments as its last
+fragment, and does not count a packet whose transport header it cannot read, so ends with such a packet between them are
+left out; and it prints bytes above 10,000 in thousands, cut off, so those are compared as printed.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tests.compare.differences import Tally
+from tests.compare.exceptions import Difference
+
+End = tuple[bytes, int]
+Key = tuple[str, End, End]
+Sums = dict[Key, list[int]]
+
+PROTOCOLS = {6: "TCP", 17: "UDP", 132: "SCTP"}
+COUNTS = r"\s+([0-9]+) ([0-9,]+) (bytes|kB|MB|GB)"
+LINE = re.compile(r"(\S+):([0-9]+)\s+<-> (\S+):([0-9]+)" + COUNTS * 3)
+TITLE = re.compile(r"(\w+) Conversations")
+UNITS = {"bytes": 1, "kB": 1000, "MB": 1000**2, "GB": 1000**3}
+COLUMNS = (
+    "flow", "outer_flow", "protocol", "orig_ip", "orig_port", "resp_ip", "resp_port",
+    "orig_packets", "orig_bytes", "resp_packets", "resp_bytes",
+)  # fmt: skip
+NAMES = ("packets", "packets", "bytes", "bytes")
+
+
+def _key(protocol: str, first: End, second: End) -> tuple[Key, bool]:
+    """The ends in one order, and whether that turns them round."""
+    turned = second < first
+    return (protocol, second, first) if turned else (protocol, first, second), turned
+
+
+def _end(host: str, port: str | int) -> End:
+    return ipaddress.ip_address(host).packed, int(port)
+
+
+def theirs(statistics: str) -> dict[Key, list[tuple[int, int]]]:
+    """What tshark counts: packets there, packets back, bytes there, bytes back, each with the unit it is given in."""
+    found: dict[Key, list[tuple[int, int]]] = defaultdict(lambda: [(0, 1)] * 4)
+    protocol = ""
+    for line in statistics.splitlines():
+        if title := TITLE.match(line):
+            protocol = title[1]
+        elif counts := LINE.match(line):
+            key, turned = _key(protocol, _end(counts[1], counts[2]), _end(counts[3], counts[4]))
+            back, there = (_count(counts, 5), _count(counts, 8))
+            if turned:
+                back, there = there, back
+            both = [(there[0], 1), (back[0], 1), there[1], back[1]]
+            found[key] = [(a + b, max(u, v)) for (a, u), (b, v) in zip(found[key], both, strict=True)]
+    return found
+
+
+def _count(counts: re.Match[str], at: int) -> tuple[int, tuple[int, int]]:
+    unit = UNITS[counts[at + 2]]
+    return int(counts[at]), (int(counts[at + 1].replace(",", "")) * unit, unit)
+
+
+def ours(tables: dict[str, pa.Table]) -> tuple[Sums, set[Key]]:
+    """What `connection` counts, and the ends that are left out."""
+    sums: Sums = defaultdict(lambda: [0] * 4)
+    unlike = _fragmented_flows(tables) | _broken_flows(tables)
+    left_out: set[Key] = set()
+    for row in _connections(tables):
+        if row["protocol"] not in PROTOCOLS or row["orig_port"] is None:
+            continue
+        first, second = _end(row["orig_ip"], row["orig_port"]), _end(row["resp_ip"], row["resp_port"])
+        key, turned = _key(PROTOCOLS[row["protocol"]], first, second)
+        counts = [row["orig_packets"], row["resp_packets"], row["orig_bytes"], row["resp_bytes"]]
+        if turned:
+            counts = [counts[1], counts[0], counts[3], counts[2]]
+        sums[key] = [mine + more for mine, more in zip(sums[key], counts, strict=True)]
+        if row["flow"] in unlike or row["outer_flow"] in unlike:
+            left_out.add(key)
+    return sums, left_out
+
+
+def _connections(tables: dict[str, pa.Table]) -> Iterator[dict[str, object]]:
+    if "connection" in tables:
+        yield from tables["connection"].select(COLUMNS).to_pylist()
+
+
+def _fragmented_flows(tables: dict[str, pa.Table]) -> set[int]:
+    """Conversations that a fragment belongs to."""
+    packets: set[int] = set()
+    for name in ("ipv4", "ipv6_fragment"):
+        if name in tables:
+            table = tables[name]
+            part = pc.or_kleene(table["more_fragments"], pc.greater(table["fragment_offset"], 0))
+            packets.update(table.filter(part)["packet"].to_pylist())
+    if not packets:
+        return set()
+    spine = tables["packet"]
+    return set(spine.filter(pc.is_in(spine["packet"], pa.array(sorted(packets))))["flow"].to_pylist()) - {None}
+
+
+def _broken_flows(tables: dict[str, pa.Table]) -> set[int]:
+    """Conversations with a transport header that is cut or malformed."""
+    found: set[int] = set()
+    for name in ("tcp", "udp", "sctp"):
+        if name in tables:
+            found.update(tables[name].filter(pc.is_valid(tables[name]["fault"]))["flow"].to_pylist())
+    return found - {None}
+
+
+def compare(tables: dict[str, pa.Table], statistics: str, capture: str) -> Tally:
+    """Compare packets and bytes each way of every two ends."""
+    tally = Tally()
+    mine, left_out = ours(tables)
+    shown = theirs(statistics)
+    for key in sorted(mine.keys() | shown.keys()):
+        if key in left_out:
+            continue
+        tally.rows += 1
+        for name, count, (printed, unit) in zip(
+            NAMES, mine.get(key, [0] * 4), shown.get(key, [(0, 1)] * 4), strict=True
+        ):
+            tally.values += 1
+            # a sum of numbers that were each cut off is short by less than the unit for each
+            if count // unit * unit == printed or (unit > 1 and 0 <= count - printed < 2 * unit):
+                tally.equal += 1
+            else:
+                told = " ".join(f"{ipaddress.ip_address(host)}:{port}" for host, port in key[1:])
+                difference = Difference(
+                    "connection", name, f"{key[0]} {told}: {count}", printed, capture, 0, None, None, frozenset()
+                )
+                tally.differs(difference)
+    return tally

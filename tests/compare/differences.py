@@ -1,0 +1,152 @@
+"""Puts netlake's rows of a frame beside tshark's layers of it, value by value, and counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+from itertools import zip_longest
+from typing import Any
+
+from tests.compare import values
+from tests.compare.exceptions import Difference, explained
+from tests.compare.layers import Field, Layered
+from tests.compare.rows import Row, Rows, leaves
+from tests.compare.tshark import Frame, Layer
+from tests.compare.values import Value
+
+EXAMPLES = 4
+# of longer lists, elements are compared by their number
+LONGEST = 500
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was found of one table: of its rows, of its values, and the differences that nothing explains, by field."""
+
+    rows: int = 0
+    values: int = 0
+    equal: int = 0
+    explained: Counter[int] = field(default_factory=Counter)
+    different: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, other: Tally) -> None:
+        """Add what was found elsewhere."""
+        self.rows += other.rows
+        self.values += other.values
+        self.equal += other.equal
+        self.explained.update(other.explained)
+        self.different.update(other.different)
+        for name, told in other.examples.items():
+            mine = self.examples.setdefault(name, [])
+            mine.extend(told[: EXAMPLES - len(mine)])
+
+    def differs(self, found: Difference) -> None:
+        """Count a difference."""
+        entry = explained(found)
+        if entry is not None:
+            self.explained[entry.number] += 1
+            self.values -= not entry.shown
+            return
+        self.different[found.field] += 1
+        told = self.examples.setdefault(found.field, [])
+        if len(told) < EXAMPLES:
+            told.append(f"{found.capture} packet {found.frame}: {_short(found.ours)} / {_short(found.theirs)}")
+
+
+def _short(value: Any) -> str:
+    text = "nothing" if value is None else str(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a comparison stands: the capture, the frame, and what is known of the packet."""
+
+    capture: str
+    frame: Frame
+    stop: str | None
+
+
+def layers_of(one: Layered, frame: Frame) -> Iterator[Layer]:
+    """The layers of a frame that are rows of a table."""
+    for layer in frame.layers:
+        if layer.name not in one.layers or layer.quoted:
+            continue
+        if one.split:
+            yield from (Layer(layer.name, False, {one.split: [value]}) for value in layer.fields.get(one.split, ()))
+        elif one.only is None or _passes(one, layer):
+            yield layer
+
+
+def _passes(one: Layered, layer: Layer) -> bool:
+    found = layer.fields.get(one.only or "", [])
+    return bool(found) and (not one.values or found[0][0] in one.values)
+
+
+def compare(one: Layered, rows: Rows | None, place: Place, tally: Tally) -> None:
+    """Compare the rows of one table in one frame."""
+    mine = rows.of(place.frame.number) if rows is not None else []
+    theirs = list(layers_of(one, place.frame))
+    tally.rows += max(len(mine), len(theirs))
+    for row, layer in zip_longest(mine, theirs):
+        if row is None or layer is None:
+            tally.values += 1
+            shown = _summary(one, layer) if row is None else None
+            told = _row(row) if row is not None else None
+            tally.differs(_difference(one, "row", told, shown, row, place))
+        else:
+            for asked in one.fields:
+                _field(one, asked, row, layer, place, tally)
+
+
+def _summary(one: Layered, layer: Layer) -> str:
+    shown = [
+        f"{name}={layer.fields[name][0][0]}" for asked in one.fields[:4] for name in asked.names if name in layer.fields
+    ]
+    return f"{layer.name} {' '.join(shown)}"
+
+
+def _row(row: Row) -> str:
+    return " ".join(f"{name}={value}" for name, value in list(row.items())[:7] if value is not None)
+
+
+def _difference(one: Layered, name: str, ours: Any, theirs: Any, row: Row | None, place: Place) -> Difference:
+    fault = row["fault"] if row else None
+    layers = frozenset(place.frame.names)
+    return Difference(one.table.name, name, ours, theirs, place.capture, place.frame.number, fault, place.stop, layers)
+
+
+def aligned(ours: list[Value], theirs: list[Value]) -> Iterator[tuple[Value, Value]]:
+    """Two lists side by side; where one has more, what it has more of stands beside nothing."""
+    if len(ours) == len(theirs) or max(len(ours), len(theirs)) > LONGEST:
+        yield from zip_longest(ours, theirs)
+        return
+    for _, i, j, k, m in SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
+        yield from zip_longest(ours[i:j], theirs[k:m])
+
+
+def _field(one: Layered, asked: Field, row: Row, layer: Layer, place: Place, tally: Tally) -> None:
+    found = [shown for name in asked.names for shown in layer.fields.get(name, ())]
+    kind = asked.parts[0].kind
+    theirs = [values.theirs(kind, *shown) for shown in found]
+    if asked.single:
+        theirs = theirs[:1]
+    ours = [values.ours(part.kind, value) for part in asked.parts for value in leaves(row[part.path[0]], part.path[1:])]
+    if kind == "text" and asked.name.startswith("dns."):
+        ours, theirs = [values.dns_name(name) for name in ours], [values.dns_name(name) for name in theirs]
+    if asked.silent is not None:
+        ours = [value for value in ours if value != asked.silent]
+        theirs = [value for value in theirs if value != asked.silent]
+    if ours == theirs:
+        tally.values += len(ours)
+        tally.equal += len(ours)
+        return
+    for mine, other in aligned(ours, theirs):
+        tally.values += 1
+        if mine == other:
+            tally.equal += 1
+        else:
+            tally.differs(_difference(one, asked.name, mine, other, row, place))

@@ -1,0 +1,126 @@
+"""Which layers of tshark are the rows of a table, and which of its columns are which fields."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from netlake import tables
+from netlake.schema import Column, List, Struct, Table
+from tests.compare import values
+from tests.compare.values import Value
+
+FILE = Path(__file__).with_name("layers.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A column, or a field of the structs in it: `path` leads to its values, `kind` is that of one value."""
+
+    path: tuple[str, ...]
+    kind: str
+    listed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One of tshark's fields and every part of the table that it is: DNS has one for the owners in three lists."""
+
+    name: str
+    names: tuple[str, ...]
+    parts: tuple[Part, ...]
+    silent: Value = None
+
+    @property
+    def column(self) -> str:
+        """How it is called in a report."""
+        return ", ".join(".".join(part.path) for part in self.parts)
+
+    @property
+    def single(self) -> bool:
+        """Whether a row has at most one value of it."""
+        return len(self.parts) == 1 and not self.parts[0].listed
+
+
+@dataclass(frozen=True, slots=True)
+class Layered:
+    """A table that can be compared."""
+
+    table: Table
+    layers: frozenset[str]
+    fields: tuple[Field, ...]
+    only: str | None = None
+    values: frozenset[str] = frozenset()
+    split: str | None = None
+    columns: tuple[str, ...] = field(default=())
+
+    @property
+    def wanted(self) -> set[str]:
+        """Every field that must be read from tshark."""
+        return {name for one in self.fields for name in one.names} | ({self.only} if self.only else set())
+
+
+def parts(
+    columns: tuple[Column, ...], path: tuple[str, ...] = (), *, listed: bool = False
+) -> Iterator[tuple[str, Part]]:
+    """Every part of some columns that declares a Wireshark name, with that name."""
+    for column in columns:
+        here, kind = (*path, column.name), column.kind
+        inside = listed
+        if isinstance(kind, List):
+            kind, inside = kind.element, True
+        if isinstance(kind, Struct):
+            yield from parts(kind.columns, here, listed=inside)
+        elif column.wireshark:
+            yield column.wireshark, Part(here, str(kind), inside)
+
+
+def _fields(table: Table, entry: dict[str, Any]) -> tuple[Field, ...]:
+    context = {column.name: column for column in table.all_columns}
+    also = [
+        (name, Part((column,), str(context[column].kind), listed=False))
+        for column, name in entry.get("also", {}).items()
+    ]
+    found: dict[str, list[Part]] = {}
+    for name, part in [*also, *parts(table.columns)]:
+        found.setdefault(name, []).append(part)
+    alias, silent = entry.get("alias", {}), entry.get("silent", {})
+    return tuple(
+        Field(
+            name,
+            (name, *alias.get(name, ())),
+            tuple(own),
+            values.theirs(own[0].kind, silent[name], silent[name]) if name in silent else None,
+        )
+        for name, own in found.items()
+    )
+
+
+def layered(table: Table, entry: dict[str, Any]) -> Layered:
+    """What `layers.toml` and its declaration say of `table`."""
+    only = entry.get("only", {})
+    own = _fields(table, entry)
+    columns = tuple(dict.fromkeys(part.path[0] for one in own for part in one.parts))
+    passing = frozenset(only.get("values", ()))
+    return Layered(table, frozenset(entry["layers"]), own, only.get("field"), passing, entry.get("split"), columns)
+
+
+@cache
+def entries() -> dict[str, dict[str, Any]]:
+    """`layers.toml`."""
+    return tomllib.loads(FILE.read_text(encoding="utf-8"))
+
+
+def declaring() -> list[Table]:
+    """Every table of which a column declares a Wireshark name."""
+    return [table for table in tables.every() if any(parts(table.columns))]
+
+
+@cache
+def compared() -> tuple[Layered, ...]:
+    """Every table that is compared, by name."""
+    return tuple(layered(table, entries()[table.name]) for table in declaring())

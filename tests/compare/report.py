@@ -1,0 +1,152 @@
+"""The findings of a comparison: as figures for the console, and as a page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tests.compare.capture import Outcome
+from tests.compare.differences import Tally
+from tests.compare.exceptions import entries
+
+GOAL = 99.9
+FINE = ("compared", "neither")
+
+
+@dataclass(slots=True)
+class Findings:
+    """The sum over all captures."""
+
+    tshark: str
+    command: str
+    outcomes: list[Outcome] = field(default_factory=list)
+    tables: dict[str, Tally] = field(default_factory=dict)
+
+    def add(self, outcome: Outcome) -> None:
+        """Add what was found in one capture."""
+        self.outcomes.append(outcome)
+        for name, tally in outcome.tables.items():
+            self.tables.setdefault(name, Tally()).add(tally)
+        outcome.tables = {}
+
+    @property
+    def total(self) -> Tally:
+        """All tables together."""
+        total = Tally()
+        for tally in self.tables.values():
+            total.add(tally)
+        return total
+
+    @property
+    def excess(self) -> list[str]:
+        """Entries of exceptions.toml that explain more than they may."""
+        used = self.total.explained
+        return [
+            f"exception {entry.number} ({entry.reason}) explains {used[entry.number]:,}, at most {entry.most:,}"
+            for entry in entries()
+            if used[entry.number] > entry.most
+        ]
+
+    @property
+    def troubles(self) -> list[Outcome]:
+        """Captures that could not be compared, or whose packets differ in number."""
+        return [outcome for outcome in self.outcomes if outcome.state not in FINE]
+
+    @property
+    def good(self) -> bool:
+        """Whether all goals are met."""
+        total = self.total
+        return bool(total.values) and not self.troubles and not self.excess and share(total) >= GOAL
+
+
+def share(tally: Tally) -> float:
+    """Per cent of the values compared that are equal."""
+    return 100.0 * tally.equal / tally.values if tally.values else 100.0
+
+
+def console(findings: Findings) -> Iterator[str]:
+    """Figures by table, then what is wrong."""
+    yield f"{'table':<32}{'rows':>10}{'values':>12}{'equal':>10}{'explained':>11}{'different':>11}"
+    for name, tally in [*sorted(findings.tables.items()), ("total", findings.total)]:
+        yield (
+            f"{name:<32}{tally.rows:>10,}{tally.values:>12,}{share(tally):>9.3f}%"
+            f"{tally.explained.total():>11,}{tally.different.total():>11,}"
+        )
+    for name, tally in sorted(findings.tables.items()):
+        for column, count in tally.different.most_common():
+            yield f"{name}: {column}: {count:,} differ (netlake / tshark)"
+            yield from (f"    {example}" for example in tally.examples.get(column, ()))
+    for outcome in findings.troubles:
+        yield f"{outcome.capture}: {outcome.state}, {outcome.ours:,} / {outcome.theirs:,} packets. {outcome.said}"
+    yield from findings.excess
+    yield _summary(findings)
+
+
+def _summary(findings: Findings) -> str:
+    states = Counter(outcome.state for outcome in findings.outcomes)
+    packets = sum(outcome.theirs for outcome in findings.outcomes)
+    told = ", ".join(f"{count:,} {state}" for state, count in states.most_common())
+    total = findings.total
+    return (
+        f"{len(findings.outcomes):,} captures ({told}), {packets:,} packets, {total.values:,} values:"
+        f" {share(total):.4f} % equal, {total.explained.total():,} differences explained,"
+        f" {total.different.total():,} not."
+    )
+
+
+def page(findings: Findings) -> Iterator[str]:
+    """The committed page."""
+    yield "# Comparison with tshark"
+    yield ""
+    yield f"Written by `{findings.command}` with tshark {findings.tshark}; how stands in `tests/compare/__init__.py`."
+    yield "Every field of every table that declares a Wireshark name is compared, on captures from the test suites of"
+    yield "tcpdump, nDPI, Zeek and Suricata: real traffic, much of it odd, and hundreds of files malformed on purpose."
+    yield ""
+    yield _summary(findings)
+    yield ""
+    yield "| table | rows | values | equal | explained | not explained |"
+    yield "|---|---:|---:|---:|---:|---:|"
+    for name, tally in [*sorted(findings.tables.items()), ("**total**", findings.total)]:
+        yield (
+            f"| {name} | {tally.rows:,} | {tally.values:,} | {share(tally):.4f} % |"
+            f" {tally.explained.total():,} | {tally.different.total():,} |"
+        )
+    yield from _explained(findings)
+    yield from _unexplained(findings)
+    yield from _captures(findings)
+
+
+def _explained(findings: Findings) -> Iterator[str]:
+    used = findings.total.explained
+    yield from ("", "## Differences that are understood", "")
+    yield "Those marked *not shown* are values that one of the two does not give at all: they do not count as compared."
+    yield from ("", "| where | how many | why |", "|---|---:|---|")
+    for entry in entries():
+        where = ", ".join(f"{name} {' or '.join(f'`{word}`' for word in words)}" for name, words in entry.conditions)
+        if used[entry.number]:
+            mark = "" if entry.shown else "*not shown*: "
+            yield f"| {where} | {used[entry.number]:,} | {mark}{entry.reason} |"
+
+
+def _unexplained(findings: Findings) -> Iterator[str]:
+    yield from ("", "## Differences that are not", "")
+    found = [(name, tally) for name, tally in sorted(findings.tables.items()) if tally.different]
+    if not found:
+        yield "None."
+        return
+    yield from ("| field | how many | examples (netlake / tshark) |", "|---|---:|---|")
+    for name, tally in found:
+        for column, count in tally.different.most_common():
+            told = "<br>".join(example.replace("|", "\\|") for example in tally.examples.get(column, ())[:2])
+            yield f"| {name}: {column} | {count:,} | {told} |"
+
+
+def _captures(findings: Findings) -> Iterator[str]:
+    yield from ("", "## Captures that could not be compared, or whose packets differ in number", "")
+    if not findings.troubles:
+        yield "None: on every file that tshark opens, both count the same packets."
+        return
+    yield from ("| capture | state | packets, netlake / tshark | what was said |", "|---|---|---:|---|")
+    for outcome in sorted(findings.troubles, key=lambda one: one.capture):
+        yield f"| {outcome.capture} | {outcome.state} | {outcome.ours:,} / {outcome.theirs:,} | {outcome.said} |"

@@ -1,0 +1,100 @@
+"""Netlake's rows by frame: the frame in which Wireshark shows a row is coalesce(last_packet, packet)."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+Row = dict[str, Any]
+Ints = npt.NDArray[np.int64]
+SLICE = 4096
+
+
+class Rows:
+    """The rows of one table in order of frame and place; asked for frame after frame, in increasing order.
+
+    `shown` is how many headers of the table the stack of each packet has: tables of the link and network layers have no
+    `last_packet`, so of those the headers inside a reassembled datagram are moved to the packet that completed it.
+    """
+
+    def __init__(self, table: pa.Table, columns: tuple[str, ...], shown: Counter[int]) -> None:
+        packet = table["packet"].to_numpy()
+        place = table["place"].to_numpy()
+        if "last_packet" in table.column_names:
+            last = table["last_packet"].fill_null(0).to_numpy()
+        else:
+            last = late(packet, shown)
+        frames = np.where(last > 0, last, packet)
+        order = np.lexsort((place, packet, last > 0, frames))
+        self.frames = frames[order]
+        context = [name for name in ("packet", "place", "fault") if name not in columns]
+        chosen = table.select([*context, *columns])
+        if "ts" in columns:
+            at = chosen.schema.get_field_index("ts")
+            chosen = chosen.set_column(at, "ts", chosen["ts"].cast(pa.int64()))
+        self.table = chosen.take(pa.array(order))
+        self.slice: list[Row] = []
+        self.first = 0
+        self.at = 0
+
+    def of(self, frame: int) -> list[Row]:
+        """The rows of `frame`, which is later than any asked for before."""
+        begin = self.at + int(np.searchsorted(self.frames[self.at :], frame, "left"))
+        end = begin + int(np.searchsorted(self.frames[begin:], frame, "right"))
+        self.at = end
+        return [self._row(index) for index in range(begin, end)]
+
+    def _row(self, index: int) -> Row:
+        if not self.first <= index < self.first + len(self.slice):
+            self.first = index
+            self.slice = self.table.slice(index, SLICE).to_pylist()
+        return self.slice[index - self.first]
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+
+def late(packet: Ints, shown: Counter[int]) -> Ints:
+    """For each row the packet that completed the datagram in which it lies, 0 where it lies in its own packet.
+
+    A packet with more rows than its stack shows gives the last of them to the next packets that show more than they
+    have.
+    """
+    last = np.zeros(len(packet), np.int64)
+    have = Counter(packet.tolist())
+    lacking = sorted(number for number, count in shown.items() for _ in range(count - have[number]))
+    seen: Counter[int] = Counter()
+    for index, number in enumerate(packet.tolist() if lacking else ()):
+        seen[number] += 1
+        later = bisect_right(lacking, number)
+        if seen[number] > shown[number] and later < len(lacking):
+            last[index] = lacking.pop(later)
+    return last
+
+
+def stacks(packets: pa.Table) -> dict[str, Counter[int]]:
+    """For each table how many of its headers the stack of each packet has."""
+    found: dict[str, Counter[int]] = defaultdict(Counter)
+    for number, stack in zip(packets["packet"].to_pylist(), packets["stack"].to_pylist(), strict=True):
+        for name in (stack or "").split(":"):
+            found[name][number] += 1
+    return found
+
+
+def leaves(value: Any, path: tuple[str, ...]) -> Iterator[Any]:
+    """Every value at the end of `path`, through lists and structs; nulls are none."""
+    if value is None:
+        return
+    if isinstance(value, list):
+        for element in value:
+            yield from leaves(element, path)
+    elif path:
+        yield from leaves(value[path[0]], path[1:])
+    else:
+        yield value

@@ -1,0 +1,108 @@
+"""Many captures compared, by two processes that may take only so long for one of them and only so much memory."""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import resource
+import time
+from collections.abc import Iterator
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+
+from netlake.kernels import warm
+from tests.compare.capture import Outcome, compare_capture
+
+MEMORY = 6 << 30
+RECYCLE = 50
+
+
+def captures(given: list[Path]) -> list[tuple[Path, str]]:
+    """Every capture under the folders given, with the name that it has in reports."""
+    found: list[tuple[Path, str]] = []
+    for path in given:
+        files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+        root = path if path.is_dir() else path.parent
+        found += [
+            (file, str(file.relative_to(root)))
+            for file in files
+            if file.suffix not in (".md", ".txt", ".py", ".sh", ".toml")
+        ]
+    return found
+
+
+def sample(found: list[tuple[Path, str]], count: int) -> list[tuple[Path, str]]:
+    """The same `count` captures each time: those whose names have the least hashes."""
+    return sorted(
+        sorted(found, key=lambda one: hashlib.sha256(one[1].encode()).hexdigest())[:count], key=lambda one: one[1]
+    )
+
+
+def _work(channel: Connection) -> None:
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+    while (task := channel.recv()) is not None:
+        path, name = task
+        try:
+            channel.send(compare_capture(path, name))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
+            channel.send(Outcome(name, "crashed", f"{type(error).__name__}: {error}"))
+
+
+class Worker:
+    """A process that compares one capture after another."""
+
+    def __init__(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.channel, theirs = context.Pipe()
+        self.process = context.Process(target=_work, args=(theirs,), daemon=True)
+        self.process.start()
+        theirs.close()
+        self.name = ""
+        self.deadline = 0.0
+        self.done = 0
+
+    def give(self, task: tuple[Path, str], seconds: float) -> None:
+        """Hand it a capture."""
+        self.name, self.deadline = task[1], time.monotonic() + seconds
+        self.channel.send(task)
+
+    def take(self) -> Outcome:
+        """What it found; a process that died is a finding."""
+        try:
+            outcome: Outcome = self.channel.recv()
+        except (EOFError, ConnectionError):
+            self.process.join()
+            outcome = Outcome(self.name, "crashed", f"the process ended with {self.process.exitcode}")
+        self.done += 1
+        return outcome
+
+    def stop(self) -> None:
+        """End it, whatever it does."""
+        self.process.kill()
+        self.process.join()
+        self.channel.close()
+
+
+def run(tasks: list[tuple[Path, str]], jobs: int, seconds: float) -> Iterator[Outcome]:
+    """Compare every capture, in any order; one that takes more than `seconds` is given up."""
+    warm.warm()
+    left = list(reversed(tasks))
+    workers: list[Worker] = []
+    while left or workers:
+        while left and len(workers) < jobs:
+            workers.append(Worker())
+            workers[-1].give(left.pop(), seconds)
+        ready = wait([worker.channel for worker in workers], timeout=1.0)
+        for worker in list(workers):
+            if worker.channel in ready:
+                yield worker.take()
+            elif time.monotonic() > worker.deadline:
+                yield Outcome(worker.name, "timed out", f"more than {seconds:.0f} s")
+                worker.done = RECYCLE
+            else:
+                continue
+            if left and worker.done < RECYCLE and worker.process.is_alive():
+                worker.give(left.pop(), seconds)
+            else:
+                worker.stop()
+                workers.remove(worker)

@@ -1,0 +1,193 @@
+"""Runs tshark on a capture and reads what it says: for each frame its layers in wire order, with the fields asked for.
+
+Settings make it answer the same question as netlake: no names are resolved, IP fragments are put together, TCP segments
+are not, protocols are told by their port and not guessed, and nothing depends on what was seen in a later packet.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.parsers import expat
+
+PREFERENCES = {
+    "ip.defragment": "TRUE",
+    "ipv6.defragment": "TRUE",
+    "tcp.desegment_tcp_streams": "FALSE",
+    "tcp.relative_sequence_numbers": "FALSE",
+    "tcp.analyze_sequence_numbers": "TRUE",  # without it no window is scaled
+    "tcp.check_checksum": "FALSE",
+    "udp.check_checksum": "FALSE",
+    "ip.check_checksum": "FALSE",
+    "sctp.reassembly": "FALSE",
+    "ip.use_geoip": "FALSE",
+    "frame.generate_epoch_time": "TRUE",
+}
+# heuristics of protocols that have a table: netlake goes by the port alone
+GUESSES = ("dns_udp",)
+STATISTICS = ("conv,tcp", "conv,udp", "conv,sctp")
+# layers whose inner headers are those of another packet
+QUOTING = frozenset({"icmp", "icmpv6"})
+CHUNK = 1 << 18
+END = b"</pdml>"
+
+
+@dataclass(slots=True)
+class Layer:
+    """One header as tshark shows it: of each field asked for, its values in order as (text, hexadecimal bytes)."""
+
+    name: str
+    quoted: bool
+    fields: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Frame:
+    """One packet: its layers in wire order, and the names of all layers, those that nobody asked for too."""
+
+    number: int = 0
+    layers: list[Layer] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
+
+
+class Reader:
+    """Turns PDML into frames; feed it bytes and take what is whole."""
+
+    def __init__(self, layers: frozenset[str], fields: frozenset[str]) -> None:
+        self.layers, self.fields = layers, fields
+        self.ready: list[Frame] = []
+        self.frame = Frame()
+        self.open: list[tuple[str, Layer | None]] = []
+        self.quoting = False
+        self.parser = expat.ParserCreate()
+        self.parser.buffer_text = True
+        self.parser.StartElementHandler = self.start
+        self.parser.EndElementHandler = self.end
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """The frames that `data` completes."""
+        self.parser.Parse(data, False)
+        done, self.ready = self.ready, []
+        return done
+
+    def start(self, element: str, attributes: dict[str, str]) -> None:
+        """An element begins."""
+        if element == "field":
+            self.field(attributes)
+        elif element == "proto":
+            self.proto(attributes.get("name", ""))
+        elif element == "packet":
+            self.frame, self.open, self.quoting = Frame(), [], False
+
+    def field(self, attributes: dict[str, str]) -> None:
+        """A field belongs to the nearest layer around it that was asked for."""
+        name = attributes.get("name", "")
+        if name not in self.fields or not self.open:
+            return
+        layer = self.open[-1][1]
+        if layer is not None:
+            layer.fields.setdefault(name, []).append((attributes.get("show", ""), attributes.get("value", "")))
+
+    def proto(self, name: str) -> None:
+        """A layer begins, perhaps inside another; all that follows an ICMP header is of the packet that it quotes."""
+        self.frame.names.add(name)
+        layer = self.open[-1][1] if self.open else None
+        if name in self.layers:
+            layer = Layer(name, self.quoting)
+            self.frame.layers.append(layer)
+        self.quoting = self.quoting or name in QUOTING
+        self.open.append((name, layer))
+
+    def end(self, element: str) -> None:
+        """An element ends."""
+        if element == "proto":
+            self.open.pop()
+        elif element == "packet":
+            self.frame.number = self._number()
+            self.ready.append(self.frame)
+
+    def _number(self) -> int:
+        for layer in self.frame.layers:
+            if layer.name == "frame":
+                return int(layer.fields["frame.number"][0][0])
+        return self.frame.number
+
+
+class Tshark:
+    """One run of tshark on one capture; after `frames` has ended: its statistics, its complaint and its exit code."""
+
+    def __init__(self, capture: Path, layers: frozenset[str], fields: frozenset[str]) -> None:
+        self.reader = Reader(layers | {"frame"}, fields | {"frame.number"})
+        self.statistics = ""
+        self.complaint = ""
+        self.code = 0
+        settings = [word for name, value in PREFERENCES.items() for word in ("-o", f"{name}:{value}")]
+        wanted = [word for name in STATISTICS for word in ("-z", name)]
+        guesses = [word for name in GUESSES for word in ("--disable-heuristic", name)]
+        self.command = ["tshark", "-n", *settings, *guesses, *wanted, "-T", "pdml", "-r", str(capture)]
+
+    def frames(self) -> Iterator[Frame]:
+        """Every frame, in order."""
+        with subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            errors = _drained(process.stderr.read)
+            try:
+                yield from self._read(process.stdout.read)
+            except BaseException:
+                process.kill()
+                raise
+            self.code = process.wait()
+            errors.join()
+            self.complaint = _complaint(errors.said)
+
+    def _read(self, read: Callable[[int], bytes]) -> Iterator[Frame]:
+        left = b""
+        ended = False
+        while data := read(CHUNK):
+            if ended:
+                left += data
+                continue
+            left += data
+            at = left.find(END)
+            ended = at >= 0
+            whole, left = (
+                (left[: at + len(END)], left[at + len(END) :]) if ended else (left[: -len(END)], left[-len(END) :])
+            )
+            yield from self.reader.feed(whole)
+        self.statistics = left.decode("utf-8", "replace") if ended else ""
+
+
+class _drained(threading.Thread):  # noqa: N801 - reads like a word where it is used
+    """Reads a pipe to its end beside the main thread, which reads another."""
+
+    def __init__(self, read: Callable[[], bytes]) -> None:
+        super().__init__(daemon=True)
+        self.read, self.said = read, b""
+        self.start()
+
+    def run(self) -> None:
+        """Read."""
+        self.said = self.read()
+
+
+def _complaint(said: bytes) -> str:
+    lines = [
+        line for line in said.decode("utf-8", "replace").splitlines() if line.strip() and "Running as user" not in line
+    ]
+    return " ".join(lines)
+
+
+def version() -> str:
+    """The version of tshark, such as 4.0.17; FileNotFoundError without it."""
+    said = subprocess.run(["tshark", "--version"], capture_output=True, text=True, check=True).stdout
+    return said.split()[2].rstrip(".")
+
+
+def known_fields() -> set[str]:
+    """Every field that this tshark has."""
+    said = subprocess.run(["tshark", "-G", "fields"], capture_output=True, check=True).stdout.decode("utf-8", "replace")
+    return {line.split("\t")[2] for line in said.splitlines() if line.startswith("F\t")}

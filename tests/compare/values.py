@@ -1,0 +1,117 @@
+"""A value from tshark's text, in a form that equals netlake's where the two mean the same.
+
+Each kind has one form on both sides: numbers are numbers (tshark prints some in hexadecimal), addresses are their
+bytes, bytes are hexadecimal text, times are microseconds. What cannot be read as its kind is kept as text and so is a
+difference.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from typing import Any
+
+from netlake.schema import SCALARS
+
+Value = int | float | bool | str | bytes | None
+
+
+def _number(show: str, value: str) -> Value:
+    if re.fullmatch(r"-?[0-9]+", show):
+        return int(show)
+    if re.fullmatch(r"0[xX][0-9a-fA-F]+", show):
+        return int(show, 16)
+    if show in ("True", "False"):
+        return int(show == "True")
+    return int(value, 16) if re.fullmatch(r"[0-9a-fA-F]+", value) else show
+
+
+def _boolean(show: str, value: str) -> Value:
+    number = _number(show, value)
+    return bool(number) if isinstance(number, int) else number
+
+
+def _address(show: str, value: str) -> Value:
+    del value
+    try:
+        return ipaddress.ip_address(show).packed
+    except ValueError:
+        return show
+
+
+def _lower(show: str, value: str) -> Value:
+    del value
+    return show.lower()
+
+
+def _text(show: str, value: str) -> Value:
+    """Text on one line: XML makes spaces of the ends of lines in it."""
+    del value
+    return re.sub(r"[\t\r\n]", " ", show)
+
+
+def _hexadecimal(show: str, value: str) -> Value:
+    return value.lower() or show.replace(":", "").lower()
+
+
+def _float(show: str, value: str) -> Value:
+    del value
+    try:
+        return float(show)
+    except ValueError:
+        return show
+
+
+def _time(show: str, value: str) -> Value:
+    """Seconds since 1970 with nine decimals, as microseconds, truncated towards the past."""
+    del value
+    found = re.fullmatch(r"(-?)([0-9]+)\.([0-9]{9})", show)
+    if not found:
+        return show
+    nanoseconds = int(found[2] + found[3])
+    return (-nanoseconds if found[1] else nanoseconds) // 1000
+
+
+READERS: dict[str, Callable[[str, str], Value]] = {
+    "bool": _boolean,
+    "ip": _address,
+    "ipv4": _address,
+    "ipv6": _address,
+    "mac": _lower,
+    "word": _text,
+    "text": _text,
+    "bytes": _hexadecimal,
+    "hex64": _hexadecimal,
+    "f64": _float,
+    "duration": _float,
+    "ts": _time,
+}
+
+
+def theirs(kind: str, show: str, value: str) -> Value:
+    """What tshark shows (`show`) of the bytes `value`, as a value of `kind`."""
+    return READERS.get(kind, _number)(show, value)
+
+
+def ours(kind: str, value: Any) -> Value:
+    """A value that netlake stored, in the same form."""
+    if kind in ("ip", "ipv4", "ipv6"):
+        return _address(str(value), "")
+    if isinstance(value, bytes):
+        return value.hex()
+    if kind == "text":
+        return _text(value, "")
+    return value  # type: ignore[no-any-return]
+
+
+def dns_name(name: Value) -> Value:
+    """A DNS name as both write it: the root is <Root> for tshark and a dot for netlake, and they escape differently."""
+    if not isinstance(name, str):
+        return name
+    if name == "<Root>":
+        return "."
+    return re.sub(r"\\([0-9]{3})", lambda found: chr(int(found[1]) % 256), name).replace("\\", "")
+
+
+KINDS = frozenset(SCALARS)

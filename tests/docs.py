@@ -1,0 +1,133 @@
+"""Documents that run: commands in README.md and docs/ are executed, and what they print is written beside them.
+
+A block that stands under `<!-- run -->` is run by the tests and must succeed; under `<!-- run: exact -->` it must also
+print what stands there. All blocks of a document run in order, in a new folder in which `tests/captures` and `queries`
+are those of the project.
+`python -m tests.docs` writes what they print into the documents, and the help of every command into docs/commands.md.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+COMMANDS = ROOT / "docs" / "commands.md"
+BLOCK = re.compile(r"<!-- run(?P<exact>: exact)? -->\n```(?P<language>\w+)\n(?P<text>.*?)```\n", re.DOTALL)
+WIDTH = "110"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One command of a document, and what it is said to print."""
+
+    document: Path
+    line: int
+    language: str
+    command: str
+    printed: str
+    exact: bool
+
+
+def steps(document: Path) -> Iterator[Step]:
+    """Every command of a document that runs, in order."""
+    text = document.read_text(encoding="utf-8")
+    for block in BLOCK.finditer(text):
+        line = text.count("\n", 0, block.start()) + 1
+        exact = block["exact"] is not None
+        if block["language"] == "python":
+            yield Step(document, line, "python", block["text"], "", exact=False)
+            continue
+        for part in re.split(r"^\$ ", block["text"], flags=re.MULTILINE)[1:]:
+            command, printed = _split(part)
+            yield Step(document, line, "console", command, printed, exact)
+
+
+def _split(part: str) -> tuple[str, str]:
+    """A command, with the lines that continue it, and what follows it."""
+    lines = part.splitlines(keepends=True)
+    count = 1
+    while lines[count - 1].endswith("\\\n") or "".join(lines[:count]).count('"') % 2:
+        count += 1
+    return "".join(lines[:count]).rstrip("\n"), "".join(lines[count:])
+
+
+def folder(where: Path) -> Path:
+    """A folder in which the documents' commands find what they name."""
+    (where / "tests").mkdir()
+    (where / "tests" / "captures").symlink_to(ROOT / "tests" / "captures")
+    (where / "queries").symlink_to(ROOT / "queries")
+    return where
+
+
+def run(step: Step, where: Path) -> subprocess.CompletedProcess[str]:
+    """Run one step: what it prints, both streams as one."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "COLUMNS": WIDTH, "NO_COLOR": "1", "TERM": "dumb"}
+    command = [sys.executable, "-c", step.command] if step.language == "python" else ["bash", "-c", step.command]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    return subprocess.run(command, cwd=where, env=environment, text=True, check=False, timeout=120, **streams)  # type: ignore[call-overload,no-any-return]
+
+
+def commands() -> Iterator[tuple[str, click.Command]]:
+    """Every command of the command line by its full name."""
+    from netlake.cli import netlake as group
+
+    def below(name: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
+        yield name, command
+        if isinstance(command, click.Group):
+            context = click.Context(command, info_name=name)
+            for child in command.list_commands(context):
+                found = command.get_command(context, child)
+                if found is not None and not found.hidden:
+                    yield from below(f"{name} {child}", found)
+
+    return below("netlake", group)
+
+
+def help_page() -> str:
+    """docs/commands.md: the help of every command."""
+    parts = ["# Commands\n", "What `--help` says of every command; `python -m tests.docs` writes this page.\n"]
+    for name, command in commands():
+        context = click.Context(command, info_name=name, terminal_width=int(WIDTH), max_content_width=int(WIDTH))
+        parts.append(f"## {name}\n\n```text\n{command.get_help(context)}\n```\n")
+    return "\n".join(parts)
+
+
+def written(document: Path) -> str:
+    """A document with what its commands print now."""
+    text = document.read_text(encoding="utf-8")
+    with tempfile.TemporaryDirectory() as where:
+        found = iter(steps(document))
+        place = folder(Path(where))
+
+        def fresh(block: re.Match[str]) -> str:
+            count = 1 if block["language"] == "python" else len(re.findall(r"^\$ ", block["text"], re.MULTILINE))
+            ran = [(step, run(step, place).stdout) for step, _ in zip(found, range(count), strict=False)]
+            if block["language"] == "python":
+                return block[0]
+            body = "".join(f"$ {step.command}\n{printed}" for step, printed in ran)
+            return block[0][: block.start("text") - block.start()] + body + "```\n"
+
+        return BLOCK.sub(fresh, text)
+
+
+def main() -> None:
+    """Write the documents."""
+    COMMANDS.write_text(help_page(), encoding="utf-8")
+    for document in DOCUMENTS:
+        if document != COMMANDS:
+            document.write_text(written(document), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""Documents are held to what they say: their commands run, every command stands in them, names and links exist."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import netlake
+from tests import docs
+
+RUNNING = [document for document in docs.DOCUMENTS if any(docs.steps(document))]
+
+
+@pytest.mark.parametrize("document", RUNNING, ids=lambda path: path.name)
+def test_a_document_runs(document: Path, tmp_path: Path) -> None:
+    """Each command succeeds, one after another; where the document says so, it prints just what stands there."""
+    place = docs.folder(tmp_path)
+    for step in docs.steps(document):
+        ran = docs.run(step, place)
+        assert ran.returncode == 0, f"{step.document.name}:{step.line} {step.command}\n{ran.stdout}"
+        if step.exact:
+            assert ran.stdout == step.printed, f"{step.document.name}:{step.line}: run `python -m tests.docs`"
+
+
+def test_the_page_of_commands_is_fresh() -> None:
+    assert docs.COMMANDS.read_text(encoding="utf-8") == docs.help_page(), "run `python -m tests.docs`"
+
+
+def test_every_command_and_option_says_what_it_does() -> None:
+    for name, command in docs.commands():
+        assert command.help, name
+        for option in command.params:
+            record = getattr(option, "help", None)
+            assert record or option.param_type_name == "argument", f"{name} {option.name}"
+
+
+def test_the_public_names_stand_in_the_readme() -> None:
+    text = (docs.ROOT / "README.md").read_text(encoding="utf-8")
+    for name in ("Lake", "capture", "decode"):
+        assert name in netlake.__all__
+        assert f"netlake.{name}(" in text
+
+
+def test_links_lead_somewhere() -> None:
+    broken = [
+        f"{document.name}: {link}"
+        for document in docs.DOCUMENTS
+        for link in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text(encoding="utf-8"))
+        if not link.startswith("http") and not (document.parent / link).exists()
+    ]
+    assert broken == []
+
+
+def test_targets_that_documents_name_exist() -> None:
+    makefile = (docs.ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    for document in docs.DOCUMENTS:
+        named = set(re.findall(r"`make ([a-z]+)", document.read_text(encoding="utf-8")))
+        assert named <= targets, document.name
+
+
+def test_make_lists_every_target_with_a_sentence() -> None:
+    makefile = (docs.ROOT / "Makefile").read_text(encoding="utf-8")
+    listed = subprocess.run(["make", "help"], cwd=docs.ROOT, capture_output=True, text=True, check=True).stdout
+    phony = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
+    assert phony
+    assert [line.split()[0] for line in listed.splitlines()] == phony[1].split()
+
+
+def test_the_version_is_one() -> None:
+    project = tomllib.loads((docs.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["version"] == netlake.__version__
+    assert f"## [{netlake.__version__}]" in (docs.ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_every_contract_has_its_page() -> None:
+    for contract in (docs.ROOT / "schemas").glob("*.json"):
+        if "columns" in json.loads(contract.read_text(encoding="utf-8")):
+            assert contract.with_suffix(".md").is_file()
