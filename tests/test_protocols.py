@@ -1,9 +1,9 @@
 """Every case of every protocol, from tests/protocols/NAME.toml, where NAME is a table.
 
 A case has `name`, `from` (where its bytes come from), `bytes` (hexadecimal), `row` (columns that are expected, others
-may be there; bytes as hexadecimal) or `rows` where a message gives several, and as needed `fault`, `missing` (bytes that
-the capture did not keep) and `detail` (see netlake.packets.Messages). Each is read whole, cut at every byte, with other
-bytes around it, among others, and changed at random.
+may be there; bytes as hexadecimal) or `rows` where a message gives several, and as needed `fault`, `missing` (bytes
+that the capture did not keep) and `detail` (see netlake.packets.Messages). Each is read whole, cut at every byte, with
+other bytes around it, among others, and changed at random.
 """
 
 from __future__ import annotations

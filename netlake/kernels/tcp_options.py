@@ -13,9 +13,44 @@ WINDOW_SCALE = 2
 SACK_PERMITTED = 4
 TIMESTAMPS = 8
 
+# two no-operations and a timestamps option: what nearly every segment has that has any
+ONLY_TIMESTAMPS = 0x0101080A
+
 # values of `wrong`
 UNREADABLE = 1
 ODD_LENGTH = 2
+
+
+@kernel()
+def option_at(data, here, end):
+    """Kind, first byte of data and first byte behind the option at `here`; -1 behind it if it runs past `end`.
+
+    Behind the end of options stands nothing, or its data if a byte of it is not zero.
+    """
+    kind = np.int64(data[here])
+    if kind == 0:
+        first = here + 1
+        while first < end and data[first] == 0:
+            first += 1
+        return kind, here + 1 if first < end else end, end
+    if kind == 1:
+        return kind, here + 1, here + 1
+    if here + 2 > end:
+        return kind, end, -1
+    size = np.int64(data[here + 1])
+    return (kind, here + 2, here + size) if size >= 2 and here + size <= end else (kind, end, -1)
+
+
+@kernel()
+def size_is_odd(kind, size):
+    """Whether an option of a kind that has a column has a length that is not its own."""
+    return (
+        (kind == 2 and size != 2)
+        or (kind == 3 and size != 1)
+        or (kind == 4 and size != 0)
+        or (kind == 5 and (size == 0 or size % 8 != 0))
+        or (kind == 8 and size != 8)
+    )
 
 
 @kernel(
@@ -33,79 +68,50 @@ def tcp_options(data, at, limit, found, wrong, mss, window_scale, value, echo,
     others, and so is what follows an end of options, as kind 0, unless it is all zero.
     Room: with n option bytes in all, `left` n // 8 + 1, `kind` n // 2 + 1, `other` and `kinds` n + 1.
     """
-    blocks = 0
-    others = 0
-    stored = 0
-    listed = 0
-    sack_at[0] = 0
-    other_at[0] = 0
-    bytes_at[0] = 0
-    kinds_at[0] = 0
+    blocks = others = stored = listed = 0
+    sack_at[0] = other_at[0] = bytes_at[0] = kinds_at[0] = 0
     for i in range(len(at)):
-        here = at[i]
-        end = limit[i]
+        here, end = at[i], limit[i]
         syn = here >= 20 and here < end and data[here - 7] & 2 != 0
+        if end - here == 12 and here >= 20 and not syn and u32(data, here) == ONLY_TIMESTAMPS:
+            found[i], value[i], echo[i], here = TIMESTAMPS, u32(data, here + 4), u32(data, here + 8), end
         while here >= 0 and here < end:
-            option = np.int64(data[here])
+            option, first, here = option_at(data, here, end)
             if syn:
                 kinds[listed] = option
                 listed += 1
-            if option == 1:
-                here += 1
-                continue
-            first = here + 2
-            if option == 0:
-                first = here + 1
-                here = end
-                padding = first
-                while padding < end and data[padding] == 0:
-                    padding += 1
-                if padding == end:
-                    break
-            else:
-                if first > end:
-                    wrong[i] = UNREADABLE
-                    break
-                size = np.int64(data[here + 1])
-                here += size
-                if size < 2 or here > end:
-                    wrong[i] = UNREADABLE
-                    break
+            if here < 0:
+                wrong[i] = UNREADABLE
+                break
             size = here - first
-            if option == 8 and size == 8 and found[i] & TIMESTAMPS == 0:
+            if option == 1 or (option == 0 and size == 0):
+                continue
+            if size_is_odd(option, size):
+                wrong[i] = ODD_LENGTH
+            elif option == 8 and found[i] & TIMESTAMPS == 0:
                 found[i] |= TIMESTAMPS
-                value[i] = u32(data, first)
-                echo[i] = u32(data, first + 4)
-            elif option == 5 and size > 0 and size % 8 == 0:
-                while first < here:
-                    left[blocks] = u32(data, first)
-                    right[blocks] = u32(data, first + 4)
+                value[i], echo[i] = u32(data, first), u32(data, first + 4)
+                continue
+            elif option == 5:
+                for block in range(first, here, 8):
+                    left[blocks], right[blocks] = u32(data, block), u32(data, block + 4)
                     blocks += 1
-                    first += 8
-            elif option == 2 and size == 2 and found[i] & MSS == 0:
+                continue
+            elif option == 2 and found[i] & MSS == 0:
                 found[i] |= MSS
                 mss[i] = u16(data, first)
-            elif option == 3 and size == 1 and found[i] & WINDOW_SCALE == 0:
+                continue
+            elif option == 3 and found[i] & WINDOW_SCALE == 0:
                 found[i] |= WINDOW_SCALE
                 window_scale[i] = data[first]
-            elif option == 4 and size == 0:
+                continue
+            elif option == 4:
                 found[i] |= SACK_PERMITTED
-            else:
-                if (
-                    (option == 2 and size != 2)
-                    or (option == 3 and size != 1)
-                    or (option == 4)
-                    or (option == 8 and size != 8)
-                    or option == 5
-                ):
-                    wrong[i] = ODD_LENGTH
-                kind[others] = option
-                while first < here:
-                    other[stored] = data[first]
-                    stored += 1
-                    first += 1
-                others += 1
-                bytes_at[others] = stored
-        sack_at[i + 1] = blocks
-        other_at[i + 1] = others
-        kinds_at[i + 1] = listed
+                continue
+            kind[others] = option
+            for position in range(first, here):
+                other[stored] = data[position]
+                stored += 1
+            others += 1
+            bytes_at[others] = stored
+        sack_at[i + 1], other_at[i + 1], kinds_at[i + 1] = blocks, others, listed
