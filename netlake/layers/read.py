@@ -16,6 +16,7 @@ A value for a column is a NumPy array (no nulls), Nullable, Codes, or an Arrow a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,7 @@ def gather(data: Bytes, at: Ints, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     return every[at].view(dtype)
 
 
+@cache
 def header(table: Table) -> np.dtype[Any]:
     """The structured dtype of the fixed header that `table` declares."""
     placed = [column for column in table.columns if column.at is not None]

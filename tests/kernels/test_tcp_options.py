@@ -105,7 +105,10 @@ PIECES = st.one_of(
     st.just(b"\x00\x00"),
     st.binary(max_size=6),
 )
-AREAS = st.builds(lambda pieces: b"".join(pieces)[:40], st.lists(PIECES, max_size=8))
+AREAS = st.one_of(
+    st.builds(lambda pieces: b"".join(pieces)[:40], st.lists(PIECES, max_size=8)),
+    st.builds(lambda times: b"\x01\x01\x08\x0a" + times, st.binary(min_size=8, max_size=8)),
+)
 
 
 @settings(deadline=None, max_examples=300)
