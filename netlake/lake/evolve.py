@@ -8,8 +8,9 @@ same column; one that it dropped stays dropped. What cannot be the same column i
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from netlake.errors import LakeError
 from netlake.lake.change import Change
@@ -33,10 +34,11 @@ class Field:
     doc: str
 
 
-def fields(table: Table) -> list[Field]:
+@cache
+def fields(table: Table) -> tuple[Field, ...]:
     """Every column of `table`, parents first."""
     numbers = ids(table)
-    return [field for column in table.all_columns for field in _column(column, "", None, numbers)]
+    return tuple(field for column in table.all_columns for field in _column(column, "", None, numbers))
 
 
 def _column(column: Column, prefix: str, parent: int | None, numbers: dict[str, int]) -> Iterator[Field]:
@@ -125,7 +127,7 @@ def _compare(table: Table, field: Field, stored: tuple[object, ...] | None) -> N
         )
 
 
-def _add(change: Change, number: int, new: list[Field], *, first: int, empty: bool) -> None:
+def _add(change: Change, number: int, new: Sequence[Field], *, first: int, empty: bool) -> None:
     """Add columns to a table; in one that is not `empty` older rows are null there."""
     session = change.session
     session.insert("ducklake_column", [

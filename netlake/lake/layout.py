@@ -55,7 +55,11 @@ INDEXES = (
     "INDEX netlake_file_capture ON netlake_file(capture)",
     "INDEX netlake_data_file ON ducklake_data_file(table_id)",
     "INDEX netlake_file_stats ON ducklake_file_column_stats(table_id, column_id, data_file_id)",
-    "INDEX netlake_file_partition ON ducklake_file_partition_value(data_file_id)",
+    "INDEX netlake_file_partition ON ducklake_file_partition_value(table_id)",
+    "INDEX netlake_column ON ducklake_column(table_id)",
+    "INDEX netlake_column_tag ON ducklake_column_tag(table_id, column_id)",
+    "INDEX netlake_table_stats ON ducklake_table_stats(table_id)",
+    "INDEX netlake_column_stats ON ducklake_table_column_stats(table_id, column_id)",
 )
 
 

@@ -8,13 +8,14 @@ and "not known" look the same there.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netlake.lake.change import Change
-from netlake.lake.evolve import DAY, table_id
+from netlake.lake.evolve import DAY, fields, table_id
 from netlake.lake.values import REALS, decode, encode
-from netlake.schema import SCALARS
+from netlake.schema import Table
 from netlake.schema.contract import ids
 
 if TYPE_CHECKING:
@@ -73,15 +74,14 @@ def _partition(change: Change, number: int, day: int | None) -> int | None:
     return rows[0][0] if [row[1:] for row in rows] == [(day, "identity")] else None
 
 
-def types(file: DataFile) -> dict[int, str]:
-    """DuckLake's type of each scalar column by id."""
-    numbers = ids(file.table)
-    scalars = [column for column in file.table.all_columns if isinstance(column.kind, str)]
-    return {numbers[column.name]: SCALARS[str(column.kind)].lake for column in scalars}
+@cache
+def types(table: Table) -> dict[int, str]:
+    """DuckLake's type of each column by id."""
+    return {field.id: field.type for field in fields(table)}
 
 
 def _statistics(file: DataFile, file_id: int, number: int) -> list[tuple[Any, ...]]:
-    kinds = types(file)
+    kinds = types(file.table)
     return [
         (file_id, number, column, known.size, known.values - known.nulls, known.nulls, encode(known.least),
          encode(known.greatest), _nan(known, kinds.get(column, "")), None)
@@ -100,7 +100,7 @@ def _widen(change: Change, number: int, files: list[DataFile]) -> None:
     query = "SELECT column_id, contains_null, min_value, max_value FROM ducklake_table_column_stats WHERE table_id = ?"
     before: dict[int, Total] = {row[0]: (bool(row[1]), row[2], row[3]) for row in change.session.rows(query, (number,))}
     after: dict[int, Total | None] = dict(before)
-    kinds = types(files[0])
+    kinds = types(files[0].table)
     for file in files:
         for column, known in file.statistics.items():
             total = after.get(column)

@@ -61,7 +61,7 @@ def check(session: Session, data: Path, *, deep: bool) -> list[Problem]:
 
 def place_of(base: str, path: str, relative: object) -> str:
     """A path of the catalog: under `base` if it is relative."""
-    return str(PurePosixPath(base) / path) if relative else path
+    return f"{base.rstrip('/')}/{path.rstrip('/')}".rstrip("/") if relative else path
 
 
 def _fault(path: Path, size: int, sha256: str | None) -> str | None:
