@@ -296,12 +296,12 @@ def walk(data, starts, captured, lengths, link_types, depths, first, last, keys,
 
 @kernel(
     "void(int64[:, ::1], int64, int64[::1], int64[::1], int64[::1], int32[::1], int32[::1], int8[::1], int32[::1],"
-    " int16[::1], int64[::1], int32[::1])"
+    " int16[::1], int64[::1])"
 )
-def regroup(messages, count, bounds, starts, ends, rows, missing, faults, conversations, places, details, depths):
+def regroup(messages, count, bounds, starts, ends, rows, missing, faults, conversations, places, details):
     """Sort messages by group, in the order in which they were found: group g is `bounds[g]:bounds[g + 1]`.
 
-    `places` count the messages of one group in one packet, from the depth of a reassembled datagram.
+    `places` count the messages of one group in one row.
     """
     bounds[:] = 0
     for i in range(count):
@@ -324,4 +324,4 @@ def regroup(messages, count, bounds, starts, ends, rows, missing, faults, conver
     for g in range(bounds.shape[0] - 1):
         for k in range(bounds[g], bounds[g + 1]):
             again = k > bounds[g] and rows[k - 1] == rows[k]
-            places[k] = places[k - 1] + 1 if again else depths[rows[k]]
+            places[k] = places[k - 1] + 1 if again else 0

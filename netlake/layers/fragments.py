@@ -12,6 +12,7 @@ Rules of this file:
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,16 +28,20 @@ LONGEST = 65_535
 PATIENCE = 60 * 10**9
 
 Key = tuple[bytes, int, int, int]
+Rows = npt.NDArray[np.int64]
+Counts = Callable[[int], dict[int, int]]
+Made = tuple[int, int, dict[int, int]]
 
 
 @dataclass(slots=True)
 class Datagram:
-    """Pieces of one datagram, as far as they came."""
+    """Pieces of one datagram, as far as they came; `before` counts by group the messages of the packet that began it."""
 
     ts: int
     number: int
     interface: int
     depth: int
+    before: dict[int, int]
     ports: tuple[int, int] = (-1, -1)
     header: bytes = b""
     pieces: list[tuple[int, bytes]] = field(default_factory=list)
@@ -53,16 +58,17 @@ class Fragments:
         self.size = 0
         self.counts: Counter[str] = Counter()
 
-    def add(self, packets: Packets, found: npt.NDArray[np.int64], conversations: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
-        """Take the fragments `found` by the walk, in order.
+    def add(self, packets: Packets, found: Rows, conversations: Rows, counts: Counts) -> list[Made]:
+        """Take the fragments `found` by the walk, in order; `counts` counts by group the messages of a row.
 
-        Complete datagrams become rows of `packets`; returned are (row of the fragment that completed it, its
-        conversation), one for each new row. Later fragments' conversations are given the ports of the first.
+        Complete datagrams become rows of `packets`; returned are, for each of them, the row of the fragment that
+        completed it, its conversation, and the messages before it in the packet that it begins in.
+        Later fragments' conversations are given the ports of the first.
         """
         made = []
         for piece in found.tolist():
             conversation = conversations[piece[s.F_CONVERSATION]]
-            complete = self._one(packets, piece, conversation)
+            complete = self._one(packets, piece, conversation, counts)
             if complete is not None:
                 datagram, body = complete
                 row = piece[s.F_ROW]
@@ -70,10 +76,12 @@ class Fragments:
                 new = packets.rows - 1
                 packets.ts[new], packets.number[new] = datagram.ts, datagram.number
                 packets.interface[new] = datagram.interface
-                made.append((row, piece[s.F_CONVERSATION]))
+                made.append((row, piece[s.F_CONVERSATION], datagram.before))
         return made
 
-    def _one(self, packets: Packets, piece: list[int], conversation: Any) -> tuple[Datagram, bytes] | None:
+    def _one(
+        self, packets: Packets, piece: list[int], conversation: Any, counts: Counts
+    ) -> tuple[Datagram, bytes] | None:
         row = piece[s.F_ROW]
         self.counts["fragments"] += 1
         key = self._key(packets, piece, conversation)
@@ -83,7 +91,8 @@ class Fragments:
             self._drop(key, "expired")
             datagram = None
         if datagram is None:
-            datagram = Datagram(now, int(packets.number[row]), int(packets.interface[row]), piece[s.F_DEPTH])
+            number, interface = int(packets.number[row]), int(packets.interface[row])
+            datagram = Datagram(now, number, interface, piece[s.F_DEPTH], counts(row))
             self.waiting[key] = datagram
         if piece[s.F_OFFSET] == 0:
             datagram.ports = int(conversation[s.C_SRC_PORT]), int(conversation[s.C_DST_PORT])

@@ -6,6 +6,7 @@ bounded. Rows then stand in the order of the packet that completes them, so that
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -57,6 +58,7 @@ class Walker:
         self.origins = np.zeros((packets.count, 3), np.int64)
         self.origins[:, 0] = -1
         self.completing = np.arange(packets.count)
+        self.before: dict[int, dict[int, int]] = {}
         if len(self.packets) < packets.count:
             self.packets = np.zeros((packets.count, s.P_WIDTH), np.int64)
         first = 0
@@ -89,10 +91,12 @@ class Walker:
         if not len(pieces):
             return False
         before = packets.rows
-        made = self.fragments.add(packets, pieces, self.conversations)
+        self.message_rows = self.messages[: self.state[s.W_MESSAGES], s.M_ROW].copy()
+        made = self.fragments.add(packets, pieces, self.conversations, self._counts)
         if not made:
             return False
-        rows, carriers = np.array(made).T
+        self.before.update({before + index: found[2] for index, found in enumerate(made)})
+        rows, carriers = np.array([found[:2] for found in made]).T
         origins = np.empty((len(made), 3), np.int64)
         origins[:, 0] = self.conversations[carriers, s.C_OUTER]
         origins[:, 1] = self.conversations[carriers, s.C_KEY]
@@ -103,6 +107,13 @@ class Walker:
             more = np.zeros((packets.rows - before + len(self.packets) // 8, s.P_WIDTH), np.int64)
             self.packets = np.concatenate([self.packets[:before], more])
         return True
+
+    def _counts(self, row: int) -> dict[int, int]:
+        """Messages of a row by group, and those before it in its packet; rows of messages only rise within a batch."""
+        first, last = np.searchsorted(self.message_rows, (row, row + 1))
+        counts = Counter(self.messages[first:last, s.M_GROUP].tolist())
+        counts.update(self.before.get(row, {}))
+        return counts
 
     def _in_order(self, packets: Packets) -> None:
         """Rows of datagrams behind those of the packet that completes them, whose stack and stop they take over."""
@@ -134,7 +145,11 @@ class Walker:
         starts, ends, details = long
         rows, missing, conversations = (np.empty(count, np.int32) for _ in range(3))
         faults, places = np.empty(count, np.int8), np.empty(count, np.int16)
-        regroup(self.messages, count, bounds, starts, ends, rows, missing, faults, conversations, places, details, packets.depth)
+        regroup(self.messages, count, bounds, starts, ends, rows, missing, faults, conversations, places, details)
+        if self.before:
+            for at in np.flatnonzero(rows >= packets.count).tolist():
+                group = int(np.searchsorted(bounds[:-1], at, side="right")) - 1
+                places[at] += self.before[int(rows[at])].get(group, 0)
         result = {}
         for group in np.flatnonzero(np.diff(bounds[:-1])).tolist():
             part = slice(bounds[group], bounds[group + 1])

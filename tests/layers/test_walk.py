@@ -270,3 +270,14 @@ def test_any_fragmentation_gives_the_datagram_back(data: st.DataObject) -> None:
     _, result = walked(packets)
     udp = result.by_group[s.UDP]
     assert packets.data[udp.start[0] : udp.end[0]].tobytes() == DATAGRAM
+
+
+def test_places_in_a_fragmented_tunnel_follow_those_of_its_first_packet() -> None:
+    inside = b.udp(b.vxlan(NET(b.ipv4(b.udp(bytes(100), 1, 53), 17))), 9, 4789)
+    packets = b.batch(pieces(inside, 80))
+    _, result = walked(packets)
+    for step, expected in ((s.ETHERNET, [0, 1, 0]), (s.IPV4, [0, 1, 0]), (s.UDP, [0, 1])):
+        messages = result.by_group[step]
+        keys = list(zip(packets.number[messages.row].tolist(), messages.place.tolist(), strict=True))
+        assert len(set(keys)) == len(keys)
+        assert sorted(messages.place.tolist()) == sorted(expected)
