@@ -34,7 +34,7 @@ def decode(message: bytes, kind: str = "udp", missing: int = 0) -> dict[str, Any
             lists["questions"].append(question(cursor, kind, marks))
         for name, count in zip(("answers", "authorities", "additionals"), counts[1:], strict=True):
             for _ in range(count):
-                lists[name].append(record(cursor, kind, marks, row))
+                lists[name].append(record(cursor, kind, marks, row, allowed=name == "additionals"))
         row["extra_length"] = cursor.left + missing
     except Short:
         marks.append(short)
@@ -96,8 +96,9 @@ def question(cursor: Cursor, kind: str, marks: list[str]) -> dict[str, Any]:
     return {"name": name, "type": number, "type_name": type_name(number), "class": klass, "unicast_response": unicast}
 
 
-def record(cursor: Cursor, kind: str, marks: list[str], row: dict[str, Any]) -> dict[str, Any]:
+def record(cursor: Cursor, kind: str, marks: list[str], row: dict[str, Any], *, allowed: bool) -> dict[str, Any]:
     unsure: list[str] = []
+    owner = cursor.data[cursor.at : cursor.at + 1]
     name = pass_name(cursor, unsure)
     number, klass, ttl, size = struct.unpack("!HHIH", cursor.take(10))
     if size > cursor.left:
@@ -108,6 +109,7 @@ def record(cursor: Cursor, kind: str, marks: list[str], row: dict[str, Any]) -> 
     result: dict[str, Any] = dict.fromkeys(field.name for field in dns.RECORD.columns)
     result.update({"name": name, "type": number, "type_name": type_name(number), "fields": []})
     if number == OPT:
+        row.setdefault("edns_faults", []).extend([] if allowed and owner == b"\0" else ["bad_options"])
         options(rdata, klass, ttl, row)
         return result
     result["class"], result["ttl"] = klass, ttl

@@ -22,15 +22,13 @@ FAMILIES = {1: 4, 2: 16}
 
 
 def columns(table: Table, messages: Messages, found: Records, header: Columns, whole: Mask) -> Columns:
-    """Columns of the first OPT record of each message; a second one is a fault.
+    """Columns of the first OPT record of each message.
 
     `whole` tells the messages whose records were all read: without OPT, only they are known to have no EDNS.
     """
     records = np.flatnonzero(found.records[k.R_TYPE] == t.OPT)
     of, first = np.unique(found.records[k.R_MESSAGE][records], return_index=True)
-    if len(of) < len(records):
-        repeated = np.bincount(found.records[k.R_MESSAGE][records], minlength=len(messages)) > 1
-        mark(messages, repeated, faults.BAD_OPTIONS)
+    _mark_misplaced(messages, found.records[:, records])
     opt = found.records[:, records[first]]
     has = np.zeros(len(messages), np.bool_)
     has[of] = True
@@ -48,6 +46,14 @@ def columns(table: Table, messages: Messages, found: Records, header: Columns, w
         **_rcodes(header, of, ttl >> 24, has | whole),
         **_options(table, messages, of, opt),
     }
+
+
+def _mark_misplaced(messages: Messages, opt: npt.NDArray[np.int64]) -> None:
+    """RFC 6891, 6.1.1: one OPT record in a message, among the additionals, owned by the root."""
+    of = opt[k.R_MESSAGE]
+    mark(messages, np.bincount(of, minlength=len(messages)) > 1, faults.BAD_OPTIONS)
+    misplaced = (opt[k.R_SECTION] != k.ADDITIONAL) | (messages.data[opt[k.R_NAME]] != 0)
+    mark(messages, _among(of[misplaced], len(messages)), faults.BAD_OPTIONS)
 
 
 def _rcodes(header: Columns, of: npt.NDArray[np.int64], high: Ints, known: Mask) -> Columns:
