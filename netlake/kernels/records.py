@@ -32,7 +32,7 @@ def word(data, at, big):
 
 @kernel()
 def pcap_lengths(data, at, big, swapped):
-    """Captured and original length of the record at `at`; `swapped`: 0 never, 1 if that makes sense of them, 2 always."""
+    """Captured and original length of the record at `at`; `swapped` is 0 never, 1 if that makes sense, 2 always."""
     captured = word(data, at + 8, big)
     length = word(data, at + 12, big)
     if swapped == 2 or (swapped == 1 and captured > length):

@@ -66,7 +66,7 @@ def shifted(ticks, bits):
 
 @kernel()
 def nanoseconds(high, low, clock, value, seconds):
-    """Time in ns since 1970 of a time of two 32-bit words, NO_TIME if it does not fit; truncated, in whole numbers only."""
+    """The ns since 1970 of a time of two 32-bit words, NO_TIME if they do not fit; truncated, in whole numbers only."""
     ticks = np.uint64(high) << np.uint64(32) | np.uint64(low)
     if clock == TIMES:
         if ticks > np.uint64(LATEST // value):

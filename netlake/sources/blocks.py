@@ -1,14 +1,14 @@
 """The pcapng blocks that are not packets: interfaces, statistics, names; plain functions from a block's bytes to facts.
 
 Read here and not by python-pcapng, which was tried and lost facts of ordinary files: it warns of deprecation at each
-time resolution, fails on text that is not UTF-8, on IPv6 interface addresses and on an option that is repeated. The tests
-compare with it where it reads.
+time resolution, fails on text that is not UTF-8, on IPv6 interface addresses and on an option that is repeated. The
+tests compare with it where it reads.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from netlake.kernels.records_ng import DIVIDED, NEVER, SHIFTED, TIMES
 from netlake.sources.facts import Interface, Name, Section
@@ -59,6 +59,23 @@ def section(body: bytes, big: bool, index: int) -> tuple[Section, list[str]]:  #
     return facts, comments
 
 
+def _resolution(value: bytes, _big: bool) -> str:  # noqa: FBT001
+    return f"{2 if value[0] & 0x80 else 10}^-{value[0] & 0x7F}"
+
+
+def _signed(value: bytes, big: bool) -> int:  # noqa: FBT001
+    return int.from_bytes(value, "big" if big else "little", signed=True)
+
+
+# options of an interface that have one size: what they are called and how they are read; of another size they are ignored
+SIZES = {6: 6, 8: 8, 9: 1, 13: 1, 14: 8}
+SIZED: dict[int, tuple[str, Callable[[bytes, bool], object]]] = {
+    6: ("mac", lambda value, _big: value.hex(":")),
+    8: ("speed", number),
+    9: ("resolution", _resolution),
+    13: ("fcs_length", number),
+    14: ("ts_offset", _signed),
+}
 TEXTS = {2: "name", 3: "description", 12: "os", 15: "hardware"}
 
 
@@ -73,18 +90,11 @@ def interface(body: bytes, big: bool, index: int, in_section: int) -> tuple[Inte
             comments.append(text(value))
         elif code in TEXTS:
             setattr(facts, TEXTS[code], text(value))
-        elif code == 6 and len(value) == 6:
-            facts.mac = value.hex(":")
-        elif code == 8 and len(value) == 8:
-            facts.speed = number(value, big)
-        elif code == 9 and len(value) == 1:
-            facts.resolution = f"{2 if value[0] & 0x80 else 10}^-{value[0] & 0x7F}"
+        elif len(value) == SIZES.get(code):
+            name, read = SIZED[code]
+            setattr(facts, name, read(value, big))
         elif code == 11 and value:
             facts.filter = text(value[1:]) if value[0] == 0 else value[1:].hex()
-        elif code == 13 and len(value) == 1:
-            facts.fcs_length = value[0]
-        elif code == 14 and len(value) == 8:
-            facts.ts_offset = int.from_bytes(value, "big" if big else "little", signed=True)
     return facts, comments
 
 
@@ -153,6 +163,6 @@ def names(body: bytes, big: bool) -> tuple[list[Name], list[str]]:  # noqa: FBT0
 def _address(value: bytes, kind: str) -> str:
     if kind in ("eui48", "eui64"):
         return value.hex(":")
-    from netlake.layers.pools import ip_text  # noqa: PLC0415 - loads pyarrow, which few captures need here
+    from netlake.layers.pools import ip_text  # loads pyarrow, which few captures need here
 
     return ip_text(value)

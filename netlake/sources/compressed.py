@@ -1,8 +1,8 @@
 """Compressed captures, known by their first bytes and not by their names, unpacked in bounded memory.
 
-gzip, bzip2 and xz are the standard library's, fed piecewise; zstd and lz4 (frame format) are pyarrow's. A stream that is
-cut short or damaged gives every byte before that place. pyarrow gives nothing of a read in which it meets the damage, so
-a file is then unpacked again up to there, and from there byte by byte; of a pipe the last 64 KiB can be lost.
+gzip, bzip2 and xz are the standard library's, fed piecewise; zstd and lz4 (frame format) are pyarrow's. A stream that
+is cut short or damaged gives every byte before that place. pyarrow gives nothing of a read in which it meets the
+damage, so a file is then unpacked again up to there, and from there byte by byte; of a pipe the last 64 KiB can be lost.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class _File:
 
 
 def _arrow(source: ByteStream, compression: str) -> ByteStream:
-    import pyarrow as pa  # noqa: PLC0415 - 0.3 s that only these files need
+    import pyarrow as pa  # 0.3 s that only these files need
 
     return pa.CompressedInputStream(pa.PythonFile(_File(source), mode="r"), compression)  # type: ignore[no-any-return]
 

@@ -89,7 +89,7 @@ class FileSource(Facts):
 
     @property
     def parts(self) -> list[Part]:
-        """This file."""
+        """The one file that it is."""
         return [Part(self.name, self.size, self.capture_id, self.sha256, self.first_number)]
 
     def batches(self, max_packets: int = 8192) -> Iterator[Packets]:

@@ -20,8 +20,8 @@ PACKED = {".gz", ".zst", ".zstd", ".xz", ".bz2", ".lz4"}
 def expand(inputs: Iterable[str | os.PathLike[str]]) -> list[str]:
     """Every capture that `inputs` name, each once, in the order given; a folder's and a pattern's sorted by path.
 
-    A folder gives, at any depth, the files that begin as a capture does, and those that are named as one, so that what is
-    wrong with them is said. InputError where an input names nothing.
+    A folder gives, at any depth, the files that begin as a capture does, and those that are named as one, so that what
+    is wrong with them is said. InputError where an input names nothing.
     """
     found: dict[str, None] = {}
     for given in inputs:
@@ -31,23 +31,24 @@ def expand(inputs: Iterable[str | os.PathLike[str]]) -> list[str]:
 
 
 def _expand(given: str) -> list[str]:
-    if given == "-" or (os.path.lexists(given) and not os.path.isdir(given)):
+    if given == "-" or (os.path.lexists(given) and not Path(given).is_dir()):
         return [given]
-    if os.path.isdir(given):
+    if Path(given).is_dir():
         return _folder(given)
     if not glob.has_magic(given):
         raise InputError(f"{given} cannot be opened: there is no such file or folder.")
-    matched = sorted(glob.glob(given, recursive=True))
+    matched = sorted(glob.glob(given, recursive=True))  # noqa: PTH207 - absolute patterns too
     if not matched:
         raise InputError(f"{given} matches no file.")
-    return [path for match in matched for path in (_folder(match, empty=True) if os.path.isdir(match) else [match])]
+    return [path for match in matched for path in (_folder(match, empty=True) if Path(match).is_dir() else [match])]
 
 
 def _folder(folder: str, *, empty: bool = False) -> list[str]:
     if not os.access(folder, os.R_OK | os.X_OK):
         raise InputError(f"{folder} cannot be opened: it may not be read by this user.")
-    paths = [os.path.join(base, file) for base, _, files in os.walk(folder, onerror=_unreadable) for file in files]
-    captures = sorted(path for path in paths if os.path.isfile(path) and _is_capture(path))
+    walk = os.walk(folder, onerror=_unreadable)
+    paths = [os.path.join(base, file) for base, _, files in walk for file in files]  # noqa: PTH118 - keeps ./
+    captures = sorted(path for path in paths if Path(path).is_file() and _is_capture(path))
     if not captures and not empty:
         raise InputError(f"{folder} holds no capture.")
     return captures

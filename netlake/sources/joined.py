@@ -1,9 +1,9 @@
 """Several files as one capture: rotated files, in the order of their first packets, numbers running on through all.
 
 Each file is looked into once for the time of its first packet, so they must be files and not pipes. Offsets in the
-capture are those in its own file; `parts` tells by the number of a packet which one that is. The capture's id is made of
-the ids of its files, its hash of their hashes, in this order. A file that cannot be read at all is a problem, not the
-end, unless it is so with every one.
+capture are those in its own file; `parts` tells by the number of a packet which one that is. The capture's id is made
+of the ids of its files, its hash of their hashes, in this order. A file that cannot be read at all is a problem, not
+the end, unless it is so with every one.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -151,7 +152,8 @@ class JoinedSource(Facts):
 def _look(spec: str) -> _File:
     """Open a file for the time of its first packet that has one, among the first few."""
     # a pipe would be waited for, and could not be opened again
-    if spec == "-" or (os.path.exists(spec) and not os.path.isdir(spec) and not os.path.isfile(spec)):
+    path = Path(spec)
+    if spec == "-" or (path.exists() and not path.is_dir() and not path.is_file()):
         raise InputError(f"{spec} cannot be read as one with other files: it is no file that can be read twice.")
     with FileSource(spec, salvage=False, sha256=False, first_number=1, first_interface=0) as source:
         size = source.size or 0

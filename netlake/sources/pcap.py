@@ -1,15 +1,15 @@
 """Classic pcap: a file header, then records. Every variant that Wireshark reads, told apart as it does.
 
-    magic (either byte order)        header  of each record
-    a1b2c3d4 microseconds, a1b23c4d nanoseconds    16 bytes: seconds, fraction, captured, length
-    a1b2cd34 Kuznetzov's "modified"                24 bytes: and interface index, protocol, packet type; 28 in an older one
-    1c0001ac, 1c0001ab Ixia lcap                   16 bytes, after a file header that is 4 bytes longer
+    magic (either byte order)                         header of each record
+    a1b2c3d4 microseconds, a1b23c4d nanoseconds       16 bytes: seconds, fraction, captured, length
+    a1b2cd34 Kuznetzov's "modified"                   24 bytes, interface and protocol too; 28 in an older one
+    1c0001ac, 1c0001ab Ixia lcap, microseconds        16 bytes, after a file header that is 4 bytes longer
 
-The plain magic was also used by writers whose record headers are longer (modified libpcap: 24, Nokia: 20). So the first three
-records are looked at under each reading, and the one with the fewest things wrong is taken, the plain one if equal.
-Version 2.3 sometimes, older ones always have the two lengths swapped. A record that claims more captured bytes than the
-link type can have ends the reading: nothing after it can be trusted. Times are unsigned and may have a fraction above
-one second, which is added.
+The plain magic was also used by writers whose record headers are longer (modified libpcap: 24, Nokia: 20). So the first
+three records are looked at under each reading, and the one with the fewest things wrong is taken, the plain one if
+equal. Version 2.3 sometimes, older ones always have the two lengths swapped. A record that claims more captured bytes
+than the link type can have ends the reading: nothing after it can be trusted. A record may claim more captured bytes
+than were sent; both are kept as they stand. Times are unsigned and may have a fraction above one second, which is added.
 """
 
 from __future__ import annotations
@@ -110,14 +110,15 @@ class PcapReader:
 
     def _wrong(self, size: int) -> int:
         """How much is wrong with the first three records if their headers have `size` bytes."""
-        wrong, at, order = 0, 0, ">" if self.header.big else "<"
+        wrong, at = 0, 0
+        order = ">" if self.header.big else "<"
         for records in range(3):
             if not self.window.more(at + size, move=True):
                 # the end of the file just here speaks for this reading more than anything; not after one record,
                 # which a plain file that is cut short could look like
                 ends_here = self.window.end - self.window.at == at
                 return -1 if ends_here and records != 1 else wrong + 1
-            _, fraction, kept, sent = struct.unpack_from(order + "IIII", self.window.data, self.window.at + at)
+            _, fraction, kept, sent = struct.unpack_from(order + "IIII", self.window.data.data, self.window.at + at)
             if self.header.swapped == 2 or (self.header.swapped == 1 and kept > sent):
                 kept, sent = sent, kept
             wrong += kept > self.header.snaplen
@@ -158,13 +159,12 @@ class PcapReader:
             self.done = True
             return
         part = "header" if left < self.header.record else "bytes"
-        reason = f"the file ends in the middle of a packet: the {part} of the record at byte {self.window.offset} would need {need} bytes, and {left} are there"
-        self._stop(reason)
+        where = f"the {part} of the record at byte {self.window.offset}"
+        self._stop(f"the file ends in the middle of a packet: {where} would need {need} bytes, and {left} are there")
 
     def _corrupt(self, kept: int) -> None:
-        self._stop(
-            f"the record at byte {self.window.offset} claims {kept} captured bytes, more than the {self.limit} that there can be"
-        )
+        where, limit = f"the record at byte {self.window.offset}", self.limit
+        self._stop(f"{where} claims {kept} captured bytes, more than the {limit} that there can be")
 
     def _stop(self, reason: str) -> None:
         """Note why reading ends here; in salvage, search on."""

@@ -1,8 +1,8 @@
 """pcapng: sections of blocks. Packets are indexed by a kernel, the other blocks are read one by one.
 
 Decided here:
-- A block whose two lengths disagree, or that cannot hold what it says, ends the reading, as in Wireshark: where the next
-  block begins is then unknown. Salvage searches for the next block of a known type whose lengths agree.
+- A block whose two lengths disagree, or that cannot hold what it says, ends the reading, as in Wireshark: where the
+  next block begins is then unknown. Salvage searches for the next block of a known type whose lengths agree.
 - Blocks of unknown type are skipped and counted. Those that Wireshark numbers as if they were packets (journal entries,
   system calls, custom blocks) are skipped too, but their numbers are left out, so that ours stay equal to its.
 - A simple packet has no time. Its captured length is its length, or the interface's snaplen if that is less.
@@ -126,14 +126,13 @@ class PcapngReader:
             # a new section may begin a new byte order, and numbers interfaces anew
             return self._header(move=first)
         whole = total + 3 & ~3
-        if total > LONGEST_READ:
-            return first and self._pass_over(kind, total, whole)
-        if not window.more(whole, move=first):
-            if window.eof:
-                self._ended(whole)
-            return window.eof
-        if kind in NUMBERED and not first:
+        if not first and (total > LONGEST_READ or kind in NUMBERED):
             return False
+        if total > LONGEST_READ:
+            self._pass_over(kind, total, whole)
+            return True
+        if not self._have(whole, move=first):
+            return window.eof
         if (wrong := self._read(kind, window.data[window.at : window.at + whole].tobytes(), total)) is None:
             window.at += whole
             self.facts.next_number += kind in NUMBERED
@@ -143,10 +142,10 @@ class PcapngReader:
         self._stop(f"the block at byte {window.offset} of type {kind} cannot be read: {wrong}")
         return True
 
-    def _pass_over(self, kind: int, total: int, whole: int) -> bool:
-        """Skip a block that is too large to be held in memory; always True."""
+    def _pass_over(self, kind: int, total: int, whole: int) -> None:
+        """Skip a block that is too large to be held in memory; in salvage, its length is not believed."""
         window, at = self.window, self.window.offset
-        if total > ng.LONGEST_BLOCK:
+        if total > ng.LONGEST_BLOCK or self.salvage:
             self._stop(f"the block at byte {at} {REASONS[ng.LONG_BLOCK].format(total)}")
         elif window.skip(whole - 4) and window.more(4, move=True):
             if blocks.number(window.take(4), self.big) == total:
@@ -160,7 +159,6 @@ class PcapngReader:
                 self._stop(f"the block at byte {at} {REASONS[ng.OTHER_LENGTH].format(total)}")
         else:
             self._stop(f"the file ends in the middle of the block at byte {at}, which needs {whole} bytes")
-        return True
 
     def _skipped(self, kind: int) -> None:
         self.facts.skipped_blocks[kind] = self.facts.skipped_blocks.get(kind, 0) + 1
@@ -222,46 +220,56 @@ class PcapngReader:
             setattr(interface, name, None if ts == NO_TIME else ts)
         self._comment(comments, interface.number)
 
+    def _have(self, need: int, *, move: bool) -> bool:
+        """Whether the next `need` bytes are in memory; where the file ends before them, that is dealt with."""
+        if self.window.more(need, move=move):
+            return True
+        if self.window.eof:
+            self._ended(need)
+        return False
+
     def _header(self, *, move: bool = True) -> bool:
         """Begin a section; False if its block lies beyond what is in memory and nothing may be moved."""
         window = self.window
-        if not window.more(28, move=move):
-            if window.eof:
-                self._ended(28)
-            return window.eof
-        head = window.data[window.at : window.at + 28].tobytes()
-        if head[8:12] not in ORDERS:
-            return self._bad_header(f"begins a section without its byte order: {head[8:12].hex(' ')}", move=move)
-        big = ORDERS[head[8:12]]
-        total = blocks.number(head[4:8], big)
-        whole = total + 3 & ~3
-        major, minor = blocks.number(head[12:14], big), blocks.number(head[14:16], big)
-        if not 28 <= total <= LONGEST_READ:
-            return self._bad_header(f"begins a section with a length of {total}", move=move)
-        if (major, minor) not in {(1, 0), (1, 2)}:
-            return self._bad_header(f"is of version {major}.{minor}; known are 1.0 and 1.2", move=move)
-        if not window.more(whole, move=move):
-            if window.eof:
-                self._ended(whole)
-            return window.eof
-        block = window.data[window.at : window.at + whole].tobytes()
-        if blocks.number(block[-4:], big) != total:
-            return self._bad_header(f"begins a section with a length of {total} and ends with another", move=move)
         try:
+            block = self._section_block(move=move)
+            if block is None:
+                return window.eof
+            big = ORDERS[block[8:12]]
             found, comments = blocks.section(block[24:-4], big, self.section + 1)
         except BadBlockError as error:
-            return self._bad_header(f"begins a section but {error}", move=move)
+            if not move and self.salvage:
+                return False
+            self._stop(f"the block at byte {window.offset} begins a section, but {error}")
+            return True
         self.big, self.section, self.first, self.count = big, self.section + 1, len(self.facts.interfaces), 0
         self.facts.sections.append(found)
         self._comment(comments, None)
-        window.at += whole
+        window.at += len(block)
         return True
 
-    def _bad_header(self, reason: str, *, move: bool) -> bool:
-        if not move and self.salvage:
-            return False
-        self._stop(f"the block at byte {self.window.offset} {reason}")
-        return True
+    def _section_block(self, *, move: bool) -> bytes | None:
+        """The whole block of a section header, None if it is not in memory; BadBlockError if it cannot be one."""
+        window = self.window
+        if not self._have(28, move=move):
+            return None
+        head = window.data[window.at : window.at + 28].tobytes()
+        if head[8:12] not in ORDERS:
+            raise BadBlockError(f"its byte order is none: {head[8:12].hex(' ')}")
+        big = ORDERS[head[8:12]]
+        total = blocks.number(head[4:8], big)
+        major, minor = blocks.number(head[12:14], big), blocks.number(head[14:16], big)
+        if not 28 <= total <= LONGEST_READ:
+            raise BadBlockError(f"its length of {total} is not possible")
+        if (major, minor) not in {(1, 0), (1, 2)}:
+            raise BadBlockError(f"its version is {major}.{minor}; known are 1.0 and 1.2")
+        whole = total + 3 & ~3
+        if not self._have(whole, move=move):
+            return None
+        block = window.data[window.at : window.at + whole].tobytes()
+        if blocks.number(block[-4:], big) != total:
+            raise BadBlockError(f"its length is {total} at its start and another at its end")
+        return block
 
     # -- the end, for good or bad
 
@@ -270,9 +278,8 @@ class PcapngReader:
         if left == 0:
             self.done = True
             return
-        self._stop(
-            f"the file ends in the middle of the block at byte {self.window.offset}, which needs {need} bytes, and {left} are there"
-        )
+        where = f"the block at byte {self.window.offset}"
+        self._stop(f"the file ends in the middle of {where}, which needs {need} bytes, and {left} are there")
 
     def _stop(self, reason: str) -> None:
         """Note why reading ends here; in salvage, search on."""

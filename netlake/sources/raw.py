@@ -3,8 +3,8 @@
 Decided here:
 - A file is read to the size that it had when it was opened, so that its id, its hash and its packets are those of the
   same bytes even if somebody writes on.
-- Its id is known at once, from its size and its two ends, so that no row waits for a hash; the hash is computed by a thread
-  of its own beside decoding. What comes through a pipe has a random id, and is hashed as it passes.
+- Its id is known at once, from its size and its two ends, so that no row waits for a hash; the hash is computed by a
+  thread of its own beside decoding. What comes through a pipe has a random id, and is hashed as it passes.
 """
 
 from __future__ import annotations

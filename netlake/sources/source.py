@@ -1,12 +1,12 @@
 """A source: what every kind of capture looks like to those who read packets from it.
 
-A batch is lent: its arrays and its buffer are used again for the next one. The lists of facts (`comments`, `names`) grow
-while batches are read, and the reader of a source may empty them between batches, so that they need not hold everything.
+A batch is lent: its arrays and its buffer are used again for the next one. The lists of facts (`comments`, `names`)
+grow while batches are read, and the reader of a source may empty them between batches, so that they need not hold
+everything.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Protocol, Self
@@ -121,8 +121,3 @@ def lend(batch: Packets, window: Window, count: int, first_number: int) -> Packe
     batch.last[:count] = batch.number[:count]
     batch.depth[:count] = 0
     return batch
-
-
-def text_of(spec: str | os.PathLike[str]) -> str:
-    """How an input is named to a person."""
-    return "standard input" if os.fspath(spec) == "-" else os.fspath(spec)

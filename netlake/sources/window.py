@@ -26,7 +26,7 @@ class ByteStream(Protocol):
 
 
 class Window:
-    """Bytes `at` to `end` of `data` are unread; data[0] is byte `base` of the stream; `eof`: nothing comes after `end`."""
+    """Bytes `at` to `end` of `data` are unread; data[0] is byte `base` of the stream; after `eof` nothing follows."""
 
     def __init__(self, stream: ByteStream, capacity: int = CAPACITY) -> None:
         self.stream = stream
@@ -54,7 +54,7 @@ class Window:
         self.at, self.end = 0, left
 
     def more(self, need: int, *, move: bool) -> bool:
-        """Read on until `need` bytes are unread; False if the stream ends first, or there is no room and no leave to move."""
+        """Read on until `need` bytes are unread; False if the stream ends first, or there is no room without `move`."""
         while self.end - self.at < need and not self.eof:
             if self.at + need > self.capacity:
                 if not move:
@@ -64,7 +64,7 @@ class Window:
         return self.end - self.at >= need
 
     def _read(self) -> None:
-        count = self.stream.readinto(memoryview(self.data)[self.end : min(self.end + PIECE, self.capacity)])
+        count = self.stream.readinto(self.data.data[self.end : min(self.end + PIECE, self.capacity)])
         self.end += count
         self.eof = count == 0
 
@@ -74,7 +74,7 @@ class Window:
         return self.data[self.at - count : self.at].tobytes()
 
     def skip(self, count: int) -> bool:
-        """Step over `count` bytes without keeping them; False if the stream ends first. Nothing before is kept either."""
+        """Step over `count` bytes, keeping neither them nor any before; False if the stream ends first."""
         while count > self.end - self.at:
             count -= self.end - self.at
             self.at = self.end

@@ -27,6 +27,7 @@ class Packet:
 
     @property
     def sent(self) -> int:
+        """Bytes that it had on the wire."""
         return len(self.data) if self.length is None else self.length
 
 

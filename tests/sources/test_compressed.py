@@ -36,7 +36,7 @@ PACK = {
 
 
 def capture(writer, count=300, form="pcap"):
-    rng = random.Random(3)
+    rng = random.Random(3)  # noqa: S311
     packets = [writer.Packet(rng.randbytes(50) + bytes(rng.randrange(900)), i) for i in range(count)]
     return packets, getattr(writer, form)(packets)
 

@@ -34,7 +34,7 @@ def random_packets(writer, rng, count, kinds=(6,), interfaces=1):
 @given(seed=st.integers(0, 2**32), variant=st.sampled_from(PCAP), count=st.integers(4, 40), batch=st.integers(1, 50))
 @settings(deadline=None, max_examples=60)
 def test_random_pcap_is_read_back(writer, read, seed, variant, count, batch):
-    packets = random_packets(writer, random.Random(seed), count)
+    packets = random_packets(writer, random.Random(seed), count)  # noqa: S311
     unit = 1 if variant["magic"] == 0xA1B23C4D else 1000
     got, source = read(writer.pcap(packets, **variant), max_packets=batch)
     assert [(p.data, p.length, p.ts) for p in got] == [(p.data, p.sent, p.ticks * unit) for p in packets]
@@ -44,7 +44,7 @@ def test_random_pcap_is_read_back(writer, read, seed, variant, count, batch):
 @given(seed=st.integers(0, 2**32), big=st.booleans(), count=st.integers(0, 40), batch=st.integers(1, 50))
 @settings(deadline=None, max_examples=60)
 def test_random_pcapng_is_read_back(writer, read, seed, big, count, batch):
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311
     packets = random_packets(writer, rng, count, kinds=(2, 6), interfaces=3)
     interfaces = [{"link": rng.randrange(65536), "resolution": 6} for _ in range(3)]
     got, source = read(writer.pcapng(packets, interfaces, big=big), max_packets=batch)
@@ -83,7 +83,7 @@ def test_cut_at_every_byte(writer, read, form, salvage):
 @given(seed=st.integers(0, 2**32), form=st.sampled_from(["pcap", "pcapng"]), salvage=st.booleans())
 @settings(deadline=None, max_examples=300)
 def test_changed_bytes_never_raise(writer, read, seed, form, salvage):
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311
     packets = random_packets(writer, rng, 12)
     content = bytearray(writer.pcap(packets) if form == "pcap" else writer.pcapng(packets))
     for _ in range(rng.randrange(1, 12)):
@@ -133,7 +133,7 @@ def test_salvage_finds_the_records_behind_damage(writer, read, size, damage):
 
 def test_salvage_of_a_long_stretch_of_nothing_ends(writer, read):
     packets = [writer.Packet(b"a" * 90, 1_700_000_000 * 10**6)] * 3
-    rng = random.Random(7)
+    rng = random.Random(7)  # noqa: S311
     content = writer.pcap(packets) + b"\xff" * 16 + rng.randbytes(12 << 20)
     got, source = read(content, salvage=True)
     assert [p.data for p in got[:3]] == [b"a" * 90] * 3

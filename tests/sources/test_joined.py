@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+from pathlib import Path
 
 import pytest
 
@@ -37,7 +38,7 @@ def test_numbers_run_on_in_order_of_time(rotated, collected):
     ]  # fmt: skip
     assert [i.number for i in source.interfaces] == [0, 1, 2, 3]
     assert [(c.packet, c.text) for c in source.comments] == [(3, "hi")]
-    assert [(os.path.basename(p.name), p.first_packet) for p in source.parts] == [
+    assert [(Path(p.name).name, p.first_packet) for p in source.parts] == [
         ("c.pcap", 1), ("b.pcapng", 3), ("a.pcap.gz", 4),
     ]  # fmt: skip
     assert (source.packets, source.clock_steps_back, source.problems) == (4, 0, [])
@@ -61,7 +62,7 @@ def test_a_file_that_cannot_be_read_is_a_problem_and_not_the_end(rotated, tmp_pa
     with as_one([tmp_path / "empty.pcap", tmp_path / "cut.pcap", *rotated]) as source:
         got = collected(source)
     assert len(got) == 5
-    assert [(os.path.basename(p.file), p.partial) for p in source.problems] == [
+    assert [(Path(p.file).name, p.partial) for p in source.problems] == [
         ("empty.pcap", True),
         ("cut.pcap", True),
     ]

@@ -116,7 +116,7 @@ def test_batches_have_as_many_packets_as_asked_for(writer, tmp_path):
     assert source.interfaces[0].number == 7
 
 
-def test_a_datagram_put_behind_a_batch_leaves_the_next_one_whole(writer, tmp_path, collected):
+def test_a_datagram_put_behind_a_batch_leaves_the_next_one_whole(writer, tmp_path):
     from netlake.sources import open_capture
 
     path = tmp_path / "a.pcap"

@@ -207,8 +207,8 @@ def broken(writer):
         "of type 4 cannot be read: a name record of 60": writer.block(4, struct.pack("<HH", 1, 60) + b"abcd"),
         "of type 4 cannot be read: a name record of 3": writer.block(4, struct.pack("<HH", 1, 3) + b"abc\0"),
         "of type 4660 cannot be read: its length is 16": writer.block(0x1234, b"abcd", trailer=3),
-        "without its byte order": writer.block(0x0A0D0D0A, bytes(16)),
-        "is of version 2.0": writer.section(version=(2, 0)),
+        "its byte order is none": writer.block(0x0A0D0D0A, bytes(16)),
+        "its version is 2.0": writer.section(version=(2, 0)),
     }  # fmt: skip
 
 

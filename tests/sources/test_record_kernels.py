@@ -45,7 +45,7 @@ def pcap_twin(data, at, end, state, rows):
 )  # fmt: skip
 @settings(deadline=None, max_examples=400)
 def test_index_pcap(seed, big, header, swapped, unit, at, rows):
-    data = likely(random.Random(seed), big)
+    data = likely(random.Random(seed), big)  # noqa: S311
     state = [1000, int(big), header, unit, swapped, 262_144]
     arrays = [np.zeros(rows, np.int64) for _ in range(5)]
     row, after, why, value = records.index_pcap(data, at, 220, np.array(state, np.int64), 0, rows, *arrays)
@@ -79,7 +79,7 @@ def search_twin(data, end, state, low, high):
 @given(seed=st.integers(0, 2**32), big=st.booleans(), header=st.sampled_from([16, 24]), cut=st.integers(0, 90))
 @settings(deadline=None, max_examples=300)
 def test_search_pcap(seed, big, header, cut):
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311
     order = ">4I" if big else "<4I"
     content = rng.randbytes(rng.randrange(40))
     for _ in range(rng.randrange(5)):
@@ -99,7 +99,7 @@ def test_search_pcap(seed, big, header, cut):
     assert expected is None or place <= expected
 
 
-def pcapng_twin(data, at, end, big, count, rows):
+def pcapng_twin(data, at, end, big, count, rows):  # noqa: C901, PLR0911 - a return for each way it can end
     """As index_pcapng with interfaces of link type 1, snaplen 0 and microseconds; no comments are noted."""
     order = ">" if big else "<"
     found = []
@@ -167,7 +167,7 @@ def options_fit(body, order):
 )
 @settings(deadline=None, max_examples=600)
 def test_index_pcapng(writer, seed, big, at, count, rows):
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311
     data = likely(rng, big)
     if rng.random() < 0.7:
         packets = [
@@ -206,7 +206,7 @@ def block_twin(data, at, big, count):
 @given(seed=st.integers(0, 2**32), big=st.booleans(), cut=st.integers(0, 60))
 @settings(deadline=None, max_examples=300)
 def test_search_pcapng(writer, seed, big, cut):
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311
     blocks = [writer.section(big=big), writer.interface(big=big), writer.packet_block(writer.Packet(b"abc"), big=big)]
     content = rng.randbytes(rng.randrange(50)) + rng.choice(blocks) + likely(rng, big).tobytes()
     content = content[: len(content) - cut]
