@@ -90,7 +90,7 @@ def _remarks(captures: list[CaptureReport]) -> Iterator[tuple[str, str]]:
             faults.update({f"{table} rows: {fault}": count for fault, count in kinds.items()})
         for stop in quality.get("undecoded", ()):
             stops[_stop(stop)] += stop["packets"]
-        faults.update({f"fragments: {name}": count for name, count in quality.get("fragments", {}).items()})
+        faults.update({f"fragmentation: {name}": count for name, count in quality.get("fragments", {}).items()})
         faults.update(
             {f"blocks passed over, of type {kind}": n for kind, n in quality.get("skipped_blocks", {}).items()}
         )

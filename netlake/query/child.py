@@ -5,6 +5,7 @@ Nothing but the standard library and `landlock` may be imported before `_lock`: 
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -15,6 +16,9 @@ from netlake.query import landlock
 
 if TYPE_CHECKING:
     import duckdb
+
+    from netlake.query.connection import Connection
+    from netlake.query.source import Snapshot
 
 BATCH = 16_384
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -30,50 +34,57 @@ _SYSTEM = (
 def main(request: dict[str, Any]) -> int:
     """Answer one request; the exit code."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    _lock(Path(request["lake"]), Path(request["spill"]))
+    locked = _lock(Path(request["lake"]), Path(request["spill"]))
     from netlake.errors import NetlakeError
     from netlake.query.output.visible import say
 
     try:
-        _answer(request, sys.stdout.buffer)
+        _answer(request, sys.stdout.buffer, locked=locked)
         sys.stdout.flush()
     except NetlakeError as error:
         say(str(error))
         return 1
-    except BrokenPipeError:
-        # whoever reads has enough; nor may the interpreter try to flush again
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            # whoever reads has enough; what waits to be written must not be tried again at the end
+            os._exit(0)
+        say(f"The rows could not be written: {error.strerror or error}.")
+        return 1
     return 0
 
 
-def _lock(lake: Path, spill: Path) -> None:
+def _lock(lake: Path, spill: Path) -> bool:
+    """Give up every right but to read the lake and to write `spill`; whether the system could."""
     places = [lake, _PACKAGE, _PACKAGE.parent / "schemas", *map(Path, _SYSTEM)]
     places += [Path(path) for path in (sys.prefix, sys.base_prefix, sys.exec_prefix, *sys.path)]
-    if not landlock.restrict([*places, spill], [spill]):
-        from netlake.query.output.visible import say
+    if landlock.restrict([*places, spill], [spill]):
+        return True
+    from netlake.query.output.visible import say
 
-        say(
-            "this system has no Landlock, so only DuckDB's own switches and the modes of its files keep the statement"
-            " from changing the lake."
-        )
+    say(
+        "this system has no Landlock, so only DuckDB's own switches and the modes of its files keep the statement"
+        " from changing the lake."
+    )
+    return False
 
 
-def _answer(request: dict[str, Any], out: BinaryIO) -> None:
+def _answer(request: dict[str, Any], out: BinaryIO, *, locked: bool) -> None:
     import duckdb
 
     from netlake.lake.catalog import Catalog
     from netlake.query import output
-    from netlake.query.connection import Connection, allow_only, named, translated
+    from netlake.query.connection import Connection, allow_only, translated
     from netlake.query.dump import Dump
     from netlake.query.output.visible import say
     from netlake.query.source import Snapshot, moment
 
-    source = Snapshot(Catalog(Path(request["lake"]), readonly=True), moment(request["at"]))
+    catalog = Catalog(Path(request["lake"]), readonly=True)
+    source = Snapshot(catalog, moment(request["at"]))
     statement = Dump(**request["dump"]).sql(source) if request["dump"] else str(request["sql"])
     connection = Connection(threads=request["threads"], memory=request["memory"])
-    tables = named(connection.database, statement, frozenset(source.names()))
-    files = [Path(file.path) for table in tables for file in source.files(table)]
-    allow_only(connection.database, files, spill=Path(request["spill"]))
+    # without Landlock DuckDB could write anything that may be read: then only the files themselves, which are 0444
+    places = [catalog.data] if locked else _files(connection, statement, source)
+    allow_only(connection.database, places, spill=Path(request["spill"]))
     relation, opened = connection.run(statement, source)
     if request["plan"]:
         for sentence in opened.sentences():
@@ -83,6 +94,14 @@ def _answer(request: dict[str, Any], out: BinaryIO) -> None:
         _stream(relation, out, request["format"], style, request["rows"])
     except duckdb.Error as error:
         raise translated(error, source.names()) from error
+
+
+def _files(connection: Connection, statement: str, source: Snapshot) -> list[Path]:
+    """Every file of the tables that the statement names."""
+    from netlake.query.connection import named
+
+    tables, _ = named(connection.database, statement, source)
+    return [Path(file.path) for table in tables for file in source.files(table)]
 
 
 def _stream(relation: duckdb.DuckDBPyRelation, out: BinaryIO, name: str, style: Any, most: int | None) -> None:

@@ -12,7 +12,7 @@ Decided here:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -82,9 +82,11 @@ class Connection:
             statements = views.cursor.extract_statements(sql)
             if not statements:
                 raise QueryError("There is no statement to run.")
+            # what one statement makes may use a table of which another needs fewer files
+            prune = prune and len(statements) == 1
             for statement in statements[:-1]:
                 views.ready(statement.query, prune=prune)
-                views.until_bound(views.cursor.execute, statement)
+                views.until_bound(views.to_its_end, statement)
             views.ready(statements[-1].query, prune=prune)
             return views.until_bound(views.cursor.sql, statements[-1]), views.opened
         except duckdb.Error as error:
@@ -98,15 +100,15 @@ class Views:
         self.planner, self.source = connection.planner, source
         self.cursor = connection.database.cursor()
         self.opened = Opened()
-        self.known = frozenset(source.names())
 
     def ready(self, statement: str, *, prune: bool) -> None:
         """Make the views and macros that `statement` needs."""
         if _LISTING.search(statement):
-            for table in self.known:
+            for table in self.source.names():
                 self.cursor.execute(view(table, self.source.fields(table), ()))
         macros = (network.macro(network.networks(statement)),) if network.named(statement) else ()
-        self.bind(named(self.cursor, statement, self.known), statement if prune else None, macros)
+        tables, joined = named(self.cursor, statement, self.source)
+        self.bind(tables, statement if prune else None, macros, joined)
         for macro in macros:
             self.cursor.execute(macro)
 
@@ -118,15 +120,27 @@ class Views:
             except duckdb.CatalogException as error:
                 match = _MISSING.search(str(error))
                 table = match[1].lower() if match else ""
-                if table not in self.known or table in self.opened.tables:
+                if table in self.opened.tables or not self.source.has(table):
                     raise
                 self.bind({table})
 
-    def bind(self, tables: set[str], statement: str | None = None, macros: tuple[str, ...] = ()) -> None:
-        """Make the views of `tables` over all files, or over those that `statement` can need."""
+    def to_its_end(self, statement: Any) -> None:
+        """Run `statement`; a result that is not taken keeps the cursor busy."""
+        self.cursor.execute(statement)
+        while self.cursor.fetchmany(10_000):
+            pass
+
+    def bind(
+        self,
+        tables: Collection[str],
+        statement: str | None = None,
+        macros: tuple[str, ...] = (),
+        joined: Collection[str] = (),
+    ) -> None:
+        """Make the views of `tables`, over the files that `statement` can need if one is given; of `joined`, both."""
         fields = {table: self.source.fields(table) for table in tables}
         files = {table: self.source.files(table) for table in tables}
-        joins = [made for table in sorted(tables) for made in _joined(table, fields)]
+        joins = [_joined(table) for table in joined]
         chosen = dict(files)
         if statement is not None and any(len(found) > 1 for found in files.values()):
             for table, may in self.planner.tests(statement, fields, (*joins, *macros)).items():
@@ -134,15 +148,15 @@ class Views:
                     known = self.source.files(table, may.columns)
                     chosen[table] = [file for file in known if may(file.stats)]
         for table in tables:
-            self.cursor.execute(view(table, fields[table], chosen[table], distinct=_belongs_to_none(table)))
+            self.cursor.execute(view(table, fields[table], chosen[table], distinct=_of_the_lake(table, fields[table])))
             rows = sum(file.rows for file in chosen[table])
             self.opened.tables[table] = (len(chosen[table]), len(files[table]), rows)
         for made in joins:
             self.cursor.execute(made)
 
 
-def named(cursor: duckdb.DuckDBPyConnection, statement: str, known: frozenset[str]) -> set[str]:
-    """Those of the tables `known` that `statement` may read, also through joined views and net()."""
+def named(cursor: duckdb.DuckDBPyConnection, statement: str, source: Source) -> tuple[set[str], set[str]]:
+    """The tables that `statement` may read, and those of them that it names joined with their packets."""
     try:
         found = cursor.get_table_names(statement)
     except duckdb.Error:
@@ -150,22 +164,29 @@ def named(cursor: duckdb.DuckDBPyConnection, statement: str, known: frozenset[st
     found = {name.lower() for name in found}
     if network.named(statement):
         found.add("address")
-    joined = {name.removesuffix(JOINED) for name in found if name.endswith(JOINED) and name not in known}
-    return (found | joined | ({"packet"} if joined else set())) & known
+    tables = {name for name in found if source.has(name)}
+    begun = {name.removesuffix(JOINED) for name in found - tables if name.endswith(JOINED)}
+    joined = {name for name in begun if source.has(name) and _joins(name, source)}
+    return tables | joined | ({"packet"} if joined else set()), joined
 
 
-def _joined(table: str, fields: dict[str, tuple[Field, ...]]) -> Iterator[str]:
-    """The view that joins its packet, for a table that declares its context and does not repeat the conversation."""
+def _joins(table: str, source: Source) -> bool:
+    """Whether `table` declares its context, does not repeat the conversation, and is in the lake as it is declared."""
     entry = entries().get(table)
-    if entry is None or "packet" not in fields or table == "packet" or not sql.joins(entry.table):
-        return
-    have = {field.name for field in fields[table]}
-    if {column.name for column in entry.table.all_columns} <= have:
-        yield sql.joined(entry.table).replace("CREATE OR REPLACE VIEW", "CREATE OR REPLACE TEMP VIEW", 1)
+    if entry is None or table == "packet" or not sql.joins(entry.table):
+        return False
+    return {column.name for column in entry.table.all_columns} <= {field.name for field in source.fields(table)}
 
 
-def _belongs_to_none(table: str) -> bool:
-    """Whether the rows of `table` are facts of the lake, which every capture writes again."""
+def _joined(table: str) -> str:
+    made = sql.joined(entries()[table].table)
+    return made.replace("CREATE OR REPLACE VIEW", "CREATE OR REPLACE TEMP VIEW", 1)
+
+
+def _of_the_lake(table: str, fields: Sequence[Field]) -> bool:
+    """Whether the rows of `table` are facts of the lake as a whole, which every capture writes again."""
+    if any(field.name == "capture" for field in fields):
+        return False
     entry = entries().get(table)
     return entry is not None and entry.table.context == "lake"
 
@@ -185,11 +206,18 @@ def view(table: str, fields: Sequence[Field], files: Sequence[FileInfo], *, dist
     return f"{made}{'DISTINCT ' if distinct else ''}{columns} FROM read_parquet([{paths}], schema=MAP {{{schema}}})"
 
 
-def allow_only(database: duckdb.DuckDBPyConnection, files: Iterable[Path], *, spill: Path | None) -> None:
-    """From now on the database reads only `files`, spills to `spill` if anywhere, and cannot be told otherwise."""
-    paths = ", ".join(literal(str(path)) for path in files)
+def allow_only(database: duckdb.DuckDBPyConnection, places: Iterable[Path | str], *, spill: Path | None) -> None:
+    """From now on the database reads only in `places` (files, and folders with all that is in them).
+
+    It spills to `spill`, if anywhere, and cannot be told otherwise. It may still write where it may read.
+    """
+    folders: list[str] = []
+    files: list[str] = []
+    for place in map(Path, places):
+        (folders if place.is_dir() else files).append(literal(str(place)))
     for setting in (
-        f"SET allowed_paths=[{paths}]",
+        f"SET allowed_directories=[{', '.join(folders)}]",
+        f"SET allowed_paths=[{', '.join(files)}]",
         f"SET temp_directory={literal(str(spill) if spill else '')}",
         "SET autoinstall_known_extensions=false",
         "SET autoload_known_extensions=false",

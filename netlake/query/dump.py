@@ -22,7 +22,7 @@ class Dump:
 
     def sql(self, source: Source) -> str:
         """The statement; QueryError where the table or a column does not exist."""
-        if self.table not in source.names():
+        if not source.has(self.table):
             raise names.unknown("table", self.table, source.names())
         columns = [field.name for field in source.fields(self.table)]
         shown = [_column(name, columns, self.table) for name in self.select] or list(map(quoted, columns))

@@ -72,7 +72,7 @@ class Lake:
         for table in wanted:
             self._known(source, table)
         views = Views(Connection(variables=True), source)
-        views.bind(set(wanted))
+        views.bind(wanted)
         return views.cursor
 
     @property
@@ -98,7 +98,7 @@ class Lake:
 
     @staticmethod
     def _known(source: Source, table: str) -> None:
-        if table not in source.names():
+        if not source.has(table):
             raise names.unknown("table", table, source.names())
 
     def close(self) -> None:

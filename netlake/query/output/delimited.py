@@ -33,7 +33,8 @@ class Delimited(ABC):
             self.out.write(self._lines(columns, text_columns=marks))
 
     def close(self) -> None:
-        """Nothing ends these formats."""
+        """Make sure that all is written: nothing ends these formats."""
+        self.out.flush()
 
     def _lines(self, columns: list[pa.Array], *, text_columns: list[bool]) -> memoryview | bytes:
         parts: list[Any] = []
