@@ -37,7 +37,6 @@ Reader = Callable[[Messages], Columns | tuple[Messages, Columns]]
 Mask = npt.NDArray[np.bool_]
 
 FAMILIES = (4, 6)
-MAC_SIZE = 6
 
 # yielded as a column's name: the row ends here and the next begins
 NEXT = ""
@@ -252,17 +251,17 @@ def by_message(table: Table, parse: Parser, messages: Messages) -> tuple[Message
     for column in table.columns:
         found = values[column.name]
         if column.kind in POOLS or column.kind == "ip":
-            columns[column.name] = _interned(found, messages.pools)
+            columns[column.name] = _interned(str(column.kind), found, messages.pools)
         else:
             columns[column.name] = _array(found, types[column.name], kept)
     return kept, columns
 
 
-def _interned(values: list[bytes | None], pools: Mapping[str, Any]) -> Value:
-    """Addresses that a parser gave as their 4, 16 or 6 bytes (of another length: null), or as text."""
+def _interned(kind: str, values: list[bytes | None], pools: Mapping[str, Any]) -> Value:
+    """Addresses of `kind` that a parser gave as their 4, 16 or 6 bytes (of another length: null), or as text."""
     if any(isinstance(value, str) for value in values):
         return pa.array(values, pa.string())
-    name = "mac" if any(value is not None and len(value) == MAC_SIZE for value in values) else "ip"
+    name = "mac" if kind == "mac" else "ip"
     pool = pools[name] if name in pools else Pool(name)
     codes = np.full(len(values), -1, np.int32)
     for family in FAMILIES if name == "ip" else (0,):

@@ -21,7 +21,7 @@ from netlake.layers.read import Columns
 from netlake.packets import NO_TIME, Codes, Ints, Messages, Nullable, Packets, Shorts
 from netlake.schema import CONTEXT_IDS, Column, Table, arrow, faults
 from netlake.sinks import Sink
-from netlake.sinks.slots import Arrays, Numbers, Slot, Words, empty, slot_for
+from netlake.sinks.slots import Arrays, Interned, Numbers, Slot, Words, empty, slot_for
 
 ROWS = 1 << 17
 DAY = 86_400_000_000
@@ -141,7 +141,7 @@ def _fits(slot: Slot, value: Any) -> bool:
         return True
     if isinstance(slot, Numbers | Words):
         return isinstance(value, np.ndarray | Nullable)
-    return isinstance(value, Codes)
+    return isinstance(value, Codes) and isinstance(slot, Interned) and slot.pool.name == value.pool
 
 
 class Rows:

@@ -61,9 +61,10 @@ def test_packets_of_connections_are_those_of_the_packet_table(demo: dict[str, pa
     assert packet.num_rows == max(packet["packet"].to_pylist())
 
 
-def test_rows_stand_in_packet_order(demo: dict[str, pa.Table]) -> None:
-    for name in ("packet", "ethernet"):
-        numbers = demo[name]["packet"].to_numpy()
+def test_rows_stand_in_the_order_of_the_packets_that_complete_them(demo: dict[str, pa.Table]) -> None:
+    assert demo["packet"]["packet"].to_pylist() == list(range(1, demo["packet"].num_rows + 1))
+    for name in ("tcp", "udp", "icmpv4", "dns"):
+        numbers = pc.coalesce(demo[name]["last_packet"], demo[name]["packet"]).to_numpy()
         assert (numbers[1:] >= numbers[:-1]).all(), name
 
 
