@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netlake import __version__
 from netlake.errors import LakeError
 from netlake.lake import captures, layout, read, store, upkeep
 from netlake.lake.change import Change
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
     from netlake.sinks import DataFile
 
 NAME = "catalog.sqlite"
+
+
+@cache
+def program() -> str:
+    """The version of this netlake."""
+    return version("netlake")
 
 
 class Catalog:
@@ -47,7 +54,7 @@ class Catalog:
         make_folder(self.data)
         with self._database.write(create=True) as session:
             if not layout.exists(session):  # another process may have been faster
-                layout.create(session, self._database.flag, self._data_path(), __version__)
+                layout.create(session, self._database.flag, self._data_path(), program())
         sync_folder(self.folder)
 
     def _data_path(self) -> str:
@@ -137,7 +144,7 @@ class Catalog:
             store.end(change, captures.own_files(session, standing))
             captures.end(change, standing.facts.capture)
         store.add(change, files, facts.capture, self.data)
-        captures.write(change, facts, __version__)
+        captures.write(change, facts, program())
         verb = "replaced" if standing and not further else "added"
         message = f"{verb} capture {facts.capture}: {facts.path}"
         self._finish(change, facts, message)
@@ -145,7 +152,7 @@ class Catalog:
 
     def _finish(self, change: Change, facts: CaptureFacts, message: str) -> None:
         extra = {"capture": facts.capture, "source": facts.path, "contract": facts.contract, "part": facts.part}
-        change.finish(f"netlake {__version__}", message, extra)
+        change.finish(f"netlake {program()}", message, extra)
 
     def _check(self, files: Sequence[DataFile]) -> None:
         """That each file is there, where the catalog will say: one that waited long may have been collected."""

@@ -58,8 +58,8 @@ class ParquetSink:
             self._days.setdefault(table.name, {})
             self._threads.put(table.name, rows.nbytes, partial(self._store, table, rows))
 
-    def close(self) -> list[DataFile]:
-        """Wait for the threads, put every file in place and return them; on an error everything is taken back."""
+    def close(self) -> None:
+        """Wait for the threads and put every file in place; on an error everything is taken back."""
         try:
             self._threads.wait()
             for days in self._open.values():
@@ -71,7 +71,6 @@ class ParquetSink:
             raise
         self._threads.end()
         self.files.sort(key=lambda file: (file.table.name, file.day or dt.date.max))
-        return self.files
 
     def abort(self) -> None:
         """Remove everything that was written, also after `close`."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from netlake.lake import CaptureFacts, Catalog, Outcome
 from netlake.schema import Column, List, Struct, Table, arrow
@@ -100,7 +101,8 @@ def write(
     sink = ParquetSink(catalog.data, capture, threads=1, **options)
     for table, rows in tables:
         sink.write(table, batch(table, rows))
-    return sink.close()
+    sink.close()
+    return sink.files
 
 
 def facts(capture: str, **more: Any) -> CaptureFacts:
@@ -118,3 +120,18 @@ def put(catalog: Catalog, capture: str, count: int = 20, *, replace: bool = Fals
 def identity(number: int) -> str:
     """The id of the capture with this number."""
     return f"{number:016x}"
+
+
+def rows(catalog: Catalog, table: str, at: Any = None) -> list[dict[str, Any]]:
+    """Every row of a table, from its files."""
+    return [row for file in catalog.files(table, at) for row in pq.ParquetFile(file.path).read().to_pylist()]
+
+
+def on_disk(catalog: Catalog) -> set[str]:
+    """Every file in the lake's data folder."""
+    return {str(path) for path in catalog.data.rglob("*") if path.is_file()}
+
+
+def paths(catalog: Catalog, at: Any = None) -> set[str]:
+    """Every data file that the catalog knows."""
+    return {file.path for table in catalog.tables(at) for file in catalog.files(table, at)}

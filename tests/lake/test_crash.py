@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import small
+from small import on_disk, paths
 
 from netlake.errors import LakeError
 from netlake.lake import Catalog
@@ -49,10 +50,6 @@ def writers() -> Iterator[Writers]:
         process.stdin.close()
 
 
-def files_on_disk(catalog: Catalog) -> set[str]:
-    return {str(path) for path in catalog.data.rglob("*") if path.is_file()}
-
-
 def check_whole(catalog: Catalog, rows: int = ROWS) -> set[str]:
     """Every capture that stands has all its rows in every table, and every file is as it was written."""
     assert catalog.validate(deep=True) == []
@@ -63,10 +60,6 @@ def check_whole(catalog: Catalog, rows: int = ROWS) -> set[str]:
             held[Path(file.path).name.split("-")[0]] += file.rows
         assert held == dict.fromkeys(standing, rows), table
     return standing
-
-
-def known_files(catalog: Catalog) -> set[str]:
-    return {file.path for table in catalog.tables() for file in catalog.files(table, columns=())}
 
 
 def test_killed_at_any_moment(tmp_path: Path, writers: Writers) -> None:
@@ -82,13 +75,13 @@ def test_killed_at_any_moment(tmp_path: Path, writers: Writers) -> None:
             continue
         catalog = Catalog(lake, create=True)
         assert acknowledged <= check_whole(catalog)
-        killed_with_orphans += files_on_disk(catalog) != known_files(catalog)
+        killed_with_orphans += on_disk(catalog) != paths(catalog)
     assert acknowledged
     assert killed_with_orphans
-    orphans = files_on_disk(catalog) - known_files(catalog)
+    orphans = on_disk(catalog) - paths(catalog)
     assert catalog.collect_orphans(3600) == []
     assert {str(path) for path in catalog.collect_orphans(0)} == orphans
-    assert files_on_disk(catalog) == known_files(catalog)
+    assert on_disk(catalog) == paths(catalog)
     assert acknowledged <= check_whole(catalog)
 
 
@@ -98,7 +91,7 @@ def test_four_writers_of_twenty_five(tmp_path: Path, writers: Writers) -> None:
     catalog = Catalog(tmp_path / "lake")
     assert Counter(status for status, _ in told) == {"added": 100}
     assert check_whole(catalog) == {capture for _, capture in told}
-    assert files_on_disk(catalog) == known_files(catalog)
+    assert on_disk(catalog) == paths(catalog)
     assert [snapshot.id for snapshot in catalog.snapshots()] == list(range(101))
 
 
@@ -107,7 +100,7 @@ def test_one_capture_by_many(tmp_path: Path, writers: Writers) -> None:
     assert Counter(status for status, _ in told) == {"added": 1, "standing": 5}
     catalog = Catalog(tmp_path / "lake")
     assert check_whole(catalog) == {small.identity(7)}
-    assert files_on_disk(catalog) == known_files(catalog)
+    assert on_disk(catalog) == paths(catalog)
 
 
 def test_one_capture_replaced_by_many(tmp_path: Path, writers: Writers) -> None:
@@ -151,4 +144,4 @@ def test_whoever_waits_too_long_is_told(catalog: Catalog, monkeypatch: Any) -> N
     files = small.write(catalog, small.identity(1), small.tables_of(small.identity(1), ROWS))
     with catalog._database.write(), pytest.raises(LakeError, match="in use"):
         catalog.commit(small.facts(small.identity(1)), files)
-    assert files_on_disk(catalog) == set()
+    assert on_disk(catalog) == set()

@@ -111,7 +111,8 @@ def test_rows_come_back_and_statistics_are_true(
     sink = ParquetSink(place, "c0ffee", max_days=3)
     for rows in batches:
         sink.write(TABLE, rows)
-    files = sink.close()
+    sink.close()
+    files = sink.files
     expected = [line for rows in batches for line in rows.to_pylist()]
     assert same(read([file.path for file in files]), expected)
     days = [line["day"] for line in expected if line["day"]]
@@ -158,7 +159,8 @@ def test_one_dictionary_a_row_group_and_declared_encodings(tmp_path: Path) -> No
         sink.write(
             TABLE, batch([row(first + i, word=f"w{i % 9}", port=i, number=i, words=["a", "b"]) for i in range(1000)])
         )
-    (file,) = sink.close()
+    sink.close()
+    (file,) = sink.files
     metadata = pq.ParquetFile(file.path).metadata
     assert [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)] == [1000, 1000]
     chunks = {
@@ -182,7 +184,8 @@ def test_one_dictionary_a_row_group_and_declared_encodings(tmp_path: Path) -> No
 def test_the_file_explains_itself(tmp_path: Path) -> None:
     sink = ParquetSink(tmp_path, "c0ffee")
     sink.write(TABLE, batch([row(1)]))
-    (file,) = sink.close()
+    sink.close()
+    (file,) = sink.files
     schema = pq.read_schema(file.path)
     declared = arrow.schema(TABLE)
     assert schema.types == declared.types
@@ -210,7 +213,8 @@ def test_duckdb_and_polars_read_every_encoding(tmp_path: Path) -> None:
         for i in range(3000)
     ]
     sink.write(TABLE, batch(rows))
-    (file,) = sink.close()
+    sink.close()
+    (file,) = sink.files
     sums = (sum(i % 256 for i in range(3000)), sum(range(3000)), 7 * sum(range(3000)), 3000)
     with duckdb.connect() as connection:
         things = connection.read_parquet(str(file.path))
@@ -228,7 +232,8 @@ def test_duckdb_and_polars_read_every_encoding(tmp_path: Path) -> None:
 def test_no_table_writes_no_file(tmp_path: Path) -> None:
     sink = ParquetSink(tmp_path, "c0ffee")
     sink.write(TABLE, batch([row(1)]).slice(0, 0))
-    assert sink.close() == []
+    sink.close()
+    assert sink.files == []
     assert list(tmp_path.iterdir()) == []
 
 
@@ -238,7 +243,8 @@ def test_a_table_without_day_lies_in_its_folder(tmp_path: Path) -> None:
     )
     sink = ParquetSink(tmp_path, "c0ffee")
     sink.write(table, batch([{"word": "a"}, {"word": "b"}], table=table))
-    (file,) = sink.close()
+    sink.close()
+    (file,) = sink.files
     assert file.path.parent == tmp_path / "fact"
     assert file.day is None
 
@@ -248,7 +254,8 @@ def test_abort_leaves_no_file(tmp_path: Path, *, closed: bool) -> None:
     sink = ParquetSink(tmp_path, "c0ffee")
     sink.write(TABLE, batch([row(i, days=i % 4) for i in range(1, 9)]))
     if closed:
-        assert len(sink.close()) == 4
+        sink.close()
+        assert len(sink.files) == 4
     sink.abort()
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
@@ -276,7 +283,8 @@ def test_dictionaries_after_plain_strings_and_back(tmp_path: Path) -> None:
     sink = ParquetSink(tmp_path, "c0ffee")
     for number, dictionaries in enumerate((False, True, False), 1):
         sink.write(TABLE, batch([row(number, word="x")], dictionaries=dictionaries))
-    (file,) = sink.close()
+    sink.close()
+    (file,) = sink.files
     assert [line["packet"] for line in read([file.path])] == [1, 2, 3]
 
 
