@@ -163,7 +163,8 @@ def transport(data, w, keys, messages, conversations, packet, trie, step):
     if group < 0:
         group = np.int64(keys[space, source])
     if group < 0 and step != s.SCTP:
-        stop(packet, s.UNKNOWN_PORT, payload, destination)
+        # the smaller port is the service's, by custom: the other was picked for the occasion
+        stop(packet, s.UNKNOWN_PORT, payload, min(source, destination))
     w[s.W_AT] = payload
     if group >= s.FIRST_LEAF:
         w[s.W_STACK] = follow(trie, w[s.W_STACK], group)
