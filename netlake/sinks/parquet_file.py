@@ -51,6 +51,7 @@ class _Hashed:
         self._dropped = False
 
     def write(self, data: Any) -> int:
+        """Append bytes; their number."""
         if self._dropped:
             return len(data)
         if self._file is None:
@@ -65,6 +66,7 @@ class _Hashed:
         return len(view)
 
     def tell(self) -> int:
+        """Bytes written so far."""
         return self.size
 
     def flush(self) -> None:
