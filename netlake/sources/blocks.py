@@ -67,7 +67,7 @@ def _signed(value: bytes, big: bool) -> int:  # noqa: FBT001
     return int.from_bytes(value, "big" if big else "little", signed=True)
 
 
-# options of an interface that have one size: what they are called and how they are read; of another size they are ignored
+# options of an interface that have one size, and are ignored with another: their names and how they are read
 SIZES = {6: 6, 8: 8, 9: 1, 13: 1, 14: 8}
 SIZED: dict[int, tuple[str, Callable[[bytes, bool], object]]] = {
     6: ("mac", lambda value, _big: value.hex(":")),

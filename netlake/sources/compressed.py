@@ -2,7 +2,7 @@
 
 gzip, bzip2 and xz are the standard library's, fed piecewise; zstd and lz4 (frame format) are pyarrow's. A stream that
 is cut short or damaged gives every byte before that place. pyarrow gives nothing of a read in which it meets the
-damage, so a file is then unpacked again up to there, and from there byte by byte; of a pipe the last 64 KiB can be lost.
+damage, so a file is then unpacked again up to there, and from there byte by byte; of a pipe 64 KiB can be lost.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ The plain magic was also used by writers whose record headers are longer (modifi
 three records are looked at under each reading, and the one with the fewest things wrong is taken, the plain one if
 equal. Version 2.3 sometimes, older ones always have the two lengths swapped. A record that claims more captured bytes
 than the link type can have ends the reading: nothing after it can be trusted. A record may claim more captured bytes
-than were sent; both are kept as they stand. Times are unsigned and may have a fraction above one second, which is added.
+than were sent; both are kept as they stand. Times are unsigned; a fraction above one second is added.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ MAGIC = {0xA1B2C3D4: "pcap", 0xA1B23C4D: "pcap, nanoseconds", 0xA1B2CD34: "pcap,
 RECORD_SIZES = {0xA1B2C3D4: (16, 24, 20), 0xA1B2CD34: (24, 28)}
 # AIX writes version 2.2, nanoseconds, and interface types in place of link types
 AIX = {6: 1, 9: 6, 15: 10, 24: 0}
+# no further than this are records looked at to tell variants apart
+FAR = 4 << 20
 # in salvage, seconds are believed that lie so near to those of the last good record
 YEARS = 5 * 366 * 86400
 
@@ -110,7 +112,8 @@ class PcapReader:
 
     def _wrong(self, size: int) -> int:
         """How much is wrong with the first three records if their headers have `size` bytes."""
-        wrong, at = 0, 0
+        wrong: int = 0
+        at: int = 0
         order = ">" if self.header.big else "<"
         for records in range(3):
             if not self.window.more(at + size, move=True):
@@ -118,14 +121,15 @@ class PcapReader:
                 # which a plain file that is cut short could look like
                 ends_here = self.window.end - self.window.at == at
                 return -1 if ends_here and records != 1 else wrong + 1
-            _, fraction, kept, sent = struct.unpack_from(order + "IIII", self.window.data.data, self.window.at + at)
+            head = self.window.data[self.window.at + at : self.window.at + at + 16].tobytes()
+            _, fraction, kept, sent = struct.unpack(order + "IIII", head)
             if self.header.swapped == 2 or (self.header.swapped == 1 and kept > sent):
                 kept, sent = sent, kept
-            wrong += kept > self.header.snaplen
+            wrong += int(kept > self.header.snaplen)
             wrong += (fraction * self.header.unit >= 10**9) + (kept > self.limit) + (sent > 128 << 20) + (kept > sent)
-            if wrong:
-                return wrong
             at += size + kept
+            if wrong or at > FAR:
+                return wrong
         return wrong
 
     def fill(self, batch: Packets, rows: int) -> int:

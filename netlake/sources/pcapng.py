@@ -125,6 +125,10 @@ class PcapngReader:
         if kind == ng.SECTION:
             # a new section may begin a new byte order, and numbers interfaces anew
             return self._header(move=first)
+        return self._other(kind, total, first=first)
+
+    def _other(self, kind: int, total: int, *, first: bool) -> bool:
+        window = self.window
         whole = total + 3 & ~3
         if not first and (total > LONGEST_READ or kind in NUMBERED):
             return False

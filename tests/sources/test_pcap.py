@@ -147,7 +147,7 @@ def test_steps_back_are_counted(writer, read):
     ],
 )
 def test_what_is_no_capture_is_refused_in_one_sentence(read, content, sentence):
-    with pytest.raises(InputError, match="file.bin") as raised:
+    with pytest.raises(InputError, match=r"file[.]bin") as raised:
         read(content)
     assert sentence in str(raised.value)
 
