@@ -1,6 +1,6 @@
 """The other side of `guard`: gives up its rights, then opens the lake, runs one statement and writes its rows.
 
-Nothing but the standard library and `landlock` may be imported before `_lock`: the rest starts threads.
+Nothing but the standard library and `landlock` may be imported before `lock`: the rest starts threads.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _SYSTEM = (
 def main(request: dict[str, Any]) -> int:
     """Answer one request; the exit code."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    locked = _lock(Path(request["lake"]), Path(request["spill"]))
+    locked = lock(Path(request["lake"]), Path(request["spill"]))
     from netlake.errors import NetlakeError
     from netlake.query.output.visible import say
 
@@ -53,7 +53,7 @@ def main(request: dict[str, Any]) -> int:
     return 0
 
 
-def _lock(lake: Path, spill: Path) -> bool:
+def lock(lake: Path, spill: Path) -> bool:
     """Give up every right but to read the lake and to write `spill`; whether the system could."""
     places = [lake, _PACKAGE, _PACKAGE.parent / "schemas", *map(Path, _SYSTEM)]
     places += [Path(path) for path in (sys.prefix, sys.base_prefix, sys.exec_prefix, *sys.path)]
@@ -68,14 +68,11 @@ def _lock(lake: Path, spill: Path) -> bool:
     return False
 
 
-def _answer(request: dict[str, Any], out: BinaryIO, *, locked: bool) -> None:
-    import duckdb
-
+def ready(request: dict[str, Any], *, locked: bool) -> tuple[Connection, Snapshot, str]:
+    """A connection that can read the lake and no more, the lake, and the statement that is asked for."""
     from netlake.lake.catalog import Catalog
-    from netlake.query import output
-    from netlake.query.connection import Connection, allow_only, translated
+    from netlake.query.connection import Connection, allow_only
     from netlake.query.dump import Dump
-    from netlake.query.output.visible import say
     from netlake.query.source import Snapshot, moment
 
     catalog = Catalog(Path(request["lake"]), readonly=True)
@@ -85,6 +82,17 @@ def _answer(request: dict[str, Any], out: BinaryIO, *, locked: bool) -> None:
     # without Landlock DuckDB could write anything that may be read: then only the files themselves, which are 0444
     places = [catalog.data] if locked else _files(connection, statement, source)
     allow_only(connection.database, places, spill=Path(request["spill"]))
+    return connection, source, statement
+
+
+def _answer(request: dict[str, Any], out: BinaryIO, *, locked: bool) -> None:
+    import duckdb
+
+    from netlake.query import output
+    from netlake.query.connection import translated
+    from netlake.query.output.visible import say
+
+    connection, source, statement = ready(request, locked=locked)
     relation, opened = connection.run(statement, source)
     if request["plan"]:
         for sentence in opened.sentences():

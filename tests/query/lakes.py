@@ -50,7 +50,8 @@ def commit(lake: Path, capture: str, tables: Mapping[Table, Iterable[Mapping[str
         counts[table.name] = made.num_rows
         sink.write(table, made)
     known = {"kind": "file", "path": f"captures/{capture}.pcap", "packets": sum(counts.values()), **facts}
-    catalog.commit(CaptureFacts(capture, rows=counts, **known), sink.close())
+    sink.close()
+    catalog.commit(CaptureFacts(capture, rows=counts, **known), sink.files)
     return capture
 
 

@@ -13,7 +13,8 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from netlake import Lake, LakeError, QueryError
+from netlake import Lake, LakeError, QueryError, tables
+from netlake.layers.pools import parse_ip, sortable
 from netlake.query.network import macro
 from netlake.schema import Column, List, Struct, Table
 
@@ -170,10 +171,37 @@ def test_older_files_lack_columns_and_read_as_null(tmp_path: Path) -> None:
         assert opened.sql("SELECT a FROM grows WHERE b = 'two'").rows() == [(2,)]
 
 
-ADDRESS = Table(
-    "address", "One row for each address.", "none", (),
-    (Column("address", "ip", "A."), Column("family", "u8", "F."), Column("sortable", "bytes", "S.")), context="lake",
-)  # fmt: skip
+def test_networks(tmp_path: Path) -> None:
+    """net() is the addresses that occur, each network by its bounds; one of IPv4 and its mapped form stay apart."""
+    path = tmp_path / "lake"
+    known = ["10.0.0.0", "10.0.0.255", "10.0.1.0", "9.255.255.255", "2001:db8::1", "::ffff:10.0.0.7", "fe80::1"]
+    rows = [
+        {"address": one, "family": len(parse_ip(one)) // 12 * 2 + 4, "sortable": sortable(parse_ip(one))}
+        for one in known
+    ]
+    address = tables.table("address")
+    for capture in ("a" * 16, "b" * 16):
+        lakes.commit(path, capture, {address: rows, lakes.SAMPLE: [{"src_ip": one} for one in known]})
+    with Lake(path) as opened:
+
+        def inside(network: str) -> set[str]:
+            statement = "SELECT DISTINCT src_ip FROM sample WHERE src_ip IN (FROM net('{}'))"
+            return {row[0] for row in opened.sql(statement.format(network)).rows()}
+
+        assert inside("10.0.0.0/24") == {"10.0.0.0", "10.0.0.255"}
+        assert inside("10.0.0.99/8") == {"10.0.0.0", "10.0.0.255", "10.0.1.0"}
+        assert inside("0.0.0.0/0") == set(known[:4])
+        assert inside("::ffff:0:0/96") == {"::ffff:10.0.0.7"}
+        assert inside("::/0") == set(known[4:])
+        assert inside("10.0.1.0") == {"10.0.1.0"}
+        both = "FROM net('10.0.1.0/32') UNION ALL FROM NET ( 'fe80::/10' )"
+        assert sorted(opened.sql(both).rows()) == [("10.0.1.0",), ("fe80::1",)]
+        # the same address from two captures is one row
+        assert opened.sql("SELECT count(*) FROM address").rows() == [(len(known),)]
+        with pytest.raises(QueryError, match="is not"):
+            opened.sql("FROM net('10.0.0.0/33')")
+        with pytest.raises(QueryError, match="written out"):
+            opened.sql("FROM sample, net(src_ip)")
 
 
 @pytest.mark.parametrize("bad", ["nonsense", "10.0.0.0/33", "::/129", "10.0.0.0/-1"])
