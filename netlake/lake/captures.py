@@ -45,13 +45,18 @@ def every(session: Session, snapshot: int) -> list[Standing]:
     return [_standing(row) for row in session.rows(query, (snapshot, snapshot))]
 
 
+def matching(session: Session, capture: str, sha256: str | None = None) -> list[Standing]:
+    """What stands under this id, and with these bytes under another: at most one each, in this order."""
+    query = (
+        f"SELECT {COLUMNS} FROM netlake_capture WHERE end_snapshot IS NULL AND (capture = ? OR sha256 = ?)"
+        " ORDER BY CASE WHEN capture = ? THEN 0 ELSE 1 END"
+    )
+    return [_standing(row) for row in session.rows(query, (capture, sha256, capture))]
+
+
 def find(session: Session, capture: str, sha256: str | None = None) -> Standing | None:
     """The capture that stands under this id, or else with these bytes."""
-    query = f"SELECT {COLUMNS} FROM netlake_capture WHERE end_snapshot IS NULL AND "
-    row = session.row(query + "capture = ?", (capture,))
-    if row is None and sha256 is not None:
-        row = session.row(query + "sha256 = ?", (sha256,))
-    return _standing(row) if row else None
+    return next(iter(matching(session, capture, sha256)), None)
 
 
 def write(change: Change, facts: CaptureFacts, version: str) -> None:

@@ -133,16 +133,17 @@ class Catalog:
         return done[0]
 
     def _commit(self, session: Session, facts: CaptureFacts, files: Sequence[DataFile], *, replace: bool) -> Outcome:
-        standing = captures.find(session, facts.capture, facts.sha256)
+        found = captures.matching(session, facts.capture, facts.sha256)
+        standing = found[0] if found else None
         outcome = captures.decide(standing, facts, replace=replace)
         if outcome is not None:
             return outcome
         self._check(files)
         change = Change(session)
         further = standing is not None and standing.facts.kind == "live" and facts.part > standing.facts.part
-        if standing is not None and not further:
-            store.end(change, captures.own_files(session, standing))
-            captures.end(change, standing.facts.capture)
+        for earlier in () if further else found:
+            store.end(change, captures.own_files(session, earlier))
+            captures.end(change, earlier.facts.capture)
         store.add(change, files, facts.capture, self.data)
         captures.write(change, facts, program())
         verb = "replaced" if standing and not further else "added"

@@ -84,6 +84,15 @@ def test_the_same_bytes_under_another_id(catalog: Catalog) -> None:
     assert {row["capture"] for row in rows(catalog, "wire")} == {B}
 
 
+def test_the_same_bytes_under_two_ids_become_one(catalog: Catalog) -> None:
+    small.put(catalog, A, sha256=None)
+    small.put(catalog, B, sha256="ab" * 32)
+    assert small.put(catalog, A, sha256="ab" * 32).status == "standing"
+    assert small.put(catalog, A, sha256="ab" * 32, replace=True).status == "replaced"
+    assert [entry.facts.capture for entry in catalog.captures()] == [A]
+    assert {row["capture"] for row in rows(catalog, "wire")} == {A}
+
+
 def test_one_id_with_other_bytes_is_an_error(catalog: Catalog) -> None:
     small.put(catalog, A, sha256="ab" * 32)
     files = on_disk(catalog)

@@ -14,6 +14,7 @@ import pytest
 import small
 from extension import plain
 
+import netlake
 from netlake.errors import LakeError
 from netlake.lake import Catalog
 from netlake.schema import Column
@@ -234,3 +235,17 @@ def test_both_write_to_one_lake(catalog: Catalog, ask: Any) -> None:
     assert ranges == [[1, 14, False]]
     assert catalog.remove(A).status == "removed"
     assert sum(file.rows for file in catalog.files("link")) == 8
+
+
+def test_a_real_capture(tmp_path: Path, ask: Any) -> None:
+    """Every value of every table of real traffic, whatever tables there are."""
+    demo = Path(__file__).resolve().parents[1] / "captures" / "demo.pcapng"
+    netlake.capture([demo], tmp_path / "lake")
+    catalog = Catalog(tmp_path / "lake")
+    names = list(catalog.tables())
+    answers = ask(catalog.folder, *(f"FROM lake.{name}" for name in names))
+    assert len(names) > 10
+    for name, answer in zip(names, answers, strict=True):
+        columns = [column.name for column in catalog.columns(name)]
+        expected = [plain([row[column] for column in columns]) for row in small.rows(catalog, name)]
+        assert sorted(answer, key=str) == sorted(expected, key=str), name
