@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from netlake.kernels.checksum import internet_sum
 from netlake.layers.entropy import ENTROPY, payload_entropy
-from netlake.layers.read import Columns, Mask, column_type, fixed, mark, mark_short, plain, where
+from netlake.layers.read import Columns, Mask, fixed, lists, mark, mark_short, plain, where
 from netlake.packets import Messages, Nullable
 from netlake.schema import Column, List, Struct, Table, faults
 
@@ -168,14 +168,19 @@ def _checksum(messages: Messages, columns: Columns, header: Any, readable: Mask)
 
 def _options(messages: Messages, optional: Any, end: Any) -> pa.Array:
     """The options of messages `optional`, message by message: few packets have any."""
-    result: list[list[dict[str, Any]]] = [[] for _ in range(len(messages))]
+    counts = np.zeros(len(messages) + 1, np.int32)
+    kinds: list[int] = []
+    data: list[bytes] = []
     unreadable = np.zeros(len(messages), np.bool_)
     for index in optional.tolist():
         start = int(messages.start[index])
         area = messages.data[start + HEADER : start + int(end[index])].tobytes()
-        result[index], unreadable[index] = options(area)
+        found, unreadable[index] = options(area)
+        counts[index + 1] = len(found)
+        kinds += [option["kind"] for option in found]
+        data += [option["data"] for option in found]
     mark(messages, unreadable, faults.BAD_OPTIONS)
-    return pa.array(result, column_type(TABLES[0], "options"))
+    return lists(TABLES[0], "options", np.cumsum(counts, dtype=np.int32), kinds, data)
 
 
 def options(area: bytes) -> tuple[list[dict[str, Any]], bool]:
