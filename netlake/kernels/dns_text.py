@@ -7,7 +7,8 @@ addresses, and everything else by Python (state RARE for both).
 
 Bounds on hostile messages: a pointer must point before every byte of the name read so far, at most MAX_POINTERS are
 followed in a name (a leading one not counted), and a message's text and fields may take TEXT_BASE + TEXT_FACTOR times
-its length (a field counted as FIELD_COST bytes beside its text); beyond that records keep numbers but not their text.
+its length (a name that is used again counts again, a field counts FIELD_COST bytes beside its text); beyond that
+records keep numbers but not their text.
 """
 
 from __future__ import annotations
@@ -269,7 +270,10 @@ def put_texts(data, starts, ends, found, questions, records, names, texts, strin
                 at = questions[Q_NAME, question] if asks else records[R_NAME, record]
                 written, first, last = put_owner(data, start, end, message, at, arena, used, cache)
             fault = 0
-            if written >= 0:
+            if written == used:
+                # a name that is remembered takes no arena, but a column holds it again
+                room -= last - first
+            elif written > used:
                 used = written
             else:
                 fault = BAD_NAME if fits else TOO_LARGE
