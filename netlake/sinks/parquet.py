@@ -27,6 +27,8 @@ from netlake.sinks.parquet_file import EPOCH, ParquetFile
 
 # bytes of row groups that may wait for the writers
 WAITING = 96 << 20
+# threads that put files in place: they wait for the disk, which takes several at once in the time of one
+FINISHERS = 8
 NO_DAY = "__HIVE_DEFAULT_PARTITION__"
 # the number of a day that a row does not have
 UNKNOWN = np.iinfo(np.int32).min
@@ -62,6 +64,7 @@ class ParquetSink:
         """Wait for the threads and put every file in place; on an error everything is taken back."""
         try:
             self._threads.wait()
+            self._threads.threads = max(self._threads.threads, FINISHERS)
             for days in self._open.values():
                 for file in days.values():
                     self._threads.put(str(file.final), 0, partial(self._finish, file))
