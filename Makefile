@@ -11,7 +11,7 @@ CAPTURES ?= ../shared/captures
 REPORT ?= docs/comparison.md
 ARGUMENTS ?=
 # the questions that the demonstration asks, files of queries/
-QUESTIONS := who_knocks_at_closed_doors names_that_do_not_exist what_was_lost
+QUESTIONS := who_knocks_at_closed_doors who_calls_home what_was_lost
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint format types contracts generate fresh bench compare clean

@@ -30,7 +30,7 @@ COMMENTS = {
     "tls.handshake.type == 1": "TLS begins; its secrets stand at the head of this file",
     "gre": "From here on, tunnels",
     "tcp.analysis.retransmission": "Lost and sent again",
-    "tcp.dstport == 81 && tcp.flags.syn == 1": "A port that never answers",
+    "tcp && ip.dst == 10.97.0.1": "An end that never answers",
     "tcp.analysis.zero_window": "The reader is slower than the writer",
     "sctp.chunk_type == 1": "SCTP begins\nwith an INIT chunk",
 }

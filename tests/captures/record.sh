@@ -8,7 +8,7 @@
 # Install first:
 #   apt-get install --no-install-recommends iproute2 ethtool kmod tcpdump tshark dnsmasq-base isc-dhcp-client nginx-light \
 #     curl openssl openssh-server openssh-client python3-aiosmtpd swaks libnet-ssleay-perl dovecot-imapd dovecot-pop3d chrony \
-#     avahi-daemon bind9-dnsutils iputils-ping iputils-arping traceroute nftables socat bsdutils python3 user-mode-linux
+#     avahi-daemon bind9-dnsutils iputils-ping iputils-arping traceroute socat bsdutils python3 user-mode-linux
 #
 # The laboratory, each host a namespace:
 #
@@ -35,7 +35,7 @@ if [ $$ = 1 ]; then # the first process of the user-mode kernel: make it a machi
   mkdir /run/output && mount --bind "$LAB_OUTPUT" /run/output && LAB_OUTPUT=/run/output && mount -t tmpfs tmp /tmp
   mkdir -p /dev/pts && mount -t devpts pts /dev/pts
   mkdir -p /run/kernel/lib && ln -s /usr/lib/uml/modules /run/kernel/lib/modules
-  for module in ipv6 veth bridge 8021q ip_gre ipip sit vxlan geneve sch_netem hmac sha1_generic md5 sctp nf_tables; do
+  for module in ipv6 veth bridge 8021q ip_gre ipip sit vxlan geneve sch_netem hmac sha1_generic md5 sctp; do
     modprobe -d /run/kernel "$module"
   done
 fi
@@ -92,15 +92,8 @@ network() {
   sleep 5 # the bridge listens and learns before it forwards
 }
 
-firewall() { # port 81 swallows everything, 10.98.0.0/16 is forbidden
-  ip netns exec router nft -f - <<'RULES'
-table inet lab {
-  chain forward {
-    type filter hook forward priority 0;
-    tcp dport 81 drop
-  }
-}
-RULES
+walls() { # 10.97.0.0/16 swallows everything, 10.98.0.0/16 is forbidden
+  ip -n router route add blackhole 10.97.0.0/16
   ip -n router route add prohibit 10.98.0.0/16
 }
 
@@ -423,7 +416,7 @@ bad_weather() { # loss, reordering, duplicates and delay, both ways
 }
 
 bad_manners() { # closed and silent ports, a scan, an abandoned download, a slow reader, an idle connection kept alive
-  client curl -s --connect-timeout 4 http://10.20.0.2:81/
+  client curl -s --connect-timeout 4 http://10.97.0.1/
   client curl -s http://10.20.0.2:9/
   cat >$lab/scan.py <<'PY'
 import socket
@@ -450,10 +443,17 @@ with socket.socket() as s:  # hung up in the middle
 PY
   client python3 $lab/reader.py
   client timeout 6 socat -u TCP:10.20.0.2:7001,keepalive,keepidle=1,keepintvl=1 STDOUT
-  for _ in 1 2 3 4 5 6; do # something calls home at the same interval
-    guest curl -s -A beacon/0.1 http://10.20.0.2/form
-    sleep 1
-  done
+  cat >$lab/beacon.py <<'PY'
+import socket, time
+begin = time.monotonic()
+for number in range(8):  # something calls home at the same interval
+    time.sleep(max(0, begin + number - time.monotonic()))
+    with socket.create_connection(("10.20.0.2", 80)) as s:
+        s.sendall(b"GET /form HTTP/1.0\r\nUser-Agent: beacon/0.1\r\n\r\n")
+        while s.recv(1000):
+            pass
+PY
+  guest python3 $lab/beacon.py
 }
 
 several_streams() { # SCTP: a short conversation and one with data in several chunks
@@ -501,13 +501,12 @@ finish() {
     date -u +'Recorded %Y-%m-%d %H:%M UTC, by record.sh.'
     uname -srm
     dpkg-query -W -f '${Package} ${Version}\n' avahi-daemon bind9-dnsutils chrony curl dnsmasq-base dovecot-core iproute2 \
-      iputils-arping iputils-ping isc-dhcp-client nftables nginx-light openssh-server openssl python3-aiosmtpd socat swaks \
+      iputils-arping iputils-ping isc-dhcp-client nginx-light openssh-server openssl python3-aiosmtpd socat swaks \
       tcpdump traceroute tshark user-mode-linux
   } >"$out/versions.txt"
 }
 
-say network && network
-firewall
+say network && network && walls
 say servers && certificate && pages && record
 dns_and_dhcp
 web
