@@ -22,8 +22,6 @@ ACK = 8
 DATA = 16
 SEGMENTS = 32
 
-Bytes = npt.NDArray[np.uint8]
-
 
 def letter(segment: int) -> tuple[str, int, int]:  # noqa: PLR0911 - a case for each letter
     """Letter of a segment, its bit, and the int that keeps its sequence number (0: it is written once only)."""
@@ -78,21 +76,18 @@ def following(mine: int, other: int, segment: int, *, is_originator: bool) -> tu
 
 
 @cache
-def letters() -> Bytes:
-    """(letter, bit, place of the sequence number) by segment."""
+def letters() -> npt.NDArray[np.int32]:
+    """Letter, bit << 8 and place of the sequence number << 16 by segment."""
     rows = [letter(segment) for segment in range(SEGMENTS)]
-    return np.array([(ord(text or "\0"), bit, place) for text, bit, place in rows], np.uint8)
+    return np.array([ord(text or "\0") | bit << 8 | place << 16 for text, bit, place in rows], np.int32)
 
 
 @cache
-def moves() -> Bytes:
-    """(state of the sender, of the other end) by [sender's, other's, segment, whether the originator sends]."""
-    table = np.zeros((s.STATES, s.STATES, SEGMENTS, 2, 2), np.uint8)
-    for mine, other, segment, is_originator in product(
-        range(s.STATES), range(s.STATES), range(SEGMENTS), (False, True)
-    ):
-        table[mine, other, segment, int(is_originator)] = following(mine, other, segment, is_originator=is_originator)
-    return table
+def moves() -> npt.NDArray[np.uint8]:
+    """States of sender and other end << 4, by ((sender's * STATES + other's) * SEGMENTS + segment) * 2 + who."""
+    rows = product(range(s.STATES), range(s.STATES), range(SEGMENTS), (False, True))
+    after = [following(mine, other, segment, is_originator=who) for mine, other, segment, who in rows]
+    return np.array([mine | other << 4 for mine, other in after], np.uint8)
 
 
 def conn_state(originator: int, responder: int, *, is_empty: bool) -> str:  # noqa: PLR0911 - a case for each word

@@ -14,7 +14,7 @@ When it ends
 - By a new SYN (`new_syn`), at the end of the capture (`end_of_capture`), or because the table of conversations is full
   (`evicted`): then an eighth of them goes, those that had ended first, then those silent for longest.
 - There is no active timeout. Time is that of the packets, and never runs backwards: a packet from the past, or without
-  a time, comes now. The conversations that are over are looked for every 30 s of that time.
+  a time, comes now. The conversations that are over are looked for every minute of that time.
 
 What is counted
 - A packet's wire length counts in full for every conversation whose header it carries, the tunnel's and the inner one.
@@ -54,8 +54,9 @@ import pyarrow as pa
 
 from netlake.flows import tcp_tables
 from netlake.flows.ended import record_batch
-from netlake.kernels import flow, flow_table
+from netlake.kernels import flow as kernels
 from netlake.kernels import flow_state as s
+from netlake.kernels import flow_table
 from netlake.layers.pools import Pool
 from netlake.packets import NO_TIME, Conversations, Ints, Packets, Shorts, Tiny
 
@@ -63,6 +64,10 @@ from netlake.packets import NO_TIME, Conversations, Ints, Packets, Shorts, Tiny
 MOST_FLOWS = 1 << 19
 # rows of one record batch
 MOST_ROWS = 1 << 16
+# fewer are not worth it: the columns of a batch cost 3 ms whatever its size
+LEAST_ROWS = 1 << 12
+# places of the smallest hash table
+LEAST_TABLE = 1 << 10
 WITHOUT_PORTS = (s.ICMP, s.ICMPV6)
 
 
@@ -94,7 +99,7 @@ class State:
         self.side_reals = self.side_longs.view(np.float64)
         self.side_integers: Shorts = self.side_longs.view(np.int32)
         self.side_octets = self.side_longs.view(np.uint8)
-        self.table = np.zeros(max(64, 1 << (2 * most - 1).bit_length()), np.uint64)
+        self.table = np.zeros(LEAST_TABLE, np.uint64)
         self.free: Shorts = np.zeros(most, np.int32)
         self.ended: Shorts = np.zeros(most, np.int32)
         self.control: Ints = np.zeros(s.CONTROLS, np.int64)
@@ -123,7 +128,7 @@ class Tracker:
     """
 
     def __init__(self, pools: Mapping[str, Pool], *, max_flows: int = MOST_FLOWS) -> None:
-        self.pool, self.evictions = pools["ip"], 0
+        self.pool, self.evictions, self._finished = pools["ip"], 0, False
         self.state = State(max(1, max_flows))
         self._batches: deque[pa.RecordBatch] = deque()
 
@@ -137,36 +142,32 @@ class Tracker:
         rows = len(conversations)
         self.pool.reserve(2 * rows)
         asked = self._asked(packets, conversations)
-        answered: Ints = np.empty((rows, s.R_COLUMNS), np.int64)
+        flow = np.empty(rows, np.int64)
+        from_originator, shift = np.empty(rows, np.int8), np.empty(rows, np.int8)
+        src, dst, states = (np.empty(rows, np.int32) for _ in range(3))
+        answered = (flow, from_originator, src, dst, shift, states)
         at = 0
         while True:
-            at = self._track(at, asked, answered, packets.data)
+            at = self._track(at, asked, answered)
             if at == rows:
-                break
+                return Flows(flow, from_originator, src, dst, shift, ports_shown(conversations))
             self._react()
-        typed = [answered[:, i].astype(np.int32) for i in (s.R_SRC, s.R_DST)]
-        tiny = [answered[:, i].astype(np.int8) for i in (s.R_FROM_ORIGINATOR, s.R_SHIFT)]
-        return Flows(answered[:, s.R_FLOW].copy(), tiny[0], typed[0], typed[1], tiny[1], ports_shown(conversations))
 
     @staticmethod
-    def _asked(packets: Packets, c: Conversations) -> Ints:
-        """The columns Q_ of every row."""
-        asked = np.empty((len(c), s.Q_COLUMNS), np.int64)
-        columns: tuple[npt.NDArray[Any], ...] = (
-            c.network, c.version, c.protocol, c.transport, c.end, c.src_port, c.dst_port, c.payload, c.ip_length, c.key,
-            c.outer, c.kind, packets.length[c.row], packets.ts[c.row], packets.number[c.row], packets.last[c.row],
+    def _asked(packets: Packets, c: Conversations) -> tuple[npt.NDArray[Any], ...]:
+        """The columns that the kernel reads."""
+        return (
+            c.row, c.network, c.version, c.protocol, c.transport, c.end, c.src_port, c.dst_port, c.payload, c.ip_length,
+            c.key, c.outer, c.kind, packets.data, packets.length, packets.ts, packets.number, packets.last,
         )  # fmt: skip
-        for place, column in enumerate(columns):
-            asked[:, place] = column
-        return asked
 
-    def _track(self, first: int, asked: Ints, answered: Ints, data: npt.NDArray[np.uint8]) -> int:
+    def _track(self, first: int, asked: tuple[npt.NDArray[Any], ...], answered: tuple[npt.NDArray[Any], ...]) -> int:
         state, pool = self.state, self.pool
-        return int(flow.track(
-            first, asked, answered, data, state.longs, state.integers, state.octets, state.side_longs,
+        return int(kernels.track(
+            first, *asked, state.longs, state.integers, state.octets, state.side_longs,
             state.side_reals, state.side_integers, state.side_octets, state.table, state.free, state.ended,
             state.control, tcp_tables.letters(), tcp_tables.moves(), pool.generation + 1, pool.table, pool.keys,
-            pool.count, pool.seeds,
+            pool.count, pool.seeds, *answered,
         ))  # fmt: skip
 
     def _react(self) -> None:
@@ -177,8 +178,14 @@ class Tracker:
         elif why == s.MAKE_ROOM:
             self._make_room()
         else:
-            state = self.state
-            flow_table.rebuild(state.table, state.longs, state.integers, state.octets, self.pool.seeds, state.control)
+            self._rebuild()
+
+    def _rebuild(self) -> None:
+        """A hash table that is a quarter full at most, of the conversations that are alive."""
+        state = self.state
+        size = max(LEAST_TABLE, 1 << (4 * int(state.control[s.LIVE]) - 1).bit_length())
+        state.table = np.zeros(size, np.uint64)
+        flow_table.rebuild(state.table, state.longs, state.integers, state.octets, self.pool.seeds, state.control)
 
     def _sweep(self) -> None:
         """End the conversations that were silent for too long, in the order in which their patience ended."""
@@ -216,17 +223,19 @@ class Tracker:
             self._batches.append(record_batch(self.state.longs[rows], self.state.side_longs[rows]))
             flow_table.free_rows(rows, self.state.longs, self.state.free, self.state.control)
 
-    def ended(self) -> pa.RecordBatch | None:
-        """Rows of `connection`, without `capture` and `day`, that ended since the last call, in the order of their end.
+    def ended(self, *, least: int = LEAST_ROWS) -> pa.RecordBatch | None:
+        """Rows of `connection` that ended, in the order of their end, without `capture` and `day`.
 
-        At most 65,536 at once: to be called until it gives None.
+        Nothing while there are fewer than `least`, until `finish`; at most 65,536 at once. To be called until it gives
+        None.
         """
-        if not self._batches:
+        if not self._batches and self.state.control[s.ENDED] >= (1 if self._finished else max(1, least)):
             self._export()
         return self._batches.popleft() if self._batches else None
 
     def finish(self) -> None:
         """The capture is over: end everything that is open, in the order of its beginning; `ended` then gives it."""
+        self._finished = True
         if self.state.control[s.NOW] != NO_TIME:
             self._sweep()
         rows = self.state.live().astype(np.int32)

@@ -3,7 +3,7 @@
 An address is a row of `keys` (uint64): high half, low half, family (4, 6, or MAC below), spare. The family is part of
 the key, because 1.2.3.4 and ::ffff:1.2.3.4 are different texts. An interned address is its row number; `table` is an
 open hash of row + 1 (0: empty), a power of two in size and never more than half full: the caller makes room beforehand.
-Keys are compared, never just hashed, and the hash is keyed by `seeds` (four secret numbers), so that nobody can send
+Keys are compared, never just hashed, and the hash is keyed by `seeds` (secret numbers), so that nobody can send
 addresses that all fall on one place.
 
 Text is RFC 5952: lower case, the longest run of two or more zero groups (the first of equals) as `::`, and

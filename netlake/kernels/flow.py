@@ -55,7 +55,9 @@ def answers(data, at, limit, protocol):
 
 @kernel()
 def take_row(free, control):
-    """A free row; the caller has seen that there is one."""
+    """A free row for one more conversation; the caller has seen that there is one."""
+    control[s.LIVE] += 1
+    control[s.FLOWS] += 1
     if control[s.FREE] > 0:
         control[s.FREE] -= 1
         return np.int64(free[control[s.FREE]])
@@ -64,11 +66,17 @@ def take_row(free, control):
 
 
 @kernel()
-def clear(long, longs, integers):
-    """An empty conversation, whole and both directions."""
-    long[:] = 0
-    longs[:] = 0
+def begin(long, integer, longs, integers, a_high, a_low, b_high, b_low, ports, key, place, generation):
+    """An empty conversation, whole and both directions, with its key."""
+    for word in range(s.WORDS):
+        long[word] = 0
+    long[s.A_HIGH], long[s.A_LOW] = np.int64(a_high), np.int64(a_low)
+    long[s.B_HIGH], long[s.B_LOW] = np.int64(b_high), np.int64(b_low)
+    long[s.PORTS], long[s.KEY] = ports, key
+    integer[s.PLACE], integer[s.GENERATION] = place, generation - 1
     for side in range(2):
+        for word in range(s.MY_WORDS):
+            longs[side, word] = 0
         longs[side, s.MY_LAST_TS] = NO_TIME
         integers[side, s.MY_FIRST_WINDOW] = -1
         integers[side, s.MY_LEAST_WINDOW] = -1
@@ -92,20 +100,23 @@ def see_time(long, real, integer, ts):
     if gap > long[s.MY_GREATEST_GAP]:
         long[s.MY_GREATEST_GAP] = gap
     off = gap - real[s.MY_MEAN_GAP]
-    real[s.MY_MEAN_GAP] += off / count
-    real[s.MY_SQUARED_GAP] += off * (gap - real[s.MY_MEAN_GAP])
+    mean = real[s.MY_MEAN_GAP] + off / count
+    real[s.MY_MEAN_GAP] = mean
+    real[s.MY_SQUARED_GAP] += off * (gap - mean)
 
 
 @kernel()
-def see_packet(long, real, integer, octet, wire, ip_length, ttl):
-    """A packet of one direction: its sizes and its TTL."""
+def see_packet(long, real, integer, octet, ts, wire, ip_length, ttl):
+    """A packet of one direction: its time, its sizes and its TTL."""
+    see_time(long, real, integer, ts)
     count = long[s.MY_PACKETS] + 1
     long[s.MY_PACKETS] = count
     long[s.MY_WIRE] += wire
     long[s.MY_IP] += ip_length
     off = wire - real[s.MY_MEAN_LENGTH]
-    real[s.MY_MEAN_LENGTH] += off / count
-    real[s.MY_SQUARED_LENGTH] += off * (wire - real[s.MY_MEAN_LENGTH])
+    mean = real[s.MY_MEAN_LENGTH] + off / count
+    real[s.MY_MEAN_LENGTH] = mean
+    real[s.MY_SQUARED_LENGTH] += off * (wire - mean)
     shown = min(wire, MOST)
     if count == 1:
         octet[s.MY_FIRST_TTL] = ttl
@@ -120,14 +131,19 @@ def see_packet(long, real, integer, octet, wire, ip_length, ttl):
 
 
 @kernel()
-def see_header(data, at, limit, protocol, octet):
+def see_header(data, at, limit, protocol, octet, my, upper):
     """What the header of another transport than TCP says of its conversation."""
+    if protocol == s.UDP and my[s.MY_LETTERS] == 0:
+        my[s.MY_LETTERS] = s.LETTER_DATA
+        write_letter(octet, ord("D"), upper)
+    if protocol == s.UDP or at < 0 or limit - at < 2:
+        return
     if protocol == s.SCTP and limit - at >= 13 and octet[s.ENDING] == 0:
         if data[at + 12] == SCTP_ABORT:
             octet[s.ENDING] = s.ABORT
         elif data[at + 12] == SHUTDOWN_COMPLETE:
             octet[s.ENDING] = s.SHUTDOWN
-    if (protocol == s.ICMP or protocol == s.ICMPV6) and limit - at >= 2 and octet[s.HAS_ICMP] == 0:
+    if (protocol == s.ICMP or protocol == s.ICMPV6) and octet[s.HAS_ICMP] == 0:
         octet[s.HAS_ICMP], octet[s.ICMP_TYPE], octet[s.ICMP_CODE] = 1, data[at], data[at + 1]
 
 
@@ -145,29 +161,43 @@ def see_scale(data, at, limit, my, their):
 
 
 @kernel(
-    "int64(int64, int64[:, ::1], int64[:, ::1], uint8[::1], int64[:, ::1], int32[:, ::1], uint8[:, ::1],"
+    "int64(int64, int32[::1], int64[::1], int8[::1], int16[::1], int64[::1], int64[::1], int32[::1], int32[::1],"
+    " int32[::1], int32[::1], int64[::1], int32[::1], int8[::1],"
+    " uint8[::1], int64[::1], int64[::1], int64[::1], int64[::1],"
+    " int64[:, ::1], int32[:, ::1], uint8[:, ::1],"
     " int64[:, :, ::1], float64[:, :, ::1], int32[:, :, ::1], uint8[:, :, ::1],"
-    " uint64[::1], int32[::1], int32[::1], int64[::1], uint8[:, ::1], uint8[:, :, :, :, ::1],"
-    " int64, int32[::1], uint64[:, ::1], int64[::1], uint64[::1])"
+    " uint64[::1], int32[::1], int32[::1], int64[::1], int32[::1], uint8[::1],"
+    " int64, int32[::1], uint64[:, ::1], int64[::1], uint64[::1],"
+    " int64[::1], int8[::1], int32[::1], int32[::1], int8[::1], int32[::1])"
 )
 def track(
-    first, asked, answered, data, longs, integers, octets, side_longs, side_reals, side_integers, side_octets,
-    table, free, ended, control, letters, moves, generation, pool_table, pool_keys, pool_count, seeds,
+    first, rows, networks, versions, protocols, transports, ends, src_ports, dst_ports,
+    payloads, ip_lengths, other_keys, outers, kinds,
+    data, lengths, times, numbers, lasts,
+    longs, integers, octets, side_longs, side_reals, side_integers, side_octets,
+    table, free, ended, control, letters, moves,
+    generation, pool_table, pool_keys, pool_count, seeds,
+    flows, from_originator, src, dst, shifts, states,
 ):  # fmt: skip
-    """Track the rows of `asked` (Q_ columns) from `first` on and write those of `answered` (R_); where to go on.
+    """Track rows `first` to the end of the columns of Conversations; returns the row at which to go on.
 
-    Then come the state of conversations and of their directions (netlake.kernels.flow_state), the table with what
-    belongs to it, the tables of TCP, and the pool of addresses with room for two a row.
+    By line: those columns; the bytes and columns of Packets; the state of conversations and of their directions
+    (netlake.kernels.flow_state); the hash table and what belongs to it, and the tables of TCP; the pool of addresses,
+    with room for two a row; and what is written for each row: number, direction, codes, window shift, row of the state.
     """
-    for i in range(first, asked.shape[0]):
-        ask, answer = asked[i], answered[i]
-        network, version, protocol, kind = ask[s.Q_NETWORK], ask[s.Q_VERSION], ask[s.Q_PROTOCOL], ask[s.Q_KIND]
-        at, limit, ts, outer = ask[s.Q_TRANSPORT], min(ask[s.Q_END], data.size), ask[s.Q_TS], ask[s.Q_OUTER]
+    for i in range(first, rows.size):
+        packet, network, version, protocol = (
+            np.int64(rows[i]),
+            networks[i],
+            np.int64(versions[i]),
+            np.int64(protocols[i]),
+        )
+        kind, outer, at, limit = kinds[i], np.int64(outers[i]), transports[i], min(ends[i], data.size)
         control[s.WHY] = 0
-        answer[s.R_FLOW] = 0
-        answer[1:] = -1
+        flows[i], from_originator[i], src[i], dst[i], shifts[i], states[i] = 0, -1, -1, -1, -1, -1
         if network < 0 or network + (20 if version == 4 else 40) > data.size:
             continue
+        ts = times[packet]
         if ts > control[s.NOW]:
             control[s.NOW] = ts
         now = control[s.NOW]
@@ -175,10 +205,10 @@ def track(
             control[s.WHY] = s.SWEEP
             return i
         a_high, a_low, b_high, b_low, ttl = addresses_of(data, network, version)
-        a_port, b_port, side = ask[s.Q_SRC_PORT], ask[s.Q_DST_PORT], 0
+        a_port, b_port, side = np.int64(src_ports[i]), np.int64(dst_ports[i]), 0
         if not is_before(a_high, a_low, a_port, b_high, b_low, b_port):
             a_high, a_low, a_port, b_high, b_low, b_port, side = b_high, b_low, b_port, a_high, a_low, a_port, 1
-        ports, key = version >> 1 << 42 | (a_port + 1) << 25 | (b_port + 1) << 8 | protocol, ask[s.Q_KEY]
+        ports, key = version >> 1 << 42 | (a_port + 1) << 25 | (b_port + 1) << 8 | protocol & 255, other_keys[i]
         code = hash_of(a_high, a_low, b_high, b_low, ports, key, seeds)
         row, place = find(table, longs, code, a_high, a_low, b_high, b_low, ports, key)
         has_header = at >= 0 and kind != FRAGMENT
@@ -192,7 +222,7 @@ def track(
             if kind == QUOTED:
                 a = interned(a_high, a_low, version, pool_table, pool_keys, pool_count, seeds)
                 b = interned(b_high, b_low, version, pool_table, pool_keys, pool_count, seeds)
-                answer[s.R_SRC + side], answer[s.R_DST - side] = a, b
+                src[i], dst[i] = (a, b) if side == 0 else (b, a)
                 continue
             if control[s.FREE] == 0 and control[s.USED] == longs.shape[0]:
                 control[s.WHY] = s.MAKE_ROOM
@@ -201,22 +231,17 @@ def track(
                 retire(octets[row], row, s.NEW_SYN if is_new else s.TIMEOUT, ended, control)
             elif table[place] != EMPTY:
                 control[s.TOMBSTONES] -= 1
-            elif 4 * (control[s.LIVE] + control[s.TOMBSTONES] + 1) > 3 * table.size:
+            elif 2 * (control[s.LIVE] + control[s.TOMBSTONES] + 1) > table.size:
                 control[s.WHY] = s.REBUILD
                 return i
             row = take_row(free, control)
             table[place] = (code & UPPER) | np.uint64(row + 1)
+            begin(longs[row], integers[row], side_longs[row], side_integers[row],
+                  a_high, a_low, b_high, b_low, ports, key, place, generation)  # fmt: skip
             long = longs[row]
-            clear(long, side_longs[row], side_integers[row])
-            long[s.A_HIGH], long[s.A_LOW] = np.int64(a_high), np.int64(a_low)
-            long[s.B_HIGH], long[s.B_LOW] = np.int64(b_high), np.int64(b_low)
-            long[s.PORTS], long[s.KEY] = ports, key
-            control[s.LIVE] += 1
-            control[s.FLOWS] += 1
-            long[s.FLOW], long[s.FIRST_TS], long[s.FIRST_PACKET] = control[s.FLOWS], ts, ask[s.Q_NUMBER]
+            long[s.FLOW], long[s.FIRST_TS], long[s.FIRST_PACKET] = control[s.FLOWS], ts, numbers[packet]
             if 0 <= outer < i:
-                long[s.OUTER] = answered[outer, s.R_FLOW]
-            integers[row, s.PLACE], integers[row, s.GENERATION] = place, generation - 1
+                long[s.OUTER] = flows[outer]
             flip = has_header and answers(data, at, limit, protocol)
             octets[row, s.ORIGINATOR] = 1 - side if flip else side
             if flip and protocol == s.TCP:
@@ -227,34 +252,31 @@ def track(
             integer[s.CODE_B] = interned(b_high, b_low, version, pool_table, pool_keys, pool_count, seeds)
             integer[s.GENERATION] = generation
         upper = octet[s.ORIGINATOR] == side
-        answer[s.R_FLOW], answer[s.R_FROM_ORIGINATOR], answer[s.R_STATE] = long[s.FLOW], upper, row
-        answer[s.R_SRC + side], answer[s.R_DST - side] = integer[s.CODE_A], integer[s.CODE_B]
+        flows[i], from_originator[i], states[i] = long[s.FLOW], upper, row
+        src[i], dst[i] = integer[s.CODE_A + side], integer[s.CODE_B - side]
         if kind == QUOTED:
-            other = answered[outer, s.R_STATE] if 0 <= outer < i else -1
-            if other >= 0 and longs[other, s.FLOW] == answered[outer, s.R_FLOW] and longs[other, s.QUOTES] == 0:
+            other = np.int64(states[outer]) if 0 <= outer < i else np.int64(-1)
+            if other >= 0 and longs[other, s.FLOW] == flows[outer] and longs[other, s.QUOTES] == 0:
                 longs[other, s.QUOTES] = long[s.FLOW]
             continue
         long[s.CLOCK] = now
-        long[s.LAST_PACKET] = ask[s.Q_LAST]
-        mine, my = side_integers[row, side], side_octets[row, side]
+        long[s.LAST_PACKET] = lasts[packet]
+        my_long, mine, my = side_longs[row, side], side_integers[row, side], side_octets[row, side]
         if kind != DATAGRAM:
-            see_time(side_longs[row, side], side_reals[row, side], mine, ts)
-            see_packet(side_longs[row, side], side_reals[row, side], mine, my, ask[s.Q_LENGTH], ask[s.Q_IP_LENGTH], ttl)
+            see_packet(my_long, side_reals[row, side], mine, my, ts, lengths[packet], np.int64(ip_lengths[i]), ttl)
         if kind == FRAGMENT:
             continue
-        payload = ask[s.Q_PAYLOAD]
-        side_longs[row, side, s.MY_PAYLOAD] += payload
+        payload = np.int64(payloads[i])
+        my_long[s.MY_PAYLOAD] += payload
         if payload > 0:
             octet[s.HAS_DATA] = 1
-        if protocol == s.UDP and my[s.MY_LETTERS] == 0:
-            my[s.MY_LETTERS] = s.LETTER_DATA
-            write_letter(octet, ord("D"), upper)
-        if protocol != s.TCP and at >= 0:
-            see_header(data, at, limit, protocol, octet)
-        if protocol == s.TCP and at >= 0 and limit - at >= 14:
-            theirs, their = side_integers[row, 1 - side], side_octets[row, 1 - side]
-            answer[s.R_SHIFT] = see_scale(data, at, limit, my, their)
-            window = u16(data, at + 14) if limit - at >= 16 else -1
-            missed = see_segment(data, at, payload, window, letters, moves, octet, mine, my, theirs, their, upper)
-            side_longs[row, 1 - side, s.MY_MISSED] += missed
-    return asked.shape[0]
+        if protocol == s.TCP:
+            if at >= 0 and limit - at >= 14:
+                theirs, their = side_integers[row, 1 - side], side_octets[row, 1 - side]
+                shifts[i] = see_scale(data, at, limit, my, their)
+                window = u16(data, at + 14) if limit - at >= 16 else -1
+                missed = see_segment(data, at, payload, window, letters, moves, octet, mine, my, theirs, their, upper)
+                side_longs[row, 1 - side, s.MY_MISSED] += missed
+        else:
+            see_header(data, at, limit, protocol, octet, my, upper)
+    return rows.size

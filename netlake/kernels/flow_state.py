@@ -87,19 +87,10 @@ TCP_SILENCE = 3600 * SECOND
 TCP_SILENCE_WITHOUT_DATA = 300 * SECOND
 SILENCE = 180 * SECOND
 LINGER = 5 * SECOND
-BETWEEN_SWEEPS = 30 * SECOND
+BETWEEN_SWEEPS = 60 * SECOND
 
 ICMP = 1
 TCP = 6
 UDP = 17
 ICMPV6 = 58
 SCTP = 132
-
-# columns of what is asked of the tracker: those of Conversations but `row`, then those of that row in Packets
-(
-    Q_NETWORK, Q_VERSION, Q_PROTOCOL, Q_TRANSPORT, Q_END, Q_SRC_PORT, Q_DST_PORT, Q_PAYLOAD, Q_IP_LENGTH, Q_KEY,
-    Q_OUTER, Q_KIND, Q_LENGTH, Q_TS, Q_NUMBER, Q_LAST, Q_COLUMNS,
-) = range(17)  # fmt: skip
-
-# columns of its answer: number of the conversation, direction, codes, window shift, row of the state
-R_FLOW, R_FROM_ORIGINATOR, R_SRC, R_DST, R_SHIFT, R_STATE, R_COLUMNS = range(7)

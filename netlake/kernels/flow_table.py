@@ -11,22 +11,34 @@ import numpy as np
 
 from netlake.kernels import flow_state as s
 from netlake.kernels import kernel
-from netlake.kernels.addresses import mixed
 from netlake.packets import NO_TIME
 
 UPPER = np.uint64(0xFFFFFFFF00000000)
 LOWER = np.uint64(0x00000000FFFFFFFF)
 TOMBSTONE = np.uint64(0x00000000FFFFFFFF)
 EMPTY = np.uint64(0)
+HALF = np.uint64(32)
+SPREAD = np.uint64(0x9E3779B97F4A7C15)
 FOREVER = np.int64(0x7FFFFFFFFFFFFFFF)
 
 
 @kernel()
+def product(word, seed):
+    """Its two halves, each moved by half of a secret, multiplied."""
+    return ((word + seed) & LOWER) * (((word >> HALF) + (seed >> HALF)) & LOWER)
+
+
+@kernel()
 def hash_of(a_high, a_low, b_high, b_low, ports, key, seeds):
-    """The keyed hash of a conversation's key."""
-    a = mixed(a_high ^ np.uint64(ports), a_low, seeds)
-    b = mixed(b_high ^ np.uint64(key), b_low, seeds)
-    return mixed(a, b, seeds)
+    """The keyed hash of a conversation's key.
+
+    Sums of products of halves (NH, RFC 4418): two keys meet once in 2^32, whoever chose them; and no multiplication
+    waits for another. Then the bits are spread.
+    """
+    total = product(a_high, seeds[0]) + product(a_low, seeds[1]) + product(b_high, seeds[2])
+    total += product(b_low, seeds[3]) + product(np.uint64(ports), seeds[4]) + product(np.uint64(key), seeds[5])
+    total = (total ^ total >> HALF) * SPREAD
+    return total ^ total >> HALF
 
 
 @kernel()

@@ -53,10 +53,10 @@ def write_repeated(octet, letter, upper, count):
 
 
 @kernel()
-def write_history(letters, octet, mine, my, flags, seq, payload, upper):
+def write_history(letters, octet, mine, my, segment, seq, payload, upper):
     """The letter of a segment's flags, once for each direction, or where its sequence number has moved."""
-    chosen = letters[flags & 7 | flags >> 1 & 8 | (16 if payload > 0 else 0)]
-    letter, bit, place = np.int64(chosen[0]), chosen[1], np.int64(chosen[2])
+    chosen = np.int64(letters[segment])
+    letter, bit, place = chosen & 255, chosen >> 8 & 255, chosen >> 16
     if letter == 0:
         return
     new = my[s.MY_LETTERS] & bit == 0
@@ -177,10 +177,15 @@ def is_new_syn(data, at, limit, octet, mine, my, their, unheard):
 def see_segment(data, at, payload, window, letters, moves, octet, mine, my, theirs, their, upper):
     """Everything that a TCP segment does; its window is -1 where it was cut. Returns bytes that the capture missed."""
     flags, seq = np.int64(data[at + 13]), u32(data, at + 4)
-    for bit in range(8):
-        if flags >> bit & 1:
-            bump(mine, s.MY_FLAGS + bit)
-    write_history(letters, octet, mine, my, flags, seq, payload, upper)
+    segment = flags & 7 | flags >> 1 & 8 | np.int64(payload > 0) << 4
+    left = flags
+    bit = s.MY_FLAGS
+    while left:
+        if left & 1:
+            bump(mine, bit)
+        left >>= 1
+        bit += 1
+    write_history(letters, octet, mine, my, segment, seq, payload, upper)
     if window >= 0:
         see_window(octet, mine, my, their, flags, window, upper)
     missed = np.int64(0)
@@ -190,9 +195,9 @@ def see_segment(data, at, payload, window, letters, moves, octet, mine, my, thei
         size = payload + (flags & FIN) + (flags >> 1 & 1)
         if size > 0:
             see_sequence(octet, mine, my, seq, payload, size, upper)
-    states = moves[my[s.MY_STATE], their[s.MY_STATE], flags & 7 | flags >> 1 & 8 | (16 if payload > 0 else 0)]
-    states = states[1 if upper else 0]
-    my[s.MY_STATE], their[s.MY_STATE] = states[0], states[1]
+    state, other = np.int64(my[s.MY_STATE]), np.int64(their[s.MY_STATE])
+    states = moves[((state * s.STATES + other) * 32 + segment) * 2 + upper]
+    my[s.MY_STATE], their[s.MY_STATE] = states & 15, states >> 4
     if octet[s.ENDING] == 0:
         if flags & RST:
             octet[s.ENDING] = s.RST

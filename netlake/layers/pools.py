@@ -36,7 +36,7 @@ class Pool:
 
     def __init__(self, name: str, *, limit: int = MOST_ADDRESSES) -> None:
         self.name, self.limit, self.generation = name, limit, 0
-        self.seeds: Keys = np.random.SeedSequence().generate_state(4, np.uint64).astype(np.uint64)
+        self.seeds: Keys = np.random.SeedSequence().generate_state(6, np.uint64).astype(np.uint64)
         self.count: Ints = np.zeros(1, np.int64)
         self._allocate(1 << 10)
 
