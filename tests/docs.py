@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import click
@@ -78,6 +79,13 @@ def run(step: Step, where: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=where, env=environment, text=True, check=False, timeout=120, **streams)  # type: ignore[call-overload,no-any-return]
 
 
+def plain(printed: str, place: Path) -> str:
+    """What a command printed, without the folder in which it ran."""
+    for above in (place.resolve(), place, ROOT):
+        printed = printed.replace(f"{above}/", "")
+    return printed
+
+
 def commands() -> Iterator[tuple[str, click.Command]]:
     """Every command of the command line by its full name."""
     from netlake.cli import netlake as group
@@ -112,7 +120,7 @@ def written(document: Path) -> str:
 
         def fresh(block: re.Match[str]) -> str:
             count = 1 if block["language"] == "python" else len(re.findall(r"^\$ ", block["text"], re.MULTILINE))
-            ran = [(step, run(step, place).stdout) for step, _ in zip(found, range(count), strict=False)]
+            ran = [(step, plain(run(step, place).stdout, place)) for step in islice(found, count)]
             if block["language"] == "python":
                 return block[0]
             body = "".join(f"$ {step.command}\n{printed}" for step, printed in ran)

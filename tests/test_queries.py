@@ -38,7 +38,7 @@ def test_a_question_is_a_question(file: Path) -> None:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_a_question_finds_what_there_is(file: Path, lake: netlake.Lake) -> None:
     expected = EXPECTED[file.stem]
-    found = lake.sql(file.read_text(encoding="utf-8")).to_arrow_table()
+    found = lake.sql(file.read_text(encoding="utf-8")).arrow()
     assert found.num_rows == expected["count"]
     rows = found.select(expected["columns"]).slice(0, len(expected["rows"])).to_pylist()
     assert [list(row.values()) for row in rows] == expected["rows"]
