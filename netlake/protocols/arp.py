@@ -12,6 +12,9 @@ from netlake.schema import Column, Table
 # of the message with 6-byte hardware and 4-byte protocol addresses, the only one that is common
 HEADER = 28
 FIXED = 8
+IPV4 = 0x0800
+# Ethernet, experimental Ethernet, IEEE 802 networks
+WITH_MACS = (1, 2, 6)
 
 TABLES = (
     Table(
@@ -53,35 +56,35 @@ TABLES = (
             Column(
                 "sender_mac",
                 "mac",
-                "Hardware address of the sender; null unless it has 6 bytes.",
+                "Hardware address of the sender; null unless that is a MAC.",
                 at=8,
                 wireshark="arp.src.hw_mac",
             ),
             Column(
                 "sender_ip",
                 "ipv4",
-                "Protocol address of the sender; null unless it has 4 bytes.",
+                "Protocol address of the sender; null unless that is of IPv4.",
                 at=14,
                 wireshark="arp.src.proto_ipv4",
             ),
             Column(
                 "target_mac",
                 "mac",
-                "Hardware address of the target, zero in a request; null unless it has 6 bytes.",
+                "Hardware address of the target, zero in a request; null unless that is a MAC.",
                 at=18,
                 wireshark="arp.dst.hw_mac",
             ),
             Column(
                 "target_ip",
                 "ipv4",
-                "Protocol address of the target; null unless it has 4 bytes.",
+                "Protocol address of the target; null unless that is of IPv4.",
                 at=24,
                 wireshark="arp.dst.proto_ipv4",
             ),
             Column(
                 "addresses",
                 "bytes",
-                "The four addresses as they lie, where they are not of 6 and 4 bytes; else null.",
+                "The four addresses as they lie, unless they are MACs and of IPv4; else null.",
                 why="arp.src.hw and three more fields",
             ),
         ),
@@ -89,24 +92,26 @@ TABLES = (
 )
 
 
-# the kind and size of each address, in wire order
-ADDRESSES = (("sender_mac", "mac", 6), ("sender_ip", "ipv4", 4), ("target_mac", "mac", 6), ("target_ip", "ipv4", 4))
+# in wire order
+ADDRESSES = (("sender_mac", "mac"), ("sender_ip", "ipv4"), ("target_mac", "mac"), ("target_ip", "ipv4"))
 
 
 def read(messages: Messages) -> Columns:
-    """Columns of the message with 6-byte and 4-byte addresses; the bytes of any other."""
+    """Columns of the message with MAC and IPv4 addresses; the bytes of any other."""
     before = messages.fault.copy()
     columns = fixed(TABLES[0], messages)
     size = messages.end - messages.start
     hardware = plain(columns["hardware_size"]).astype(np.int64)
     protocol = plain(columns["protocol_size"]).astype(np.int64)
-    unusual = ((hardware != 6) | (protocol != 4)) & (size >= FIXED)
+    macs = (hardware == 6) & np.isin(plain(columns["hardware_type"]), WITH_MACS)
+    ips = (protocol == 4) & (plain(columns["protocol_type"]) == IPV4)
+    unusual = ~(macs & ips) & (size >= FIXED)
     if not unusual.any():
         return columns
     messages.fault[unusual] = before[unusual]
     at = np.full(len(messages), FIXED)
-    for (name, kind, usual), width in zip(ADDRESSES, (hardware, protocol) * 2, strict=True):
-        index = np.flatnonzero(unusual & (width == usual) & (at + width <= size))
+    for (name, kind), (typed, width) in zip(ADDRESSES, ((macs, hardware), (ips, protocol)) * 2, strict=True):
+        index = np.flatnonzero(unusual & typed & (at + width <= size))
         found = addresses(kind, messages.data, messages.start[index] + at[index], messages.pools)
         columns[name] = fill(len(messages), index, found, where(columns[name], ~unusual))
         at += width
