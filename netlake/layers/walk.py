@@ -116,7 +116,7 @@ class Walker:
         return counts
 
     def _in_order(self, packets: Packets) -> None:
-        """Rows of datagrams behind those of the packet that completes them, whose stack and stop they take over."""
+        """Conversations of datagrams behind those of the packet that completes them, whose stack and stop they give."""
         for row in range(packets.count, packets.rows):
             packet = self.packets[self.completing[row]]
             offset = packet[s.P_STOP_OFFSET]
@@ -134,8 +134,6 @@ class Walker:
         self.conversations[:count, s.C_OUTER] = moved[self.conversations[:count, s.C_OUTER]]
         self.packets[: packets.rows, s.P_CONVERSATION] = moved[self.packets[: packets.rows, s.P_CONVERSATION]]
         count = self.state[s.W_MESSAGES]
-        order = np.argsort(self.completing[self.messages[:count, s.M_ROW]], kind="stable")
-        self.messages[:count] = self.messages[order]
         self.messages[:count, s.M_CONVERSATION] = moved[self.messages[:count, s.M_CONVERSATION]]
 
     def _groups(self, packets: Packets) -> dict[int, Messages]:
@@ -157,6 +155,10 @@ class Walker:
                 packets.data, starts[part], ends[part], rows[part], missing[part], faults[part], conversations[part],
                 places[part], details[part], self.pools,
             )  # fmt: skip
+            if self.before and rows[bounds[group + 1] - 1] >= packets.count:
+                # what a datagram holds stands behind what the packet that completes it holds
+                found = result[group]
+                result[group] = found.take(np.argsort(self.completing[found.row], kind="stable"))
         return result
 
     def _conversations(self) -> Conversations:

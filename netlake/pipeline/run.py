@@ -10,7 +10,6 @@ import datetime as dt
 import os
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -92,11 +91,13 @@ def _take(source: Source, catalog: Catalog, settings: Settings, progress: Progre
         table.bytes += file.size
     if parquet.beyond:
         report.quality["rows_beyond_days"] = dict(parquet.beyond)
-    outcome = catalog.commit(_facts(source, report), parquet.files, replace=settings.replace)
+    try:
+        outcome = catalog.commit(_facts(source, report), parquet.files, replace=settings.replace)
+    except BaseException:
+        for path in proto.files.values() if proto is not None else ():
+            path.unlink(missing_ok=True)
+        raise
     report.state, report.message = outcome.status, outcome.sentence
-    if proto is not None and not outcome.written:
-        with suppress(OSError):
-            proto.abort()
 
 
 def run(source: Source, sink: Sink, options: Options, progress: Progress) -> Facts:
