@@ -102,7 +102,9 @@ def fixed(table: Table, messages: Messages) -> Columns:
     whole = messages.end - messages.start >= table.size
     if whole.all():
         rows = gather(messages.data, messages.start, header(table))
-        return _convert(table, rows, messages.data, messages.start, messages.pools)
+        values = _convert(table, rows, messages.data, messages.start, messages.pools)
+        _mark_out_of_range(messages, values)
+        return values
     return _fixed_short(table, messages, whole)
 
 
@@ -121,8 +123,16 @@ def _fixed_short(table: Table, messages: Messages, whole: Mask) -> Columns:
     starts = np.arange(len(messages), dtype=np.int64) * table.size
     flat = padded.reshape(-1)
     values = _convert(table, gather(flat, starts, header(table)), flat, starts, messages.pools)
+    _mark_out_of_range(messages, values)
     reach = {c.name: c.at + np.dtype(wire(c)).itemsize for c in table.columns if c.at is not None}
     return {name: where(value, size >= reach[name]) for name, value in values.items()}
+
+
+def _mark_out_of_range(messages: Messages, values: Columns) -> None:
+    """Mark messages with a number that its column cannot hold, which is null (see `number`)."""
+    for value in values.values():
+        if isinstance(value, Nullable):
+            mark(messages, ~value.valid, faults.OUT_OF_RANGE)
 
 
 def where(value: Value, valid: Mask) -> Value:

@@ -1,0 +1,205 @@
+"""From messages to columns: fixed headers whole and short, and message by message."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from netlake.layers import read
+from netlake.layers.pools import new_pools
+from netlake.packets import Codes, Cursor, Malformed, Messages, Nullable
+from netlake.schema import Column, List, Struct, Table, faults
+
+HEADER = Table(
+    "header",
+    "One row for each header.",
+    spec="",
+    on=(),
+    size=24,
+    columns=(
+        Column("high", "u8", "High bits of two bytes.", at=0, bits=(12, 4)),
+        Column("middle", "u16", "Middle bits of four bytes.", at=0, bits=(8, 12)),
+        Column("flag", "bool", "The ninth bit of two bytes.", at=2, bits=(8, 1)),
+        Column("little", "u16le", "Two bytes, the lower first.", at=2),
+        Column("signed", "i8", "One byte.", at=3),
+        Column("large", "u64", "Eight bytes.", at=4),
+        Column("name", "hex64", "Eight bytes.", at=4),
+        Column("mac", "mac", "Six bytes.", at=12),
+        Column("ip", "ipv4", "Four bytes.", at=18),
+        Column("byte", "u8", "The last but one byte.", at=22),
+    ),
+)
+WHOLE = bytes.fromhex("a1b2c3fe 0000000000000007 020000000001 c0000201 2a00")
+
+
+def messages(*parts: bytes, missing: int = 0, rows: list[int] | None = None) -> Messages:
+    count = len(parts)
+    end = np.cumsum([len(part) for part in parts]).astype(np.int64)
+    return Messages(
+        np.frombuffer(b"".join(parts), np.uint8).copy(),
+        end - np.array([len(part) for part in parts], np.int64),
+        end,
+        np.array(rows or range(count), np.int32),
+        np.full(count, missing, np.int32),
+        np.zeros(count, np.int8),
+        np.full(count, -1, np.int32),
+        np.zeros(count, np.int16),
+        np.zeros(count, np.int64),
+        new_pools(),
+    )
+
+
+def values(column: Any, found: Messages) -> list[Any]:
+    if isinstance(column, Codes):
+        return list(found.pools[column.pool].text(column.codes).to_pylist())
+    if isinstance(column, Nullable):
+        return list(pa.array(column.values, mask=~column.valid).to_pylist())
+    return list(column.tolist() if isinstance(column, np.ndarray) else column.to_pylist())
+
+
+def row(part: bytes, missing: int = 0) -> tuple[dict[str, Any], str | None]:
+    """The row of `part` read after a whole header, which must not be changed by it."""
+    found = messages(WHOLE, part, missing=missing)
+    columns = {name: values(column, found) for name, column in read.fixed(HEADER, found).items()}
+    assert {name: column[0] for name, column in columns.items()} == EXPECTED
+    assert found.fault[0] == 0
+    return {name: column[1] for name, column in columns.items()}, faults.NAMES[found.fault[1]]
+
+
+EXPECTED = {
+    "high": 0xA,
+    "middle": 0x2C3,
+    "flag": True,
+    "little": 0xFEC3,
+    "signed": -2,
+    "large": 7,
+    "name": "0000000000000007",
+    "mac": "02:00:00:00:00:01",
+    "ip": "192.0.2.1",
+    "byte": 42,
+}
+
+
+def test_whole_headers() -> None:
+    assert row(WHOLE) == (EXPECTED, None)
+
+
+def test_text_without_pools() -> None:
+    found = messages(WHOLE, WHOLE[:20])
+    found.pools = {}
+    columns = read.fixed(HEADER, found)
+    assert columns["ip"].to_pylist() == ["192.0.2.1", None]
+    assert columns["mac"].to_pylist() == ["02:00:00:00:00:01"] * 2
+
+
+@pytest.mark.parametrize(("missing", "fault"), [(0, "short_header"), (4, "cut")])
+def test_short_headers_keep_what_they_reach(missing: int, fault: str) -> None:
+    reach = {
+        "high": 2,
+        "middle": 4,
+        "flag": 4,
+        "little": 4,
+        "signed": 4,
+        "large": 12,
+        "name": 12,
+        "mac": 18,
+        "ip": 22,
+        "byte": 23,
+    }
+    for size in range(24):
+        found, said = row(WHOLE[:size], missing)
+        assert said == fault
+        assert found == {name: EXPECTED[name] if size >= reach[name] else None for name in reach}
+
+
+def test_numbers_that_do_not_fit_are_null_and_said() -> None:
+    found, said = row(WHOLE[:4] + b"\xff" * 8 + WHOLE[12:])
+    assert said == "out_of_range"
+    assert found["large"] is None
+    assert found["name"] == "f" * 16
+
+
+def test_no_messages() -> None:
+    found = messages()
+    assert all(len(values(column, found)) == 0 for column in read.fixed(HEADER, found).values())
+
+
+ITEM = Struct((Column("number", "u8", "A number."), Column("data", "bytes", "Bytes.")))
+ITEMS = Table(
+    "items",
+    "One row for each list.",
+    spec="",
+    on=(),
+    columns=(
+        Column("count", "i32", "How many there are."),
+        Column("sender", "ip", "An address."),
+        Column("numbers", List("u8"), "Numbers."),
+        Column("items", List(ITEM), "Items."),
+    ),
+)
+
+
+def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
+    """Lists of numbers: a length, then so many bytes; 0 ends them, 255 is forbidden, 200 does not fit its column."""
+    first = True
+    while message.left or message.missing:
+        if not first:
+            yield read.NEXT, None
+        first = False
+        count = message.number(1)
+        if count == 255:
+            raise Malformed("bad_value")
+        if count == 254:
+            message.fault("bad_name")
+        yield "count", 1 << 40 if count == 200 else count
+        numbers: list[int] = []
+        yield "numbers", numbers
+        for _ in range(count & 7):
+            numbers.append(message.number(1))  # noqa: PERF401 - what was read must stay when it ends
+
+
+def test_several_rows_of_one_message() -> None:
+    found = messages(b"\x01\x05\x02\x06\x07", b"\x01\x08", rows=[3, 3])
+    kept, columns = read.by_message(ITEMS, parse, found)
+    assert columns["numbers"].to_pylist() == [[5], [6, 7], [8]]
+    assert columns["items"].to_pylist() == [[], [], []]
+    assert kept.row.tolist() == [3, 3, 3]
+    assert kept.place.tolist() == [0, 1, 2]
+    assert kept.fault.tolist() == [0, 0, 0]
+
+
+def test_what_was_read_before_a_fault_is_kept() -> None:
+    found = messages(b"\x01\x05\x03\x06", b"\xff", b"\xc8", b"\xfe" + bytes(6), b"\x03\x06")
+    found.missing[4] = 1
+    kept, columns = read.by_message(ITEMS, parse, found)
+    assert columns["numbers"].to_pylist() == [[5], [6], [], [], [0] * 6, [6]]
+    assert columns["count"].to_pylist() == [1, 3, None, None, 254, 3]
+    names = [faults.NAMES[code] for code in kept.fault]
+    assert names == [None, "short_header", "bad_value", "out_of_range", "bad_name", "cut"]
+
+
+def addresses(message: Cursor) -> Iterator[tuple[str, Any]]:
+    yield "sender", message.rest()
+
+
+def test_addresses_of_a_parser_are_interned() -> None:
+    found = messages(b"\xc0\x00\x02\x01", bytes(15) + b"\x01", b"\x01", b"\xc0\x00\x02\x01")
+    _, columns = read.by_message(ITEMS, addresses, found)
+    assert values(columns["sender"], found) == ["192.0.2.1", "::1", None, "192.0.2.1"]
+    found.pools = {}
+    _, columns = read.by_message(ITEMS, addresses, found)
+    assert columns["sender"].to_pylist() == ["192.0.2.1", "::1", None, "192.0.2.1"]
+
+
+def test_lists_of_structs_by_column() -> None:
+    offsets = np.array([0, 2, 2, 3], np.int32)
+    array = read.lists(ITEMS, "items", offsets, np.array([1, 2, 3], np.int16), [b"a", b"", b"c"])
+    assert array.type == read.column_type(ITEMS, "items")
+    first = [{"number": 1, "data": b"a"}, {"number": 2, "data": b""}]
+    assert array.to_pylist() == [first, [], [{"number": 3, "data": b"c"}]]
+    numbers = read.lists(ITEMS, "numbers", offsets, np.array([1, 2, 3], np.int16))
+    assert numbers.to_pylist() == [[1, 2], [], [3]]
