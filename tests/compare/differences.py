@@ -53,7 +53,12 @@ class Tally:
         self.different[found.field] += 1
         told = self.examples.setdefault(found.field, [])
         if len(told) < EXAMPLES:
-            told.append(f"{found.capture} packet {found.frame}: {_short(found.ours)} / {_short(found.theirs)}")
+            state = (
+                f" [{' '.join(word for word in (found.fault, found.stop) if word)}]"
+                if found.fault or found.stop
+                else ""
+            )
+            told.append(f"{found.capture} packet {found.frame}{state}: {_short(found.ours)} / {_short(found.theirs)}")
 
 
 def _short(value: Any) -> str:
