@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from netlake.cli import listing, options
+from netlake.query.output.visible import say
 
 
 @click.group("captures", invoke_without_command=True, short_help="List the captures in a lake; rm takes them out.")
@@ -17,6 +18,9 @@ def command(ctx: click.Context, lake: Path) -> None:
     if ctx.invoked_subcommand is None:
         from netlake.lake.catalog import Catalog
 
+        catalog = Catalog(lake, readonly=True)
+        if catalog.notice:
+            say(catalog.notice)
         rows = [
             (
                 facts.capture,
@@ -26,7 +30,7 @@ def command(ctx: click.Context, lake: Path) -> None:
                 facts.state,
                 facts.path.replace("\n", ", "),
             )
-            for facts in (standing.facts for standing in Catalog(lake, readonly=True).captures())
+            for facts in (standing.facts for standing in catalog.captures())
         ]
         listing.show(rows, right=(1, 2), head=("capture", "packets", "size", "first packet", "state", "source"))
     else:

@@ -45,7 +45,9 @@ def column_names(ctx: click.Context, param: click.Parameter, incomplete: str) ->
     """Columns of the table named before, that begin as typed."""
     del param
     before, comma, begun = incomplete.rpartition(",")
-    for file in _frozen(f"{_plain(str(ctx.params.get('table')))}.json"):
+    # an option that still waits for its value leaves the words before it unread
+    table = ctx.params.get("table") or next(iter(ctx.args), "")
+    for file in _frozen(f"{_plain(table)}.json"):
         columns = json.loads(file.read_text(encoding="utf-8"))["columns"]
         return [
             CompletionItem(before + comma + column["name"], help=column.get("doc"))

@@ -9,6 +9,7 @@ import click
 
 from netlake.cli import listing, options
 from netlake.errors import LakeError
+from netlake.query.output.visible import say
 
 if TYPE_CHECKING:
     from netlake.lake.catalog import Catalog
@@ -49,6 +50,8 @@ def _counted(lake: Path, *, needed: bool) -> dict[str, tuple[int, str]]:
     catalog = _catalog(lake, needed=needed)
     if catalog is None:
         return {}
+    if catalog.notice:
+        say(catalog.notice)
     counts = {}
     for name, table in catalog.tables().items():
         rows = sum(file.rows for file in catalog.files(name, columns=()))

@@ -110,9 +110,11 @@ class _Reader:
 
     @property
     def done(self) -> bool:
+        """Whether every token was passed over."""
         return self.at == len(self.tokens)
 
     def peek(self) -> re.Match[str] | None:
+        """The next token."""
         return None if self.done else self.tokens[self.at]
 
     def word(self, *words: str) -> bool:
@@ -132,6 +134,7 @@ class _Reader:
         return str(token["mark"])
 
     def expect(self, mark: str) -> None:
+        """Pass over `mark`, which must be next."""
         if not self.mark(mark):
             raise _NotUnderstoodError
 
@@ -152,6 +155,7 @@ class _Reader:
         return any_of(parts) if joint == "OR" else _all(parts)
 
     def joint(self) -> str:
+        """Pass over the AND or OR that is next, if one is."""
         return next((word for word in ("AND", "OR") if self.word(word)), "")
 
     def passed_over(self) -> Test:
@@ -184,6 +188,7 @@ class _Reader:
         return _compared(column, operator, self.constant())
 
     def turned(self) -> Test:
+        """A comparison whose constant stands first."""
         value = self.constant()
         operator = self.mark("=", "<", ">", "<=", ">=")
         token = self.peek()
@@ -193,6 +198,7 @@ class _Reader:
         return _compared(self.columns[token["word"]], _TURNED[operator], value)
 
     def within(self, column: int) -> Test:
+        """The list behind IN."""
         self.expect("(")
         values = [self.constant()]
         while self.mark(","):

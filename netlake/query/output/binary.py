@@ -21,15 +21,18 @@ class _Counted(io.RawIOBase):
         self.out, self.position = out, 0
 
     def writable(self) -> bool:
+        """It is for writing."""
         return True
 
     def write(self, data: object) -> int:
+        """Pass `data` on, all of it."""
         view = memoryview(data).cast("B")  # type: ignore[arg-type]
         self.out.write(view)
         self.position += len(view)
         return len(view)
 
     def tell(self) -> int:
+        """How many bytes were passed on."""
         return self.position
 
 

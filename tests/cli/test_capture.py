@@ -1,0 +1,188 @@
+"""`capture`: what it takes in, what it says, and how it ends."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import pty
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from netlake.cli import progress, summary
+from netlake.lake.catalog import Catalog
+from netlake.pipeline.report import CaptureReport, Report, TableReport, Trouble
+
+Run = Callable[..., tuple[int, str, str]]
+Program = Callable[..., "subprocess.Popen[bytes]"]
+
+
+def test_a_capture_becomes_a_lake_once(run: Run, captures: Path, tmp_path: Path) -> None:
+    path = tmp_path / "lake"
+    code, out, err = run("capture", captures / "classic.pcap", "--lake", path, "--jobs", 1)
+    assert code == 0, err
+    assert "was added as capture" in out
+    assert "300 packets" in out
+    lines = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line}
+    assert lines["table"] == ["rows", "bytes", "bytes/row"]
+    assert lines["packet"][0] == "300"
+    assert float(lines["packet"][2]) == pytest.approx(int(lines["packet"][1].replace(",", "")) / 300, abs=0.1)
+    # the same again changes nothing and says so
+    code, out, _ = run("capture", captures / "classic.pcap", "--lake", path, "--jobs", 1)
+    assert code == 0
+    assert "already" in out
+    assert "bytes/row" not in out
+    code, out, _ = run("capture", captures / "classic.pcap", "--lake", path, "--jobs", 1, "--replace")
+    assert code == 0
+    assert "was replaced" in out
+    assert run("sql", "SELECT count(*) FROM packet", "--lake", path, "--format", "csv")[1] == "count_star()\n300\n"
+
+
+def test_the_report_is_one_object(run: Run, captures: Path, tmp_path: Path) -> None:
+    lake = ["--lake", tmp_path / "lake", "--jobs", 1]
+    code, out, _ = run("capture", captures / "truncated.pcap", *lake, "--json")
+    told = json.loads(out)
+    assert code == told["exit_code"] == 3
+    (capture,) = told["captures"]
+    assert capture["state"] == "added"
+    assert capture["partial"] is True
+    assert capture["packets"] == capture["tables"]["packet"]["rows"] == 122
+    assert capture["problems"][0]["offset"] < 20_000
+    assert capture["problems"][0]["sentence"]
+
+
+def test_what_cannot_be_read_is_said_and_counted(run: Run, captures: Path, tmp_path: Path) -> None:
+    lake = ["--lake", tmp_path / "lake", "--jobs", 1]
+    code, out, _ = run("capture", captures / "truncated.pcap", *lake)
+    assert code == 3
+    assert "truncated.pcap, byte " in out
+    text = tmp_path / "no\x1bcapture.txt"
+    text.write_text("Dear reader, this is no capture.\n" * 9)
+    code, out, _ = run("capture", text, captures / "classic.pcap", *lake)
+    assert code == 1
+    assert "\x1b" not in out
+    assert "no\\x1bcapture.txt" in out
+    assert "was added" in out
+    code, _, err = run("capture", tmp_path / "absent.pcap", *lake)
+    assert code == 1
+    assert err.count("\n") == 1
+    code, out, _ = run("capture", captures / "snaplen.pcap", *lake)
+    assert code == 0
+    assert "did not keep whole" in out
+
+
+def test_only_some_tables(run: Run, captures: Path, tmp_path: Path) -> None:
+    path = tmp_path / "lake"
+    arguments = ["--lake", path, "--jobs", 1, "--include", "udp,dns", "--include", "packet", "--exclude", "dns"]
+    assert run("capture", captures / "classic.pcap", *arguments)[0] == 0
+    assert {name for name in Catalog(path).tables() if name != "address"} == {"udp", "packet"}
+    code, _, err = run("capture", captures / "classic.pcap", "--lake", path, "--include", "upd")
+    assert code == 1
+    assert err == "netlake: There is no table upd; nearest is udp.\n"
+
+
+def test_captures_from_a_folder_a_pipe_and_as_one(run: Run, program: Program, captures: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    shutil.copy(captures / "classic.pcap", folder)
+    with gzip.open(folder / "b.pcap.gz", "wb") as file:
+        file.write((captures / "tunnel.pcap").read_bytes())
+    code, out, _ = run("capture", folder, "--lake", tmp_path / "a", "--jobs", 1)
+    assert code == 0
+    assert out.count("was added") == 2
+    code, out, _ = run("capture", folder, "--lake", tmp_path / "b", "--jobs", 1, "--as-one")
+    assert code == 0
+    assert out.count("was added") == 1
+    with (captures / "classic.pcap").open("rb") as file:
+        process = program("capture", "-", "--lake", tmp_path / "c", stdin=file)
+        told, _ = process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert b"300 packets" in told
+
+
+def test_messages_stand_beside_the_files(run: Run, captures: Path, tmp_path: Path) -> None:
+    path = tmp_path / "lake"
+    assert run("capture", captures / "classic.pcap", "--lake", path, "--jobs", 1, "--proto")[0] == 0
+    assert list((path / "proto" / "packet").glob("*.pb.zst"))
+
+
+def test_progress_is_for_terminals_only(program: Program, captures: Path, tmp_path: Path) -> None:
+    process = program("capture", captures / "classic.pcap", "--lake", tmp_path / "a", "--jobs", "1")
+    _, err = process.communicate(timeout=120)
+    assert b"packets/s" not in err
+    assert b"\x1b" not in err
+    ours, theirs = pty.openpty()
+    process = program("capture", captures / "demo.pcapng", "--lake", tmp_path / "b", "--jobs", "1", stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    try:
+        while part := os.read(ours, 65536):
+            shown += part
+    except OSError:
+        pass
+    os.close(ours)
+    out, _ = process.communicate(timeout=120)
+    assert b"packets/s" in shown
+    assert b"\x1b" not in out
+
+
+def test_an_interrupt_leaves_nothing(program: Program, captures: Path, tmp_path: Path) -> None:
+    path = tmp_path / "lake"
+    process = program("capture", "-", "--lake", path, stdin=subprocess.PIPE)
+    data = (captures / "classic.pcap").read_bytes()
+    process.stdin.write(data)  # type: ignore[union-attr]
+    process.stdin.flush()  # type: ignore[union-attr]
+    deadline = time.monotonic() + 60
+    while not (path / "catalog.sqlite").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(1)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.strip() == b"netlake: interrupted."
+    assert Catalog(path).captures() == []
+    assert list(path.rglob("*.parquet")) == []
+
+
+def test_progress_knows_how_far_it_is() -> None:
+    watch = progress.Watch()
+    watch.begin(4)
+    watch.began -= 10
+    watch(0, 1000, 1000, 50)
+    watch(1, 500, 1000, 30)
+    assert watch.share == pytest.approx(0.375)
+    assert "2 of 4 captures, 0.0 MB/s, 8 packets/s, ETA 0:00:17" in watch.line()
+    watch(2, 500, None, 30)
+    assert watch.share == pytest.approx(0.375)
+
+
+def test_the_quality_of_many_captures_is_added_up(capsys: pytest.CaptureFixture[str]) -> None:
+    quality = {
+        "cut": 3, "salvaged": 2, "clock_steps_back": 1, "faults": {"dns": {"bad_name": 4}},
+        "undecoded": [{"reason": "unknown_port", "value": port, "packets": 20 - port} for port in range(15)],
+        "skipped_blocks": {"0x0000000a": 1}, "fragments": {"reassembled": 5}, "rows_beyond_days": {"udp": 9},
+    }  # fmt: skip
+    told = [
+        CaptureReport(
+            f"{index}.pcap", "a" * 16, "added", "", 10, 1000, 0.1, index == 3, {"udp": TableReport(10, 100)}, quality
+        )
+        for index in range(30)
+    ]
+    told[3].problems = [Trouble(1234567, "it ends inside\x1b a packet", "3.pcap")]
+    summary.show(Report([*told, CaptureReport("bad.pcap", message="bad.pcap is no capture.")], 2.0))
+    out = capsys.readouterr().out
+    assert out.startswith("31 captures: 30 added, 1 failed.\n3.pcap: added.")
+    assert "  3.pcap, byte 1,234,567: it ends inside\\x1b a packet\nbad.pcap is no capture.\n" in out
+    assert "udp     300  3,000       10.0" in out
+    for line in ("90  packets that the capture", "60  packets salvaged", "30  times the clock",
+                 "120  dns rows: bad_name", "150  fragmentation: reassembled", "270  udp rows of days",
+                 "600  packets not decoded to their end: unknown_port 0"):  # fmt: skip
+        assert line in out
+    assert "packets not decoded to their end for other reasons" in out
+    assert out.endswith("300 packets in 2.00 s: 150 packets/s, 0.0 MB/s.\n")

@@ -1,0 +1,148 @@
+"""`tables`, `captures` and `util`: what there is, and upkeep."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import lakes
+import pytest
+
+from netlake.schema import Column, Table
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+def test_tables_with_their_rows(run: Run, lake: Path, tmp_path: Path) -> None:
+    assert run("tables", "--lake", lake) == (0, "sample  40  One row for each sample.\n", "")
+    code, out, _ = run("tables", "--all", "--lake", lake)
+    lines = {line.split()[0]: line.split()[1] for line in out.splitlines()}
+    assert (code, lines["sample"], lines["dns"], lines["connection"]) == (0, "40", "0", "0")
+    # what there could be is told without a lake
+    code, out, _ = run("tables", "--all", "--lake", tmp_path / "none")
+    assert code == 0
+    assert "\ndns " in out
+
+
+def test_a_table_is_described_by_its_columns(run: Run, lake: Path, tmp_path: Path) -> None:
+    code, out, _ = run("tables", "sample", "--lake", lake)
+    assert code == 0
+    assert out.startswith("sample: One row for each sample.\n\n")
+    lines = [line.split(maxsplit=2) for line in out.splitlines()[2:]]
+    assert ["number", "BIGINT", "A number."] in lines
+    assert lines[1][:2] == ["ts", "TIMESTAMPTZ"]
+    code, out, _ = run("tables", "udp", "--lake", tmp_path / "none")
+    assert code == 0
+    assert "src_port" in out
+    code, out, err = run("tables", "upd", "--lake", lake)
+    assert (code, out) == (1, "")
+    assert err == "netlake: There is no table upd; nearest is udp.\n"
+
+
+def test_a_table_that_this_netlake_does_not_know_is_told_and_read(run: Run, tmp_path: Path) -> None:
+    """Sentences and names come from the catalog, and so from whoever wrote it: they cannot steer the terminal."""
+    path = tmp_path / "lake"
+    foreign = Table("foreign_one", "Rows of \x1b[31manother.", "none", (), (Column("x", "i64", "X \x9b."),))
+    lakes.commit(path, "a" * 16, {foreign: [{"x": 7}]})
+    _, out, _ = run("tables", "--lake", path)
+    assert out == "foreign_one  1  Rows of \\x1b[31manother.\n"
+    _, out, _ = run("tables", "foreign_one", "--lake", path)
+    assert "X \\x9b." in out
+    assert run("dump", "foreign_one", "--lake", path, "--select", "x", "--format", "csv")[1] == "x\n7\n"
+
+
+def test_captures_are_listed_and_removed(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "lake"
+    for capture in ("aa11" * 4, "aa22" * 4, "bb33" * 4):
+        begin = dt.datetime(2024, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
+        lakes.commit(
+            path, capture, {lakes.SAMPLE: [{"number": 1}]}, size=1500, begin=begin, path=f"\x1b/{capture}.pcap"
+        )
+    code, out, _ = run("captures", "--lake", path)
+    assert code == 0
+    head, first, *rest = out.splitlines()
+    assert head.split() == ["capture", "packets", "size", "first", "packet", "state", "source"]
+    assert first.split()[:7] == ["aa11" * 4, "1", "1.5", "kB", "2024-01-02", "03:04:05", "complete"]
+    assert first.endswith(f"\\x1b/{'aa11' * 4}.pcap")
+    assert len(rest) == 2
+    code, _, err = run("captures", "rm", "aa", "--lake", path)
+    assert code == 1
+    assert "More than one capture" in err
+    code, _, err = run("captures", "rm", "cc", "--lake", path)
+    assert (code, "No capture" in err) == (1, True)
+    code, out, _ = run("captures", "rm", "bb", "aa11", "--lake", path)
+    assert code == 0
+    assert out.count("was removed") == 2
+    # where the lake is may also be said before rm
+    assert run("captures", "--lake", path, "rm", "aa22")[0] == 0
+    assert run("captures", "--lake", path)[1].count("\n") == 1
+    assert run("sql", "SELECT count(*) FROM sample", "--lake", path, "--format", "csv")[1].splitlines()[1] == "0"
+
+
+@pytest.fixture
+def own_lake(tmp_path: Path) -> Path:
+    """A lake to damage."""
+    lakes.commit(tmp_path / "lake", "a" * 16, {lakes.SAMPLE: [{"number": 1}]})
+    return tmp_path / "lake"
+
+
+def test_validate_finds_what_was_changed(run: Run, own_lake: Path) -> None:
+    assert run("util", "validate", "--lake", own_lake) == (0, "Every file is as it was written.\n", "")
+    file = next(own_lake.rglob("*.parquet"))
+    assert file.stat().st_mode & 0o777 == 0o444
+    data = bytearray(file.read_bytes())
+    data[20] ^= 1
+    file.chmod(0o644)
+    file.write_bytes(data)
+    assert run("util", "validate", "--lake", own_lake)[0] == 0
+    code, out, _ = run("util", "validate", "--deep", "--lake", own_lake)
+    assert code == 3
+    assert file.name in out
+    file.unlink()
+    assert run("util", "validate", "--lake", own_lake)[0] == 3
+
+
+def test_a_lake_that_was_moved(run: Run, own_lake: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "elsewhere" / "lake"
+    shutil.copytree(own_lake, moved)
+    assert run("sql", "SELECT number FROM sample", "--lake", moved, "--format", "csv")[:2] == (0, "number\n1\n")
+    for arguments in (["tables"], ["captures"]):
+        code, out, err = run(*arguments, "--lake", moved)
+        assert (code, "moved here" in err, "sample" in out or "capture" in out) == (0, True, True)
+    code, out, _ = run("util", "relocate", "--lake", moved)
+    assert code == 0
+    assert str(moved / "data") in out
+    with sqlite3.connect(moved / "catalog.sqlite") as database:
+        ((place,),) = database.execute("SELECT value FROM ducklake_metadata WHERE key = 'data_path'")
+    database.close()
+    assert place == f"{moved}/data/"
+    assert run("tables", "--lake", moved)[2] == ""
+
+
+def test_gc_removes_what_no_snapshot_knows(run: Run, own_lake: Path) -> None:
+    kept = next(own_lake.rglob("*.parquet"))
+    orphan = kept.with_name("b" * 16 + kept.name[16:])
+    orphan.write_bytes(b"left by a run that was killed")
+    assert run("util", "gc", "--lake", own_lake) == (0, "", "")
+    old = time.time() - 3 * 86_400
+    os.utime(orphan, (old, old))
+    code, out, _ = run("util", "gc", "--lake", own_lake)
+    assert (code, out) == (0, f"{orphan}\n")
+    assert kept.exists()
+    assert not orphan.exists()
+
+
+def test_generate_is_checked_and_written(run: Run, tmp_path: Path) -> None:
+    assert run("util", "generate", "--check", tmp_path)[0] == 1
+    assert list(tmp_path.iterdir()) == []
+    code, out, _ = run("util", "generate", tmp_path)
+    assert code == 0
+    assert (tmp_path / "schemas" / "udp.json").is_file()
+    assert (tmp_path / "proto" / "udp.proto").is_file()
+    assert len(out.splitlines()) > 10
+    assert run("util", "generate", "--check", tmp_path) == (0, "", "")
