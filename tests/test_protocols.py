@@ -102,9 +102,9 @@ def read_rows(table: str, found: Messages, *verbs: str) -> list[list[Row]]:
     assert set(columns) <= own
     arrays = {name: as_arrow(value, schema.field(name).type, kept) for name, value in columns.items()}
     result: list[list[Row]] = [[] for _ in origin]
-    names = list(arrays)
-    for index, values in enumerate(zip(*(array.to_pylist() for array in arrays.values()), strict=True)):
-        row = dict(zip(names, values, strict=True))
+    lists = {name: array.to_pylist() for name, array in arrays.items()}
+    for index in range(len(kept)):
+        row = {name: values[index] for name, values in lists.items()}
         row["fault"] = faults.NAMES[kept.fault[index]]
         result[int(kept.row[index])].append(row)
     return result

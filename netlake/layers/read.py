@@ -16,7 +16,7 @@ A value for a column is a NumPy array (no nulls), Nullable, Codes, or an Arrow a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -24,10 +24,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from netlake.layers.pools import WIDTHS, Pool, ipv4_text, ipv6_text, mac_text
+from netlake.layers.pools import WIDTHS, Pool, ip_text, ipv4_text, ipv6_text, mac_text
 from netlake.packets import Bytes, Codes, Cursor, Ints, Malformed, Messages, Nullable, Short
 from netlake.schema import Column, List, Table, arrow, faults
-from netlake.schema.contract import ids
 from netlake.schema.kinds import SCALARS
 
 Value = Any  # a NumPy array, Nullable, Codes or pa.Array: each column its own, which no type checker can tell
@@ -117,9 +116,10 @@ def _fixed_short(table: Table, messages: Messages, whole: Mask) -> Columns:
     if whole.any():
         kept = gather(messages.data, messages.start[whole], np.dtype(f"V{table.size}"))
         padded[whole] = kept.view(np.uint8).reshape(-1, table.size)
-    for index in np.flatnonzero(~whole):
-        start, end = messages.start[index], messages.end[index]
-        padded[index, : max(0, end - start)] = messages.data[start:end]
+    short = np.flatnonzero(~whole)
+    positions = messages.start[short, None] + np.arange(table.size)
+    inside = positions < messages.end[short, None]
+    padded[short] = np.where(inside, messages.data.take(positions, mode="clip"), 0) if len(messages.data) else 0
     starts = np.arange(len(messages), dtype=np.int64) * table.size
     flat = padded.reshape(-1)
     values = _convert(table, gather(flat, starts, header(table)), flat, starts, messages.pools)
@@ -226,6 +226,12 @@ def addresses(kind: str, data: Bytes, at: Ints, pools: Mapping[str, Any]) -> Val
     return TEXT[kind](data, at)
 
 
+@lru_cache(1 << 12)
+def address_text(address: bytes) -> str:
+    """The text of an IP address within a list or struct, by its 4 or 16 bytes; the latest are remembered."""
+    return ip_text(address)
+
+
 def number(column: Column, raw: npt.NDArray[Any]) -> Value:
     """`raw` as the stored type of `column`: text for hex64, null above 2^63-1 for u64."""
     if column.kind == "hex64":
@@ -240,31 +246,32 @@ def number(column: Column, raw: npt.NDArray[Any]) -> Value:
 
 def by_message(table: Table, parse: Parser, messages: Messages) -> tuple[Messages, Columns]:
     """Rows of `parse`, and the messages again, one for each row (a parser may give several)."""
-    values: dict[str, list[Any]] = {column.name: [] for column in table.columns}
+    found: list[dict[str, Any]] = []
     index: list[int] = []
     marks: list[int] = []
     about = zip(messages, messages.detail.tolist(), messages.missing.tolist(), strict=True)
     for position, (data, detail, missing) in enumerate(about):
         for fields, fault in rows(parse, Cursor(data, detail=detail, missing=missing)):
+            found.append(fields)
             index.append(position)
             marks.append(fault)
-            for column in table.columns:
-                value = fields.get(column.name)
-                values[column.name].append([] if value is None and isinstance(column.kind, List) else value)
     kept = messages.take(np.array(index, np.intp))
     codes = np.array(marks, np.int8)
     kept.fault = np.where(kept.fault == 0, codes, kept.fault)
     _number_places(kept, np.array(index, np.intp))
-    numbers = ids(table)
-    types = {c.name: arrow.data_type(c.kind, c.name, numbers) for c in table.columns}
-    columns: Columns = {}
-    for column in table.columns:
-        found = values[column.name]
-        if column.kind in POOLS or column.kind == "ip":
-            columns[column.name] = _interned(str(column.kind), found, messages.pools)
-        else:
-            columns[column.name] = _array(found, types[column.name], kept)
-    return kept, columns
+    present = {name for fields in found for name in fields}
+    return kept, {c.name: _column(table, c, found, kept) for c in table.columns if c.name in present}
+
+
+def _column(table: Table, column: Column, found: list[dict[str, Any]], kept: Messages) -> Value:
+    """One column of parsed rows; a list is never null."""
+    name = column.name
+    if isinstance(column.kind, List):
+        return _array([fields.get(name) or [] for fields in found], column_type(table, name), kept)
+    values = [fields.get(name) for fields in found]
+    if column.kind in POOLS or column.kind == "ip":
+        return _interned(str(column.kind), values, kept.pools)
+    return _array(values, column_type(table, name), kept)
 
 
 def _interned(kind: str, values: list[bytes | None], pools: Mapping[str, Any]) -> Value:

@@ -7,9 +7,20 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from netlake.layers.pools import ip_text
 from netlake.layers.quoted import QUOTED, quoted
-from netlake.layers.read import Columns, Mask, addresses, column_type, fill, fixed, gather, mark_short, plain, where
+from netlake.layers.read import (
+    Columns,
+    Mask,
+    address_text,
+    addresses,
+    column_type,
+    fill,
+    fixed,
+    gather,
+    mark_short,
+    plain,
+    where,
+)
 from netlake.packets import Messages, Nullable
 from netlake.schema import Column, List, Struct, Table
 
@@ -181,6 +192,6 @@ def _routers(messages: Messages, among: Mask) -> Columns:
                 short[index] = True
                 break
             preference = int.from_bytes(data[at + 4 : at + 8], "big", signed=True)
-            result[index].append({"address": ip_text(data[at : at + 4]), "preference": preference})
+            result[index].append({"address": address_text(data[at : at + 4]), "preference": preference})
     mark_short(messages, short)
     return {"routers": pa.array(result, column_type(TABLES[0], "routers"))}

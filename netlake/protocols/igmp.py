@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from netlake.layers.pools import ip_text
+from netlake.layers.read import address_text
 from netlake.packets import Cursor
 from netlake.schema import Column, List, Struct, Table
 
@@ -122,7 +122,7 @@ def _version_3_query(message: Cursor) -> Iterator[tuple[str, Any]]:
     yield "sources", sources
     for _ in range(message.number(2)):
         address = message.take(4)
-        sources.append(ip_text(address))
+        sources.append(address_text(address))
 
 
 def _records(message: Cursor) -> Iterator[tuple[str, Any]]:
@@ -131,8 +131,8 @@ def _records(message: Cursor) -> Iterator[tuple[str, Any]]:
     yield "records", records
     for _ in range(message.number(2)):
         kind, words, count = message.number(1), message.number(1), message.number(2)
-        group = ip_text(message.take(4))
-        sources = [ip_text(message.take(4)) for _ in range(count)]
+        group = address_text(message.take(4))
+        sources = [address_text(message.take(4)) for _ in range(count)]
         auxiliary = message.take(4 * words)
         records.append({"type": kind, "group": group, "sources": sources, "auxiliary": auxiliary})
 

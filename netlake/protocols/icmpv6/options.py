@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from netlake.layers.pools import ip_text
+from netlake.layers.read import address_text
 from netlake.packets import Cursor, Malformed
 from netlake.schema import Column, List, Struct
 
@@ -96,7 +96,7 @@ def typed(kind: int, data: bytes) -> tuple[str, Any]:
         return "mtu", int.from_bytes(data[2:], "big")
     if kind == PREFIX_INFORMATION and len(data) == PREFIX_SIZE:
         prefix = {
-            "prefix": ip_text(data[14:30]),
+            "prefix": address_text(data[14:30]),
             "length": data[0],
             "on_link": bool(data[1] & 0x80),
             "autonomous": bool(data[1] & 0x40),
@@ -105,5 +105,5 @@ def typed(kind: int, data: bytes) -> tuple[str, Any]:
         }
         return "prefixes", [prefix]
     if kind == RECURSIVE_DNS:
-        return "rdnss", [ip_text(data[at : at + 16]) for at in range(6, len(data) - 15, 16)]
+        return "rdnss", [address_text(data[at : at + 16]) for at in range(6, len(data) - 15, 16)]
     return "", None
