@@ -11,6 +11,7 @@ Between two looks at `full` a pool grows as far as it must, so the bound is pass
 from __future__ import annotations
 
 import ipaddress
+import threading
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +39,8 @@ class Pool:
         self.name, self.limit, self.generation = name, limit, 0
         self.seeds: Keys = np.random.SeedSequence().generate_state(6, np.uint64).astype(np.uint64)
         self.count: Ints = np.zeros(1, np.int64)
+        # one thread may turn codes into text while another adds addresses: what they have in common is scratch
+        self._lock = threading.Lock()
         self._allocate(1 << 10)
 
     def _allocate(self, capacity: int) -> None:
@@ -67,8 +70,9 @@ class Pool:
         while capacity < len(self) + more:
             capacity *= 2
         old, count = self.keys, len(self)
-        self._allocate(capacity)
-        self.keys[:count] = old[:count]
+        with self._lock:
+            self._allocate(capacity)
+            self.keys[:count] = old[:count]
         kernels.fill_table(self.keys, count, self.table, self.seeds)
 
     def codes(self, data: Bytes, at: Ints, family: int = kernels.MAC) -> Shorts:
@@ -88,12 +92,14 @@ class Pool:
     def text(self, codes: Shorts) -> pa.DictionaryArray:
         """dictionary<int32, string> of `codes`, with the addresses that occur among them only; below 0 is null."""
         codes = np.ascontiguousarray(codes, np.int32)
-        used = np.empty(min(len(codes), len(self)), np.int32)
         indices = np.empty(len(codes), np.int32)
-        count = kernels.compact(codes, self._places, used, indices)
+        with self._lock:
+            keys, places = self.keys, self._places
+            used = np.empty(min(len(codes), len(keys)), np.int32)
+            count = kernels.compact(codes, places, used, indices)
         missing = codes < 0
         positions = pa.array(indices, mask=missing if missing.any() else None)
-        return pa.DictionaryArray.from_arrays(positions, _texts(self.keys, used[:count]))
+        return pa.DictionaryArray.from_arrays(positions, _texts(keys, used[:count]))
 
     def families(self, codes: Shorts) -> npt.NDArray[np.int16]:
         """Family of each code: 4, 6, or 0 for MAC."""

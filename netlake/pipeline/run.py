@@ -104,12 +104,15 @@ def run(source: Source, sink: Sink, options: Options, progress: Progress) -> Fac
     """Decode every batch of `source` into `sink`, which is left open."""
     decoder = Decoder(sink, source.capture_id, options)
     facts = Facts(decoder, source)
-    for packets in source.batches():
-        decoder.batch(packets)
-        facts.batch(packets)
-        progress(source.bytes_read, source.size, source.packets)
-    facts.finish()
-    decoder.finish()
+    try:
+        for packets in source.batches():
+            decoder.batch(packets)
+            facts.batch(packets)
+            progress(source.bytes_read, source.size, source.packets)
+        facts.finish()
+        decoder.finish()
+    finally:
+        decoder.rows.end()
     return facts
 
 

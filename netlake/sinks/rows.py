@@ -2,7 +2,7 @@
 
 A table's row group is written when it holds ROWS rows; the largest are written early when all of them together hold more
 than `budget` bytes, and all of them when the pools that their codes point into are reset. Rows stand in the order in
-which they were put.
+which they were put. A row group that is to be written is made Arrow in a thread of its own, beside decoding.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,13 @@ from netlake.layers.read import Columns
 from netlake.packets import NO_TIME, Codes, Ints, Messages, Nullable, Packets, Shorts
 from netlake.schema import CONTEXT_IDS, Column, Table, arrow, faults
 from netlake.sinks import Sink
+from netlake.sinks.ordered import Ordered
 from netlake.sinks.slots import Arrays, Interned, Numbers, Slot, Words, empty, slot_for
 
 ROWS = 1 << 17
 DAY = 86_400_000_000
+# bytes of row groups that may wait to become Arrow
+WAITING = 64 << 20
 
 
 @dataclass(slots=True)
@@ -100,24 +104,38 @@ class RowGroup:
         self.slots[name] = slot
         return slot
 
-    def finish(self) -> pa.RecordBatch:
-        """The rows as one record batch; the group is then empty."""
-        count = self.count
-        arrays = [self._finished(field, count) for field in self.schema]
+    def take(self) -> Filled:
+        """What it holds, handed over; the group is then empty."""
+        filled = Filled(self.schema, self.capture, self.slots, self.count)
         self.slots, self.count = {}, 0
+        return filled
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """The rows of a row group that will not be added to."""
+
+    schema: pa.Schema
+    capture: str
+    slots: dict[str, Slot]
+    count: int
+
+    def batch(self) -> pa.RecordBatch:
+        """The rows as one record batch; once."""
+        arrays = [self._column(field) for field in self.schema]
         return pa.RecordBatch.from_arrays(arrays, names=self.schema.names)
 
-    def _finished(self, field: pa.Field, count: int) -> pa.Array:
+    def _column(self, field: pa.Field) -> pa.Array:
         if field.name == "capture":
-            codes = pa.array(np.zeros(count, np.int32))
+            codes = pa.array(np.zeros(self.count, np.int32))
             return pa.DictionaryArray.from_arrays(codes, pa.array([self.capture]))
         if field.name == "day":
-            return self._days(count)
+            return self._days()
         slot = self.slots.get(field.name)
-        return empty(field.type, count) if slot is None else slot.finish(count)
+        return empty(field.type, self.count) if slot is None else slot.finish(self.count)
 
-    def _days(self, count: int) -> pa.Array:
-        slot = self.slots.get("ts")
+    def _days(self) -> pa.Array:
+        slot, count = self.slots.get("ts"), self.count
         if not isinstance(slot, Numbers):
             return pa.nulls(count, pa.date32())
         days = Numbers(pa.date32(), count)
@@ -150,6 +168,7 @@ class Rows:
     def __init__(self, sink: Sink, capture: str, pools: Mapping[str, Pool], *, budget: int = 192 << 20) -> None:
         self.sink, self.capture, self.pools, self.budget = sink, capture, pools, budget
         self.groups: dict[str, RowGroup] = {}
+        self.thread = Ordered(1, WAITING, "netlake-rows")
         self.written: Counter[str] = Counter()
         self.faults: Counter[tuple[str, str]] = Counter()
 
@@ -197,10 +216,13 @@ class Rows:
                 self.faults[table.name, name] += count
 
     def flush(self, group: RowGroup) -> None:
-        """Write what `group` holds."""
+        """Hand over what `group` holds."""
         if group.count:
             self.written[group.table.name] += group.count
-            self.sink.write(group.table, group.finish())
+            self.thread.put("rows", group.size, partial(self._write, group.table, group.take()))
+
+    def _write(self, table: Table, filled: Filled) -> None:
+        self.sink.write(table, filled.batch())
 
     def trim(self) -> None:
         """Write the largest groups while all of them hold more than the budget."""
@@ -208,9 +230,14 @@ class Rows:
             self.flush(max(self.groups.values(), key=lambda group: group.size))
 
     def flush_all(self) -> None:
-        """Write everything: codes may become void after it."""
+        """Write everything, and wait until the sink has it: codes may become void after it."""
         for group in self.groups.values():
             self.flush(group)
+        self.thread.wait()
+
+    def end(self) -> None:
+        """End the thread; what was not written is dropped."""
+        self.thread.end()
 
 
 def times(value: pa.Array) -> Nullable:

@@ -92,6 +92,7 @@ def decode_with(sink: MemorySink, **limits: int) -> dict[str, pa.Table]:
         for packets in source.batches(limits.get("batch", 8192)):
             decoder.batch(packets)
         decoder.finish()
+        decoder.rows.end()
         sink.close()
     return dict(sink.tables)
 
