@@ -141,7 +141,13 @@ class Tracker:
         """Track one batch."""
         rows = len(conversations)
         self.pool.reserve(2 * rows)
-        asked = self._asked(packets, conversations)
+        c, p = conversations, packets
+        keys = np.empty((rows, s.K_WORDS), np.int64)
+        kernels.locate(
+            c.network, c.version, c.protocol, c.src_port, c.dst_port, c.key, p.data, self.pool.seeds, keys
+        )  # fmt: skip
+        asked = (keys, c.row, c.transport, c.end, c.payload, c.ip_length, c.outer, c.kind, p.data, p.length, p.ts,
+                 p.number, p.last)  # fmt: skip
         flow = np.empty(rows, np.int64)
         from_originator, shift = np.empty(rows, np.int8), np.empty(rows, np.int8)
         src, dst, states = (np.empty(rows, np.int32) for _ in range(3))
@@ -152,14 +158,6 @@ class Tracker:
             if at == rows:
                 return Flows(flow, from_originator, src, dst, shift, ports_shown(conversations))
             self._react()
-
-    @staticmethod
-    def _asked(packets: Packets, c: Conversations) -> tuple[npt.NDArray[Any], ...]:
-        """The columns that the kernel reads."""
-        return (
-            c.row, c.network, c.version, c.protocol, c.transport, c.end, c.src_port, c.dst_port, c.payload, c.ip_length,
-            c.key, c.outer, c.kind, packets.data, packets.length, packets.ts, packets.number, packets.last,
-        )  # fmt: skip
 
     def _track(self, first: int, asked: tuple[npt.NDArray[Any], ...], answered: tuple[npt.NDArray[Any], ...]) -> int:
         state, pool = self.state, self.pool

@@ -1,7 +1,8 @@
 """Conversations: which one each IP header belongs to, in which direction, and what it adds to it.
 
-`track` goes through the rows of a batch in order and stops where its caller must do something first (WHY); called again
-from that row it goes on as if nothing had been. The rules stand at the head of netlake.flows.tracker.
+`locate` reads the keys of a batch. `track` goes through its rows in order and stops where its caller must do something
+first (WHY); called again from that row it goes on as if nothing had been. The rules stand at the head of
+netlake.flows.tracker.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from netlake.kernels import flow_state as s
 from netlake.kernels import kernel
 from netlake.kernels.addresses import interned
 from netlake.kernels.bytes import u16, u32, u64
-from netlake.kernels.flow_table import EMPTY, FOREVER, UPPER, find, hash_of, is_over, retire
+from netlake.kernels.flow_table import FOREVER, begin, find, hash_of, is_over
 from netlake.kernels.flow_tcp import bump, is_new_syn, scale_offered, see_segment, write_letter
 from netlake.packets import DATAGRAM, FRAGMENT, NO_TIME, QUOTED
 
@@ -30,9 +31,9 @@ def addresses_of(data, network, version):
     none = np.uint64(0)
     if version == 4:
         source, destination = np.uint64(u32(data, network + 12)), np.uint64(u32(data, network + 16))
-        return none, source, none, destination, data[network + 8]
+        return none, source, none, destination, np.int64(data[network + 8])
     source, destination = u64(data, network + 16), u64(data, network + 32)
-    return u64(data, network + 8), source, u64(data, network + 24), destination, data[network + 7]
+    return u64(data, network + 8), source, u64(data, network + 24), destination, np.int64(data[network + 7])
 
 
 @kernel()
@@ -45,45 +46,38 @@ def is_before(a_high, a_low, a_port, b_high, b_low, b_port):
     return a_port <= b_port
 
 
-@kernel()
+@kernel(
+    "void(int64[::1], int8[::1], int16[::1], int32[::1], int32[::1], int64[::1], uint8[::1], uint64[::1],"
+    " int64[:, ::1])"
+)
+def locate(networks, versions, protocols, src_ports, dst_ports, other_keys, data, seeds, keys):
+    """The key of each row of Conversations, the lesser end first: words of the key, then K_CODE and K_SIDE."""
+    for i in range(networks.size):
+        key, network, version, side = keys[i], networks[i], np.int64(versions[i]), 0
+        key[s.K_SIDE] = -1
+        if network < 0 or network + (20 if version == 4 else 40) > data.size:
+            continue
+        a_high, a_low, b_high, b_low, ttl = addresses_of(data, network, version)
+        a_port, b_port = np.int64(src_ports[i]) + 1, np.int64(dst_ports[i]) + 1
+        if not is_before(a_high, a_low, a_port, b_high, b_low, b_port):
+            a_high, a_low, a_port, b_high, b_low, b_port, side = b_high, b_low, b_port, a_high, a_low, a_port, 1
+        key[s.A_HIGH], key[s.A_LOW] = np.int64(a_high), np.int64(a_low)
+        key[s.B_HIGH], key[s.B_LOW] = np.int64(b_high), np.int64(b_low)
+        key[s.PORTS] = version >> 1 << 42 | a_port << 25 | b_port << 8 | np.int64(protocols[i]) & 255
+        key[s.KEY] = other_keys[i]
+        key[s.K_CODE] = np.int64(hash_of(key, seeds))
+        key[s.K_SIDE] = ttl << 1 | side
+
+
+@kernel(once=True)
 def answers(data, at, limit, protocol):
     """Whether a conversation's first packet is an answer, so that the other end began: a SYN+ACK, an INIT ACK."""
     if protocol == s.TCP:
-        return limit - at >= 14 and data[at + 13] & 0x16 == 0x12
-    return protocol == s.SCTP and limit - at >= 13 and data[at + 12] == INIT_ACK
+        return at >= 0 and limit - at >= 14 and data[at + 13] & 0x16 == 0x12
+    return protocol == s.SCTP and at >= 0 and limit - at >= 13 and data[at + 12] == INIT_ACK
 
 
-@kernel()
-def take_row(free, control):
-    """A free row for one more conversation; the caller has seen that there is one."""
-    control[s.LIVE] += 1
-    control[s.FLOWS] += 1
-    if control[s.FREE] > 0:
-        control[s.FREE] -= 1
-        return np.int64(free[control[s.FREE]])
-    control[s.USED] += 1
-    return control[s.USED] - 1
-
-
-@kernel()
-def begin(long, integer, longs, integers, a_high, a_low, b_high, b_low, ports, key, place, generation):
-    """An empty conversation, whole and both directions, with its key."""
-    for word in range(s.WORDS):
-        long[word] = 0
-    long[s.A_HIGH], long[s.A_LOW] = np.int64(a_high), np.int64(a_low)
-    long[s.B_HIGH], long[s.B_LOW] = np.int64(b_high), np.int64(b_low)
-    long[s.PORTS], long[s.KEY] = ports, key
-    integer[s.PLACE], integer[s.GENERATION] = place, generation - 1
-    for side in range(2):
-        for word in range(s.MY_WORDS):
-            longs[side, word] = 0
-        longs[side, s.MY_LAST_TS] = NO_TIME
-        integers[side, s.MY_FIRST_WINDOW] = -1
-        integers[side, s.MY_LEAST_WINDOW] = -1
-        integers[side, s.MY_GREATEST_WINDOW] = -1
-
-
-@kernel()
+@kernel(once=True)
 def see_time(long, real, integer, ts):
     """Inter-arrival times of one direction; a time that steps back counts as no time passed."""
     last, gap = long[s.MY_LAST_TS], np.int64(0)
@@ -105,7 +99,7 @@ def see_time(long, real, integer, ts):
     real[s.MY_SQUARED_GAP] += off * (gap - mean)
 
 
-@kernel()
+@kernel(once=True)
 def see_packet(long, real, integer, octet, ts, wire, ip_length, ttl):
     """A packet of one direction: its time, its sizes and its TTL."""
     see_time(long, real, integer, ts)
@@ -130,7 +124,7 @@ def see_packet(long, real, integer, octet, ts, wire, ip_length, ttl):
         octet[s.MY_GREATEST_TTL] = ttl
 
 
-@kernel()
+@kernel(once=True)
 def see_header(data, at, limit, protocol, octet, my, upper):
     """What the header of another transport than TCP says of its conversation."""
     if protocol == s.UDP and my[s.MY_LETTERS] == 0:
@@ -147,7 +141,7 @@ def see_header(data, at, limit, protocol, octet, my, upper):
         octet[s.HAS_ICMP], octet[s.ICMP_TYPE], octet[s.ICMP_CODE] = 1, data[at], data[at + 1]
 
 
-@kernel()
+@kernel(once=True)
 def see_scale(data, at, limit, my, their):
     """How far to shift the window of a TCP segment; -1 where the handshake was not seen."""
     if data[at + 13] & 2:
@@ -160,9 +154,55 @@ def see_scale(data, at, limit, my, their):
     return own - s.WITH_SCALE if own >= s.WITH_SCALE and other >= s.WITH_SCALE else 0
 
 
+@kernel(once=True)
+def see_rest(data, at, limit, payload, protocol, letters, moves, octet, my_long, mine, my, their_long, theirs, their,
+             upper):  # fmt: skip
+    """What the transport header and payload add; how far the window is to be shifted, -1 where that is unknown."""
+    my_long[s.MY_PAYLOAD] += payload
+    if payload > 0:
+        octet[s.HAS_DATA] = 1
+    if protocol != s.TCP:
+        see_header(data, at, limit, protocol, octet, my, upper)
+    elif at >= 0 and limit - at >= 14:
+        shift = see_scale(data, at, limit, my, their)
+        window = u16(data, at + 14) if limit - at >= 16 else -1
+        missed = see_segment(data, at, payload, window, letters, moves, octet, mine, my, theirs, their, upper)
+        their_long[s.MY_MISSED] += missed
+        return shift
+    return -1
+
+
+@kernel(once=True)
+def see_quote(longs, flows, states, outer, i, quoted):
+    """Note in an ICMP error's conversation, that of row `outer`, which one it is about: the first stands."""
+    if 0 <= outer < i and states[outer] >= 0:
+        long = longs[np.int64(states[outer])]
+        if long[s.FLOW] == flows[outer] and long[s.QUOTES] == 0:
+            long[s.QUOTES] = quoted
+
+
+@kernel(once=True)
+def introduce(long, octet, data, at, limit, key, ts, number, outer):
+    """What is known of a conversation by its first packet."""
+    long[s.FIRST_TS], long[s.FIRST_PACKET], long[s.OUTER] = ts, number, outer
+    protocol, side = key[s.PORTS] & 255, key[s.K_SIDE] & 1
+    flip = answers(data, at, limit, protocol)
+    octet[s.ORIGINATOR] = 1 - side if flip else side
+    if flip and protocol == s.TCP:
+        write_letter(octet, ord("^"), flip)
+
+
+@kernel()
+def codes_of(key, table, keys, count, seeds):
+    """The codes of both addresses of a key."""
+    version = 6 if key[s.PORTS] >> 42 else 4
+    a = interned(np.uint64(key[s.A_HIGH]), np.uint64(key[s.A_LOW]), version, table, keys, count, seeds)
+    b = interned(np.uint64(key[s.B_HIGH]), np.uint64(key[s.B_LOW]), version, table, keys, count, seeds)
+    return a, b
+
+
 @kernel(
-    "int64(int64, int32[::1], int64[::1], int8[::1], int16[::1], int64[::1], int64[::1], int32[::1], int32[::1],"
-    " int32[::1], int32[::1], int64[::1], int32[::1], int8[::1],"
+    "int64(int64, int64[:, ::1], int32[::1], int64[::1], int64[::1], int32[::1], int32[::1], int32[::1], int8[::1],"
     " uint8[::1], int64[::1], int64[::1], int64[::1], int64[::1],"
     " int64[:, ::1], int32[:, ::1], uint8[:, ::1],"
     " int64[:, :, ::1], float64[:, :, ::1], int32[:, :, ::1], uint8[:, :, ::1],"
@@ -170,113 +210,66 @@ def see_scale(data, at, limit, my, their):
     " int64, int32[::1], uint64[:, ::1], int64[::1], uint64[::1],"
     " int64[::1], int8[::1], int32[::1], int32[::1], int8[::1], int32[::1])"
 )
-def track(
-    first, rows, networks, versions, protocols, transports, ends, src_ports, dst_ports,
-    payloads, ip_lengths, other_keys, outers, kinds,
-    data, lengths, times, numbers, lasts,
-    longs, integers, octets, side_longs, side_reals, side_integers, side_octets,
-    table, free, ended, control, letters, moves,
-    generation, pool_table, pool_keys, pool_count, seeds,
-    flows, from_originator, src, dst, shifts, states,
-):  # fmt: skip
+def track(first, keys, rows, transports, ends, payloads, ip_lengths, outers, kinds,
+          data, lengths, times, numbers, lasts,
+          longs, integers, octets, side_longs, side_reals, side_integers, side_octets,
+          table, free, ended, control, letters, moves, generation, pool_table, pool_keys, pool_count, seeds,
+          flows, from_originator, src, dst, shifts, states):  # fmt: skip
     """Track rows `first` to the end of the columns of Conversations; returns the row at which to go on.
 
-    By line: those columns; the bytes and columns of Packets; the state of conversations and of their directions
-    (netlake.kernels.flow_state); the hash table and what belongs to it, and the tables of TCP; the pool of addresses,
-    with room for two a row; and what is written for each row: number, direction, codes, window shift, row of the state.
+    By line: keys as from `locate`, and those columns; the bytes and columns of Packets; the state of conversations and
+    of their directions; the hash table and what belongs to it, the tables of TCP, the pool of addresses with room for
+    two a row; and what is written for each row: number, direction, codes, window shift, row of the state.
     """
     for i in range(first, rows.size):
-        packet, network, version, protocol = (
-            np.int64(rows[i]),
-            networks[i],
-            np.int64(versions[i]),
-            np.int64(protocols[i]),
-        )
-        kind, outer, at, limit = kinds[i], np.int64(outers[i]), transports[i], min(ends[i], data.size)
+        key, packet, kind, outer = keys[i], np.int64(rows[i]), kinds[i], np.int64(outers[i])
         control[s.WHY] = 0
         flows[i], from_originator[i], src[i], dst[i], shifts[i], states[i] = 0, -1, -1, -1, -1, -1
-        if network < 0 or network + (20 if version == 4 else 40) > data.size:
+        if key[s.K_SIDE] < 0:
             continue
-        ts = times[packet]
-        if ts > control[s.NOW]:
-            control[s.NOW] = ts
-        now = control[s.NOW]
-        if now >= control[s.SWEEP_AT]:
+        side, protocol, ts = key[s.K_SIDE] & 1, key[s.PORTS] & 255, times[packet]
+        control[s.NOW] = max(control[s.NOW], ts)
+        if control[s.NOW] >= control[s.SWEEP_AT]:
             control[s.WHY] = s.SWEEP
             return i
-        a_high, a_low, b_high, b_low, ttl = addresses_of(data, network, version)
-        a_port, b_port, side = np.int64(src_ports[i]), np.int64(dst_ports[i]), 0
-        if not is_before(a_high, a_low, a_port, b_high, b_low, b_port):
-            a_high, a_low, a_port, b_high, b_low, b_port, side = b_high, b_low, b_port, a_high, a_low, a_port, 1
-        ports, key = version >> 1 << 42 | (a_port + 1) << 25 | (b_port + 1) << 8 | protocol & 255, other_keys[i]
-        code = hash_of(a_high, a_low, b_high, b_low, ports, key, seeds)
-        row, place = find(table, longs, code, a_high, a_low, b_high, b_low, ports, key)
-        has_header = at >= 0 and kind != FRAGMENT
-        known = row >= 0 and not is_over(longs[row], octets[row], now)
-        is_new = False
-        if known and protocol == s.TCP and has_header and kind != QUOTED:
-            mine, my = side_integers[row, side], side_octets[row, side]
-            unheard = side_longs[row, side, s.MY_PACKETS] == 0
-            is_new = is_new_syn(data, at, limit, octets[row], mine, my, side_octets[row, 1 - side], unheard)
-        if not known or is_new:
-            if kind == QUOTED:
-                a = interned(a_high, a_low, version, pool_table, pool_keys, pool_count, seeds)
-                b = interned(b_high, b_low, version, pool_table, pool_keys, pool_count, seeds)
-                src[i], dst[i] = (a, b) if side == 0 else (b, a)
-                continue
-            if control[s.FREE] == 0 and control[s.USED] == longs.shape[0]:
-                control[s.WHY] = s.MAKE_ROOM
+        at, limit = transports[i] if kind != FRAGMENT else -1, min(ends[i], data.size)
+        row, place = find(table, longs, key)
+        known, why = row >= 0, s.TIMEOUT
+        if known and is_over(longs[row], octets[row], control[s.NOW]):
+            known = False
+        elif known and protocol == s.TCP and kind != QUOTED and is_new_syn(
+            data, at, limit, octets[row], side_integers[row, side], side_octets[row, side], side_octets[row, 1 - side],
+            side_longs[row, side, s.MY_PACKETS] == 0,
+        ):  # fmt: skip
+            known, why = False, s.NEW_SYN
+        if not known and kind == QUOTED:
+            a, b = codes_of(key, pool_table, pool_keys, pool_count, seeds)
+            src[i], dst[i] = (a, b) if side == 0 else (b, a)
+            continue
+        if not known:
+            row = begin(key, row, place, why, longs, integers, octets, side_longs, side_integers,
+                        table, free, ended, control)  # fmt: skip
+            if row < 0:
                 return i
-            if row >= 0:
-                retire(octets[row], row, s.NEW_SYN if is_new else s.TIMEOUT, ended, control)
-            elif table[place] != EMPTY:
-                control[s.TOMBSTONES] -= 1
-            elif 2 * (control[s.LIVE] + control[s.TOMBSTONES] + 1) > table.size:
-                control[s.WHY] = s.REBUILD
-                return i
-            row = take_row(free, control)
-            table[place] = (code & UPPER) | np.uint64(row + 1)
-            begin(longs[row], integers[row], side_longs[row], side_integers[row],
-                  a_high, a_low, b_high, b_low, ports, key, place, generation)  # fmt: skip
-            long = longs[row]
-            long[s.FLOW], long[s.FIRST_TS], long[s.FIRST_PACKET] = control[s.FLOWS], ts, numbers[packet]
-            if 0 <= outer < i:
-                long[s.OUTER] = flows[outer]
-            flip = has_header and answers(data, at, limit, protocol)
-            octets[row, s.ORIGINATOR] = 1 - side if flip else side
-            if flip and protocol == s.TCP:
-                write_letter(octets[row], ord("^"), flip)
+            around = flows[outer] if 0 <= outer < i else 0
+            introduce(longs[row], octets[row], data, at, limit, key, ts, numbers[packet], around)
         long, integer, octet = longs[row], integers[row], octets[row]
         if integer[s.GENERATION] != generation:
-            integer[s.CODE_A] = interned(a_high, a_low, version, pool_table, pool_keys, pool_count, seeds)
-            integer[s.CODE_B] = interned(b_high, b_low, version, pool_table, pool_keys, pool_count, seeds)
+            integer[s.CODE_A], integer[s.CODE_B] = codes_of(key, pool_table, pool_keys, pool_count, seeds)
             integer[s.GENERATION] = generation
+        src[i], dst[i] = integer[s.CODE_A + side], integer[s.CODE_B - side]
         upper = octet[s.ORIGINATOR] == side
         flows[i], from_originator[i], states[i] = long[s.FLOW], upper, row
-        src[i], dst[i] = integer[s.CODE_A + side], integer[s.CODE_B - side]
         if kind == QUOTED:
-            other = np.int64(states[outer]) if 0 <= outer < i else np.int64(-1)
-            if other >= 0 and longs[other, s.FLOW] == flows[outer] and longs[other, s.QUOTES] == 0:
-                longs[other, s.QUOTES] = long[s.FLOW]
+            see_quote(longs, flows, states, outer, i, long[s.FLOW])
             continue
-        long[s.CLOCK] = now
-        long[s.LAST_PACKET] = lasts[packet]
+        long[s.CLOCK], long[s.LAST_PACKET] = control[s.NOW], lasts[packet]
         my_long, mine, my = side_longs[row, side], side_integers[row, side], side_octets[row, side]
         if kind != DATAGRAM:
-            see_packet(my_long, side_reals[row, side], mine, my, ts, lengths[packet], np.int64(ip_lengths[i]), ttl)
-        if kind == FRAGMENT:
-            continue
-        payload = np.int64(payloads[i])
-        my_long[s.MY_PAYLOAD] += payload
-        if payload > 0:
-            octet[s.HAS_DATA] = 1
-        if protocol == s.TCP:
-            if at >= 0 and limit - at >= 14:
-                theirs, their = side_integers[row, 1 - side], side_octets[row, 1 - side]
-                shifts[i] = see_scale(data, at, limit, my, their)
-                window = u16(data, at + 14) if limit - at >= 16 else -1
-                missed = see_segment(data, at, payload, window, letters, moves, octet, mine, my, theirs, their, upper)
-                side_longs[row, 1 - side, s.MY_MISSED] += missed
-        else:
-            see_header(data, at, limit, protocol, octet, my, upper)
+            see_packet(my_long, side_reals[row, side], mine, my, ts, lengths[packet], ip_lengths[i], key[s.K_SIDE] >> 1)
+        if kind != FRAGMENT:
+            shifts[i] = see_rest(
+                data, at, limit, np.int64(payloads[i]), protocol, letters, moves, octet, my_long, mine, my,
+                side_longs[row, 1 - side], side_integers[row, 1 - side], side_octets[row, 1 - side], upper,
+            )  # fmt: skip
     return rows.size

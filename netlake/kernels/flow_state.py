@@ -9,9 +9,13 @@ began.
 
 from __future__ import annotations
 
-# the whole: longs; FLOW is its number, 0 where the row is free, CLOCK the tracker's time at its last packet
+# the whole: longs, the key first; FLOW is its number, 0 where the row is free, CLOCK the time at its last packet
 WORDS = 20
 A_HIGH, A_LOW, B_HIGH, B_LOW, PORTS, KEY, FLOW, CLOCK = range(8)
+KEY_WORDS = 6
+
+# behind the words of the key of a packet: its hash; which end sent it, and TTL << 1 (-1: there is no header to read)
+K_CODE, K_SIDE, K_WORDS = range(6, 9)
 LAST_PACKET, FIRST_TS, FIRST_PACKET, OUTER, QUOTES = range(11, 16)
 
 # the whole: ints; codes of the addresses, the pool's generation in which they hold, place in the hash table

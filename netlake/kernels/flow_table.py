@@ -29,23 +29,36 @@ def product(word, seed):
 
 
 @kernel()
-def hash_of(a_high, a_low, b_high, b_low, ports, key, seeds):
-    """The keyed hash of a conversation's key.
+def hash_of(key, seeds):
+    """The keyed hash of the words of a conversation's key.
 
     Sums of products of halves (NH, RFC 4418): two keys meet once in 2^32, whoever chose them; and no multiplication
     waits for another. Then the bits are spread.
     """
-    total = product(a_high, seeds[0]) + product(a_low, seeds[1]) + product(b_high, seeds[2])
-    total += product(b_low, seeds[3]) + product(np.uint64(ports), seeds[4]) + product(np.uint64(key), seeds[5])
+    total = EMPTY
+    for word in range(s.KEY_WORDS):
+        total += product(np.uint64(key[word]), seeds[word])
     total = (total ^ total >> HALF) * SPREAD
     return total ^ total >> HALF
 
 
 @kernel()
-def find(table, longs, code, a_high, a_low, b_high, b_low, ports, key):
-    """(row, place) of a conversation, or (-1, place where it may be entered); `code` is its hash."""
+def retire(octet, row, why, ended, control):
+    """Put a conversation among those that have ended; a reason that it has stands."""
+    if octet[s.ENDING] == 0:
+        octet[s.ENDING] = why
+    octet[s.RETIRED] = 1
+    ended[(control[s.ENDED_AT] + control[s.ENDED]) % ended.size] = row
+    control[s.ENDED] += 1
+    control[s.LIVE] -= 1
+
+
+@kernel(once=True)
+def find(table, longs, key):
+    """(row, place) of the conversation of `key`, or (-1, place where it may be entered)."""
     mask = table.size - 1
-    at = np.int64(code) & mask
+    code = np.uint64(key[s.K_CODE])
+    at = key[s.K_CODE] & mask
     vacant = np.int64(-1)
     while True:
         entry = table[at]
@@ -57,11 +70,57 @@ def find(table, longs, code, a_high, a_low, b_high, b_low, ports, key):
         elif (entry ^ code) & UPPER == 0:
             row = np.int64(entry & LOWER) - 1
             long = longs[row]
-            low = long[s.A_LOW] == np.int64(a_low) and long[s.B_LOW] == np.int64(b_low)
-            high = long[s.A_HIGH] == np.int64(a_high) and long[s.B_HIGH] == np.int64(b_high)
-            if low and high and long[s.PORTS] == ports and long[s.KEY] == key:
+            word = 0
+            while word < s.KEY_WORDS and long[word] == key[word]:
+                word += 1
+            if word == s.KEY_WORDS:
                 return row, at
         at = (at + 1) & mask
+
+
+@kernel(once=True)
+def take_row(long, integer, longs, integers, key, place, control):
+    """Make a free row that of a conversation begun with `key`, whole and both directions."""
+    for word in range(s.WORDS):
+        long[word] = key[word] if word < s.KEY_WORDS else 0
+    for side in range(2):
+        for word in range(s.MY_WORDS):
+            longs[side, word] = 0
+        longs[side, s.MY_LAST_TS] = NO_TIME
+        integers[side, s.MY_FIRST_WINDOW] = -1
+        integers[side, s.MY_LEAST_WINDOW] = -1
+        integers[side, s.MY_GREATEST_WINDOW] = -1
+    control[s.LIVE] += 1
+    control[s.FLOWS] += 1
+    long[s.FLOW] = control[s.FLOWS]
+    integer[s.PLACE] = place
+
+
+@kernel(once=True)
+def begin(key, row, place, why, longs, integers, octets, side_longs, side_integers, table, free, ended, control):
+    """The row of a conversation begun now, -1 where the caller must do something first (WHY).
+
+    `row` (-1: none) is the one whose place it takes, which ends because of `why`.
+    """
+    if control[s.FREE] == 0 and control[s.USED] == longs.shape[0]:
+        control[s.WHY] = s.MAKE_ROOM
+        return np.int64(-1)
+    if row >= 0:
+        retire(octets[row], row, why, ended, control)
+    elif table[place] != EMPTY:
+        control[s.TOMBSTONES] -= 1
+    elif 2 * (control[s.LIVE] + control[s.TOMBSTONES] + 1) > table.size:
+        control[s.WHY] = s.REBUILD
+        return np.int64(-1)
+    if control[s.FREE] > 0:
+        control[s.FREE] -= 1
+        row = np.int64(free[control[s.FREE]])
+    else:
+        row = control[s.USED]
+        control[s.USED] += 1
+    table[place] = (np.uint64(key[s.K_CODE]) & UPPER) | np.uint64(row + 1)
+    take_row(longs[row], integers[row], side_longs[row], side_integers[row], key, place, control)
+    return row
 
 
 @kernel()
@@ -80,17 +139,6 @@ def is_over(long, octet, now):
     quiet = now - long[s.CLOCK]
     # the clock never runs backwards, so what is negative does not fit 64 bits
     return long[s.CLOCK] != NO_TIME and (quiet < 0 or quiet > silence(long, octet))
-
-
-@kernel()
-def retire(octet, row, why, ended, control):
-    """Put a conversation among those that have ended; a reason that it has stands."""
-    if octet[s.ENDING] == 0:
-        octet[s.ENDING] = why
-    octet[s.RETIRED] = 1
-    ended[(control[s.ENDED_AT] + control[s.ENDED]) % ended.size] = row
-    control[s.ENDED] += 1
-    control[s.LIVE] -= 1
 
 
 @kernel("int64(int64[:, ::1], uint8[:, ::1], int64[::1], int32[::1], int64[::1])")
@@ -149,10 +197,7 @@ def rebuild(table, longs, integers, octets, seeds, control):
         long = longs[row]
         if long[s.FLOW] == 0 or octets[row, s.RETIRED]:
             continue
-        code = hash_of(
-            np.uint64(long[s.A_HIGH]), np.uint64(long[s.A_LOW]), np.uint64(long[s.B_HIGH]), np.uint64(long[s.B_LOW]),
-            long[s.PORTS], long[s.KEY], seeds,
-        )  # fmt: skip
+        code = hash_of(long, seeds)
         at = np.int64(code) & mask
         while table[at] != EMPTY:
             at = (at + 1) & mask

@@ -52,7 +52,7 @@ def write_repeated(octet, letter, upper, count):
         write_letter(octet, letter, upper)
 
 
-@kernel()
+@kernel(once=True)
 def write_history(letters, octet, mine, my, segment, seq, payload, upper):
     """The letter of a segment's flags, once for each direction, or where its sequence number has moved."""
     chosen = np.int64(letters[segment])
@@ -69,7 +69,7 @@ def write_history(letters, octet, mine, my, segment, seq, payload, upper):
         write_letter(octet, letter, upper)
 
 
-@kernel()
+@kernel(once=True)
 def see_window(octet, mine, my, their, flags, window, upper):
     """The window as sent: the first, and the least and greatest of segments without SYN and RST."""
     if mine[s.MY_FIRST_WINDOW] < 0:
@@ -83,7 +83,7 @@ def see_window(octet, mine, my, their, flags, window, upper):
         write_repeated(octet, ord("W"), upper, bump(mine, s.MY_ZERO_WINDOWS))
 
 
-@kernel()
+@kernel(once=True)
 def see_acknowledgement(octet, theirs, their, flags, ack, upper):
     """The sender has what it acknowledges: what the capture lacks of that was missed. Returns how many bytes."""
     missed = np.int64(0)
@@ -123,7 +123,7 @@ def fill_hole(mine, my, seq, end):
     return before >= 0
 
 
-@kernel()
+@kernel(once=True)
 def see_sequence(octet, mine, my, seq, payload, size, upper):
     """Whether what is sent was sent before, is late or leaves a hole; `size` counts SYN and FIN too."""
     end = seq + size
@@ -162,10 +162,10 @@ def scale_offered(data, at, end):
     return s.NO_SCALE
 
 
-@kernel()
+@kernel(once=True)
 def is_new_syn(data, at, limit, octet, mine, my, their, unheard):
     """Whether a segment opens another connection on ports in use; `unheard`: its sender had sent nothing yet."""
-    if limit - at < 14 or data[at + 13] & (SYN | ACK | RST) != SYN:
+    if at < 0 or limit - at < 14 or data[at + 13] & (SYN | ACK | RST) != SYN:
         return False
     if my[s.MY_LETTERS] & s.LETTER_SYN:
         return less(u32(data, at + 4), mine[s.MY_SEQS]) != 0
@@ -173,7 +173,7 @@ def is_new_syn(data, at, limit, octet, mine, my, their, unheard):
     return octet[s.ENDING] != 0 or not unheard or their[s.MY_LETTERS] & s.LETTER_SYN == 0
 
 
-@kernel()
+@kernel(once=True)
 def see_segment(data, at, payload, window, letters, moves, octet, mine, my, theirs, their, upper):
     """Everything that a TCP segment does; its window is -1 where it was cut. Returns bytes that the capture missed."""
     flags, seq = np.int64(data[at + 13]), u32(data, at + 4)
