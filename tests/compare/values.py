@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from netlake.schema import SCALARS
@@ -63,9 +64,18 @@ def _float(show: str, value: str) -> Value:
         return show
 
 
+def _small(show: str, value: str) -> Value:
+    """A signed byte, which tshark gives as an unsigned one in places."""
+    number = _number(show, value)
+    return number - 256 if isinstance(number, int) and number > 127 else number
+
+
 def _time(show: str, value: str) -> Value:
-    """Seconds since 1970 with nine decimals, as microseconds, truncated towards the past."""
+    """Seconds since 1970 with nine decimals, or a date with them, as microseconds, truncated towards the past."""
     del value
+    if dated := re.fullmatch(r"(\w{3} +[0-9]+, [0-9]{4} [0-9:]{8})\.([0-9]{6})[0-9]* UTC", show):
+        whole = datetime.strptime(dated[1], "%b %d, %Y %H:%M:%S").replace(tzinfo=UTC)
+        return int(whole.timestamp()) * 1_000_000 + int(dated[2])
     found = re.fullmatch(r"(-?)([0-9]+)\.([0-9]{9})", show)
     if not found:
         return show
@@ -86,6 +96,7 @@ READERS: dict[str, Callable[[str, str], Value]] = {
     "f64": _float,
     "duration": _float,
     "ts": _time,
+    "i8": _small,
 }
 
 
@@ -102,6 +113,8 @@ def ours(kind: str, value: Any) -> Value:
         return value.hex()
     if kind == "text":
         return _text(value, "")
+    if isinstance(value, datetime):
+        return (value - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     return value  # type: ignore[no-any-return]
 
 

@@ -1,0 +1,63 @@
+"""What application messages are made of: items of code, length and value, parts with a length, text, and what is left.
+
+All of it knows what the capture did not keep: a part that the capture cut is read as far as it goes and then ends in
+Short, a length that points behind what was promised is malformed. Every loop here takes at least one byte a turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from netlake.packets import Cursor, Malformed, Short
+
+
+def part(message: Cursor, count: int) -> Cursor:
+    """The next `count` bytes as a cursor of their own, marking the same row; Malformed if there never were so many."""
+    if count < 0 or count > message.promised:
+        raise Malformed("bad_length")
+    kept = min(count, message.left)
+    return Cursor(message.take(kept), detail=message.detail, faults=message.faults, missing=count - kept)
+
+
+def items(  # noqa: PLR0913 - what tells one format from another
+    message: Cursor, *, code: int = 1, size: int = 1, header: int = 0, pad: int = 1, most: int = 1 << 16
+) -> Iterator[tuple[int, bytes]]:
+    """Code and value of each item to the end of `message`: both numbers big-endian, of `code` and `size` bytes.
+
+    `header` is how many bytes the length counts beside the value, `pad` what each item is filled up to. Malformed where
+    a length does not fit; Short where the capture cut one.
+    """
+    for _ in range(most):
+        if not message.promised:
+            return
+        kind = message.number(code)
+        length = message.number(size) - header
+        if length < 0 or length > message.promised:
+            raise Malformed("bad_length")
+        yield kind, message.take(length)
+        message.skip(min(-(length + code + size) % pad, message.left))
+    message.fault("too_large")
+
+
+def remainder(message: Cursor, name: str) -> Iterator[tuple[str, Any]]:
+    """All that is left as column `name`, null where there is nothing; Short if the capture lacks some of it."""
+    if message.promised:
+        yield name, message.rest()
+    complete(message)
+
+
+def complete(message: Cursor) -> None:
+    """Short if the capture lacks bytes of what was just read to its end."""
+    if message.missing:
+        raise Short
+
+
+def text(data: bytes) -> str:
+    """Text as sent; bytes that are not UTF-8 become U+FFFD."""
+    return data.decode("utf-8", "replace")
+
+
+def c_text(data: bytes) -> str:
+    """Text up to its first zero byte."""
+    return text(data.split(b"\0", 1)[0])

@@ -1,0 +1,237 @@
+"""Network Time Protocol: clock synchronisation over UDP port 123, and the questions put to its servers.
+
+Decided here:
+- A timestamp is a time, truncated to microseconds, and beside it the fraction of its second as sent, in 2^-32 seconds,
+  so that nothing is lost. Zero means that there is none. Seconds from 2^31 on count from 1900, smaller ones from 2036
+  (RFC 4330 section 3).
+- Control messages (mode 6) and private ones (mode 7) share only the first byte with the others; they are rare, and
+  read one by one into columns of their own. Their data is kept as sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from netlake.layers import read as reader
+from netlake.layers.items import remainder
+from netlake.layers.read import Columns, Mask, column_type, fixed, plain, where
+from netlake.packets import Cursor, Messages, Nullable
+from netlake.schema import Column, List, Struct, Table
+
+HEADER = 48
+CONTROL = 6
+PRIVATE = 7
+# a key and a digest of 128 or 160 bits, or the key alone: what is no longer than that is no extension
+MACS = (4, 20, 24)
+# seconds from 1900 and from the next era, in 2036, to 1970
+EPOCHS = (2_208_988_800, 2_208_988_800 - (1 << 32))
+TIMES = ("reference_time", "origin_time", "receive_time", "transmit_time")
+
+EXTENSION = Struct(
+    (
+        Column("type", "u16", "IANA number of the extension field.", wireshark="ntp.ext.type"),
+        Column("value", "bytes", "What it holds, padding included.", wireshark="ntp.ext.value"),
+    )
+)
+
+
+def _times() -> Iterator[Column]:
+    about = (
+        ("reference_time", "When the clock was last set", "ntp.reftime"),
+        ("origin_time", "When the request left the client, by its clock", "ntp.org"),
+        ("receive_time", "When the request reached the server", "ntp.rec"),
+        ("transmit_time", "When this message left", "ntp.xmt"),
+    )
+    for position, (name, sentence, field) in enumerate(about):
+        yield Column(name, "ts", f"{sentence}, UTC, microseconds, truncated; null where not told.", wireshark=field)
+        yield Column(
+            f"{name}_fraction",
+            "u32",
+            f"Fraction of the second of `{name}` as sent, in 2^-32 seconds.",
+            at=20 + 8 * position,
+            why="part of the time before it",
+        )
+
+
+TABLES = (
+    Table(
+        "ntp",
+        "One row for each NTP message, control and private ones included.",
+        spec="RFC 5905, 7822, 9327",
+        on=("udp.port=123",),
+        size=HEADER,
+        columns=(
+            Column("leap", "u8", "Leap second at the end of the day: 0 none, 1 added, 2 removed, 3 not synchronised.",
+                   at=0, bits=(6, 2), wireshark="ntp.flags.li"),
+            Column("version", "u8", "Version of the protocol, 0 to 7.", at=0, bits=(3, 3), wireshark="ntp.flags.vn"),
+            Column("mode", "u8", "1 and 2 peers, 3 client, 4 server, 5 broadcast, 6 control, 7 private.",
+                   at=0, bits=(0, 3), wireshark="ntp.flags.mode"),
+            Column("stratum", "u8", "Steps from a reference clock; 0 not told or a kiss of death, 16 none.",
+                   at=1, wireshark="ntp.stratum"),
+            Column("poll", "i8", "Longest interval between messages, log2 seconds.", at=2, wireshark="ntp.ppoll"),
+            Column("precision", "i8", "Precision of the sender's clock, log2 seconds.", at=3,
+                   wireshark="ntp.precision"),
+            Column("root_delay", "u32", "Round trip to the reference clock, in 2^-16 seconds.", at=4,
+                   wireshark="ntp.rootdelay"),
+            Column("root_dispersion", "u32", "Dispersion to the reference clock, in 2^-16 seconds.", at=8,
+                   wireshark="ntp.rootdispersion"),
+            Column("reference_id", "u32", "Which clock or server the sender follows, as sent.", at=12,
+                   wireshark="ntp.refid"),
+            Column("reference_code", "word", "Stratum 0 and 1: the same as letters, such as GPS or a kiss code.",
+                   why="a form of ntp.refid"),
+            Column("reference_ip", "ipv4", "Stratum 2 to 15: the same as an address; a hash where it is of IPv6.",
+                   at=12, why="a form of ntp.refid"),
+            *_times(),
+            Column("extensions", List(EXTENSION), "Extension fields, in wire order.", why="compared in its fields"),
+            Column("key_id", "u32", "Number of the key that signs the message.", wireshark="ntp.keyid"),
+            Column("mac", "bytes", "Message authentication code, 16 or 20 bytes.", wireshark="ntp.mac"),
+            Column("response", "bool", "Control and private: an answer.", why="a field for each mode"),
+            Column("error", "bool", "Control: the answer is an error.", wireshark="ntp.ctrl.flags2.error"),
+            Column("more", "bool", "Control and private: not the last part of the answer.",
+                   why="a field for each mode"),
+            Column("opcode", "u8", "Control: 1 read status, 2 read variables, 3 write variables, 10 read MRU list.",
+                   wireshark="ntp.ctrl.flags2.opcode"),
+            Column("sequence", "u16", "Control and private: which question or answer.", why="a field for each mode"),
+            Column("status", "u16", "Control: status of the system, peer or clock, or the error.",
+                   wireshark="ntp.ctrl.status"),
+            Column("association_id", "u16", "Control: which peer; 0 the system itself.",
+                   wireshark="ntp.ctrl.associd"),
+            Column("data_offset", "u16", "Control: where the data stands in the whole answer, bytes.",
+                   wireshark="ntp.ctrl.offset"),
+            Column("data_count", "u16", "Control: bytes of data.", wireshark="ntp.ctrl.count"),
+            Column("authenticated", "bool", "Private: the message is signed.", wireshark="ntp.priv.auth"),
+            Column("implementation", "u8", "Private: whose codes are meant; 2 and 3 ntpd's.",
+                   wireshark="ntp.priv.impl"),
+            Column("request_code", "u8", "Private: what is asked for; 20 and 42 the list of clients (monlist).",
+                   wireshark="ntp.priv.reqcode"),
+            Column("error_code", "u8", "Private: 0 none, 4 no data, 7 not allowed.", wireshark="ntp.priv.err"),
+            Column("item_count", "u16", "Private: items in the data.", wireshark="ntp.priv.numitems"),
+            Column("item_size", "u16", "Private: bytes of an item.", wireshark="ntp.priv.itemsize"),
+            Column("data", "bytes", "Control and private: the data as sent.", why="a field for each code"),
+        ),
+    ),
+)  # fmt: skip
+
+# the same with a time as its seconds, which lie before the fraction
+_RAW = replace(
+    TABLES[0],
+    columns=tuple(
+        replace(column, kind="u32", at=16 + 8 * TIMES.index(column.name)) if column.name in TIMES else column
+        for column in TABLES[0].columns
+    ),
+)
+_HEAD = ("version", "mode")
+_LATER = tuple(c.name for c in TABLES[0].columns if c.at is None and c.name not in (*TIMES, "reference_code"))
+
+
+def read(messages: Messages) -> Columns:
+    """Columns of the header by one gather; extensions, control and private messages one by one."""
+    before = messages.fault.copy()
+    columns = fixed(_RAW, messages)
+    size = messages.end - messages.start
+    mode = np.where(size > 0, plain(columns["mode"]), 0)
+    rare = mode >= CONTROL
+    for name in TIMES:
+        columns[name] = _time(columns[name], columns[f"{name}_fraction"], rare)
+    stratum = np.where(size > 1, plain(columns["stratum"]), 16)
+    columns["reference_code"] = _codes(columns["reference_id"], (stratum <= 1) & ~rare)
+    columns["reference_ip"] = where(columns["reference_ip"], (stratum > 1) & (stratum < 16))
+    more = rare | (size + messages.missing > HEADER)
+    if rare.any():
+        messages.fault[rare] = before[rare]
+        for name in columns.keys() - {*_HEAD, "leap"}:
+            columns[name] = where(columns[name], ~rare)
+        columns["leap"] = where(columns["leap"], mode != PRIVATE)
+    if more.any():
+        columns.update(_one_by_one(messages, more, mode))
+    return columns
+
+
+def _time(seconds: Any, fraction: Any, rare: Mask) -> pa.Array:
+    """Times of 1968 to 2104; null where both numbers are zero, where the message ended before them, and in `rare`."""
+    whole, part = plain(seconds), plain(fraction)
+    unix = whole - np.where(whole >= 1 << 31, EPOCHS[0], EPOCHS[1])
+    valid = ((whole != 0) | (part != 0)) & ~rare
+    for value in (seconds, fraction):
+        if isinstance(value, Nullable):
+            valid = valid & value.valid
+    return pa.array(unix * 1_000_000 + (part * 1_000_000 >> 32), mask=~valid).cast(pa.timestamp("us", "UTC"))
+
+
+def _codes(identifiers: Any, among: Mask) -> pa.Array:
+    """Letters of the identifiers `among` that are printable, without the zeros that fill them up."""
+    if isinstance(identifiers, Nullable):
+        among = among & identifiers.valid
+    distinct, index = np.unique(np.where(among, plain(identifiers), 0), return_inverse=True)
+    words = [int(value).to_bytes(4, "big").rstrip(b"\0").decode("ascii", "replace") for value in distinct]
+    shown = pa.array([word if word and word.isascii() and word.isprintable() else None for word in words], pa.string())
+    return shown.take(pa.array(index))
+
+
+def _one_by_one(messages: Messages, among: Mask, mode: Any) -> Columns:
+    values: dict[str, list[Any]] = {name: [None] * len(messages) for name in _LATER}
+    values["extensions"] = [[] for _ in range(len(messages))]
+    parsers = {CONTROL: _control, PRIVATE: _private}
+    for index in np.flatnonzero(among).tolist():
+        data = messages.data[messages.start[index] : messages.end[index]].tobytes()
+        cursor = Cursor(data, missing=int(messages.missing[index]))
+        for fields, fault in reader.rows(parsers.get(int(mode[index]), _extensions), cursor):
+            for name, value in fields.items():
+                values[name][index] = value
+            if fault:
+                messages.flag(np.array([index]), fault)
+    return {name: pa.array(found, column_type(TABLES[0], name)) for name, found in values.items()}
+
+
+def _extensions(message: Cursor) -> Iterator[tuple[str, Any]]:
+    message.skip(HEADER)
+    extensions: list[dict[str, Any]] = []
+    yield "extensions", extensions
+    while message.promised > MACS[-1] or (message.promised >= 16 and message.promised not in MACS):
+        kind, size = message.number(2), message.number(2) - 4
+        if size < 0 or size > message.promised:
+            message.fault("bad_options")
+            return
+        extensions.append({"type": kind, "value": message.take(size)})
+    if message.promised:
+        yield "key_id", message.number(4)
+        yield from remainder(message, "mac")
+
+
+def _control(message: Cursor) -> Iterator[tuple[str, Any]]:
+    message.skip(1)
+    flags = message.number(1)
+    yield "response", bool(flags & 0x80)
+    yield "error", bool(flags & 0x40)
+    yield "more", bool(flags & 0x20)
+    yield "opcode", flags & 0x1F
+    for name in ("sequence", "status", "association_id", "data_offset"):
+        yield name, message.number(2)
+    count = message.number(2)
+    yield "data_count", count
+    if count > message.promised:
+        message.fault("bad_length")
+    yield "data", message.take(min(count, message.promised))
+
+
+def _private(message: Cursor) -> Iterator[tuple[str, Any]]:
+    flags, sequence = message.number(1), message.number(1)
+    yield "response", bool(flags & 0x80)
+    yield "more", bool(flags & 0x40)
+    yield "authenticated", bool(sequence & 0x80)
+    yield "sequence", sequence & 0x7F
+    yield "implementation", message.number(1)
+    yield "request_code", message.number(1)
+    items = message.number(2)
+    yield "error_code", items >> 12
+    yield "item_count", items & 0xFFF
+    size = message.number(2) & 0xFFF
+    yield "item_size", size
+    if (items & 0xFFF) * size > message.promised:
+        message.fault("bad_length")
+    yield from remainder(message, "data")
