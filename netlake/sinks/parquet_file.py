@@ -237,7 +237,9 @@ class ParquetFile:
                 self._writer.close()
             self._writer = None
         for path in (self.temporary, self.final):
-            path.unlink(missing_ok=True)
+            # what cannot be removed is an orphan, which is collected later; the other files are removed all the same
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
 
     def _statistics(self) -> dict[int, Statistics]:
         """By field id, of the scalar columns."""
