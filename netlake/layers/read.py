@@ -5,9 +5,10 @@ What a protocol file may hold beside TABLES, by table name where it has several:
 - `read(messages) -> columns` (`read_NAME`): columnar, for what is common; may start from `fixed(table, messages)`;
   where rows are not messages one for one it gives `(messages, columns)`, the messages again, one for each row;
 - `parse(cursor)` (`parse_NAME`): a generator of (column, value) for one message; what was yielded before the message
-  ran short is kept. A parse that yields `NEXT` begins another row from the same message. A list is yielded before it
-  is filled, so that what was read of it is kept too. An address that is a column is yielded as its bytes, one within a
-  list or struct as text.
+  ran short is kept. A parse that yields `NEXT` begins another row from the same message, one that yields `NO_ROW` ends
+  without one (the message is another table's, or holds no more rows). A list is yielded before it is filled, so that
+  what was read of it is kept too. An address that is a column is yielded as its bytes, one within a list or struct as
+  text.
 A column that a reader leaves out is null (a list: empty).
 
 A value for a column is a NumPy array (no nulls), Nullable, Codes, or an Arrow array of the column's type.
@@ -39,6 +40,8 @@ FAMILIES = (4, 6)
 
 # yielded as a column's name: the row ends here and the next begins
 NEXT = ""
+# yielded as a column's name: the message ends here, and what was yielded since the last NEXT is no row
+NO_ROW = "-"
 
 TEXT: dict[str, Callable[[Bytes, Ints], pa.Array]] = {"ipv4": ipv4_text, "ipv6": ipv6_text, "mac": mac_text}
 # the pool and the family in it of each kind of address that lies at a fixed place
@@ -258,7 +261,7 @@ def by_message(table: Table, parse: Parser, messages: Messages) -> tuple[Message
     kept = messages.take(np.array(index, np.intp))
     codes = np.array(marks, np.int8)
     kept.fault = np.where(kept.fault == 0, codes, kept.fault)
-    _number_places(kept, np.array(index, np.intp))
+    _number_places(kept, messages, np.array(index, np.intp))
     present = {name for fields in found for name in fields}
     return kept, {c.name: _column(table, c, found, kept) for c in table.columns if c.name in present}
 
@@ -299,6 +302,8 @@ def rows(parse: Parser, cursor: Cursor) -> Iterator[tuple[dict[str, Any], int]]:
                 yield fields, faults.CODES[cursor.faults[0]] if cursor.faults else 0
                 fields = {}
                 cursor.faults.clear()
+            elif name == NO_ROW:
+                return
             else:
                 fields[name] = value
     except Short:
@@ -309,14 +314,15 @@ def rows(parse: Parser, cursor: Cursor) -> Iterator[tuple[dict[str, Any], int]]:
     yield fields, faults.CODES[marks[0]] if marks else 0
 
 
-def _number_places(messages: Messages, message: npt.NDArray[np.intp]) -> None:
-    """Places follow the rows where a message gave several; those of later messages of its packet move up."""
-    if len(message) == 0 or message[-1] == len(message) - 1:
+def _number_places(kept: Messages, messages: Messages, index: npt.NDArray[np.intp]) -> None:
+    """Places follow the rows where a message gave several or none; those of later messages of its packet move."""
+    if np.array_equal(index, np.arange(len(messages))):
         return
-    row, place = messages.row, messages.place
-    for position in range(1, len(message)):
-        if row[position] == row[position - 1]:
-            place[position] = place[position - 1] + 1
+    first = dict(zip(messages.row[::-1].tolist(), messages.place[::-1].tolist(), strict=True))
+    row, place = kept.row, kept.place
+    for position in range(len(index)):
+        follows = position > 0 and row[position] == row[position - 1]
+        place[position] = place[position - 1] + 1 if follows else first[int(row[position])]
 
 
 def _array(values: list[Any], data_type: pa.DataType, messages: Messages) -> pa.Array:

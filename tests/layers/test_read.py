@@ -172,6 +172,26 @@ def test_several_rows_of_one_message() -> None:
     assert kept.fault.tolist() == [0, 0, 0]
 
 
+def parse_even(message: Cursor) -> Iterator[tuple[str, Any]]:
+    """The even numbers of a message, each a row."""
+    while message.left:
+        number = message.number(1)
+        if number & 1 == 0:
+            yield "count", number
+            yield read.NEXT, None
+    yield read.NO_ROW, None
+
+
+def test_messages_without_a_row_leave_no_gap() -> None:
+    found = messages(b"\x01\x03", b"\x02\x04", b"\x05", b"\x06", b"\x08", rows=[3, 3, 3, 3, 4])
+    found.place = np.array([0, 1, 2, 3, 0], np.int16)
+    kept, columns = read.by_message(ITEMS, parse_even, found)
+    assert columns["count"].to_pylist() == [2, 4, 6, 8]
+    assert kept.row.tolist() == [3, 3, 3, 4]
+    assert kept.place.tolist() == [0, 1, 2, 0]
+    assert len(read.by_message(ITEMS, parse_even, messages(b"\x01"))[0]) == 0
+
+
 def test_what_was_read_before_a_fault_is_kept() -> None:
     found = messages(b"\x01\x05\x03\x06", b"\xff", b"\xc8", b"\xfe" + bytes(6), b"\x03\x06")
     found.missing[4] = 1
