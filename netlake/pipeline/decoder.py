@@ -27,6 +27,9 @@ from netlake.schema import Table
 from netlake.sinks import Sink
 from netlake.sinks.rows import Context, Rows
 
+# batches between two looks for conversations that have ended: a look costs 2 ms, however few there are
+BATCHES = 16
+
 Reader = Callable[[Messages], tuple[Messages, Columns]]
 Columnar = Callable[[Messages], Columns | tuple[Messages, Columns]]
 
@@ -53,12 +56,13 @@ class Decoder:
         self.tables = {name: entry.table for name, entry in tables.entries().items()}
         self.walker = Walker(dispatch(self.tables.values()), self.pools)
         self.tracker = Tracker(self.pools)
+        self.batches = 0
         self.rows = Rows(sink, capture, self.pools)
         self.packet_rows = PacketRows(self.tables["packet"], self.walker)
         wanted = {name: entry for name, entry in tables.entries().items() if options.wants(name)}
         self.readers = {name: reader(entry, entropy=options.entropy) for name, entry in wanted.items()}
-        # what a table's columns need of the tracker: complete(messages, columns, window shift of each)
-        self.completing = {name: found for name, entry in wanted.items() if (found := entry.reader("complete"))}
+        # what a table's columns need of the tracker: fill_from_flow(messages, columns, window shift of each)
+        self.completing = {name: found for name, entry in wanted.items() if (found := entry.reader("fill_from_flow"))}
 
     def batch(self, packets: Packets) -> None:
         """Decode one batch."""
@@ -75,7 +79,9 @@ class Decoder:
                     self.completing[table.name](kept, columns, _of_messages(flows.shift, kept))
                 if len(kept):
                     self.rows.put(table, kept, columns, context)
-        self._ended()
+        self.batches += 1
+        if self.batches % BATCHES == 0:
+            self._ended()
         self.rows.trim()
         if any(pool.full for pool in self.pools.values()):
             self._renew()

@@ -204,7 +204,7 @@ def entropy(messages: Messages, columns: Columns) -> Nullable:
     return payload_entropy(messages, plain(columns["header_length"]).astype(np.int64))
 
 
-def complete(messages: Messages, columns: Columns, shift: Tiny) -> None:
+def fill_from_flow(messages: Messages, columns: Columns, shift: Tiny) -> None:
     """Fill `window_scaled` from the shift that the handshake agreed on; a SYN's own window is never scaled (RFC 7323)."""
     syn = plain(columns["syn"]).astype(np.bool_)
     window = plain(columns["window"]).astype(np.int64)
