@@ -31,6 +31,9 @@ from netlake.sinks.tee import TeeSink
 from netlake.sources import Source, as_one, open_capture
 from netlake.sources.inputs import expand
 
+# packets at a time: more would leave the processor's cache, fewer would pay Python's part too often
+BATCH = 16_384
+
 # (bytes of the input read, its size or None, packets)
 Progress = Callable[[int, int | None, int], None]
 
@@ -105,7 +108,7 @@ def run(source: Source, sink: Sink, options: Options, progress: Progress) -> Fac
     decoder = Decoder(sink, source.capture_id, options)
     facts = Facts(decoder, source)
     try:
-        for packets in source.batches():
+        for packets in source.batches(BATCH):
             decoder.batch(packets)
             facts.batch(packets)
             progress(source.bytes_read, source.size, source.packets)
