@@ -205,7 +205,7 @@ def entropy(messages: Messages, columns: Columns) -> Nullable:
 
 
 def fill_from_flow(messages: Messages, columns: Columns, shift: Tiny) -> None:
-    """Fill `window_scaled` from the shift that the handshake agreed on; a SYN's own window is never scaled (RFC 7323)."""
+    """Fill `window_scaled` by the shift that the handshake agreed on; a SYN's own window is not scaled (RFC 7323)."""
     syn = plain(columns["syn"]).astype(np.bool_)
     window = plain(columns["window"]).astype(np.int64)
     scaled = np.where(syn, window, window << np.maximum(shift, 0).astype(np.int64))
