@@ -63,7 +63,7 @@ def locate(networks, versions, protocols, src_ports, dst_ports, other_keys, data
             a_high, a_low, a_port, b_high, b_low, b_port, side = b_high, b_low, b_port, a_high, a_low, a_port, 1
         key[s.A_HIGH], key[s.A_LOW] = np.int64(a_high), np.int64(a_low)
         key[s.B_HIGH], key[s.B_LOW] = np.int64(b_high), np.int64(b_low)
-        key[s.PORTS] = version >> 1 << 42 | a_port << 25 | b_port << 8 | np.int64(protocols[i]) & 255
+        key[s.PORTS] = np.int64(version == 6) << 42 | a_port << 25 | b_port << 8 | np.int64(protocols[i]) & 255
         key[s.KEY] = other_keys[i]
         key[s.K_CODE] = np.int64(hash_of(key, seeds))
         key[s.K_SIDE] = ttl << 1 | side
