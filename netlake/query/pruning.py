@@ -92,7 +92,7 @@ def _read(text: str, columns: Mapping[str, int]) -> Test:
     try:
         if reader.word("optional"):
             reader.expect(":")
-        found = reader.expression()
+        found = reader.sequence()
     except _NotUnderstoodError:
         return ALWAYS
     return found if reader.done else ALWAYS
@@ -139,19 +139,24 @@ class _Reader:
             raise _NotUnderstoodError
 
     def expression(self) -> Test:
-        """( a AND b AND c ) or ( a OR b ), or a comparison; a bracketed part that is not understood may match."""
+        """A sequence in brackets, or a comparison; what is in brackets and not understood may match."""
         if not self.mark("("):
             return self.comparison()
         start = self.at
         try:
-            parts = [self.expression()]
-            joint = ""
-            while self.word(joint) if joint else (joint := self.joint()):
-                parts.append(self.expression())
+            found = self.sequence()
             self.expect(")")
         except _NotUnderstoodError:
             self.at = start
             return self.passed_over()
+        return found
+
+    def sequence(self) -> Test:
+        """a AND b AND c, or a OR b; where both stand side by side, the rest is left."""
+        parts = [self.expression()]
+        joint = ""
+        while self.word(joint) if joint else (joint := self.joint()):
+            parts.append(self.expression())
         return any_of(parts) if joint == "OR" else _all(parts)
 
     def joint(self) -> str:

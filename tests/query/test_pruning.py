@@ -63,6 +63,13 @@ FILTERS = [
     ("(day = '2024-02-28'::DATE)", True),
     ("(flag = true)", False),
     ("(flag = false)", True),
+    # as DuckDB 1.5 writes them
+    ("packet>=3 AND packet<=9", False),
+    ("packet>=3 AND packet<=10", True),
+    ("packet=3 OR packet=15", True),
+    ("word='a'", False),
+    ("packet=3 AND word='c' OR packet=15", True),
+    ("(packet=3 AND word='c' OR packet=15)", True),
     # what is not understood prunes nothing
     ("flag", True),
     ("(word != 'c')", True),
