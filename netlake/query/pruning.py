@@ -152,7 +152,7 @@ class _Reader:
         return found
 
     def sequence(self) -> Test:
-        """a AND b AND c, or a OR b; where both stand side by side, the rest is left."""
+        """Parts with AND between them, or with OR; where both stand side by side, the rest is left."""
         parts = [self.expression()]
         joint = ""
         while self.word(joint) if joint else (joint := self.joint()):
