@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from netlake.cli import options, progress
 from netlake.query.output.visible import say
+
+if TYPE_CHECKING:  # pyarrow and the rest of the pipeline take a second to import
+    from netlake.pipeline import Report
 
 EXAMPLES = """\b
 netlake capture trace.pcapng
@@ -19,7 +22,7 @@ tcpdump -w - | netlake capture -
 
 
 @click.command("capture", cls=options.Command, short_help="Decode captures into a lake.", epilog=EXAMPLES)
-@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.argument("inputs", metavar="INPUT...", nargs=-1)
 @options.lake
 @click.option("--proto", is_flag=True, help="Also write the rows as protobuf messages, under proto/ in the lake.")
 @click.option(
@@ -42,6 +45,11 @@ tcpdump -w - | netlake capture -
 @click.option(
     "--replace", is_flag=True, help="Decode captures again that stand in the lake, and put them in their place."
 )
+@click.option(
+    "--refresh",
+    is_flag=True,
+    help="Without INPUT: decode again what an older netlake decoded, where the original still lies in its place.",
+)
 @click.option("--as-one", is_flag=True, help="Read all inputs, in order of their first time, as one capture.")
 @click.option("--salvage", is_flag=True, help="After a corrupt record, search on for the next packet.")
 @click.option("--no-sha256", is_flag=True, help="Do not compute the hash of each file.")
@@ -55,12 +63,41 @@ def command(inputs: tuple[str, ...], lake: Path, as_json: bool, **chosen: Any) -
     pcap and pcapng are told by their content, and so are gzip, zstd, xz, bzip2 and lz4 around them. A capture that
     stands in the lake already is left as it is. Exit code 3: some could not be read to their end.
     """
+    if bool(inputs) == chosen["refresh"]:
+        raise click.UsageError("Name the captures to decode, or give --refresh alone to decode again those of the lake.")
     _check(chosen["include"] + chosen["exclude"])
     _compile()
+    report = _refreshed(lake, chosen) if chosen["refresh"] else _captured(inputs, lake, chosen)
+    if as_json:
+        click.echo(json.dumps(report.as_dict(), indent=1))
+        return report.exit_code
+    from netlake.cli import summary
+
+    for notice in report.notices:
+        say(notice)
+    summary.show(report)
+    return report.exit_code
+
+
+def _refreshed(lake: Path, chosen: dict[str, Any]) -> Report:
     from netlake import pipeline
 
     with progress.shown() as watch:
-        report = pipeline.capture(
+        return pipeline.refresh(
+            lake,
+            proto=chosen["proto"],
+            jobs=chosen["jobs"],
+            sha256=not chosen["no_sha256"],
+            progress=watch,
+            begun=watch.begin,
+        )
+
+
+def _captured(inputs: tuple[str, ...], lake: Path, chosen: dict[str, Any]) -> Report:
+    from netlake import pipeline
+
+    with progress.shown() as watch:
+        return pipeline.capture(
             inputs,
             lake,
             proto=chosen["proto"],
@@ -75,15 +112,6 @@ def command(inputs: tuple[str, ...], lake: Path, as_json: bool, **chosen: Any) -
             progress=watch,
             begun=watch.begin,
         )
-    if as_json:
-        click.echo(json.dumps(report.as_dict(), indent=1))
-        return report.exit_code
-    from netlake.cli import summary
-
-    for notice in report.notices:
-        say(notice)
-    summary.show(report)
-    return report.exit_code
 
 
 def _check(names: tuple[str, ...]) -> None:

@@ -70,6 +70,11 @@ def network(data, w, messages, conversations, fragments, packet, step):
         space, value, following, limit, fault = ipv6_step(data, at, w[s.W_END], w[s.W_PROMISE])
     if space == s.NOWHERE:
         w[s.W_CARRIER] = -1
+        if version == 4 and fault == SHORT_HEADER and w[s.W_END] - at >= 20:
+            # its options are cut, its addresses are there
+            w[s.W_CARRIER] = begin_conversation(conversations, w, version, WHOLE)
+            conversations[w[s.W_CARRIER], s.C_PROTOCOL] = np.int64(data[at + 9])
+            packet[s.P_CONVERSATION] = w[s.W_CARRIER]
         emit(messages, w, step, fault, 0)
         return space, value, following, fault
     narrow(w, limit)

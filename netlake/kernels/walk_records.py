@@ -12,6 +12,7 @@ from netlake.kernels import steps as s
 from netlake.kernels.bytes import u16
 from netlake.kernels.walk_network import TCP_PROTOCOL, UDP_PROTOCOL, pair_of_icmp
 from netlake.packets import QUOTED
+from netlake.schema.faults import CUT, SHORT_HEADER
 
 SCTP_PROTOCOL = 132
 
@@ -21,6 +22,8 @@ def emit(messages, w, group, fault, detail):
     """Write the message of `group` that lies where the walk stands."""
     m = messages[w[s.W_MESSAGES]]
     at, end = w[s.W_AT], max(w[s.W_AT], w[s.W_END])
+    if fault == SHORT_HEADER and w[s.W_PROMISE] > end:
+        fault = CUT
     m[s.M_GROUP] = group
     m[s.M_ROW] = w[s.W_ROW]
     m[s.M_START] = at

@@ -2,6 +2,7 @@
 
     decode(path)                         {table name: pyarrow.Table}, no lake needed
     capture([paths], "lake", ...)        into a lake -> Report
+    refresh("lake")                      again what an older contract decoded -> Report
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ from netlake import tables
 from netlake.errors import NetlakeError, QueryError
 from netlake.kernels import warm
 from netlake.lake.catalog import Catalog
+from netlake.lake.facts import contract_version
 from netlake.pipeline.decoder import Options
 from netlake.pipeline.report import CaptureReport, Report, TableReport, Trouble
 from netlake.pipeline.run import Settings, inputs, to_lake, to_memory
 from netlake.pipeline.workers import Supervisor, Watcher, default_jobs
 
-__all__ = ["CaptureReport", "Report", "TableReport", "Trouble", "capture", "decode"]
+__all__ = ["CaptureReport", "Report", "TableReport", "Trouble", "capture", "decode", "refresh"]
 
 Specs = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -77,16 +79,56 @@ def capture(
     `progress` is told (index of the capture, bytes read, size or None, packets), `begun` the number of captures.
     InputError where a path names nothing; what goes wrong with one capture is in its report.
     """
-    began = time.monotonic()
     settings = Settings(options(include, exclude, entropy=entropy), proto, replace, salvage, sha256)
     given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     captures = inputs(given, as_one=as_one)
     catalog = Catalog(Path(lake), create=True)
     report = Report(notices=[catalog.notice] if catalog.notice else [])
+    return _all(captures, lake, settings, report, jobs, progress or _ignore, begun)
+
+
+def refresh(
+    lake: str | os.PathLike[str],
+    *,
+    proto: bool = False,
+    jobs: int | None = None,
+    sha256: bool = True,
+    progress: Watcher | None = None,
+    begun: Callable[[int], None] | None = None,
+) -> Report:
+    """Decode again every capture of a lake that another contract decoded, where its original still lies in its place.
+
+    Captures whose originals are gone, or are now others, stay as they are; the report's notices say which.
+    """
+    catalog = Catalog(Path(lake))
+    report = Report(notices=[catalog.notice] if catalog.notice else [])
+    captures = []
+    for standing in catalog.captures():
+        if standing.facts.contract == contract_version():
+            continue
+        paths = standing.facts.path.split("\n")
+        if standing.facts.kind == "file" and all(os.path.isfile(path) for path in paths):
+            captures.append(paths)
+        else:
+            report.notices.append(f"Capture {standing.facts.capture} stays as it is: {paths[0]} is not there any more.")
+    settings = Settings(Options(), proto, replace=True, sha256=sha256)
+    return _all(captures, lake, settings, report, jobs, progress or _ignore, begun)
+
+
+def _all(
+    captures: list[list[str]],
+    lake: str | os.PathLike[str],
+    settings: Settings,
+    report: Report,
+    jobs: int | None,
+    watcher: Watcher,
+    begun: Callable[[int], None] | None,
+) -> Report:
+    """Take captures in, one after another or in processes side by side."""
+    began = time.monotonic()
     if begun is not None:
         begun(len(captures))
     jobs = min(jobs or default_jobs(len(captures)), len(captures))
-    watcher = progress or _ignore
     if jobs <= 1 or any(spec == "-" for specs in captures for spec in specs):
         for index, specs in enumerate(captures):
             report.captures.append(to_lake(specs, lake, settings, lambda *state, i=index: watcher(i, *state)))

@@ -85,8 +85,23 @@ def batch_of(table: Table, rows: Iterable[Mapping[str, Any]]) -> pa.RecordBatch:
     rows = list(rows)
     present = {name for row in rows for name in row}
     fields = [field for field in arrow.schema(table) if field.name in present]
-    arrays = [pa.array([row.get(field.name) for row in rows], field.type) for field in fields]
+    arrays = [_array([row.get(field.name) for row in rows], field.type) for field in fields]
     return pa.RecordBatch.from_arrays(arrays, names=[field.name for field in fields])
+
+
+def _array(values: list[Any], data_type: pa.DataType) -> pa.Array:
+    """An Arrow array; what a capture says of itself and does not fit is null."""
+    try:
+        return pa.array(values, data_type)
+    except (pa.ArrowInvalid, OverflowError):
+        return pa.concat_arrays([_one(value, data_type) for value in values])
+
+
+def _one(value: object, data_type: pa.DataType) -> pa.Array:
+    try:
+        return pa.array([value], data_type)
+    except (pa.ArrowInvalid, OverflowError):
+        return pa.nulls(1, data_type)
 
 
 def _remark(comment: Comment, packets: Packets | None, before: list[dict[str, Any]]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from netlake.layers.steps import dispatch
 from netlake.layers.walk import Walked, Walker
 from netlake.packets import FRAGMENT, QUOTED, WHOLE, Packets
 from netlake.schema import Table
+from netlake.schema.faults import CUT
 from tests.layers import build as b
 
 LEAVES = (
@@ -281,3 +282,12 @@ def test_places_in_a_fragmented_tunnel_follow_those_of_its_first_packet() -> Non
         keys = list(zip(packets.number[messages.row].tolist(), messages.place.tolist(), strict=True))
         assert len(set(keys)) == len(keys)
         assert sorted(messages.place.tolist()) == sorted(expected)
+
+
+def test_a_header_that_the_capture_cut_is_cut() -> None:
+    frame = NET(b"\x46" + b.ipv4(b.tcp(bytes(100)), 6)[1:])
+    _, result = walked(b.batch([frame[:36]], lengths=[len(frame)]))
+    ipv4 = result.by_group[s.IPV4]
+    assert ipv4.fault.tolist() == [CUT]
+    assert ipv4.conversation.tolist() == [0]
+    assert result.conversations.protocol.tolist() == [6]

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import netlake
+import netlake.pipeline
 from netlake.errors import InputError
 from netlake.lake.catalog import Catalog
 from netlake.pipeline import workers
@@ -127,3 +128,18 @@ def test_a_worker_that_dies_is_one_capture_tried_again(
     assert rows(lake) == sum(report.packets for report in reports)
     if state == "failed":
         assert "died 2 times (signal 9)" in reports[0].message
+
+
+def test_refresh_decodes_again_what_another_contract_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake, gone = tmp_path / "lake", tmp_path / "gone.pcap"
+    shutil.copy(CAPTURES / "cooked.pcap", gone)
+    monkeypatch.setattr("netlake.lake.facts.contract.version", lambda: 1)
+    netlake.capture([CAPTURES / "classic.pcap", gone], lake, jobs=1)
+    assert not netlake.pipeline.refresh(lake).captures
+    gone.unlink()
+    monkeypatch.setattr("netlake.lake.facts.contract.version", lambda: 2)
+    report = netlake.pipeline.refresh(lake, jobs=1)
+    assert [capture.state for capture in report.captures] == ["replaced"]
+    assert "gone.pcap is not there any more" in report.notices[0]
+    assert sorted(standing.facts.contract for standing in Catalog(lake).captures()) == [1, 2]
+    assert rows(lake) == 360
