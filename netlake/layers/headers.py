@@ -29,24 +29,22 @@ def headers(message: Cursor, into: list[dict[str, Any]]) -> Iterator[tuple[str, 
 
     A line without a colon is a header without a value. A message that ends before the empty line is `short_header`.
     """
+    name, value = "", ""
     while message.promised:
         read = line(message)
-        if not read:
-            yield from _last(into)
-            return
-        if read[0] in " \t" and into:
-            into[-1]["value"] = f"{into[-1]['value']} {read.strip()}"
+        if read[:1] in (" ", "\t") and name:
+            value = f"{value} {read.strip()}"
             continue
-        yield from _last(into)
-        name, _, value = read.partition(":")
-        into.append({"name": name.strip(), "value": value.strip()})
-    yield from _last(into)
+        if name:
+            into.append({"name": name, "value": value})
+            yield name.lower(), value
+        if not read:
+            return
+        name, _, value = (part.strip() for part in read.partition(":"))
+    if name:
+        into.append({"name": name, "value": value})
+        yield name.lower(), value
     message.fault("short_header")
-
-
-def _last(headers: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
-    if headers:
-        yield headers[-1]["name"].lower(), headers[-1]["value"]
 
 
 def whole_number(value: str, most: int = (1 << 63) - 1) -> int | None:

@@ -1,0 +1,215 @@
+"""Dynamic Host Configuration Protocol for IPv4, and BOOTP, of which it is made: who gets which address, from whom.
+
+Every option stands in `options` as sent; those that people ask for stand in columns too. Where an option says that the
+fields for the server's name and the boot file hold options (overload), these are read as such.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from netlake.layers.items import c_text, text
+from netlake.layers.pools import ip_text
+from netlake.packets import Cursor
+from netlake.schema import Column, List, Struct, Table
+
+COOKIE = bytes((99, 130, 83, 99))
+PAD = 0
+END = 255
+OVERLOAD = 52
+RELAY = 82
+ETHERNET = 1
+
+OPTION = Struct(
+    (
+        Column("code", "u8", "IANA number of the option.", wireshark="dhcp.option.type"),
+        Column("value", "bytes", "What it holds, as sent.", why="tshark shows some options' fields only"),
+    )
+)
+
+TABLES = (
+    Table(
+        "dhcpv4",
+        "One row for each DHCP or BOOTP message.",
+        spec="RFC 2131, 2132, 951, 3046, 4702",
+        on=("udp.port=67", "udp.port=68", "udp.port=4011"),
+        columns=(
+            Column("operation", "u8", "1 from a client, 2 from a server.", wireshark="dhcp.type"),
+            Column("hardware_type", "u8", "Kind of hardware address; 1 is Ethernet.", wireshark="dhcp.hw.type"),
+            Column("hardware_length", "u8", "Bytes of the hardware address, 0 to 16.", wireshark="dhcp.hw.len"),
+            Column("hops", "u8", "Relays passed.", wireshark="dhcp.hops"),
+            Column("transaction_id", "u32", "What ties answers to the question.", wireshark="dhcp.id"),
+            Column("seconds", "u16", "Seconds since the client began.", wireshark="dhcp.secs"),
+            Column("flags", "u16", "Flags as sent; bit 15 asks for answers by broadcast.", wireshark="dhcp.flags"),
+            Column("broadcast", "bool", "Whether answers must be broadcast.", wireshark="dhcp.flags.bc"),
+            Column("client_ip", "ipv4", "Address that the client has (ciaddr).", wireshark="dhcp.ip.client"),
+            Column("your_ip", "ipv4", "Address that the client gets (yiaddr).", wireshark="dhcp.ip.your"),
+            Column("server_ip", "ipv4", "Server of the next step of booting (siaddr).", wireshark="dhcp.ip.server"),
+            Column("relay_ip", "ipv4", "Relay that passed it on (giaddr).", wireshark="dhcp.ip.relay"),
+            Column("client_mac", "mac", "Hardware address of the client; null unless that is a MAC.",
+                   wireshark="dhcp.hw.mac_addr"),
+            Column("client_hardware", "bytes", "Hardware address of the client as sent, all 16 bytes (chaddr).",
+                   why="split by tshark into address and padding"),
+            Column("server_name", "text", "Name of the server of the next step (sname).", why="shown by length"),
+            Column("file", "text", "Boot file.", why="shown by length"),
+            Column("message_type", "u8",
+                   "1 discover, 2 offer, 3 request, 4 decline, 5 ack, 6 nak, 7 release, 8 inform; null in BOOTP.",
+                   wireshark="dhcp.option.dhcp"),
+            Column("requested_ip", "ipv4", "Address that the client asks for.",
+                   wireshark="dhcp.option.requested_ip_address"),
+            Column("server_id", "ipv4", "Server that is meant or that answers.",
+                   wireshark="dhcp.option.dhcp_server_id"),
+            Column("hostname", "text", "Name of the client.", wireshark="dhcp.option.hostname"),
+            Column("client_fqdn", "text", "Full name of the client (option 81), if sent as text.",
+                   why="in two encodings"),
+            Column("client_id", "bytes", "What the client is known by (option 61), type first.",
+                   why="split by tshark by type"),
+            Column("vendor_class", "text", "Kind of client, such as MSFT 5.0.",
+                   wireshark="dhcp.option.vendor_class_id"),
+            Column("user_class", "bytes", "User class (option 77), as sent.", why="in several encodings"),
+            Column("fingerprint", "text", "Options that the client asks for (option 55), in order, with commas.",
+                   why="dhcp.option.request_list_item, as a list"),
+            Column("max_message_size", "u16", "Bytes of the longest message that the client takes.",
+                   wireshark="dhcp.option.dhcp_max_message_size"),
+            Column("lease_time", "u32", "How long the address is lent, seconds.",
+                   wireshark="dhcp.option.ip_address_lease_time"),
+            Column("renewal_time", "u32", "When to renew the lease (T1), seconds.",
+                   wireshark="dhcp.option.renewal_time_value"),
+            Column("rebinding_time", "u32", "When to ask any server (T2), seconds.",
+                   wireshark="dhcp.option.rebinding_time_value"),
+            Column("subnet_mask", "ipv4", "Mask of the client's subnet.", wireshark="dhcp.option.subnet_mask"),
+            Column("routers", List("ipv4"), "Routers of the subnet, best first.", wireshark="dhcp.option.router"),
+            Column("dns_servers", List("ipv4"), "DNS servers, best first.",
+                   wireshark="dhcp.option.domain_name_server"),
+            Column("ntp_servers", List("ipv4"), "NTP servers, best first.", wireshark="dhcp.option.ntp_server"),
+            Column("domain_name", "text", "Domain of the client.", wireshark="dhcp.option.domain_name"),
+            Column("broadcast_ip", "ipv4", "Broadcast address of the subnet.",
+                   wireshark="dhcp.option.broadcast_address"),
+            Column("message", "text", "Why it was refused.", wireshark="dhcp.option.message"),
+            Column("tftp_server", "text", "Where the boot file is (option 66).",
+                   wireshark="dhcp.option.tftp_server_name"),
+            Column("boot_file", "text", "Boot file (option 67).", wireshark="dhcp.option.bootfile_name"),
+            Column("circuit_id", "bytes", "Relay: the port or circuit that it came in by.",
+                   wireshark="dhcp.option.agent_information_option.agent_circuit_id"),
+            Column("remote_id", "bytes", "Relay: the far end of that circuit.",
+                   wireshark="dhcp.option.agent_information_option.agent_remote_id"),
+            Column("options", List(OPTION), "Every option in wire order, without padding and end.",
+                   why="compared in its fields"),
+        ),
+    ),
+)  # fmt: skip
+
+
+def _address(value: bytes) -> bytes | None:
+    return value if len(value) == 4 else None
+
+
+def _addresses(value: bytes) -> list[str]:
+    return [ip_text(value[at : at + 4]) for at in range(0, len(value) - 3, 4)]
+
+
+def _number(value: bytes) -> int | None:
+    return int.from_bytes(value, "big") if 0 < len(value) <= 4 else None
+
+
+def _short(value: bytes) -> int | None:
+    return int.from_bytes(value, "big") if 0 < len(value) <= 2 else None
+
+
+def _one(value: bytes) -> int | None:
+    return value[0] if value else None
+
+
+def _listed(value: bytes) -> str:
+    return ",".join(map(str, value))
+
+
+def _fqdn(value: bytes) -> str | None:
+    """Option 81: flags, two codes, the name; labels where flag E (4) is set, else text."""
+    if len(value) < 3:
+        return None
+    return text(value[3:].rstrip(b"\0")) if not value[0] & 4 else _labels(value[3:])
+
+
+def _labels(value: bytes) -> str | None:
+    found, at = [], 0
+    while at < len(value) and value[at]:
+        found.append(text(value[at + 1 : at + 1 + value[at]]))
+        at += 1 + value[at]
+    return ".".join(found) or None
+
+
+TYPED: dict[int, tuple[str, Callable[[bytes], Any]]] = {
+    1: ("subnet_mask", _address), 3: ("routers", _addresses), 6: ("dns_servers", _addresses),
+    12: ("hostname", c_text), 15: ("domain_name", c_text), 28: ("broadcast_ip", _address),
+    42: ("ntp_servers", _addresses), 50: ("requested_ip", _address), 51: ("lease_time", _number),
+    53: ("message_type", _one), 54: ("server_id", _address), 55: ("fingerprint", _listed), 56: ("message", c_text),
+    57: ("max_message_size", _short), 58: ("renewal_time", _number), 59: ("rebinding_time", _number),
+    60: ("vendor_class", c_text), 61: ("client_id", bytes), 66: ("tftp_server", c_text), 67: ("boot_file", c_text),
+    77: ("user_class", bytes), 81: ("client_fqdn", _fqdn),
+}  # fmt: skip
+RELAYED = {1: "circuit_id", 2: "remote_id"}
+
+
+def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
+    """One message: the BOOTP header, then options if the magic cookie is there."""
+    yield "operation", message.number(1)
+    kind, size = message.number(1), message.number(1)
+    yield "hardware_type", kind
+    yield "hardware_length", size
+    yield "hops", message.number(1)
+    yield "transaction_id", message.number(4)
+    yield "seconds", message.number(2)
+    flags = message.number(2)
+    yield "flags", flags
+    yield "broadcast", bool(flags & 0x8000)
+    for name in ("client_ip", "your_ip", "server_ip", "relay_ip"):
+        yield name, message.take(4)
+    hardware = message.take(16)
+    yield "client_hardware", hardware
+    if kind == ETHERNET and size == 6:
+        yield "client_mac", hardware[:6]
+    server_name, file = message.take(64), message.take(128)
+    if message.promised < 4 or message.take(4) != COOKIE:
+        yield from (("server_name", c_text(server_name)), ("file", c_text(file)))
+        return
+    options: list[dict[str, Any]] = []
+    yield "options", options
+    yield from _options(message, options)
+    overload = next((option["value"][:1] for option in options if option["code"] == OVERLOAD), b"\0")
+    for bit, name, field in ((1, "file", file), (2, "server_name", server_name)):
+        if overload and overload[0] & bit:
+            yield from _options(Cursor(field, faults=message.faults), options)
+        else:
+            yield name, c_text(field)
+
+
+def _options(message: Cursor, options: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """Options up to the end option or the end of the bytes."""
+    while message.promised:
+        code = message.number(1)
+        if code == PAD:
+            continue
+        if code == END:
+            return
+        size = message.number(1)
+        if size > message.promised:
+            message.fault("bad_options")
+            return
+        value = message.take(size)
+        options.append({"code": code, "value": value})
+        if code in TYPED:
+            name, typed = TYPED[code]
+            yield name, typed(value)
+        elif code == RELAY:
+            yield from _relay(value)
+
+
+def _relay(value: bytes) -> Iterator[tuple[str, Any]]:
+    at = 0
+    while at + 2 <= len(value):
+        code, size = value[at], value[at + 1]
+        if code in RELAYED:
+            yield RELAYED[code], value[at + 2 : at + 2 + size]
+        at += 2 + size

@@ -1,0 +1,123 @@
+"""Remote Authentication Dial In User Service: who logs in where, whether they may, and what they used.
+
+Every attribute stands in `attributes` as sent, one of a vendor with the vendor's number and the vendor's own type;
+those that people ask for stand in columns too, the first where one stands twice. Passwords are kept as sent: hidden by
+the shared secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from netlake.layers.items import items, part, text
+from netlake.packets import Cursor, Malformed
+from netlake.schema import Column, List, Struct, Table
+
+HEADER = 20
+VENDOR = 26
+
+ATTRIBUTE = Struct(
+    (
+        Column("type", "u8", "IANA number of the attribute.", why="radius.avp.type is the vendor's too"),
+        Column("vendor", "u32", "IANA number of the vendor; null for others.", why="repeated by tshark"),
+        Column("vendor_type", "u8", "The vendor's number of the attribute.", why="repeated by tshark"),
+        Column("value", "bytes", "What it holds, as sent.", why="a field for each attribute"),
+    )
+)
+
+TABLES = (
+    Table(
+        "radius",
+        "One row for each RADIUS message.",
+        spec="RFC 2865, 2866, 2869, 3162, 5176",
+        on=("udp.port=1812", "udp.port=1813", "udp.port=1645", "udp.port=1646", "udp.port=3799", "udp.port=1700"),
+        columns=(
+            Column("code", "u8",
+                   "1 access request, 2 accept, 3 reject, 4 accounting, 5 its answer, 11 challenge, 40 disconnect.",
+                   wireshark="radius.code"),
+            Column("identifier", "u8", "What ties answers to the question.", wireshark="radius.id"),
+            Column("length", "u16", "Bytes of the message, 20 to 4096.", wireshark="radius.length"),
+            Column("authenticator", "bytes", "Random in a request, a digest in an answer; 16 bytes.",
+                   wireshark="radius.authenticator"),
+            Column("user_name", "text", "Who logs in.", wireshark="radius.User_Name"),
+            Column("nas_ip", "ip", "Access server that asks.", why="a field for each version of IP"),
+            Column("nas_identifier", "text", "Name of the access server.", wireshark="radius.NAS_Identifier"),
+            Column("nas_port", "u32", "Its port.", wireshark="radius.NAS_Port"),
+            Column("nas_port_type", "u32", "5 virtual, 15 Ethernet, 19 wireless.", wireshark="radius.NAS_Port_Type"),
+            Column("service_type", "u32", "What is asked for; 2 framed, 8 authenticate only, 10 call check.",
+                   wireshark="radius.Service_Type"),
+            Column("framed_ip", "ipv4", "Address of the user.", wireshark="radius.Framed_IP_Address"),
+            Column("called_station_id", "text", "What was called; an access point's MAC and network.",
+                   wireshark="radius.Called_Station_Id"),
+            Column("calling_station_id", "text", "Who calls; the user's MAC or number.",
+                   wireshark="radius.Calling_Station_Id"),
+            Column("reply_message", "text", "Text shown to the user.", wireshark="radius.Reply_Message"),
+            Column("session_timeout", "u32", "Longest session, seconds.", wireshark="radius.Session_Timeout"),
+            Column("acct_status_type", "u32", "1 start, 2 stop, 3 interim, 7 on, 8 off.",
+                   wireshark="radius.Acct_Status_Type"),
+            Column("acct_session_id", "text", "What ties the records of a session together.",
+                   wireshark="radius.Acct_Session_Id"),
+            Column("acct_session_time", "u32", "Length of the session so far, seconds.",
+                   wireshark="radius.Acct_Session_Time"),
+            Column("acct_input_octets", "u32", "Bytes from the user, modulo 2^32.",
+                   wireshark="radius.Acct_Input_Octets"),
+            Column("acct_output_octets", "u32", "Bytes to the user, modulo 2^32.",
+                   wireshark="radius.Acct_Output_Octets"),
+            Column("acct_terminate_cause", "u32", "Why it ended; 1 by the user, 4 idle, 5 its time was up.",
+                   wireshark="radius.Acct_Terminate_Cause"),
+            Column("attributes", List(ATTRIBUTE), "Every attribute in wire order.", why="compared in columns"),
+        ),
+    ),
+)  # fmt: skip
+
+
+def _number(value: bytes) -> int | None:
+    return int.from_bytes(value, "big") if len(value) == 4 else None
+
+
+def _address(value: bytes) -> bytes | None:
+    return value if len(value) in (4, 16) else None
+
+
+TYPED: dict[int, tuple[str, Callable[[bytes], Any]]] = {
+    1: ("user_name", text), 4: ("nas_ip", _address), 5: ("nas_port", _number), 6: ("service_type", _number),
+    8: ("framed_ip", _address), 18: ("reply_message", text), 27: ("session_timeout", _number),
+    30: ("called_station_id", text), 31: ("calling_station_id", text), 32: ("nas_identifier", text),
+    40: ("acct_status_type", _number), 42: ("acct_input_octets", _number), 43: ("acct_output_octets", _number),
+    44: ("acct_session_id", text), 46: ("acct_session_time", _number), 49: ("acct_terminate_cause", _number),
+    61: ("nas_port_type", _number), 95: ("nas_ip", _address),
+}  # fmt: skip
+
+
+def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
+    """One message; what follows its length belongs to nobody."""
+    yield "code", message.number(1)
+    yield "identifier", message.number(1)
+    length = message.number(2)
+    yield "length", length
+    yield "authenticator", message.take(16)
+    if length < HEADER:
+        raise Malformed("bad_length")
+    body = part(message, length - HEADER)
+    attributes: list[dict[str, Any]] = []
+    yield "attributes", attributes
+    seen: set[str] = set()
+    for kind, value in items(body, header=2):
+        if kind == VENDOR and len(value) >= 4:
+            _vendor(value, attributes)
+            continue
+        attributes.append({"type": kind, "value": value})
+        name, typed = TYPED.get(kind, ("", text))
+        if name and name not in seen:
+            seen.add(name)
+            yield name, typed(value)
+
+
+def _vendor(value: bytes, attributes: list[dict[str, Any]]) -> None:
+    """The vendor's own attributes, if the bytes are made of such; else the bytes as one."""
+    vendor, inside, found = int.from_bytes(value[:4], "big"), value[4:], []
+    while len(inside) >= 2 and 2 <= inside[1] <= len(inside):
+        found.append({"type": VENDOR, "vendor": vendor, "vendor_type": inside[0], "value": inside[2 : inside[1]]})
+        inside = inside[inside[1] :]
+    attributes.extend([{"type": VENDOR, "vendor": vendor, "value": value[4:]}] if inside or not found else found)
