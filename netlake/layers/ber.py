@@ -1,0 +1,76 @@
+"""ASN.1 values in BER and DER, as SNMP, Kerberos and LDAP send them: tag, length, content.
+
+Read from a cursor without recursion: who wants what is inside of a value goes on with its cursor, so that depth is
+what the caller's own code has. A value that the capture cut is given as far as it goes and ends in Short; a length that
+never fitted is Malformed, and so are lengths that are not told (RFC 3417 and 4120 forbid them).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netlake.layers.items import part
+from netlake.packets import Cursor, Malformed
+
+INTEGER = 0x02
+OCTETS = 0x04
+NULL = 0x05
+OID = 0x06
+SEQUENCE = 0x30
+CONSTRUCTED = 0x20
+# of longer numbers and names no protocol here knows
+MOST_NUMBERS = 128
+
+
+def value(message: Cursor) -> tuple[int, Cursor]:
+    """The next value: its first byte (class, form and tags below 31) and a cursor over its content."""
+    tag = message.number(1)
+    if tag & 0x1F == 0x1F:
+        raise Malformed("bad_value")
+    size = message.number(1)
+    if size == 0x80 or size > 0x84:
+        raise Malformed("bad_length")
+    return tag, part(message, message.number(size & 0x7F) if size & 0x80 else size)
+
+
+def values(message: Cursor) -> Iterator[tuple[int, Cursor]]:
+    """Every value to the end of `message`."""
+    while message.promised:
+        yield value(message)
+
+
+def expect(message: Cursor, *tags: int) -> Cursor:
+    """The content of the next value, which must have one of `tags`; else Malformed."""
+    tag, content = value(message)
+    if tag not in tags:
+        raise Malformed("bad_value")
+    return content
+
+
+def whole(content: Cursor) -> bytes:
+    """All of a value's content; Short if the capture lacks some."""
+    return content.take(content.promised)
+
+
+def integer(content: Cursor) -> int | None:
+    """A signed number; None where it has no bytes or more than fit 64 bits."""
+    data = whole(content)
+    number = int.from_bytes(data, "big", signed=True)
+    return number if data and -(1 << 63) <= number < 1 << 63 else None
+
+
+def oid(data: bytes) -> str | None:
+    """An object identifier as numbers with dots; None where it is malformed or too long."""
+    numbers: list[int] = []
+    number = 0
+    for byte in data:
+        number = number << 7 | byte & 0x7F
+        if number >> 64 or len(numbers) > MOST_NUMBERS:
+            return None
+        if not byte & 0x80:
+            numbers.append(number)
+            number = 0
+    if not numbers or data[-1] & 0x80:
+        return None
+    first = min(numbers[0] // 40, 2)
+    return ".".join(map(str, [first, numbers[0] - 40 * first, *numbers[1:]]))
