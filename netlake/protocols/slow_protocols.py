@@ -1,0 +1,152 @@
+"""Slow protocols of IEEE 802.3: link aggregation (LACP), its markers, and whatever else shares their EtherType."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from netlake.layers.items import part, remainder
+from netlake.layers.read import NO_ROW
+from netlake.packets import Cursor, Malformed, Short
+from netlake.schema import Column, Table
+
+ON = ("ether.type=0x8809",)
+LACP = 1
+MARKER = 2
+TERMINATOR = 0
+ACTOR = 1
+PARTNER = 2
+COLLECTOR = 3
+TLV_HEADER = 2
+
+
+def _of(side: str, who: str) -> tuple[Column, ...]:
+    """The columns of one side of the link."""
+    name = f"lacp.{side}"
+    return (
+        Column(f"{side}_system_priority", "u16", f"Priority of {who}.", wireshark=f"{name}.sys_priority"),
+        Column(f"{side}_system", "mac", f"Address of {who}.", wireshark=f"{name}.sysid"),
+        Column(f"{side}_key", "u16", f"Ports of {who} with the same key may be aggregated.", wireshark=f"{name}.key"),
+        Column(f"{side}_port_priority", "u16", f"Priority of the port of {who}.", wireshark=f"{name}.port_priority"),
+        Column(f"{side}_port", "u16", f"Number of the port of {who}.", wireshark=f"{name}.port"),
+        Column(
+            f"{side}_state",
+            "u8",
+            f"State of {who}: 1 active, 2 short timeout, 4 aggregatable, 8 in sync, 16 collecting, 32 distributing, "
+            "64 defaulted, 128 expired.",
+            wireshark=f"{name}.state",
+        ),
+    )
+
+
+TABLES = (
+    Table(
+        "slow_protocol",
+        "One row for each frame of a slow protocol.",
+        spec="IEEE 802.3 annex 57A",
+        on=ON,
+        context="record",
+        columns=(
+            Column(
+                "subtype",
+                "u8",
+                "1 link aggregation, 2 its markers, 3 operations and maintenance, 10 an organisation's own.",
+                wireshark="slow.subtype",
+            ),
+            Column("payload", "bytes", "What follows; null where it has a table of its own.", why="by subtype"),
+        ),
+    ),
+    Table(
+        "lacp",
+        "One row for each frame of the Link Aggregation Control Protocol.",
+        spec="IEEE 802.1AX",
+        on=ON,
+        context="record",
+        columns=(
+            Column("version", "u8", "Version of the protocol, 1 or 2.", wireshark="lacp.version"),
+            *_of("actor", "the sender"),
+            *_of("partner", "its partner, as the sender knows it"),
+            Column(
+                "collector_max_delay",
+                "u16",
+                "Tens of microseconds that a frame may wait.",
+                wireshark="lacp.collector.max_delay",
+            ),
+        ),
+    ),
+    Table(
+        "lacp_marker",
+        "One row for each marker of link aggregation: what was sent before it has arrived.",
+        spec="IEEE 802.1AX",
+        on=ON,
+        context="record",
+        columns=(
+            Column("version", "u8", "Version of the protocol.", wireshark="marker.version"),
+            Column("type", "u8", "1 marker, 2 answer.", wireshark="marker.tlvType"),
+            Column("requester_port", "u16", "Port that asked.", wireshark="marker.requesterPort"),
+            Column("requester_system", "mac", "System that asked.", wireshark="marker.requesterSystem"),
+            Column("requester_transaction", "u32", "Which of its questions.", wireshark="marker.requesterTransId"),
+        ),
+    ),
+)
+
+
+def parse_slow_protocol(message: Cursor) -> Iterator[tuple[str, Any]]:
+    """Any frame."""
+    subtype = message.number(1)
+    yield "subtype", subtype
+    if subtype not in (LACP, MARKER):
+        yield from remainder(message, "payload")
+
+
+def _is(message: Cursor, subtype: int) -> bool:
+    return message.left > 0 and message.number(1) == subtype
+
+
+def parse_lacp(message: Cursor) -> Iterator[tuple[str, Any]]:
+    """A frame of link aggregation: TLVs, of which version 2 may add some."""
+    if not _is(message, LACP):
+        yield NO_ROW, None
+    yield "version", message.number(1)
+    while message.promised:
+        kind, size = message.number(1), message.number(1) - TLV_HEADER
+        if kind == TERMINATOR:
+            return
+        if size < 0 or size > message.promised:
+            raise Malformed("bad_length")
+        value = Cursor(message.data, message.at, min(message.at + size, message.end))
+        try:
+            yield from _tlv(kind, value)
+        except Short:
+            if size <= message.left:
+                raise Malformed("bad_length") from None
+        message.skip(size)
+
+
+def _tlv(kind: int, value: Cursor) -> Iterator[tuple[str, Any]]:
+    if kind in (ACTOR, PARTNER):
+        side = "actor" if kind == ACTOR else "partner"
+        yield f"{side}_system_priority", value.number(2)
+        yield f"{side}_system", value.take(6)
+        for name in ("key", "port_priority", "port"):
+            yield f"{side}_{name}", value.number(2)
+        yield f"{side}_state", value.number(1)
+    elif kind == COLLECTOR:
+        yield "collector_max_delay", value.number(2)
+
+
+def parse_lacp_marker(message: Cursor) -> Iterator[tuple[str, Any]]:
+    """A marker or its answer."""
+    if not _is(message, MARKER):
+        yield NO_ROW, None
+    yield "version", message.number(1)
+    yield "type", message.number(1)
+    information = part(message, message.number(1) - TLV_HEADER)
+    try:
+        yield "requester_port", information.number(2)
+        yield "requester_system", information.take(6)
+        yield "requester_transaction", information.number(4)
+    except Short:
+        if not information.missing:
+            raise Malformed("bad_length") from None
+        raise

@@ -1,0 +1,182 @@
+"""Spanning Tree Protocol: bridges agree on a tree without loops; the rapid, the multiple and the per-VLAN kind too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from netlake.layers.items import c_text
+from netlake.layers.pools import mac
+from netlake.packets import Cursor
+from netlake.schema import Column, List, Struct, Table
+
+TOPOLOGY_CHANGE = 0x80
+CONFIGURATION = (0, 2)
+RAPID = 2
+MULTIPLE = 3
+MSTI_SIZE = 16
+# of version 3 without an instance: format, name, revision, digest, cost, bridge, hops
+REGION_SIZE = 64
+# 256ths of a second
+TICKS = 256
+ORIGINATING_VLAN = 0
+
+INSTANCE = Struct(
+    (
+        Column("flags", "u8", "Flags as above, bit 128 its root's region decides.", wireshark="mstp.msti.flags"),
+        Column("id", "u16", "Number of the instance.", wireshark="mstp.msti.msti_id"),
+        Column(
+            "root_priority", "u16", "Priority of its regional root, steps of 4096.", why="mstp.msti.priority shifted"
+        ),
+        Column("root_mac", "mac", "Address of its regional root.", wireshark="mstp.msti.root.hw"),
+        Column("cost", "u32", "Cost of the way to it.", wireshark="mstp.msti.root_cost"),
+        Column("bridge_priority", "u8", "Priority of the sender, 0 to 240.", why="mstp.msti.bridge_priority shifted"),
+        Column("port_priority", "u8", "Priority of the port, 0 to 240.", why="mstp.msti.port_priority shifted"),
+        Column("remaining_hops", "u8", "Bridges that may follow.", wireshark="mstp.msti.remaining_hops"),
+    )
+)
+
+FLAGS = (
+    Column("topology_change", "bool", "The tree has changed.", wireshark="stp.flags.tc"),
+    Column("proposal", "bool", "Rapid: the port asks to forward at once.", wireshark="stp.flags.proposal"),
+    Column("port_role", "u8", "Rapid: 1 alternate or backup, 2 root, 3 designated.", wireshark="stp.flags.port_role"),
+    Column("learning", "bool", "Rapid: the port learns addresses.", wireshark="stp.flags.learning"),
+    Column("forwarding", "bool", "Rapid: the port forwards.", wireshark="stp.flags.forwarding"),
+    Column("agreement", "bool", "Rapid: the port agrees to a proposal.", wireshark="stp.flags.agreement"),
+    Column("topology_change_ack", "bool", "The change was heard.", wireshark="stp.flags.tcack"),
+)
+REGION = (
+    Column("region_name", "text", "Multiple: name of the region.", wireshark="mstp.config_name"),
+    Column("region_revision", "u16", "Multiple: revision of its settings.", wireshark="mstp.config_revision_level"),
+    Column("region_digest", "bytes", "Multiple: MD5 of its table of VLANs.", wireshark="mstp.config_digest"),
+    Column("internal_cost", "u32", "Multiple: cost within the region.", wireshark="mstp.cist_internal_root_path_cost"),
+    Column("sender_priority", "u16", "Multiple: the sender's priority.", wireshark="mstp.cist_bridge.prio"),
+    Column("sender_extension", "u16", "Multiple: what is added to it.", wireshark="mstp.cist_bridge.ext"),
+    Column("sender_mac", "mac", "Multiple: address of the sender.", wireshark="mstp.cist_bridge.hw"),
+    Column("remaining_hops", "u8", "Multiple: bridges that may follow.", wireshark="mstp.cist_remaining_hops"),
+    Column("instances", List(INSTANCE), "Multiple: every instance of the tree.", why="compared in its fields"),
+)
+
+TABLES = (
+    Table(
+        "stp",
+        "One row for each bridge protocol data unit of the Spanning Tree Protocol.",
+        spec="IEEE 802.1D, IEEE 802.1Q",
+        on=("llc.dsap=0x42", "snap.cisco=0x010b"),
+        context="record",
+        columns=(
+            Column("protocol", "u16", "0, spanning tree.", wireshark="stp.protocol"),
+            Column("version", "u8", "0 spanning tree, 2 rapid, 3 multiple, 4 shortest path.", wireshark="stp.version"),
+            Column("type", "u8", "0 configuration, 2 rapid or multiple, 128 topology change.", wireshark="stp.type"),
+            Column("flags", "u8", "All flags as they lie.", wireshark="stp.flags"),
+            *FLAGS,
+            Column("root_priority", "u16", "Priority of the root, steps of 4096.", wireshark="stp.root.prio"),
+            Column("root_extension", "u16", "What is added to it, often the VLAN.", wireshark="stp.root.ext"),
+            Column("root_mac", "mac", "Address of the root.", wireshark="stp.root.hw"),
+            Column("root_cost", "u32", "Cost of the way to the root.", wireshark="stp.root.cost"),
+            Column(
+                "bridge_priority",
+                "u16",
+                "Priority of the sender; multiple: of the regional root.",
+                wireshark="stp.bridge.prio",
+            ),
+            Column("bridge_extension", "u16", "What is added to it, often the VLAN.", wireshark="stp.bridge.ext"),
+            Column(
+                "bridge_mac",
+                "mac",
+                "Address of the sender; multiple: of the regional root.",
+                wireshark="stp.bridge.hw",
+            ),
+            Column("port", "u16", "Port that this was sent from, its priority above it.", wireshark="stp.port"),
+            Column("message_age", "duration", "Seconds since the root said this.", wireshark="stp.msg_age"),
+            Column("max_age", "duration", "Seconds after which it is forgotten.", wireshark="stp.max_age"),
+            Column("hello_time", "duration", "Seconds between messages.", wireshark="stp.hello"),
+            Column("forward_delay", "duration", "Seconds in each state before forwarding.", wireshark="stp.forward"),
+            Column("originating_vlan", "u16", "Cisco: VLAN of this tree.", wireshark="stp.pvst.origvlan"),
+            *REGION,
+        ),
+    ),
+)
+
+
+def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
+    """One data unit; Cisco's are those that go on with the VLAN where the others have ended."""
+    yield "protocol", message.number(2)
+    version = message.number(1)
+    yield "version", version
+    kind = message.number(1)
+    yield "type", kind
+    if kind == TOPOLOGY_CHANGE:
+        return
+    if kind not in CONFIGURATION:
+        message.fault("bad_value")
+        return
+    flags = message.number(1)
+    yield from _flags(flags, rapid=version >= RAPID)
+    for name in ("root", "bridge"):
+        identifier = message.number(2)
+        yield f"{name}_priority", identifier & 0xF000
+        yield f"{name}_extension", identifier & 0x0FFF
+        yield f"{name}_mac", message.take(6)
+        if name == "root":
+            yield "root_cost", message.number(4)
+    yield "port", message.number(2)
+    for name in ("message_age", "max_age", "hello_time", "forward_delay"):
+        yield name, message.number(2) / TICKS
+    if version >= RAPID:
+        message.skip(1)
+    if version >= MULTIPLE and message.promised >= REGION_SIZE:
+        yield from _region(message)
+    elif message.promised >= 6:
+        yield from _vlan(message)
+
+
+def _flags(flags: int, *, rapid: bool) -> Iterator[tuple[str, Any]]:
+    yield "flags", flags
+    yield "topology_change", bool(flags & 1)
+    if rapid:
+        yield "proposal", bool(flags & 2)
+        yield "port_role", flags >> 2 & 3
+        yield "learning", bool(flags & 16)
+        yield "forwarding", bool(flags & 32)
+        yield "agreement", bool(flags & 64)
+    yield "topology_change_ack", bool(flags & 128)
+
+
+def _vlan(message: Cursor) -> Iterator[tuple[str, Any]]:
+    """What Cisco adds; a unit without it may be padded with zeros or end in anything."""
+    kind, size = message.number(2), message.number(2)
+    if kind == ORIGINATING_VLAN and size == 2:
+        yield "originating_vlan", message.number(2)
+
+
+def _region(message: Cursor) -> Iterator[tuple[str, Any]]:
+    size = message.number(2)
+    message.skip(1)
+    yield "region_name", c_text(message.take(32))
+    yield "region_revision", message.number(2)
+    yield "region_digest", message.take(16)
+    yield "internal_cost", message.number(4)
+    identifier = message.number(2)
+    yield "sender_priority", identifier & 0xF000
+    yield "sender_extension", identifier & 0x0FFF
+    yield "sender_mac", message.take(6)
+    yield "remaining_hops", message.number(1)
+    instances: list[dict[str, Any]] = []
+    yield "instances", instances
+    for _ in range((size - REGION_SIZE) // MSTI_SIZE):
+        instances.append(_instance(message.part(MSTI_SIZE)))  # noqa: PERF401 - what was read must stay
+
+
+def _instance(message: Cursor) -> dict[str, Any]:
+    flags, identifier = message.number(1), message.number(2)
+    return {
+        "flags": flags,
+        "id": identifier & 0x0FFF,
+        "root_priority": identifier & 0xF000,
+        "root_mac": mac(message.take(6)),
+        "cost": message.number(4),
+        "bridge_priority": message.number(1),
+        "port_priority": message.number(1),
+        "remaining_hops": message.number(1),
+    }
