@@ -1,8 +1,8 @@
 """Packets and messages: one byte buffer and a few integer arrays; and the cursor that reads one irregular message.
 
-Packets are not objects. A source fills one `Packets` after another, reusing its buffer; everything that outlives the batch
-is copied out of it. Reassembled datagrams are appended behind the packets as further rows of the same arrays, with their
-bytes in the arena behind the captured ones, so that every message of a batch lies in one buffer.
+Packets are not objects. A source fills one `Packets` after another, reusing its buffer; everything that outlives the
+batch is copied out of it. Reassembled datagrams are appended behind the packets as further rows of the same arrays,
+with their bytes in the arena behind the captured ones, so that every message of a batch lies in one buffer.
 """
 
 from __future__ import annotations
@@ -29,11 +29,12 @@ REASSEMBLED = -1
 class Packets:
     """A batch: the first `count` rows are packets as captured, rows `count` to `rows` are reassembled datagrams.
 
-    `data` is private to the batch and writable; its first `used` bytes are taken. All arrays have one length, at least `rows`:
-    `start` (offset in `data`), `captured` and `length` (bytes kept, bytes on the wire), `ts` (ns since 1970, NO_TIME if none),
-    `number` (1-based, through the capture), `last` (number of the packet that completes a datagram; equal to `number`
-    for a packet), `interface` (0-based, through the capture), `link_type` (LINKTYPE_ number, or REASSEMBLED),
-    `offset` (of the record in the capture file, -1 if unknown), `depth` (IP headers around a datagram; 0 for a packet).
+    `data` is private to the batch and writable; its first `used` bytes are taken. All arrays have one length, at
+    least `rows`: `start` (offset in `data`), `captured` and `length` (bytes kept, bytes on the wire), `ts` (ns since
+    1970, NO_TIME if none), `number` (1-based, through the capture), `last` (number of the packet that completes a
+    datagram; equal to `number` for a packet), `interface` (0-based, through the capture), `link_type` (LINKTYPE_
+    number, or REASSEMBLED), `offset` (of the record in the capture file, -1 if unknown), `depth` (IP headers around a
+    datagram; 0 for a packet).
     """
 
     data: Bytes
@@ -88,10 +89,10 @@ class Messages:
 
     `row` is its row in the batch's Packets; `missing` is how many further bytes the lengths around it promise that the
     capture did not keep (so a short message with `missing` is `cut`, without it `short_header`); `fault` holds codes of
-    `netlake.schema.faults`, 0 for none, and readers set it; `conversation` is a row of the batch's Conversations, -1 without
-    an IP header; `place` is its position among the table's messages of its packet. `detail` is a number from the
-    layer that found it (for a transport payload its two ports, source << 16 | destination; 0 where there is nothing to say).
-    `pools` are where addresses are interned, by name (`ip`, `mac`): see `netlake.layers.pools`.
+    `netlake.schema.faults`, 0 for none, and readers set it; `conversation` is a row of the batch's Conversations, -1
+    without an IP header; `place` is its position among the table's messages of its packet. `detail` is a number from
+    the layer that found it (for a transport payload its two ports, source << 16 | destination; 0 where there is
+    nothing to say). `pools` are where addresses are interned, by name (`ip`, `mac`): see `netlake.layers.pools`.
     """
 
     data: Bytes
@@ -129,12 +130,13 @@ class Messages:
 class Conversations:
     """Every IP header of one batch that belongs to a conversation, in the order in which the tracker must see them.
 
-    `row` is its row in Packets, `network` the offset of its IP header, `version` 4 or 6, `protocol` the transport's number,
-    `transport` the offset of the transport header (-1 where there is none or it is not whole enough to read the ports),
-    `end` the offset behind its last captured byte, `src_port` and `dst_port` -1 without ports (for ICMP: the type and its
-    counterpart's type, or type and code where there is none, as Community ID pairs them), `payload` the transport
-    payload's length on the wire, `ip_length` the IP packet's length on the wire, `key` whatever else tells conversations
-    apart (tunnel id, VLAN), `outer` the row of the enclosing header in this table or -1, `kind` one of the kinds below.
+    `row` is its row in Packets, `network` the offset of its IP header, `version` 4 or 6, `protocol` the transport's
+    number, `transport` the offset of the transport header (-1 where there is none or it is not whole enough to read
+    the ports), `end` the offset behind its last captured byte, `src_port` and `dst_port` -1 without ports (for ICMP:
+    the type and its counterpart's type, or type and code where there is none, as Community ID pairs them), `payload`
+    the transport payload's length on the wire, `ip_length` the IP packet's length on the wire, `key` whatever else
+    tells conversations apart (tunnel id, VLAN), `outer` the row of the enclosing header in this table or -1, `kind`
+    one of the kinds below.
     """
 
     row: Shorts

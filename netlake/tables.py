@@ -1,7 +1,7 @@
 """Every table there is, found by walking protocols/, streams/ and profiles/: there is no list to add a new one to.
 
-A module there declares `TABLES`; a family's package declares them in its modules. Outside tables come by the entry point
-group `netlake.protocols`, each entry a module of the same shape.
+A module there declares `TABLES`; a family's package declares them in its modules. Outside tables come by the entry
+point group `netlake.protocols`, each entry a module of the same shape.
 """
 
 from __future__ import annotations

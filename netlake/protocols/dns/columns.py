@@ -37,14 +37,23 @@ def spans(source: Bytes, start: Ints, end: Ints, data_type: pa.DataType) -> pa.A
     return pa.Array.from_buffers(data_type, len(start), [valid, pa.py_buffer(offsets), pa.py_buffer(target)])
 
 
+# what Arrow itself can tell only where pandas is installed
+STORED: dict[pa.DataType, type[np.generic]] = {
+    pa.bool_(): np.bool_,
+    pa.int16(): np.int16,
+    pa.int32(): np.int32,
+    pa.int64(): np.int64,
+}
+
+
 def numbers(values: npt.NDArray[Any], data_type: pa.DataType, null: Mask | None = None) -> pa.Array:
     """An array of numbers; null where `null`, or where the number is negative if that is not given."""
     null = values < 0 if null is None else null
     if not null.any():
-        return pa.array(values.astype(data_type.to_pandas_dtype()))
+        return pa.array(values.astype(STORED[data_type]))
     if null.all():
         return pa.nulls(len(values), data_type)
-    return pa.array(values.astype(data_type.to_pandas_dtype()), data_type, mask=null)
+    return pa.array(values.astype(STORED[data_type]), data_type, mask=null)
 
 
 class Mnemonics:
