@@ -4,7 +4,9 @@
 # changes. Another Python than the first that is new enough: make PYTHON=python3.13 VENV=.venv313 test
 
 VENV ?= .venv
+# an environment to use netlake in, and one to work on it
 READY := $(VENV)/.ready
+TOOLS := $(VENV)/.tools
 BIN := $(VENV)/bin
 NETLAKE := $(BIN)/netlake
 CAPTURES ?= ../shared/captures
@@ -29,41 +31,41 @@ demo: $(READY) ## Decode the bundled capture into ./demo/lake and ask it three q
 	done
 	@printf '\nThe lake stays in demo/lake. Ask it more: %s sql "FROM connection" --lake demo/lake\n' $(NETLAKE)
 
-test: $(READY) ## Run the tests
+test: $(TOOLS) ## Run the tests
 	@$(BIN)/pytest $(ARGUMENTS)
 
 check: lint types contracts fresh ## Lint, formatting, types, import contracts, generated files
 
-lint: $(READY) ## Lint and formatting
+lint: $(TOOLS) ## Lint and formatting
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 
-format: $(READY) ## Format and mend what the linter can
+format: $(TOOLS) ## Format and mend what the linter can
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
-types: $(READY) ## Check types
+types: $(TOOLS) ## Check types
 	@$(BIN)/mypy
 
-contracts: $(READY) ## Check which package may import which
+contracts: $(TOOLS) ## Check which package may import which
 	@$(BIN)/lint-imports
 
 generate: $(READY) ## Write schemas/ and proto/ from the declarations of tables
 	@$(NETLAKE) util generate
 
-fresh: $(READY) ## Check that generated files are those that would be generated
+fresh: $(TOOLS) ## Check that generated files are those that would be generated
 	@$(BIN)/pytest tests/test_generated.py
 
 bench: $(READY) ## Measure speed and memory on a capture of a million packets
 	@$(BIN)/python -m tests.bench $(ARGUMENTS)
 
-compare: $(READY) ## Compare every field with what tshark says of ../shared/captures, and write docs/comparison.md
+compare: $(TOOLS) ## Compare every field with what tshark says of ../shared/captures, and write docs/comparison.md
 	@$(BIN)/python -m tests.compare $(CAPTURES) --report $(REPORT) $(ARGUMENTS)
 
 clean: ## Remove the environment, the demonstration and caches
 	rm -rf $(VENV) demo bench .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
-$(READY): pyproject.toml
+define SETUP
 	@python="$(PYTHON)"; \
 	for candidate in python3 python3.14 python3.13 python3.12 python3.11; do \
 	  [ -n "$$python" ] && break; \
@@ -73,8 +75,17 @@ $(READY): pyproject.toml
 	  echo "netlake needs Python 3.11 or newer: install one, or name it with make PYTHON=/path/to/python3." >&2; exit 1; \
 	fi; \
 	if ! $$python -c 'import ensurepip, venv' 2>/dev/null; then \
-	  echo "Python's venv module is missing: install it (on Debian and Ubuntu: apt-get install python3-venv), then run make again." >&2; exit 1; \
+	  echo "Python's venv module is missing: install it (on Debian and Ubuntu: apt-get install python3-venv)." >&2; exit 1; \
 	fi; \
-	[ -x $(BIN)/python ] || { echo "Setting up $(VENV) (once; a minute or two) ..." >&2; $$python -m venv $(VENV); } || exit; \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' || exit; \
-	touch $@
+	[ -x $(BIN)/python ] || $$python -m venv $(VENV) || exit; \
+	echo "Setting up $(VENV), once; a minute or so ..." >&2; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --editable '$(1)'
+endef
+
+$(READY): pyproject.toml
+	$(call SETUP,.)
+	@touch $@
+
+$(TOOLS): pyproject.toml
+	$(call SETUP,.[dev])
+	@touch $(READY) $@

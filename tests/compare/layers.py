@@ -106,7 +106,20 @@ def layered(table: Table, entry: dict[str, Any]) -> Layered:
     own = _fields(table, entry)
     columns = tuple(dict.fromkeys(part.path[0] for one in own for part in one.parts))
     passing = frozenset(only.get("values", ()))
-    return Layered(table, frozenset(entry["layers"]), own, only.get("field"), passing, entry.get("split"), columns)
+    return Layered(
+        table,
+        frozenset(entry.get("layers") or usual(table)),
+        own,
+        only.get("field"),
+        passing,
+        entry.get("split"),
+        columns,
+    )
+
+
+def usual(table: Table) -> set[str]:
+    """The layers of a table of which nothing else is known: the first word of its Wireshark names."""
+    return {name.partition(".")[0] for name, _ in parts(table.columns)}
 
 
 @cache
@@ -123,4 +136,4 @@ def declaring() -> list[Table]:
 @cache
 def compared() -> tuple[Layered, ...]:
     """Every table that is compared, by name."""
-    return tuple(layered(table, entries()[table.name]) for table in declaring())
+    return tuple(layered(table, entries().get(table.name, {})) for table in declaring())

@@ -33,6 +33,8 @@ STATISTICS = ("conv,tcp", "conv,udp", "conv,sctp")
 QUOTING = frozenset({"icmp", "icmpv6"})
 CHUNK = 1 << 18
 END = b"</pdml>"
+# control characters, which XML may not hold, become question marks
+CLEAN = bytes(byte if byte >= 0x20 or byte in b"\t\r\n" else 0x3F for byte in range(256))
 
 
 @dataclass(slots=True)
@@ -62,14 +64,15 @@ class Reader:
         self.frame = Frame()
         self.open: list[tuple[str, Layer | None]] = []
         self.quoting = False
-        self.parser = expat.ParserCreate()
+        # tshark copies bytes that are no text, so any byte must do; `_text` puts right what is
+        self.parser = expat.ParserCreate("iso-8859-1")
         self.parser.buffer_text = True
         self.parser.StartElementHandler = self.start
         self.parser.EndElementHandler = self.end
 
     def feed(self, data: bytes) -> list[Frame]:
         """The frames that `data` completes."""
-        self.parser.Parse(data, False)
+        self.parser.Parse(data.translate(CLEAN), False)
         done, self.ready = self.ready, []
         return done
 
@@ -89,7 +92,7 @@ class Reader:
             return
         layer = self.open[-1][1]
         if layer is not None:
-            layer.fields.setdefault(name, []).append((attributes.get("show", ""), attributes.get("value", "")))
+            layer.fields.setdefault(name, []).append((_text(attributes.get("show", "")), attributes.get("value", "")))
 
     def proto(self, name: str) -> None:
         """A layer begins, perhaps inside another; all that follows an ICMP header is of the packet that it quotes."""
@@ -172,6 +175,11 @@ class _drained(threading.Thread):  # noqa: N801 - reads like a word where it is 
     def run(self) -> None:
         """Read."""
         self.said = self.read()
+
+
+def _text(show: str) -> str:
+    """Text that was read byte by byte, as the UTF-8 that it is."""
+    return show if show.isascii() else show.encode("iso-8859-1").decode("utf-8", "replace")
 
 
 def _complaint(said: bytes) -> str:
