@@ -47,7 +47,7 @@ TABLES = (
             Column("hostname", "text", "Host that says so.", why="shown in the new form only"),
             Column("app_name", "text", "Program that says so; the tag in the old form.", why="as above"),
             Column("process_id", "text", "Its process.", why="as above"),
-            Column("message_id", "text", "New form: kind of message.", why="syslog.msgid is what follows the tag in the old form"),
+            Column("message_id", "text", "New form: kind of message.", why="holds text of the old form"),
             Column("structured_data", List(PARAMETERS), "New form: parameters in wire order.",
                    why="tshark has no such field"),
             Column("message", "text", "What is said, without what stands in the columns before.",

@@ -1,0 +1,37 @@
+"""Finding protocols by content, off their ports: what a module's `probe(messages)` is made of.
+
+A probe sees UDP payloads that no port claims, as Messages, and gives a mask of those that are surely its own. It is
+columnar and cheap, looks only at bytes that were captured, and is strict: the lengths and the reserved bits of a
+header, not one byte alone. A table with a probe has a column `heuristic`: its row was found so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+import numpy as np
+
+from netlake.packets import Cursor, Ints, Messages
+
+
+def byte_at(messages: Messages, offset: int) -> Ints:
+    """The byte at `offset` of each message, -1 where it has none."""
+    return number_at(messages, offset, 1)
+
+
+def number_at(messages: Messages, offset: int, size: int) -> Ints:
+    """The big-endian number of `size` bytes (at most 7) at `offset` of each message, -1 where it is short."""
+    inside = messages.start + offset + size <= messages.end
+    result = np.zeros(len(messages), np.int64)
+    at = np.where(inside, messages.start + offset, 0)
+    if not len(messages.data):
+        return np.full(len(messages), -1, np.int64)
+    for position in range(size):
+        result = result << 8 | messages.data[np.minimum(at + position, len(messages.data) - 1)]
+    return np.where(inside, result, -1)
+
+
+def by_content(message: Cursor, ports: Container[int]) -> bool:
+    """Whether a message was found by content: it has ports, and none of them is one of the protocol's."""
+    source, destination = message.detail >> 16 & 0xFFFF, message.detail & 0xFFFF
+    return message.detail != 0 and source not in ports and destination not in ports

@@ -1,0 +1,113 @@
+"""NetBIOS name service: names of hosts and services in a Windows network, asked for, claimed and defended.
+
+The form is that of DNS; a name's sixteen bytes, of which the last tells the kind of service, lie as thirty-two letters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from netlake.layers.items import part
+from netlake.layers.netbios import name
+from netlake.layers.pools import ip_text
+from netlake.packets import Cursor
+from netlake.schema import Column, List, Struct, Table
+
+STATUS = 0x21
+ADDRESSES = 0x20
+STATUS_NAME = 18
+
+QUESTION = Struct(
+    (
+        Column("name", "text", "Name asked for, without the spaces that fill it up.", why="shown with its suffix"),
+        Column(
+            "suffix",
+            "u8",
+            "Kind of service: 0 workstation, 27 and 28 domain controllers, 32 file server.",
+            why="shown within the name",
+        ),
+        Column("type", "u16", "32 addresses (NB), 33 status (NBSTAT).", why="records have the same field"),
+    )
+)
+RECORD = Struct(
+    (
+        Column("name", "text", "Name that it is about.", why="shown with its suffix"),
+        Column("suffix", "u8", "Kind of service.", why="shown within the name"),
+        Column("type", "u16", "32 addresses (NB), 33 status (NBSTAT).", why="questions have the same field"),
+        Column("ttl", "u32", "How long it holds, seconds.", wireshark="nbns.ttl"),
+        Column("addresses", List("ipv4"), "Hosts that have the name.", wireshark="nbns.addr"),
+        Column("group", "bool", "Whether the name is a group's.", why="nbns.nb_flags.group of each address"),
+        Column(
+            "names", List("text"), "Status: names of the host, each with its suffix as <20>.", why="shown with flags"
+        ),
+        Column("mac", "mac", "Status: address of the host's interface.", wireshark="nbns.unit_id"),
+    )
+)
+
+TABLES = (
+    Table(
+        "netbios_ns",
+        "One row for each message of the NetBIOS name service.",
+        spec="RFC 1002",
+        on=("udp.port=137",),
+        columns=(
+            Column("transaction_id", "u16", "What ties answers to the question.", wireshark="nbns.id"),
+            Column("response", "bool", "Whether it is an answer.", wireshark="nbns.flags.response"),
+            Column("opcode", "u8", "0 query, 5 registration, 6 release, 7 wait, 8 refresh.",
+                   wireshark="nbns.flags.opcode"),
+            Column("truncated", "bool", "Whether it did not fit.", wireshark="nbns.flags.truncated"),
+            Column("recursion_desired", "bool", "The asker wants the server to ask others.",
+                   wireshark="nbns.flags.recdesired"),
+            Column("broadcast", "bool", "Sent to all.", wireshark="nbns.flags.broadcast"),
+            Column("rcode", "u8", "Answer: 0 done, 3 no such name, 6 taken by another.",
+                   why="nbns.flags.rcode, in answers only"),
+            Column("questions", List(QUESTION), "Questions in wire order.", why="compared in its fields"),
+            Column("records", List(RECORD), "Answers, authorities and additionals in wire order.",
+                   why="compared in its fields"),
+        ),
+    ),
+)  # fmt: skip
+
+
+def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
+    """One message."""
+    yield "transaction_id", message.number(2)
+    flags = message.number(2)
+    yield "response", bool(flags & 0x8000)
+    yield "opcode", flags >> 11 & 0xF
+    yield "truncated", bool(flags & 0x0200)
+    yield "recursion_desired", bool(flags & 0x0100)
+    yield "broadcast", bool(flags & 0x0010)
+    yield "rcode", flags & 0xF
+    counts = [message.number(2) for _ in range(4)]
+    questions: list[dict[str, Any]] = []
+    records: list[dict[str, Any]] = []
+    yield from (("questions", questions), ("records", records))
+    for _ in range(counts[0]):
+        shown, suffix = name(message)
+        kind = message.number(2)
+        message.skip(2)
+        questions.append({"name": shown, "suffix": suffix, "type": kind})
+    records.extend(_record(message) for _ in range(sum(counts[1:])))
+
+
+def _record(message: Cursor) -> dict[str, Any]:
+    shown, suffix = name(message)
+    kind = message.number(2)
+    message.skip(2)
+    record: dict[str, Any] = {"name": shown, "suffix": suffix, "type": kind, "ttl": message.number(4)}
+    size = message.number(2)
+    data = Cursor(part(message, size).take(size))
+    record["addresses"], record["names"] = [], []
+    if kind == ADDRESSES:
+        while data.left >= 6:
+            record["group"] = bool(data.number(2) & 0x8000)
+            record["addresses"].append(ip_text(data.take(4)))
+    elif kind == STATUS and data.left:
+        for _ in range(min(data.number(1), data.left // STATUS_NAME)):
+            raw = data.take(STATUS_NAME)
+            record["names"].append(f"{raw[:15].decode('cp437').rstrip(' ').replace(chr(0), '')}<{raw[15]:02x}>")
+        if data.left >= 6:
+            record["mac"] = data.take(6).hex(":")
+    return record

@@ -1,0 +1,186 @@
+"""RTP Control Protocol: how a call's streams arrive, who takes part, and what receivers ask of senders.
+
+Several packets travel in one datagram; each is a row. RTCP has no port of its own: `probe` takes payloads that are made
+of such packets to the byte, the first of them a report or feedback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from netlake.layers.items import part, remainder, text
+from netlake.layers.probes import byte_at, number_at
+from netlake.layers.read import NEXT, Mask
+from netlake.packets import Cursor, Messages
+from netlake.schema import Column, List, Struct, Table
+
+SENDER, RECEIVER, DESCRIPTION, BYE, APPLICATION, TRANSPORT_FEEDBACK, PAYLOAD_FEEDBACK = range(200, 207)
+FEEDBACK = (TRANSPORT_FEEDBACK, PAYLOAD_FEEDBACK)
+FIRST_TYPES = (SENDER, RECEIVER, *FEEDBACK)
+MOST_PACKETS = 32
+EPOCH = datetime(1900, 1, 1, tzinfo=UTC)
+
+REPORT = Struct(
+    (
+        Column("ssrc", "u32", "Source that is reported on.", wireshark="rtcp.ssrc.identifier"),
+        Column("fraction_lost", "u8", "Share lost since the last report, in 1/256.", wireshark="rtcp.ssrc.fraction"),
+        Column("lost", "i32", "Packets lost since the beginning; below 0 where some came twice.",
+               wireshark="rtcp.ssrc.cum_nr"),
+        Column("highest_sequence", "u32", "Highest sequence number, with its cycles.",
+               wireshark="rtcp.ssrc.ext_high"),
+        Column("jitter", "u32", "Variation of arrival, in the codec's unit of time.", wireshark="rtcp.ssrc.jitter"),
+        Column("last_report", "u32", "Middle of the last sender report's time; 0 for none.",
+               wireshark="rtcp.ssrc.lsr"),
+        Column("delay", "u32", "Since that report, in 2^-16 seconds.", wireshark="rtcp.ssrc.dlsr"),
+    )
+)  # fmt: skip
+ITEM = Struct(
+    (
+        Column("ssrc", "u32", "Source that is described.", why="rtcp.ssrc.identifier is the reports' too"),
+        Column("type", "u8", "1 canonical name, 2 name, 3 mail, 4 telephone, 6 program.", why="shown with ends"),
+        Column("text", "text", "What it says.", wireshark="rtcp.sdes.text"),
+    )
+)
+
+TABLES = (
+    Table(
+        "rtcp",
+        "One row for each RTCP packet, of which a datagram holds several.",
+        spec="RFC 3550, 4585, 3611",
+        on=(),
+        columns=(
+            Column("version", "u8", "Version, 2.", wireshark="rtcp.version"),
+            Column("padding", "bool", "Padding ends the packet.", wireshark="rtcp.padding"),
+            Column("count", "u8", "Reports or sources in it; of feedback and applications the kind.",
+                   why="in several fields, by type"),
+            Column("packet_type", "u8",
+                   "200 sender, 201 receiver, 202 description, 203 bye, 204 application, 205 and 206 feedback.",
+                   wireshark="rtcp.pt"),
+            Column("length", "u16", "32-bit words behind the first.", wireshark="rtcp.length"),
+            Column("ssrc", "u32", "Source that sends it.", wireshark="rtcp.senderssrc"),
+            Column("media_ssrc", "u32", "Feedback: source that it is about.", wireshark="rtcp.mediassrc"),
+            Column("ntp_time", "ts", "Sender: the time, UTC, microseconds, truncated; null where not told.",
+                   why="rtcp.timestamp.ntp, often no real time"),
+            Column("ntp_time_fraction", "u32", "Sender: fraction of that second, in 2^-32 seconds.",
+                   wireshark="rtcp.timestamp.ntp.lsw"),
+            Column("rtp_timestamp", "u32", "Sender: the same in the codec's unit.", wireshark="rtcp.timestamp.rtp"),
+            Column("packet_count", "u32", "Sender: packets sent.", wireshark="rtcp.sender.packetcount"),
+            Column("octet_count", "u32", "Sender: bytes of payload sent.", wireshark="rtcp.sender.octetcount"),
+            Column("reports", List(REPORT), "What was received, source by source.", why="compared in its fields"),
+            Column("items", List(ITEM), "Description: who the sources are.", why="compared in its fields"),
+            Column("bye_sources", List("u32"), "Bye: sources that leave.", why="rtcp.ssrc.identifier is others' too"),
+            Column("bye_reason", "text", "Bye: why.", why="tshark has no such field of its own"),
+            Column("application", "text", "Application: name of four letters.", wireshark="rtcp.app.name"),
+            Column("data", "bytes", "What else it holds, padding included.", why="dissected by tshark"),
+            Column("heuristic", "bool", "True: it was found by its content.", why="our own"),
+        ),
+    ),
+)  # fmt: skip
+
+
+def probe(messages: Messages) -> Mask:
+    """Payloads that are a chain of packets to the byte; what encryption appends to one is not allowed for."""
+    size = messages.end - messages.start + messages.missing
+    at = np.zeros(len(messages), np.int64)
+    kind = byte_at(messages, 1)
+    going = (byte_at(messages, 0) >> 6 == 2) & np.isin(kind, FIRST_TYPES) & (size % 4 == 0)
+    index = np.flatnonzero(going)
+    result = np.zeros(len(messages), np.bool_)
+    for _ in range(MOST_PACKETS):
+        if not len(index):
+            break
+        some = messages.take(index)
+        some.start = some.start + at[index]
+        fits = (byte_at(some, 0) >> 6 == 2) & (byte_at(some, 1) >= 192) & (byte_at(some, 1) <= 223)
+        at[index] += np.where(fits, 4 * (number_at(some, 2, 2) + 1), size[index] + 1)
+        result[index] = at[index] == size[index]
+        index = index[at[index] < size[index]]
+    return result
+
+
+def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
+    """Every packet of a datagram."""
+    for number in range(MOST_PACKETS):
+        if number:
+            yield NEXT, None
+        yield "heuristic", True
+        yield from _packet(message)
+        if not message.promised:
+            return
+    message.fault("too_large")
+
+
+def _packet(message: Cursor) -> Iterator[tuple[str, Any]]:
+    first, kind = message.number(1), message.number(1)
+    yield "version", first >> 6
+    yield "padding", bool(first & 0x20)
+    yield "count", first & 0x1F
+    yield "packet_type", kind
+    if first >> 6 != 2:
+        message.fault("bad_version")
+    words = message.number(2)
+    yield "length", words
+    body = part(message, 4 * words)
+    if kind == DESCRIPTION:
+        yield from _description(body, first & 0x1F)
+        return
+    if kind == BYE:
+        yield from _bye(body, first & 0x1F)
+        return
+    if body.promised:
+        yield "ssrc", body.number(4)
+    if kind == SENDER:
+        yield from _sender(body)
+    if kind in (SENDER, RECEIVER):
+        yield from _reports(body, first & 0x1F)
+    elif kind == APPLICATION and body.promised:
+        yield "application", text(body.take(4))
+    elif kind in FEEDBACK and body.promised:
+        yield "media_ssrc", body.number(4)
+    yield from remainder(body, "data")
+
+
+def _sender(body: Cursor) -> Iterator[tuple[str, Any]]:
+    seconds, fraction = body.number(4), body.number(4)
+    if seconds or fraction:
+        era = 0 if seconds >> 31 else 1 << 32
+        yield "ntp_time", EPOCH + timedelta(seconds=seconds + era, microseconds=fraction * 1_000_000 >> 32)
+    yield "ntp_time_fraction", fraction
+    for name in ("rtp_timestamp", "packet_count", "octet_count"):
+        yield name, body.number(4)
+
+
+def _reports(body: Cursor, count: int) -> Iterator[tuple[str, Any]]:
+    reports: list[dict[str, int]] = []
+    yield "reports", reports
+    for _ in range(count):
+        block = Cursor(body.take(24))
+        report = {"ssrc": block.number(4), "fraction_lost": block.number(1)}
+        report["lost"] = int.from_bytes(block.take(3), "big", signed=True)
+        for name in ("highest_sequence", "jitter", "last_report", "delay"):
+            report[name] = block.number(4)
+        reports.append(report)
+
+
+def _description(body: Cursor, count: int) -> Iterator[tuple[str, Any]]:
+    items: list[dict[str, Any]] = []
+    yield "items", items
+    for _ in range(count):
+        source = body.number(4)
+        while kind := body.number(1):
+            items.append({"ssrc": source, "type": kind, "text": text(body.take(body.number(1)))})
+        body.skip(min(-body.at % 4, body.left))
+    yield from remainder(body, "data")
+
+
+def _bye(body: Cursor, count: int) -> Iterator[tuple[str, Any]]:
+    sources: list[int] = []
+    yield "bye_sources", sources
+    sources.extend(body.number(4) for _ in range(count))
+    if body.promised:
+        yield "bye_reason", text(body.take(body.number(1)))
+    yield from remainder(body, "data")
