@@ -54,7 +54,7 @@ TABLES = (
             Column("extension_profile", "u16", "Kind of the extension; 48862 (0xbede) for short elements.",
                    wireshark="rtp.ext.profile"),
             Column("extension_data", "bytes", "The extension as sent.", why="split by tshark"),
-            Column("payload_length", "i32", "Bytes on the wire behind the headers, padding included; null if these do not fit.",
+            Column("payload_length", "i32", "Bytes on the wire behind the headers, with padding; null if these do not fit.",
                    why="tshark shows the bytes"),
             Column("heuristic", "bool", "True: it was found by its content.", why="our own"),
         ),
@@ -96,7 +96,7 @@ def read(messages: Messages) -> Columns:
     more = whole & ((plain(columns["source_count"]) > 0) | plain(columns["extension"]))
     if more.any():
         columns.update(_varying(messages, more, payload))
-    columns["payload_length"] = where(np.maximum(payload, 0).astype(np.int32), payload >= 0)
+    columns["payload_length"] = where(np.maximum(payload, 0).astype(np.int32), whole & (payload >= 0))
     columns["heuristic"] = np.ones(len(messages), np.bool_)
     return columns
 
