@@ -19,6 +19,8 @@ Ints = npt.NDArray[np.int64]
 Shorts = npt.NDArray[np.int32]
 Tiny = npt.NDArray[np.int8]
 
+# the arrays of Packets, by name
+ARRAYS = ("start", "captured", "length", "ts", "number", "last", "interface", "link_type", "offset", "depth")
 # the time of a packet that has none, or whose time does not fit 64 bits of nanoseconds
 NO_TIME = np.iinfo(np.int64).min
 # the link type of a row that is no packet but a datagram put together from fragments: an IP header and its payload
@@ -73,7 +75,7 @@ class Packets:
         self.used = end
         row = self.rows
         if row == len(self.start):
-            for name in ("start", "captured", "length", "ts", "number", "last", "interface", "link_type", "offset", "depth"):
+            for name in ARRAYS:
                 old = getattr(self, name)
                 setattr(self, name, np.concatenate([old, np.zeros(max(64, row // 2), old.dtype)]))
         self.start[row], self.captured[row], self.length[row] = at, len(datagram), len(datagram)
@@ -122,7 +124,7 @@ class Messages:
         )  # fmt: skip
 
     def flag(self, where: npt.NDArray[np.bool_] | npt.NDArray[np.intp], code: int) -> None:
-        """Mark messages with a fault unless they have one; a message that the capture cut is `cut` whatever it lacks."""
+        """Mark messages with a fault unless they have one; one that the capture cut is `cut` all the same."""
         self.fault[where] = np.where(self.fault[where] == 0, code, self.fault[where])
 
 

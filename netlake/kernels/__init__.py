@@ -6,10 +6,11 @@ Rules of this file:
   be >= 0 where it is computed.
 - Nothing is compiled, and numba is not imported, until a kernel is first called: `netlake --help` costs nothing.
 - A kernel has one fixed signature (no compile for each type); a helper has none and is compiled into its callers.
-- A kernel allocates nothing and returns no array: its caller hands it the arrays, scratch ones too. So numba's reference
-  counting is off (`_nrt=False`), which is what makes helpers affordable: a helper that is handed six arrays costs 1 ns a
-  call without it and 115 ns with it. Numba refuses at compile time what would need it; `allocates=True` is the way out
-  for a kernel that is called seldom.
+- A kernel allocates nothing and returns no array: its caller hands it the arrays, scratch ones too. So numba's
+reference
+  counting is off (`_nrt=False`), which is what makes helpers affordable: a helper that is handed six arrays costs 1
+  ns a call without it and 115 ns with it. Numba refuses at compile time what would need it; `allocates=True` is the
+  way out for a kernel that is called seldom.
 - Compiled code is kept in a folder named after the text of the kernel's module and of the kernel modules that it
   imports: numba's own cache looks at one file only and would go on using a changed helper's old code.
 """
@@ -87,7 +88,7 @@ def _jit(made: Kernel) -> Any:
 
 
 def digest_of(*modules: str) -> str:
-    """A name for the text of `modules`, of every module whose kernels they use, and of the numbers that all of them know."""
+    """A name for the text of `modules`, of those whose kernels they use, and of the numbers that all of them know."""
     seen: set[str] = {__name__, "netlake.packets", "netlake.schema.faults"}
     left = list(modules)
     while left:

@@ -173,11 +173,12 @@ def see_rest(data, at, limit, payload, protocol, letters, moves, octet, my_long,
 
 
 @kernel(once=True)
-def see_quote(longs, flows, states, outer, i, quoted):
+def see_quote(longs, octets, flows, states, outer, i, quoted):
     """Note in an ICMP error's conversation, that of row `outer`, which one it is about: the first stands."""
     if 0 <= outer < i and states[outer] >= 0:
-        long = longs[np.int64(states[outer])]
-        if long[s.FLOW] == flows[outer] and long[s.QUOTES] == 0:
+        row = np.int64(states[outer])
+        long = longs[row]
+        if long[s.FLOW] == flows[outer] and long[s.QUOTES] == 0 and octets[row, s.RETIRED] == 0:
             long[s.QUOTES] = quoted
 
 
@@ -261,7 +262,7 @@ def track(first, keys, rows, transports, ends, payloads, ip_lengths, outers, kin
         upper = octet[s.ORIGINATOR] == side
         flows[i], from_originator[i], states[i] = long[s.FLOW], upper, row
         if kind == QUOTED:
-            see_quote(longs, flows, states, outer, i, long[s.FLOW])
+            see_quote(longs, octets, flows, states, outer, i, long[s.FLOW])
             continue
         long[s.CLOCK], long[s.LAST_PACKET] = control[s.NOW], lasts[packet]
         my_long, mine, my = side_longs[row, side], side_integers[row, side], side_octets[row, side]

@@ -1,4 +1,4 @@
-"""Numbers that the walk's kernels and their Python side agree on: spaces of keys, steps, columns of the walk's arrays."""
+"""Numbers that the walk's kernels and their Python side agree on: spaces of keys, steps, columns of its arrays."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
 """The walk: for each packet, where every message of every protocol lies. One pass, no rows made.
 
-One state per packet (`w`): where it stands, where what the capture kept of this layer ends, where the headers around it say
-that it ends, and the conversation that carries it. A header is a step (netlake.kernels.steps): it is emitted, then asked
-what follows, and answers with (space, value, next, fault): the key that what follows is found by, and where it begins.
-Anything else is a leaf: emitted, and the packet is done. Tunnels are the same loop going round again, bounded in
-headers and in IP headers.
+One state per packet (`w`): where it stands, where what the capture kept of this layer ends, where the headers around
+it say that it ends, and the conversation that carries it. A header is a step (netlake.kernels.steps): it is emitted,
+then asked what follows, and answers with (space, value, next, fault): the key that what follows is found by, and
+where it begins. Anything else is a leaf: emitted, and the packet is done. Tunnels are the same loop going round
+again, bounded in headers and in IP headers.
 
-Arrays of rows (columns in netlake.kernels.steps) keep a message on one cache line while it is written; `regroup` sorts them
-by group afterwards, in the order in which they were found.
+Arrays of rows (columns in netlake.kernels.steps) keep a message on one cache line while it is written; `regroup`
+sorts them by group afterwards, in the order in which they were found.
 """
 
 from __future__ import annotations
@@ -267,7 +267,8 @@ def walk(data, starts, captured, lengths, link_types, depths, first, last, keys,
          messages, conversations, fragments, packets, trie, origins, w):  # fmt: skip
     """Walk rows `first` to `last`; the next row: where an array might not hold another packet's, the walk ends early.
 
-    `w` says how far the arrays are filled; `origins` gives the outer conversation, the key and the stack of reassembled rows.
+    `w` says how far the arrays are filled; `origins` gives the outer conversation, the key and the stack of
+    reassembled rows.
     """
     for row in range(first, last):
         if (

@@ -42,7 +42,7 @@ def ipv4_step(data, at, end, promise):
 
 @kernel(once=True)
 def ipv6_step(data, at, end, promise):
-    """IPv6 at `at`; a payload length of 0 is a jumbogram's or segmentation offload's, and means the rest of the frame."""
+    """IPv6 at `at`; a payload length of 0 (jumbogram, segmentation offload) means the rest of the frame."""
     if end - at < 40:
         return NOWHERE, 0, at, -1, SHORT_HEADER
     if data[at] >> 4 != 6:

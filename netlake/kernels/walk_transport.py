@@ -1,7 +1,7 @@
 """One step of the walk through a transport header.
 
-`(data, step, at, end, promise) -> (source port, destination port, payload's start, its end on the wire, fault)`; ports are
--1 where they cannot be read, the payload's start is -1 where there is nothing to follow.
+`(data, step, at, end, promise) -> (source port, destination port, payload's start, its end on the wire, fault)`;
+ports are -1 where they cannot be read, the payload's start is -1 where there is nothing to follow.
 """
 
 from __future__ import annotations

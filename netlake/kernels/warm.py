@@ -1,7 +1,7 @@
 """Compile every kernel beforehand: once for an installation, in as many processes as there are processors.
 
-numba compiles under one lock, so threads would wait for each other; processes do not. `python -m netlake.kernels.warm PART
-PARTS` compiles one share.
+numba compiles under one lock, so threads would wait for each other; processes do not. `python -m netlake.kernels.warm
+PART PARTS` compiles one share.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def is_warm() -> bool:
 
 
 def warm(parts: int | None = None) -> int:
-    """Compile every kernel that is not compiled yet; how many there are. A share that fails is compiled when it is used."""
+    """Compile every kernel that is not compiled yet; how many there are. What fails is compiled when it is used."""
     marker = _marker()
     kernels = every()
     if marker is None or marker.exists():

@@ -1,0 +1,1 @@
+"""Ground truth joined to records: readers, joins, feature sets, exports."""

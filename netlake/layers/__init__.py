@@ -1,0 +1,1 @@
+"""Where each message lies, and how messages become columns."""

@@ -35,7 +35,7 @@ Made = tuple[int, int, dict[int, int]]
 
 @dataclass(slots=True)
 class Datagram:
-    """Pieces of one datagram, as far as they came; `before` counts by group the messages of the packet that began it."""
+    """Pieces of one datagram, as far as they came; `before` counts by group the messages of its first packet."""
 
     ts: int
     number: int
@@ -87,7 +87,7 @@ class Fragments:
         key = self._key(packets, piece, conversation)
         now = int(packets.ts[row])
         datagram = self.waiting.get(key)
-        if datagram is not None and now != NO_TIME and datagram.ts != NO_TIME and now - datagram.ts > PATIENCE:
+        if datagram is not None and NO_TIME not in (now, datagram.ts) and now - datagram.ts > PATIENCE:
             self._drop(key, "expired")
             datagram = None
         if datagram is None:

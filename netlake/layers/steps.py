@@ -1,9 +1,9 @@
 """What the walk can walk through, and the tables that tell it where to go: dispatch keys become arrays.
 
-A key is a value: "ether.type=0x0806" means that what follows such an Ethernet type is a message of the table that declares
-it. Headers on the spine (STEPS) are known to the kernel by number, and carry others; a table of the same name gives their
-keys, and a step without a table yet has its keys here. Everything else is a leaf: found, handed to its reader, not entered.
-Several tables on one key are one group: each of them reads the same messages.
+A key is a value: "ether.type=0x0806" means that what follows such an Ethernet type is a message of the table that
+declares it. Headers on the spine (STEPS) are known to the kernel by number, and carry others; a table of the same
+name gives their keys, and a step without a table yet has its keys here. Everything else is a leaf: found, handed to
+its reader, not entered. Several tables on one key are one group: each of them reads the same messages.
 """
 
 from __future__ import annotations
@@ -96,8 +96,10 @@ FIRST_LEAF = 64
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """`keys[space, value]` is the group that a key leads to, -1 if none; `groups[g]` names it as it stands in a stack and
-    `tables[g]` holds the tables that read its messages (none for a step without a table)."""
+    """Where each key leads: `keys[space, value]` is a group, -1 if none.
+
+    `groups[g]` is its name in a stack, `tables[g]` are the tables that read its messages (none for a bare step).
+    """
 
     keys: npt.NDArray[np.int16]
     groups: dict[int, str]
@@ -118,7 +120,9 @@ def dispatch(tables: Iterable[Table]) -> Dispatch:
         number: (by_name[name],) for name, number in STEPS.items() if name in by_name
     }
     for name, number in STEPS.items():
-        for space, value in parsed(by_name[name].on if name in by_name else (), name) or parsed(KEYS.get(name, ()), name):
+        for space, value in parsed(by_name[name].on if name in by_name else (), name) or parsed(
+            KEYS.get(name, ()), name
+        ):
             keys[space, value] = number
     leaves: dict[tuple[int, int], list[Table]] = {}
     for table in by_name.values():
@@ -131,7 +135,9 @@ def dispatch(tables: Iterable[Table]) -> Dispatch:
         group = numbers.setdefault(names, FIRST_LEAF + len(numbers))
         groups[group], readers[group] = names[0], tuple(found)
         if keys[key] >= 0:
-            raise SchemaError(f"Tables {groups[int(keys[key])]} and {names[0]} both claim one key; give it to one of them.")
+            raise SchemaError(
+                f"Tables {groups[int(keys[key])]} and {names[0]} both claim one key; give it to one of them."
+            )
         keys[key] = group
     return Dispatch(keys, groups, readers)
 

@@ -75,9 +75,9 @@ class Walker:
         self.state[s.W_FRAGMENTS] = 0
         while True:
             first = walk(
-                packets.data, packets.start, packets.captured, packets.length, packets.link_type, packets.depth, first,
-                packets.rows, self.dispatch.keys, self.messages, self.conversations, self.found, self.packets, self.trie,
-                self.origins, self.state,
+                packets.data, packets.start, packets.captured, packets.length, packets.link_type, packets.depth,
+                first, packets.rows, self.dispatch.keys, self.messages, self.conversations, self.found, self.packets,
+                self.trie, self.origins, self.state,
             )  # fmt: skip
             if first == packets.rows:
                 return

@@ -1,8 +1,8 @@
 """From captures to tables: the one part that knows sources, layers, records and sinks.
 
-    decode(path)                         {table name: pyarrow.Table}, no lake needed
-    capture([paths], "lake", ...)        into a lake -> Report
-    refresh("lake")                      again what an older contract decoded -> Report
+decode(path)                         {table name: pyarrow.Table}, no lake needed
+capture([paths], "lake", ...)        into a lake -> Report
+refresh("lake")                      again what an older contract decoded -> Report
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def decode(
     return found
 
 
-def capture(
+def capture(  # noqa: PLR0913 - the options of the command, each by its name
     paths: Specs,
     lake: str | os.PathLike[str],
     *,
@@ -87,7 +87,7 @@ def capture(
     return _all(captures, lake, settings, report, jobs, progress or _ignore, begun)
 
 
-def refresh(
+def refresh(  # noqa: PLR0913 - as above
     lake: str | os.PathLike[str],
     *,
     proto: bool = False,
@@ -107,7 +107,7 @@ def refresh(
         if standing.facts.contract == contract_version():
             continue
         paths = standing.facts.path.split("\n")
-        if standing.facts.kind == "file" and all(os.path.isfile(path) for path in paths):
+        if standing.facts.kind == "file" and all(Path(path).is_file() for path in paths):
             captures.append(paths)
         else:
             report.notices.append(f"Capture {standing.facts.capture} stays as it is: {paths[0]} is not there any more.")
@@ -115,7 +115,7 @@ def refresh(
     return _all(captures, lake, settings, report, jobs, progress or _ignore, begun)
 
 
-def _all(
+def _all(  # noqa: PLR0913 - what two public functions have in common
     captures: list[list[str]],
     lake: str | os.PathLike[str],
     settings: Settings,

@@ -1,7 +1,7 @@
 """One capture's batches become rows: walk, conversations, tables, in that order, one batch after another.
 
-Pass one (walk, flow numbers) is sequential and cheap; the tables of a batch are read from its buffer before the next batch
-reuses it; what costs most, encoding, happens behind the sink in threads of its own.
+Pass one (walk, flow numbers) is sequential and cheap; the tables of a batch are read from its buffer before the next
+batch reuses it; what costs most, encoding, happens behind the sink in threads of its own.
 """
 
 from __future__ import annotations
@@ -21,9 +21,8 @@ from netlake.layers.read import Columns, by_message, fixed
 from netlake.layers.steps import dispatch
 from netlake.layers.walk import Walker
 from netlake.packets import Messages, Packets, Tiny
-from netlake.profiles import address
 from netlake.pipeline.packet_rows import PacketRows
-from netlake.schema import Table
+from netlake.profiles import address
 from netlake.sinks import Sink
 from netlake.sinks.rows import Context, Rows
 
@@ -68,7 +67,7 @@ class Decoder:
         """Decode one batch."""
         walked = self.walker.walk(packets)
         flows = self.tracker.update(packets, walked.conversations)
-        context = Context.of(packets, flows.flow, flows.from_originator, flows.src, flows.dst, flows.ports)
+        context = Context.of(packets, flows)
         if self.options.wants("packet"):
             self.packet_rows.put(self.rows, packets, walked, context)
         for table, messages in self.walker.tables(walked):
@@ -128,7 +127,9 @@ def _columnar(read: Columnar, messages: Messages) -> tuple[Messages, Columns]:
     return columns if isinstance(columns, tuple) else (messages, columns)
 
 
-def _with_entropy(read: Reader, entropy: Callable[[Messages, Columns], Any], messages: Messages) -> tuple[Messages, Columns]:
+def _with_entropy(
+    read: Reader, entropy: Callable[[Messages, Columns], Any], messages: Messages
+) -> tuple[Messages, Columns]:
     kept, columns = read(messages)
     columns["entropy"] = entropy(kept, columns)
     return kept, columns

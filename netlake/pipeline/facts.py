@@ -1,4 +1,4 @@
-"""What a capture says beside its packets becomes tables; and the quality report, which counts by kind what a run found wrong."""
+"""What a capture says beside its packets becomes tables; the quality report counts what a run found wrong."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NANOSECONDS = 10**9
 
 
 class Facts:
-    """Comments, names and interfaces of one source; `begin` and `end` are its least and greatest time, ns since 1970."""
+    """Comments, names and interfaces of one source; `begin` and `end`: its least and greatest time, ns since 1970."""
 
     def __init__(self, decoder: Decoder, source: Source) -> None:
         self.decoder, self.source = decoder, source
@@ -114,8 +114,10 @@ def _remark(comment: Comment, packets: Packets | None, before: list[dict[str, An
 
 
 def _interface(interface: Interface) -> dict[str, Any]:
-    names = ("number", "section", "name", "description", "link_type", "snaplen", "filter", "os", "hardware", "mac", "speed",
-             "fcs_length", "resolution", "received", "dropped", "filter_accepted", "os_dropped", "delivered")  # fmt: skip
+    names = (
+        "number", "section", "name", "description", "link_type", "snaplen", "filter", "os", "hardware", "mac", "speed",
+        "fcs_length", "resolution", "received", "dropped", "filter_accepted", "os_dropped", "delivered",
+    )  # fmt: skip
     return {
         **{name: getattr(interface, name) for name in names},
         "offset_seconds": interface.ts_offset,
@@ -165,7 +167,7 @@ def _iso(nanoseconds: int | None) -> str | None:
     if nanoseconds is None:
         return None
     try:
-        epoch = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
+        epoch = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
         return (epoch + dt.timedelta(microseconds=nanoseconds // 1000)).isoformat()
     except OverflowError:
         return None

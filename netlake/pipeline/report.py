@@ -1,4 +1,4 @@
-"""What a run says afterwards: for each capture what became of it, its tables, its quality, and what could not be read."""
+"""What a run says afterwards: what became of each capture, its tables, its quality, and what could not be read."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Trouble:
 
 @dataclass(slots=True)
 class CaptureReport:
-    """One capture: `state` is added, replaced, standing (it was there already) or failed; `message` says so in a sentence.
+    """One capture: `state` is added, replaced, standing (it was there already) or failed; `message` is a sentence.
 
     `partial` is whether it could not be read to its end; `bytes` are those of the input, `seconds` wall time.
     """

@@ -1,7 +1,7 @@
 """One capture, from its source to a lake or to memory.
 
-A capture is one transaction: its files become durable first, then the catalog says that they are there. Whatever goes wrong
-before that leaves nothing behind.
+A capture is one transaction: its files become durable first, then the catalog says that they are there. Whatever goes
+wrong before that leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -57,7 +57,9 @@ def open_source(specs: Sequence[str], settings: Settings) -> Source:
     return as_one(specs, salvage=settings.salvage, sha256=settings.sha256)
 
 
-def to_lake(specs: Sequence[str], lake: str | os.PathLike[str], settings: Settings, progress: Progress) -> CaptureReport:
+def to_lake(
+    specs: Sequence[str], lake: str | os.PathLike[str], settings: Settings, progress: Progress
+) -> CaptureReport:
     """Take one capture (or several as one) into `lake`; what keeps it from that is in the report, never raised."""
     report = CaptureReport(name=specs[0] if len(specs) == 1 else f"{specs[0]} and {len(specs) - 1} more")
     began = time.monotonic()
@@ -157,7 +159,7 @@ def _facts(source: Source, report: CaptureReport) -> CaptureFacts:
 def _path(source: Source) -> str:
     """Where the original lies, so that it can be found again: several files one a line."""
     names = [part.name for part in source.parts] or [source.name]
-    return "\n".join(os.path.abspath(name) if os.path.exists(name) else name for name in names)
+    return "\n".join(str(Path(name).absolute()) if Path(name).exists() else name for name in names)
 
 
 def _time(text: Any) -> dt.datetime | None:

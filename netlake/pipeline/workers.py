@@ -1,8 +1,8 @@
-"""Several captures in several processes, supervised: a worker's death is one capture tried again, not the end of the run.
+"""Several captures in several processes, supervised: a worker's death is one capture tried again.
 
-Each worker takes one capture at a time through a pipe of its own and sends progress and the report back through it. When it
-dies (killed, out of memory) its capture goes to a fresh worker once; a second death is that capture's failure, said so.
-The stock process pool ends every task that is under way when one worker dies.
+Each worker takes one capture at a time through a pipe of its own and sends progress and the report back through it.
+When it dies (killed, out of memory) its capture goes to a fresh worker once; a second death is that capture's
+failure, said so. The stock process pool ends every task that is under way when one worker dies.
 """
 
 from __future__ import annotations
@@ -137,4 +137,6 @@ def _how(worker: Worker) -> str:
 
 def default_jobs(captures: int) -> int:
     """As many processes as there are processors, but no more than captures."""
-    return max(1, min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, captures))
+    return max(
+        1, min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, captures)
+    )

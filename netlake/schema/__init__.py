@@ -49,7 +49,7 @@ class Table:
     """One table: what a row of it is, where its messages are found, and its columns in wire order.
 
     `on` holds dispatch keys as values ("udp.port=123", "ether.type=0x0806"); `size` is the number of bytes of a fixed
-    header, 0 where it varies; `context` names a row of CONTEXTS; `key` its key where that is not the place of a message.
+    header, 0 where it varies; `context` names a row of CONTEXTS; `key` its key where it is not a message's place.
     """
 
     name: str

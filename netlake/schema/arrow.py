@@ -33,7 +33,9 @@ def data_type(kind: Kind, path: str, numbers: dict[str, int]) -> pa.DataType:
     return TYPES[SCALARS[kind].arrow]
 
 
-def _field(name: str, kind: Kind, doc: str, path: str, numbers: dict[str, int], *, null: bool) -> pa.Field:
+def _field(  # noqa: PLR0913 - a field has so many parts
+    name: str, kind: Kind, doc: str, path: str, numbers: dict[str, int], *, null: bool
+) -> pa.Field:
     metadata = {"PARQUET:field_id": str(numbers[path])}
     if doc:
         metadata["doc"] = doc
@@ -51,4 +53,6 @@ def schema(table: Table) -> pa.Schema:
     """The Arrow schema of `table`, context first; the file's own metadata names the table and its specification."""
     numbers = ids(table)
     fields = [field(column, numbers) for column in table.all_columns]
-    return pa.schema(fields, metadata={"netlake.table": table.name, "netlake.doc": table.doc, "netlake.spec": table.spec})
+    return pa.schema(
+        fields, metadata={"netlake.table": table.name, "netlake.doc": table.doc, "netlake.spec": table.spec}
+    )

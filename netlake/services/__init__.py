@@ -1,0 +1,1 @@
+"""What runs on its own: agent, collector, proxy, metrics."""

@@ -15,8 +15,8 @@ from netlake.schema import Table
 class Sink(Protocol):
     """What every destination does.
 
-    The batch has the columns of `netlake.schema.arrow.schema(table)` in that order, of those types, but that a string column
-    may come as dictionary<int32, string> with a dictionary of its own that holds no unused value.
+    The batch has the columns of `netlake.schema.arrow.schema(table)` in that order, of those types, but that a string
+    column may come as dictionary<int32, string> with a dictionary of its own that holds no unused value.
     """
 
     def write(self, table: Table, rows: pa.RecordBatch) -> None:
@@ -31,7 +31,7 @@ class Sink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """What is known of one column of one file: bytes stored, values, nulls, and the least and greatest value or None."""
+    """What is known of one column of one file: bytes stored, values, nulls, least and greatest value or None."""
 
     size: int
     values: int

@@ -1,8 +1,8 @@
 """Row groups while they fill: context and columns of every batch go into the slots of their tables.
 
-A table's row group is written when it holds ROWS rows; the largest are written early when all of them together hold more
-than `budget` bytes, and all of them when the pools that their codes point into are reset. Rows stand in the order in
-which they were put. A row group that is to be written is made Arrow in a thread of its own, beside decoding.
+A table's row group is written when it holds ROWS rows; the largest are written early when all of them together hold
+more than `budget` bytes, and all of them when the pools that their codes point into are reset. Rows stand in the
+order in which they were put. A row group that is to be written is made Arrow in a thread of its own, beside decoding.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from netlake.flows.tracker import Flows
 from netlake.layers.pools import Pool
 from netlake.layers.read import Columns
 from netlake.packets import NO_TIME, Codes, Ints, Messages, Nullable, Packets, Shorts
@@ -35,8 +36,8 @@ WAITING = 64 << 20
 class Context:
     """What the framework writes beside every row of a batch, by row of Packets and by conversation.
 
-    `ts` in microseconds; conversation arrays have one entry more than there are conversations, so that -1 finds the null
-    at the end: flow 0, address -1, port -1.
+    `ts` in microseconds; conversation arrays have one entry more than there are conversations, so that -1 finds the
+    null at the end: flow 0, address -1, port -1.
     """
 
     number: Ints
@@ -51,17 +52,24 @@ class Context:
     dst_port: Shorts
 
     @classmethod
-    def of(cls, packets: Packets, flow: Ints, from_originator: Any, src: Shorts, dst: Shorts,
-           ports: tuple[Shorts, Shorts]) -> Context:  # fmt: skip
-        """The context of a batch: `flow` and what follows have a row for each conversation."""
+    def of(cls, packets: Packets, flows: Flows) -> Context:
+        """The context of a batch."""
         ts = packets.ts[: packets.rows]
         untimed = ts == NO_TIME
         number, last = packets.number[: packets.rows], packets.last[: packets.rows]
+        none = np.int32(-1)
         return cls(
-            number, ts // 1000, untimed if untimed.any() else None, last if packets.rows > packets.count else None,
-            np.append(flow, 0), np.append(from_originator, 0).astype(np.bool_), np.append(src, np.int32(-1)),
-            np.append(dst, np.int32(-1)), np.append(ports[0], np.int32(-1)), np.append(ports[1], np.int32(-1)),
-        )  # fmt: skip
+            number=number,
+            ts=ts // 1000,
+            untimed=untimed if untimed.any() else None,
+            last=last if packets.rows > packets.count else None,
+            flow=np.append(flows.flow, 0),
+            from_originator=np.append(flows.from_originator, 0).astype(np.bool_),
+            src=np.append(flows.src, none),
+            dst=np.append(flows.dst, none),
+            src_port=np.append(flows.ports[0], none),
+            dst_port=np.append(flows.ports[1], none),
+        )
 
 
 class RowGroup:
@@ -191,7 +199,7 @@ class Rows:
             self._count_faults(table, messages.fault)
 
     def put_batch(self, table: Table, rows: pa.RecordBatch) -> None:
-        """Rows that stand whole in Arrow already (`connection`, `interface`, ...); `capture` and `day` are filled in."""
+        """Rows that stand whole in Arrow already (`connection`, `interface`); `capture` and `day` are filled in."""
         group = self.group(table)
         for start in range(0, rows.num_rows, ROWS):
             part = rows.slice(start, ROWS)

@@ -88,7 +88,7 @@ class Interned:
 
 
 class Words:
-    """Words of a list by their number in it, 0 for null; `words` is asked for the list when the row group is finished."""
+    """Words of a list by their number in it, 0 for null; `words` is asked for the list at the end."""
 
     def __init__(self, words: Callable[[], Sequence[str | None]], rows: int) -> None:
         self.words = words

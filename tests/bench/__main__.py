@@ -1,9 +1,11 @@
-"""Speed and memory on one capture, beside other programs in the same run: `make bench`, or
+"""Speed and memory on one capture, beside other programs in the same run.
+
+`make bench`, or
 
     python -m tests.bench [--packets 1000000] [--rounds 3] [--capture FILE] [--large]
 
-The capture is made from the real ones in ../shared where they are, else generated (tests/bench/generate.py). Machines are
-noisy: quote the ratios of one run. `--large` also shows peak memory on 10 GB.
+The capture is made from the real ones in ../shared where they are, else generated (tests/bench/generate.py). Machines
+are noisy: quote the ratios of one run. `--large` also shows peak memory on 10 GB.
 """
 
 from __future__ import annotations
@@ -45,7 +47,16 @@ def peers(path: Path, folder: Path) -> dict[str, tuple[str, ...]]:
     """Commands of other programs that are installed here, on the same capture."""
     found: dict[str, tuple[str, ...]] = {}
     if shutil.which("tshark"):
-        fields = ("frame.time_epoch", "ip.src", "ip.dst", "tcp.srcport", "tcp.dstport", "tcp.flags", "tcp.seq_raw", "udp.length")
+        fields = (
+            "frame.time_epoch",
+            "ip.src",
+            "ip.dst",
+            "tcp.srcport",
+            "tcp.dstport",
+            "tcp.flags",
+            "tcp.seq_raw",
+            "udp.length",
+        )
         columns = [part for field in fields for part in ("-e", field)]
         options = ("-o", "tcp.desegment_tcp_streams:FALSE")
         found["tshark, 8 fields"] = ("tshark", "-n", *options, "-r", str(path), "-T", "fields", *columns)
@@ -59,13 +70,17 @@ def peers(path: Path, folder: Path) -> dict[str, tuple[str, ...]]:
 def report(name: str, costs: list[Cost], packets: int, size: int) -> Cost:
     """Print a row of the table."""
     cost = median(costs)
-    print(f"{name:32}{packets / cost.wall:14,.0f}{size / cost.wall / 1e6:9.1f}{cost.wall:9.2f}{cost.cpu:9.2f}{cost.peak:9.0f}")
+    print(
+        f"{name:32}{packets / cost.wall:14,.0f}{size / cost.wall / 1e6:9.1f}{cost.wall:9.2f}{cost.cpu:9.2f}{cost.peak:9.0f}"
+    )
     return cost
 
 
 def by_table(lake: Path, packets: int) -> None:
     """Bytes a packet of each table, largest first."""
-    sizes = {folder.name: sum(f.stat().st_size for f in folder.rglob("*.parquet")) for folder in (lake / "data").iterdir()}
+    sizes = {
+        folder.name: sum(f.stat().st_size for f in folder.rglob("*.parquet")) for folder in (lake / "data").iterdir()
+    }
     total = sum(sizes.values())
     print(f"\nlake: {total:,} bytes, {total / packets:.1f} a packet; by table:")
     for name, size in sorted(sizes.items(), key=lambda item: -item[1])[:12]:
@@ -73,7 +88,7 @@ def by_table(lake: Path, packets: int) -> None:
 
 
 def large(path: Path, folder: Path) -> None:
-    """Peak memory on 10 GB: the same packets over and over, an hour between the rounds."""
+    """Peak memory on 10 GB: the same packets over and over."""
     size = path.stat().st_size
     rounds = -(-10_000_000_000 // size)
     pipe = folder / "large.pcap"
@@ -84,7 +99,9 @@ def large(path: Path, folder: Path) -> None:
             file.write(data[24:])
     lake = folder / "large"
     cost = run((*NETLAKE, "capture", pipe, "--lake", lake, "--jobs", "1", "--no-sha256"))
-    print(f"\n{pipe.stat().st_size / 1e9:.1f} GB: {cost.wall:.0f} s, {pipe.stat().st_size / cost.wall / 1e6:.0f} MB/s, peak {cost.peak:.0f} MiB")
+    print(
+        f"\n{pipe.stat().st_size / 1e9:.1f} GB: {cost.wall:.0f} s, {pipe.stat().st_size / cost.wall / 1e6:.0f} MB/s, peak {cost.peak:.0f} MiB"
+    )
     pipe.unlink()
     shutil.rmtree(lake)
 
@@ -102,19 +119,33 @@ def main() -> None:
     path = given.capture or make(folder, given.packets)
     size, lake = path.stat().st_size, folder / "lake"
     shutil.rmtree(lake, ignore_errors=True)
-    first = json.loads(subprocess.run([*NETLAKE, "capture", path, "--lake", lake, "--json"], check=True, capture_output=True).stdout)
+    first = json.loads(
+        subprocess.run([*NETLAKE, "capture", path, "--lake", lake, "--json"], check=True, capture_output=True).stdout
+    )
     packets = first["captures"][0]["packets"]
-    print(f"{path.name}: {packets:,} packets, {size:,} bytes; {os.cpu_count()} processors, {platform.machine()}, Python {platform.python_version()}")
+    print(
+        f"{path.name}: {packets:,} packets, {size:,} bytes; {os.cpu_count()} processors, {platform.machine()}, Python {platform.python_version()}"
+    )
     by_table(lake, packets)
     capture = (*NETLAKE, "capture", path, "--lake", lake, "--jobs", "1")
     commands = {"netlake capture": (*capture, "--no-sha256"), "netlake capture, with sha256": capture,
                 "netlake capture --proto": (*capture, "--no-sha256", "--proto"), **peers(path, folder)}  # fmt: skip
     costs = in_turn(commands, given.rounds, {name: lake for name in commands if name.startswith("netlake")})
-    print(f"\n{'whole command, median of ' + str(given.rounds):32}{'packets/s':>14}{'MB/s':>9}{'wall s':>9}{'cpu s':>9}{'MiB':>9}")
+    print(
+        f"\n{'whole command, median of ' + str(given.rounds):32}{'packets/s':>14}{'MB/s':>9}{'wall s':>9}{'cpu s':>9}{'MiB':>9}"
+    )
     found = {name: report(name, cost, packets, size) for name, cost in costs.items()}
     plain, hashed = found["netlake capture"], found["netlake capture, with sha256"]
-    print(f"\nshare of the hash: {hashed.cpu / plain.cpu - 1:.1%} of processor time, {hashed.wall / plain.wall - 1:.1%} of wall time")
-    tax = subprocess.run([sys.executable, "-m", "tests.bench.tax", path, folder / "tax"], check=True, capture_output=True, text=True, cwd=ROOT)
+    print(
+        f"\nshare of the hash: {hashed.cpu / plain.cpu - 1:.1%} of processor time, {hashed.wall / plain.wall - 1:.1%} of wall time"
+    )
+    tax = subprocess.run(
+        [sys.executable, "-m", "tests.bench.tax", path, folder / "tax"],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
     both, both_cpu, decode, decode_cpu, write, write_cpu = map(float, tax.stdout.split())
     print(f"decode tax: {both / write:.2f} (decode and write {both:.2f} s wall, {both_cpu:.2f} s cpu; "
           f"decode alone {decode:.2f}, {decode_cpu:.2f}; write alone {write:.2f}, {write_cpu:.2f})")  # fmt: skip

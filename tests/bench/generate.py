@@ -1,4 +1,4 @@
-"""A synthetic capture for the benchmark where no real ones are at hand: conversations of TCP, DNS and others, interleaved.
+"""A synthetic capture for the benchmark where no real ones are at hand: TCP, DNS and others, interleaved.
 
     python -m tests.bench.generate OUT.pcap --packets 1000000
 
@@ -40,7 +40,9 @@ def frame(payload: bytes, protocol: int, source: bytes, destination: bytes, *, t
 
 def question(generator: random.Random, answer: bool) -> bytes:
     """A DNS message about one of a thousand names."""
-    name = b"".join(struct.pack("B", len(part)) + part for part in (b"host%d" % generator.randrange(1000), b"example", b"org"))
+    name = b"".join(
+        struct.pack("B", len(part)) + part for part in (b"host%d" % generator.randrange(1000), b"example", b"org")
+    )
     body = name + b"\0" + struct.pack(">HH", 1, 1)
     if answer:
         body += struct.pack(">HHHIHI", 0xC00C, 1, 1, 300, 4, generator.getrandbits(32))
@@ -62,22 +64,38 @@ def conversation(generator: random.Random) -> list[bytes]:
             data = bytes(generator.choice((0, 40, 600, 1400))) if flag == 24 else b""
             options = b"\x02\x04\x05\xb4\x01\x03\x03\x07" if flag & 2 else b""
             ports = (port, service) if side == 0 else (service, port)
-            header = struct.pack(">HHIIBBHHH", *ports, sequence[side], sequence[1 - side], (20 + len(options)) << 2, flag, 5000, 0, 0)
+            header = struct.pack(
+                ">HHIIBBHHH", *ports, sequence[side], sequence[1 - side], (20 + len(options)) << 2, flag, 5000, 0, 0
+            )
             sequence[side] = (sequence[side] + len(data) + bool(flag & 3)) & 0xFFFFFFFF
             result.append(frame(header + options + data, 6, *ends[side], tagged=tagged))
         return result
     if kind < 0.65:
         pair = [question(generator, answer=False), question(generator, answer=True)]
         ports = [(port, 53), (53, port)]
-        return [frame(struct.pack(">HHHH", *ports[i], 8 + len(m), 0) + m, 17, *ends[i], tagged=tagged) for i, m in enumerate(pair)]
+        return [
+            frame(struct.pack(">HHHH", *ports[i], 8 + len(m), 0) + m, 17, *ends[i], tagged=tagged)
+            for i, m in enumerate(pair)
+        ]
     if kind < 0.85:
         sides = [generator.randrange(2) for _ in range(generator.choice(CONVERSATION_PACKETS))]
         ports = [(port, 4500), (4500, port)]
         sizes = [generator.choice((60, 200, 1200)) for _ in sides]
-        return [frame(struct.pack(">HHHH", *ports[i], 8 + n, 0) + bytes(n), 17, *ends[i], tagged=tagged) for i, n in zip(sides, sizes, strict=True)]
+        return [
+            frame(struct.pack(">HHHH", *ports[i], 8 + n, 0) + bytes(n), 17, *ends[i], tagged=tagged)
+            for i, n in zip(sides, sizes, strict=True)
+        ]
     if kind < 0.95:
         protocol, types = (58, (128, 129)) if six else (1, (8, 0))
-        return [frame(struct.pack(">BBHHH", types[i & 1], 0, 0, port, i // 2) + bytes(48), protocol, *ends[i & 1], tagged=tagged) for i in range(4)]
+        return [
+            frame(
+                struct.pack(">BBHHH", types[i & 1], 0, 0, port, i // 2) + bytes(48),
+                protocol,
+                *ends[i & 1],
+                tagged=tagged,
+            )
+            for i in range(4)
+        ]
     arp = struct.pack(">HHBBH", 1, 0x0800, 6, 4, 1) + b"\x02\0\0\0\0\1" + b"\x0a\0\0\1" + bytes(6) + b"\x0a\0\0\2"
     return [b"\xff" * 6 + b"\x02\0\0\0\0\1\x08\x06" + arp]
 

@@ -33,7 +33,9 @@ def run(command: Sequence[str | os.PathLike[str]]) -> Cost:
     return Cost(time.monotonic() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
-def in_turn(commands: dict[str, Sequence[str | os.PathLike[str]]], rounds: int, before: dict[str, Path]) -> dict[str, list[Cost]]:
+def in_turn(
+    commands: dict[str, Sequence[str | os.PathLike[str]]], rounds: int, before: dict[str, Path]
+) -> dict[str, list[Cost]]:
     """Every command once, then every command again, `rounds` times; `before` names folders to remove before each run."""
     costs: dict[str, list[Cost]] = {name: [] for name in commands}
     for _ in range(rounds):

@@ -1,4 +1,4 @@
-"""The decode tax: decoding and writing a capture, over writing the same row groups from memory, same writer, same threads.
+"""The decode tax: decoding and writing a capture, over writing the same row groups from memory.
 
     python -m tests.bench.tax CAPTURE FOLDER
 

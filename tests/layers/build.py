@@ -25,14 +25,21 @@ def ipv4(payload: bytes, protocol: int, *, identification: int = 1, offset: int 
          source: bytes = A4, destination: bytes = B4, total: int | None = None) -> bytes:  # fmt: skip
     flags = (0x2000 if more else 0) | offset // 8
     length = 20 + len(payload) if total is None else total
-    return struct.pack(">BBHHHBBH", 0x45, 0, length, identification, flags, 64, protocol, 0) + source + destination + payload
+    return (
+        struct.pack(">BBHHHBBH", 0x45, 0, length, identification, flags, 64, protocol, 0)
+        + source
+        + destination
+        + payload
+    )
 
 
 def ipv6(payload: bytes, following: int) -> bytes:
     return struct.pack(">IHBB", 0x60000000, len(payload), following, 64) + A6 + B6 + payload
 
 
-def ipv6_fragment(payload: bytes, following: int, *, identification: int = 1, offset: int = 0, more: bool = False) -> bytes:
+def ipv6_fragment(
+    payload: bytes, following: int, *, identification: int = 1, offset: int = 0, more: bool = False
+) -> bytes:
     return struct.pack(">BBHI", following, 0, offset | more, identification) + payload
 
 
@@ -53,7 +60,9 @@ def vxlan(payload: bytes, identifier: int = 5) -> bytes:
     return struct.pack(">BxxxI", 8, identifier << 8) + payload
 
 
-def batch(frames: Sequence[bytes], *, link_type: int = 1, lengths: Sequence[int] | None = None, first: int = 1) -> Packets:
+def batch(
+    frames: Sequence[bytes], *, link_type: int = 1, lengths: Sequence[int] | None = None, first: int = 1
+) -> Packets:
     """A batch of `frames`; `lengths` are those on the wire where the capture cut them."""
     packets = Packets.empty(max(1, len(frames)), sum(map(len, frames)) + 16)
     at = 0

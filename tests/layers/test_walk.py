@@ -45,30 +45,49 @@ CASES = {
     "no payload": (NET(b.ipv4(b.tcp(b""), 6)), "ethernet:ipv4:tcp", None, -1),
     "padding behind the IP packet": (NET(b.ipv4(b.tcp(b""), 6) + bytes(6)), "ethernet:ipv4:tcp", None, -1),
     "two tags": (NET(b.vlan(b.vlan(INNER), 0x8100), 0x88A8), "ethernet:dot1q:dot1q:ipv4:udp:dns", None, -1),
-    "802.3, LLC and SNAP": (NET(bytes.fromhex("aaaa03000000 0800") + INNER, 8 + len(INNER)),
-                            "ethernet:llc:snap:ipv4:udp:dns", None, -1),  # fmt: skip
+    "802.3, LLC and SNAP": (
+        NET(bytes.fromhex("aaaa03000000 0800") + INNER, 8 + len(INNER)),
+        "ethernet:llc:snap:ipv4:udp:dns",
+        None,
+        -1,
+    ),
     "unknown LLC": (NET(bytes.fromhex("f0f003"), 3), "ethernet:llc", None, -1),
     "unknown EtherType": (NET(b"xx", 0x88B5), "ethernet", "unknown_ethertype", 0x88B5),
     "unknown IP protocol": (NET(b.ipv4(b"xx", 253)), "ethernet:ipv4", "unknown_ip_protocol", 253),
     "IPv6": (NET(b.ipv6(b.udp(b"x", 1, 53), 17), 0x86DD), "ethernet:ipv6:udp:dns", None, -1),
     "extension headers": (
         NET(b.ipv6(bytes.fromhex("3c00000000000000 1100000000000000") + b.udp(b"x", 1, 53), 0), 0x86DD),
-        "ethernet:ipv6:ipv6_hop_by_hop:ipv6_destination:udp:dns", None, -1,
-    ),  # fmt: skip
+        "ethernet:ipv6:ipv6_hop_by_hop:ipv6_destination:udp:dns",
+        None,
+        -1,
+    ),
     "no next header": (NET(b.ipv6(b"", 59), 0x86DD), "ethernet:ipv6", None, -1),
     "neighbour solicitation": (NET(b.ipv6(bytes([135, 0]) + bytes(22), 58), 0x86DD), "ethernet:ipv6:icmpv6", None, -1),
     "IP in IP": (NET(b.ipv4(INNER, 4)), "ethernet:ipv4:ipv4:udp:dns", None, -1),
     "6in4": (NET(b.ipv4(b.ipv6(b.udp(b"x", 1, 53), 17), 41)), "ethernet:ipv4:ipv6:udp:dns", None, -1),
     "GRE": (NET(b.ipv4(b.gre(INNER, key=9), 47)), "ethernet:ipv4:gre:ipv4:udp:dns", None, -1),
-    "VXLAN": (NET(b.ipv4(b.udp(b.vxlan(NET(INNER)), 1, 4789), 17)),
-              "ethernet:ipv4:udp:vxlan:ethernet:ipv4:udp:dns", None, -1),  # fmt: skip
-    "Geneve": (NET(b.ipv4(b.udp(bytes.fromhex("0000655800000500") + NET(INNER), 1, 6081), 17)),
-               "ethernet:ipv4:udp:geneve:ethernet:ipv4:udp:dns", None, -1),  # fmt: skip
+    "VXLAN": (
+        NET(b.ipv4(b.udp(b.vxlan(NET(INNER)), 1, 4789), 17)),
+        "ethernet:ipv4:udp:vxlan:ethernet:ipv4:udp:dns",
+        None,
+        -1,
+    ),
+    "Geneve": (
+        NET(b.ipv4(b.udp(bytes.fromhex("0000655800000500") + NET(INNER), 1, 6081), 17)),
+        "ethernet:ipv4:udp:geneve:ethernet:ipv4:udp:dns",
+        None,
+        -1,
+    ),
     "short Ethernet": (b"abc", "ethernet", "malformed", -1),
     "IP version 5": (NET(b"\x55" + INNER[1:]), "ethernet:ipv4", "malformed", -1),
     "header length 16": (NET(b"\x44" + INNER[1:]), "ethernet:ipv4", "malformed", -1),
     "segmentation offload": (NET(b.ipv4(b.udp(b"x", 1, 53), 17, total=0)), "ethernet:ipv4:udp:dns", None, -1),
-    "data offset 4": (NET(b.ipv4(b.tcp(b"")[:12] + b"\x40" + b.tcp(b"")[13:], 6)), "ethernet:ipv4:tcp", "malformed", -1),
+    "data offset 4": (
+        NET(b.ipv4(b.tcp(b"")[:12] + b"\x40" + b.tcp(b"")[13:], 6)),
+        "ethernet:ipv4:tcp",
+        "malformed",
+        -1,
+    ),
 }
 
 
@@ -138,7 +157,7 @@ def test_too_deep() -> None:
 
 
 @settings(deadline=None, max_examples=200)
-@given(st.lists(st.tuples(st.binary(max_size=80), st.sampled_from(sorted(LINKS) + [1])), max_size=8), st.data())
+@given(st.lists(st.tuples(st.binary(max_size=80), st.sampled_from([*sorted(LINKS), 1])), max_size=8), st.data())
 def test_whatever_comes_lies_inside(frames: list[tuple[bytes, int]], data: st.DataObject) -> None:
     starts = [b"", NET(b""), NET(INNER)[:40], NET(b.ipv4(b.gre(b""), 47)), NET(b.ipv6(b"", 0), 0x86DD)]
     whole = [data.draw(st.sampled_from(starts)) + frame for frame, _ in frames]
@@ -177,7 +196,9 @@ def test_too_many_stacks_keep_their_beginning() -> None:
 
 def pieces(payload: bytes, size: int, identification: int = 1) -> list[bytes]:
     return [
-        NET(b.ipv4(payload[at : at + size], 17, identification=identification, offset=at, more=at + size < len(payload)))
+        NET(
+            b.ipv4(payload[at : at + size], 17, identification=identification, offset=at, more=at + size < len(payload))
+        )
         for at in range(0, len(payload), size)
     ]
 
@@ -249,8 +270,8 @@ def test_fragments_wait_a_minute() -> None:
 def test_fragments_do_not_fill_the_memory() -> None:
     walker = Walker(DISPATCH, {})
     for round_ in range(3):
-        frames = [NET(b.ipv4(b"x" * 8, 17, identification=n & 0xFFFF, more=True, source=bytes([10, round_, n >> 16, 1])))
-                  for n in range(8000)]  # fmt: skip
+        source = bytes([10, round_, 0, 1])
+        frames = [NET(b.ipv4(b"x" * 8, 17, identification=n, more=True, source=source)) for n in range(8000)]
         walker.walk(b.batch(frames))
     assert len(walker.fragments.waiting) == 16_384
     assert walker.fragments.counts["evicted"] == 3 * 8000 - 16_384
