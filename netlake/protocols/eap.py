@@ -1,0 +1,107 @@
+"""Extensible Authentication Protocol: who wants in, and how. What carries it gives its packets to `packet`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from netlake.layers.items import part, text
+from netlake.layers.read import NO_ROW
+from netlake.packets import Cursor
+from netlake.schema import Column, List, Table
+
+# the header of EAP over LAN, and its type of frame that holds EAP
+LAN_HEADER = 4
+LAN_EAP = 0
+HEADER = 4
+TYPED = (1, 2, 5, 6)
+IDENTITY = 1
+NOTIFICATION = 2
+NAK = 3
+MD5_CHALLENGE = 4
+EXPANDED = 254
+TLS_METHODS = (13, 21, 25, 43, 55)
+LENGTH_INCLUDED = 0x80
+
+TABLES = (
+    Table(
+        "eap",
+        "One row for each EAP packet.",
+        spec="RFC 3748",
+        on=("ether.type=0x888e",),
+        columns=(
+            Column("code", "u8", "1 request, 2 response, 3 success, 4 failure.", wireshark="eap.code"),
+            Column("identifier", "u8", "What puts requests and responses together.", wireshark="eap.id"),
+            Column("length", "u16", "Bytes of the packet.", wireshark="eap.len"),
+            Column(
+                "type",
+                "u8",
+                "Method: 1 identity, 3 nak, 4 MD5, 13 TLS, 18 SIM, 21 TTLS, 25 PEAP, 254 expanded.",
+                wireshark="eap.type",
+            ),
+            Column("type_data", "bytes", "What the method sends.", why="many fields, one for each method"),
+            Column("identity", "text", "Response to identity: who it is.", wireshark="eap.identity"),
+            Column("notification", "text", "Notification: what people are to read.", wireshark="eap.notification"),
+            Column("desired_types", List("u8"), "Nak: methods wanted instead.", wireshark="eap.desired_type"),
+            Column("md5_value", "bytes", "MD5: the challenge or the response.", wireshark="eap.md5.value"),
+            Column(
+                "tls_flags",
+                "u8",
+                "TLS, TTLS, PEAP, FAST, TEAP: 128 length included, 64 more fragments, 32 start; version below.",
+                wireshark="eap.tls.flags",
+            ),
+            Column("tls_length", "u32", "The same: bytes of the whole TLS message.", wireshark="eap.tls.len"),
+            Column("vendor_id", "i32", "Expanded: IANA number of the vendor.", wireshark="eap.ext.vendor_id"),
+            Column("vendor_type", "u32", "Expanded: the vendor's method.", wireshark="eap.ext.vendor_type"),
+        ),
+    ),
+)
+
+
+def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
+    """The EAP packet of a frame of EAP over LAN, if it holds one."""
+    if message.left < 2 or message.data[1] != LAN_EAP:
+        yield NO_ROW, None
+    message.skip(LAN_HEADER)
+    yield from packet(message)
+
+
+def packet(message: Cursor) -> Iterator[tuple[str, Any]]:
+    """One EAP packet, wherever it lies: behind the header of a LAN, or in the attributes of RADIUS put together."""
+    code = message.number(1)
+    yield "code", code
+    yield "identifier", message.number(1)
+    length = message.number(2)
+    yield "length", length
+    body = part(message, length - HEADER)
+    if code not in TYPED or not body.promised:
+        return
+    kind = body.number(1)
+    yield "type", kind
+    yield "type_data", body.data[body.at : body.end]
+    yield from _method(kind, code, body)
+
+
+def _method(kind: int, code: int, body: Cursor) -> Iterator[tuple[str, Any]]:
+    if kind == IDENTITY and code == 2:
+        yield "identity", text(_whole(body))
+    elif kind == NOTIFICATION:
+        yield "notification", text(_whole(body))
+    elif kind == NAK:
+        yield "desired_types", list(_whole(body))
+    elif kind == MD5_CHALLENGE:
+        yield "md5_value", body.take(body.number(1))
+    elif kind in TLS_METHODS:
+        flags = body.number(1)
+        yield "tls_flags", flags
+        if flags & LENGTH_INCLUDED:
+            yield "tls_length", body.number(4)
+    elif kind == EXPANDED:
+        yield "vendor_id", body.number(3)
+        yield "vendor_type", body.number(4)
+    _whole(body)
+
+
+def _whole(body: Cursor) -> bytes:
+    """What is left of the packet; Short if the capture cut it."""
+    return body.take(body.promised)

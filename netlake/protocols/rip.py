@@ -1,0 +1,122 @@
+"""Routing Information Protocol, versions 1 and 2 and that for IPv6: which networks lie how far behind a router."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from netlake.layers.items import c_text, complete
+from netlake.layers.read import address_text
+from netlake.packets import Cursor
+from netlake.schema import Column, List, Struct, Table
+
+AUTHENTICATION = 0xFFFF
+IPV4 = 2
+TRAILER = 1
+PASSWORD = 2
+DIGEST = 3
+ENTRY = 20
+NEXT_HOP = 0xFF
+
+ROUTE = Struct(
+    (
+        Column("family", "u16", "Family of the address: 2 IPv4, 0 the whole table.", wireshark="rip.family"),
+        Column("tag", "u16", "Version 2: what a route from outside is known by.", wireshark="rip.route_tag"),
+        Column("ip", "ipv4", "Address of the network; null unless it is of IPv4.", wireshark="rip.ip"),
+        Column("mask", "ipv4", "Version 2: mask of the network.", wireshark="rip.netmask"),
+        Column("next_hop", "ipv4", "Version 2: where to send; 0.0.0.0 is the sender.", wireshark="rip.next_hop"),
+        Column("metric", "u32", "Hops, 1 to 15; 16 cannot be reached.", wireshark="rip.metric"),
+    )
+)
+PREFIX = Struct(
+    (
+        Column("prefix", "ipv6", "The network, as an address.", wireshark="ripng.rte.ipv6_prefix"),
+        Column("tag", "u16", "What a route from outside is known by.", wireshark="ripng.rte.route_tag"),
+        Column("length", "u8", "Bits of the prefix that are meant.", wireshark="ripng.rte.prefix_length"),
+        Column(
+            "metric",
+            "u8",
+            "Hops, 1 to 15; 16 cannot be reached, 255: the address is the next hop of what follows.",
+            wireshark="ripng.rte.metric",
+        ),
+    )
+)
+
+TABLES = (
+    Table(
+        "rip",
+        "One row for each RIP message.",
+        spec="RFC 2453, RFC 1058, RFC 4822",
+        on=("udp.port=520",),
+        columns=(
+            Column("command", "u8", "1 request, 2 response.", wireshark="rip.command"),
+            Column("version", "u8", "Version of the protocol, 1 or 2.", wireshark="rip.version"),
+            Column("auth_type", "u16", "2 password, 3 digest; null without.", wireshark="rip.auth.type"),
+            Column("password", "text", "The password, in clear text.", wireshark="rip.auth.passwd"),
+            Column("key_id", "u8", "Digest: which key.", wireshark="rip.key_id"),
+            Column("sequence", "u32", "Digest: number that grows.", wireshark="rip.seq_num"),
+            Column("digest", "bytes", "Digest: the digest.", wireshark="rip.authentication_data"),
+            Column("routes", List(ROUTE), "Every route in wire order.", why="compared in its fields"),
+        ),
+    ),
+    Table(
+        "ripng",
+        "One row for each RIPng message.",
+        spec="RFC 2080",
+        on=("udp.port=521",),
+        columns=(
+            Column("command", "u8", "1 request, 2 response.", wireshark="ripng.cmd"),
+            Column("version", "u8", "Version of the protocol, 1.", wireshark="ripng.version"),
+            Column("routes", List(PREFIX), "Every route in wire order.", why="compared in its fields"),
+        ),
+    ),
+)
+
+
+def parse_rip(message: Cursor) -> Iterator[tuple[str, Any]]:
+    """One message: entries of 20 bytes, of which some hold no route but what proves the sender."""
+    yield "command", message.number(1)
+    version = message.number(1)
+    yield "version", version
+    message.skip(2)
+    routes: list[dict[str, Any]] = []
+    yield "routes", routes
+    while message.promised:
+        family, tag = message.number(2), message.number(2)
+        if family == AUTHENTICATION and tag == TRAILER:
+            yield "digest", message.rest()
+            complete(message)
+            return
+        if family == AUTHENTICATION:
+            yield "auth_type", tag
+            yield from _authentication(tag, message)
+            continue
+        route: dict[str, Any] = {"family": family}
+        routes.append(route)
+        address, mask, hop = (address_text(message.take(4)) for _ in range(3))
+        route["ip"] = address if family == IPV4 else None
+        if version > 1:
+            route |= {"tag": tag, "mask": mask, "next_hop": hop}
+        route["metric"] = message.number(4)
+
+
+def _authentication(kind: int, message: Cursor) -> Iterator[tuple[str, Any]]:
+    entry = message.take(ENTRY - 4)
+    if kind == PASSWORD:
+        yield "password", c_text(entry)
+    elif kind == DIGEST:
+        yield "key_id", entry[2]
+        yield "sequence", int.from_bytes(entry[4:8], "big")
+
+
+def parse_ripng(message: Cursor) -> Iterator[tuple[str, Any]]:
+    """One message: entries of 20 bytes."""
+    yield "command", message.number(1)
+    yield "version", message.number(1)
+    message.skip(2)
+    routes: list[dict[str, Any]] = []
+    yield "routes", routes
+    while message.promised:
+        prefix = address_text(message.take(16))
+        tag, length, metric = message.number(2), message.number(1), message.number(1)
+        routes.append({"prefix": prefix, "tag": tag, "length": length, "metric": metric})
