@@ -76,7 +76,7 @@ def run(step: Step, where: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PATH": path, "COLUMNS": WIDTH, "NO_COLOR": "1", "TERM": "dumb"}
     command = [sys.executable, "-c", step.command] if step.language == "python" else ["bash", "-c", step.command]
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    return subprocess.run(command, cwd=where, env=environment, text=True, check=False, timeout=120, **streams)  # type: ignore[call-overload,no-any-return]
+    return subprocess.run(command, cwd=where, env=environment, text=True, check=False, timeout=600, **streams)  # type: ignore[call-overload,no-any-return]
 
 
 def plain(printed: str, place: Path) -> str:

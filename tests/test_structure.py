@@ -28,7 +28,7 @@ LONGEST_FUNCTION = 60
 # split, so that this file does not find itself
 UNFINISHED = re.compile("|".join(["TO" + "DO", "FIX" + "ME", "X" + "XX", "NotImplemented" + "Error"]))
 STRANGE = re.compile(
-    "|".join(["/wo" + "rk/", "/ho" + "me/", "/ro" + "ot/", r"\bpypi\.(?!org)", "artifactory"]), re.IGNORECASE
+    "|".join(["/wo" + "rk/", "/ho" + "me/", "/ro" + "ot/", r"\bpy" + r"pi\.(?!org)", "artif" + "actory"]), re.IGNORECASE
 )
 
 # tables that the pipeline fills with facts about packets and captures, not from a message's bytes
