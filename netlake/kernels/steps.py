@@ -44,6 +44,8 @@ ICMPV6 = 36
 GRE = 48
 VXLAN = 49
 GENEVE = 50
+# UDP payloads that no port claims: for those who know their protocol by its content
+UNCLAIMED = 63
 FIRST_LEAF = 64
 
 # why the walk of a packet stopped; 0: it did not

@@ -167,6 +167,9 @@ def transport(data, w, keys, messages, conversations, packet, trie, step):
     group = np.int64(keys[space, destination])
     if group < 0:
         group = np.int64(keys[space, source])
+    if group < 0 and step == s.UDP:
+        w[s.W_AT] = payload
+        emit(messages, w, s.UNCLAIMED, 0, source << 16 | destination)
     if group < 0 and step != s.SCTP:
         # the smaller port is the service's, by custom: the other was picked for the occasion
         stop(packet, s.UNKNOWN_PORT, payload, min(source, destination))

@@ -110,9 +110,16 @@ class Dispatch:
         """One more than the largest group."""
         return max(self.groups) + 1
 
+    def group(self, name: str) -> int:
+        """The group that is called `name` in a stack."""
+        return next(number for number, known in self.groups.items() if known == name)
 
-def dispatch(tables: Iterable[Table]) -> Dispatch:
-    """The dispatch of `tables`: steps by name, leaves by the keys that they declare."""
+
+def dispatch(tables: Iterable[Table], by_content: Iterable[str] = ()) -> Dispatch:
+    """The dispatch of `tables`: steps by name, leaves by the keys that they declare.
+
+    Tables `by_content` have a group of their own even without a key.
+    """
     by_name = {table.name: table for table in tables}
     keys = np.full((len(SPACES) + 1, 1 << 16), -1, np.int16)
     groups = {number: name for name, number in STEPS.items()}
@@ -139,6 +146,10 @@ def dispatch(tables: Iterable[Table]) -> Dispatch:
                 f"Tables {groups[int(keys[key])]} and {names[0]} both claim one key; give it to one of them."
             )
         keys[key] = group
+    for name in by_content:
+        if name not in groups.values():
+            number = max(FIRST_LEAF - 1, *groups) + 1
+            groups[number], readers[number] = name, (by_name[name],)
     return Dispatch(keys, groups, readers)
 
 

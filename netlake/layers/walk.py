@@ -168,6 +168,29 @@ class Walker:
         columns: list[Any] = [np.ascontiguousarray(c[:, i], dtype) for i, dtype in enumerate(types)]
         return Conversations(*columns)
 
+    def claim(self, walked: Walked, mask: npt.NDArray[np.bool_], name: str) -> Messages:
+        """Take those messages of the unclaimed that are the table's called `name`: their packets did not stop there."""
+        left = walked.by_group[s.UNCLAIMED]
+        found = left.take(np.flatnonzero(mask))
+        walked.by_group[s.UNCLAIMED] = left.take(np.flatnonzero(~mask))
+        number = np.arange(len(found))
+        again = np.concatenate([[False], found.row[1:] == found.row[:-1]])
+        found.place = (number - np.maximum.accumulate(np.where(again, 0, number))).astype(np.int16)
+        rows = np.unique(self.completing[found.row])
+        rows = rows[walked.packets[rows, s.P_STOP] == s.UNKNOWN_PORT]
+        walked.packets[rows, s.P_STOP] = 0
+        states = walked.packets[rows, s.P_STATE]
+        for state in np.unique(states).tolist():
+            walked.packets[rows[states == state], s.P_STATE] = self._above(state, self.dispatch.group(name))
+        return found
+
+    def _above(self, state: int, group: int) -> int:
+        """The stack `state` with `group` on top, as the kernel makes them."""
+        if self.trie[state, group] < 0 and self.trie[0, -1] < len(self.trie):
+            self.trie[state, group] = self.trie[0, -1]
+            self.trie[0, -1] += 1
+        return max(int(self.trie[state, group]), 0) or state
+
     def stack_names(self) -> list[str]:
         """The text of every stack met so far, by its number."""
         names = [""] * int(self.trie[0, -1])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -16,13 +17,15 @@ import pyarrow as pa
 
 from netlake import tables
 from netlake.flows.tracker import Tracker
+from netlake.kernels import steps as s
 from netlake.layers.pools import new_pools
 from netlake.layers.read import Columns, by_message, fixed
 from netlake.layers.steps import dispatch
-from netlake.layers.walk import Walker
+from netlake.layers.walk import Walked, Walker
 from netlake.packets import Messages, Packets, Tiny
 from netlake.pipeline.packet_rows import PacketRows
 from netlake.profiles import address
+from netlake.schema import Table
 from netlake.sinks import Sink
 from netlake.sinks.rows import Context, Rows
 
@@ -53,7 +56,9 @@ class Decoder:
         self.options = options
         self.pools = new_pools()
         self.tables = {name: entry.table for name, entry in tables.entries().items()}
-        self.walker = Walker(dispatch(self.tables.values()), self.pools)
+        known = {name: found for name, entry in tables.entries().items() if (found := entry.reader("probe"))}
+        self.probes = {name: found for name, found in known.items() if options.wants(name)}
+        self.walker = Walker(dispatch(self.tables.values(), known), self.pools)
         self.tracker = Tracker(self.pools)
         self.batches = 0
         self.rows = Rows(sink, capture, self.pools)
@@ -66,11 +71,12 @@ class Decoder:
     def batch(self, packets: Packets) -> None:
         """Decode one batch."""
         walked = self.walker.walk(packets)
+        by_content = self._by_content(walked)
         flows = self.tracker.update(packets, walked.conversations)
         context = Context.of(packets, flows)
         if self.options.wants("packet"):
             self.packet_rows.put(self.rows, packets, walked, context)
-        for table, messages in self.walker.tables(walked):
+        for table, messages in chain(self.walker.tables(walked), by_content):
             read = self.readers.get(table.name)
             if read is not None:
                 kept, columns = read(messages)
@@ -84,6 +90,18 @@ class Decoder:
         self.rows.trim()
         if any(pool.full for pool in self.pools.values()):
             self._renew()
+
+    def _by_content(self, walked: Walked) -> list[tuple[Table, Messages]]:
+        """Payloads that no port claims, offered to every table that knows its messages by their content."""
+        claimed = []
+        for name, probe in self.probes.items():
+            left = walked.by_group.get(s.UNCLAIMED)
+            if left is None or not len(left):
+                break
+            mask = probe(left)
+            if mask.any():
+                claimed.append((self.tables[name], self.walker.claim(walked, mask, name)))
+        return claimed
 
     def finish(self) -> None:
         """End what is still open: conversations and fragments; then write every row."""

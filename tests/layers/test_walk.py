@@ -312,3 +312,24 @@ def test_a_header_that_the_capture_cut_is_cut() -> None:
     assert ipv4.fault.tolist() == [CUT]
     assert ipv4.conversation.tolist() == [0]
     assert result.conversations.protocol.tolist() == [6]
+
+
+def test_a_payload_that_no_port_claims_is_claimed_by_its_content() -> None:
+    table = Table("stun", "", "", (), ())
+    walker = Walker(dispatch((*LEAVES, table), ["stun"]), {})
+    frames = [NET(b.ipv4(b.udp(payload, 9, 2), 17)) for payload in (b"a", b"b", b"a")]
+    result = walker.walk(b.batch([*frames, NET(INNER)]))
+    left = result.by_group[s.UNCLAIMED]
+    found = walker.claim(result, left.data[left.start] == ord("a"), "stun")
+    assert found.row.tolist() == [0, 2]
+    assert found.place.tolist() == [0, 0]
+    assert found.detail.tolist() == [9 << 16 | 2] * 2
+    assert len(result.by_group[s.UNCLAIMED]) == 1
+    names = walker.stack_names()
+    assert [names[state] for state in result.packets[:, s.P_STATE]] == [
+        "ethernet:ipv4:udp:stun",
+        "ethernet:ipv4:udp",
+        "ethernet:ipv4:udp:stun",
+        "ethernet:ipv4:udp:dns",
+    ]
+    assert [s.STOPS[stop] for stop in result.packets[:, s.P_STOP]] == [None, "unknown_port", None, None]
