@@ -132,6 +132,43 @@ def packet_fields(data, at, kind, big, interfaces, count):
     return number, word(data, at + 20, big), word(data, at + 24, big), np.int64(28)
 
 
+@kernel()
+def judge(data, at, end, big, interfaces, count):
+    """(why it cannot be a row, FULL if it can, value, its length, interface, captured, length, offset of its bytes).
+
+    Of the packet block at `at`, as far as its head says; what stands behind the packet is not looked at.
+    """
+    none = np.int64(0)
+    if at + 12 > end:
+        return MORE, np.int64(12), none, none, none, none, none
+    kind = word(data, at, big)
+    total = word(data, at + 4, big)
+    if kind == SECTION:
+        return BLOCK, total, none, none, none, none, none
+    if total < 12:
+        return SHORT_BLOCK, total, none, none, none, none, none
+    if not (kind == ENHANCED or kind == SIMPLE or kind == OBSOLETE):
+        return BLOCK, total, none, none, none, none, none
+    whole = (total + 3) & ~3
+    least = 16 if kind == SIMPLE else 32
+    if whole < least:
+        return SHORT_BLOCK, total, none, none, none, none, none
+    if at + least > end:
+        return MORE, np.int64(least), none, none, none, none, none
+    number, kept, sent, ahead = packet_fields(data, at, kind, big, interfaces, count)
+    if number >= count:
+        return NO_INTERFACE, number, none, none, none, none, none
+    if kept > interfaces[number, LIMIT]:
+        return LONG_PACKET, kept, none, none, none, none, none
+    if ahead + ((kept + 3) & ~3) + 4 > whole:
+        return PAST_BLOCK, kept, none, none, none, none, none
+    if whole > LONGEST_BLOCK:
+        return LONG_BLOCK, total, none, none, none, none, none
+    if at + whole > end:
+        return MORE, whole, none, none, none, none, none
+    return FULL, none, whole, number, kept, sent, ahead
+
+
 @kernel(
     "Tuple((int64, int64, int64, int64))(uint8[::1], int64, int64, int64[::1], int64[:, ::1], int64, int64, int64[::1],"
     " int64[::1], int64[::1], int64[::1], int64[::1], int32[::1], int32[::1], int64[:, ::1])"
@@ -151,35 +188,11 @@ def index_pcapng(
     if at < 0 or end > len(data) or count > len(interfaces):
         return row, at, MORE, np.int64(12)
     while row < rows:
-        if at + 12 > end:
-            return row, at, MORE, np.int64(12)
-        kind = word(data, at, big)
-        total = word(data, at + 4, big)
-        if kind == SECTION:
-            return row, at, BLOCK, total
-        if total < 12:
-            return row, at, SHORT_BLOCK, total
-        whole = (total + 3) & ~3
-        packet = kind == ENHANCED or kind == SIMPLE or kind == OBSOLETE
-        if not packet:
-            return row, at, BLOCK, total
-        least = 16 if kind == SIMPLE else 32
-        if whole < least:
-            return row, at, SHORT_BLOCK, total
-        if at + least > end:
-            return row, at, MORE, np.int64(least)
-        number, kept, sent, ahead = packet_fields(data, at, kind, big, interfaces, count)
-        if number >= count:
-            return row, at, NO_INTERFACE, number
-        if kept > interfaces[number, LIMIT]:
-            return row, at, LONG_PACKET, kept
+        why, value, whole, number, kept, sent, ahead = judge(data, at, end, big, interfaces, count)
+        if why != FULL:
+            return row, at, why, value
+        kind, total = word(data, at, big), word(data, at + 4, big)
         options = ahead + ((kept + 3) & ~3)
-        if options + 4 > whole:
-            return row, at, PAST_BLOCK, kept
-        if whole > LONGEST_BLOCK:
-            return row, at, LONG_BLOCK, total
-        if at + whole > end:
-            return row, at, MORE, whole
         if kind != SIMPLE:
             before = state[4]
             if not comments_of(data, at + options, at + whole - 4, big, row, state, comments):
