@@ -239,6 +239,7 @@ class _Field:
     numbers: dict[str, int]
 
     def below(self, name: str) -> _Field:
+        """The field called `name` inside this one."""
         return _Field(self.table, f"{self.path}.{name}", self.numbers)
 
     def part(self, kind: Kind, values: pa.Array, number: int, nanos: pa.Array | None = None) -> Part:
@@ -250,6 +251,7 @@ class _Field:
         return self.scalar(kind, values, number, nanos)
 
     def scalar(self, kind: str, values: pa.Array, number: int, nanos: pa.Array | None = None) -> Part:
+        """The part for values that nest nothing."""
         stored = SCALARS[kind].arrow
         if stored in ("string", "binary"):
             return texts(values, number << 3 | LENGTH)
@@ -261,6 +263,7 @@ class _Field:
         )
 
     def time(self, values: pa.Array, number: int, nanos: pa.Array | None) -> Level:
+        """The messages google.protobuf.Timestamp of microseconds, with the nanoseconds below where known."""
         seconds, below = np.divmod(integers(values), 1_000_000)
         below *= 1000
         if nanos is not None:
@@ -286,6 +289,7 @@ class _Field:
         return self.messages(kind, values, number)
 
     def messages(self, kind: Struct, values: pa.Array, number: int) -> Level:
+        """One message for each struct, its fields in the order of their numbers."""
         fields = zip(kind.columns, values.flatten(), strict=True)
         found = [(self.numbers[f"{self.path}.{column.name}"], column, child) for column, child in fields]
         parts = [

@@ -125,10 +125,12 @@ class _File:
         self._source, self._held = source, bytearray(PIECE)
 
     def read(self, count: int = PIECE) -> bytes:
+        """At most `count` bytes."""
         view = memoryview(self._held)[: min(count, PIECE)]
         return bytes(view[: self._source.readinto(view)])
 
     def close(self) -> None:
+        """The source is its opener's."""
         self.closed = True
 
 
