@@ -5,7 +5,7 @@ What a conversation is
 - Numbers run from 1 in order of first packet, the outer before the inner.
 - The originator is the sender of the first packet; where that is an answer (SYN+ACK, SCTP INIT ACK) the other end.
 - A SYN without ACK on ports in use begins another conversation, unless it repeats the last SYN of its direction (same
-  sequence number) or is the first word of an end that the other has sent a SYN to.
+  sequence number) or is the first segment of its end, and the other has sent a SYN or none that could be read.
 
 When it ends
 - By silence: 1 h for TCP, 5 min for TCP without any payload, 180 s for everything else; then `timeout`.

@@ -239,8 +239,7 @@ def track(first, keys, rows, transports, ends, payloads, ip_lengths, outers, kin
         if known and is_over(longs[row], octets[row], control[s.NOW]):
             known = False
         elif known and protocol == s.TCP and kind != QUOTED and is_new_syn(
-            data, at, limit, octets[row], side_integers[row, side], side_octets[row, side], side_octets[row, 1 - side],
-            side_longs[row, side, s.MY_PACKETS] == 0,
+            data, at, limit, octets[row], side_integers[row, side], side_octets[row, side], side_octets[row, 1 - side]
         ):  # fmt: skip
             known, why = False, s.NEW_SYN
         if not known and kind == QUOTED:

@@ -163,14 +163,15 @@ def scale_offered(data, at, end):
 
 
 @kernel(once=True)
-def is_new_syn(data, at, limit, octet, mine, my, their, unheard):
-    """Whether a segment opens another connection on ports in use; `unheard`: its sender had sent nothing yet."""
+def is_new_syn(data, at, limit, octet, mine, my, their):
+    """Whether a segment opens another connection on ports in use."""
     if at < 0 or limit - at < 14 or data[at + 13] & (SYN | ACK | RST) != SYN:
         return False
     if my[s.MY_LETTERS] & s.LETTER_SYN:
         return less(u32(data, at + 4), mine[s.MY_SEQS]) != 0
-    # the other end's SYN may have come first: a simultaneous open, or a SYN behind its answer
-    return octet[s.ENDING] != 0 or not unheard or their[s.MY_LETTERS] & s.LETTER_SYN == 0
+    # the first word of this end: a simultaneous open, a SYN behind its answer, or one behind its fragments
+    awaited = their[s.MY_LETTERS] == 0 or their[s.MY_LETTERS] & s.LETTER_SYN != 0
+    return octet[s.ENDING] != 0 or my[s.MY_LETTERS] != 0 or not awaited
 
 
 @kernel(once=True)

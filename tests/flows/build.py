@@ -1,0 +1,92 @@
+"""IP headers as the walk hands them to the tracker, built from a few words each."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from netlake.layers.pools import parse_ip
+from netlake.packets import NO_TIME, WHOLE, Conversations, Packets
+
+SECOND = 1_000_000_000
+BEGIN = 1_700_000_000 * SECOND
+FLAGS = {"F": 1, "S": 2, "R": 4, "P": 8, "A": 16, "U": 32, "E": 64, "C": 128}
+
+
+@dataclass
+class Header:
+    """One row of Conversations and what lies behind it; `ts` in seconds from BEGIN, None for no time."""
+
+    ts: float | None = 0.0
+    src: str = "10.0.0.1"
+    dst: str = "10.0.0.2"
+    protocol: int = 6
+    src_port: int = 1000
+    dst_port: int = 80
+    flags: str = ""
+    seq: int = 0
+    ack: int = 0
+    window: int = 1000
+    scale: int | None = None
+    payload: int = 0
+    kind: int = WHOLE
+    outer: int = -1
+    key: int = 0
+    ttl: int = 64
+    length: int | None = None
+    keep: int | None = None
+    first: bytes = b""
+    options: bytes = field(default=b"")
+
+    def transport(self) -> bytes:
+        """The transport header, as far as it was kept."""
+        header = self.first
+        if self.protocol == 6:
+            options = self.options or (b"\x01\x03\x03" + bytes([self.scale]) if self.scale is not None else b"")
+            bits = sum(FLAGS[flag] for flag in self.flags)
+            size = (20 + len(options)) // 4 << 4
+            ports = struct.pack(">HH", self.src_port & 0xFFFF, self.dst_port & 0xFFFF)
+            rest = struct.pack(">IIBBHHH", self.seq % 2**32, self.ack % 2**32, size, bits, self.window, 0, 0)
+            header = ports + rest + options
+        return header if self.keep is None else header[: self.keep]
+
+    def network(self) -> bytes:
+        """The IP header, of which the tracker reads addresses and TTL."""
+        src, dst = parse_ip(self.src), parse_ip(self.dst)
+        if len(src) == 4:
+            return bytes([0x45, 0, 0, 0, 0, 0, 0, 0, self.ttl, self.protocol, 0, 0]) + src + dst
+        return bytes([0x60, 0, 0, 0, 0, 0, self.protocol, self.ttl]) + src + dst
+
+
+def batch(headers: Sequence[Header], first_number: int = 1) -> tuple[Packets, Conversations]:
+    """One batch in which every header is a packet of its own, numbered from `first_number`."""
+    packets = Packets.empty(len(headers), 0)
+    data = bytearray(7)
+    columns: dict[str, list[int]] = {name: [] for name in Conversations.__slots__}
+    for row, header in enumerate(headers):
+        network, transport = header.network(), header.transport()
+        begin = len(data)
+        data += network + transport
+        packets.ts[row] = NO_TIME if header.ts is None else BEGIN + round(header.ts * SECOND)
+        packets.length[row] = (
+            14 + len(network) + len(transport) + header.payload if header.length is None else header.length
+        )
+        packets.number[row] = packets.last[row] = first_number + row
+        values = {
+            "row": row, "network": begin, "version": 4 if len(network) == 20 else 6, "protocol": header.protocol,
+            "transport": begin + len(network) if transport else -1, "end": len(data), "src_port": header.src_port,
+            "dst_port": header.dst_port, "payload": header.payload,
+            "ip_length": len(network) + len(transport) + header.payload, "key": header.key, "outer": header.outer,
+            "kind": header.kind,
+        }  # fmt: skip
+        for name, value in values.items():
+            columns[name].append(value)
+    packets.count = packets.rows = len(headers)
+    packets.data, packets.used = np.frombuffer(bytes(data), np.uint8).copy(), len(data)
+    types = {"network": np.int64, "transport": np.int64, "end": np.int64, "key": np.int64, "version": np.int8,
+             "kind": np.int8, "protocol": np.int16}  # fmt: skip
+    arrays = {name: np.array(column, types.get(name, np.int32)) for name, column in columns.items()}
+    return packets, Conversations(**arrays)
