@@ -218,9 +218,8 @@ def track(first, keys, rows, transports, ends, payloads, ip_lengths, outers, kin
           flows, from_originator, src, dst, shifts, states):  # fmt: skip
     """Track rows `first` to the end of the columns of Conversations; returns the row at which to go on.
 
-    By line: keys as from `locate`, and those columns; the bytes and columns of Packets; the state of conversations and
-    of their directions; the hash table and what belongs to it, the tables of TCP, the pool of addresses with room for
-    two a row; and what is written for each row: number, direction, codes, window shift, row of the state.
+    By line: keys as from `locate`, and those columns; Packets; state of conversations and of their directions; hash
+    table, tables of TCP, pool of addresses with room for two a row; what is written: number, direction, codes, shift.
     """
     for i in range(first, rows.size):
         key, packet, kind, outer = keys[i], np.int64(rows[i]), kinds[i], np.int64(outers[i])
@@ -235,10 +234,9 @@ def track(first, keys, rows, transports, ends, payloads, ip_lengths, outers, kin
             return i
         at, limit = transports[i] if kind != FRAGMENT else -1, min(ends[i], data.size)
         row, place = find(table, longs, key)
-        known, why = row >= 0, s.TIMEOUT
-        if known and is_over(longs[row], octets[row], control[s.NOW]):
-            known = False
-        elif known and protocol == s.TCP and kind != QUOTED and is_new_syn(
+        why = s.TIMEOUT
+        known = row >= 0 and not is_over(longs[row], octets[row], control[s.NOW])
+        if known and protocol == s.TCP and kind != QUOTED and is_new_syn(
             data, at, limit, octets[row], side_integers[row, side], side_octets[row, side], side_octets[row, 1 - side]
         ):  # fmt: skip
             known, why = False, s.NEW_SYN
@@ -258,8 +256,7 @@ def track(first, keys, rows, transports, ends, payloads, ip_lengths, outers, kin
             integer[s.CODE_A], integer[s.CODE_B] = codes_of(key, pool_table, pool_keys, pool_count, seeds)
             integer[s.GENERATION] = generation
         src[i], dst[i] = integer[s.CODE_A + side], integer[s.CODE_B - side]
-        upper = octet[s.ORIGINATOR] == side
-        flows[i], from_originator[i], states[i] = long[s.FLOW], upper, row
+        flows[i], from_originator[i], states[i] = long[s.FLOW], octet[s.ORIGINATOR] == side, row
         if kind == QUOTED:
             see_quote(longs, octets, flows, states, outer, i, long[s.FLOW])
             continue
@@ -270,6 +267,7 @@ def track(first, keys, rows, transports, ends, payloads, ip_lengths, outers, kin
         if kind != FRAGMENT:
             shifts[i] = see_rest(
                 data, at, limit, np.int64(payloads[i]), protocol, letters, moves, octet, my_long, mine, my,
-                side_longs[row, 1 - side], side_integers[row, 1 - side], side_octets[row, 1 - side], upper,
+                side_longs[row, 1 - side], side_integers[row, 1 - side], side_octets[row, 1 - side],
+                from_originator[i] == 1,
             )  # fmt: skip
     return rows.size
