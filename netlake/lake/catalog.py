@@ -181,6 +181,9 @@ class Catalog:
             store.end(change, captures.own_files(session, standing))
             captures.end(change, capture)
             self._finish(change, standing.facts, f"removed capture {capture}: {standing.facts.path}")
+        # messages stand in no snapshot, so nothing holds them any longer
+        for path in self.folder.glob(f"proto/*/{standing.facts.capture}.pb.zst"):
+            path.unlink(missing_ok=True)
         return Outcome("removed", f"Capture {capture} ({standing.facts.path}) was removed.", capture, change.id)
 
     # reading

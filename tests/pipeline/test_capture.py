@@ -143,3 +143,14 @@ def test_refresh_decodes_again_what_another_contract_decoded(tmp_path: Path, mon
     assert "gone.pcap is not there any more" in report.notices[0]
     assert sorted(standing.facts.contract for standing in Catalog(lake).captures()) == [1, 2]
     assert rows(lake) == 360
+
+
+def test_a_capture_that_is_removed_takes_its_messages_along(tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+    first, second = netlake.capture(
+        [CAPTURES / "tunnel.pcap", CAPTURES / "cooked.pcap"], lake, proto=True, jobs=1
+    ).captures
+    Catalog(lake).remove(str(first.id))
+    left = {path.name.partition(".")[0] for path in lake.glob("proto/*/*")}
+    assert left == {second.id}
+    assert rows(lake) == second.packets
