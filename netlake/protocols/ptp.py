@@ -1,0 +1,255 @@
+"""Precision Time Protocol: clocks of a network agree to within less than a microsecond."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from netlake.layers.items import items
+from netlake.packets import Cursor
+from netlake.schema import Column, List, Struct, Table
+
+SYNC = 0
+DELAY_REQUEST = 1
+PEER_DELAY_REQUEST = 2
+PEER_DELAY_RESPONSE = 3
+FOLLOW_UP = 8
+DELAY_RESPONSE = 9
+PEER_DELAY_FOLLOW_UP = 10
+ANNOUNCE = 11
+SIGNALING = 12
+MANAGEMENT = 13
+VERSION_2 = 2
+HEADER = 34
+# the correction counts 65536ths of a nanosecond
+CORRECTION = 65536 * 1_000_000_000
+Fields = Iterator[tuple[str, Any]]
+
+TLV = Struct(
+    (
+        Column(
+            "type", "u16", "Type, such as 1 management, 3 organisation, 8 path trace.", why="ptp.v2.an.tlvType in some"
+        ),
+        Column("value", "bytes", "The value as it lies.", why="many fields"),
+    )
+)
+NAME = "ptp.v2"
+
+TABLES = (
+    Table(
+        "ptp",
+        "One row for each PTP message; of version 1 no more than its version.",
+        spec="IEEE 1588-2019",
+        on=("ether.type=0x88f7", "udp.port=319", "udp.port=320"),
+        columns=(
+            Column("major_sdo_id", "u8", "Which profile: 0 most, 1 gPTP.", wireshark=f"{NAME}.majorsdoid"),
+            Column(
+                "message_type",
+                "u8",
+                "0 sync, 1 delay request, 8 follow-up, 9 delay response, 11 announce, 12 signalling, 13 management.",
+                wireshark=f"{NAME}.messagetype",
+            ),
+            Column("minor_version", "u8", "Version below the version.", wireshark=f"{NAME}.minorversionptp"),
+            Column("version", "u8", "Version of the protocol, 1 or 2.", wireshark=f"{NAME}.versionptp"),
+            Column("length", "u16", "Bytes of the message.", wireshark=f"{NAME}.messagelength"),
+            Column("domain", "u8", "Which of several clocks systems.", wireshark=f"{NAME}.domainnumber"),
+            Column("minor_sdo_id", "u8", "Which profile, the lower part.", wireshark=f"{NAME}.minorsdoid"),
+            Column(
+                "flags",
+                "u16",
+                "512 two steps, 1024 unicast, 8 time scale is TAI, 1 and 2 leap seconds.",
+                wireshark=f"{NAME}.flags",
+            ),
+            Column("correction", "duration", "Seconds to be added.", why="ptp.v2.correction.ns and its fraction"),
+            Column("clock_identity", "hex64", "Clock that sends it.", wireshark=f"{NAME}.clockidentity"),
+            Column("source_port", "u16", "Port of the clock.", wireshark=f"{NAME}.sourceportid"),
+            Column("sequence_id", "u16", "What puts messages together.", wireshark=f"{NAME}.sequenceid"),
+            Column("control", "u8", "Kind of message, as in version 1.", wireshark=f"{NAME}.controlfield"),
+            Column(
+                "log_message_interval",
+                "i8",
+                "Time between messages, power of 2 of seconds; 127: not said.",
+                wireshark=f"{NAME}.logmessageperiod",
+            ),
+            Column(
+                "timestamp_seconds",
+                "i64",
+                "Time, seconds of PTP since 1970 (TAI).",
+                wireshark=f"{NAME}.sdr.origintimestamp.seconds",
+            ),
+            Column(
+                "timestamp_nanoseconds",
+                "u32",
+                "Time, what is below a second.",
+                wireshark=f"{NAME}.sdr.origintimestamp.nanoseconds",
+            ),
+            Column(
+                "requesting_clock_identity",
+                "hex64",
+                "Responses: clock that asked; signalling, management: clock meant.",
+                wireshark=f"{NAME}.dr.requestingsourceportidentity",
+            ),
+            Column(
+                "requesting_port",
+                "u16",
+                "The same: port of that clock.",
+                wireshark=f"{NAME}.dr.requestingsourceportid",
+            ),
+            Column(
+                "utc_offset",
+                "i16",
+                "Announce: seconds that UTC is behind.",
+                wireshark=f"{NAME}.an.origincurrentutcoffset",
+            ),
+            Column("grandmaster_priority1", "u8", "Announce: lower wins.", wireshark=f"{NAME}.an.priority1"),
+            Column(
+                "grandmaster_clock_class",
+                "u8",
+                "Announce: 6 bound to a source, 7 in hold-over, 248 by default.",
+                wireshark=f"{NAME}.an.grandmasterclockclass",
+            ),
+            Column(
+                "grandmaster_clock_accuracy",
+                "u8",
+                "Announce: code; 32 is 25 ns, 33 100 ns.",
+                wireshark=f"{NAME}.an.grandmasterclockaccuracy",
+            ),
+            Column(
+                "grandmaster_clock_variance",
+                "u16",
+                "Announce: how stable it is, logarithm.",
+                wireshark=f"{NAME}.an.grandmasterclockvariance",
+            ),
+            Column(
+                "grandmaster_priority2", "u8", "Announce: lower wins, after quality.", wireshark=f"{NAME}.an.priority2"
+            ),
+            Column(
+                "grandmaster_identity",
+                "hex64",
+                "Announce: the best clock.",
+                wireshark=f"{NAME}.an.grandmasterclockidentity",
+            ),
+            Column("steps_removed", "u16", "Announce: clocks between.", wireshark=f"{NAME}.an.localstepsremoved"),
+            Column(
+                "time_source",
+                "u8",
+                "Announce: 16 atomic, 32 GNSS, 64 PTP, 80 NTP, 160 internal.",
+                wireshark=f"{NAME}.timesource",
+            ),
+            Column("boundary_hops", "u8", "Management: hops left.", why="several fields"),
+            Column(
+                "action", "u8", "Management: 0 get, 1 set, 2 response, 3 command, 4 acknowledge.", why="several fields"
+            ),
+            Column("tlvs", List(TLV), "What follows.", why="compared in its fields"),
+        ),
+    ),
+)
+
+
+def parse(message: Cursor) -> Fields:
+    """One message; version 1 has another header, told by the second byte too."""
+    first, second = message.number(1), message.number(1)
+    version = second & 0x0F
+    if version < VERSION_2:
+        yield "version", version
+        return
+    yield "major_sdo_id", first >> 4
+    kind = first & 0x0F
+    yield "message_type", kind
+    yield "minor_version", second >> 4
+    yield "version", version
+    length = message.number(2)
+    yield "length", length
+    yield "domain", message.number(1)
+    yield "minor_sdo_id", message.number(1)
+    yield "flags", message.number(2)
+    yield "correction", int.from_bytes(message.take(8), "big", signed=True) / CORRECTION
+    message.skip(4)
+    yield "clock_identity", message.take(8).hex()
+    yield "source_port", message.number(2)
+    yield "sequence_id", message.number(2)
+    yield "control", message.number(1)
+    yield "log_message_interval", int.from_bytes(message.take(1), "big", signed=True)
+    if not HEADER <= length <= message.promised + HEADER:
+        message.fault("bad_length")
+    size = min(max(length - HEADER, 0), message.promised)
+    kept = min(size, message.left)
+    body = Cursor(message.data, message.at, message.at + kept, faults=message.faults, missing=size - kept)
+    yield from BODIES.get(kind, _tlvs)(body)
+
+
+def _time(body: Cursor) -> Fields:
+    yield "timestamp_seconds", body.number(6)
+    yield "timestamp_nanoseconds", body.number(4)
+
+
+def _port(body: Cursor) -> Fields:
+    yield "requesting_clock_identity", body.take(8).hex()
+    yield "requesting_port", body.number(2)
+
+
+def _tlvs(body: Cursor) -> Fields:
+    found: list[dict[str, Any]] = []
+    yield "tlvs", found
+    for kind, value in items(body, code=2, size=2):
+        found.append({"type": kind, "value": value})
+
+
+def _timed(body: Cursor) -> Fields:
+    yield from _time(body)
+    yield from _tlvs(body)
+
+
+def _answer(body: Cursor) -> Fields:
+    yield from _time(body)
+    yield from _port(body)
+    yield from _tlvs(body)
+
+
+def _peer_request(body: Cursor) -> Fields:
+    yield from _time(body)
+    body.skip(10)
+    yield from _tlvs(body)
+
+
+def _announce(body: Cursor) -> Fields:
+    yield from _time(body)
+    yield "utc_offset", int.from_bytes(body.take(2), "big", signed=True)
+    body.skip(1)
+    yield "grandmaster_priority1", body.number(1)
+    yield "grandmaster_clock_class", body.number(1)
+    yield "grandmaster_clock_accuracy", body.number(1)
+    yield "grandmaster_clock_variance", body.number(2)
+    yield "grandmaster_priority2", body.number(1)
+    yield "grandmaster_identity", body.take(8).hex()
+    yield "steps_removed", body.number(2)
+    yield "time_source", body.number(1)
+    yield from _tlvs(body)
+
+
+def _signaling(body: Cursor) -> Fields:
+    yield from _port(body)
+    yield from _tlvs(body)
+
+
+def _management(body: Cursor) -> Fields:
+    yield from _port(body)
+    body.skip(1)
+    yield "boundary_hops", body.number(1)
+    yield "action", body.number(1) & 0x0F
+    body.skip(1)
+    yield from _tlvs(body)
+
+
+BODIES: dict[int, Callable[[Cursor], Fields]] = {
+    SYNC: _timed,
+    DELAY_REQUEST: _timed,
+    PEER_DELAY_REQUEST: _peer_request,
+    PEER_DELAY_RESPONSE: _answer,
+    FOLLOW_UP: _timed,
+    DELAY_RESPONSE: _answer,
+    PEER_DELAY_FOLLOW_UP: _answer,
+    ANNOUNCE: _announce,
+    SIGNALING: _signaling,
+    MANAGEMENT: _management,
+}
