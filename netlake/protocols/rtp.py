@@ -54,7 +54,7 @@ TABLES = (
             Column("extension_profile", "u16", "Kind of the extension; 48862 (0xbede) for short elements.",
                    wireshark="rtp.ext.profile"),
             Column("extension_data", "bytes", "The extension as sent.", why="split by tshark"),
-            Column("payload_length", "i32", "Bytes on the wire behind the headers, with padding; null if these do not fit.",
+            Column("payload_length", "i32", "Bytes behind the headers on the wire; null if these do not fit.",
                    why="tshark shows the bytes"),
             Column("heuristic", "bool", "True: it was found by its content.", why="our own"),
         ),

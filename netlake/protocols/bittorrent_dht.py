@@ -1,0 +1,155 @@
+"""BitTorrent's distributed hash table: who has which torrent, asked from peer to peer.
+
+Messages are bencoded dictionaries and use any port. Bencode is read with a bound on depth and on the number of values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from netlake.layers.items import text
+from netlake.layers.pools import ip_text
+from netlake.layers.probes import by_content, number_at
+from netlake.layers.read import Mask
+from netlake.packets import Cursor, Malformed, Messages, Short
+from netlake.schema import Column, List, Struct, Table
+
+PORTS = (6881,)
+MOST_DEPTH = 8
+MOST_VALUES = 4096
+LONGEST_NUMBER = 20
+# the keys that a message may begin with: sorted, so `a` of a query, else `e`, `ip`, `r`, `t` or `v`
+BEGINNINGS = tuple(int.from_bytes(start, "big") for start in (b"d1:ad", b"d1:el", b"d1:rd", b"d1:t2", b"d2:ip"))
+
+NODE = Struct(
+    (
+        Column("id", "bytes", "Its number in the table, 20 bytes; null for a peer.", wireshark="bt-dht.id"),
+        Column("ip", "ip", "Its address.", why="a field for each version of IP"),
+        Column("port", "u16", "Its port.", wireshark="bt-dht.port"),
+    )
+)
+
+TABLES = (
+    Table(
+        "bittorrent_dht",
+        "One row for each message of BitTorrent's distributed hash table.",
+        spec="BEP 5, 32, 42",
+        on=("udp.port=6881",),
+        columns=(
+            Column("transaction_id", "bytes", "What ties answers to the question.", why="shown as text of many"),
+            Column("message_type", "word", "q a question, r an answer, e an error.", why="as above"),
+            Column("query", "word", "Question: ping, find_node, get_peers, announce_peer.", why="as above"),
+            Column("version", "bytes", "Program of the sender, two letters and two numbers.", why="as above"),
+            Column("id", "bytes", "The sender's number in the table, 20 bytes.", why="as above"),
+            Column("target", "bytes", "find_node: whom to find.", why="as above"),
+            Column("info_hash", "bytes", "get_peers and announce_peer: the torrent.", why="as above"),
+            Column("announced_port", "i64", "announce_peer: port that has it.", why="as above"),
+            Column("token", "bytes", "What an announcement must show.", why="as above"),
+            Column("nodes", List(NODE), "Answer: nodes that are nearer.", why="as above"),
+            Column("peers", List(NODE), "Answer: peers that have the torrent.", why="as above"),
+            Column("error_code", "i64", "Error: 201 general, 202 server, 203 protocol, 204 no such method.",
+                   why="as above"),
+            Column("error_message", "text", "Error: the same in words.", why="as above"),
+            Column("heuristic", "bool", "Whether it was found by its content and not by a port.", why="our own"),
+        ),
+    ),
+)  # fmt: skip
+
+
+def probe(messages: Messages) -> Mask:
+    """Dictionaries that begin with a key of a message and end with their `e`."""
+    size = messages.end - messages.start
+    index = np.flatnonzero(np.isin(number_at(messages, 0, 5), BEGINNINGS) & (size > 5))
+    result = np.zeros(len(messages), np.bool_)
+    result[index] = (messages.data[messages.end[index] - 1] == ord("e")) | (messages.missing[index] > 0)
+    return result
+
+
+def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
+    """One message."""
+    yield "heuristic", by_content(message, PORTS)
+    found = _value(message, 0, [MOST_VALUES])
+    if not isinstance(found, dict):
+        raise Malformed("bad_value")
+    yield "transaction_id", _bytes(found.get(b"t"))
+    yield "message_type", _text(found.get(b"y"))
+    yield "query", _text(found.get(b"q"))
+    yield "version", _bytes(found.get(b"v"))
+    body = found.get(b"a") or found.get(b"r")
+    if isinstance(body, dict):
+        for name in ("id", "target", "info_hash", "token"):
+            yield name, _bytes(body.get(name.encode()))
+        port = body.get(b"port")
+        yield "announced_port", port if isinstance(port, int) else None
+        yield "nodes", [*_nodes(body.get(b"nodes"), 4), *_nodes(body.get(b"nodes6"), 16)]
+        values = body.get(b"values")
+        yield "peers", [_node(b"", peer) for peer in values if _is_peer(peer)] if isinstance(values, list) else []
+    error = found.get(b"e")
+    if isinstance(error, list) and len(error) > 1:
+        yield "error_code", error[0] if isinstance(error[0], int) else None
+        yield "error_message", _text(error[1])
+
+
+def _bytes(value: Any) -> bytes | None:
+    return value if isinstance(value, bytes) else None
+
+
+def _text(value: Any) -> str | None:
+    return text(value) if isinstance(value, bytes) else None
+
+
+def _is_peer(value: Any) -> bool:
+    return isinstance(value, bytes) and len(value) in (6, 18)
+
+
+def _node(number: bytes, end: bytes) -> dict[str, Any]:
+    return {"id": number or None, "ip": ip_text(end[:-2]), "port": int.from_bytes(end[-2:], "big")}
+
+
+def _nodes(value: Any, width: int) -> Iterator[dict[str, Any]]:
+    size = 22 + width
+    if isinstance(value, bytes):
+        for at in range(0, len(value) - size + 1, size):
+            yield _node(value[at : at + 20], value[at + 20 : at + size])
+
+
+def _value(message: Cursor, depth: int, left: list[int]) -> Any:
+    """The next bencoded value; `left` counts down how many more there may be."""
+    left[0] -= 1
+    if depth > MOST_DEPTH or left[0] < 0:
+        raise Malformed("too_deep" if depth > MOST_DEPTH else "too_large")
+    kind = message.take(1)
+    if kind == b"i":
+        return _number(message, b"e")
+    if kind in (b"l", b"d"):
+        values = []
+        while message.data[message.at : message.at + 1] != b"e":
+            values.append(_value(message, depth + 1, left))
+        message.skip(1)
+        if kind == b"l":
+            return values
+        return {key: value for key, value in zip(values[::2], values[1::2], strict=False) if isinstance(key, bytes)}
+    if not kind.isdigit():
+        raise Malformed("bad_value")
+    message.at -= 1
+    size = _number(message, b":")
+    if size < 0 or size > message.promised:
+        raise Malformed("bad_length")
+    return message.take(size)
+
+
+def _number(message: Cursor, end: bytes) -> int:
+    stop = message.data.find(end, message.at, min(message.end, message.at + LONGEST_NUMBER + 1))
+    if stop < 0:
+        if message.left > LONGEST_NUMBER:
+            raise Malformed("bad_value")
+        raise Short
+    digits = message.take(stop - message.at)
+    message.skip(1)
+    if not digits.removeprefix(b"-").isdigit():
+        raise Malformed("bad_value")
+    number = int(digits)
+    return number if -(1 << 63) <= number < 1 << 63 else 0
