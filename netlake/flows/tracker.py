@@ -60,10 +60,10 @@ from netlake.kernels import flow_table
 from netlake.layers.pools import Pool
 from netlake.packets import NO_TIME, Conversations, Ints, Packets, Shorts, Tiny
 
-# 320 MB at most
-MOST_FLOWS = 1 << 19
+# 240 MB at most, and some 70 while rows are made of them
+MOST_FLOWS = 400_000
 # rows of one record batch
-MOST_ROWS = 1 << 16
+MOST_ROWS = 1 << 14
 # fewer are not worth it: the columns of a batch cost 3 ms whatever its size
 LEAST_ROWS = 1 << 12
 # places of the smallest hash table
@@ -209,8 +209,11 @@ class Tracker:
     def _evict(self, count: int) -> None:
         state, rows = self.state, self.state.live()
         has_ended = state.octets[rows, s.ENDING] != 0
-        last, number = state.longs[rows, s.LAST_PACKET], state.longs[rows, s.FLOW]
-        chosen = rows[np.lexsort((number, last, state.longs[rows, s.CLOCK], ~has_ended))[:count]]
+        clock = np.where(has_ended, NO_TIME, state.longs[rows, s.CLOCK])
+        count = min(count, len(rows))
+        rows = rows[clock <= np.partition(clock, count - 1)[count - 1]]
+        order = [state.longs[rows, place] for place in (s.FLOW, s.LAST_PACKET, s.CLOCK)]
+        chosen = rows[np.lexsort((*order, state.octets[rows, s.ENDING] == 0))[:count]]
         self.evictions += int(np.count_nonzero(state.octets[chosen, s.ENDING] == 0))
         self._retire(chosen.astype(np.int32), s.EVICTED)
 
@@ -224,7 +227,7 @@ class Tracker:
     def ended(self, *, least: int = LEAST_ROWS) -> pa.RecordBatch | None:
         """Rows of `connection` that ended, in the order of their end, without `capture` and `day`.
 
-        Nothing while there are fewer than `least`, until `finish`; at most 65,536 at once. To be called until it gives
+        Nothing while there are fewer than `least`, until `finish`; at most 16,384 at once. To be called until it gives
         None.
         """
         if not self._batches and self.state.control[s.ENDED] >= (1 if self._finished else max(1, least)):

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from netlake.flows.tracker import Tracker
+from netlake.flows.tracker import MOST_FLOWS, Tracker
 from netlake.kernels import flow_state as s
 from netlake.layers.pools import new_pools
 from netlake.profiles import address, connection
@@ -112,7 +112,7 @@ def test_the_state_of_a_conversation_is_small() -> None:
     state = Tracker(new_pools(), max_flows=1000).state
     arrays = (state.longs, state.side_longs, state.free, state.ended)
     each = sum(array.nbytes for array in arrays) / 1000 + 4 * state.table.itemsize
-    assert each * (1 << 19) < 350e6
+    assert each * MOST_FLOWS < 350e6
 
 
 @pytest.mark.parametrize("network", [-1, 1 << 40])
