@@ -1,0 +1,107 @@
+"""Distributed Network Protocol: controllers and outstations of electricity and water networks.
+
+A message is one link frame: its header, and blocks of 16 bytes with a checksum each, which are left out of what is read
+on. A frame that carries the beginning of an application message has its header in columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from netlake.layers.items import part
+from netlake.layers.read import NEXT
+from netlake.packets import Cursor, Malformed
+from netlake.schema import Column, Table
+
+START = 0x0564
+BLOCK = 16
+# link functions that carry user data: confirmed and not
+USER_DATA = (3, 4)
+RESPONSES = (129, 130, 131)
+MOST_FRAMES = 64
+
+TABLES = (
+    Table(
+        "dnp3",
+        "One row for each DNP3 link frame.",
+        spec="IEEE 1815",
+        on=("udp.port=20000",),
+        columns=(
+            Column("length", "u8", "Bytes behind it, without checksums; 5 for a frame without data.",
+                   wireshark="dnp3.len"),
+            Column("control", "u8", "Flags and function of the link layer.", wireshark="dnp3.ctl"),
+            Column("from_master", "bool", "Whether the master sends it.", wireshark="dnp3.ctl.dir"),
+            Column("primary", "bool", "Whether the sender began the exchange.", wireshark="dnp3.ctl.prm"),
+            Column("link_function", "u8", "Function of the link layer; 3 and 4 user data.",
+                   why="two fields, by direction"),
+            Column("destination", "u16", "Address of the receiver.", wireshark="dnp3.dst"),
+            Column("source", "u16", "Address of the sender.", wireshark="dnp3.src"),
+            Column("transport_first", "bool", "The first part of an application message.", wireshark="dnp3.tr.fir"),
+            Column("transport_final", "bool", "The last part.", wireshark="dnp3.tr.fin"),
+            Column("transport_sequence", "u8", "Number of the part, 0 to 63.", wireshark="dnp3.tr.seq"),
+            Column("application_control", "u8", "Flags and number of the application message.",
+                   wireshark="dnp3.al.ctl"),
+            Column("function_code", "u8",
+                   "0 confirm, 1 read, 2 write, 3 select, 4 operate, 5 direct operate, 13 restart, 129 response.",
+                   wireshark="dnp3.al.func"),
+            Column("internal_indications", "u16", "Response: state of the outstation, as sent.",
+                   wireshark="dnp3.al.iin"),
+            Column("objects", "bytes", "What the function is about, as sent, without checksums.",
+                   why="dissected by tshark"),
+        ),
+    ),
+)  # fmt: skip
+
+
+def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
+    """Every frame of a datagram."""
+    for number in range(MOST_FRAMES):
+        if number:
+            yield NEXT, None
+        yield from _frame(message)
+        if not message.promised:
+            return
+    message.fault("too_large")
+
+
+def _frame(message: Cursor) -> Iterator[tuple[str, Any]]:
+    if message.number(2) != START:
+        raise Malformed("bad_value")
+    length = message.number(1)
+    yield "length", length
+    control = message.number(1)
+    yield "control", control
+    yield "from_master", bool(control & 0x80)
+    yield "primary", bool(control & 0x40)
+    yield "link_function", control & 0xF
+    yield "destination", message.little(2)
+    yield "source", message.little(2)
+    message.skip(2)
+    size = length - 5
+    if size < 0:
+        raise Malformed("bad_length")
+    body = part(message, size + 2 * -(-size // BLOCK))
+    data = b"".join(_block(body, min(BLOCK, size - at)) for at in range(0, size, BLOCK))
+    if control & 0x40 and control & 0xF in USER_DATA and data:
+        yield from _application(Cursor(data))
+
+
+def _block(body: Cursor, size: int) -> bytes:
+    data = body.take(size)
+    body.skip(2)
+    return data
+
+
+def _application(body: Cursor) -> Iterator[tuple[str, Any]]:
+    transport = body.number(1)
+    yield "transport_first", bool(transport & 0x40)
+    yield "transport_final", bool(transport & 0x80)
+    yield "transport_sequence", transport & 0x3F
+    if transport & 0x40 and body.left >= 2:
+        yield "application_control", body.number(1)
+        function = body.number(1)
+        yield "function_code", function
+        if function in RESPONSES and body.left >= 2:
+            yield "internal_indications", body.number(2)
+    yield "objects", body.rest()

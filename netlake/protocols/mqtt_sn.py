@@ -1,0 +1,95 @@
+"""MQTT for sensor networks: what small devices publish over datagrams."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from netlake.layers.items import part, remainder, text
+from netlake.packets import Cursor, Malformed
+from netlake.schema import Column, Table
+
+CONNECT, CONNACK, REGISTER, REGACK, PUBLISH, PUBACK = 0x04, 0x05, 0x0A, 0x0B, 0x0C, 0x0D
+SUBSCRIBE, SUBACK, UNSUBSCRIBE, PINGREQ, DISCONNECT = 0x12, 0x13, 0x14, 0x16, 0x18
+# with one byte that says what became of it
+RETURNED = {CONNACK: (), REGACK: ("topic_id", "message_id"), PUBACK: ("topic_id", "message_id")}
+
+TABLES = (
+    Table(
+        "mqtt_sn",
+        "One row for each MQTT-SN message.",
+        spec="MQTT-SN 1.2",
+        on=("udp.port=1883", "udp.port=10000"),
+        columns=(
+            Column("length", "u16", "Bytes of the message.", why="in two fields, by size"),
+            Column("message_type", "u8", "4 connect, 10 register, 12 publish, 18 subscribe, 22 ping, 24 disconnect.",
+                   wireshark="mqttsn.msg.type"),
+            Column("flags", "u8", "128 repeated, 96 quality, 16 retained, 8 will, 4 clean, 3 kind of topic.",
+                   why="a field for each flag"),
+            Column("client_id", "text", "Connect: who.", wireshark="mqttsn.client.id"),
+            Column("keep_alive", "u16", "Connect: longest silence, seconds.", wireshark="mqttsn.keep.alive"),
+            Column("topic_id", "u16", "Number of the topic.", wireshark="mqttsn.topic.id"),
+            Column("message_id", "u16", "What ties answers to the message.", wireshark="mqttsn.msg.id"),
+            Column("topic_name", "text", "Register and subscribe: the topic.", why="in several fields"),
+            Column("return_code", "u8", "Answer: 0 accepted, 1 busy, 2 no such topic, 3 not supported.",
+                   wireshark="mqttsn.return.code"),
+            Column("data", "bytes", "Publish: what is said; of other types what else they hold.",
+                   why="shown as text"),
+        ),
+    ),
+)  # fmt: skip
+
+
+def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
+    """One message."""
+    length, head = message.number(1), 1
+    if length == 1:
+        length, head = message.number(2), 3
+    yield "length", length
+    if length <= head:
+        raise Malformed("bad_length")
+    body = part(message, length - head)
+    kind = body.number(1)
+    yield "message_type", kind
+    if kind in RETURNED:
+        for name in RETURNED[kind]:
+            yield name, body.number(2)
+        yield "return_code", body.number(1)
+    elif kind == SUBACK:
+        yield "flags", body.number(1)
+        yield "topic_id", body.number(2)
+        yield "message_id", body.number(2)
+        yield "return_code", body.number(1)
+    else:
+        yield from _request(kind, body)
+    yield from remainder(body, "data")
+
+
+def _request(kind: int, body: Cursor) -> Iterator[tuple[str, Any]]:
+    if kind == CONNECT:
+        yield "flags", body.number(1)
+        body.skip(1)
+        yield "keep_alive", body.number(2)
+        yield "client_id", _rest(body)
+    elif kind == REGISTER:
+        yield "topic_id", body.number(2)
+        yield "message_id", body.number(2)
+        yield "topic_name", _rest(body)
+    elif kind == PUBLISH:
+        yield "flags", body.number(1)
+        yield "topic_id", body.number(2)
+        yield "message_id", body.number(2)
+    elif kind in (SUBSCRIBE, UNSUBSCRIBE):
+        flags = body.number(1)
+        yield "flags", flags
+        yield "message_id", body.number(2)
+        if flags & 3 == 1:
+            yield "topic_id", body.number(2)
+        else:
+            yield "topic_name", _rest(body)
+    elif kind == PINGREQ and body.promised:
+        yield "client_id", _rest(body)
+
+
+def _rest(body: Cursor) -> str:
+    return text(body.take(body.promised))

@@ -1,0 +1,49 @@
+"""OpenVPN over UDP: how a tunnel is set up, and its packets; what they carry is encrypted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from netlake.layers.items import complete
+from netlake.packets import Cursor
+from netlake.schema import Column, Table
+
+DATA_1, DATA_2 = 6, 9
+CONTROL = (1, 2, 3, 4, 7, 8, 10)
+
+TABLES = (
+    Table(
+        "openvpn",
+        "One row for each OpenVPN message.",
+        spec="OpenVPN wire protocol",
+        on=("udp.port=1194",),
+        columns=(
+            Column("opcode", "u8",
+                   "7 and 8 client's and server's reset, 4 control, 5 acknowledgment, 6 and 9 data, 10 wrapped reset.",
+                   wireshark="openvpn.opcode"),
+            Column("key_id", "u8", "Which of the session's keys, 0 to 7.", wireshark="openvpn.keyid"),
+            Column("peer_id", "u32", "Data of the newer form: the client's number.", wireshark="openvpn.peerid"),
+            Column("session_id", "bytes", "Control: the sender's number of the session, 8 bytes.",
+                   why="openvpn.sessionid is a number"),
+            Column("payload_length", "i32", "Bytes behind it; of control with signature and acknowledgments.",
+                   why="split by tshark by guess"),
+        ),
+    ),
+)  # fmt: skip
+
+
+def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
+    """One message; what lies behind the session's number depends on settings that are not sent."""
+    first = message.number(1)
+    opcode = first >> 3
+    yield "opcode", opcode
+    yield "key_id", first & 7
+    if opcode == DATA_2:
+        yield "peer_id", message.number(3)
+    elif opcode in (*CONTROL, 5):
+        yield "session_id", message.take(8)
+    elif opcode != DATA_1:
+        message.fault("bad_value")
+    yield "payload_length", message.promised
+    complete(message)
