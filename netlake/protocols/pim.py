@@ -73,7 +73,7 @@ TABLES = (
             Column(
                 "type",
                 "u8",
-                "0 hello, 1 register, 2 stop, 3 join and prune, 4 bootstrap, 5 assert, 6 graft, 8 candidate, 10 election.",
+                "0 hello, 1 register, 3 join and prune, 4 bootstrap, 5 assert, 6 graft, 8 candidate, 10 election.",
                 wireshark="pim.type",
             ),
             Column(
