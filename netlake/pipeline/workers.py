@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from netlake.pipeline.report import CaptureReport
-from netlake.pipeline.run import Settings, to_lake
+from netlake.pipeline.run import Settings, settle, to_lake
 
 # seconds between two messages of progress
 PULSE = 0.2
@@ -29,6 +29,7 @@ Watcher = Callable[[int, int, int | None, int], None]
 
 def work(channel: Connection, lake: str, settings: Settings) -> None:
     """A worker: captures come as (index, specs), None ends it."""
+    settle()
     while (task := channel.recv()) is not None:
         index, specs = task
         due = 0.0
