@@ -17,6 +17,8 @@ from tests.compare.tshark import Frame, Layer
 from tests.compare.values import Value
 
 EXAMPLES = 4
+# differences kept of one table of one capture, for whoever looks into them
+KEPT = 200
 # of longer lists, elements are compared by their number
 LONGEST = 500
 
@@ -31,6 +33,7 @@ class Tally:
     explained: Counter[int] = field(default_factory=Counter)
     different: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
+    unexplained: list[Difference] = field(default_factory=list)
 
     def add(self, other: Tally) -> None:
         """Add what was found elsewhere."""
@@ -51,6 +54,8 @@ class Tally:
             self.values -= not entry.shown
             return
         self.different[found.field] += 1
+        if len(self.unexplained) < KEPT:
+            self.unexplained.append(found)
         told = self.examples.setdefault(found.field, [])
         if len(told) < EXAMPLES:
             state = (
@@ -77,13 +82,24 @@ class Place:
 
 def layers_of(one: Layered, frame: Frame) -> Iterator[Layer]:
     """The layers of a frame that are rows of a table."""
-    for layer in frame.layers:
-        if layer.name not in one.layers or layer.quoted:
-            continue
+    own = [layer for layer in frame.layers if layer.name in one.layers and not layer.quoted]
+    for layer in joined(own, one.begins) if one.begins else own:
         if one.split:
             yield from (Layer(layer.name, False, {one.split: [value]}) for value in layer.fields.get(one.split, ()))
         elif one.only is None or _passes(one, layer):
             yield layer
+
+
+def joined(layers: list[Layer], begins: str) -> list[Layer]:
+    """Layers without the field `begins` are added to the one before them."""
+    found: list[Layer] = []
+    for layer in layers:
+        if begins in layer.fields or not found:
+            found.append(layer)
+        else:
+            for name, more in layer.fields.items():
+                found[-1].fields.setdefault(name, []).extend(more)
+    return found
 
 
 def _passes(one: Layered, layer: Layer) -> bool:
@@ -94,6 +110,8 @@ def _passes(one: Layered, layer: Layer) -> bool:
 def compare(one: Layered, rows: Rows | None, place: Place, tally: Tally) -> None:
     """Compare the rows of one table in one frame."""
     mine = rows.of(place.frame.number) if rows is not None else []
+    if one.merged and mine:
+        mine = [merged(one, mine)]
     theirs = list(layers_of(one, place.frame))
     tally.rows += max(len(mine), len(theirs))
     for row, layer in zip_longest(mine, theirs):
@@ -105,6 +123,11 @@ def compare(one: Layered, rows: Rows | None, place: Place, tally: Tally) -> None
         else:
             for asked in one.fields:
                 _field(one, asked, row, layer, place, tally)
+
+
+def merged(one: Layered, rows: list[Row]) -> Row:
+    """The rows of a frame as one: of each column the list of its values."""
+    return rows[0] | {name: [row[name] for row in rows if row[name] is not None] for name in one.columns}
 
 
 def _summary(one: Layered, layer: Layer) -> str:
@@ -134,6 +157,8 @@ def aligned(ours: list[Value], theirs: list[Value]) -> Iterator[tuple[Value, Val
 
 
 def _field(one: Layered, asked: Field, row: Row, layer: Layer, place: Place, tally: Tally) -> None:
+    if asked.unless and any(shown == asked.unless[1] for shown, _ in layer.fields.get(asked.unless[0], ())):
+        return
     found = [shown for name in asked.names for shown in layer.fields.get(name, ())]
     kind = asked.parts[0].kind
     theirs = [values.theirs(kind, *shown) for shown in found]
@@ -145,6 +170,8 @@ def _field(one: Layered, asked: Field, row: Row, layer: Layer, place: Place, tal
     if asked.silent is not None:
         ours = [value for value in ours if value != asked.silent]
         theirs = [value for value in theirs if value != asked.silent]
+    if one.merged:
+        ours, theirs = sorted(ours, key=str), sorted(theirs, key=str)
     if ours == theirs:
         tally.values += len(ours)
         tally.equal += len(ours)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ class Field:
     names: tuple[str, ...]
     parts: tuple[Part, ...]
     silent: Value = None
+    unless: tuple[str, str] | None = None
 
     @property
     def column(self) -> str:
@@ -56,12 +57,17 @@ class Layered:
     only: str | None = None
     values: frozenset[str] = frozenset()
     split: str | None = None
+    begins: str | None = None
     columns: tuple[str, ...] = field(default=())
+    merged: bool = False
 
     @property
     def wanted(self) -> set[str]:
         """Every field that must be read from tshark."""
-        return {name for one in self.fields for name in one.names} | ({self.only} if self.only else set())
+        deciding = {name for name in (self.only, self.begins) if name} | {
+            one.unless[0] for one in self.fields if one.unless
+        }
+        return {name for one in self.fields for name in one.names} | deciding
 
 
 def parts(
@@ -88,13 +94,14 @@ def _fields(table: Table, entry: dict[str, Any]) -> tuple[Field, ...]:
     found: dict[str, list[Part]] = {}
     for name, part in [*also, *parts(table.columns)]:
         found.setdefault(name, []).append(part)
-    alias, silent = entry.get("alias", {}), entry.get("silent", {})
+    alias, silent, unless = (entry.get(key, {}) for key in ("alias", "silent", "unless"))
     return tuple(
         Field(
             name,
             (name, *alias.get(name, ())),
             tuple(own),
             values.theirs(own[0].kind, silent[name], silent[name]) if name in silent else None,
+            tuple(unless[name]) if name in unless else None,
         )
         for name, own in found.items()
     )
@@ -105,15 +112,19 @@ def layered(table: Table, entry: dict[str, Any]) -> Layered:
     only = entry.get("only", {})
     own = _fields(table, entry)
     columns = tuple(dict.fromkeys(part.path[0] for one in own for part in one.parts))
-    passing = frozenset(only.get("values", ()))
+    merged = bool(entry.get("merged"))
+    if merged:
+        own = tuple(replace(one, parts=tuple(replace(part, listed=True) for part in one.parts)) for one in own)
     return Layered(
         table,
         frozenset(entry.get("layers") or usual(table)),
         own,
-        only.get("field"),
-        passing,
-        entry.get("split"),
-        columns,
+        only=only.get("field"),
+        values=frozenset(only.get("values", ())),
+        split=entry.get("split"),
+        begins=entry.get("begins"),
+        columns=columns,
+        merged=merged,
     )
 
 

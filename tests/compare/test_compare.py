@@ -168,6 +168,24 @@ def test_a_value_that_differs_is_seen() -> None:
     assert (changed.equal, dict(changed.different)) == (3, {"udp.length": 1})
 
 
+def test_rows_that_are_one_layer_are_compared_in_any_order() -> None:
+    one = next(one for one in layers.compared() if one.table.name == "ospf_lsa")
+    found = [dict.fromkeys(one.columns) | {"packet": 1, "fault": None, "age": age} for age in (7, 5)]
+
+    class Given:
+        def of(self, _: int) -> list[dict]:
+            return found
+
+    def compared(*ages: str) -> differences.Tally:
+        layer = Layer("ospf", quoted=False, fields={"ospf.lsa.age": [(age, "") for age in ages]})
+        tally = differences.Tally()
+        differences.compare(one, Given(), differences.Place("x.pcap", Frame(1, [layer], {"ospf"}), None), tally)
+        return tally
+
+    assert (compared("5", "7").values, compared("5", "7").equal) == (2, 2)
+    assert compared("5", "8").different == {"ospf.lsa.age": 1}
+
+
 STATISTICS = """\
 ================================================================================
 TCP Conversations
