@@ -24,7 +24,7 @@ class Findings:
     tables: dict[str, Tally] = field(default_factory=dict)
 
     def add(self, outcome: Outcome) -> None:
-        """Add what was found in one capture."""
+        """Add what was found in one capture; what was kept of its differences is let go."""
         self.outcomes.append(outcome)
         for name, tally in outcome.tables.items():
             self.tables.setdefault(name, Tally()).add(tally)

@@ -76,10 +76,11 @@ def _time(show: str, value: str) -> Value:
     if dated := re.fullmatch(r"(\w{3} +[0-9]+, [0-9]{4} [0-9:]{8})\.([0-9]{6})[0-9]* UTC", show):
         whole = datetime.strptime(dated[1], "%b %d, %Y %H:%M:%S").replace(tzinfo=UTC)
         return int(whole.timestamp()) * 1_000_000 + int(dated[2])
-    found = re.fullmatch(r"(-?)([0-9]+)\.([0-9]{9})", show)
+    # a fraction above a second, as a file may have it, is printed with more digits
+    found = re.fullmatch(r"(-?)([0-9]+)\.([0-9]{9,})", show)
     if not found:
         return show
-    nanoseconds = int(found[2] + found[3])
+    nanoseconds = int(found[2]) * 1_000_000_000 + int(found[3])
     return (-nanoseconds if found[1] else nanoseconds) // 1000
 
 
@@ -119,12 +120,18 @@ def ours(kind: str, value: Any) -> Value:
 
 
 def dns_name(name: Value) -> Value:
-    """A DNS name as both write it: the root is <Root> for tshark and a dot for netlake, and they escape differently."""
+    """A DNS name as both write it.
+
+    The root is <Root> for tshark and a dot for netlake. Netlake escapes bytes as zone files do; tshark shows them as
+    the UTF-8 that they may be, and its XML holds no control characters.
+    """
     if not isinstance(name, str):
         return name
     if name == "<Root>":
         return "."
-    return re.sub(r"\\([0-9]{3})", lambda found: chr(int(found[1]) % 256), name).replace("\\", "")
+    plain = re.sub(rb"\\([0-9]{3})", lambda found: bytes([int(found[1]) % 256]), name.encode())
+    plain = re.sub(rb"\\(.)", rb"\1", plain, flags=re.DOTALL)
+    return re.sub(r"[\x00-\x1f\x7f]", "?", plain.decode("utf-8", "replace"))
 
 
 KINDS = frozenset(SCALARS)
