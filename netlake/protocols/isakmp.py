@@ -65,7 +65,7 @@ TABLES = (
             Column("payloads", List(PAYLOAD), "Payloads in wire order; an encrypted one as sent.",
                    why="compared in columns"),
             Column("encrypted", "bytes", "Version 1: what is encrypted behind the header.",
-                   wireshark="isakmp.enc.data"),
+                   why="isakmp.enc.data has no value"),
         ),
     ),
 )  # fmt: skip

@@ -1,0 +1,114 @@
+"""LDAP over UDP: how hosts of a Windows domain look for its controllers, and what attackers have reflected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from netlake.layers import ber
+from netlake.layers.items import text
+from netlake.layers.read import NEXT
+from netlake.packets import Cursor, Malformed
+from netlake.schema import Column, List, Struct, Table
+
+ENUMERATED = 0x0A
+SET = 0x31
+SEARCH, ENTRY, DONE = 0x63, 0x64, 0x65
+APPLICATION = 0x40
+MOST_MESSAGES = 64
+MOST_DEPTH = 16
+# of a filter: and, or, not; equality, greater, less, approximate; presence
+JOINED = {0xA0: "&", 0xA1: "|", 0xA2: "!"}
+COMPARED = {0xA3: "=", 0xA5: ">=", 0xA6: "<=", 0xA8: "~="}
+PRESENT = 0x87
+
+ATTRIBUTE = Struct(
+    (
+        Column("type", "word", "Name of the attribute.", wireshark="ldap.type"),
+        Column("values", List("bytes"), "Its values as sent.", why="dissected where it is netlogon"),
+    )
+)
+
+TABLES = (
+    Table(
+        "cldap",
+        "One row for each LDAP message over UDP.",
+        spec="RFC 4511, MS-ADTS 6.3.3",
+        on=("udp.port=389",),
+        columns=(
+            Column("message_id", "i64", "What ties answers to the question.", wireshark="ldap.messageID"),
+            Column("operation", "u8", "3 search, 4 entry, 5 done, 16 abandon.", wireshark="ldap.protocolOp"),
+            Column("base_object", "text", "Search: where it begins; empty for the root.", wireshark="ldap.baseObject"),
+            Column("scope", "i64", "Search: 0 the object, 1 one level, 2 the subtree.", wireshark="ldap.scope"),
+            Column("filter", "text", "Search: what is looked for, as in RFC 4515; null if it is no such filter.",
+                   why="split by tshark"),
+            Column("requested", List("text"), "Search: attributes wanted.", wireshark="ldap.AttributeDescription"),
+            Column("object_name", "text", "Entry: its name.", wireshark="ldap.objectName"),
+            Column("attributes", List(ATTRIBUTE), "Entry: its attributes.", why="compared in its fields"),
+            Column("result_code", "i64", "Done: 0 success, 1 operations error and others.",
+                   why="in one layer with the entry"),
+            Column("error_message", "text", "Done: the same in words.", why="in one layer with the entry"),
+        ),
+    ),
+)  # fmt: skip
+
+
+def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
+    """Every message of a datagram: an entry and its end travel together."""
+    for number in range(MOST_MESSAGES):
+        if number:
+            yield NEXT, None
+        body = ber.expect(message, ber.SEQUENCE)
+        yield "message_id", ber.integer(ber.expect(body, ber.INTEGER))
+        tag, operation = ber.value(body)
+        yield "operation", tag & 0x1F
+        if tag == SEARCH:
+            yield from _search(operation)
+        elif tag == ENTRY:
+            yield from _entry(operation)
+        elif tag & 0xC0 == APPLICATION and tag & ber.CONSTRUCTED:
+            yield "result_code", ber.integer(ber.expect(operation, ENUMERATED))
+            ber.whole(ber.expect(operation, ber.OCTETS))
+            yield "error_message", text(ber.whole(ber.expect(operation, ber.OCTETS)))
+        if not message.promised:
+            return
+    message.fault("too_large")
+
+
+def _search(body: Cursor) -> Iterator[tuple[str, Any]]:
+    yield "base_object", text(ber.whole(ber.expect(body, ber.OCTETS)))
+    yield "scope", ber.integer(ber.expect(body, ENUMERATED))
+    for _ in range(4):
+        ber.whole(ber.value(body)[1])
+    tag, condition = ber.value(body)
+    yield "filter", _filter(tag, Cursor(ber.whole(condition)), 0)
+    requested: list[str] = []
+    yield "requested", requested
+    requested.extend(text(ber.whole(name)) for _, name in ber.values(ber.expect(body, ber.SEQUENCE)))
+
+
+def _filter(tag: int, condition: Cursor, depth: int) -> str | None:
+    """A filter in the form of RFC 4515; what is no plain text in a value is escaped."""
+    if depth > MOST_DEPTH:
+        raise Malformed("too_deep")
+    if tag in JOINED:
+        parts = [_filter(kind, part, depth + 1) for kind, part in ber.values(condition)]
+        return f"({JOINED[tag]}{''.join(part or '' for part in parts)})"
+    if tag in COMPARED:
+        name = text(ber.whole(ber.expect(condition, ber.OCTETS)))
+        return f"({name}{COMPARED[tag]}{_plain(ber.whole(ber.expect(condition, ber.OCTETS)))})"
+    return f"({text(ber.whole(condition))}=*)" if tag == PRESENT else None
+
+
+def _plain(data: bytes) -> str:
+    return "".join(chr(byte) if 32 <= byte < 127 and byte not in b"()*\\" else f"\\{byte:02x}" for byte in data)
+
+
+def _entry(body: Cursor) -> Iterator[tuple[str, Any]]:
+    yield "object_name", text(ber.whole(ber.expect(body, ber.OCTETS)))
+    attributes: list[dict[str, Any]] = []
+    yield "attributes", attributes
+    for _, attribute in ber.values(ber.expect(body, ber.SEQUENCE)):
+        name = text(ber.whole(ber.expect(attribute, ber.OCTETS)))
+        values = [ber.whole(value) for _, value in ber.values(ber.expect(attribute, SET))]
+        attributes.append({"type": name, "values": values})
