@@ -1,0 +1,98 @@
+"""Finding protocols by content: each probe knows its own cases, no probe takes another's, and none takes noise."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netlake import tables
+from netlake.layers.pools import new_pools
+from netlake.packets import Messages
+
+FOLDER = Path(__file__).parent / "protocols"
+PROBES = {name: entry.reader("probe") for name, entry in tables.entries().items() if entry.reader("probe")}
+# cases that a probe must not find: malformed, or of a form that content alone does not prove
+LEFT = {
+    "stun": {"answer of the old form", "channel data", "neither"},
+    "wireguard": {"no such type"},
+    "bittorrent_dht": {"deeper than is read"},
+    "rtcp": {"application", "longer than the datagram", "no such version"},
+}
+
+
+def messages(parts: list[bytes], ports: int = 4000 << 16 | 5000) -> Messages:
+    sizes = np.array([len(part) for part in parts], np.int64)
+    end = np.cumsum(sizes)
+    count = len(parts)
+    data = np.frombuffer(b"".join(parts), np.uint8).copy()
+    none = np.zeros(count, np.int32)
+    rows = np.arange(count, dtype=np.int32)
+    return Messages(
+        data, end - sizes, end, rows, none, np.zeros(count, np.int8), none - 1, none.astype(np.int16),
+        np.full(count, ports, np.int64), new_pools(),
+    )  # fmt: skip
+
+
+def cases(table: str) -> dict[str, bytes]:
+    loaded = tomllib.loads((FOLDER / f"{table}.toml").read_text())["case"]
+    return {case["name"]: bytes.fromhex(case["bytes"]) for case in loaded}
+
+
+def speech(count: int, first: int = 65534) -> list[bytes]:
+    """A stream of RTP, whose sequence numbers wrap."""
+    head = [b"\x80\x00" + (first + step & 0xFFFF).to_bytes(2, "big") for step in range(count)]
+    return [
+        start + (160 * step).to_bytes(4, "big") + b"\x01\x02\x03\x04" + bytes(160) for step, start in enumerate(head)
+    ]
+
+
+@pytest.mark.parametrize("table", sorted(PROBES.keys() - {"rtp"}))
+def test_a_probe_finds_its_own_cases(table: str) -> None:
+    own = cases(table)
+    found = PROBES[table](messages(list(own.values()))).tolist()
+    assert {name for name, yes in zip(own, found, strict=True) if not yes} >= LEFT.get(table, set())
+    assert any(found), table
+
+
+def test_a_stream_of_rtp_is_found_and_a_few_packets_are_not() -> None:
+    assert PROBES["rtp"](messages(speech(5))).all()
+    assert not PROBES["rtp"](messages(speech(2))).any()
+    assert not PROBES["rtp"](messages([packet for packet in speech(1) for _ in range(9)])).any()
+
+
+@pytest.mark.parametrize("table", sorted(PROBES))
+def test_no_probe_takes_what_is_another_protocols(table: str) -> None:
+    known = {path.stem for path in FOLDER.glob("*.toml")} & tables.entries().keys()
+    others = sorted(name for name in known - {table} if any("udp.port" in key for key in tables.table(name).on))
+    taken = [name for name in others if PROBES[table](messages(list(cases(name).values()))).any()]
+    assert taken == []
+
+
+@pytest.mark.parametrize("table", sorted(PROBES))
+def test_a_probe_takes_no_noise_and_reads_within_its_messages(table: str) -> None:
+    @settings(deadline=None, max_examples=60)
+    @given(st.lists(st.binary(max_size=64), max_size=8))
+    def check(parts: list[bytes]) -> None:
+        alone = [bool(PROBES[table](messages([part]))[0]) for part in parts]
+        together = PROBES[table](messages(parts))
+        assert together.dtype == np.bool_
+        assert len(together) == len(parts)
+        if table != "rtp":
+            assert together.tolist() == alone
+
+    check()
+    noise = np.random.default_rng(7).integers(0, 256, (2000, 200), np.uint8)
+    assert PROBES[table](messages([row.tobytes() for row in noise])).sum() == 0
+
+
+def test_on_port_4500_only_what_stands_behind_the_marker_is_a_row() -> None:
+    message = cases("isakmp")["main mode"]
+    found = messages([bytes(4) + message, b"\x01\x02\x03\x04" + bytes(40), b"\xff"], 4500 << 16 | 4500)
+    kept, columns = tables.entries()["isakmp"].reader("read")(found)
+    assert kept.row.tolist() == [0]
+    assert columns["initiator_spi"].to_pylist() == [message[:8]]
