@@ -43,7 +43,7 @@ TABLES = (
             Column(
                 "max_response_code",
                 "u16",
-                "Query: the longest wait, as sent.",
+                "Query: the longest wait, as sent; 0 in other messages of version 1.",
                 wireshark="icmpv6.mld.maximum_response_delay",
             ),
             Column(
@@ -113,8 +113,8 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
     yield "version", version
     code = message.number(2)
     message.skip(2)
+    yield "max_response_code", code
     if kind == QUERY:
-        yield "max_response_code", code
         yield "max_response_time", (floating(code, 16) if version > 1 else code) / 1000
     yield "group", message.take(16)
     if version > 1:

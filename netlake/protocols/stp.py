@@ -20,6 +20,8 @@ REGION_SIZE = 64
 # 256ths of a second
 TICKS = 256
 ORIGINATING_VLAN = 0
+# what Cisco adds: a byte, which is the length of version 1 in rapid units, and the VLAN
+CISCO_SIZE = 7
 
 INSTANCE = Struct(
     (
@@ -123,11 +125,11 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
     yield "port", message.number(2)
     for name in ("message_age", "max_age", "hello_time", "forward_delay"):
         yield name, message.number(2) / TICKS
-    if version >= RAPID:
+    if version >= RAPID or message.promised >= CISCO_SIZE:
         message.skip(1)
     if version >= MULTIPLE and message.promised >= REGION_SIZE:
         yield from _region(message)
-    elif message.promised >= 6:
+    elif message.promised >= CISCO_SIZE - 1:
         yield from _vlan(message)
 
 
