@@ -32,6 +32,7 @@ demo: $(READY) ## Decode the bundled capture into ./demo/lake and ask it three q
 	@printf '\nThe lake stays in demo/lake. Ask it more: %s sql "FROM connection" --lake demo/lake\n' $(NETLAKE)
 
 test: $(TOOLS) ## Run the tests
+	@$(BIN)/python -m netlake.kernels.warm
 	@$(BIN)/pytest -n auto $(ARGUMENTS)
 
 check: lint types contracts fresh ## Lint, formatting, types, import contracts, generated files

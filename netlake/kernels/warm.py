@@ -24,7 +24,7 @@ def every() -> dict[str, Kernel]:
     """Every kernel with a signature, by its full name."""
     found: dict[str, Kernel] = {}
     for info in pkgutil.iter_modules(netlake.kernels.__path__, "netlake.kernels."):
-        if info.name == __name__:
+        if info.name == "netlake.kernels.warm":
             continue
         module = importlib.import_module(info.name)
         for value in vars(module).values():
@@ -53,7 +53,7 @@ def warm(parts: int | None = None) -> int:
     if marker is None or marker.exists():
         return len(kernels)
     parts = max(1, min(parts or os.cpu_count() or 1, 8))
-    command = [sys.executable, "-m", __name__]
+    command = [sys.executable, "-m", "netlake.kernels.warm"]
     shares = [subprocess.Popen([*command, str(part), str(parts)]) for part in range(parts)]  # noqa: S603
     codes = [share.wait() for share in shares]
     if not any(codes):
@@ -69,4 +69,7 @@ def compile_share(part: int, parts: int) -> None:
 
 
 if __name__ == "__main__":
-    compile_share(int(sys.argv[1]), int(sys.argv[2]))
+    if len(sys.argv) > 1:
+        compile_share(int(sys.argv[1]), int(sys.argv[2]))
+    else:
+        warm()

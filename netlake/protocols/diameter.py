@@ -43,7 +43,7 @@ TABLES = (
         "diameter",
         "One row for each Diameter message.",
         spec="RFC 6733, 8506",
-        on=("sctp.port=3868", "udp.port=3868"),
+        on=("udp.port=3868",),
         columns=(
             Column("version", "u8", "Version, 1.", wireshark="diameter.version"),
             Column("length", "u32", "Bytes of the message.", wireshark="diameter.length"),

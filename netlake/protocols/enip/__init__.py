@@ -40,7 +40,7 @@ TABLES = (
             Column("interface_handle", "u32", "Request: 0 for CIP.", why="a field for each command"),
             Column("timeout", "u16", "Request: how long to wait, seconds.", wireshark="enip.timeout"),
             Column("items", List(ITEM), "Items in wire order.", why="compared in its fields"),
-            Column("identity_ip", "ipv4", "List identity: address of the device.", wireshark="enip.lir.sinaddr"),
+            Column("identity_ip", "ipv4", "List identity: address of the device.", wireshark="enip.sinaddr"),
             Column("vendor_id", "u16", "List identity: number of the vendor.", wireshark="enip.lir.vendor"),
             Column("device_type", "u16", "List identity: kind of device.", wireshark="enip.lir.devtype"),
             Column("product_code", "u16", "List identity: the vendor's number of the product.",
