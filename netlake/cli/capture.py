@@ -64,7 +64,7 @@ def command(inputs: tuple[str, ...], lake: Path, as_json: bool, **chosen: Any) -
     stands in the lake already is left as it is. Exit code 3: some could not be read to their end.
     """
     if bool(inputs) == chosen["refresh"]:
-        raise click.UsageError("Name the captures to decode, or give --refresh alone to decode again those of the lake.")
+        raise click.UsageError("Name captures to decode, or give --refresh alone to decode again those of the lake.")
     _check(chosen["include"] + chosen["exclude"])
     _compile()
     report = _refreshed(lake, chosen) if chosen["refresh"] else _captured(inputs, lake, chosen)

@@ -44,6 +44,7 @@ class Kernel:
         self.__doc__, self.__name__, self.__module__ = function.__doc__, function.__name__, function.__module__
 
     def __call__(self, *arguments: Any) -> Any:
+        """Call it, compiled."""
         return (self.compiled or self.compile())(*arguments)
 
     def compile(self) -> Any:
@@ -121,7 +122,7 @@ def _folder(module: str) -> Path | None:
 def cache_directory() -> Path | None:
     """Where compiled kernels are kept: NUMBA_CACHE_DIR, the package, the user's cache, a private folder, or nowhere."""
     chosen = os.environ.get("NUMBA_CACHE_DIR")
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    home = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
     candidates = [Path(chosen)] if chosen else [_PACKAGE / "__pycache__", Path(home) / "netlake" / "kernels"]
     for candidate in candidates:
         if _writable(candidate):
@@ -129,8 +130,8 @@ def cache_directory() -> Path | None:
     try:
         return Path(tempfile.mkdtemp(prefix="netlake-kernels-"))
     except OSError:
-        print("netlake: no folder can be written to keep compiled kernels, so each run compiles them again;"
-              " set NUMBA_CACHE_DIR to one that can.", file=sys.stderr)  # fmt: skip
+        sentence = "no folder can be written to keep compiled kernels, so each run compiles them again"
+        print(f"netlake: {sentence}; set NUMBA_CACHE_DIR to one that can.", file=sys.stderr)  # noqa: T201 - said once
         return None
 
 

@@ -33,7 +33,7 @@ MOST_CONVERSATIONS = 2 * s.MOST_NETWORK_HEADERS + 2
 
 @kernel()
 def narrow(w, limit):
-    """This layer says that it ends at `limit` (-1: it says nothing)."""
+    """The layer says that it ends at `limit` (-1: it says nothing)."""
     if 0 <= limit < w[s.W_PROMISE]:
         w[s.W_PROMISE] = limit
         w[s.W_END] = min(w[s.W_END], limit)
@@ -133,7 +133,7 @@ def icmp(data, w, keys, messages, conversations, step):
         c[s.C_SRC_PORT] = pair[0]
         c[s.C_DST_PORT] = pair[1]
         c[s.C_PAYLOAD] = max(0, w[s.W_PROMISE] - at - 8)
-        if version == 4 and (3 <= kind <= 5 or kind == 11 or kind == 12) or version == 6 and 1 <= kind <= 4:
+        if (version == 4 and (3 <= kind <= 5 or kind == 11 or kind == 12)) or (version == 6 and 1 <= kind <= 4):
             quote(data, conversations, w, at + 8)
     group = np.int64(keys[s.ICMPV4_TYPE if version == 4 else s.ICMPV6_TYPE, kind])
     if group >= s.FIRST_LEAF:

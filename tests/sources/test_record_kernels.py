@@ -99,7 +99,7 @@ def test_search_pcap(seed, big, header, cut):
     assert expected is None or place <= expected
 
 
-def pcapng_twin(data, at, end, big, count, rows):  # noqa: C901, PLR0911 - a return for each way it can end
+def pcapng_twin(data, at, end, big, count, rows):  # noqa: PLR0911 - a return for each way it can end
     """As index_pcapng with interfaces of link type 1, snaplen 0 and microseconds; no comments are noted."""
     order = ">" if big else "<"
     found = []
