@@ -131,9 +131,7 @@ def compare(tables: dict[str, pa.Table], statistics: str, capture: str) -> Tally
             if count // unit * unit == printed or (unit > 1 and 0 <= count - printed < 2 * unit):
                 tally.equal += 1
             else:
-                told = " ".join(f"{ipaddress.ip_address(host)}:{port}" for host, port in key[1:])
-                difference = Difference(
-                    "connection", name, f"{key[0]} {told}: {count}", printed, capture, 0, None, None, frozenset()
-                )
-                tally.differs(difference)
+                ends = " ".join(f"{ipaddress.ip_address(host)}:{port}" for host, port in key[1:])
+                values = f"{count}" if key in mine else None, f"{printed} of {key[0]} {ends}" if key in shown else None
+                tally.differs(Difference("connection", name, *values, capture, 0, None, None, frozenset()))
     return tally
