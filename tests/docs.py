@@ -133,7 +133,7 @@ def main() -> None:
     """Write the documents."""
     COMMANDS.write_text(help_page(), encoding="utf-8")
     for document in DOCUMENTS:
-        if document != COMMANDS:
+        if any(steps(document)):
             document.write_text(written(document), encoding="utf-8")
 
 

@@ -67,7 +67,7 @@ class Tally:
 
 
 def _short(value: Any) -> str:
-    text = "nothing" if value is None else str(value)
+    text = "nothing" if value is None else "".join(one if one.isprintable() else ascii(one)[1:-1] for one in str(value))
     return text if len(text) <= 60 else text[:57] + "..."
 
 

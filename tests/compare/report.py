@@ -99,7 +99,7 @@ def page(findings: Findings) -> Iterator[str]:
     """The committed page."""
     yield "# Comparison with tshark"
     yield ""
-    yield f"Written by `{findings.command}` with tshark {findings.tshark}; how stands in `tests/compare/__init__.py`."
+    yield f"Written by `{findings.command}` with tshark {findings.tshark}; `tests/compare/__init__.py` tells how."
     yield "Every field of every table that declares a Wireshark name is compared, on captures from the test suites of"
     yield "tcpdump, nDPI, Zeek and Suricata: real traffic, much of it odd, and hundreds of files malformed on purpose."
     yield ""
@@ -107,11 +107,14 @@ def page(findings: Findings) -> Iterator[str]:
     yield ""
     yield "| table | rows | values | equal | explained | not explained |"
     yield "|---|---:|---:|---:|---:|---:|"
-    for name, tally in [*sorted(findings.tables.items()), ("**total**", findings.total)]:
+    met = [(name, tally) for name, tally in sorted(findings.tables.items()) if tally.rows]
+    for name, tally in [*met, ("**total**", findings.total)]:
         yield (
             f"| {name} | {tally.rows:,} | {tally.values:,} | {share(tally):.4f} % |"
             f" {tally.explained.total():,} | {tally.different.total():,} |"
         )
+    if absent := [name for name, tally in sorted(findings.tables.items()) if not tally.rows]:
+        yield from ("", f"In no capture: {', '.join(absent)}.")
     yield from _explained(findings)
     yield from _unexplained(findings)
     yield from _captures(findings)
@@ -138,15 +141,24 @@ def _unexplained(findings: Findings) -> Iterator[str]:
     yield from ("| field | how many | examples (netlake / tshark) |", "|---|---:|---|")
     for name, tally in found:
         for column, count in tally.different.most_common():
-            told = "<br>".join(example.replace("|", "\\|") for example in tally.examples.get(column, ())[:2])
+            told = "<br>".join(_plain(example) for example in tally.examples.get(column, ())[:2])
             yield f"| {name}: {column} | {count:,} | {told} |"
+
+
+def _plain(text: str) -> str:
+    """Text that stands in a table of markdown as it is."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|").replace("\n", " ")
 
 
 def _captures(findings: Findings) -> Iterator[str]:
     yield from ("", "## Captures that could not be compared, or whose packets differ in number", "")
+    unread = sorted(outcome.capture for outcome in findings.outcomes if outcome.state == "not read by tshark")
+    if unread:
+        yield from (f"tshark does not read {', '.join(unread)}; netlake does.", "")
     if not findings.troubles:
         yield "None: on every file that tshark opens, both count the same packets."
         return
     yield from ("| capture | state | packets, netlake / tshark | what was said |", "|---|---|---:|---|")
     for outcome in sorted(findings.troubles, key=lambda one: one.capture):
-        yield f"| {outcome.capture} | {outcome.state} | {outcome.ours:,} / {outcome.theirs:,} | {outcome.said} |"
+        packets = f"{outcome.ours:,} / {outcome.theirs:,}"
+        yield f"| {outcome.capture} | {outcome.state} | {packets} | {_plain(outcome.said)} |"
