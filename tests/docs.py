@@ -86,28 +86,30 @@ def plain(printed: str, place: Path) -> str:
     return printed
 
 
-def commands() -> Iterator[tuple[str, click.Command]]:
-    """Every command of the command line by its full name."""
+def commands() -> Iterator[tuple[click.Command, click.Context]]:
+    """Every command of the command line, each in the context that it is called in."""
     from netlake.cli import netlake as group
 
-    def below(name: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
-        yield name, command
+    def below(
+        name: str, command: click.Command, above: click.Context | None
+    ) -> Iterator[tuple[click.Command, click.Context]]:
+        settings = {**command.context_settings, "terminal_width": int(WIDTH), "max_content_width": int(WIDTH)}
+        context = click.Context(command, info_name=name, parent=above, **settings)
+        yield command, context
         if isinstance(command, click.Group):
-            context = click.Context(command, info_name=name)
             for child in command.list_commands(context):
                 found = command.get_command(context, child)
                 if found is not None and not found.hidden:
-                    yield from below(f"{name} {child}", found)
+                    yield from below(child, found, context)
 
-    return below("netlake", group)
+    return below("netlake", group, None)
 
 
 def help_page() -> str:
     """docs/commands.md: the help of every command."""
     parts = ["# Commands\n", "What `--help` says of every command; `python -m tests.docs` writes this page.\n"]
-    for name, command in commands():
-        context = click.Context(command, info_name=name, terminal_width=int(WIDTH), max_content_width=int(WIDTH))
-        parts.append(f"## {name}\n\n```text\n{command.get_help(context)}\n```\n")
+    for command, context in commands():
+        parts.append(f"## {context.command_path}\n\n```text\n{command.get_help(context)}\n```\n")
     return "\n".join(parts)
 
 

@@ -34,11 +34,11 @@ def test_the_page_of_commands_is_fresh() -> None:
 
 
 def test_every_command_and_option_says_what_it_does() -> None:
-    for name, command in docs.commands():
-        assert command.help, name
+    for command, context in docs.commands():
+        assert command.help, context.command_path
         for option in command.params:
             record = getattr(option, "help", None)
-            assert record or option.param_type_name == "argument", f"{name} {option.name}"
+            assert record or option.param_type_name == "argument", f"{context.command_path} {option.name}"
 
 
 def test_the_public_names_stand_in_the_readme() -> None:
@@ -68,7 +68,7 @@ def test_targets_that_documents_name_exist() -> None:
 
 def test_make_lists_every_target_with_a_sentence() -> None:
     makefile = (docs.ROOT / "Makefile").read_text(encoding="utf-8")
-    listed = subprocess.run(["make", "help"], cwd=docs.ROOT, capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(["make", "--no-print-directory", "help"], cwd=docs.ROOT, capture_output=True, text=True, check=True).stdout
     phony = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
     assert phony
     assert [line.split()[0] for line in listed.splitlines()] == phony[1].split()
