@@ -221,10 +221,12 @@ class Cursor:
 
     def take(self, count: int) -> bytes:
         """The next `count` bytes."""
-        if count < 0 or self.at + count > self.end:
+        at = self.at
+        end = at + count
+        if count < 0 or end > self.end:
             raise Short
-        self.at += count
-        return self.data[self.at - count : self.at]
+        self.at = end
+        return self.data[at:end]
 
     def rest(self) -> bytes:
         """All bytes not yet read."""
@@ -232,7 +234,15 @@ class Cursor:
 
     def number(self, size: int) -> int:
         """The next `size` bytes as an unsigned big-endian number."""
-        return int.from_bytes(self.take(size), "big")
+        # as `take`, written out: parsers spend most of their time here
+        at = self.at
+        end = at + size
+        if size < 1 or end > self.end:
+            if size == 0:
+                return 0
+            raise Short
+        self.at = end
+        return self.data[at] if size == 1 else int.from_bytes(self.data[at:end])
 
     def little(self, size: int) -> int:
         """The next `size` bytes as an unsigned little-endian number."""

@@ -75,7 +75,25 @@ def _numba() -> Any:
     def _typeof(value: Kernel, _context: Any) -> Any:
         return numba_types.Dispatcher(value.compile())
 
+    _load_lightly()
     return numba
+
+
+def _load_lightly() -> None:
+    """Compiled code is loaded without what only compiling needs: numba's knowledge of NumPy, a third of a second."""
+    from numba.core.caching import Cache
+
+    load = Cache.load_overload
+
+    def load_overload(self: Any, signature: Any, target_context: Any) -> Any:
+        # compiling refreshes the context itself, so leaving it out here loses nothing
+        target_context.refresh = lambda: None
+        try:
+            return load(self, signature, target_context)
+        finally:
+            del target_context.refresh
+
+    Cache.load_overload = load_overload
 
 
 def _jit(made: Kernel) -> Any:

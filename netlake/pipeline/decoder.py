@@ -24,6 +24,7 @@ from netlake.layers.steps import dispatch
 from netlake.layers.walk import Walked, Walker
 from netlake.packets import Messages, Packets, Tiny
 from netlake.pipeline.packet_rows import PacketRows
+from netlake.pipeline.waiting import COMMON, Waiting
 from netlake.profiles import address
 from netlake.schema import Table
 from netlake.sinks import Sink
@@ -67,6 +68,7 @@ class Decoder:
         self.readers = {name: reader(entry, entropy=options.entropy) for name, entry in wanted.items()}
         # what a table's columns need of the tracker: fill_from_flow(messages, columns, window shift of each)
         self.completing = {name: found for name, entry in wanted.items() if (found := entry.reader("fill_from_flow"))}
+        self.waiting: dict[str, Waiting] = {}
 
     def batch(self, packets: Packets) -> None:
         """Decode one batch."""
@@ -77,19 +79,48 @@ class Decoder:
         if self.options.wants("packet"):
             self.packet_rows.put(self.rows, packets, walked, context)
         for table, messages in chain(self.walker.tables(walked), by_content):
-            read = self.readers.get(table.name)
-            if read is not None:
-                kept, columns = read(messages)
-                if table.name in self.completing:
-                    self.completing[table.name](kept, columns, _of_messages(flows.shift, kept))
-                if len(kept):
-                    self.rows.put(table, kept, columns, context)
+            if table.name in self.completing:
+                kept, columns = self.readers[table.name](messages)
+                self.completing[table.name](kept, columns, _of_messages(flows.shift, kept))
+                self.rows.put(table, kept, columns, context)
+            elif table.name in self.readers:
+                self._table(table, messages, context)
         self.batches += 1
         if self.batches % BATCHES == 0:
             self._ended()
         self.rows.trim()
         if any(pool.full for pool in self.pools.values()):
             self._renew()
+
+    def _table(self, table: Table, messages: Messages, context: Context) -> None:
+        """Read the messages of a table, now where there are many, else when there are."""
+        waiting = self.waiting.get(table.name)
+        if len(messages) >= COMMON:
+            if waiting is not None:
+                self._read(waiting)
+            self._rows(table, messages, context)
+            return
+        if waiting is None:
+            waiting = self.waiting[table.name] = Waiting(table)
+        waiting.add(messages, context)
+        if waiting.full:
+            self._read(waiting)
+
+    def _read(self, waiting: Waiting) -> None:
+        if waiting.count:
+            self._rows(waiting.table, *waiting.take())
+
+    def _rows(self, table: Table, messages: Messages, context: Context) -> None:
+        kept, columns = self.readers[table.name](messages)
+        if len(kept):
+            self.rows.put(table, kept, columns, context)
+
+    def _flush(self) -> None:
+        """Read everything that waits, and write every row."""
+        for waiting in self.waiting.values():
+            self._read(waiting)
+        self.put("address", address.rows(self.pools["ip"]))
+        self.rows.flush_all()
 
     def _by_content(self, walked: Walked) -> list[tuple[Table, Messages]]:
         """Payloads that no port claims, offered to every table that knows its messages by their content."""
@@ -108,8 +139,7 @@ class Decoder:
         self.walker.fragments.finish()
         self.tracker.finish()
         self._ended()
-        self.put("address", address.rows(self.pools["ip"]))
-        self.rows.flush_all()
+        self._flush()
 
     def put(self, name: str, rows: pa.RecordBatch) -> None:
         """Whole rows of a table that no packet carries."""
@@ -122,8 +152,7 @@ class Decoder:
 
     def _renew(self) -> None:
         """Empty the pools: every row that holds a code is written first. The tracker looks after its own."""
-        self.put("address", address.rows(self.pools["ip"]))
-        self.rows.flush_all()
+        self._flush()
         for pool in self.pools.values():
             pool.reset()
 
