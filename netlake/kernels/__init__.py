@@ -93,7 +93,7 @@ def _load_lightly() -> None:
         finally:
             del target_context.refresh
 
-    Cache.load_overload = load_overload
+    setattr(Cache, "load_overload", load_overload)  # noqa: B010 - a type checker would have it that this is a mistake
 
 
 def _jit(made: Kernel) -> Any:

@@ -58,7 +58,7 @@ class Waiting:
         own = np.where(conversation >= 0, np.arange(self.count, self.count + len(row)), -1).astype(np.int32)
         self.parts.append((start, start + sizes, local, messages.missing, messages.fault, own, messages.place,
                            messages.detail))  # fmt: skip
-        view = memoryview(messages.data)
+        view = messages.data.data
         slices = starmap(slice, zip(messages.start.tolist(), messages.end.tolist(), strict=True))
         self.data.append(b"".join(map(view.__getitem__, slices)))
         self.pools = messages.pools
@@ -74,7 +74,8 @@ class Waiting:
     def take(self) -> tuple[Messages, Context]:
         """Everything that waited, with its context; it is then empty."""
         data = np.frombuffer(bytearray().join(self.data), np.uint8)
-        start, end, row, missing, fault, conversation, place, detail = map(np.concatenate, zip(*self.parts, strict=True))
+        parts = map(np.concatenate, zip(*self.parts, strict=True))
+        start, end, row, missing, fault, conversation, place, detail = parts
         messages = Messages(data, start, end, row, missing, fault, conversation, place, detail, self.pools)
         number, ts, untimed, last, flow, direction, src, dst, src_port, dst_port = map(
             np.concatenate, zip(*self.contexts, strict=True)
