@@ -54,9 +54,12 @@ def steps(document: Path) -> Iterator[Step]:
 
 
 def _split(part: str) -> tuple[str, str]:
-    """A command, with the lines that continue it, and what follows it."""
+    """A command, with the lines that continue it (or those up to END of `<<'END'`), and what follows it."""
     lines = part.splitlines(keepends=True)
     count = 1
+    if lines[0].rstrip().endswith("<<'END'"):
+        count = lines.index("END\n") + 1
+        return "".join(lines[:count]).rstrip("\n"), "".join(lines[count:])
     while lines[count - 1].endswith("\\\n") or "".join(lines[:count]).count('"') % 2:
         count += 1
     return "".join(lines[:count]).rstrip("\n"), "".join(lines[count:])

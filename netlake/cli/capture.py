@@ -53,6 +53,7 @@ tcpdump -w - | netlake capture -
 @click.option("--as-one", is_flag=True, help="Read all inputs, in order of their first time, as one capture.")
 @click.option("--salvage", is_flag=True, help="After a corrupt record, search on for the next packet.")
 @click.option("--no-sha256", is_flag=True, help="Do not compute the hash of each file.")
+@options.plugins
 @click.option("--entropy", is_flag=True, help="Also compute the entropy of payloads.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print the report as one JSON object, and nothing else, to stdout."
@@ -87,6 +88,7 @@ def _refreshed(lake: Path, chosen: dict[str, Any]) -> Report:
             lake,
             proto=chosen["proto"],
             jobs=chosen["jobs"],
+            plugins=chosen["plugins"],
             sha256=not chosen["no_sha256"],
             progress=watch,
             begun=watch.begin,
@@ -109,6 +111,7 @@ def _captured(inputs: tuple[str, ...], lake: Path, chosen: dict[str, Any]) -> Re
             salvage=chosen["salvage"],
             sha256=not chosen["no_sha256"],
             entropy=chosen["entropy"],
+            plugins=chosen["plugins"],
             progress=watch,
             begun=watch.begin,
         )

@@ -87,6 +87,31 @@ def listed(ctx: click.Context, param: click.Parameter, value: str | tuple[str, .
     return tuple(name.strip() for part in given for name in part.split(",") if name.strip())
 
 
+def plugins(function: Function) -> Function:
+    """--plugin FILE, as often as wanted; the tables are there before the command looks at any other option."""
+    return click.option(
+        "--plugin",
+        "plugins",
+        metavar="FILE",
+        multiple=True,
+        is_eager=True,
+        callback=_load,
+        envvar="NETLAKE_PLUGINS",
+        show_envvar=True,
+        type=click.Path(dir_okay=False),
+        help="A Python file that declares further tables; may be given again.",
+    )(function)
+
+
+def _load(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    del ctx, param
+    if value:
+        from netlake import tables
+
+        tables.load(value)
+    return value
+
+
 def output(function: Function) -> Function:
     """Options of every command that gives rows."""
     for option in reversed(_OUTPUT):

@@ -30,6 +30,8 @@ def show(report: Report) -> None:
         told = [capture for capture in told if capture.state == "failed" or capture.partial]
     for capture in told:
         click.echo(harmless(_line(capture)))
+        for table, failure in capture.quality.get("failures", {}).items():
+            click.echo(harmless(f"  The reader of table {table} failed, so some of its rows are not whole: {failure}."))
         for problem in capture.problems:
             click.echo(harmless(f"  {problem.source}, byte {problem.offset:,}: {problem.sentence}"))
     if any(capture.tables for capture in report.captures):

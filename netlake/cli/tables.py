@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 @click.option(
     "--all", "every", is_flag=True, help="Also tables that have no rows in the lake, or where there is no lake."
 )
+@options.plugins
 @options.lake
-def command(name: str | None, every: bool, lake: Path) -> None:  # noqa: FBT001 - a flag is what click gives
+def command(name: str | None, every: bool, lake: Path, plugins: tuple[str, ...]) -> None:  # noqa: FBT001 - a flag is what click gives
     """List the tables of the lake with their rows; with a NAME, describe its columns."""
+    del plugins  # they are loaded by now
     if name is not None:
         _describe(name, lake)
         return

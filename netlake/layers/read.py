@@ -263,6 +263,8 @@ def by_message(table: Table, parse: Parser, messages: Messages) -> tuple[Message
     kept.fault = np.where(kept.fault == 0, codes, kept.fault)
     _number_places(kept, messages, np.array(index, np.intp))
     present = {name for fields in found for name in fields}
+    if strange := present.difference(column.name for column in table.columns):
+        raise KeyError(f"parse yields {', '.join(sorted(strange))}, which table {table.name} has not")
     return kept, {c.name: _column(table, c, found, kept) for c in table.columns if c.name in present}
 
 

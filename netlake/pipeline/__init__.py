@@ -27,6 +27,7 @@ from netlake.pipeline.workers import Supervisor, Watcher, default_jobs
 
 __all__ = ["CaptureReport", "Report", "TableReport", "Trouble", "capture", "decode", "refresh"]
 
+Paths = Sequence[str | os.PathLike[str]]
 Specs = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
@@ -34,19 +35,22 @@ def _ignore(*_: Any) -> None:
     """Nobody watches."""
 
 
-def decode(
+def decode(  # noqa: PLR0913 - the options of the command, each by its name
     path: Specs,
     *,
     include: Iterable[str] | None = None,
     exclude: Iterable[str] = (),
     salvage: bool = False,
     entropy: bool = False,
+    plugins: Paths = (),
 ) -> dict[str, pa.Table]:
     """Decode a capture (several paths are read as one) into Arrow tables by name; only tables with rows are there.
 
-    InputError if it cannot be opened or is no capture. What could not be read to its end is in the metadata of each
-    table, `netlake.problems`.
+    `plugins` are files that declare further tables; they stay loaded in this process (see netlake.tables).
+    InputError if it cannot be opened or is no capture, SchemaError for a plugin that is none. What could not be read to
+    its end is in the metadata of each table, `netlake.problems`.
     """
+    tables.load(plugins)
     settings = Settings(options=options(include, exclude, entropy=entropy), salvage=salvage, sha256=False)
     specs = [path] if isinstance(path, str | os.PathLike) else list(path)
     found, report = to_memory([os.fspath(spec) for spec in specs], settings)
@@ -70,16 +74,21 @@ def capture(  # noqa: PLR0913 - the options of the command, each by its name
     salvage: bool = False,
     sha256: bool = True,
     entropy: bool = False,
+    plugins: Paths = (),
     progress: Watcher | None = None,
     begun: Callable[[int], None] | None = None,
 ) -> Report:
     """Take captures into a lake, which is made if it is not there.
 
     `paths` are files, folders, patterns or `-`; `jobs` processes work side by side (default: one a processor).
+    `plugins` are files that declare further tables, as for `decode`.
     `progress` is told (index of the capture, bytes read, size or None, packets), `begun` the number of captures.
     InputError where a path names nothing; what goes wrong with one capture is in its report.
     """
-    settings = Settings(options(include, exclude, entropy=entropy), proto, replace, salvage, sha256)
+    tables.load(plugins)
+    outside = tuple(os.fspath(plugin) for plugin in plugins)
+    chosen = options(include, exclude, entropy=entropy)
+    settings = Settings(chosen, proto, replace, salvage, sha256, plugins=outside)
     given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     captures = inputs(given, as_one=as_one)
     catalog = Catalog(Path(lake), create=True)
@@ -93,6 +102,7 @@ def refresh(  # noqa: PLR0913 - as above
     proto: bool = False,
     jobs: int | None = None,
     sha256: bool = True,
+    plugins: Paths = (),
     progress: Watcher | None = None,
     begun: Callable[[int], None] | None = None,
 ) -> Report:
@@ -100,6 +110,7 @@ def refresh(  # noqa: PLR0913 - as above
 
     Captures whose originals are gone, or are now others, stay as they are; the report's notices say which.
     """
+    tables.load(plugins)
     catalog = Catalog(Path(lake))
     report = Report(notices=[catalog.notice] if catalog.notice else [])
     captures = []
@@ -111,7 +122,8 @@ def refresh(  # noqa: PLR0913 - as above
             captures.append(paths)
         else:
             report.notices.append(f"Capture {standing.facts.capture} stays as it is: {paths[0]} is not there any more.")
-    settings = Settings(Options(), proto, replace=True, sha256=sha256)
+    outside = tuple(os.fspath(plugin) for plugin in plugins)
+    settings = Settings(Options(), proto, replace=True, sha256=sha256, plugins=outside)
     return _all(captures, lake, settings, report, jobs, progress or _ignore, begun)
 
 

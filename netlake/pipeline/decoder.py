@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import chain
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,11 +17,12 @@ from netlake import tables
 from netlake.flows.tracker import Tracker
 from netlake.kernels import steps as s
 from netlake.layers.pools import new_pools
-from netlake.layers.read import Columns, by_message, fixed
+from netlake.layers.read import Mask
 from netlake.layers.steps import dispatch
 from netlake.layers.walk import Walked, Walker
 from netlake.packets import Messages, Packets, Tiny
 from netlake.pipeline.packet_rows import PacketRows
+from netlake.pipeline.readers import Failures, reader
 from netlake.pipeline.waiting import COMMON, Waiting
 from netlake.profiles import address
 from netlake.schema import Table
@@ -32,9 +31,6 @@ from netlake.sinks.rows import Context, Rows
 
 # batches between two looks for conversations that have ended: a look costs 2 ms, however few there are
 BATCHES = 16
-
-Reader = Callable[[Messages], tuple[Messages, Columns]]
-Columnar = Callable[[Messages], Columns | tuple[Messages, Columns]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +61,8 @@ class Decoder:
         self.rows = Rows(sink, capture, self.pools)
         self.packet_rows = PacketRows(self.tables["packet"], self.walker)
         wanted = {name: entry for name, entry in tables.entries().items() if options.wants(name)}
-        self.readers = {name: reader(entry, entropy=options.entropy) for name, entry in wanted.items()}
+        self.failures = Failures()
+        self.readers = {name: reader(entry, self.failures, entropy=options.entropy) for name, entry in wanted.items()}
         # what a table's columns need of the tracker: fill_from_flow(messages, columns, window shift of each)
         self.completing = {name: found for name, entry in wanted.items() if (found := entry.reader("fill_from_flow"))}
         self.waiting: dict[str, Waiting] = {}
@@ -129,10 +126,18 @@ class Decoder:
             left = walked.by_group.get(s.UNCLAIMED)
             if left is None or not len(left):
                 break
-            mask = probe(left)
+            mask = self._probed(name, probe, left)
             if mask.any():
                 claimed.append((self.tables[name], self.walker.claim(walked, mask, name)))
         return claimed
+
+    def _probed(self, name: str, probe: Callable[[Messages], Mask], left: Messages) -> Mask:
+        """The mask of `probe`, none where it fails."""
+        try:
+            return probe(left)
+        except Exception as error:  # noqa: BLE001 - a plugin's mistake must not lose a capture: see `readers`
+            self.failures.note(name, error)
+            return np.zeros(len(left), np.bool_)
 
     def finish(self) -> None:
         """End what is still open: conversations and fragments; then write every row."""
@@ -155,31 +160,6 @@ class Decoder:
         self._flush()
         for pool in self.pools.values():
             pool.reset()
-
-
-def reader(entry: tables.Entry, *, entropy: bool) -> Reader:
-    """How the messages of a table become columns: its own columnar reader, its parser, or its fixed header."""
-    table = entry.table
-    read, parse = entry.reader("read"), entry.reader("parse")
-    if read is None and parse is not None:
-        return partial(by_message, table, parse)
-    columnar = partial(_columnar, read or partial(fixed, table))
-    payload = entry.reader("entropy") if entropy else None
-    return columnar if payload is None else partial(_with_entropy, columnar, payload)
-
-
-def _columnar(read: Columnar, messages: Messages) -> tuple[Messages, Columns]:
-    """A columnar reader may keep, drop or multiply messages."""
-    columns = read(messages)
-    return columns if isinstance(columns, tuple) else (messages, columns)
-
-
-def _with_entropy(
-    read: Reader, entropy: Callable[[Messages, Columns], Any], messages: Messages
-) -> tuple[Messages, Columns]:
-    kept, columns = read(messages)
-    columns["entropy"] = entropy(kept, columns)
-    return kept, columns
 
 
 def _of_messages(shift: Tiny, messages: Messages) -> Tiny:

@@ -138,6 +138,7 @@ def quality(facts: Facts) -> dict[str, Any]:
         "end": _iso(facts.end),
         "cut": decoder.packet_rows.cut,
         "faults": dict(by_table),
+        "failures": decoder.failures.said,
         "undecoded": _undecoded(decoder),
         "fragments": {name: count for name, count in sorted(decoder.walker.fragments.counts.items()) if count},
         "salvaged": source.salvaged,

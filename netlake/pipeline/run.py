@@ -43,7 +43,7 @@ Progress = Callable[[int, int | None, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How to take a capture in: see the options of `netlake capture`."""
+    """How to take a capture in: see the options of `netlake capture`; `plugins` are files that a worker loads."""
 
     options: Options = field(default_factory=Options)
     proto: bool = False
@@ -51,6 +51,7 @@ class Settings:
     salvage: bool = False
     sha256: bool = True
     threads: int = 2
+    plugins: tuple[str, ...] = ()
 
 
 def settle() -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from netlake import tables
 from netlake.pipeline.report import CaptureReport
 from netlake.pipeline.run import Settings, settle, to_lake
 
@@ -29,6 +30,7 @@ Watcher = Callable[[int, int, int | None, int], None]
 
 def work(channel: Connection, lake: str, settings: Settings) -> None:
     """A worker: captures come as (index, specs), None ends it."""
+    tables.load(settings.plugins)
     settle()
     while (task := channel.recv()) is not None:
         index, specs = task

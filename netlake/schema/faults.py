@@ -16,6 +16,7 @@ FAULTS: dict[str, str] = {
     "too_deep": "More headers are nested in it than are followed.",
     "too_large": "It holds more items or bytes than are kept.",
     "out_of_range": "A number in it does not fit its column.",
+    "reader_failed": "What reads it failed on it, which is a mistake of the program and not of the sender.",
 }
 
 NAMES: tuple[str | None, ...] = (None, *FAULTS)
@@ -32,3 +33,4 @@ OVERLAP = CODES["overlap"]
 TOO_DEEP = CODES["too_deep"]
 TOO_LARGE = CODES["too_large"]
 OUT_OF_RANGE = CODES["out_of_range"]
+READER_FAILED = CODES["reader_failed"]

@@ -38,6 +38,9 @@ def compare_capture(path: Path, name: str) -> Outcome:
         tables = netlake.decode(path)
     except InputError as error:
         tables, outcome.said = None, str(error)
+    for table, rows in (tables or {}).items():
+        if "fault" in rows.column_names and pa.compute.any(pa.compute.equal(rows["fault"], "reader_failed")).as_py():
+            raise AssertionError(f"the reader of {table} failed")
     _compare(path, tables, outcome)
     outcome.seconds = time.monotonic() - began
     return outcome

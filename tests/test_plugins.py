@@ -1,0 +1,197 @@
+"""Outside tables: from a file, from an installed package, broken in every way; and a lake that outlives its plugin."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import netlake
+from netlake import tables
+from netlake.errors import SchemaError
+from netlake.schema import contract
+
+CAPTURES = Path(__file__).resolve().parent / "captures"
+GOOD = '''
+"""The first byte of whatever comes from or goes to port 53."""
+from netlake.schema import Column, Table
+TABLES = (
+    Table("first_byte", "One row for each message.", spec="none", on=("udp.port=53",), columns=(
+        Column("first", "u8", "First byte, 0 to 255.", why="a test's own"),
+        Column("second", "u8", "Second byte, 0 to 255.", why="a test's own"),
+    )),
+)
+def parse(message):
+    yield "first", message.number(1)
+    yield "second", message.number(1)
+'''
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test loads is gone after it."""
+    monkeypatch.setattr(tables, "_LOADED", {})
+    monkeypatch.setattr(contract, "directories", list(contract.directories))
+    tables.entries.cache_clear()
+    yield
+    monkeypatch.undo()
+    contract.frozen.cache_clear()
+    tables.entries.cache_clear()
+
+
+def plugin(folder: Path, text: str = GOOD, name: str = "plugin.py") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def run(*arguments: object, **environment: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "netlake", *map(str, arguments)]
+    around = {**os.environ, **{name: str(value) for name, value in environment.items()}}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=around, timeout=300)
+
+
+def wheel(folder: Path) -> Path:
+    """A package of one module with an entry point, as pip installs it."""
+    path = folder / "outside_first_byte-1.0-py3-none-any.whl"
+    about = "outside_first_byte-1.0.dist-info"
+    files = {
+        "outside_first_byte.py": GOOD,
+        f"{about}/METADATA": "Metadata-Version: 2.1\nName: outside-first-byte\nVersion: 1.0\n",
+        f"{about}/WHEEL": "Wheel-Version: 1.0\nGenerator: a test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{about}/entry_points.txt": "[netlake.protocols]\nfirst_byte = outside_first_byte\n",
+    }
+    files[f"{about}/RECORD"] = "".join(f"{name},,\n" for name in (*files, f"{about}/RECORD"))
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return path
+
+
+def test_rows_of_an_installed_package_stand_in_the_lake_and_outlive_it(tmp_path: Path) -> None:
+    site, lake = tmp_path / "site", tmp_path / "lake"
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--target", site]
+    subprocess.run([*pip, wheel(tmp_path)], check=True)
+    listed = run("tables", "--all", PYTHONPATH=site)
+    assert "first_byte" in listed.stdout
+    # two captures, so that processes of their own find it too
+    taken = run("capture", CAPTURES / "classic.pcap", CAPTURES / "demo.pcapng", "--jobs", 2, "--lake", lake,
+                PYTHONPATH=site)  # fmt: skip
+    assert taken.returncode == 0, taken.stderr
+    assert "first_byte" not in run("tables", "--all").stdout
+    asked = run("sql", "SELECT count(*) AS rows, count(DISTINCT capture) AS captures FROM first_byte", "--lake", lake,
+                "--format", "csv")  # fmt: skip
+    rows, captures = map(int, asked.stdout.splitlines()[1].split(","))
+    assert rows > 150
+    assert captures == 2
+    assert "Second byte" in run("tables", "first_byte", "--lake", lake).stdout
+    assert run("dump", "first_byte", "--lake", lake, "--limit", 2, "--format", "jsonl").stdout.count("\n") == 2
+
+
+def test_a_file_is_loaded_by_the_command_in_every_process(tmp_path: Path) -> None:
+    path, lake = plugin(tmp_path), tmp_path / "lake"
+    taken = run("capture", CAPTURES / "classic.pcap", CAPTURES / "demo.pcapng", "--jobs", 2, "--lake", lake,
+                "--plugin", path, "--include", "first_byte")  # fmt: skip
+    assert taken.returncode == 0, taken.stderr
+    counted = run("sql", "SELECT count(DISTINCT capture) AS n FROM first_byte", "--lake", lake, "--format", "csv")
+    assert counted.stdout.split() == ["n", "2"]
+    assert "first_byte" in run("tables", "--all", NETLAKE_PLUGINS=path).stdout
+
+
+def test_rows_come_without_a_lake_beside_those_of_the_port_s_own_table(tmp_path: Path) -> None:
+    found = netlake.decode(CAPTURES / "classic.pcap", plugins=[plugin(tmp_path)])
+    assert found["first_byte"].num_rows == found["udp"].filter(
+        (found["udp"]["src_port"].to_numpy() == 53) | (found["udp"]["dst_port"].to_numpy() == 53)
+    ).num_rows  # fmt: skip
+    assert found["dns"].num_rows > 0
+
+
+BROKEN = {
+    "no file": (None, "is not there"),
+    "no python": ("TABLES = (", r"cannot be loaded: SyntaxError: .* \(line 1\)"),
+    "raises": ("1 / 0", r"ZeroDivisionError: division by zero \(.*plugin.py, line 1\)"),
+    "leaves": ("raise SystemExit(3)", "SystemExit: 3"),
+    "no tables": ("x = 1", "declares no TABLES"),
+    "no table": ("TABLES = ('dns',)", "is no Table"),
+    "a taken name": (GOOD.replace("first_byte", "dns"), "there is a table dns already"),
+    "no sentence": (GOOD.replace("0 to 255.", "0 to 255"), r"first_byte: first has no sentence"),
+    "no kind": (GOOD.replace('"u8"', '"u7"'), "has the kind u7"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_is_wrong_with_a_plugin_is_a_sentence(name: str, tmp_path: Path) -> None:
+    text, expected = BROKEN[name]
+    path = tmp_path / "plugin.py" if text is None else plugin(tmp_path, text)
+    with pytest.raises(SchemaError, match=expected):
+        tables.load([path])
+    assert "first_byte" not in tables.entries()
+    assert "dns" in tables.entries()
+
+
+def test_a_broken_plugin_ends_the_command_before_anything_is_written(tmp_path: Path) -> None:
+    taken = run(
+        "capture", CAPTURES / "classic.pcap", "--lake", tmp_path / "lake", "--plugin", plugin(tmp_path, "1 / 0")
+    )
+    assert taken.returncode == 1
+    assert len(taken.stderr.splitlines()) == 1
+    assert not (tmp_path / "lake").exists()
+
+
+FAILING = {
+    "parse": GOOD.replace('yield "second", message.number(1)', 'yield "second", message.number(1) / 0'),
+    "read": GOOD[: GOOD.index("def parse")]
+    + "def read(messages):\n    return {'first': messages.start / 0 + nothing}\n",
+    "unknown column": GOOD.replace('yield "second"', 'yield "third"'),
+    "probe": GOOD + "def probe(messages):\n    return messages.nothing\n",
+}
+
+
+@pytest.mark.parametrize("name", FAILING)
+def test_a_reader_that_fails_loses_no_capture(name: str, tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+    report = netlake.capture(CAPTURES / "demo.pcapng", lake, jobs=1, plugins=[plugin(tmp_path, FAILING[name])])
+    assert report.exit_code == 0
+    quality = report.captures[0].quality
+    assert "plugin.py" in quality["failures"]["first_byte"] or name == "unknown column"
+    rows = netlake.Lake(lake).sql("SELECT fault, first FROM first_byte").pl()
+    assert len(rows) > 100
+    if name != "probe":
+        assert quality["faults"]["first_byte"]["reader_failed"] == len(rows)
+        assert set(rows["fault"]) == {"reader_failed"}
+    if name == "parse":
+        assert rows["first"].null_count() == 0
+    assert report.captures[0].tables["dns"].rows > 100
+
+
+def test_a_value_that_its_column_cannot_hold_is_null_and_marked(tmp_path: Path) -> None:
+    text = GOOD.replace('yield "second", message.number(1)', 'yield "second", "text"')
+    found = netlake.decode(CAPTURES / "classic.pcap", plugins=[plugin(tmp_path, text)])["first_byte"]
+    assert set(found["fault"].to_pylist()) == {"out_of_range"}
+    assert found["second"].null_count == found.num_rows
+    assert found["first"].null_count == 0
+
+
+def test_ids_of_a_frozen_contract_beside_a_plugin_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "schemas").mkdir()
+    frozen = '{"columns": [{"name": "second", "id": 32, "type": "u8"}, {"name": "first", "id": 33, "type": "u8"}]}'
+    (tmp_path / "schemas" / "first_byte.json").write_text(frozen, encoding="utf-8")
+    tables.load([plugin(tmp_path)])
+    ids = contract.ids(tables.table("first_byte"))
+    assert (ids["first"], ids["second"]) == (33, 32)
+
+
+def test_a_lake_refuses_columns_that_moved(tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+    first, moved = plugin(tmp_path), GOOD.replace('"second"', '"zeroth"').replace('Column("first"', 'Column("second"')
+    changed = plugin(
+        tmp_path, moved.replace('yield "first"', 'yield "second"').replace('"u8"', '"text"', 1), "other.py"
+    )
+    assert run("capture", CAPTURES / "classic.pcap", "--lake", lake, "--plugin", first).returncode == 0
+    taken = run("capture", CAPTURES / "cooked.pcap", CAPTURES / "demo.pcapng", "--lake", lake, "--plugin", changed)
+    assert taken.returncode == 1
+    assert "keep" in taken.stdout + taken.stderr
