@@ -181,7 +181,7 @@ def _segments(
     for name, place in windows:
         yield name, masked(integers[:, place], is_tcp & (integers[:, place] >= 0))
     scale = octets[:, s.MY_SCALE].astype(np.int16)
-    yield "window_scale", masked(scale - s.WITH_SCALE, scale >= s.WITH_SCALE)
+    yield "window_scale", masked(scale - s.WITH_SCALE, (scale >= s.WITH_SCALE) & (scale < s.OFFERED))
     counters = (
         ("retransmitted", s.MY_RETRANSMITTED),
         ("out_of_order", s.MY_OUT_OF_ORDER),

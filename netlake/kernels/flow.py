@@ -143,15 +143,22 @@ def see_header(data, at, limit, protocol, octet, my, upper):
 
 @kernel(once=True)
 def see_scale(data, at, limit, my, their):
-    """How far to shift the window of a TCP segment; -1 where the handshake was not seen."""
+    """How far to shift the window of a TCP segment; -1 where what was seen of the handshake does not say.
+
+    One end that does not offer to scale settles it for both, and an answer offers only what it was offered (RFC 7323).
+    """
     if data[at + 13] & 2:
         header = at + (np.int64(data[at + 12]) >> 4) * 4
         my[s.MY_SCALE] = scale_offered(data, at + 20, min(header, limit))
+        if data[at + 13] & 16 and my[s.MY_SCALE] >= s.WITH_SCALE and their[s.MY_SCALE] == s.NO_SYN:
+            their[s.MY_SCALE] = s.OFFERED
         return 0
     own, other = np.int64(my[s.MY_SCALE]), np.int64(their[s.MY_SCALE])
-    if own == s.NO_SYN or other == s.NO_SYN:
+    if own == s.NO_SCALE or other == s.NO_SCALE:
+        return 0
+    if own == s.NO_SYN or own == s.OFFERED or other == s.NO_SYN:
         return -1
-    return own - s.WITH_SCALE if own >= s.WITH_SCALE and other >= s.WITH_SCALE else 0
+    return own - s.WITH_SCALE
 
 
 @kernel(once=True)

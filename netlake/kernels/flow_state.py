@@ -63,10 +63,12 @@ RESET = 6
 RESET_CLOSED = 7
 STATES = 8
 
-# values of MY_SCALE: no SYN seen, a SYN without the option, else the shift + WITH_SCALE
+# values of MY_SCALE: no SYN seen, a SYN without the option, the shift + WITH_SCALE, or a SYN with the option that was not
+# seen itself but answered
 NO_SYN = 0
 NO_SCALE = 1
 WITH_SCALE = 2
+OFFERED = 32
 
 # bits of MY_LETTERS: the letters of the history that this direction has
 LETTER_ACK = 1

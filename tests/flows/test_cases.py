@@ -2,7 +2,7 @@
 
 A line is a time in seconds (`-`: none), `>` or `<` (from 10.0.0.1 port 1000 to 10.0.0.2 port 80, or back), flags or
 `.`, and NAME=VALUE for fields of `build.Header`; `icmp=8/0` gives type and code. `flow` has the conversation of each
-line, `rows` what is expected of the rows of `connection` in the order of their end: columns not named may hold
+line, `shift` how far its window is shifted (-1: unknown), `rows` what is expected of the rows of `connection` in the order of their end: columns not named may hold
 anything, and "null" is null.
 """
 
@@ -65,6 +65,8 @@ def test_case(case: dict[str, Any]) -> None:
         rows += ended.to_pylist()
     if "flow" in case:
         assert flows.flow.tolist() == case["flow"]
+    if "shift" in case:
+        assert flows.shift.tolist() == case["shift"]
     if "evictions" in case:
         assert tracker.evictions == case["evictions"]
     expected = [{name: None if value == "null" else value for name, value in row.items()} for row in case["rows"]]

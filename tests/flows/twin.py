@@ -182,10 +182,13 @@ def see_scale(mine: Side, other: Side, header: bytes) -> int:
                 mine.scale = min(options[2], 14)
                 break
             options = options[size:]
+        other.answered = other.answered or (header[13] & 16 > 0 and mine.scale is not None and not other.saw_syn)
         return 0
-    if not (mine.saw_syn and other.saw_syn):
+    if any(side.saw_syn and side.scale is None for side in (mine, other)):
+        return 0
+    if mine.scale is None or not (other.saw_syn or other.answered):
         return -1
-    return 0 if mine.scale is None or other.scale is None else mine.scale
+    return mine.scale
 
 
 def see_segment(flow: Flow, mine: Side, other: Side, header: bytes, payload: int, *, upper: bool) -> None:

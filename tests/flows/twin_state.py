@@ -44,6 +44,7 @@ class Side:
     state: int = s.INACTIVE
     scale: int | None = None
     saw_syn: bool = False
+    answered: bool = False
 
     def row(self, *, is_tcp: bool) -> dict[str, Any]:
         """Its columns of `connection`, without prefix."""
