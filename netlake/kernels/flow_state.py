@@ -63,8 +63,8 @@ RESET = 6
 RESET_CLOSED = 7
 STATES = 8
 
-# values of MY_SCALE: no SYN seen, a SYN without the option, the shift + WITH_SCALE, or a SYN with the option that was not
-# seen itself but answered
+# values of MY_SCALE: no SYN seen, a SYN without the option, the shift + WITH_SCALE, or a SYN with the option that was
+# answered but not seen
 NO_SYN = 0
 NO_SCALE = 1
 WITH_SCALE = 2

@@ -3,6 +3,10 @@
 A probe sees UDP payloads that no port claims, as Messages, and gives a mask of those that are surely its own. It is
 columnar and cheap, looks only at bytes that were captured, and is strict: the lengths and the reserved bits of a
 header, not one byte alone. A table with a probe has a column `heuristic`: its row was found so.
+
+Ports come first: what lies on the port of a table is that table's. But protocols share ports (RFC 7983: STUN, DTLS and
+RTP), and `accept(messages)` gives a mask of what can be the port's own at all; the rest is offered to the probes of
+others and stays where it was if none of them takes it.
 """
 
 from __future__ import annotations

@@ -168,21 +168,32 @@ class Walker:
         columns: list[Any] = [np.ascontiguousarray(c[:, i], dtype) for i, dtype in enumerate(types)]
         return Conversations(*columns)
 
-    def claim(self, walked: Walked, mask: npt.NDArray[np.bool_], name: str) -> Messages:
-        """Take those messages of the unclaimed that are the table's called `name`: their packets did not stop there."""
-        left = walked.by_group[s.UNCLAIMED]
+    def claim(self, walked: Walked, group: int, mask: npt.NDArray[np.bool_], name: str) -> Messages:
+        """Take those messages of `group` that are the table's called `name`: their packets go on to it.
+
+        The group is UNCLAIMED, or one that a port led to and that is not theirs.
+        """
+        left = walked.by_group[group]
         found = left.take(np.flatnonzero(mask))
-        walked.by_group[s.UNCLAIMED] = left.take(np.flatnonzero(~mask))
-        number = np.arange(len(found))
-        again = np.concatenate([[False], found.row[1:] == found.row[:-1]])
-        found.place = (number - np.maximum.accumulate(np.where(again, 0, number))).astype(np.int16)
+        walked.by_group[group] = left.take(np.flatnonzero(~mask))
+        for part in (found, walked.by_group[group]):
+            number = np.arange(len(part))
+            again = np.concatenate([[False], part.row[1:] == part.row[:-1]])[: len(part)]
+            part.place = (number - np.maximum.accumulate(np.where(again, 0, number))).astype(np.int16)
         rows = np.unique(self.completing[found.row])
-        rows = rows[walked.packets[rows, s.P_STOP] == s.UNKNOWN_PORT]
-        walked.packets[rows, s.P_STOP] = 0
+        if group == s.UNCLAIMED:
+            rows = rows[walked.packets[rows, s.P_STOP] == s.UNKNOWN_PORT]
+            walked.packets[rows, s.P_STOP] = 0
         states = walked.packets[rows, s.P_STATE]
         for state in np.unique(states).tolist():
-            walked.packets[rows[states == state], s.P_STATE] = self._above(state, self.dispatch.group(name))
+            below = state if group == s.UNCLAIMED else self._below(state, group)
+            walked.packets[rows[states == state], s.P_STATE] = self._above(below, self.dispatch.group(name))
         return found
+
+    def _below(self, state: int, group: int) -> int:
+        """The stack `state` without `group` on top; as it is where something else is there."""
+        below = np.flatnonzero(self.trie[:, group] == state)
+        return int(below[0]) if len(below) else state
 
     def _above(self, state: int, group: int) -> int:
         """The stack `state` with `group` on top, as the kernel makes them."""

@@ -56,6 +56,7 @@ class Decoder:
         known = {name: found for name, entry in tables.entries().items() if (found := entry.reader("probe"))}
         self.probes = {name: found for name, found in known.items() if options.wants(name)}
         self.walker = Walker(dispatch(self.tables.values(), known), self.pools)
+        self.accepting = self._accepting()
         self.tracker = Tracker(self.pools)
         self.batches = 0
         self.rows = Rows(sink, capture, self.pools)
@@ -120,16 +121,37 @@ class Decoder:
         self.rows.flush_all()
 
     def _by_content(self, walked: Walked) -> list[tuple[Table, Messages]]:
-        """Payloads that no port claims, offered to every table that knows its messages by their content."""
+        """Payloads offered to every table that knows its messages by their content: ports come first.
+
+        Those that no port claims, and those on a port whose own table does not `accept` them: one that no probe takes
+        stays with the port's table, which marks it.
+        """
         claimed = []
+        strange = {group: accept for group, accept in self.accepting.items() if group in walked.by_group}
         for name, probe in self.probes.items():
             left = walked.by_group.get(s.UNCLAIMED)
-            if left is None or not len(left):
-                break
-            mask = self._probed(name, probe, left)
-            if mask.any():
-                claimed.append((self.tables[name], self.walker.claim(walked, mask, name)))
+            if left is not None and len(left):
+                mask = self._probed(name, probe, left)
+                if mask.any():
+                    claimed.append((self.tables[name], self.walker.claim(walked, s.UNCLAIMED, mask, name)))
+            for group, accept in strange.items():
+                found = walked.by_group[group]
+                if self.walker.dispatch.groups[group] != name and not (accepted := accept(found)).all():
+                    offered = np.flatnonzero(~accepted)
+                    mask = np.zeros(len(found), np.bool_)
+                    mask[offered] = self._probed(name, probe, found.take(offered))
+                    if mask.any():
+                        claimed.append((self.tables[name], self.walker.claim(walked, group, mask, name)))
         return claimed
+
+    def _accepting(self) -> dict[int, Callable[[Messages], Mask]]:
+        """By group, what tells messages on a table's ports that cannot be its own."""
+        found = {}
+        for group, those in self.walker.dispatch.tables.items():
+            accept = tables.entries()[those[0].name].reader("accept") if len(those) == 1 else None
+            if accept is not None:
+                found[group] = accept
+        return found
 
     def _probed(self, name: str, probe: Callable[[Messages], Mask], left: Messages) -> Mask:
         """The mask of `probe`, none where it fails."""

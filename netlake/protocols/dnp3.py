@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from netlake.layers.items import part
-from netlake.layers.read import NEXT
-from netlake.packets import Cursor, Malformed
+from netlake.layers.probes import number_at
+from netlake.layers.read import NEXT, Mask
+from netlake.packets import Cursor, Malformed, Messages
 from netlake.schema import Column, Table
 
 START = 0x0564
@@ -52,6 +55,12 @@ TABLES = (
         ),
     ),
 )  # fmt: skip
+
+
+def accept(messages: Messages) -> Mask:
+    """On its port: what begins with the two start bytes, or is too short to say."""
+    start = number_at(messages, 0, 2)
+    return np.asarray((start == START) | (start < 0))
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:

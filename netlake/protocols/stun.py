@@ -96,6 +96,12 @@ def probe(messages: Messages) -> Mask:
     return np.asarray(fits & (number_at(messages, 4, 4) == COOKIE))
 
 
+def accept(messages: Messages) -> Mask:
+    """On its ports: what begins as a message or as channel data does; DTLS and RTP do not (RFC 7983)."""
+    first = byte_at(messages, 0)
+    return np.asarray((first < 4) | ((first >= 0x40) & (first < 0x80)))
+
+
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
     """One message or one piece of channel data."""
     yield "heuristic", by_content(message, PORTS)

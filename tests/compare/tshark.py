@@ -26,8 +26,9 @@ PREFERENCES = {
     "ip.use_geoip": "FALSE",
     "frame.generate_epoch_time": "TRUE",
 }
-# heuristics of protocols that have a table: netlake goes by the port alone
+# heuristics of protocols that have a table: netlake goes by the port alone for the first, by content for the others
 GUESSES = ("dns_udp",)
+ALLOWED = ("rtp_udp", "rtp_stun", "dtls_udp", "dtls_stun")
 STATISTICS = ("conv,tcp", "conv,udp", "conv,sctp")
 # layers whose inner headers are those of another packet
 QUOTING = frozenset({"icmp", "icmpv6"})
@@ -130,6 +131,7 @@ class Tshark:
         settings = [word for name, value in PREFERENCES.items() for word in ("-o", f"{name}:{value}")]
         wanted = [word for name in STATISTICS for word in ("-z", name)]
         guesses = [word for name in GUESSES for word in ("--disable-heuristic", name)]
+        guesses += [word for name in ALLOWED for word in ("--enable-heuristic", name)]
         self.command = ["tshark", "-n", *settings, *guesses, *wanted, "-T", "pdml", "-r", str(capture)]
 
     def frames(self) -> Iterator[Frame]:

@@ -2,8 +2,8 @@
 
 A line is a time in seconds (`-`: none), `>` or `<` (from 10.0.0.1 port 1000 to 10.0.0.2 port 80, or back), flags or
 `.`, and NAME=VALUE for fields of `build.Header`; `icmp=8/0` gives type and code. `flow` has the conversation of each
-line, `shift` how far its window is shifted (-1: unknown), `rows` what is expected of the rows of `connection` in the order of their end: columns not named may hold
-anything, and "null" is null.
+line, `shift` how far its window is shifted (-1: unknown), `rows` what is expected of the rows of `connection` in the
+order of their end: columns not named may hold anything, and "null" is null.
 """
 
 from __future__ import annotations

@@ -320,7 +320,7 @@ def test_a_payload_that_no_port_claims_is_claimed_by_its_content() -> None:
     frames = [NET(b.ipv4(b.udp(payload, 9, 2), 17)) for payload in (b"a", b"b", b"a")]
     result = walker.walk(b.batch([*frames, NET(INNER)]))
     left = result.by_group[s.UNCLAIMED]
-    found = walker.claim(result, left.data[left.start] == ord("a"), "stun")
+    found = walker.claim(result, s.UNCLAIMED, left.data[left.start] == ord("a"), "stun")
     assert found.row.tolist() == [0, 2]
     assert found.place.tolist() == [0, 0]
     assert found.detail.tolist() == [9 << 16 | 2] * 2
