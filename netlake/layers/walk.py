@@ -214,7 +214,7 @@ class Walker:
     def tables(self, walked: Walked) -> Iterator[tuple[Table, Messages]]:
         """Every table that has messages in a batch, with them."""
         for group, messages in walked.by_group.items():
-            for table in self.dispatch.tables.get(group, ()):
+            for table in self.dispatch.tables.get(group, ()) if len(messages) else ():
                 yield table, messages
 
 

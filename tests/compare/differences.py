@@ -165,7 +165,7 @@ def _field(one: Layered, asked: Field, row: Row, layer: Layer, place: Place, tal
     if asked.single:
         theirs = theirs[:1]
     ours = [values.ours(part.kind, value) for part in asked.parts for value in leaves(row[part.path[0]], part.path[1:])]
-    if kind == "text" and asked.name.startswith("dns."):
+    if kind == "text" and asked.name.startswith(("dns.", "dhcpv6.client_domain")):
         ours, theirs = [values.dns_name(name) for name in ours], [values.dns_name(name) for name in theirs]
     if asked.silent is not None:
         ours = [value for value in ours if value != asked.silent]

@@ -47,9 +47,9 @@ def _lower(show: str, value: str) -> Value:
 
 
 def _text(show: str, value: str) -> Value:
-    """Text on one line: XML makes spaces of the ends of lines in it."""
+    """Text on one line, since XML makes spaces of the ends of lines in it; how many U+FFFD bytes become is taste."""
     del value
-    return re.sub(r"[\t\r\n]", " ", show)
+    return re.sub("\ufffd+", "\ufffd", re.sub(r"\r\n|[\t\r\n]", " ", show))
 
 
 def _hexadecimal(show: str, value: str) -> Value:
@@ -131,7 +131,9 @@ def dns_name(name: Value) -> Value:
         return "."
     plain = re.sub(rb"\\([0-9]{3})", lambda found: bytes([int(found[1]) % 256]), name.encode())
     plain = re.sub(rb"\\(.)", rb"\1", plain, flags=re.DOTALL)
-    return re.sub(r"[\x00-\x1f\x7f]", "?", plain.decode("utf-8", "replace"))
+    text = re.sub("\ufffd+", "\ufffd", plain.decode("utf-8", "replace"))
+    text = text.removesuffix(".") or "."
+    return re.sub(r"[\x00-\x1f\x7f]", "?", text)
 
 
 KINDS = frozenset(SCALARS)

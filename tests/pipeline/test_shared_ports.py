@@ -40,6 +40,12 @@ def test_a_call_on_the_port_of_stun_is_found_and_stun_stays(tmp_path: Path) -> N
     assert found["packet"]["stop_reason"].null_count == 7
 
 
+def test_a_port_whose_own_table_has_nothing_left_has_no_rows(tmp_path: Path) -> None:
+    found = decoded(tmp_path, stream(5), 3478)
+    assert found["rtp"].num_rows == 5
+    assert "stun" not in found
+
+
 @pytest.mark.parametrize("payload", [bytes([0x90]) + bytes(30), b"\xff" * 20, bytes([0x16]) + bytes(3)])
 def test_what_nobody_knows_stays_with_the_port_and_is_marked(payload: bytes, tmp_path: Path) -> None:
     found = decoded(tmp_path, [payload], 3478)
