@@ -16,7 +16,7 @@ ARGUMENTS ?=
 QUESTIONS := who_knocks_at_closed_doors who_calls_home what_was_lost
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format types contracts generate fresh bench compare clean
+.PHONY: help demo test check lint format types contracts generate fresh bench compare robust clean
 
 help: ## List what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -62,6 +62,9 @@ bench: $(READY) ## Measure speed and memory on a capture of a million packets
 
 compare: $(TOOLS) ## Compare every field with what tshark says of ../shared/captures, and write docs/comparison.md
 	@$(BIN)/python -m tests.compare $(CAPTURES) --report $(REPORT) $(ARGUMENTS)
+
+robust: $(TOOLS) ## Decode every one of ../shared/captures whole, cut at 50 places and with bytes changed
+	@$(BIN)/python -m tests.robust $(CAPTURES) $(ARGUMENTS)
 
 clean: ## Remove the environment, the demonstration and caches
 	rm -rf $(VENV) demo bench .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

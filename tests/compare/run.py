@@ -1,4 +1,4 @@
-"""Many captures compared, by two processes that may take only so long for one of them and only so much memory."""
+"""Many captures, by two processes that may take only so long for one of them and only so much memory."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import multiprocessing
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
@@ -38,23 +38,26 @@ def sample(found: list[tuple[Path, str]], count: int) -> list[tuple[Path, str]]:
     )
 
 
-def _work(channel: Connection) -> None:
+Work = Callable[[Path, str], Outcome]
+
+
+def _work(channel: Connection, work: Work) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     while (task := channel.recv()) is not None:
         path, name = task
         try:
-            channel.send(compare_capture(path, name))
+            channel.send(work(path, name))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
             channel.send(Outcome(name, "crashed", f"{type(error).__name__}: {error}"))
 
 
 class Worker:
-    """A process that compares one capture after another."""
+    """A process that does `work` on one capture after another."""
 
-    def __init__(self) -> None:
+    def __init__(self, work: Work) -> None:
         context = multiprocessing.get_context("spawn")
         self.channel, theirs = context.Pipe()
-        self.process = context.Process(target=_work, args=(theirs,), daemon=True)
+        self.process = context.Process(target=_work, args=(theirs, work), daemon=True)
         self.process.start()
         theirs.close()
         self.name = ""
@@ -83,14 +86,14 @@ class Worker:
         self.channel.close()
 
 
-def run(tasks: list[tuple[Path, str]], jobs: int, seconds: float) -> Iterator[Outcome]:
-    """Compare every capture, in any order; one that takes more than `seconds` is given up."""
+def run(tasks: list[tuple[Path, str]], jobs: int, seconds: float, work: Work = compare_capture) -> Iterator[Outcome]:
+    """Do `work` on every capture, in any order; one that takes more than `seconds` is given up."""
     warm.warm()
     left = list(reversed(tasks))
     workers: list[Worker] = []
     while left or workers:
         while left and len(workers) < jobs:
-            workers.append(Worker())
+            workers.append(Worker(work))
             workers[-1].give(left.pop(), seconds)
         ready = wait([worker.channel for worker in workers], timeout=1.0)
         for worker in list(workers):
