@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from netlake.schema import Column, List, Struct, Table, context
@@ -42,6 +43,8 @@ _PREFACE = (
     "and `NAME.json` the frozen contract: columns keep their ids for ever, and only new ones are added. "
     "[../proto](../proto) holds the same tables as Protobuf messages."
 )
+_RFCS = re.compile(r"RFC [0-9]+(?:, [0-9]+(?![0-9.-]))*")
+_NUMBER = re.compile(r"(?:RFC )?(?P<number>[0-9]+)")
 _CODES = ("u8", "word", "text", "ip", "mac")
 _SPAN = "capture, min(ts) AS first, max(ts) AS last, count(*) AS rows"
 _PEERS = {"orig_ip", "resp_ip", "orig_bytes", "resp_bytes"}
@@ -70,7 +73,7 @@ def page(table: Table) -> str:
     ]
     parts += [_columns(table.columns)] if table.columns else []
     if around := context(table):
-        parts += ["## Context", _CONTEXT[table.context], _columns(around)]
+        parts += ["## Context", _CONTEXT[table.context], _columns(around, wireshark=False)]
     parts += ["## Questions to begin with", *(f"{asked}\n\n```sql\n{query};\n```" for asked, query in questions(table))]
     return "\n\n".join(parts) + "\n"
 
@@ -98,14 +101,27 @@ def index(tables: Iterable[Table]) -> str:
 
 
 def _facts(table: Table) -> str:
-    facts = [f"- Specification: {table.spec}"] if table.spec else []
+    facts = [f"- Specification: {linked(table.spec)}"] if table.spec else []
+    by_content = any(column.name == "heuristic" for column in table.columns)
     if table.on:
-        facts.append(f"- Its messages are found at: {places(table.on)}")
+        more = ", and by their content at any other" if by_content else ""
+        facts.append(f"- Its messages are found at: {places(table.on)}{more}")
+    elif by_content:
+        facts.append("- Its messages are found by their content: they have no port of their own")
     if table.size:
         facts.append(f"- Header: {table.size} bytes")
     if table.key:
         facts.append(f"- Key: {', '.join(f'`{column}`' for column in table.key)}")
     return "\n".join(facts)
+
+
+def linked(spec: str) -> str:
+    """A specification with a link for each RFC, also where only the first of several says so: `RFC 2131, 951`."""
+    return _RFCS.sub(lambda found: _NUMBER.sub(_link, found[0]), spec)
+
+
+def _link(found: re.Match[str]) -> str:
+    return f"[{found[0]}](https://www.rfc-editor.org/rfc/rfc{found['number']})"
 
 
 def places(on: tuple[str, ...]) -> str:
@@ -121,12 +137,15 @@ def _or(values: list[str]) -> str:
     return values[0] if len(values) == 1 else f"{', '.join(values[:-1])} or {values[-1]}"
 
 
-def _columns(columns: tuple[Column, ...]) -> str:
+def _columns(columns: tuple[Column, ...], *, wireshark: bool = True) -> str:
+    """A row for each column; the context's say nothing of Wireshark, where they are many fields or none."""
     rows = [
-        f"| `{path}` | {_type(column)} | {_cell(_meaning(column))} | {_wireshark(column)} |"
+        f"| `{path}` | {_type(column)} | {_cell(_meaning(column))} |"
+        + (f" {_wireshark(column)} |" if wireshark else "")
         for path, column in _flat(columns, "")
     ]
-    return "\n".join(["| column | type | meaning | Wireshark |", "|---|---|---|---|", *rows])
+    head = ["| column | type | meaning | Wireshark |", "|---|---|---|---|"]
+    return "\n".join([*(head if wireshark else [line.rsplit("|", 2)[0] + "|" for line in head]), *rows])
 
 
 def _flat(columns: tuple[Column, ...], prefix: str) -> Iterator[tuple[str, Column]]:

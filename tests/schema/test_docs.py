@@ -32,6 +32,22 @@ def test_a_page_says_what_where_and_how() -> None:
     assert "SELECT opcode, count(*) AS rows" in page
 
 
+def test_every_rfc_is_a_link_and_nothing_else_is() -> None:
+    at = "https://www.rfc-editor.org/rfc/rfc"
+    assert docs.linked("RFC 2131, 951") == f"[RFC 2131]({at}2131), [951]({at}951)"
+    assert docs.linked("IEEE 802.1X, RFC 1 section 4.2") == f"IEEE 802.1X, [RFC 1]({at}1) section 4.2"
+    assert docs.linked("RFC 4511, MS-ADTS 6.3.3") == f"[RFC 4511]({at}4511), MS-ADTS 6.3.3"
+    assert docs.linked("BEP 5, 32, 42") == "BEP 5, 32, 42"
+
+
+def test_what_is_found_by_content_says_so() -> None:
+    mark = Column("heuristic", "bool", "Found so.", why="our own")
+    both = Table("both", "One row.", "none", ("udp.port=1",), (mark,))
+    alone = Table("alone", "One row.", "none", (), (mark,))
+    assert "found at: UDP port 1, and by their content at any other\n" in docs.page(both)
+    assert "found by their content: they have no port" in docs.page(alone)
+
+
 def test_the_index_names_every_table_in_its_group() -> None:
     other = Table("zone", "One row for each zone.", "none", (), (), context="capture", key=("capture",))
     index = docs.index((other, TABLE))
