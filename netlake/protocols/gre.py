@@ -86,4 +86,6 @@ def _routes(message: Cursor) -> Iterator[tuple[str, Any]]:
         family, offset, size = message.number(2), message.number(1), message.number(1)
         if not family and not size:
             return
-        routes.append({"family": family, "offset": offset, "information": message.take(size)})
+        route: dict[str, Any] = {"family": family, "offset": offset}
+        routes.append(route)
+        route["information"] = message.take(size)

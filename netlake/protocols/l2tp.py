@@ -37,7 +37,7 @@ TABLES = (
         on=("udp.port=1701", "ip.protocol=115"),
         columns=(
             Column("control", "bool", "It is a message of control, else of data.", wireshark="l2tp.type"),
-            Column("priority", "bool", "Version 2, data: it goes first.", wireshark="l2tp.priority"),
+            Column("priority", "bool", "It goes first; of data alone.", wireshark="l2tp.priority"),
             Column("version", "u8", "2 or 3; null for data over IP, which are of version 3.",
                    wireshark="l2tp.version"),
             Column("length", "u16", "Bytes of the message; null where it does not say.", wireshark="l2tp.length"),
@@ -85,8 +85,7 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
 
 
 def _header(message: Cursor, flags: int, before: int) -> Iterator[tuple[str, Any]]:
-    if not flags & CONTROL:
-        yield "priority", bool(flags & PRIORITY)
+    yield "priority", bool(flags & PRIORITY)
     length = None
     if flags & LENGTH:
         length = message.number(2)

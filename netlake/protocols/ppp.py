@@ -12,7 +12,7 @@ from netlake.layers.items import items, part, remainder, text
 from netlake.packets import Cursor, Malformed
 from netlake.schema import Column, List, Struct, Table
 
-ALL_STATIONS = b"\xff\x03"
+ALL_STATIONS = 0xFF
 CISCO = (0x0F, 0x8F)
 LCP, IPCP, PAP, CHAP = 0xC021, 0x8021, 0xC023, 0xC223
 # codes: requests and answers about options; of LCP those that begin with a magic number
@@ -76,14 +76,16 @@ TABLES = (
 
 def parse_ppp(message: Cursor) -> Iterator[tuple[str, Any]]:
     """One frame's header."""
-    start = message.data[message.at : message.at + 2]
-    if start == ALL_STATIONS or (start[:1] and start[0] in CISCO and start[1:] == b"\0" and message.promised >= 4):
-        yield "address", message.number(1)
+    first = message.number(1)
+    cisco = first in CISCO and message.promised > 2 and message.data[message.at : message.at + 1] in (b"", b"\0")
+    if first == ALL_STATIONS or cisco:
+        if message.left:
+            yield "address", first
         yield "control", message.number(1)
-        if start != ALL_STATIONS:
+        if cisco:
             yield "ethertype", message.number(2)
             return
-    first = message.number(1)
+        first = message.number(1)
     yield "protocol", first if first & 1 else first << 8 | message.number(1)
 
 

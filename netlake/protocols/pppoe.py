@@ -17,7 +17,7 @@ BYTES = {0x0103: "host_uniq", 0x0104: "ac_cookie"}
 
 TAG = Struct(
     (
-        Column("type", "u16", "Type of the tag.", wireshark="pppoed.tag"),
+        Column("type", "u16", "Type of the tag.", why="pppoed.tag of unknown ones alone"),
         Column("value", "bytes", "What it holds.", why="a field for each type"),
     )
 )

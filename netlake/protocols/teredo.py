@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from netlake.packets import Cursor, Malformed
+from netlake.packets import Cursor, Malformed, Short
 from netlake.schema import Column, Table
 
 AUTHENTICATION = b"\0\1"
@@ -38,7 +38,7 @@ TABLES = (
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
     """What stands before the IPv6 packet; address and port are sent with their bits turned."""
-    found = message.data[message.at : message.at + 2] == AUTHENTICATION
+    found = _begins(message, AUTHENTICATION)
     yield "authentication", found
     if found:
         message.skip(2)
@@ -49,9 +49,16 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
                 yield name, value
         yield "nonce", message.take(8)
         yield "confirmation", message.number(1)
-    if message.data[message.at : message.at + 2] == ORIGIN:
+    if _begins(message, ORIGIN):
         message.skip(2)
         yield "origin_port", message.number(2) ^ 0xFFFF
         yield "origin_ip", bytes(byte ^ 0xFF for byte in message.take(4))
     if message.number(1) >> 4 != IPV6:
         raise Malformed("bad_value")
+
+
+def _begins(message: Cursor, marker: bytes) -> bool:
+    """Whether `marker` stands next; Short where the two bytes of one are not there."""
+    if message.left < len(marker):
+        raise Short
+    return message.data[message.at : message.at + len(marker)] == marker
