@@ -68,7 +68,9 @@ def test_targets_that_documents_name_exist() -> None:
 
 def test_make_lists_every_target_with_a_sentence() -> None:
     makefile = (docs.ROOT / "Makefile").read_text(encoding="utf-8")
-    listed = subprocess.run(["make", "--no-print-directory", "help"], cwd=docs.ROOT, capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["make", "--no-print-directory", "help"], cwd=docs.ROOT, capture_output=True, text=True, check=True
+    ).stdout
     phony = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
     assert phony
     assert [line.split()[0] for line in listed.splitlines()] == phony[1].split()
