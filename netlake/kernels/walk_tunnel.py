@@ -306,8 +306,8 @@ def fixed_step(data, step, at, end):
         return NOWHERE, 0, at, -1, -1, SHORT_HEADER
     if step == PBB:
         return ETHER_TYPE, TRANSPARENT_ETHERNET, at + 4, -1, u24(data, at + 1), 0
-    if data[at] != 0x21 or end - at < 8 or data[at + 4] & 0x40:
-        # no register, or one without a packet
+    if data[at] != 0x21 or end - at < 8:
+        # no register; one without a packet has a header that stands for it
         return DONE, 0, at, -1, -1, 0
     return ip_or(data, at + 8, end, -1, np.int64(0), 0)
 
