@@ -96,3 +96,13 @@ def test_on_port_4500_only_what_stands_behind_the_marker_is_a_row() -> None:
     kept, columns = tables.entries()["isakmp"].reader("read")(found)
     assert kept.row.tolist() == [0]
     assert columns["initiator_spi"].to_pylist() == [message[:8]]
+
+
+def test_on_port_4500_what_has_no_marker_and_is_no_keep_alive_is_encrypted() -> None:
+    found = messages(
+        [bytes(4) + cases("isakmp")["main mode"], b"\x01\x02\x03\x04" + bytes(40), b"\xff"], 4500 << 16 | 4500
+    )
+    kept, columns = tables.entries()["ipsec_esp"].reader("read")(found)
+    assert kept.row.tolist() == [1]
+    assert columns["spi"].tolist() == [0x01020304]
+    assert columns["encrypted_length"].tolist() == [36]

@@ -17,6 +17,8 @@ TCP_PORT = 10
 SCTP_PORT = 11
 ICMPV4_TYPE = 12
 ICMPV6_TYPE = 13
+# payloads of tunnels that nothing names but their first bits, or a number of the tunnel's own: no key leads on
+TUNNEL_PAYLOAD = 16
 
 # steps: headers that are walked through
 ETHERNET = 0
@@ -36,6 +38,8 @@ ROUTING = 19
 DESTINATION = 20
 FRAGMENT = 21
 AUTHENTICATION = 22
+# no step: the message of an IP header that another carries, beside the header itself
+IP_IN_IP = 23
 TCP = 32
 UDP = 33
 SCTP = 34
@@ -44,6 +48,16 @@ ICMPV6 = 36
 GRE = 48
 VXLAN = 49
 GENEVE = 50
+MPLS = 51
+PPPOE = 52
+L2TP = 53
+GTP_U = 54
+ERSPAN = 55
+TEREDO = 56
+NSH = 57
+PIM = 58
+PBB = 59
+CISCO_METADATA = 60
 # UDP payloads that no port claims: for those who know their protocol by its content
 UNCLAIMED = 63
 FIRST_LEAF = 64
@@ -62,6 +76,7 @@ STOPS = (
     "cut",
     "malformed",
     "too_deep",
+    "unknown_tunnel_payload",
 )
 UNKNOWN_LINK_TYPE = 1
 UNKNOWN_ETHERTYPE = 2
@@ -74,6 +89,7 @@ STOP_FRAGMENT = 8
 STOP_CUT = 9
 STOP_MALFORMED = 10
 STOP_TOO_DEEP = 11
+UNKNOWN_TUNNEL_PAYLOAD = 12
 
 # columns of the walk's message array
 M_GROUP = 0

@@ -18,10 +18,17 @@ from netlake.kernels import kernel
 from netlake.kernels import steps as s
 from netlake.kernels.bytes import u16, u32
 from netlake.kernels.walk_link import link_step
-from netlake.kernels.walk_network import NO_NEXT_HEADER, extension_step, ipv4_step, ipv6_step, pair_of_icmp
+from netlake.kernels.walk_network import (
+    NO_NEXT_HEADER,
+    UDP_PROTOCOL,
+    extension_step,
+    ipv4_step,
+    ipv6_step,
+    pair_of_icmp,
+)
 from netlake.kernels.walk_records import begin_conversation, emit, follow, note_fragment, quote, stop
 from netlake.kernels.walk_transport import transport_step
-from netlake.kernels.walk_tunnel import tunnel_step
+from netlake.kernels.walk_tunnel import ERSPAN_TYPE, tunnel_step
 from netlake.packets import DATAGRAM, REASSEMBLED, WHOLE
 from netlake.packets import FRAGMENT as FRAGMENT_KIND
 from netlake.schema.faults import BAD_OPTIONS, SHORT_HEADER
@@ -194,6 +201,8 @@ def unknown(space):
         return s.UNKNOWN_SNAP
     if space == s.PPP_PROTOCOL:
         return s.UNKNOWN_PPP_PROTOCOL
+    if space == s.TUNNEL_PAYLOAD:
+        return s.UNKNOWN_TUNNEL_PAYLOAD
     return s.UNKNOWN_IP_PROTOCOL
 
 
@@ -204,7 +213,24 @@ def key_of(key, step, identifier):
 
 
 @kernel(once=True)
-def proceed(w, keys, packet, step, space, value, following, fault):
+def tunnel(data, w, keys, messages, conversations, step, hint):
+    """A tunnel's header; what it tells the next is 1 for ERSPAN without a header of its own, which GRE knows."""
+    at, carrier, detail = w[s.W_AT], w[s.W_CARRIER], hint
+    if step != s.ERSPAN and carrier >= 0 and conversations[carrier, s.C_PROTOCOL] == UDP_PROTOCOL:
+        detail = conversations[carrier, s.C_SRC_PORT] << 16 | conversations[carrier, s.C_DST_PORT]
+    space, value, following, limit, identifier, fault = tunnel_step(
+        data, keys, step, at, w[s.W_END], w[s.W_PROMISE], detail
+    )
+    emit(messages, w, step, fault, detail)
+    narrow(w, limit)
+    if identifier >= 0:
+        w[s.W_KEY] = key_of(w[s.W_KEY], step, identifier)
+    told = step == s.GRE and space == s.ETHER_TYPE and value == ERSPAN_TYPE and not data[at] & 0x10
+    return space, value, following, np.int64(told), fault
+
+
+@kernel(once=True)
+def proceed(w, keys, messages, conversations, packet, step, space, value, following, fault):
     """The step that a key leads to, -1 if the packet is done; the walk then stands at `following`."""
     more = w[s.W_PROMISE] > w[s.W_END]
     if space == s.NOWHERE:
@@ -226,6 +252,8 @@ def proceed(w, keys, packet, step, space, value, following, fault):
         stop(packet, unknown(space), following, value)
     elif space == s.IP_PROTOCOL and (inner == s.IPV4 or inner == s.IPV6):
         w[s.W_KEY] = key_of(w[s.W_KEY], inner, 0)
+        if w[s.W_CARRIER] >= 0:
+            emit(messages, w, s.IP_IN_IP, 0, conversations[w[s.W_CARRIER], s.C_VERSION])
     return inner
 
 
@@ -233,6 +261,7 @@ def proceed(w, keys, packet, step, space, value, following, fault):
 def one_packet(data, w, keys, messages, conversations, fragments, packet, trie, step):
     """Follow one packet from its first header, whose group is `step`."""
     headers = 0
+    hint = np.int64(0)  # what a header tells the next, its detail
     while step >= 0:
         headers += 1
         if headers > s.MOST_HEADERS:
@@ -241,7 +270,7 @@ def one_packet(data, w, keys, messages, conversations, fragments, packet, trie, 
         if not w[s.W_DATAGRAM]:
             w[s.W_STACK] = follow(trie, w[s.W_STACK], step)
         if step >= s.FIRST_LEAF:
-            emit(messages, w, step, 0, 0)
+            emit(messages, w, step, 0, hint)
             return
         if step == s.ICMPV4 or step == s.ICMPV6:
             icmp(data, w, keys, messages, conversations, step)
@@ -249,6 +278,7 @@ def one_packet(data, w, keys, messages, conversations, fragments, packet, trie, 
         if s.TCP <= step < s.GRE:
             step = transport(data, w, keys, messages, conversations, packet, trie, step)
             continue
+        told = np.int64(0)
         if step < s.IPV4:
             space, value, following, fault = link(data, w, messages, step)
         elif step <= s.IPV6:
@@ -256,10 +286,10 @@ def one_packet(data, w, keys, messages, conversations, fragments, packet, trie, 
         elif step < s.TCP:
             space, value, following, fault = extension(data, w, messages, conversations, fragments, packet, step)
         else:
-            space, value, following, identifier, fault = tunnel_step(data, step, w[s.W_AT], w[s.W_END])
-            emit(messages, w, step, fault, 0)
-            w[s.W_KEY] = key_of(w[s.W_KEY], step, identifier)
-        step = proceed(w, keys, packet, step, space, value, following, fault)
+            space, value, following, told, fault = tunnel(data, w, keys, messages, conversations, step, hint)
+        step = proceed(w, keys, messages, conversations, packet, step, space, value, following, fault)
+        # which of PPP's protocols it is
+        hint = value if space == s.PPP_PROTOCOL else told
 
 
 @kernel(

@@ -114,7 +114,8 @@ def null_step(data, at, end):
 @kernel(once=True)
 def ppp_step(data, at, end):
     """PPP, with or without the HDLC address and control, with one or two bytes of protocol."""
-    if end - at >= 2 and data[at] == 0xFF and data[at + 1] == 0x03:
+    if end - at >= 2 and data[at] == 0xFF:
+        # the address of all stations, which is no protocol; the control behind it is 3 where all is well
         at += 2
     elif end - at >= 4 and (data[at] == 0x0F or data[at] == 0x8F) and data[at + 1] == 0:
         # Cisco HDLC: an Ethernet type follows

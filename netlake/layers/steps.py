@@ -33,6 +33,7 @@ SPACES: dict[str, int] = {
     "sctp.port": codes.SCTP_PORT,
     "icmpv4.type": codes.ICMPV4_TYPE,
     "icmpv6.type": codes.ICMPV6_TYPE,
+    "tunnel.payload": codes.TUNNEL_PAYLOAD,
 }
 
 STEPS: dict[str, int] = {
@@ -61,6 +62,17 @@ STEPS: dict[str, int] = {
     "gre": codes.GRE,
     "vxlan": codes.VXLAN,
     "geneve": codes.GENEVE,
+    "ip_in_ip": codes.IP_IN_IP,
+    "mpls": codes.MPLS,
+    "pppoe": codes.PPPOE,
+    "l2tp": codes.L2TP,
+    "gtp_u": codes.GTP_U,
+    "erspan": codes.ERSPAN,
+    "teredo": codes.TEREDO,
+    "nsh": codes.NSH,
+    "pim": codes.PIM,
+    "ieee8021ah": codes.PBB,
+    "cisco_metadata": codes.CISCO_METADATA,
 }
 
 # keys of steps that may have no table; a table of the same name replaces them
@@ -86,9 +98,19 @@ KEYS: dict[str, tuple[str, ...]] = {
     "sctp": ("ip.protocol=132",),
     "icmpv4": ("ip.protocol=1",),
     "icmpv6": ("ip.protocol=58",),
-    "gre": ("ip.protocol=47",),
-    "vxlan": ("udp.port=4789", "udp.port=8472"),
+    "gre": ("ip.protocol=47", "udp.port=4754"),
+    "vxlan": ("udp.port=4789", "udp.port=8472", "udp.port=4790"),
     "geneve": ("udp.port=6081",),
+    "mpls": ("ether.type=0x8847", "ether.type=0x8848", "ppp.protocol=0x0281", "ip.protocol=137", "udp.port=6635"),
+    "pppoe": ("ether.type=0x8863", "ether.type=0x8864"),
+    "l2tp": ("udp.port=1701", "ip.protocol=115"),
+    "gtp_u": ("udp.port=2152",),
+    "erspan": ("ether.type=0x88be", "ether.type=0x22eb"),
+    "teredo": ("udp.port=3544",),
+    "nsh": ("ether.type=0x894f",),
+    "pim": ("ip.protocol=103",),
+    "ieee8021ah": ("ether.type=0x88e7",),
+    "cisco_metadata": ("ether.type=0x8909",),
 }
 
 FIRST_LEAF = 64
@@ -121,7 +143,7 @@ def dispatch(tables: Iterable[Table], by_content: Iterable[str] = ()) -> Dispatc
     Tables `by_content` have a group of their own even without a key.
     """
     by_name = {table.name: table for table in tables}
-    keys = np.full((len(SPACES) + 1, 1 << 16), -1, np.int16)
+    keys = np.full((max(SPACES.values()) + 1, 1 << 16), -1, np.int16)
     groups = {number: name for name, number in STEPS.items()}
     readers: dict[int, tuple[Table, ...]] = {
         number: (by_name[name],) for name, number in STEPS.items() if name in by_name

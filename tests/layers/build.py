@@ -60,6 +60,18 @@ def vxlan(payload: bytes, identifier: int = 5) -> bytes:
     return struct.pack(">BxxxI", 8, identifier << 8) + payload
 
 
+def mpls(payload: bytes, label: int = 100, *, bottom: bool = True) -> bytes:
+    return struct.pack(">I", label << 12 | bottom << 8 | 64) + payload
+
+
+def gtp(payload: bytes, *, flags: int = 0x30, kind: int = 255, optional: bytes = b"", tunnel: int = 7) -> bytes:
+    return struct.pack(">BBHI", flags, kind, len(optional + payload), tunnel) + optional + payload
+
+
+def pppoe(payload: bytes, *, code: int = 0, session: int = 9) -> bytes:
+    return struct.pack(">BBHH", 0x11, code, session, len(payload)) + payload
+
+
 def batch(
     frames: Sequence[bytes], *, link_type: int = 1, lengths: Sequence[int] | None = None, first: int = 1
 ) -> Packets:

@@ -1,0 +1,64 @@
+"""IP headers that another IP header carries directly: 4in4, 6in4, 4in6 and 6in6, the plainest of tunnels.
+
+The walk finds them; extension headers and the authentication header may stand between the two. The row is of the
+outer conversation, whose addresses are those of the tunnel's ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from netlake.packets import Cursor, Malformed
+from netlake.schema import Column, Table
+
+HEADER_4 = 20
+IPV4, IPV6 = 4, 6
+
+TABLES = (
+    Table(
+        "ip_in_ip",
+        "One row for each IP header that another IP header carries directly.",
+        spec="RFC 2003, RFC 4213, RFC 2473",
+        on=(),
+        size=HEADER_4,
+        columns=(
+            Column("kind", "word", "4in4, 6in4, 4in6 or 6in6: the inner version in the outer.", why="our own"),
+            Column("outer_version", "u8", "Version of the outer header, 4 or 6.", why="compared in ipv4 and ipv6"),
+            Column("inner_version", "u8", "Version of the inner header, 4 or 6.", why="compared in ipv4 and ipv6"),
+            Column("inner_length", "u32", "Bytes of the inner packet, its header included.",
+                   why="compared in ipv4 and ipv6"),
+            Column("inner_protocol", "u8", "IANA number of what the inner header carries.",
+                   why="compared in ipv4 and ipv6"),
+            Column("inner_ttl", "u8", "TTL or hop limit of the inner header.", why="compared in ipv4 and ipv6"),
+            Column("inner_src_ip", "ip", "Source address of the inner header.", why="compared in ipv4 and ipv6"),
+            Column("inner_dst_ip", "ip", "Destination address of the inner header.", why="compared in ipv4 and ipv6"),
+        ),
+    ),
+)  # fmt: skip
+
+
+def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
+    """One inner header; the outer's version is the detail of the message."""
+    yield "outer_version", message.detail
+    first = message.number(1)
+    version = first >> 4
+    yield "inner_version", version
+    if version not in (IPV4, IPV6):
+        raise Malformed("bad_version")
+    yield "kind", f"{version}in{message.detail}"
+    if version == IPV4:
+        message.skip(1)
+        yield "inner_length", message.number(2)
+        message.skip(4)
+        yield "inner_ttl", message.number(1)
+        yield "inner_protocol", message.number(1)
+        message.skip(2)
+    else:
+        message.skip(3)
+        yield "inner_length", message.number(2) + 40
+        yield "inner_protocol", message.number(1)
+        yield "inner_ttl", message.number(1)
+    width = 4 if version == IPV4 else 16
+    yield "inner_src_ip", message.take(width)
+    yield "inner_dst_ip", message.take(width)

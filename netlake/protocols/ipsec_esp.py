@@ -1,0 +1,49 @@
+"""The IP Encapsulating Security Payload: all but two numbers of it is encrypted.
+
+Over UDP port 4500 it shares its messages with ISAKMP, whose begin with four zero bytes; a single byte is a keep-alive.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from netlake.layers.probes import byte_at
+from netlake.layers.read import Columns, fixed, where
+from netlake.packets import Messages
+from netlake.schema import Column, Table
+
+HEADER = 8
+TRAVERSAL = 4500
+KEEP_ALIVE = 0xFF
+
+TABLES = (
+    Table(
+        "ipsec_esp",
+        "One row for each encrypted packet of IPsec.",
+        spec="RFC 4303, RFC 3948",
+        on=("ip.protocol=50", "udp.port=4500"),
+        size=HEADER,
+        columns=(
+            Column("spi", "u32", "Number of the security association at the receiver.", at=0, wireshark="esp.spi"),
+            Column("sequence", "u32", "Number of the packet.", at=4, wireshark="esp.sequence"),
+            Column("encrypted_length", "i32", "Bytes behind the two numbers; null where these are not whole.",
+                   why="no field of tshark's"),
+        ),
+    ),
+)  # fmt: skip
+
+
+def read(messages: Messages) -> tuple[Messages, Columns]:
+    """Rows of messages that are ESP: on port 4500 those without ISAKMP's four zero bytes."""
+    ports = (messages.detail >> 16 & 0xFFFF, messages.detail & 0xFFFF)
+    traversed = (ports[0] == TRAVERSAL) | (ports[1] == TRAVERSAL)
+    size = messages.end - messages.start + messages.missing
+    zero = np.ones(len(messages), np.bool_)
+    for position in range(4):
+        zero &= byte_at(messages, position) <= 0
+    others = (zero & (size > 4)) | ((size == 1) & (byte_at(messages, 0) == KEEP_ALIVE))
+    kept = messages.take(np.flatnonzero(~(traversed & others)))
+    columns = fixed(TABLES[0], kept)
+    length = kept.end - kept.start + kept.missing - HEADER
+    columns["encrypted_length"] = where(length.astype(np.int32), kept.end - kept.start >= HEADER)
+    return kept, columns

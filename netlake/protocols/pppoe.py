@@ -1,0 +1,80 @@
+"""PPP over Ethernet: how a session is found and ended, and the frames of sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from netlake.layers.items import items, part, text
+from netlake.packets import Cursor, Malformed
+from netlake.schema import Column, List, Struct, Table
+
+VERSION_AND_TYPE = 0x11
+SESSION = 0
+END_OF_LIST = 0
+TEXTS = {0x0101: "service_name", 0x0102: "ac_name"}
+BYTES = {0x0103: "host_uniq", 0x0104: "ac_cookie"}
+
+TAG = Struct(
+    (
+        Column("type", "u16", "Type of the tag.", why="pppoed.tag of unknown ones alone"),
+        Column("value", "bytes", "What it holds.", why="a field for each type"),
+    )
+)
+
+TABLES = (
+    Table(
+        "pppoe",
+        "One row for each PPPoE header: messages of discovery, and frames of sessions.",
+        spec="RFC 2516",
+        on=("ether.type=0x8863", "ether.type=0x8864"),
+        context="record",
+        columns=(
+            Column("version", "u8", "Version of the protocol, 1.", wireshark="pppoe.version"),
+            Column("type", "u8", "Type of the protocol, 1.", wireshark="pppoe.type"),
+            Column("code", "u8", "0 session; discovery: 9 initiation, 7 offer, 25 request, 101 confirmation, 167 end.",
+                   wireshark="pppoe.code"),
+            Column("session_id", "u16", "Number of the session; 0 until it is confirmed.",
+                   wireshark="pppoe.session_id"),
+            Column("length", "u16", "Bytes behind this header, without Ethernet's padding.",
+                   wireshark="pppoe.payload_length"),
+            Column("service_name", "text", "Discovery: the service that is asked for or offered.",
+                   wireshark="pppoed.tags.service_name"),
+            Column("ac_name", "text", "Discovery: name of the access concentrator.",
+                   wireshark="pppoed.tags.ac_name"),
+            Column("host_uniq", "bytes", "Discovery: what ties an offer to its initiation.",
+                   wireshark="pppoed.tags.host_uniq"),
+            Column("ac_cookie", "bytes", "Discovery: what the host must send back.",
+                   wireshark="pppoed.tags.ac_cookie"),
+            Column("tags", List(TAG), "Discovery: every tag in wire order.", why="compared in its fields"),
+        ),
+    ),
+)  # fmt: skip
+
+
+def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
+    """One header, and the tags of discovery."""
+    first = message.number(1)
+    yield "version", first >> 4
+    yield "type", first & 15
+    code = message.number(1)
+    yield "code", code
+    yield "session_id", message.number(2)
+    length = message.number(2)
+    yield "length", length
+    if first != VERSION_AND_TYPE:
+        raise Malformed("bad_version")
+    if length > message.promised:
+        raise Malformed("bad_length")
+    if code == SESSION:
+        return
+    tags: list[dict[str, Any]] = []
+    yield "tags", tags
+    for kind, value in items(part(message, length), code=2, size=2):
+        tags.append({"type": kind, "value": value})
+        if kind in TEXTS:
+            yield TEXTS[kind], text(value)
+        elif kind in BYTES:
+            yield BYTES[kind], value
+        elif kind == END_OF_LIST:
+            return
