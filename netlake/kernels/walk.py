@@ -48,7 +48,7 @@ def is_fragment(w, start, offset):
 
 @kernel(once=True)
 def link(data, w, messages, packet, step):
-    """A link header; its detail is the link type that named it, -1 where something else did."""
+    """A link header; its detail is the link type that named it, 0 where something else did."""
     link_type = w[s.W_LINK_TYPE]
     w[s.W_LINK_TYPE] = -1
     if step < s.DOT11:
@@ -58,7 +58,7 @@ def link(data, w, messages, packet, step):
         space, value, following, limit, fault = seldom_step(data, step, link_type, at, end, promise)
         if space != s.NOWHERE and following > end:  # the header says that it is longer than what there is
             space, fault = s.NOWHERE, SHORT_HEADER
-    emit(messages, w, step, fault, link_type)
+    emit(messages, w, step, fault, max(link_type, 0))
     narrow(w, limit)
     if space == s.LINK_TYPE:
         w[s.W_LINK_TYPE] = value
@@ -254,7 +254,7 @@ def one_packet(data, w, keys, messages, conversations, fragments, packet, trie, 
         if not w[s.W_DATAGRAM]:
             w[s.W_STACK] = follow(trie, w[s.W_STACK], step)
         if step >= s.FIRST_LEAF:
-            emit(messages, w, step, 0, 0)
+            emit(messages, w, step, 0, max(w[s.W_LINK_TYPE], 0))
             return
         if step == s.ICMPV4 or step == s.ICMPV6:
             icmp(data, w, keys, messages, conversations, step)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from netlake.kernels import kernel
-from netlake.kernels.bytes import l16, l32, u16, u32
+from netlake.kernels.bytes import l16, l32, u16
 from netlake.kernels.steps import (
     AS_LLC,
     CISCO_HDLC,
@@ -242,7 +242,7 @@ def atm_step(data, at, end):
 
 
 @kernel()
-def other_step(data, link_type, at, end, promise):  # noqa: PLR0911 - one answer for each link type
+def other_step(data, link_type, at, end, promise):
     """A link header that has no table, by the capture's link type."""
     if link_type == 6:
         return token_ring_step(data, at, end)

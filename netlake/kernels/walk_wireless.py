@@ -20,7 +20,7 @@ from netlake.kernels.steps import (
     STOP_FRAGMENT,
 )
 from netlake.kernels.walk_link import stopped
-from netlake.schema.faults import BAD_LENGTH, SHORT_HEADER
+from netlake.schema.faults import BAD_LENGTH, BAD_VERSION, SHORT_HEADER
 
 PRISM = 119
 RADIOTAP = 127
@@ -74,6 +74,8 @@ def dot11_step(data, link_type, at, end, promise):
         return NOWHERE, 0, at, -1, BAD_LENGTH
     if end - frame < 10:
         return NOWHERE, 0, at, -1, SHORT_HEADER
+    if data[frame] & 3:
+        return NOWHERE, 0, at, -1, BAD_VERSION
     limit = max(promise - 4, frame) if flags & CHECKED else np.int64(-1)
     kind, subtype, bits = (data[frame] >> 2) & 3, data[frame] >> 4, data[frame + 1]
     if kind == 1 or kind == 3:

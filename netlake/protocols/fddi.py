@@ -1,4 +1,7 @@
-"""Fiber distributed data interface: a ring of the 1990s that old captures are of."""
+"""Fiber distributed data interface: a ring of the 1990s that old captures are of.
+
+Addresses stand as they were captured: their bits were put in order by who wrote the capture, as known addresses tell.
+"""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ TABLES = (
             *COLUMNS,
             Column("version", "u8", "Version of the protocol, 0.", wireshark="wlan.fc.version"),
             Column("type", "u8", "0 management, 1 control, 2 data, 3 extension.", wireshark="wlan.fc.type"),
-            Column("subtype", "u8", "Kind within the type: management 8 beacon, control 13 acknowledgement, data 8 QoS.",
+            Column("subtype", "u8", "Kind within the type: management 8 beacon, control 13 acknowledge, data 8 QoS.",
                    wireshark="wlan.fc.subtype"),
             Column("to_ds", "bool", "It goes to the distribution system.", wireshark="wlan.fc.tods"),
             Column("from_ds", "bool", "It comes from the distribution system.", wireshark="wlan.fc.fromds"),
@@ -94,25 +94,39 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
     first, bits = message.number(1), message.number(1)
     kind, subtype = first >> 2 & 3, first >> 4
     yield "version", first & 3
+    if first & 3:
+        raise Malformed("bad_version")
     yield "type", kind
     yield "subtype", subtype
     if kind != EXTENSION:
-        for name, bit in FLAGS:
-            yield name, bool(bits & bit)
-        yield from _duration(message, poll=kind == CONTROL and subtype == POLL)
-        if kind == CONTROL:
-            yield from _control(message, subtype)
-        else:
-            yield from _addresses(message, bits if kind == DATA else 0)
-            if kind == DATA and subtype & QOS:
-                yield from _qos(message, bits)
-            if bits & ORDER and (kind == MANAGEMENT or subtype & QOS):
-                yield "ht_control", message.little(4)
+        yield from _header(message, kind, subtype, bits)
     if flags & CHECKED:
         if message.promised < 4:
             raise Malformed("bad_length")
         message.skip(message.promised - 4)
         yield "fcs", message.little(4)
+
+
+def _header(message: Cursor, kind: int, subtype: int, bits: int) -> Iterator[tuple[str, Any]]:
+    """What stands between the frame control and the body."""
+    for name, bit in FLAGS:
+        yield name, bool(bits & bit)
+    yield from _duration(message, poll=kind == CONTROL and subtype == POLL)
+    if kind == CONTROL:
+        yield from _control(message, subtype)
+        return
+    ends: list[tuple[str, bytes]] = []
+    yield from _addresses(message, bits if kind == DATA else 0, ends)
+    aggregate = False
+    if kind == DATA and subtype & QOS:
+        for name, value in _qos(message, bits):
+            aggregate = value if name == "amsdu" else aggregate
+            yield name, value
+    # each frame of an aggregate has ends of its own
+    if not aggregate:
+        yield from ends
+    if bits & ORDER and (kind == MANAGEMENT or subtype & QOS):
+        yield "ht_control", message.little(4)
 
 
 def _duration(message: Cursor, *, poll: bool) -> Iterator[tuple[str, Any]]:
@@ -134,21 +148,21 @@ def _control(message: Cursor, subtype: int) -> Iterator[tuple[str, Any]]:
         return
     second = message.take(6)
     yield "address_2", second
-    yield "transmitter", second
-    if subtype in CF_ENDS:
-        yield "bssid", second
+    yield "bssid" if subtype in CF_ENDS else "transmitter", second
 
 
-def _addresses(message: Cursor, bits: int) -> Iterator[tuple[str, Any]]:
-    """Three or four addresses and the sequence control between the last two."""
+def _addresses(message: Cursor, bits: int, ends: list[tuple[str, bytes]]) -> Iterator[tuple[str, Any]]:
+    """Three or four addresses and the sequence control between the last two; what the later ones mean, to `ends`."""
     meanings = MEANINGS[bits & (TO_DS | FROM_DS)]
     for index, meaning in enumerate(meanings):
         address = message.take(6)
         yield f"address_{index + 1}", address
         if index < 2:
             yield ("receiver", "transmitter")[index], address
-        if meaning:
+        if meaning and (meaning == "bssid" or index < 2):
             yield meaning, address
+        elif meaning:
+            ends.append((meaning, address))
         if index == 2:
             number = message.little(2)
             yield "fragment", number & 15
@@ -159,7 +173,7 @@ def _qos(message: Cursor, bits: int) -> Iterator[tuple[str, Any]]:
     number = message.little(2)
     yield "qos", number
     yield "tid", number & 15
-    if bits & FROM_DS and not bits & TO_DS:
+    if bits & FROM_DS:
         yield "eosp", bool(number & 0x10)
     yield "ack_policy", number >> 5 & 3
     yield "amsdu", bool(number & 0x80)

@@ -64,7 +64,7 @@ TABLES = (
             Column("auth_sequence", "u16", "Number of the step, from 1.", wireshark="wlan.fixed.auth_seq"),
             Column("category", "u8", "Action: what it is about.", wireshark="wlan.fixed.category_code"),
             Column("action", "u8", "Action: its number within the category.", why="a field for each category"),
-            Column("ssid", "text", "Name of the network, the first where several are given.", wireshark="wlan.ssid"),
+            Column("ssid", "text", "Name of the network, the first where several are given.", why="tshark shows bytes"),
             Column("channel", "u8", "Number of the channel that it says it is on.",
                    wireshark="wlan.ds.current_channel"),
             Column("parameters", List(PARAMETER), "Every tagged parameter in wire order.",
