@@ -236,7 +236,9 @@ def atm_step(data, at, end):
     kind = data[at] & 15
     if kind == 2:
         return ETHER_TYPE, AS_LLC, at + 4, -1, 0
-    if kind == 1 and end - at >= 6 and u16(data, at + 4) < 0xFF00:
+    if kind == 1 and end - at < 6:
+        return NOWHERE, 0, at, -1, SHORT_HEADER
+    if kind == 1 and u16(data, at + 4) < 0xFF00:  # else it is of the emulation itself
         return LINK_TYPE, 1, at + 6, -1, 0
     return DONE, stopped(UNKNOWN_LINK_TYPE, 123), at + 4, -1, 0
 

@@ -101,7 +101,7 @@ def dot11_step(data, link_type, at, end, promise):
         return DONE, stopped(STOP_FRAGMENT, -1), body, limit, 0
     if control & 0x80:
         if body + 14 > end:
-            return ETHER_TYPE, AS_LLC, max(end, body), limit, 0
+            return NOWHERE, 0, at, -1, SHORT_HEADER
         last = body + 14 + u16(data, body + 12)
         return ETHER_TYPE, AS_LLC, body + 14, last if limit < 0 else min(last, limit), 0
     return ETHER_TYPE, AS_LLC, body, limit, 0
