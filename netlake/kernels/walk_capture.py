@@ -252,6 +252,8 @@ def other_step(data, link_type, at, end, promise):
         return arcnet_step(data, at, end, 2 if link_type == 7 else 4)
     if link_type == 8:  # SLIP of BSD/OS: direction and a copy of the header before it was compressed
         return ip_at(data, at + 16, end, link_type)
+    if link_type == 106 and at < end and data[at] != SNAP_DSAP:  # classical IP over ATM may leave LLC out
+        return ip_at(data, at, end, link_type)
     if link_type == 100 or link_type == 106:
         return ETHER_TYPE, AS_LLC, at, -1, 0
     if link_type == 109:
