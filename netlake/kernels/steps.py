@@ -19,6 +19,7 @@ ICMPV4_TYPE = 12
 ICMPV6_TYPE = 13
 # payloads of tunnels that nothing names but their first bits, or a number of the tunnel's own: no key leads on
 TUNNEL_PAYLOAD = 16
+DOT11_TYPE = 14
 
 # steps: headers that are walked through
 ETHERNET = 0
@@ -31,6 +32,12 @@ PPP = 6
 DOT1Q = 7
 LLC = 8
 SNAP = 9
+DOT11 = 10
+FDDI = 11
+NFLOG = 12
+FRAME_RELAY = 13
+CISCO_HDLC = 14
+OTHER_LINK = 15
 IPV4 = 16
 IPV6 = 17
 HOP_BY_HOP = 18
@@ -77,6 +84,7 @@ STOPS = (
     "malformed",
     "too_deep",
     "unknown_tunnel_payload",
+    "encrypted",
 )
 UNKNOWN_LINK_TYPE = 1
 UNKNOWN_ETHERTYPE = 2
@@ -90,6 +98,7 @@ STOP_CUT = 9
 STOP_MALFORMED = 10
 STOP_TOO_DEEP = 11
 UNKNOWN_TUNNEL_PAYLOAD = 12
+STOP_ENCRYPTED = 13
 
 # columns of the walk's message array
 M_GROUP = 0
@@ -147,6 +156,8 @@ MOST_NETWORK_HEADERS = 8
 
 # a step's answer instead of a space of keys: the packet is done, and why was noted where there is a why
 DONE = -1
+# marks "what follows is LLC" among the values of ETHER_TYPE: no type is negative
+AS_LLC = -1
 
 # the state of the walk of one packet, and how far the arrays are filled
 W_ROW = 0
@@ -161,4 +172,5 @@ W_STACK = 8
 W_MESSAGES = 9
 W_CONVERSATIONS = 10
 W_FRAGMENTS = 11
-W_WIDTH = 12
+W_LINK_TYPE = 12  # that of the header at hand if a capture or a header names it, else -1
+W_WIDTH = 13

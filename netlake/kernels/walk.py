@@ -17,6 +17,7 @@ import numpy as np
 from netlake.kernels import kernel
 from netlake.kernels import steps as s
 from netlake.kernels.bytes import u16, u32
+from netlake.kernels.walk_capture import seldom_step
 from netlake.kernels.walk_link import link_step
 from netlake.kernels.walk_network import (
     NO_NEXT_HEADER,
@@ -53,11 +54,23 @@ def is_fragment(w, start, offset):
 
 
 @kernel(once=True)
-def link(data, w, messages, step):
-    """A link header."""
-    space, value, following, limit, fault = link_step(data, step, w[s.W_AT], w[s.W_END])
-    emit(messages, w, step, fault, 0)
+def link(data, w, messages, packet, step):
+    """A link header; its detail is the link type that named it, 0 where something else did."""
+    link_type = w[s.W_LINK_TYPE]
+    w[s.W_LINK_TYPE] = -1
+    if step < s.DOT11:
+        space, value, following, limit, fault = link_step(data, step, link_type, w[s.W_AT], w[s.W_END])
+    else:
+        at, end, promise = w[s.W_AT], w[s.W_END], w[s.W_PROMISE]
+        space, value, following, limit, fault = seldom_step(data, step, link_type, at, end, promise)
+        if space != s.NOWHERE and following > end:  # the header says that it is longer than what there is
+            space, fault = s.NOWHERE, SHORT_HEADER
+    emit(messages, w, step, fault, max(link_type, 0))
     narrow(w, limit)
+    if space == s.LINK_TYPE:
+        w[s.W_LINK_TYPE] = value
+    elif space == s.DONE and value:
+        stop(packet, value & 0xFF, following, (value >> 8) - 1)
     if step == s.LLC and space == s.LLC_DSAP and value == 0xAA:
         following = w[s.W_AT] + 3
     return space, value, following, fault
@@ -191,7 +204,7 @@ def transport(data, w, keys, messages, conversations, packet, trie, step):
 @kernel()
 def unknown(space):
     """Why a walk stops at a key of `space` that leads nowhere."""
-    if space == s.LINK_TYPE:
+    if space == s.LINK_TYPE or space == s.DOT11_TYPE:
         return s.UNKNOWN_LINK_TYPE
     if space == s.ETHER_TYPE:
         return s.UNKNOWN_ETHERTYPE
@@ -270,7 +283,7 @@ def one_packet(data, w, keys, messages, conversations, fragments, packet, trie, 
         if not w[s.W_DATAGRAM]:
             w[s.W_STACK] = follow(trie, w[s.W_STACK], step)
         if step >= s.FIRST_LEAF:
-            emit(messages, w, step, 0, hint)
+            emit(messages, w, step, 0, max(hint, w[s.W_LINK_TYPE]))
             return
         if step == s.ICMPV4 or step == s.ICMPV6:
             icmp(data, w, keys, messages, conversations, step)
@@ -280,7 +293,7 @@ def one_packet(data, w, keys, messages, conversations, fragments, packet, trie, 
             continue
         told = np.int64(0)
         if step < s.IPV4:
-            space, value, following, fault = link(data, w, messages, step)
+            space, value, following, fault = link(data, w, messages, packet, step)
         elif step <= s.IPV6:
             space, value, following, fault = network(data, w, messages, conversations, fragments, packet, step)
         elif step < s.TCP:
@@ -322,6 +335,7 @@ def walk(data, starts, captured, lengths, link_types, depths, first, last, keys,
         w[s.W_KEY] = origins[row, 1]
         w[s.W_DEPTH] = depths[row]
         w[s.W_STACK] = origins[row, 2]
+        w[s.W_LINK_TYPE] = link_types[row]
         w[s.W_DATAGRAM] = link_types[row] == REASSEMBLED
         if w[s.W_DATAGRAM]:
             step = np.int64(s.IPV4 if data[at] >> 4 == 4 else s.IPV6)

@@ -1,7 +1,8 @@
 """One step of the walk through a link header.
 
 Every step is `(data, at, end) -> (space, value, next, limit, fault)`: the key that what follows is found by, where it
-begins, where it must end by this header's own length (-1: it says nothing), and the fault found, 0 for none.
+begins, where it must end by this header's own length (-1: it says nothing), and the fault found, 0 for none. Headers
+that are seldom met are in walk_capture and walk_wireless.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import numpy as np
 from netlake.kernels import kernel
 from netlake.kernels.bytes import u16, u32
 from netlake.kernels.steps import (
+    AS_LLC,
     DOT1Q,
     ETHER_TYPE,
     ETHERNET,
@@ -34,8 +36,14 @@ IPV4_TYPE = 0x0800
 IPV6_TYPE = 0x86DD
 # an Ethernet type below this is a length, and LLC follows
 FIRST_ETHERTYPE = 0x0600
-# marks "what follows is LLC" among the values of ETHER_TYPE: no type is negative
-AS_LLC = -1
+# PPP behind a byte that says which way it went
+WITH_DIRECTION = (166, 204)
+
+
+@kernel()
+def stopped(reason, value):
+    """What stands for a value beside DONE: why the walk of a packet stopped, at which value, -1 for none."""
+    return np.int64(value + 1) << 8 | reason
 
 
 @kernel()
@@ -47,8 +55,8 @@ def ether_type_or_length(kind, at):
 
 
 @kernel(once=True)
-def link_step(data, step, at, end):
-    """A link header of kind `step`."""
+def link_step(data, step, link_type, at, end):
+    """A link header of kind `step`; `link_type` is its number where it is the capture's own, else -1."""
     left = end - at
     if step == ETHERNET:
         if left < 14:
@@ -71,7 +79,7 @@ def link_step(data, step, at, end):
     if step == NULL or step == LOOP:
         return null_step(data, at, end)
     if step == PPP:
-        return ppp_step(data, at, end)
+        return ppp_step(data, at + 1 if link_type in WITH_DIRECTION else at, end)
     if step == LLC:
         return llc_step(data, at, end)
     return snap_step(data, at, end)

@@ -34,6 +34,7 @@ SPACES: dict[str, int] = {
     "icmpv4.type": codes.ICMPV4_TYPE,
     "icmpv6.type": codes.ICMPV6_TYPE,
     "tunnel.payload": codes.TUNNEL_PAYLOAD,
+    "dot11.type": codes.DOT11_TYPE,
 }
 
 STEPS: dict[str, int] = {
@@ -47,6 +48,12 @@ STEPS: dict[str, int] = {
     "dot1q": codes.DOT1Q,
     "llc": codes.LLC,
     "snap": codes.SNAP,
+    "dot11": codes.DOT11,
+    "fddi": codes.FDDI,
+    "nflog": codes.NFLOG,
+    "frame_relay": codes.FRAME_RELAY,
+    "cisco_hdlc": codes.CISCO_HDLC,
+    "other_link": codes.OTHER_LINK,
     "ipv4": codes.IPV4,
     "ipv6": codes.IPV6,
     "ipv6_hop_by_hop": codes.HOP_BY_HOP,
@@ -75,6 +82,10 @@ STEPS: dict[str, int] = {
     "cisco_metadata": codes.CISCO_METADATA,
 }
 
+# link types whose headers are one step: token ring, ARCnet (two), SLIP, ATM with LLC (two), OpenBSD's enc and pflog,
+# SunATM, multilink frame relay, PPI, IPNET, IP over InfiniBand, PKTAP, Ethernet with preamble, switch tags (four)
+OTHER_LINKS = (6, 7, 129, 8, 100, 106, 109, 117, 123, 182, 192, 226, 242, 258, 274, 281, 282, 284, 285)
+
 # keys of steps that may have no table; a table of the same name replaces them
 KEYS: dict[str, tuple[str, ...]] = {
     "ethernet": ("link.type=1", "ether.type=0x6558", "snap.bridged=1", "snap.bridged=7"),
@@ -83,9 +94,15 @@ KEYS: dict[str, tuple[str, ...]] = {
     "raw": ("link.type=12", "link.type=14", "link.type=101", "link.type=228", "link.type=229"),
     "null": ("link.type=0",),
     "loop": ("link.type=108",),
-    "ppp": ("link.type=9", "link.type=50", "link.type=204", "ether.type=0x880b"),
+    "ppp": ("link.type=9", "link.type=50", "link.type=166", "link.type=204", "ether.type=0x880b"),
     "dot1q": ("ether.type=0x8100", "ether.type=0x88a8", "ether.type=0x9100", "ether.type=0x9200"),
     "snap": ("llc.dsap=0xaa",),
+    "dot11": ("link.type=105", "link.type=119", "link.type=127", "link.type=163"),
+    "fddi": ("link.type=10",),
+    "nflog": ("link.type=239",),
+    "frame_relay": ("link.type=107",),
+    "cisco_hdlc": ("link.type=104",),
+    "other_link": tuple(f"link.type={number}" for number in OTHER_LINKS),
     "ipv4": ("ether.type=0x0800", "ip.protocol=4", "ppp.protocol=0x0021", "llc.dsap=0x06"),
     "ipv6": ("ether.type=0x86dd", "ip.protocol=41", "ppp.protocol=0x0057"),
     "ipv6_hop_by_hop": ("ip.protocol=0",),

@@ -72,6 +72,21 @@ def pppoe(payload: bytes, *, code: int = 0, session: int = 9) -> bytes:
     return struct.pack(">BBHH", 0x11, code, session, len(payload)) + payload
 
 
+def dot11(payload: bytes, first: int = 0x08, flags: int = 0x01, between: bytes = b"", sequence: int = 16) -> bytes:
+    """A frame of IEEE 802.11 whose type and subtype are `first`; `between` is what its header has behind 24 bytes."""
+    addresses = bytes.fromhex("020000000001 020000000002 020000000003")
+    return struct.pack("<BBH", first, flags, 44) + addresses + struct.pack("<H", sequence) + between + payload
+
+
+def radiotap(payload: bytes, flags: int) -> bytes:
+    """Radiotap with a time, which must lie at a multiple of eight, and its flags."""
+    return struct.pack("<BxHIQB", 0, 25, 3, 1, flags) + b"\0" * (25 - 17) + payload
+
+
+def nflog_item(kind: int, value: bytes) -> bytes:
+    return struct.pack("<HH", 4 + len(value), kind) + value + bytes(-len(value) % 4)
+
+
 def batch(
     frames: Sequence[bytes], *, link_type: int = 1, lengths: Sequence[int] | None = None, first: int = 1
 ) -> Packets:

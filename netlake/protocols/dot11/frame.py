@@ -1,0 +1,180 @@
+"""Frames of IEEE 802.11: one row each, with what the capture says about the radio.
+
+Addresses stand twice: by their place, and by what they mean in a frame of this kind and direction. The duration of a
+power-save poll is an association id. Of the extension frames only the frame control is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from netlake.packets import Cursor, Malformed
+from netlake.protocols.dot11.radio import CHECKED, COLUMNS, radio
+from netlake.schema import Column, Table
+
+MANAGEMENT, CONTROL, DATA, EXTENSION = range(4)
+# control frames with one address: clear to send, acknowledgement
+ONE_ADDRESS = (12, 13)
+POLL = 10
+CF_ENDS = (14, 15)
+WRAPPER = 7
+QOS = 8
+TO_DS, FROM_DS, ORDER = 0x01, 0x02, 0x80
+FLAGS = (
+    ("to_ds", TO_DS), ("from_ds", FROM_DS), ("more_fragments", 0x04), ("retry", 0x08), ("power_management", 0x10),
+    ("more_data", 0x20), ("protected", 0x40), ("order", ORDER),
+)  # fmt: skip
+# what addresses 1 to 4 of data frames mean, by direction
+MEANINGS = (
+    ("destination", "source", "bssid"),
+    ("bssid", "source", "destination"),
+    ("destination", "bssid", "source"),
+    (None, None, "destination", "source"),
+)
+
+TABLES = (
+    Table(
+        "dot11",
+        "One row for each IEEE 802.11 frame.",
+        spec="IEEE 802.11, radiotap.org",
+        on=("link.type=105", "link.type=119", "link.type=127", "link.type=163"),
+        context="record",
+        columns=(
+            *COLUMNS,
+            Column("version", "u8", "Version of the protocol, 0.", wireshark="wlan.fc.version"),
+            Column("type", "u8", "0 management, 1 control, 2 data, 3 extension.", wireshark="wlan.fc.type"),
+            Column("subtype", "u8", "Kind within the type: management 8 beacon, control 13 acknowledge, data 8 QoS.",
+                   wireshark="wlan.fc.subtype"),
+            Column("to_ds", "bool", "It goes to the distribution system.", wireshark="wlan.fc.tods"),
+            Column("from_ds", "bool", "It comes from the distribution system.", wireshark="wlan.fc.fromds"),
+            Column("more_fragments", "bool", "Further fragments follow.", wireshark="wlan.fc.frag"),
+            Column("retry", "bool", "It was sent before.", wireshark="wlan.fc.retry"),
+            Column("power_management", "bool", "The sender goes to sleep.", wireshark="wlan.fc.pwrmgt"),
+            Column("more_data", "bool", "More is kept for the receiver.", wireshark="wlan.fc.moredata"),
+            Column("protected", "bool", "The body is encrypted.", wireshark="wlan.fc.protected"),
+            Column("order", "bool", "An HT control field is there, or frames are strictly ordered.",
+                   wireshark="wlan.fc.order"),
+            Column("duration", "u16", "For how long the medium is taken, microseconds; null where the top bit is set.",
+                   wireshark="wlan.duration"),
+            Column("association_id", "u16", "Power-save poll: id of the station, 1 to 2007.", wireshark="wlan.aid"),
+            Column("address_1", "mac", "First address, of the receiver.", why="compared by its meaning"),
+            Column("address_2", "mac", "Second address, of the transmitter.", why="compared by its meaning"),
+            Column("address_3", "mac", "Third address.", why="compared by its meaning"),
+            Column("address_4", "mac", "Fourth address.", why="compared by its meaning"),
+            Column("receiver", "mac", "Who is to receive it by radio.", wireshark="wlan.ra"),
+            Column("transmitter", "mac", "Who sent it by radio.", wireshark="wlan.ta"),
+            Column("destination", "mac", "For whom it is in the end.", wireshark="wlan.da"),
+            Column("source", "mac", "Who made it.", wireshark="wlan.sa"),
+            Column("bssid", "mac", "Id of the basic service set.", wireshark="wlan.bssid"),
+            Column("fragment", "u8", "Number of the fragment, 0 to 15.", wireshark="wlan.frag"),
+            Column("sequence", "u16", "Sequence number, 0 to 4095.", wireshark="wlan.seq"),
+            Column("qos", "u16", "QoS control, all its bits.", wireshark="wlan.qos"),
+            Column("tid", "u8", "QoS: traffic identifier, 0 to 15.", wireshark="wlan.qos.tid"),
+            Column("eosp", "bool", "QoS from the access point: the service period ends.", wireshark="wlan.qos.eosp"),
+            Column("ack_policy", "u8", "QoS: 0 normal, 1 none, 2 no explicit, 3 block.", wireshark="wlan.qos.ack"),
+            Column("amsdu", "bool", "QoS: it is an aggregate of frames.", wireshark="wlan.qos.amsdupresent"),
+            Column("txop", "u8", "QoS: upper byte; a limit, a wish or a queue's size, by direction and bit 4.",
+                   why="a field for each meaning"),
+            Column("ht_control", "u32", "HT control.", wireshark="wlan.htc"),
+            Column("fcs", "u32", "Check sequence, where the capture kept it.", wireshark="wlan.fcs"),
+        ),
+    ),
+)  # fmt: skip
+
+
+def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
+    """The radio's header, the frame's header and its check sequence."""
+    flags = 0
+    for name, value in radio(message):
+        flags = value if name == "radio_flags" else flags
+        yield name, value
+    if flags & CHECKED and message.promised < 4 + 2:
+        raise Malformed("bad_length")
+    first, bits = message.number(1), message.number(1)
+    kind, subtype = first >> 2 & 3, first >> 4
+    yield "version", first & 3
+    if first & 3:
+        raise Malformed("bad_version")
+    yield "type", kind
+    yield "subtype", subtype
+    if kind != EXTENSION:
+        yield from _header(message, kind, subtype, bits)
+    if flags & CHECKED:
+        if message.promised < 4:
+            raise Malformed("bad_length")
+        message.skip(message.promised - 4)
+        yield "fcs", message.little(4)
+
+
+def _header(message: Cursor, kind: int, subtype: int, bits: int) -> Iterator[tuple[str, Any]]:
+    """What stands between the frame control and the body."""
+    for name, bit in FLAGS:
+        yield name, bool(bits & bit)
+    yield from _duration(message, poll=kind == CONTROL and subtype == POLL)
+    if kind == CONTROL:
+        yield from _control(message, subtype)
+        return
+    ends: list[tuple[str, bytes]] = []
+    yield from _addresses(message, bits if kind == DATA else 0, ends)
+    aggregate = False
+    if kind == DATA and subtype & QOS:
+        for name, value in _qos(message, bits):
+            aggregate = value if name == "amsdu" else aggregate
+            yield name, value
+    # each frame of an aggregate has ends of its own
+    if not aggregate:
+        yield from ends
+    if bits & ORDER and (kind == MANAGEMENT or subtype & QOS):
+        yield "ht_control", message.little(4)
+
+
+def _duration(message: Cursor, *, poll: bool) -> Iterator[tuple[str, Any]]:
+    number = message.little(2)
+    if poll:
+        yield "association_id", number & 0x3FFF
+    elif not number >> 15:
+        yield "duration", number
+
+
+def _control(message: Cursor, subtype: int) -> Iterator[tuple[str, Any]]:
+    """Receiver, and in most kinds transmitter; one of them may be the access point."""
+    first = message.take(6)
+    yield "address_1", first
+    yield "receiver", first
+    if subtype == POLL:
+        yield "bssid", first
+    if subtype == WRAPPER or subtype in ONE_ADDRESS:
+        return
+    second = message.take(6)
+    yield "address_2", second
+    yield "bssid" if subtype in CF_ENDS else "transmitter", second
+
+
+def _addresses(message: Cursor, bits: int, ends: list[tuple[str, bytes]]) -> Iterator[tuple[str, Any]]:
+    """Three or four addresses and the sequence control between the last two; what the later ones mean, to `ends`."""
+    meanings = MEANINGS[bits & (TO_DS | FROM_DS)]
+    for index, meaning in enumerate(meanings):
+        address = message.take(6)
+        yield f"address_{index + 1}", address
+        if index < 2:
+            yield ("receiver", "transmitter")[index], address
+        if meaning and (meaning == "bssid" or index < 2):
+            yield meaning, address
+        elif meaning:
+            ends.append((meaning, address))
+        if index == 2:
+            number = message.little(2)
+            yield "fragment", number & 15
+            yield "sequence", number >> 4
+
+
+def _qos(message: Cursor, bits: int) -> Iterator[tuple[str, Any]]:
+    number = message.little(2)
+    yield "qos", number
+    yield "tid", number & 15
+    if bits & FROM_DS:
+        yield "eosp", bool(number & 0x10)
+    yield "ack_policy", number >> 5 & 3
+    yield "amsdu", bool(number & 0x80)
+    yield "txop", number >> 8
