@@ -20,7 +20,7 @@ DRAFTS = (
     (33, SALT_1),
     (29, bytes.fromhex("afbfec289993d24c9e9786f19c6111e04390a899")),
     (23, bytes.fromhex("c3eef712c72ebb5a11a7d2432bb46365bef9f502")),
-    (21, bytes.fromhex("7fbcdb0e7c66bbe92a96cd21519ebd7a02644190")),
+    (21, bytes.fromhex("7fbcdb0e7c66bbe9193a96cd21519ebd7a02644a")),
     (17, bytes.fromhex("ef4fb0abb47470c41befcf8031334fae485e09a0")),
 )
 # Facebook's own numbers for drafts

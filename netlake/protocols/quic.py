@@ -96,7 +96,7 @@ TABLES = (
             Column("ja4", "text", "JA4 fingerprint of the client; null unless the hello is whole.",
                    why="tshark has it from 4.2 on"),
             Column("user_agent", "text", "Google's versions: the program of the client.",
-                   wireshark="tls.quic.parameter.google.user_agent_id"),
+                   wireshark="tls.quic.parameter.google.user_agent"),
             Column("heuristic", "bool", "Whether it was found by its content and not by a port.", why="our own"),
         ),
     ),
