@@ -32,7 +32,7 @@ from netlake.layers.read import NEXT, Mask
 from netlake.packets import Cursor, Malformed, Messages, Short
 from netlake.schema import Column, List, Struct, Table
 
-PORTS = (4433, 5684)
+PORTS = (5684,)
 ALERT, HANDSHAKE, CONNECTION_ID = 21, 22, 25
 CONTENT_TYPES = range(20, 27)
 UNIFIED = range(32, 64)
@@ -62,7 +62,7 @@ TABLES = (
         "dtls",
         "One row for each DTLS record.",
         spec="RFC 6347, 9147, 4347, 9146",
-        on=("udp.port=4433", "udp.port=5684"),
+        on=("udp.port=5684",),
         columns=(
             Column("content_type", "u8", "20 cipher change, 21 alert, 22 handshake, 23 data, 25 with connection id.",
                    wireshark="dtls.record.content_type"),

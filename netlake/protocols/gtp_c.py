@@ -121,7 +121,10 @@ def _prime(message: Cursor, first: int) -> Iterator[tuple[str, Any]]:
 
 
 def _version_1(message: Cursor, first: int) -> Iterator[tuple[str, Any]]:
-    yield "message_type", message.number(1)
+    kind = message.number(1)
+    yield "message_type", kind
+    if not kind:
+        message.fault("bad_value")
     length = message.number(2)
     yield "length", length
     if first >> 5 == 0:

@@ -32,6 +32,10 @@ LONG, FIXED = 0x80, 0x40
 TYPES = ("initial", "zero_rtt", "handshake", "retry")
 TAG = 16
 LONGEST_ID = 20
+# a client fills its first datagrams up to this
+SMALLEST_INITIAL = 1200
+# Google's versions before have headers, or packet types, of their own
+FIRST_OF_IETF = 50
 # no datagram holds as many packets, no packet as many frames, no flight of Initial packets as much of a hello
 MOST_PACKETS, MOST_FRAMES, MOST_CRYPTO = 64, 4096, 1 << 16
 PADDING, PING, ACK, ACK_ECN, CRYPTO, OLD_CRYPTO, CLOSE, CLOSE_BY_APPLICATION = 0, 1, 2, 3, 6, 8, 0x1C, 0x1D
@@ -121,7 +125,8 @@ def read(messages: Messages) -> tuple[Messages, Columns]:
 def probe(messages: Messages) -> Mask:
     """Datagrams with a long header of a known version, or with a negotiation of nothing else."""
     first, version = byte_at(messages, 0), number_at(messages, 1, 4)
-    result = (first >= LONG) & (version >= 0) & (byte_at(messages, 5) <= LONGEST_ID)
+    size = byte_at(messages, 5)
+    result = (first >= LONG) & (version >= 0) & (size >= 0) & (size <= LONGEST_ID)
     for index in np.flatnonzero(result).tolist():
         data = messages.data[messages.start[index] : messages.end[index]].tobytes()
         result[index] = _plausible(data, int(version[index]))
@@ -137,7 +142,9 @@ def _plausible(data: bytes, version: int) -> bool:
     if version == 0:
         offered = [int.from_bytes(data[place : place + 4], "big") for place in range(at, len(data), 4)]
         return len(data) % 4 == at % 4 and all(keys.known(one) or keys.reserved(one) for one in offered)
-    return bool(keys.known(version) and data[0] & FIXED and (version >> 24 != 0x51 or version > 0x51303439))
+    if keys.reserved(version):
+        return len(data) >= SMALLEST_INITIAL
+    return keys.known(version) and bool(data[0] & FIXED) and (keys.google(version) or FIRST_OF_IETF) >= FIRST_OF_IETF
 
 
 def datagram(message: Cursor) -> Iterator[tuple[str, Any]]:
@@ -160,15 +167,17 @@ def _packet(message: Cursor, state: Datagram) -> Iterator[tuple[str, Any]]:
     yield "version", version
     yield "version_name", keys.name(version)
     google, draft = keys.google(version), keys.draft(version)
-    old = (google is not None and google < 50) or (draft is not None and draft < 22)
+    old = (google is not None and google < FIRST_OF_IETF) or (draft is not None and draft < 22)
     sizes = message.number(1)
     if old:
-        lengths = [nibble + 3 if nibble else 0 for nibble in (sizes >> 4, sizes & 15)]
-        yield "destination_connection_id", message.take(lengths[0])
-        yield "source_connection_id", message.take(lengths[1])
+        both = [nibble + 3 if nibble else 0 for nibble in (sizes >> 4, sizes & 15)]
+        destination, source = message.take(both[0]), message.take(both[1])
     else:
-        yield "destination_connection_id", message.take(sizes)
-        yield "source_connection_id", message.take(message.number(1))
+        destination = message.take(sizes)
+        yield "destination_connection_id", destination
+        source = message.take(message.number(1))
+    yield "destination_connection_id", destination
+    yield "source_connection_id", source
     if version == 0:
         yield "packet_type", "version_negotiation"
         yield from _negotiation(message)
@@ -180,7 +189,7 @@ def _packet(message: Cursor, state: Datagram) -> Iterator[tuple[str, Any]]:
         return
     if not first & FIXED:
         message.fault("bad_value")
-    if google is not None and google < 50:
+    if google is not None and google < FIRST_OF_IETF:
         message.skip(message.left)
         return
     kind = first >> 4 & 3
@@ -190,7 +199,7 @@ def _packet(message: Cursor, state: Datagram) -> Iterator[tuple[str, Any]]:
     if name == "retry":
         yield from _retry(message, draft)
     else:
-        yield from _long(message, name, begin, version, state)
+        yield from _long(message, name, state, (begin, version, destination))
 
 
 def _negotiation(message: Cursor) -> Iterator[tuple[str, Any]]:
@@ -217,8 +226,12 @@ def _retry(message: Cursor, draft: int | None) -> Iterator[tuple[str, Any]]:
     yield "retry_integrity_tag", message.rest()
 
 
-def _long(message: Cursor, name: str, begin: int, version: int, state: Datagram) -> Iterator[tuple[str, Any]]:
-    """A packet whose length is sent; the Initial is decrypted if it can be."""
+def _long(message: Cursor, name: str, state: Datagram, packet: tuple[int, int, bytes]) -> Iterator[tuple[str, Any]]:
+    """A packet whose length is sent; the Initial is decrypted if it can be.
+
+    `packet` is where it begins, its version and its destination's id.
+    """
+    begin, version, destination = packet
     if name == "initial":
         size = _number(message)
         if size > message.promised:
@@ -233,7 +246,7 @@ def _long(message: Cursor, name: str, begin: int, version: int, state: Datagram)
     protected = message.take(length)
     if name != "initial":
         return
-    opened = keys.decrypt(header, protected, version, header[6 : 6 + header[5]])
+    opened = keys.decrypt(header, protected, version, destination)
     yield "decrypted", opened is not None
     if opened is not None:
         number, payload = opened

@@ -76,6 +76,8 @@ def probe(messages: Messages) -> Mask:
     sound = (first & 0xF == VERSION) & (first >= 0) & (kind <= SYN) & (extension <= LAST_EXTENSION) & (size >= HEADER)
     sound &= (window >= 0) & (window <= WIDEST_WINDOW) & (number_at(messages, 2, 2) > 0)
     sound &= number_at(messages, 4, 4) != STUN_COOKIE
+    # where others say how long they are
+    sound &= (number_at(messages, 2, 2) != size) & (number_at(messages, 1, 3) != size)
     # the first packet acknowledges nothing, and all begin to count at a number that is not zero
     sound &= (kind != SYN) | (number_at(messages, 18, 2) == 0)
     sound &= (kind == DATA) | (extension > 0) | (size == HEADER)
@@ -93,7 +95,7 @@ def _end(data: bytes, kind: int) -> int:
     for _ in range(MOST_EXTENSIONS):
         if not kind:
             return at
-        if at + 2 > len(data) or kind > LAST_EXTENSION or (kind == 1 and data[at + 1] % 4):
+        if at + 2 > len(data) or kind > LAST_EXTENSION or (kind == 1 and (data[at + 1] % 4 or not data[at + 1])):
             return 0
         kind, at = data[at], at + 2 + data[at + 1]
     return 0

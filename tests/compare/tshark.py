@@ -28,6 +28,8 @@ PREFERENCES = {
 }
 # heuristics of protocols that have a table: netlake goes by the port alone
 GUESSES = ("dns_udp",)
+# heuristics that tshark has switched off, of protocols that netlake finds by content
+WANTED = ("bt_utp_udp",)
 STATISTICS = ("conv,tcp", "conv,udp", "conv,sctp")
 # layers whose inner headers are those of another packet
 QUOTING = frozenset({"icmp", "icmpv6"})
@@ -130,6 +132,7 @@ class Tshark:
         settings = [word for name, value in PREFERENCES.items() for word in ("-o", f"{name}:{value}")]
         wanted = [word for name in STATISTICS for word in ("-z", name)]
         guesses = [word for name in GUESSES for word in ("--disable-heuristic", name)]
+        guesses += [word for name in WANTED for word in ("--enable-heuristic", name)]
         self.command = ["tshark", "-n", *settings, *guesses, *wanted, "-T", "pdml", "-r", str(capture)]
 
     def frames(self) -> Iterator[Frame]:
