@@ -218,7 +218,7 @@ def _version_2(message: Cursor, first: int) -> Iterator[tuple[str, Any]]:
     seen: set[str] = set()
     for kind, instance, value in _elements_2(body):
         elements.append({"type": kind, "instance": instance, "value": value})
-        for name, found in _facts_2(kind, instance, value, tunnels, body, 0):
+        for name, found in _facts_2((kind, instance, value), tunnels, body, 0):
             if name not in seen:
                 seen.add(name)
                 yield name, found
@@ -234,27 +234,34 @@ def _elements_2(body: Cursor) -> Iterator[tuple[int, int, bytes]]:
     body.fault("too_large")
 
 
-def _facts_2(  # noqa: PLR0913, PLR0917 - what an element is, and where its facts go
-    kind: int, instance: int, value: bytes, tunnels: list[dict[str, Any]], body: Cursor, depth: int
+def _facts_2(
+    element: tuple[int, int, bytes], tunnels: list[dict[str, Any]], body: Cursor, depth: int
 ) -> Iterator[tuple[str, Any]]:
-    """What an element of version 2 says, and the elements inside it."""
+    """What an element of version 2 and the elements inside it say; ends of tunnels are added to `tunnels`."""
+    kind, instance, value = element
     if kind in GROUPED and depth < DEEPEST:
         try:
-            for inner, number, inside in _elements_2(Cursor(value, faults=body.faults)):
-                yield from _facts_2(inner, number, inside, tunnels, body, depth + 1)
+            for inner in _elements_2(Cursor(value, faults=body.faults)):
+                yield from _facts_2(inner, tunnels, body, depth + 1)
         except (Short, Malformed):
             body.fault("bad_options")
     elif kind == F_TEID and len(value) >= 5:
         tunnels.append(_tunnel(value, instance))
-    elif kind == CAUSE and value:
-        yield "cause", value[0]
-    elif kind in NUMBERS:
+    elif value:
+        yield from _fact_2(kind, value)
+
+
+def _fact_2(kind: int, value: bytes) -> Iterator[tuple[str, Any]]:
+    """What an element of version 2 says, as columns."""
+    if kind in NUMBERS:
         yield NUMBERS[kind], digits(value)
     elif kind == APN:
         yield "apn", labels(value)
-    elif kind == RAT and value:
+    elif kind == CAUSE:
+        yield "cause", value[0]
+    elif kind == RAT:
         yield "rat_type", value[0]
-    elif kind == ADDRESS and value:
+    elif kind == ADDRESS:
         pdn = value[0] & 7
         if pdn in (2, 3) and len(value) >= 18:
             yield "user_ipv6", value[2:18]

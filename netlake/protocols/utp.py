@@ -75,7 +75,8 @@ def probe(messages: Messages) -> Mask:
     window, kind = number_at(messages, 12, 4), first >> 4
     sound = (first & 0xF == VERSION) & (first >= 0) & (kind <= SYN) & (extension <= LAST_EXTENSION) & (size >= HEADER)
     sound &= (window >= 0) & (window <= WIDEST_WINDOW) & (number_at(messages, 2, 2) > 0)
-    sound &= number_at(messages, 4, 4) != STUN_COOKIE
+    clock = number_at(messages, 4, 4)
+    sound &= (clock > 0) & (clock != STUN_COOKIE)
     # where others say how long they are
     sound &= (number_at(messages, 2, 2) != size) & (number_at(messages, 1, 3) != size)
     # the first packet acknowledges nothing, and all begin to count at a number that is not zero
