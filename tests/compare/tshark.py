@@ -28,7 +28,7 @@ PREFERENCES = {
 }
 # heuristics of protocols that have a table: netlake goes by the port alone for the first, by content for the others
 GUESSES = ("dns_udp",)
-ALLOWED = ("rtp_udp", "rtp_stun", "dtls_udp", "dtls_stun")
+ALLOWED = ("rtp_udp", "rtp_stun", "dtls_udp", "dtls_stun", "bt_utp_udp")
 STATISTICS = ("conv,tcp", "conv,udp", "conv,sctp")
 # layers whose inner headers are those of another packet
 QUOTING = frozenset({"icmp", "icmpv6"})

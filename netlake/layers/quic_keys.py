@@ -1,0 +1,130 @@
+"""The keys of QUIC's Initial packets, which anyone can derive: versions, their salts and labels, and the decryption.
+
+Initial packets are encrypted with keys made of the client's first Destination Connection ID and a salt that the
+version's specification prints, so that only a check of form stands between the wire and the reader. Keys of what
+the server sends come of the same id, which its own packets do not carry.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+from netlake.packets import Malformed
+
+VERSION_1, VERSION_2 = 0x00000001, 0x6B3343CF
+SALT_1 = bytes.fromhex("38762cf7f55934b34d179ae6a4c80cadccbb7f0a")
+SALT_2 = bytes.fromhex("0dede3def700a6db819381be6e269dcbf9bd2ed9")
+# the salts of drafts of version 1, each from the draft that it begins with (draft-ietf-quic-tls)
+DRAFTS = (
+    (33, SALT_1),
+    (29, bytes.fromhex("afbfec289993d24c9e9786f19c6111e04390a899")),
+    (23, bytes.fromhex("c3eef712c72ebb5a11a7d2432bb46365bef9f502")),
+    (21, bytes.fromhex("7fbcdb0e7c66bbe9193a96cd21519ebd7a02644a")),
+    (17, bytes.fromhex("ef4fb0abb47470c41befcf8031334fae485e09a0")),
+)
+# Facebook's own numbers for drafts
+MVFST = {0xFACEB000: 22, 0xFACEB001: 22, 0xFACEB002: 27, 0xFACEB00E: 27}
+SALTS = {
+    VERSION_1: SALT_1,
+    VERSION_2: SALT_2,
+    0x51303530: bytes.fromhex("504574efd066fe2f9d945cfcdbd3a7f0d3b56b45"),
+    0x54303530: bytes.fromhex("7ff579e5acd072915580304c43a2367c60488310"),
+    0x54303531: bytes.fromhex("7a4edef4e7ccee5fa4506c19124fc8ccda6e033d"),
+}
+TAG = 16
+SAMPLE = 16
+
+
+def draft(version: int) -> int | None:
+    """The number of the draft that `version` is; None if it is none."""
+    if version >> 8 == 0xFF0000:
+        return version & 0xFF
+    return MVFST.get(version)
+
+
+def google(version: int) -> int | None:
+    """Google's number of a version such as Q046 or T051, 46 or 51; None if it is none."""
+    letter, digits = version >> 24, (version & 0xFFFFFF).to_bytes(3, "big")
+    return int(digits) if letter in (0x51, 0x54) and digits.isdigit() else None
+
+
+def reserved(version: int) -> bool:
+    """Whether `version` is one of those that are only there to force a negotiation."""
+    return version & 0x0F0F0F0F == 0x0A0A0A0A
+
+
+def known(version: int) -> bool:
+    """Whether `version` is one that the protocol has or had."""
+    number = draft(version)
+    if number is not None:
+        return 1 <= number <= 34
+    return version in SALTS or version >> 8 == 0xFACEB0 or google(version) is not None
+
+
+def name(version: int) -> str | None:
+    """What people call a version."""
+    number = draft(version)
+    if version == 0:
+        return "negotiation"
+    if version in (VERSION_1, VERSION_2):
+        return "1" if version == VERSION_1 else "2"
+    if version >> 8 == 0xFACEB0:
+        return f"mvfst-{number}" if number else "mvfst"
+    if number is not None:
+        return f"draft-{number}" if known(version) else None
+    if google(version) is not None:
+        return version.to_bytes(4, "big").decode("ascii")
+    return "reserved" if reserved(version) else None
+
+
+def salt(version: int) -> bytes | None:
+    """The salt of a version, None if it is not known."""
+    number = draft(version)
+    if number is None:
+        return SALTS.get(version)
+    return next((value for first, value in DRAFTS if first <= number <= 34), None)
+
+
+def expand(secret: bytes, label: str, length: int) -> bytes:
+    """HKDF-Expand-Label of TLS 1.3 with SHA-256, up to 32 bytes: one block is enough."""
+    written = b"tls13 " + label.encode()
+    info = length.to_bytes(2, "big") + bytes((len(written),)) + written + b"\0\x01"
+    return hmac.digest(secret, info, hashlib.sha256)[:length]
+
+
+def decrypt(header: bytes, protected: bytes, version: int, connection: bytes) -> tuple[int, bytes] | None:
+    """Packet number and payload of a client's Initial; None where the keys are others, or a byte was changed.
+
+    `header` ends before the packet number, `protected` begins with it and is all that the packet's length counts.
+    """
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    start = salt(version)
+    if start is None or len(protected) < 4 + SAMPLE:
+        return None
+    word = "quicv2" if version == VERSION_2 else "quic"
+    client = expand(hmac.digest(start, connection, hashlib.sha256), "client in", 32)
+    key, vector, mask_key = (expand(client, f"{word} {what}", n) for what, n in (("key", 16), ("iv", 12), ("hp", 16)))
+    mask = Cipher(algorithms.AES(mask_key), modes.ECB()).encryptor().update(protected[4 : 4 + SAMPLE])  # noqa: S305
+    first = header[0] ^ mask[0] & 0x0F
+    size = (first & 3) + 1
+    number = bytes(a ^ b for a, b in zip(protected[:size], mask[1:], strict=False))
+    nonce = (int.from_bytes(vector, "big") ^ int.from_bytes(number, "big")).to_bytes(12, "big")
+    try:
+        payload = AESGCM(key).decrypt(nonce, protected[size:], bytes((first,)) + header[1:] + number)
+    except InvalidTag:
+        return None
+    return int.from_bytes(number, "big"), payload
+
+
+def varint(data: bytes, at: int) -> tuple[int, int]:
+    """The number of variable length at `at`, and where it ends; Malformed if it reaches behind the data."""
+    if at >= len(data):
+        raise Malformed("bad_length")
+    size = 1 << (data[at] >> 6)
+    if at + size > len(data):
+        raise Malformed("bad_length")
+    return int.from_bytes(data[at : at + size], "big") & (1 << (8 * size - 2)) - 1, at + size

@@ -1,0 +1,391 @@
+"""QUIC: the packets with a long header, which begin connections; Initial packets of clients are decrypted.
+
+Decided here:
+- Packets with a short header are encrypted and hold no facts: they are no rows, and are sorted out column by column.
+- A row stands for each packet of a datagram. What a client says in CRYPTO frames is put together within the datagram:
+  the row whose packet completes its hello has all of it. A hello that goes on in a later datagram gives what its
+  beginning says, without fingerprints; `crypto` keeps the pieces, of which streams are made.
+- Keys come of the client's first Destination Connection ID. What a server sends, and a client after the server chose
+  an id, would need that of an earlier packet: such packets are rows that are not decrypted.
+- Google's versions before Q044 have a header of another form and are not looked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from netlake.layers import quic_keys as keys
+from netlake.layers.client_hello import CLIENT_HELLO, Hello, ja3, ja4, read_client_hello
+from netlake.layers.items import remainder, text
+from netlake.layers.probes import by_content, byte_at, number_at
+from netlake.layers.quic_keys import varint
+from netlake.layers.read import NEXT, Columns, Mask, by_message
+from netlake.packets import Cursor, Malformed, Messages, Short
+from netlake.schema import Column, List, Struct, Table
+
+PORTS = (443,)
+LONG, FIXED = 0x80, 0x40
+TYPES = ("initial", "zero_rtt", "handshake", "retry")
+TAG = 16
+LONGEST_ID = 20
+# a client fills its first datagrams up to this
+SMALLEST_INITIAL = 1200
+# Google's versions before have headers, or packet types, of their own
+FIRST_OF_IETF = 50
+# no datagram holds as many packets, no packet as many frames, no flight of Initial packets as much of a hello
+MOST_PACKETS, MOST_FRAMES, MOST_CRYPTO = 64, 4096, 1 << 16
+PADDING, PING, ACK, ACK_ECN, CRYPTO, OLD_CRYPTO, CLOSE, CLOSE_BY_APPLICATION = 0, 1, 2, 3, 6, 8, 0x1C, 0x1D
+USER_AGENT = 0x3129
+
+PIECE = Struct(
+    (
+        Column("offset", "i64", "Where in the stream of the handshake the data lies, bytes from 0.",
+               wireshark="quic.crypto.offset"),
+        Column("data", "bytes", "The data.", why="dissected by tshark"),
+    )
+)  # fmt: skip
+
+TABLES = (
+    Table(
+        "quic",
+        "One row for each QUIC packet with a long header.",
+        spec="RFC 9000, 9001, 9369, 8999",
+        on=("udp.port=443",),
+        columns=(
+            Column("version", "u32", "Version; 0 for version negotiation.", wireshark="quic.version"),
+            Column("version_name", "word", "The same as people call it: 1, 2, draft-29, mvfst-27, Q050, reserved.",
+                   why="tshark names it in text"),
+            Column("packet_type", "word",
+                   "initial, zero_rtt, handshake, retry or version_negotiation; null in versions that are not known.",
+                   why="compared in long_packet_type"),
+            Column("long_packet_type", "u8", "Bits of the type as sent, 0 to 3, which versions number differently.",
+                   wireshark="quic.long.packet_type"),
+            Column("destination_connection_id", "bytes", "The receiver's id of the connection, up to 20 bytes.",
+                   wireshark="quic.dcid"),
+            Column("source_connection_id", "bytes", "The sender's id of the connection, up to 20 bytes.",
+                   wireshark="quic.scid"),
+            Column("token", "bytes", "Initial: what proves the address of the client; null without one.",
+                   wireshark="quic.token"),
+            Column("length", "i64", "Bytes of packet number and payload.", wireshark="quic.length"),
+            Column("decrypted", "bool", "Initial: whether it could be decrypted; else null.", why="our own"),
+            Column("packet_number", "i64", "Number of the packet as sent, its low bytes; null if encrypted.",
+                   wireshark="quic.packet_number"),
+            Column("original_destination_connection_id", "bytes", "Retry of drafts up to 24: the client's choice.",
+                   wireshark="quic.odcid"),
+            Column("retry_token", "bytes", "Retry: what the client shall send back.", wireshark="quic.retry_token"),
+            Column("retry_integrity_tag", "bytes", "Retry: proof that the Initial was seen, 16 bytes.",
+                   wireshark="quic.retry_integrity_tag"),
+            Column("supported_versions", List("u32"), "Version negotiation: what the server has.",
+                   wireshark="quic.supported_version"),
+            Column("frame_types", List("u16"), "Types of the frames in wire order; padding once for each run.",
+                   wireshark="quic.frame_type"),
+            Column("crypto", List(PIECE), "Pieces of the TLS handshake in wire order.", why="compared in its fields"),
+            Column("error_code", "i64", "Why the connection is closed; 256 to 511 are alerts of TLS.",
+                   wireshark="quic.cc.error_code"),
+            Column("error_reason", "text", "The same in words.", wireshark="quic.cc.reason_phrase"),
+            Column("server_name", "text", "Hello: name of the server that is asked for.",
+                   wireshark="tls.handshake.extensions_server_name"),
+            Column("alpn", List("text"), "Hello: protocols that are offered, such as h3.",
+                   wireshark="tls.handshake.extensions_alpn_str"),
+            Column("tls_versions", List("u16"), "Hello: versions of TLS that are offered; 772 (0x0304) is 1.3.",
+                   wireshark="tls.handshake.extensions.supported_version"),
+            Column("cipher_suites", List("u16"), "Hello: IANA numbers of the cipher suites that are offered.",
+                   wireshark="tls.handshake.ciphersuite"),
+            Column("ja3", "text", "JA3 of the client's hello, 32 hexadecimal digits; null unless it is whole.",
+                   wireshark="tls.handshake.ja3"),
+            Column("ja4", "text", "JA4 of the client's hello; null unless it is whole.",
+                   why="tshark has it from 4.2 on"),
+            Column("user_agent", "text", "Google's versions: the program of the client.",
+                   wireshark="tls.quic.parameter.google.user_agent"),
+            Column("heuristic", "bool", "Whether it was found by its content and not by a port.", why="our own"),
+        ),
+    ),
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Datagram:
+    """What is known of a datagram across its packets: the first id, and the handshake's pieces by offset."""
+
+    heuristic: bool
+    pieces: list[tuple[int, bytes]] = field(default_factory=list)
+    told: bool = False
+
+
+def accept(messages: Messages) -> Mask:
+    """On its port: what has the fixed bit, or negotiates the version; calls and DTLS have neither (RFC 9443)."""
+    first = byte_at(messages, 0)
+    return np.asarray((first & FIXED > 0) | ((first >= LONG) & (number_at(messages, 1, 4) == 0)))
+
+
+def read(messages: Messages) -> tuple[Messages, Columns]:
+    """Rows of datagrams that begin with a long header; all others are encrypted, and common."""
+    first = byte_at(messages, 0)
+    return by_message(TABLES[0], datagram, messages.take(np.flatnonzero(first >= LONG)))
+
+
+def probe(messages: Messages) -> Mask:
+    """Datagrams with a long header of a known version, or with a negotiation of nothing else."""
+    first, version = byte_at(messages, 0), number_at(messages, 1, 4)
+    size = byte_at(messages, 5)
+    result = (first >= LONG) & (version >= 0) & (size >= 0) & (size <= LONGEST_ID)
+    for index in np.flatnonzero(result).tolist():
+        data = messages.data[messages.start[index] : messages.end[index]].tobytes()
+        result[index] = _plausible(data, int(version[index]))
+    return result
+
+
+def _plausible(data: bytes, version: int) -> bool:
+    """Whether ids of a length that is allowed follow, and behind them what the version wants."""
+    at = 6 + data[5]
+    at += 1 + data[at] if at < len(data) and data[at] <= LONGEST_ID else len(data)
+    if at >= len(data):
+        return False
+    if version == 0:
+        offered = [int.from_bytes(data[place : place + 4], "big") for place in range(at, len(data), 4)]
+        return len(data) % 4 == at % 4 and all(keys.known(one) or keys.reserved(one) for one in offered)
+    if keys.reserved(version):
+        return len(data) >= SMALLEST_INITIAL
+    return keys.known(version) and bool(data[0] & FIXED) and (keys.google(version) or FIRST_OF_IETF) >= FIRST_OF_IETF
+
+
+def datagram(message: Cursor) -> Iterator[tuple[str, Any]]:
+    """Every packet of a datagram up to one that ends with it; padding and short headers behind them are passed over."""
+    state = Datagram(by_content(message, PORTS))
+    for _ in range(MOST_PACKETS):
+        yield from _packet(message, state)
+        if not message.left or message.data[message.at] < LONG:
+            return
+        if not message.data[message.at] & FIXED:
+            return
+        yield NEXT, None
+    message.fault("too_large")
+
+
+def _packet(message: Cursor, state: Datagram) -> Iterator[tuple[str, Any]]:
+    yield "heuristic", state.heuristic
+    begin = message.at
+    first, version = message.number(1), message.number(4)
+    yield "version", version
+    yield "version_name", keys.name(version)
+    google, draft = keys.google(version), keys.draft(version)
+    old = (google is not None and google < FIRST_OF_IETF) or (draft is not None and draft < 22)
+    sizes = message.number(1)
+    if old:
+        both = [nibble + 3 if nibble else 0 for nibble in (sizes >> 4, sizes & 15)]
+        destination, source = message.take(both[0]), message.take(both[1])
+    else:
+        destination = message.take(sizes)
+        yield "destination_connection_id", destination
+        source = message.take(message.number(1))
+    yield "destination_connection_id", destination
+    yield "source_connection_id", source
+    if version == 0:
+        yield "packet_type", "version_negotiation"
+        yield from _negotiation(message)
+        return
+    if not keys.known(version):
+        if not keys.reserved(version):
+            message.fault("bad_version")
+        message.skip(message.left)
+        return
+    if not first & FIXED:
+        message.fault("bad_value")
+    if google is not None and google < FIRST_OF_IETF:
+        message.skip(message.left)
+        return
+    kind = first >> 4 & 3
+    yield "long_packet_type", kind
+    name = TYPES[kind - 1 & 3] if version == keys.VERSION_2 else TYPES[kind]
+    yield "packet_type", name
+    if name == "retry":
+        yield from _retry(message, draft)
+    else:
+        yield from _long(message, name, state, (begin, version, destination))
+
+
+def _negotiation(message: Cursor) -> Iterator[tuple[str, Any]]:
+    versions: list[int] = []
+    yield "supported_versions", versions
+    while message.promised:
+        if message.promised < 4:
+            raise Malformed("bad_length")
+        versions.append(message.number(4))
+
+
+def _retry(message: Cursor, draft: int | None) -> Iterator[tuple[str, Any]]:
+    """The token is what stands before the tag, which drafts have from 25 on."""
+    if draft is not None and draft < 25:
+        if draft >= 22:
+            yield "original_destination_connection_id", message.take(message.number(1))
+        yield from remainder(message, "retry_token")
+        return
+    if message.promised < TAG:
+        raise Malformed("bad_length")
+    if message.missing:
+        raise Short
+    yield "retry_token", message.take(message.left - TAG)
+    yield "retry_integrity_tag", message.rest()
+
+
+def _long(message: Cursor, name: str, state: Datagram, packet: tuple[int, int, bytes]) -> Iterator[tuple[str, Any]]:
+    """A packet whose length is sent; the Initial is decrypted if it can be.
+
+    `packet` is where it begins, its version and its destination's id.
+    """
+    begin, version, destination = packet
+    if name == "initial":
+        size = _number(message)
+        if size > message.promised:
+            raise Malformed("bad_length")
+        if size:
+            yield "token", message.take(size)
+    length = _number(message)
+    yield "length", length
+    if length > message.promised:
+        raise Malformed("bad_length")
+    header = message.data[begin : message.at]
+    protected = message.take(length)
+    if name != "initial":
+        return
+    opened = keys.decrypt(header, protected, version, destination)
+    yield "decrypted", opened is not None
+    if opened is not None:
+        number, payload = opened
+        yield "packet_number", number
+        yield from _frames(message, payload, state, version)
+
+
+def _number(message: Cursor) -> int:
+    """A number of variable length."""
+    first = message.number(1)
+    size = 1 << (first >> 6)
+    return (first & 0x3F) << 8 * (size - 1) | message.number(size - 1)
+
+
+def _frames(message: Cursor, data: bytes, state: Datagram, version: int) -> Iterator[tuple[str, Any]]:
+    """The frames of an Initial; one that is not known, or is Google's own, ends them: none has a length."""
+    types: list[int] = []
+    pieces: list[dict[str, Any]] = []
+    yield from (("frame_types", types), ("crypto", pieces))
+    google = keys.google(version) is not None
+    of_crypto = OLD_CRYPTO if google else CRYPTO
+    at = 0
+    while at < len(data) and len(types) < MOST_FRAMES:
+        kind, at = varint(data, at)
+        if kind > 0xFFFF:
+            raise Malformed("bad_value")
+        types.append(kind)
+        if kind == PADDING:
+            at += len(data[at:]) - len(data[at:].lstrip(b"\0"))
+        elif kind == of_crypto:
+            offset, at = varint(data, at)
+            piece, at = _counted(data, at)
+            pieces.append({"offset": offset, "data": piece})
+            state.pieces.append((offset, piece))
+        elif google and kind != PING:
+            break
+        elif kind in (ACK, ACK_ECN):
+            at = _acknowledgment(data, at, kind)
+        elif kind in (CLOSE, CLOSE_BY_APPLICATION):
+            code, at = varint(data, at)
+            at = varint(data, at)[1] if kind == CLOSE else at
+            reason, at = _counted(data, at)
+            yield from (("error_code", code), ("error_reason", text(reason)))
+        elif kind != PING:
+            message.fault("bad_value")
+            break
+    if pieces and not state.told:
+        yield from _hello(message, state, tags=version >> 24 == 0x51)
+
+
+def _counted(data: bytes, at: int) -> tuple[bytes, int]:
+    """Bytes behind their length."""
+    size, at = varint(data, at)
+    if at + size > len(data):
+        raise Malformed("bad_length")
+    return data[at : at + size], at + size
+
+
+def _acknowledgment(data: bytes, at: int, kind: int) -> int:
+    """Where an acknowledgment ends."""
+    for _ in range(2):
+        at = varint(data, at)[1]
+    ranges, at = varint(data, at)
+    for _ in range(min(2 * ranges + 1 + (3 if kind == ACK_ECN else 0), len(data))):
+        at = varint(data, at)[1]
+    return at
+
+
+def _together(pieces: list[tuple[int, bytes]]) -> bytes:
+    """What the pieces hold from offset 0 up to the first gap."""
+    found = bytearray()
+    for offset, data in sorted(pieces, key=lambda piece: piece[0]):
+        if offset > len(found) or len(found) > MOST_CRYPTO:
+            break
+        found += data[len(found) - offset :]
+    return bytes(found)
+
+
+def _hello(message: Cursor, state: Datagram, *, tags: bool) -> Iterator[tuple[str, Any]]:
+    """What the client says as far as it is known; of Google's own handshake, its tags."""
+    data = _together(state.pieces)
+    if tags:
+        yield from _tags(data)
+        return
+    if len(data) < 4 or data[0] != CLIENT_HELLO:
+        return
+    size = int.from_bytes(data[1:4], "big")
+    kept = data[4 : 4 + size]
+    hello = Hello()
+    body = Cursor(kept, missing=size - len(kept), faults=message.faults)
+    try:
+        read_client_hello(body, hello)
+    except Short:
+        pass  # it goes on in another packet
+    except Malformed as found:
+        message.fault(found.fault)
+    state.told = hello.whole
+    yield "server_name", hello.server_name
+    yield "alpn", [text(name) for name in hello.alpn]
+    yield "tls_versions", hello.supported_versions
+    yield "cipher_suites", hello.cipher_suites
+    yield "ja3", ja3(hello)
+    yield "ja4", ja4(hello, "q")
+    yield "user_agent", _user_agent(hello.transport_parameters or b"")
+
+
+def _user_agent(parameters: bytes) -> str | None:
+    """The transport parameter of that name; parameters that cannot be read hold none."""
+    at = 0
+    try:
+        while at < len(parameters):
+            kind, at = varint(parameters, at)
+            value, at = _counted(parameters, at)
+            if kind == USER_AGENT:
+                return text(value)
+    except Malformed:
+        return None
+    return None
+
+
+def _tags(data: bytes) -> Iterator[tuple[str, Any]]:
+    """Google's hello: tags of four letters, each with where its value ends."""
+    count = int.from_bytes(data[4:6], "little")
+    values = data[8 + 8 * count :]
+    if data[:4] != b"CHLO" or len(data) < 8 + 8 * count:
+        return
+    begin = 0
+    for place in range(8, 8 + 8 * count, 8):
+        tag, end = data[place : place + 4], int.from_bytes(data[place + 4 : place + 8], "little")
+        if not begin <= end <= len(values):
+            return
+        if tag == b"SNI\0":
+            yield "server_name", text(values[begin:end])
+        elif tag == b"UAID":
+            yield "user_agent", text(values[begin:end])
+        begin = end
