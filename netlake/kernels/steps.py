@@ -17,6 +17,7 @@ TCP_PORT = 10
 SCTP_PORT = 11
 ICMPV4_TYPE = 12
 ICMPV6_TYPE = 13
+SCTP_PAYLOAD_PROTOCOL = 14
 
 # steps: headers that are walked through
 ETHERNET = 0
@@ -62,6 +63,7 @@ STOPS = (
     "cut",
     "malformed",
     "too_deep",
+    "unknown_payload_protocol",
 )
 UNKNOWN_LINK_TYPE = 1
 UNKNOWN_ETHERTYPE = 2
@@ -74,6 +76,7 @@ STOP_FRAGMENT = 8
 STOP_CUT = 9
 STOP_MALFORMED = 10
 STOP_TOO_DEEP = 11
+UNKNOWN_PAYLOAD_PROTOCOL = 12
 
 # columns of the walk's message array
 M_GROUP = 0

@@ -33,6 +33,7 @@ SPACES: dict[str, int] = {
     "sctp.port": codes.SCTP_PORT,
     "icmpv4.type": codes.ICMPV4_TYPE,
     "icmpv6.type": codes.ICMPV6_TYPE,
+    "sctp.payload_protocol": codes.SCTP_PAYLOAD_PROTOCOL,
 }
 
 STEPS: dict[str, int] = {

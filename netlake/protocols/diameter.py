@@ -2,7 +2,7 @@
 
 A message is one Diameter message: the user data of an SCTP chunk, or what a stream cuts out by its length. Every AVP
 stands in `avps` as sent, those inside a grouped one behind it with `depth` one more; those that people ask for stand in
-columns too, the first on the outermost level.
+columns too, the first on the outermost level. An SCTP chunk that says 47 holds DTLS, not Diameter.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ TABLES = (
         "diameter",
         "One row for each Diameter message.",
         spec="RFC 6733, 8506",
-        on=("udp.port=3868",),
+        on=("sctp.payload_protocol=46", "sctp.port=3868", "udp.port=3868"),
         columns=(
             Column("version", "u8", "Version, 1.", wireshark="diameter.version"),
             Column("length", "u32", "Bytes of the message.", wireshark="diameter.length"),
