@@ -47,9 +47,14 @@ def _lower(show: str, value: str) -> Value:
 
 
 def _text(show: str, value: str) -> Value:
-    """Text on one line: XML makes spaces of the ends of lines in it."""
+    """Text on one line: XML makes a space of each end of a line in it."""
     del value
-    return re.sub(r"[\t\r\n]", " ", show)
+    return re.sub(r"\r\n|[\t\r\n]", " ", show)
+
+
+def _escaped(text: str) -> str:
+    """Text as tshark shows it: control characters as \\x and their number, which XML cannot hold."""
+    return re.sub(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]", lambda found: f"\\x{ord(found[0]):x}", text)
 
 
 def _hexadecimal(show: str, value: str) -> Value:
@@ -113,7 +118,7 @@ def ours(kind: str, value: Any) -> Value:
     if isinstance(value, bytes):
         return value.hex()
     if kind == "text":
-        return _text(value, "")
+        return _escaped(str(_text(value, "")))
     if isinstance(value, datetime):
         return (value - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     return value  # type: ignore[no-any-return]
