@@ -53,7 +53,7 @@ def _text(show: str, value: str) -> Value:
 
 
 def _escaped(text: str) -> str:
-    """Text as tshark shows it: control characters as \\x and their number, which XML cannot hold."""
+    """Text as tshark shows it: a control character, which XML cannot hold, as backslash, x and its number."""
     return re.sub(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]", lambda found: f"\\x{ord(found[0]):x}", text)
 
 
