@@ -139,6 +139,7 @@ def dispatch(tables: Iterable[Table], by_content: Iterable[str] = ()) -> Dispatc
                 leaves.setdefault(key, []).append(table)
     numbers: dict[tuple[str, ...], int] = {}
     for key, found in sorted(leaves.items()):
+        found.sort(key=lambda table: table.inside is not None)
         names = tuple(table.name for table in found)
         group = numbers.setdefault(names, FIRST_LEAF + len(numbers))
         groups[group], readers[group] = names[0], tuple(found)

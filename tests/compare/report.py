@@ -126,7 +126,9 @@ def _explained(findings: Findings) -> Iterator[str]:
     yield "Those marked *not shown* are values that one of the two does not give at all: they do not count as compared."
     yield from ("", "| where | how many | why |", "|---|---:|---|")
     for entry in entries():
-        where = ", ".join(f"{name} {' or '.join(f'`{_plain(word)}`' for word in words)}" for name, words in entry.conditions)
+        where = ", ".join(
+            f"{name} {' or '.join(f'`{_plain(word)}`' for word in words)}" for name, words in entry.conditions
+        )
         if used[entry.number]:
             mark = "" if entry.shown else "*not shown*: "
             yield f"| {where} | {used[entry.number]:,} | {mark}{entry.reason} |"

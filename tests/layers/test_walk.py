@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from netlake import tables
 from netlake.kernels import steps as s
 from netlake.layers.steps import dispatch
 from netlake.layers.walk import Walked, Walker
@@ -19,7 +20,6 @@ LEAVES = (
     Table("arp", "", "", ("ether.type=0x0806",), (), context="record"),
     Table("dns", "", "", ("udp.port=53", "tcp.port=53"), ()),
     Table("neighbor", "", "", ("icmpv6.type=135",), ()),
-    Table("diameter", "", "", ("sctp.payload_protocol=46", "sctp.port=3868"), ()),
 )
 DISPATCH = dispatch(LEAVES)
 NET = b.ethernet
@@ -97,66 +97,6 @@ def test_stack(frame: bytes, names: str, reason: str | None, value: int) -> None
     assert stack(frame) == (names, reason, value)
 
 
-def associated(*chunks: bytes, destination: int = 2000) -> bytes:
-    return NET(b.ipv4(b.sctp(*chunks, destination=destination), 132))
-
-
-SACK = bytes.fromhex("03000010 00000001 00010000 00000000")
-CHUNKS = {
-    "its protocol is known": (associated(b.chunk(b"abc", 46)), ["abc"], None, -1),
-    "no protocol, its port is known": (associated(b.chunk(b"abc", 0), destination=3868), ["abc"], None, -1),
-    "no protocol, no known port": (associated(b.chunk(b"abc", 0)), [], "unknown_port", 1000),
-    "its protocol is not that of its port": (
-        associated(b.chunk(b"abc", 47), destination=3868), [], "unknown_payload_protocol", 47,
-    ),
-    "a protocol beyond the keys": (associated(b.chunk(b"abc", 1 << 16 | 46)), [], "unknown_payload_protocol", 65582),
-    "two behind an acknowledgment": (
-        associated(SACK, b.chunk(b"abcde", 46), b.chunk(b"fg", 46)), ["abcde", "fg"], None, -1,
-    ),
-    "the beginning of a message, and a whole one": (
-        associated(b.chunk(b"abc", 46, flags=2), b.chunk(b"de", 46)), ["de"], "fragment", -1,
-    ),
-    "I-DATA": (
-        associated(bytes.fromhex("40030017 00000001 00000000 00000001 0000002e") + b"abc\0"), ["abc"], None, -1,
-    ),
-    "a chunk longer than its packet": (
-        associated(b.chunk(b"abc", 46), b.chunk(b"abc", 46, more=9)), ["abc"], "malformed", -1,
-    ),
-    "a chunk shorter than its header": (associated(bytes(4), b.chunk(b"abc", 46)), [], "malformed", -1),
-    "no user data": (associated(b.chunk(b"", 46)), [], None, -1),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(("frame", "texts", "reason", "value"), CHUNKS.values(), ids=CHUNKS)
-def test_chunks(frame: bytes, texts: list[str], reason: str | None, value: int) -> None:
-    walker, result = walked(b.batch([frame]))
-    names = "ethernet:ipv4:sctp" + (":diameter" if texts else "")
-    assert stack(frame) == (names, reason, value)
-    found = result.by_group.get(walker.dispatch.group("diameter"))
-    assert [data.decode() for data in found or ()] == texts
-    assert found is None or found.place.tolist() == list(range(len(texts)))
-    assert len(result.by_group[s.SCTP]) == 1
-
-
-def test_more_chunks_than_are_searched() -> None:
-    """What a packet can add to the arrays is bounded, and the arrays have room for it at the end of every batch."""
-    frame = associated(*[b.chunk(b"", 46), *[b.chunk(b"a", 46)] * 100])
-    walker, result = walked(b.batch([frame] * 40))
-    assert len(result.by_group[walker.dispatch.group("diameter")]) == 40 * 63
-    assert s.STOPS[result.packets[0, s.P_STOP]] == "too_deep"
-
-
-def test_a_chunk_that_the_capture_cut() -> None:
-    frame = associated(b.chunk(b"abcdefgh", 46))
-    for kept in range(34, len(frame)):
-        walker, result = walked(b.batch([frame[:kept]], lengths=[len(frame)]))
-        found = result.by_group.get(walker.dispatch.group("diameter"))
-        if found is None:
-            assert s.STOPS[result.packets[0, s.P_STOP]] == "cut"
-        else:
-            assert found.end[0] - found.start[0] + found.missing[0] == 8
-
-
 LINKS = {
     101: INNER, 228: INNER, 12: INNER, 113: bytes(14) + b"\x08\x00" + INNER, 276: b"\x08\x00" + bytes(18) + INNER,
     0: b"\x02\0\0\0" + INNER, 108: b"\0\0\0\x02" + INNER, 9: b"\xff\x03\x00\x21" + INNER,
@@ -168,6 +108,18 @@ def test_link_types(link_type: int, frame: bytes) -> None:
     names, stop, _ = stack(frame, link_type=link_type)
     assert names.endswith("ipv4:udp:dns")
     assert stop is None
+
+
+def test_a_group_is_called_after_the_table_around_the_others() -> None:
+    known = {name: entry.table for name, entry in tables.entries().items()}
+    found = dispatch(known.values())
+    for number, group in found.tables.items():
+        names = [table.name for table in group]
+        assert found.groups[number] == names[0]
+        assert known[names[0]].inside not in names
+        assert len(found.groups) == len(set(found.groups.values())), "a stack is told by its names"
+    assert {"eapol", "radius", "slow_protocol", "enip", "profinet_rt"} <= set(found.groups.values())
+    assert all(table.inside in known for table in known.values() if table.inside)
 
 
 def test_unknown_link_type() -> None:
