@@ -64,6 +64,7 @@ STOPS = (
     "malformed",
     "too_deep",
     "unknown_payload_protocol",
+    "partial_message",
 )
 UNKNOWN_LINK_TYPE = 1
 UNKNOWN_ETHERTYPE = 2
@@ -77,6 +78,7 @@ STOP_CUT = 9
 STOP_MALFORMED = 10
 STOP_TOO_DEEP = 11
 UNKNOWN_PAYLOAD_PROTOCOL = 12
+STOP_PARTIAL_MESSAGE = 13
 
 # columns of the walk's message array
 M_GROUP = 0

@@ -40,7 +40,7 @@ def user_message(data, w, keys, messages, packet, trie, source, destination, hea
     at = w[s.W_AT]
     protocol = np.int64(u32(data, at + header - 4))
     if data[at + 1] & BEGINS_AND_ENDS != BEGINS_AND_ENDS:
-        stop(packet, s.STOP_FRAGMENT, at + header, -1)
+        stop(packet, s.STOP_PARTIAL_MESSAGE, at + header, -1)
         return
     group = group_of(keys, protocol, source, destination)
     if group < s.FIRST_LEAF:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from netlake.kernels import steps as s
 from netlake.layers.steps import dispatch
@@ -36,7 +38,7 @@ CHUNKS = {
         associated(SACK, b.chunk(b"abcde", 46), b.chunk(b"fg", 46)), ["abcde", "fg"], None, -1,
     ),
     "the beginning of a message, and a whole one": (
-        associated(b.chunk(b"abc", 46, flags=2), b.chunk(b"de", 46)), ["de"], "fragment", -1,
+        associated(b.chunk(b"abc", 46, flags=2), b.chunk(b"de", 46)), ["de"], "partial_message", -1,
     ),
     "I-DATA": (
         associated(bytes.fromhex("40030017 00000001 00000000 00000001 0000002e") + b"abc\0"), ["abc"], None, -1,
@@ -80,3 +82,15 @@ def test_a_chunk_that_the_capture_cut() -> None:
             assert s.STOPS[result.packets[0, s.P_STOP]] == "cut"
         else:
             assert found.end[0] - found.start[0] + found.missing[0] == 8
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.binary(max_size=40), st.integers(0, 3), st.integers(-20, 20)), max_size=5), st.binary())
+def test_no_bytes_lead_out_of_the_packet(parts: list[tuple[bytes, int, int]], behind: bytes) -> None:
+    chunks = [b.chunk(data, 46, flags=flags, more=max(more, -16 - len(data))) for data, flags, more in parts]
+    frame = associated(*chunks, behind)
+    _, result = walked([frame, frame])
+    found = result.by_group.get(DIAMETER)
+    for start, end in zip(found.start, found.end, strict=True) if found else ():
+        assert start % len(frame) >= 46
+        assert start < end <= start - start % len(frame) + len(frame)
