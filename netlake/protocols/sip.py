@@ -124,6 +124,6 @@ def _headers(message: Cursor) -> Iterator[tuple[str, Any]]:
         elif name in NUMBERS:
             yield NUMBERS[name], _number(value, message)
         elif name == "cseq":
-            number, _, method = value.partition(" ")
+            number, method = [*value.split(None, 1), "", ""][:2]
             yield "cseq_number", _number(number, message)
             yield "cseq_method", method.strip() or None
