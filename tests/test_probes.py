@@ -51,6 +51,12 @@ def speech(count: int, first: int = 65534) -> list[bytes]:
     ]
 
 
+@pytest.mark.parametrize("table", sorted(PROBES))
+def test_a_row_that_may_be_found_by_content_says_so(table: str) -> None:
+    column = next(column for column in tables.table(table).columns if column.name == "heuristic")
+    assert column.kind == "bool"
+
+
 @pytest.mark.parametrize("table", sorted(PROBES.keys() - {"rtp"}))
 def test_a_probe_finds_its_own_cases(table: str) -> None:
     own = cases(table)

@@ -17,9 +17,10 @@ TCP_PORT = 10
 SCTP_PORT = 11
 ICMPV4_TYPE = 12
 ICMPV6_TYPE = 13
+DOT11_TYPE = 14
+SCTP_PAYLOAD_PROTOCOL = 15
 # payloads of tunnels that nothing names but their first bits, or a number of the tunnel's own: no key leads on
 TUNNEL_PAYLOAD = 16
-DOT11_TYPE = 14
 
 # steps: headers that are walked through
 ETHERNET = 0
@@ -85,6 +86,8 @@ STOPS = (
     "too_deep",
     "unknown_tunnel_payload",
     "encrypted",
+    "unknown_payload_protocol",
+    "partial_message",
 )
 UNKNOWN_LINK_TYPE = 1
 UNKNOWN_ETHERTYPE = 2
@@ -99,6 +102,8 @@ STOP_MALFORMED = 10
 STOP_TOO_DEEP = 11
 UNKNOWN_TUNNEL_PAYLOAD = 12
 STOP_ENCRYPTED = 13
+UNKNOWN_PAYLOAD_PROTOCOL = 14
+STOP_PARTIAL_MESSAGE = 15
 
 # columns of the walk's message array
 M_GROUP = 0

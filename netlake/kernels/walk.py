@@ -28,6 +28,7 @@ from netlake.kernels.walk_network import (
     pair_of_icmp,
 )
 from netlake.kernels.walk_records import begin_conversation, emit, follow, note_fragment, quote, stop
+from netlake.kernels.walk_sctp import MOST_CHUNKS, chunks
 from netlake.kernels.walk_transport import transport_step
 from netlake.kernels.walk_tunnel import ERSPAN_TYPE, tunnel_step
 from netlake.packets import DATAGRAM, REASSEMBLED, WHOLE
@@ -35,7 +36,7 @@ from netlake.packets import FRAGMENT as FRAGMENT_KIND
 from netlake.schema.faults import BAD_OPTIONS, SHORT_HEADER
 
 # what a packet can at most add to the arrays
-MOST_MESSAGES = 2 * s.MOST_HEADERS
+MOST_MESSAGES = 2 * s.MOST_HEADERS + MOST_CHUNKS
 MOST_CONVERSATIONS = 2 * s.MOST_NETWORK_HEADERS + 2
 
 
@@ -183,14 +184,18 @@ def transport(data, w, keys, messages, conversations, packet, trie, step):
         if payload < w[s.W_PROMISE]:
             stop(packet, s.STOP_CUT, payload, -1)
         return -1
-    space = s.TCP_PORT if step == s.TCP else s.UDP_PORT if step == s.UDP else s.SCTP_PORT
+    if step == s.SCTP:
+        w[s.W_AT] = payload
+        chunks(data, w, keys, messages, packet, trie, source, destination)
+        return -1
+    space = s.TCP_PORT if step == s.TCP else s.UDP_PORT
     group = np.int64(keys[space, destination])
     if group < 0:
         group = np.int64(keys[space, source])
     if group < 0 and step == s.UDP:
         w[s.W_AT] = payload
         emit(messages, w, s.UNCLAIMED, 0, source << 16 | destination)
-    if group < 0 and step != s.SCTP:
+    if group < 0:
         # the smaller port is the service's, by custom: the other was picked for the occasion
         stop(packet, s.UNKNOWN_PORT, payload, min(source, destination))
     w[s.W_AT] = payload

@@ -35,6 +35,7 @@ SPACES: dict[str, int] = {
     "icmpv6.type": codes.ICMPV6_TYPE,
     "tunnel.payload": codes.TUNNEL_PAYLOAD,
     "dot11.type": codes.DOT11_TYPE,
+    "sctp.payload_protocol": codes.SCTP_PAYLOAD_PROTOCOL,
 }
 
 STEPS: dict[str, int] = {
@@ -177,6 +178,7 @@ def dispatch(tables: Iterable[Table], by_content: Iterable[str] = ()) -> Dispatc
                 leaves.setdefault(key, []).append(table)
     numbers: dict[tuple[str, ...], int] = {}
     for key, found in sorted(leaves.items()):
+        found.sort(key=lambda table: table.inside is not None)
         names = tuple(table.name for table in found)
         group = numbers.setdefault(names, FIRST_LEAF + len(numbers))
         groups[group], readers[group] = names[0], tuple(found)

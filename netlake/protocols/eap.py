@@ -1,18 +1,25 @@
-"""Extensible Authentication Protocol: who wants in, and how. What carries it gives its packets to `packet`."""
+"""Extensible Authentication Protocol: who wants in, and how; on a LAN, and from its switch on in RADIUS.
+
+A RADIUS message holds one packet of EAP, in as many attributes as it takes, put together here.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from netlake.layers.items import part, text
+from netlake.layers.items import items, part, text
 from netlake.layers.read import NO_ROW
-from netlake.packets import Cursor
+from netlake.packets import Cursor, Malformed, Short
 from netlake.schema import Column, List, Table
 
 # the header of EAP over LAN, and its type of frame that holds EAP
 LAN_HEADER = 4
 LAN_EAP = 0
+# all of RADIUS's, so that its messages are one group; accounting holds no EAP
+RADIUS_PORTS = (1812, 1813, 1645, 1646, 3799, 1700)
+RADIUS_HEADER = 20
+EAP_MESSAGE = 79
 HEADER = 4
 TYPED = (1, 2, 5, 6)
 IDENTITY = 1
@@ -27,8 +34,9 @@ TABLES = (
     Table(
         "eap",
         "One row for each EAP packet.",
-        spec="RFC 3748",
-        on=("ether.type=0x888e",),
+        spec="RFC 3748, 3579",
+        on=("ether.type=0x888e", *(f"udp.port={port}" for port in RADIUS_PORTS)),
+        inside="eapol",
         columns=(
             Column("code", "u8", "1 request, 2 response, 3 success, 4 failure.", wireshark="eap.code"),
             Column("identifier", "u8", "What puts requests and responses together.", wireshark="eap.id"),
@@ -59,15 +67,40 @@ TABLES = (
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """The EAP packet of a frame of EAP over LAN, if it holds one."""
+    """The EAP packet of a frame of EAP over LAN or of a RADIUS message, which has ports, if it holds one."""
+    if message.detail:
+        found = _in_radius(message)
+        if found is None:
+            yield NO_ROW, None
+            return
+        yield from packet(found)
+        return
     if message.left < 2 or message.data[1] != LAN_EAP:
         yield NO_ROW, None
     message.skip(LAN_HEADER)
     yield from packet(message)
 
 
+def _in_radius(message: Cursor) -> Cursor | None:
+    """The attributes of RADIUS that hold EAP as one, as far as they can be read: that they cannot `radius` says."""
+    pieces = []
+    missing = 0
+    try:
+        message.skip(2)
+        body = part(message, message.number(2) - 4)
+        body.skip(RADIUS_HEADER - 4)
+        for kind, value in items(body, header=2):
+            if kind == EAP_MESSAGE:
+                pieces.append(value)
+    except Malformed:
+        pass
+    except Short:
+        missing = message.missing
+    return Cursor(b"".join(pieces), faults=message.faults, missing=missing) if pieces else None
+
+
 def packet(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One EAP packet, wherever it lies: behind the header of a LAN, or in the attributes of RADIUS put together."""
+    """One EAP packet, wherever it lies."""
     code = message.number(1)
     yield "code", code
     yield "identifier", message.number(1)

@@ -49,6 +49,7 @@ TABLES = (
         spec="IEEE 802.11 section 12.7, IEEE 802.1X-2001",
         on=ON,
         context="record",
+        inside="eapol",
         columns=(
             Column("descriptor_type", "u8", "1 RC4, 2 RSN (WPA2 and later), 254 WPA.", wireshark="eapol.keydes.type"),
             Column(

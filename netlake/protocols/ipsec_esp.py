@@ -23,6 +23,7 @@ TABLES = (
         spec="RFC 4303, RFC 3948",
         on=("ip.protocol=50", "udp.port=4500"),
         size=HEADER,
+        inside="isakmp",  # over UDP, where a stack names the port's own protocol
         columns=(
             Column("spi", "u32", "Number of the security association at the receiver.", at=0, wireshark="esp.spi"),
             Column("sequence", "u32", "Number of the packet.", at=4, wireshark="esp.sequence"),

@@ -109,6 +109,15 @@ def message(found: Cursor) -> Iterator[tuple[str, Any]]:
     yield from _payloads(body, kind)
 
 
+def _identity(value: bytes, body: Cursor) -> Iterator[tuple[str, Any]]:
+    if value:
+        yield "identity_type", value[0]
+    if len(value) < 4:
+        body.fault("bad_length")
+    else:
+        yield "identity", value[4:]
+
+
 def _payloads(body: Cursor, kind: int) -> Iterator[tuple[str, Any]]:
     payloads: list[dict[str, Any]] = []
     vendors: list[bytes] = []
@@ -126,9 +135,8 @@ def _payloads(body: Cursor, kind: int) -> Iterator[tuple[str, Any]]:
         payloads.append({"type": kind, "value": value})
         if kind in VENDOR:
             vendors.append(value)
-        elif kind in IDENTITY and len(value) >= 4:
-            yield "identity_type", value[0]
-            yield "identity", value[4:]
+        elif kind in IDENTITY:
+            yield from _identity(value, body)
         elif kind in NOTIFY and len(value) >= (8 if kind == NOTIFY[0] else 4):
             at = 6 if kind == NOTIFY[0] else 2
             notifications.append(int.from_bytes(value[at : at + 2], "big"))

@@ -67,7 +67,7 @@ TABLES = (
             Column(
                 "stop_value",
                 "i32",
-                "The number that is not known: of the link type, EtherType, protocol, port; null for other reasons.",
+                "The number that is not known: link type, EtherType, protocol, port or payload protocol; else null.",
                 why="our own",
                 encoding="dictionary",
             ),

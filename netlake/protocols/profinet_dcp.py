@@ -56,6 +56,7 @@ TABLES = (
         spec="IEC 61158-6-10",
         on=ON,
         context="record",
+        inside="profinet_rt",
         columns=(
             Column(
                 "frame_id", "u16", "65276 hello, 65277 get and set, 65278 identify, 65279 answer.", why="pn_rt.frame_id"

@@ -117,6 +117,7 @@ def parse_ripng(message: Cursor) -> Iterator[tuple[str, Any]]:
     routes: list[dict[str, Any]] = []
     yield "routes", routes
     while message.promised:
-        prefix = address_text(message.take(16))
-        tag, length, metric = message.number(2), message.number(1), message.number(1)
-        routes.append({"prefix": prefix, "tag": tag, "length": length, "metric": metric})
+        route: dict[str, Any] = {"prefix": address_text(message.take(16))}
+        routes.append(route)
+        for name, size in (("tag", 2), ("length", 1), ("metric", 1)):
+            route[name] = message.number(size)

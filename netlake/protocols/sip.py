@@ -25,6 +25,7 @@ TEXTS = {
     "content-type": "content_type",
 }  # fmt: skip
 NUMBERS = {"max-forwards": "max_forwards", "expires": "expires", "content-length": "content_length"}
+VERSION = "SIP/2.0"
 LARGEST = (1 << 32) - 1
 
 HEADER = Struct(
@@ -39,7 +40,7 @@ TABLES = (
         "sip",
         "One row for each SIP message.",
         spec="RFC 3261",
-        on=("udp.port=5060", "udp.port=5061"),
+        on=("udp.port=5060", "sctp.port=5060", "udp.port=5061"),
         columns=(
             Column("response", "bool", "Whether it answers a request.", why="told by the start line"),
             Column("version", "word", "Version, such as SIP/2.0.", why="part of the start line"),
@@ -80,15 +81,29 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
     if first[0].startswith("SIP/"):
         yield "response", True
         yield "version", first[0]
-        yield "status_code", whole_number(first[1], 999) if len(first) > 1 else None
+        _version(first[0], message)
+        yield "status_code", _number(first[1] if len(first) > 1 else "", message, 999)
         yield "reason_phrase", first[2] if len(first) > 2 else None
     elif len(first) == 3 and first[2].startswith("SIP/"):
         yield "response", False
         yield from (("method", first[0]), ("request_uri", first[1]), ("version", first[2].strip()))
+        _version(first[2], message)
     else:
         message.fault("bad_value")
     yield from _headers(message)
     yield from remainder(message, "body")
+
+
+def _version(sent: str, message: Cursor) -> None:
+    if sent.strip().upper() != VERSION:
+        message.fault("bad_version")
+
+
+def _number(value: str, message: Cursor, most: int = LARGEST) -> int | None:
+    number = whole_number(value, most)
+    if number is None:
+        message.fault("bad_value")
+    return number
 
 
 def _headers(message: Cursor) -> Iterator[tuple[str, Any]]:
@@ -107,8 +122,8 @@ def _headers(message: Cursor) -> Iterator[tuple[str, Any]]:
         if name in TEXTS:
             yield TEXTS[name], value
         elif name in NUMBERS:
-            yield NUMBERS[name], whole_number(value, LARGEST)
+            yield NUMBERS[name], _number(value, message)
         elif name == "cseq":
-            number, _, method = value.partition(" ")
-            yield "cseq_number", whole_number(number, LARGEST)
+            number, method = [*value.split(None, 1), "", ""][:2]
+            yield "cseq_number", _number(number, message)
             yield "cseq_method", method.strip() or None

@@ -62,6 +62,7 @@ TABLES = (
         spec="IEEE 802.1AX",
         on=ON,
         context="record",
+        inside="slow_protocol",
         columns=(
             Column("version", "u8", "Version of the protocol, 1 or 2.", wireshark="lacp.version"),
             *_of("actor", "the sender"),
@@ -80,6 +81,7 @@ TABLES = (
         spec="IEEE 802.1AX",
         on=ON,
         context="record",
+        inside="slow_protocol",
         columns=(
             Column("version", "u8", "Version of the protocol.", wireshark="marker.version"),
             Column("type", "u8", "1 marker, 2 answer.", wireshark="marker.tlvType"),

@@ -7,9 +7,10 @@ from typing import Any
 
 from netlake.layers.items import c_text
 from netlake.layers.read import address_text
-from netlake.packets import Cursor
+from netlake.packets import Cursor, Malformed
 from netlake.schema import Column, List, Table
 
+VERSIONS = (2, 3)
 NO_AUTHENTICATION_ANY_MORE = 3
 IPV6_SIZE = 16
 PASSWORD = 1
@@ -52,6 +53,8 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
     version = first >> 4
     yield "version", version
     yield "type", first & 0x0F
+    if version not in VERSIONS:
+        raise Malformed("bad_version")
     yield "router_id", message.number(1)
     yield "priority", message.number(1)
     count = message.number(1)

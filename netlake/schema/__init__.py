@@ -50,6 +50,7 @@ class Table:
 
     `on` holds dispatch keys as values ("udp.port=123", "ether.type=0x0806"); `size` is the number of bytes of a fixed
     header, 0 where it varies; `context` names a row of CONTEXTS; `key` its key where it is not a message's place.
+    `inside` is the table whose messages hold this one's, where both read the same bytes: a stack names that one.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Table:
     size: int = 0
     context: str = "conversation"
     key: tuple[str, ...] = ("capture", "packet", "place")
+    inside: str | None = None
 
     @property
     def all_columns(self) -> tuple[Column, ...]:

@@ -15,6 +15,7 @@ _LAYERS = {
     "udp.port": "UDP port",
     "tcp.port": "TCP port",
     "sctp.port": "SCTP port",
+    "sctp.payload_protocol": "SCTP payload protocol",
     "llc.dsap": "LLC service access point",
     "ppp.protocol": "PPP protocol",
     "snap.bridged": "bridged in SNAP",

@@ -126,7 +126,9 @@ def _explained(findings: Findings) -> Iterator[str]:
     yield "Those marked *not shown* are values that one of the two does not give at all: they do not count as compared."
     yield from ("", "| where | how many | why |", "|---|---:|---|")
     for entry in entries():
-        where = ", ".join(f"{name} {' or '.join(f'`{word}`' for word in words)}" for name, words in entry.conditions)
+        where = ", ".join(
+            f"{name} {' or '.join(f'`{_plain(word)}`' for word in words)}" for name, words in entry.conditions
+        )
         if used[entry.number]:
             mark = "" if entry.shown else "*not shown*: "
             yield f"| {where} | {used[entry.number]:,} | {mark}{entry.reason} |"
@@ -146,8 +148,9 @@ def _unexplained(findings: Findings) -> Iterator[str]:
 
 
 def _plain(text: str) -> str:
-    """Text that stands in a table of markdown as it is."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|").replace("\n", " ")
+    """Text that stands in a table of markdown as it is, on one line, with nothing that a terminal would obey."""
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|").replace("\n", " ")
+    return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in text)
 
 
 def _captures(findings: Findings) -> Iterator[str]:

@@ -52,6 +52,11 @@ def _text(show: str, value: str) -> Value:
     return re.sub("\ufffd+", "\ufffd", re.sub(r"\r\n|[\t\r\n]", " ", show))
 
 
+def _escaped(text: str) -> str:
+    """Text as tshark shows it: a control character, which XML cannot hold, as backslash, x and its number."""
+    return re.sub(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]", lambda found: f"\\x{ord(found[0]):x}", text)
+
+
 def _hexadecimal(show: str, value: str) -> Value:
     return value.lower() or show.replace(":", "").lower()
 
@@ -113,7 +118,7 @@ def ours(kind: str, value: Any) -> Value:
     if isinstance(value, bytes):
         return value.hex()
     if kind == "text":
-        return _text(value, "")
+        return _escaped(str(_text(value, "")))
     if isinstance(value, datetime):
         return (value - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     return value  # type: ignore[no-any-return]

@@ -51,6 +51,16 @@ def tcp(payload: bytes, source: int = 1000, destination: int = 2000, flags: int 
     return struct.pack(">HHIIBBHHH", source, destination, 1, 1, 0x50, flags, 1000, 0, 0) + payload
 
 
+def sctp(*chunks: bytes, source: int = 1000, destination: int = 2000) -> bytes:
+    return struct.pack(">HHII", source, destination, 1, 0) + b"".join(chunks)
+
+
+def chunk(payload: bytes, protocol: int, *, flags: int = 3, more: int = 0) -> bytes:
+    """A DATA chunk, padded; `more` is what its length says beyond what it has."""
+    size = 16 + len(payload)
+    return struct.pack(">BBHIHHI", 0, flags, size + more, 1, 0, 0, protocol) + payload + bytes(-size % 4)
+
+
 def gre(payload: bytes, kind: int = 0x0800, key: int | None = None) -> bytes:
     flags = 0 if key is None else 0x2000
     return struct.pack(">HH", flags, kind) + (b"" if key is None else struct.pack(">I", key)) + payload

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from netlake import tables
 from netlake.kernels import steps as s
 from netlake.layers.steps import dispatch
 from netlake.layers.walk import Walked, Walker
@@ -107,6 +108,18 @@ def test_link_types(link_type: int, frame: bytes) -> None:
     names, stop, _ = stack(frame, link_type=link_type)
     assert names.endswith("ipv4:udp:dns")
     assert stop is None
+
+
+def test_a_group_is_called_after_the_table_around_the_others() -> None:
+    known = {name: entry.table for name, entry in tables.entries().items()}
+    found = dispatch(known.values())
+    for number, group in found.tables.items():
+        names = [table.name for table in group]
+        assert found.groups[number] == names[0]
+        assert known[names[0]].inside not in names
+        assert len(found.groups) == len(set(found.groups.values())), "a stack is told by its names"
+    assert {"eapol", "radius", "slow_protocol", "enip", "profinet_rt"} <= set(found.groups.values())
+    assert all(table.inside in known for table in known.values() if table.inside)
 
 
 def test_unknown_link_type() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import tomllib
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from netlake.schema import arrow
 from netlake.sinks import rows as row_groups
 from netlake.sinks.memory import MemorySink
 from netlake.sources import open_capture
+from tests.layers import build
 
 ROOT = Path(__file__).resolve().parents[2]
 CAPTURES = ROOT / "tests" / "captures"
@@ -162,6 +164,32 @@ def test_every_address_stands_in_the_table_address(demo: dict[str, pa.Table]) ->
     for name in ("packet", "ipv4", "ipv6", "tcp", "udp"):
         for column in ("src_ip", "dst_ip"):
             assert set(pc.unique(demo[name][column].drop_null()).to_pylist()) <= known, name
+
+
+def test_diameter_over_sctp(tmp_path: Path) -> None:
+    """Two messages in one packet, off their port, are found by what their chunks say; the third is none of ours."""
+    cases = tomllib.loads((ROOT / "tests" / "protocols" / "diameter.toml").read_text(encoding="utf-8"))["case"][:2]
+    sent = [build.chunk(bytes.fromhex(case["bytes"]), 46) for case in cases]
+    frames = [
+        build.ethernet(build.ipv4(build.sctp(*chunks, source=40000, destination=50000), 132))
+        for chunks in (sent, [build.chunk(b"other", 3)])
+    ]
+    records = b"".join(struct.pack("<IIII", 1, 0, len(frame), len(frame)) + frame for frame in frames)
+    file = tmp_path / "sctp.pcap"
+    file.write_bytes(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1) + records)
+    found = netlake.decode(file)
+    rows = found["diameter"].to_pylist()
+    assert [row["command_code"] for row in rows] == [case["row"]["command_code"] for case in cases]
+    assert [(row["packet"], row["place"], row["src_port"], row["dst_port"]) for row in rows] == [
+        (1, 0, 40000, 50000),
+        (1, 1, 40000, 50000),
+    ]
+    packets = found["packet"].to_pylist()
+    assert [row["stack"] for row in packets] == ["ethernet:ipv4:sctp:diameter", "ethernet:ipv4:sctp"]
+    assert [(row["stop_reason"], row["stop_value"]) for row in packets] == [
+        (None, None),
+        ("unknown_payload_protocol", 3),
+    ]
 
 
 def test_a_run_leaves_its_sink_open() -> None:

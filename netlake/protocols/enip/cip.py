@@ -27,6 +27,7 @@ TABLES = (
         "One row for each CIP request or answer in EtherNet/IP.",
         spec="CIP Networks Library, volume 1",
         on=("udp.port=44818", "udp.port=2222"),
+        inside="enip",
         columns=(
             Column("response", "bool", "Whether it is an answer.", wireshark="cip.rr"),
             Column("service", "u8", "What is asked: 1 all attributes, 14 one, 76 read tag, 77 write tag, 84 open.",

@@ -13,6 +13,7 @@ END = 0
 CHASSIS_ID = 1
 PORT_ID = 2
 TIME_TO_LIVE = 3
+BEGINNING = (CHASSIS_ID, PORT_ID, TIME_TO_LIVE)
 
 TLV = Struct(
     (
@@ -57,12 +58,15 @@ TABLES = (
 
 
 def tlvs(message: Cursor) -> Iterator[tuple[int, bytes]]:
-    """Type and value of each TLV, up to and with the one that ends the frame."""
+    """Type and value of each TLV, up to and with the one that ends the frame; the first three are always the same."""
+    expected = list(BEGINNING)
     while message.promised:
         head = message.number(2)
         kind, size = head >> 9, head & 0x1FF
         if size > message.promised:
             raise Malformed("bad_length")
+        if expected and kind != expected.pop(0):
+            message.fault("bad_value")
         yield kind, message.take(size)
         if kind == END:
             return

@@ -2,7 +2,7 @@
 
 A message is one Diameter message: the user data of an SCTP chunk, or what a stream cuts out by its length. Every AVP
 stands in `avps` as sent, those inside a grouped one behind it with `depth` one more; those that people ask for stand in
-columns too, the first on the outermost level.
+columns too, the first on the outermost level. An SCTP chunk that says 47 holds DTLS, not Diameter.
 """
 
 from __future__ import annotations
@@ -12,15 +12,12 @@ from typing import Any
 
 from netlake.layers.items import part, text
 from netlake.packets import Cursor, Malformed
+from netlake.protocols.diameter.avps import GROUPED, KNOWN, SIZES, VENDORS, meaning
 from netlake.schema import Column, List, Struct, Table
 
 HEADER = 20
 MOST_DEPTH = 8
 VENDOR_FLAG = 0x80
-# AVPs of the base protocol and of credit control that hold others (RFC 6733, RFC 8506)
-GROUPED = frozenset(
-    {260, 279, 284, 297, 413, 431, 437, 440, 443, 445, 446, 456, 458, 872, 873, 874, 876, 1001, 1016, 1400}
-)
 TEXTS = {
     263: "session_id", 264: "origin_host", 296: "origin_realm", 293: "destination_host", 283: "destination_realm",
     1: "user_name", 269: "product_name", 281: "error_message",
@@ -35,6 +32,14 @@ AVP = Struct(
         Column("vendor", "u32", "IANA number of the vendor; null for others.", wireshark="diameter.avp.vendorId"),
         Column("depth", "u8", "How many grouped AVPs are around it.", why="our own"),
         Column("value", "bytes", "What it holds, as sent; null for a grouped one.", why="a field for each AVP"),
+        Column("vendor_name", "word", "Name of the vendor; null for one that is not known.", why="only text beside it"),
+        Column("name", "word", "Name of the AVP in the RFCs and 3GPP's documents; null for one that is not known.",
+               why="tshark names its fields so"),
+        Column("format", "word", "Format of the value there, such as Unsigned32, UTF8String or Grouped; null likewise.",
+               why="tshark's fields have types"),
+        Column("number", "i64", "The value where it is a number, up to 2^63-1.", why="a field for each AVP"),
+        Column("text", "text", "The value where it is text, an address, or a time: UTC, as RFC 3339 writes it.",
+               why="a field for each AVP"),
     )
 )  # fmt: skip
 
@@ -43,7 +48,7 @@ TABLES = (
         "diameter",
         "One row for each Diameter message.",
         spec="RFC 6733, 8506",
-        on=("udp.port=3868",),
+        on=("sctp.payload_protocol=46", "sctp.port=3868", "udp.port=3868"),
         columns=(
             Column("version", "u8", "Version, 1.", wireshark="diameter.version"),
             Column("length", "u32", "Bytes of the message.", wireshark="diameter.length"),
@@ -113,12 +118,18 @@ def _avps(body: Cursor, avps: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]
             stack.pop()
             continue
         code, value = _avp(stack[-1], avps, len(stack) - 1)
-        if code in GROUPED and avps[-1]["vendor"] is None and len(stack) < MOST_DEPTH:
+        found = avps[-1]
+        key = (found["vendor"], code)
+        found["name"], found["format"] = KNOWN.get(key, (None, None))
+        if key in GROUPED and len(stack) < MOST_DEPTH:
             stack.append(value)
             continue
-        data = avps[-1]["value"] = value.take(value.promised)
+        data = found["value"] = value.take(value.promised)
+        found.update(meaning(found["format"] or "", data))
+        if found["format"] in SIZES and "number" not in found:
+            body.fault("out_of_range" if len(data) == SIZES[found["format"]] else "bad_length")
         name = TEXTS.get(code) or NUMBERS.get(code)
-        if not name or name in seen or avps[-1]["vendor"] is not None or len(stack) > 1:
+        if not name or name in seen or found["vendor"] is not None or len(stack) > 1:
             continue
         seen.add(name)
         if code in TEXTS:
@@ -136,7 +147,9 @@ def _avp(body: Cursor, avps: list[dict[str, Any]], depth: int) -> tuple[int, Cur
         vendor, head = body.number(4), 12
     if size < head or size - head > body.promised:
         raise Malformed("bad_length")
-    avps.append({"code": code, "flags": flags, "vendor": vendor, "depth": depth})
+    avps.append(
+        {"code": code, "flags": flags, "vendor": vendor, "depth": depth, "vendor_name": VENDORS.get(vendor or 0)}
+    )
     value = part(body, size - head)
     body.skip(min(-size % 4, body.left))
     return code, value
