@@ -18,6 +18,7 @@ SCTP_PORT = 11
 ICMPV4_TYPE = 12
 ICMPV6_TYPE = 13
 DOT11_TYPE = 14
+CISCO_HDLC_PROTOCOL = 15
 
 # steps: headers that are walked through
 ETHERNET = 0

@@ -199,7 +199,7 @@ def unknown(space):
     """Why a walk stops at a key of `space` that leads nowhere."""
     if space == s.LINK_TYPE or space == s.DOT11_TYPE:
         return s.UNKNOWN_LINK_TYPE
-    if space == s.ETHER_TYPE:
+    if space == s.ETHER_TYPE or space == s.CISCO_HDLC_PROTOCOL:
         return s.UNKNOWN_ETHERTYPE
     if space == s.LLC_DSAP:
         return s.UNKNOWN_LLC

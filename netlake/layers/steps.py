@@ -34,6 +34,7 @@ SPACES: dict[str, int] = {
     "icmpv4.type": codes.ICMPV4_TYPE,
     "icmpv6.type": codes.ICMPV6_TYPE,
     "dot11.type": codes.DOT11_TYPE,
+    "cisco_hdlc.protocol": codes.CISCO_HDLC_PROTOCOL,
 }
 
 STEPS: dict[str, int] = {
