@@ -21,6 +21,7 @@ DOT11_TYPE = 14
 SCTP_PAYLOAD_PROTOCOL = 15
 # payloads of tunnels that nothing names but their first bits, or a number of the tunnel's own: no key leads on
 TUNNEL_PAYLOAD = 16
+CISCO_HDLC_PROTOCOL = 17
 
 # steps: headers that are walked through
 ETHERNET = 0

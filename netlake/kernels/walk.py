@@ -59,19 +59,21 @@ def link(data, w, messages, packet, step):
     """A link header; its detail is the link type that named it, 0 where something else did."""
     link_type = w[s.W_LINK_TYPE]
     w[s.W_LINK_TYPE] = -1
+    detail = np.int64(0)
     if step < s.DOT11:
         space, value, following, limit, fault = link_step(data, step, link_type, w[s.W_AT], w[s.W_END])
     else:
         at, end, promise = w[s.W_AT], w[s.W_END], w[s.W_PROMISE]
         space, value, following, limit, fault = seldom_step(data, step, link_type, at, end, promise)
+        detail = max(link_type, 0)
         if space != s.NOWHERE and following > end:  # the header says that it is longer than what there is
             space, fault = s.NOWHERE, SHORT_HEADER
-    emit(messages, w, step, fault, max(link_type, 0))
+        if space == s.LINK_TYPE:
+            w[s.W_LINK_TYPE] = value
+        elif space == s.DONE and value:
+            stop(packet, value & 0xFF, following, (value >> 8) - 1)
+    emit(messages, w, step, fault, detail)
     narrow(w, limit)
-    if space == s.LINK_TYPE:
-        w[s.W_LINK_TYPE] = value
-    elif space == s.DONE and value:
-        stop(packet, value & 0xFF, following, (value >> 8) - 1)
     if step == s.LLC and space == s.LLC_DSAP and value == 0xAA:
         following = w[s.W_AT] + 3
     return space, value, following, fault
@@ -211,7 +213,7 @@ def unknown(space):
     """Why a walk stops at a key of `space` that leads nowhere."""
     if space == s.LINK_TYPE or space == s.DOT11_TYPE:
         return s.UNKNOWN_LINK_TYPE
-    if space == s.ETHER_TYPE:
+    if space == s.ETHER_TYPE or space == s.CISCO_HDLC_PROTOCOL:
         return s.UNKNOWN_ETHERTYPE
     if space == s.LLC_DSAP:
         return s.UNKNOWN_LLC

@@ -13,6 +13,7 @@ from netlake.kernels.bytes import l16, l32, u16
 from netlake.kernels.steps import (
     AS_LLC,
     CISCO_HDLC,
+    CISCO_HDLC_PROTOCOL,
     DONE,
     DOT11,
     ETHER_TYPE,
@@ -115,6 +116,13 @@ def frame_relay_step(data, at, end):
         return NOWHERE, 0, at, -1, SHORT_HEADER
     if last == at or data[last] & 1 == 0:
         return NOWHERE, 0, at, -1, BAD_VALUE
+    if data[at_control] != 0x03 and last == at + 1 and data[at] >> 2 == 0 and data[last] >> 4 == 0:
+        # circuit 0 is the network's own: numbered frames have two bytes of control
+        if data[at_control] & 1:
+            return DONE, stopped(UNKNOWN_LLC, np.int64(data[at_control])), at_control, -1, 0
+        if at_control + 2 >= end:
+            return NOWHERE, 0, at, -1, SHORT_HEADER
+        return by_nlpid(np.int64(data[at_control + 2]), at_control + 2)
     if data[at_control] != 0x03:
         kind = u16(data, at_control)
         if kind < FIRST_ETHERTYPE:
@@ -156,7 +164,7 @@ def cisco_hdlc_step(data, at, end):
     if kind == CDP_TYPE:
         return SNAP_CISCO, kind, at + 4, -1, 0
     if kind == SLARP_TYPE:
-        return DONE, stopped(UNKNOWN_ETHERTYPE, kind), at + 4, -1, 0
+        return CISCO_HDLC_PROTOCOL, kind, at + 4, -1, 0
     return ETHER_TYPE, kind, at + 4, -1, 0
 
 

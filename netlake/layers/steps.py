@@ -36,6 +36,7 @@ SPACES: dict[str, int] = {
     "tunnel.payload": codes.TUNNEL_PAYLOAD,
     "dot11.type": codes.DOT11_TYPE,
     "sctp.payload_protocol": codes.SCTP_PAYLOAD_PROTOCOL,
+    "cisco_hdlc.protocol": codes.CISCO_HDLC_PROTOCOL,
 }
 
 STEPS: dict[str, int] = {

@@ -104,9 +104,13 @@ class Words:
         used = np.flatnonzero(np.bincount(codes, minlength=1)) if codes.any() else np.zeros(1, np.int64)
         used = used[used > 0]
         places = np.zeros(int(used[-1]) + 1 if len(used) else 1, np.int32)
-        places[used] = np.arange(len(used))
-        words = pa.array([known[code] for code in used.tolist()], pa.string())
-        return pa.DictionaryArray.from_arrays(pa.array(places[codes], mask=codes == 0), words)
+        # two numbers may mean the same word, which stands once
+        words = [known[code] for code in used.tolist()]
+        index = {word: place for place, word in enumerate(dict.fromkeys(words))}
+        places[used] = [index[word] for word in words]
+        return pa.DictionaryArray.from_arrays(
+            pa.array(places[codes], mask=codes == 0), pa.array(list(index), pa.string())
+        )
 
 
 class Arrays:

@@ -77,6 +77,8 @@ CASES = {
     "frame relay with OSI": (107, b"\x18\x41\x03\x83\1", "frame_relay:osi", None, -1),
     "frame relay with Q.933": (107, b"\x18\x41\x03\x08\0", "frame_relay", "unknown_llc", 8),
     "frame relay's own": (107, b"\x18\x41\x13\x08\0", "frame_relay", "unknown_ethertype", 0x1308),
+    "frame relay, numbered": (107, b"\0\x01\x22\0\x83\1", "frame_relay:osi", None, -1),
+    "frame relay, supervisory": (107, b"\0\x01\x21\0", "frame_relay", "unknown_llc", 0x21),
     "frame relay without an end of its address": (107, b"\x18\x40\x00\x00\x03\xcc", "frame_relay", "malformed", -1),
     "Cisco HDLC": (104, b"\x0f\0\x08\0" + INNER, f"cisco_hdlc:{DNS}", None, -1),
     "Cisco HDLC with OSI": (104, b"\x0f\0\xfe\xfe\0\x83", "cisco_hdlc:osi", None, -1),
