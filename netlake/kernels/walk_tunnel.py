@@ -304,12 +304,12 @@ def teredo_step(data, at, end):
 @kernel(once=True)
 def fixed_step(data, step, at, end):
     """A provider backbone's service tag; or PIM, of which a register carries the packet that is registered."""
-    if end - at < 4:
-        return NOWHERE, 0, at, -1, -1, SHORT_HEADER
     if step == PBB:
+        if end - at < 4:
+            return NOWHERE, 0, at, -1, -1, SHORT_HEADER
         return ETHER_TYPE, TRANSPARENT_ETHERNET, at + 4, -1, u24(data, at + 1), 0
-    if data[at] != 0x21 or end - at < 8:
-        # no register; one without a packet has a header that stands for it
+    if end - at < 8 or data[at] != 0x21:
+        # no register; one without a packet has a header that stands for it, and nothing behind that
         return DONE, 0, at, -1, -1, 0
     return ip_or(data, at + 8, end, -1, np.int64(0), 0)
 
