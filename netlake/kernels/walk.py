@@ -54,6 +54,12 @@ def is_fragment(w, start, offset):
     return offset != 0 or w[s.W_PROMISE] <= max(start, w[s.W_END])
 
 
+@kernel()
+def key_of(key, step, identifier):
+    """The key of conversations inside a tunnel."""
+    return (key * 1_000_003 + (np.int64(step) << 32) + identifier) & 0x7FFFFFFFFFFFFFFF
+
+
 @kernel(once=True)
 def link(data, w, messages, packet, step):
     """A link header; its detail is the link type that named it, 0 where something else did."""
@@ -205,6 +211,9 @@ def transport(data, w, keys, messages, conversations, packet, trie, step):
         w[s.W_STACK] = follow(trie, w[s.W_STACK], group)
         emit(messages, w, group, 0, np.int64(step == s.TCP) << 32 | source << 16 | destination)
         return -1
+    if group == s.MPLS:
+        # a label alone makes no conversation of its own
+        w[s.W_KEY] = key_of(w[s.W_KEY], group, 0)
     return group
 
 
@@ -224,12 +233,6 @@ def unknown(space):
     if space == s.TUNNEL_PAYLOAD:
         return s.UNKNOWN_TUNNEL_PAYLOAD
     return s.UNKNOWN_IP_PROTOCOL
-
-
-@kernel()
-def key_of(key, step, identifier):
-    """The key of conversations inside a tunnel."""
-    return (key * 1_000_003 + (np.int64(step) << 32) + identifier) & 0x7FFFFFFFFFFFFFFF
 
 
 @kernel(once=True)
@@ -270,9 +273,9 @@ def proceed(w, keys, messages, conversations, packet, step, space, value, follow
     inner = np.int64(keys[space, value]) if 0 <= value <= 0xFFFF else np.int64(-1)
     if inner < 0:
         stop(packet, unknown(space), following, value)
-    elif space == s.IP_PROTOCOL and (inner == s.IPV4 or inner == s.IPV6):
-        w[s.W_KEY] = key_of(w[s.W_KEY], inner, 0)
-        if w[s.W_CARRIER] >= 0:
+    elif space == s.IP_PROTOCOL and (inner == s.IPV4 or inner == s.IPV6 or inner == s.MPLS or inner == s.ETHERNET):
+        w[s.W_KEY] = key_of(w[s.W_KEY], inner, 1)  # Ethernet's number is 0
+        if w[s.W_CARRIER] >= 0 and (inner == s.IPV4 or inner == s.IPV6):
             emit(messages, w, s.IP_IN_IP, 0, conversations[w[s.W_CARRIER], s.C_VERSION])
     return inner
 

@@ -49,6 +49,7 @@ VXLAN_GPE_PORT = 4790
 CHANNEL_IPV4 = 0x0021
 CHANNEL_IPV6 = 0x0057
 G_PDU = 255
+METADATA = 0x0101
 MOST_EXTENSIONS = 32
 
 
@@ -76,7 +77,8 @@ def tunnel_step(data, keys, step, at, end, promise, detail):
     if step == NSH:
         return nsh_step(data, at, end)
     if step == CISCO_METADATA:
-        return ETHER_TYPE, u16(data, at + 6), at + 8, -1, -1, 0
+        # version and length, both 1, come first in Ethernet; in GRE the type of what follows does
+        return ETHER_TYPE, u16(data, at + 6 if u16(data, at) == METADATA else at), at + 8, -1, -1, 0
     if step == GENEVE:
         if data[at] >> 6 != 0:
             return NOWHERE, 0, at, -1, 0, BAD_VERSION
@@ -302,12 +304,12 @@ def teredo_step(data, at, end):
 @kernel(once=True)
 def fixed_step(data, step, at, end):
     """A provider backbone's service tag; or PIM, of which a register carries the packet that is registered."""
-    if end - at < 4:
-        return NOWHERE, 0, at, -1, -1, SHORT_HEADER
     if step == PBB:
+        if end - at < 4:
+            return NOWHERE, 0, at, -1, -1, SHORT_HEADER
         return ETHER_TYPE, TRANSPARENT_ETHERNET, at + 4, -1, u24(data, at + 1), 0
-    if data[at] != 0x21 or end - at < 8:
-        # no register; one without a packet has a header that stands for it
+    if end - at < 8 or data[at] != 0x21:
+        # no register; one without a packet has a header that stands for it, and nothing behind that
         return DONE, 0, at, -1, -1, 0
     return ip_or(data, at + 8, end, -1, np.int64(0), 0)
 

@@ -90,7 +90,7 @@ OTHER_LINKS = (6, 7, 129, 8, 100, 106, 109, 117, 123, 182, 192, 226, 242, 258, 2
 
 # keys of steps that may have no table; a table of the same name replaces them
 KEYS: dict[str, tuple[str, ...]] = {
-    "ethernet": ("link.type=1", "ether.type=0x6558", "snap.bridged=1", "snap.bridged=7"),
+    "ethernet": ("link.type=1", "ether.type=0x6558", "snap.bridged=1", "snap.bridged=7", "ip.protocol=143"),
     "linux_sll": ("link.type=113",),
     "linux_sll2": ("link.type=276",),
     "raw": ("link.type=12", "link.type=14", "link.type=101", "link.type=228", "link.type=229"),

@@ -18,7 +18,7 @@ TABLES = (
         "ethernet",
         "One row for each Ethernet frame, those within tunnels included.",
         spec="IEEE 802.3",
-        on=("link.type=1", "ether.type=0x6558", "snap.bridged=1", "snap.bridged=7"),
+        on=("link.type=1", "ether.type=0x6558", "snap.bridged=1", "snap.bridged=7", "ip.protocol=143"),
         size=HEADER,
         context="record",
         columns=(

@@ -123,8 +123,13 @@ TUNNELS = {
                           f"ethernet:ieee8021ah:ethernet:{DNS_STACK}", None, -1),
     "Cisco's metadata": (NET(bytes.fromhex("0101000100070800") + INNER, 0x8909),
                          f"ethernet:cisco_metadata:{DNS_STACK}", None, -1),
+    "Cisco's metadata in GRE": (
+        NET(b.ipv4(b.gre(bytes.fromhex("0800010100010007") + INNER, 0x8909), 47)),
+        f"ethernet:ipv4:gre:cisco_metadata:{DNS_STACK}", None, -1,
+    ),
     "GRE of a cache engine": (NET(b.ipv4(b.gre(bytes(4) + INNER, 0x883E), 47)), f"ethernet:ipv4:gre:{DNS_STACK}",
                               None, -1),
+    "Ethernet in IP": (NET(b.ipv6(NET(INNER), 143), 0x86DD), f"ethernet:ipv6:ethernet:{DNS_STACK}", None, -1),
     "GRE in UDP": (over_udp(b.gre(INNER), 4754), f"{UDP_STACK}:gre:{DNS_STACK}", None, -1),
     "authentication header": (
         NET(b.ipv4(bytes.fromhex("11 01 0000 00000001 00000001") + b.udp(b"x", 1, 53), 51)),
@@ -175,6 +180,8 @@ def test_tunnels_are_one_where_directions_say_different_things() -> None:
         NET(INNER), NET(b.mpls(INNER, 5), 0x8847), NET(b.mpls(b.mpls(INNER), bottom=False), 0x8847)
     )
     assert plain == label == labels == 0
+    inside = keys(NET(b.ipv4(b.mpls(INNER, 5), 137)), over_udp(b.mpls(INNER, 5), 6635), NET(b.ipv4(NET(INNER), 143)))
+    assert 0 not in inside
     one, other = keys(over_udp(b.gtp(INNER, tunnel=1), 2152), over_udp(b.gtp(INNER, tunnel=2), 2152))
     assert one == other != 0
 
