@@ -32,7 +32,7 @@ TABLES = (
         "ppp",
         "One row for each PPP frame.",
         spec="RFC 1661, RFC 1662",
-        on=("link.type=9", "link.type=50", "link.type=204", "ether.type=0x880b"),
+        on=("link.type=9", "link.type=50", "link.type=166", "link.type=204", "ether.type=0x880b"),
         context="record",
         columns=(
             Column("address", "u8", "255, all stations; null where it is left out; 15 and 143: HDLC of Cisco.",
