@@ -8,6 +8,9 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+# columns of a terminal that hold a bar and the longest line of figures
+WIDE = 110
+
 
 class Watch:
     """Told of progress (index of the capture, bytes, size or None, packets); keeps what a line needs."""
@@ -74,7 +77,11 @@ def shown() -> Iterator[Watch]:
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
+    from rich.table import Column
 
     console = Console(stderr=True)
-    with Progress(BarColumn(), TextColumn("{task.description}", markup=False), console=console, transient=True) as bar:
+    told = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis"))
+    # the figures say more than the bar: where there is no room for both, it goes
+    columns = (BarColumn(), told) if console.width >= WIDE else (told,)
+    with Progress(*columns, console=console, transient=True) as bar:
         yield Drawn(bar)

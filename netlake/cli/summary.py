@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from netlake.cli import listing
-from netlake.query.output.visible import harmless
+from netlake.query.output.visible import harmless, say
 
 if TYPE_CHECKING:
     from netlake.pipeline.report import CaptureReport, Report
@@ -20,7 +20,7 @@ MOST = 12
 
 
 def show(report: Report) -> None:
-    """Print it."""
+    """Print it; what could not be read goes to stderr, where it is seen when the report goes to a file."""
     told = report.captures
     if len(told) > FEW:
         states = Counter(capture.state for capture in told)
@@ -29,11 +29,14 @@ def show(report: Report) -> None:
         )
         told = [capture for capture in told if capture.state == "failed" or capture.partial]
     for capture in told:
-        click.echo(harmless(_line(capture)))
+        if capture.state == "failed":
+            say(_line(capture))
+        else:
+            click.echo(harmless(_line(capture)))
         for table, failure in capture.quality.get("failures", {}).items():
-            click.echo(harmless(f"  The reader of table {table} failed, so some of its rows are not whole: {failure}."))
+            say(f"the reader of table {table} failed, so some of its rows are not whole: {failure}.")
         for problem in capture.problems:
-            click.echo(harmless(f"  {problem.source}, byte {problem.offset:,}: {problem.sentence}"))
+            say(f"{problem.source}, byte {problem.offset:,}: {problem.sentence}")
     if any(capture.tables for capture in report.captures):
         _tables(report)
         _quality(report.captures)

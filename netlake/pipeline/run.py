@@ -79,11 +79,17 @@ def to_lake(
             report.name, report.id = source.name, source.capture_id
             _take(source, Catalog(Path(lake)), settings, progress, report)
     except NetlakeError as error:
-        report.state, report.message = "failed", str(error)
+        _fail(report, str(error))
     except OSError as error:
-        report.state, report.message = "failed", f"{report.name} could not be taken in: {error.strerror or error}."
+        _fail(report, f"{report.name} could not be taken in: {error.strerror or error}.")
     report.seconds = time.monotonic() - began
     return report
+
+
+def _fail(report: CaptureReport, sentence: str) -> None:
+    """Nothing of the capture is in the lake, so the report has neither packets nor tables of it."""
+    report.state, report.message = "failed", sentence
+    report.packets, report.tables = 0, {}
 
 
 def _take(source: Source, catalog: Catalog, settings: Settings, progress: Progress, report: CaptureReport) -> None:
@@ -114,6 +120,8 @@ def _take(source: Source, catalog: Catalog, settings: Settings, progress: Progre
             path.unlink(missing_ok=True)
         raise
     report.state, report.message = outcome.status, outcome.sentence
+    if outcome.status not in {"added", "replaced"}:  # another writer came first: our files are gone
+        report.tables = {}
 
 
 def _protobuf(catalog: Catalog, source: Source) -> ProtobufSink:

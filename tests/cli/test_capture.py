@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from netlake.cli import progress, summary
+from netlake.errors import LakeError
 from netlake.lake.catalog import Catalog
 from netlake.pipeline.report import CaptureReport, Report, TableReport, Trouble
 
@@ -59,15 +60,16 @@ def test_the_report_is_one_object(run: Run, captures: Path, tmp_path: Path) -> N
 
 def test_what_cannot_be_read_is_said_and_counted(run: Run, captures: Path, tmp_path: Path) -> None:
     lake = ["--lake", tmp_path / "lake", "--jobs", 1]
-    code, out, _ = run("capture", captures / "truncated.pcap", *lake)
+    code, out, err = run("capture", captures / "truncated.pcap", *lake)
     assert code == 3
-    assert "truncated.pcap, byte " in out
+    assert "was added" in out
+    assert "truncated.pcap, byte " in err
     text = tmp_path / "no\x1bcapture.txt"
     text.write_text("Dear reader, this is no capture.\n" * 9)
-    code, out, _ = run("capture", text, captures / "classic.pcap", *lake)
+    code, out, err = run("capture", text, captures / "classic.pcap", *lake)
     assert code == 1
-    assert "\x1b" not in out
-    assert "no\\x1bcapture.txt" in out
+    assert "\x1b" not in out + err
+    assert "netlake: no\\x1bcapture.txt" in err
     assert "was added" in out
     code, _, err = run("capture", tmp_path / "absent.pcap", *lake)
     assert code == 1
@@ -75,6 +77,18 @@ def test_what_cannot_be_read_is_said_and_counted(run: Run, captures: Path, tmp_p
     code, out, _ = run("capture", captures / "snaplen.pcap", *lake)
     assert code == 0
     assert "did not keep whole" in out
+
+
+def test_what_could_not_be_committed_is_not_told_as_written(
+    run: Run, captures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise LakeError("The disk is full.")
+
+    monkeypatch.setattr(Catalog, "commit", full)
+    code, out, err = run("capture", captures / "classic.pcap", "--lake", tmp_path / "lake", "--jobs", 1)
+    assert (code, out) == (1, "")
+    assert err == "netlake: The disk is full.\n"
 
 
 def test_only_some_tables(run: Run, captures: Path, tmp_path: Path) -> None:
@@ -176,9 +190,9 @@ def test_the_quality_of_many_captures_is_added_up(capsys: pytest.CaptureFixture[
     ]
     told[3].problems = [Trouble(1234567, "it ends inside\x1b a packet", "3.pcap")]
     summary.show(Report([*told, CaptureReport("bad.pcap", message="bad.pcap is no capture.")], 2.0))
-    out = capsys.readouterr().out
+    out, err = capsys.readouterr()
     assert out.startswith("31 captures: 30 added, 1 failed.\n3.pcap: added.")
-    assert "  3.pcap, byte 1,234,567: it ends inside\\x1b a packet\nbad.pcap is no capture.\n" in out
+    assert err == ("netlake: 3.pcap, byte 1,234,567: it ends inside\\x1b a packet\nnetlake: bad.pcap is no capture.\n")
     assert "udp     300  3,000       10.0" in out
     for line in ("90  packets that the capture", "60  packets salvaged", "30  times the clock",
                  "120  dns rows: bad_name", "150  fragmentation: reassembled", "270  udp rows of days",
