@@ -96,3 +96,26 @@ def test_on_port_4500_only_what_stands_behind_the_marker_is_a_row() -> None:
     kept, columns = tables.entries()["isakmp"].reader("read")(found)
     assert kept.row.tolist() == [0]
     assert columns["initiator_spi"].to_pylist() == [message[:8]]
+
+
+@pytest.mark.parametrize("port", [443, 3478, 5349])
+def test_ports_that_dtls_shares(port: int) -> None:
+    """Each datagram is read by one of the tables of the port, or, as encrypted QUIC, by none."""
+    mixed = {
+        "dtls": cases("dtls")["hello verify request"],
+        "quic": cases("quic")["client's Initial"],
+        "stun": next(iter(cases("stun").values())),
+    }
+    found = messages([*mixed.values(), b"\x41" + bytes(40), b"\x16" + bytes(40)], 40000 << 16 | port)
+    owner = "quic" if port == 443 else "stun"
+    rows = {
+        name: tables.entries()[name].reader("read")(found.take(np.arange(len(found))))[0].row.tolist()
+        for name in ("dtls", owner)
+    }
+    assert rows == ({"dtls": [0], "quic": [1]} if port == 443 else {"dtls": [0, 4], "stun": [1, 2, 3]})
+
+
+def test_quic_reads_no_short_header() -> None:
+    found = messages([bytes([first]) + bytes(40) for first in range(256)], 443 << 16 | 40000)
+    kept, _ = tables.entries()["quic"].reader("read")(found)
+    assert set(kept.row.tolist()) == set(range(0x80, 0x100))

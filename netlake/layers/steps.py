@@ -140,7 +140,9 @@ def dispatch(tables: Iterable[Table], by_content: Iterable[str] = ()) -> Dispatc
     for key, found in sorted(leaves.items()):
         names = tuple(table.name for table in found)
         group = numbers.setdefault(names, FIRST_LEAF + len(numbers))
-        groups[group], readers[group] = names[0], tuple(found)
+        # a stack shows whose key it is first of all
+        owner = min(found, key=lambda table, key=key: parsed(table.on, table.name).index(key))  # type: ignore[misc]
+        groups[group], readers[group] = owner.name, tuple(found)
         if keys[key] >= 0:
             raise SchemaError(
                 f"Tables {groups[int(keys[key])]} and {names[0]} both claim one key; give it to one of them."

@@ -1,7 +1,8 @@
 """STUN and TURN: how hosts behind address translation learn their addresses, test paths and relay data.
 
-On the ports of STUN each message is a row, TURN's channel data included. Elsewhere (calls use any port) `probe` finds
-messages by the magic cookie and a length that fits to the byte; the old form without a cookie is not looked for there.
+On the ports of STUN each message is a row, TURN's channel data included, but for DTLS, which has the same ports. Elsewhere
+(calls use any port) `probe` finds messages by the magic cookie and a length that fits to the byte; the old form without
+a cookie is not looked for there.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ import numpy as np
 
 from netlake.layers.items import items, part, remainder, text
 from netlake.layers.probes import by_content, byte_at, number_at
-from netlake.layers.read import Mask
+from netlake.layers.read import Columns, Mask, by_message
 from netlake.packets import Cursor, Messages
 from netlake.schema import Column, List, Struct, Table
 
 HEADER = 20
 COOKIE = 0x2112A442
 PORTS = (3478, 5349)
+DTLS = range(20, 64)
 MAPPED, PEER, RELAYED, XOR_MAPPED, OTHER = 0x0001, 0x0012, 0x0016, 0x0020, 0x802C
 XORED = (PEER, RELAYED, XOR_MAPPED, 0x8020)
 ADDRESSES = {
@@ -96,7 +98,13 @@ def probe(messages: Messages) -> Mask:
     return np.asarray(fits & (number_at(messages, 4, 4) == COOKIE))
 
 
-def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
+def read(messages: Messages) -> tuple[Messages, Columns]:
+    """Rows of all but what the first byte gives to DTLS, which has the same ports (RFC 7983)."""
+    first = byte_at(messages, 0)
+    return by_message(TABLES[0], one, messages.take(np.flatnonzero((first < DTLS.start) | (first >= DTLS.stop))))
+
+
+def one(message: Cursor) -> Iterator[tuple[str, Any]]:
     """One message or one piece of channel data."""
     yield "heuristic", by_content(message, PORTS)
     first = message.number(2)
