@@ -98,21 +98,23 @@ def test_on_port_4500_only_what_stands_behind_the_marker_is_a_row() -> None:
     assert columns["initiator_spi"].to_pylist() == [message[:8]]
 
 
-@pytest.mark.parametrize("port", [443, 3478, 5349])
-def test_ports_that_dtls_shares(port: int) -> None:
-    """Each datagram is read by one of the tables of the port, or, as encrypted QUIC, by none."""
-    mixed = {
-        "dtls": cases("dtls")["hello verify request"],
-        "quic": cases("quic")["client's Initial"],
-        "stun": next(iter(cases("stun").values())),
-    }
-    found = messages([*mixed.values(), b"\x41" + bytes(40), b"\x16" + bytes(40)], 40000 << 16 | port)
-    owner = "quic" if port == 443 else "stun"
+@pytest.mark.parametrize("port", [3478, 5349])
+def test_ports_that_dtls_and_stun_share(port: int) -> None:
+    """Each datagram is read by one of them: the first byte says by which (RFC 7983)."""
+    mixed = [cases("dtls")["hello verify request"], next(iter(cases("stun").values())), b"\x41" + bytes(40)]
+    found = messages([*mixed, b"\x16" + bytes(40), b"\x80" + bytes(40)], 40000 << 16 | port)
     rows = {
         name: tables.entries()[name].reader("read")(found.take(np.arange(len(found))))[0].row.tolist()
-        for name in ("dtls", owner)
+        for name in ("dtls", "stun")
     }
-    assert rows == ({"dtls": [0], "quic": [1]} if port == 443 else {"dtls": [0, 4], "stun": [1, 2, 3]})
+    assert rows == {"dtls": [0, 3], "stun": [1, 2, 4]}
+
+
+def test_quic_leaves_the_port_of_the_web_to_others() -> None:
+    parts = [next(iter(cases(name).values())) for name in ("stun", "dtls", "wireguard", "quic")]
+    parts += [speech(1)[0], bytes.fromhex("c0abcdef01") + b"\x02\x01\x02\x01\x03" + bytes(20)]
+    assert PROBES["quic"](messages(parts, 443 << 16 | 4000)).tolist() == [False, False, False, True, False, True]
+    assert PROBES["quic"](messages(parts)).tolist() == [False, False, False, True, False, False]
 
 
 def test_quic_reads_no_short_header() -> None:

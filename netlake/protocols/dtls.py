@@ -6,8 +6,7 @@ Decided here:
 - Records of version 1.3 that are encrypted have a header of another form, which names neither a type nor, without
   what was agreed before, where its parts lie: such a record is a row with its first byte, and ends the datagram.
 - Records with a connection id (RFC 9146) hide their length behind an id of unknown size: they end the datagram too.
-- On ports that are shared the first byte tells protocols apart (RFC 7983): 20 to 63 is DTLS, on the port of QUIC with
-  a header that fits.
+- On ports that are shared the first byte tells protocols apart (RFC 7983): 20 to 63 is DTLS.
 """
 
 from __future__ import annotations
@@ -34,8 +33,8 @@ from netlake.packets import Cursor, Malformed, Messages, Short
 from netlake.schema import Column, List, Struct, Table
 
 PORTS = (5684,)
-# ports of QUIC and of STUN, where DTLS is found by its content
-SHARED = (443, 3478, 5349)
+# ports of STUN, where DTLS is told by its first byte
+SHARED = (3478, 5349)
 ALERT, HANDSHAKE, CONNECTION_ID = 21, 22, 25
 CONTENT_TYPES = range(20, 27)
 UNIFIED = range(32, 64)
@@ -65,7 +64,7 @@ TABLES = (
         "dtls",
         "One row for each DTLS record.",
         spec="RFC 6347, 9147, 4347, 9146",
-        on=("udp.port=5684", "udp.port=443", "udp.port=3478", "udp.port=5349"),
+        on=("udp.port=5684", "udp.port=3478", "udp.port=5349"),
         columns=(
             Column("content_type", "u8", "20 cipher change, 21 alert, 22 handshake, 23 data, 25 with connection id.",
                    wireshark="dtls.record.content_type"),
@@ -129,9 +128,8 @@ def read(messages: Messages) -> tuple[Messages, Columns]:
     shared = np.isin(ports, SHARED).any(axis=0)
     if not shared.any():
         return by_message(TABLES[0], records, messages)
-    first, quic = byte_at(messages, 0), (ports == SHARED[0]).any(axis=0)
+    first = byte_at(messages, 0)
     own = (first >= CONTENT_TYPES.start) & (first < UNIFIED.stop)
-    own &= ~quic | probe(messages)
     return by_message(TABLES[0], records, messages.take(np.flatnonzero(~shared | own)))
 
 

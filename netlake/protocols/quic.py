@@ -2,6 +2,8 @@
 
 Decided here:
 - Packets with a short header are encrypted and hold no facts: they are no rows, and are sorted out column by column.
+- No port is claimed, not even 443: STUN, DTLS, WireGuard and calls use it too, and are left to find their own there. On
+  443 `probe` takes any version, elsewhere only those that are known.
 - A row stands for each packet of a datagram. What a client says in CRYPTO frames is put together within the datagram:
   the row whose packet completes its hello has all of it. A hello that goes on in a later datagram gives what its
   beginning says, without fingerprints; `crypto` keeps the pieces, of which streams are made.
@@ -28,6 +30,8 @@ from netlake.packets import Cursor, Malformed, Messages, Short
 from netlake.schema import Column, List, Struct, Table
 
 PORTS = (443,)
+# the first byte, the version and the lengths of two ids
+HEADER = 7
 LONG, FIXED = 0x80, 0x40
 TYPES = ("initial", "zero_rtt", "handshake", "retry")
 TAG = 16
@@ -54,7 +58,8 @@ TABLES = (
         "quic",
         "One row for each QUIC packet with a long header.",
         spec="RFC 9000, 9001, 9369, 8999",
-        on=("udp.port=443",),
+        on=(),
+        size=HEADER,
         columns=(
             Column("version", "u32", "Version; 0 for version negotiation.", wireshark="quic.version"),
             Column("version_name", "word", "The same as people call it: 1, 2, draft-29, mvfst-27, Q050, reserved.",
@@ -123,22 +128,25 @@ def read(messages: Messages) -> tuple[Messages, Columns]:
 
 
 def probe(messages: Messages) -> Mask:
-    """Datagrams with a long header of a known version, or with a negotiation of nothing else."""
+    """Datagrams with a long header; off port 443 only of a known version, or with a negotiation of such versions."""
     first, version = byte_at(messages, 0), number_at(messages, 1, 4)
     size = byte_at(messages, 5)
     result = (first >= LONG) & (version >= 0) & (size >= 0) & (size <= LONGEST_ID)
+    usual = (messages.detail >> 16 & 0xFFFF == PORTS[0]) | (messages.detail & 0xFFFF == PORTS[0])
     for index in np.flatnonzero(result).tolist():
         data = messages.data[messages.start[index] : messages.end[index]].tobytes()
-        result[index] = _plausible(data, int(version[index]))
+        result[index] = _plausible(data, int(version[index]), usual=bool(usual[index]))
     return result
 
 
-def _plausible(data: bytes, version: int) -> bool:
+def _plausible(data: bytes, version: int, *, usual: bool) -> bool:
     """Whether ids of a length that is allowed follow, and behind them what the version wants."""
     at = 6 + data[5]
     at += 1 + data[at] if at < len(data) and data[at] <= LONGEST_ID else len(data)
     if at >= len(data):
         return False
+    if usual:
+        return version == 0 or bool(data[0] & FIXED)
     if version == 0:
         offered = [int.from_bytes(data[place : place + 4], "big") for place in range(at, len(data), 4)]
         return len(data) % 4 == at % 4 and all(keys.known(one) or keys.reserved(one) for one in offered)

@@ -1,8 +1,8 @@
 """STUN and TURN: how hosts behind address translation learn their addresses, test paths and relay data.
 
-On the ports of STUN each message is a row, TURN's channel data included, but for DTLS, which has the same ports. Elsewhere
-(calls use any port) `probe` finds messages by the magic cookie and a length that fits to the byte; the old form without
-a cookie is not looked for there.
+On the ports of STUN each message is a row, TURN's channel data included, but for DTLS, which has the same ports.
+Elsewhere (calls use any port) `probe` finds messages by the magic cookie and a length that fits to the byte; the old
+form without a cookie is not looked for there.
 """
 
 from __future__ import annotations
