@@ -111,9 +111,19 @@ TABLES = (
 
 def probe(messages: Messages) -> Mask:
     """Datagrams whose first record has a known type, version and length, and is followed by another or by nothing."""
+    first = byte_at(messages, 0)
+    result = (first >= CONTENT_TYPES.start) & (first < CONTENT_TYPES.stop)
+    index = np.flatnonzero(result)
+    if len(index):
+        result[index] = _sound(messages.take(index))
+    return result
+
+
+def _sound(messages: Messages) -> Mask:
+    """Of datagrams with a known type, those whose first record is sound."""
     size = messages.end - messages.start + messages.missing
     kind, length = byte_at(messages, 0), number_at(messages, 11, 2)
-    sound = (kind >= CONTENT_TYPES.start) & (kind < CONTENT_TYPES.stop) & np.isin(number_at(messages, 1, 2), VERSIONS)
+    sound = np.isin(number_at(messages, 1, 2), VERSIONS)
     sound &= (kind == CONNECTION_ID) | ((length > 0) & (length <= np.minimum(size - HEADER, LONGEST)))
     for index in np.flatnonzero(sound & (kind != CONNECTION_ID) & (size > HEADER + length)).tolist():
         follows = messages.start[index] + HEADER + length[index]

@@ -40,6 +40,8 @@ LONGEST_ID = 20
 SMALLEST_INITIAL = 1200
 # Google's versions before have headers, or packet types, of their own
 FIRST_OF_IETF = 50
+# versions that are looked for off the usual port: whole, by their first three bytes, by their first
+NUMBERS, FAMILIES, GOOGLE = (0, keys.VERSION_1, keys.VERSION_2), (0xFF0000, 0xFACEB0), (0x51, 0x54)
 # no datagram holds as many packets, no packet as many frames, no flight of Initial packets as much of a hello
 MOST_PACKETS, MOST_FRAMES, MOST_CRYPTO = 64, 4096, 1 << 16
 PADDING, PING, ACK, ACK_ECN, CRYPTO, OLD_CRYPTO, CLOSE, CLOSE_BY_APPLICATION = 0, 1, 2, 3, 6, 8, 0x1C, 0x1D
@@ -129,21 +131,29 @@ def read(messages: Messages) -> tuple[Messages, Columns]:
 
 def probe(messages: Messages) -> Mask:
     """Datagrams with a long header; off port 443 only of a known version, or with a negotiation of such versions."""
-    first, version = byte_at(messages, 0), number_at(messages, 1, 4)
-    size = byte_at(messages, 5)
-    result = (first >= LONG) & (version >= 0) & (size >= 0) & (size <= LONGEST_ID)
-    usual = (messages.detail >> 16 & 0xFFFF == PORTS[0]) | (messages.detail & 0xFFFF == PORTS[0])
-    for index in np.flatnonzero(result).tolist():
-        data = messages.data[messages.start[index] : messages.end[index]].tobytes()
-        result[index] = _plausible(data, int(version[index]), usual=bool(usual[index]))
+    result = byte_at(messages, 0) >= LONG
+    index = np.flatnonzero(result)
+    among = messages.take(index)
+    version = number_at(among, 1, 4)
+    usual = (among.detail >> 16 & 0xFFFF == PORTS[0]) | (among.detail & 0xFFFF == PORTS[0])
+    # most of what begins so is RTP
+    result[index] = usual | np.isin(version, NUMBERS) | np.isin(version >> 8, FAMILIES) | np.isin(version >> 24, GOOGLE)
+    result[index] |= version & 0x0F0F0F0F == 0x0A0A0A0A
+    chosen = np.flatnonzero(result[index])
+    told = zip(among.take(chosen), version[chosen].tolist(), usual[chosen].tolist(), strict=True)
+    result[index[chosen]] = [
+        len(data) >= HEADER and _plausible(data, number, usual=port) for data, number, port in told
+    ]
     return result
 
 
 def _plausible(data: bytes, version: int, *, usual: bool) -> bool:
     """Whether ids of a length that is allowed follow, and behind them what the version wants."""
+    if usual and keys.google(version) is not None:
+        return bool(data[0] & FIXED)
     at = 6 + data[5]
     at += 1 + data[at] if at < len(data) and data[at] <= LONGEST_ID else len(data)
-    if at >= len(data):
+    if data[5] > LONGEST_ID or at >= len(data):
         return False
     if usual:
         return version == 0 or bool(data[0] & FIXED)
