@@ -24,7 +24,7 @@ from netlake.layers import quic_keys as keys
 from netlake.layers.client_hello import CLIENT_HELLO, Hello, ja3, ja4, read_client_hello
 from netlake.layers.items import remainder, text
 from netlake.layers.probes import by_content, byte_at, number_at
-from netlake.layers.quic_keys import varint
+from netlake.layers.quic_keys import counted, varint
 from netlake.layers.read import NEXT, Columns, Mask, by_message
 from netlake.packets import Cursor, Malformed, Messages, Short
 from netlake.schema import Column, List, Struct, Table
@@ -296,7 +296,7 @@ def _frames(message: Cursor, data: bytes, state: Datagram, version: int) -> Iter
             at += len(data[at:]) - len(data[at:].lstrip(b"\0"))
         elif kind == of_crypto:
             offset, at = varint(data, at)
-            piece, at = _counted(data, at)
+            piece, at = counted(data, at)
             pieces.append({"offset": offset, "data": piece})
             state.pieces.append((offset, piece))
         elif google and kind != PING:
@@ -306,21 +306,13 @@ def _frames(message: Cursor, data: bytes, state: Datagram, version: int) -> Iter
         elif kind in (CLOSE, CLOSE_BY_APPLICATION):
             code, at = varint(data, at)
             at = varint(data, at)[1] if kind == CLOSE else at
-            reason, at = _counted(data, at)
+            reason, at = counted(data, at)
             yield from (("error_code", code), ("error_reason", text(reason)))
         elif kind != PING:
             message.fault("bad_value")
             break
     if pieces and not state.told:
         yield from _hello(message, state, tags=version >> 24 == 0x51)
-
-
-def _counted(data: bytes, at: int) -> tuple[bytes, int]:
-    """Bytes behind their length."""
-    size, at = varint(data, at)
-    if at + size > len(data):
-        raise Malformed("bad_length")
-    return data[at : at + size], at + size
 
 
 def _acknowledgment(data: bytes, at: int, kind: int) -> int:
@@ -377,7 +369,7 @@ def _user_agent(parameters: bytes) -> str | None:
     try:
         while at < len(parameters):
             kind, at = varint(parameters, at)
-            value, at = _counted(parameters, at)
+            value, at = counted(parameters, at)
             if kind == USER_AGENT:
                 return text(value)
     except Malformed:
