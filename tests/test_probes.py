@@ -74,7 +74,9 @@ def test_a_stream_of_rtp_is_found_and_a_few_packets_are_not() -> None:
 @pytest.mark.parametrize("table", sorted(PROBES))
 def test_no_probe_takes_what_is_another_protocols(table: str) -> None:
     known = {path.stem for path in FOLDER.glob("*.toml")} & tables.entries().keys()
-    others = sorted(name for name in known - {table} if any("udp.port" in key for key in tables.table(name).on))
+    # what travels inside another table's messages has cases of its own form
+    outer = [name for name in known - {table} if tables.table(name).inside is None]
+    others = sorted(name for name in outer if any("udp.port" in key for key in tables.table(name).on))
     taken = [name for name in others if PROBES[table](messages(list(cases(name).values()))).any()]
     assert taken == []
 
@@ -112,3 +114,16 @@ def test_on_port_4500_what_has_no_marker_and_is_no_keep_alive_is_encrypted() -> 
     assert kept.row.tolist() == [1]
     assert columns["spi"].tolist() == [0x01020304]
     assert columns["encrypted_length"].tolist() == [36]
+
+
+def test_quic_leaves_the_port_of_the_web_to_others() -> None:
+    parts = [next(iter(cases(name).values())) for name in ("stun", "dtls", "wireguard", "quic")]
+    parts += [speech(1)[0], bytes.fromhex("c0abcdef01") + b"\x02\x01\x02\x01\x03" + bytes(20)]
+    assert PROBES["quic"](messages(parts, 443 << 16 | 4000)).tolist() == [False, False, False, True, False, True]
+    assert PROBES["quic"](messages(parts)).tolist() == [False, False, False, True, False, False]
+
+
+def test_quic_reads_no_short_header() -> None:
+    found = messages([bytes([first]) + bytes(40) for first in range(256)], 443 << 16 | 40000)
+    kept, _ = tables.entries()["quic"].reader("read")(found)
+    assert set(kept.row.tolist()) == {*range(0x40), *range(0x80, 0x100)}, "and what is none is marked"

@@ -128,3 +128,11 @@ def varint(data: bytes, at: int) -> tuple[int, int]:
     if at + size > len(data):
         raise Malformed("bad_length")
     return int.from_bytes(data[at : at + size], "big") & (1 << (8 * size - 2)) - 1, at + size
+
+
+def counted(data: bytes, at: int) -> tuple[bytes, int]:
+    """The bytes behind their length at `at`, and where they end; Malformed if they reach behind the data."""
+    size, at = varint(data, at)
+    if at + size > len(data):
+        raise Malformed("bad_length")
+    return data[at : at + size], at + size

@@ -96,7 +96,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "raw": ("link.type=12", "link.type=14", "link.type=101", "link.type=228", "link.type=229"),
     "null": ("link.type=0",),
     "loop": ("link.type=108",),
-    "ppp": ("link.type=9",),
+    "ppp": ("link.type=9", "link.type=50", "link.type=166", "link.type=204", "ether.type=0x880b"),
     "dot1q": ("ether.type=0x8100", "ether.type=0x88a8", "ether.type=0x9100", "ether.type=0x9200"),
     "snap": ("llc.dsap=0xaa",),
     "dot11": ("link.type=105", "link.type=119", "link.type=127", "link.type=163"),

@@ -6,7 +6,7 @@ Decided here:
 - Records of version 1.3 that are encrypted have a header of another form, which names neither a type nor, without
   what was agreed before, where its parts lie: such a record is a row with its first byte, and ends the datagram.
 - Records with a connection id (RFC 9146) hide their length behind an id of unknown size: they end the datagram too.
-- On ports shared with STUN, TURN and RTP the first byte tells them apart (RFC 7983): 20 to 63 is DTLS.
+- On the ports of STUN, QUIC and others it is found by its content (RFC 7983, RFC 9443).
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from netlake.packets import Cursor, Malformed, Messages, Short
 from netlake.schema import Column, List, Struct, Table
 
 PORTS = (5684,)
+# ports of STUN, where DTLS is told by its first byte
 ALERT, HANDSHAKE, CONNECTION_ID = 21, 22, 25
 CONTENT_TYPES = range(20, 27)
 UNIFIED = range(32, 64)
@@ -109,9 +110,19 @@ TABLES = (
 
 def probe(messages: Messages) -> Mask:
     """Datagrams whose first record has a known type, version and length, and is followed by another or by nothing."""
+    first = byte_at(messages, 0)
+    result = (first >= CONTENT_TYPES.start) & (first < CONTENT_TYPES.stop)
+    index = np.flatnonzero(result)
+    if len(index):
+        result[index] = _sound(messages.take(index))
+    return result
+
+
+def _sound(messages: Messages) -> Mask:
+    """Of datagrams with a known type, those whose first record is sound."""
     size = messages.end - messages.start + messages.missing
     kind, length = byte_at(messages, 0), number_at(messages, 11, 2)
-    sound = (kind >= CONTENT_TYPES.start) & (kind < CONTENT_TYPES.stop) & np.isin(number_at(messages, 1, 2), VERSIONS)
+    sound = np.isin(number_at(messages, 1, 2), VERSIONS)
     sound &= (kind == CONNECTION_ID) | ((length > 0) & (length <= np.minimum(size - HEADER, LONGEST)))
     for index in np.flatnonzero(sound & (kind != CONNECTION_ID) & (size > HEADER + length)).tolist():
         follows = messages.start[index] + HEADER + length[index]

@@ -110,7 +110,10 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
 
 
 def _prime(message: Cursor, first: int) -> Iterator[tuple[str, Any]]:
-    yield "message_type", message.number(1)
+    kind = message.number(1)
+    yield "message_type", kind
+    if not kind:
+        message.fault("bad_value")
     length = message.number(2)
     yield "length", length
     yield "sequence_number", message.number(2)

@@ -2,6 +2,8 @@
 
 Decided here:
 - Packets with a short header are encrypted and hold no facts: they are no rows, and are sorted out column by column.
+- No port is claimed, not even 443: STUN, DTLS, WireGuard and calls use it too, and are left to find their own there. On
+  443 `probe` takes any version, elsewhere only those that are known.
 - A row stands for each packet of a datagram. What a client says in CRYPTO frames is put together within the datagram:
   the row whose packet completes its hello has all of it. A hello that goes on in a later datagram gives what its
   beginning says, without fingerprints; `crypto` keeps the pieces, of which streams are made.
@@ -22,12 +24,14 @@ from netlake.layers import quic_keys as keys
 from netlake.layers.client_hello import CLIENT_HELLO, Hello, ja3, ja4, read_client_hello
 from netlake.layers.items import remainder, text
 from netlake.layers.probes import by_content, byte_at, number_at
-from netlake.layers.quic_keys import varint
+from netlake.layers.quic_keys import counted, varint
 from netlake.layers.read import NEXT, Columns, Mask, by_message
 from netlake.packets import Cursor, Malformed, Messages, Short
 from netlake.schema import Column, List, Struct, Table
 
 PORTS = (443,)
+# the first byte, the version and the lengths of two ids
+HEADER = 7
 LONG, FIXED = 0x80, 0x40
 TYPES = ("initial", "zero_rtt", "handshake", "retry")
 TAG = 16
@@ -36,6 +40,8 @@ LONGEST_ID = 20
 SMALLEST_INITIAL = 1200
 # Google's versions before have headers, or packet types, of their own
 FIRST_OF_IETF = 50
+# versions that are looked for off the usual port: whole, by their first three bytes, by their first
+NUMBERS, FAMILIES, GOOGLE = (0, keys.VERSION_1, keys.VERSION_2), (0xFF0000, 0xFACEB0), (0x51, 0x54)
 # no datagram holds as many packets, no packet as many frames, no flight of Initial packets as much of a hello
 MOST_PACKETS, MOST_FRAMES, MOST_CRYPTO = 64, 4096, 1 << 16
 PADDING, PING, ACK, ACK_ECN, CRYPTO, OLD_CRYPTO, CLOSE, CLOSE_BY_APPLICATION = 0, 1, 2, 3, 6, 8, 0x1C, 0x1D
@@ -55,6 +61,7 @@ TABLES = (
         "One row for each QUIC packet with a long header.",
         spec="RFC 9000, 9001, 9369, 8999",
         on=("udp.port=443",),
+        size=HEADER,
         columns=(
             Column("version", "u32", "Version; 0 for version negotiation.", wireshark="quic.version"),
             Column("version_name", "word", "The same as people call it: 1, 2, draft-29, mvfst-27, Q050, reserved.",
@@ -123,28 +130,39 @@ def accept(messages: Messages) -> Mask:
 
 
 def read(messages: Messages) -> tuple[Messages, Columns]:
-    """Rows of datagrams that begin with a long header; all others are encrypted, and common."""
+    """Rows of datagrams that begin with a long header, or are none; short ones are encrypted, and common."""
     first = byte_at(messages, 0)
-    return by_message(TABLES[0], datagram, messages.take(np.flatnonzero(first >= LONG)))
+    return by_message(TABLES[0], datagram, messages.take(np.flatnonzero((first >= LONG) | (first & FIXED == 0))))
 
 
 def probe(messages: Messages) -> Mask:
-    """Datagrams with a long header of a known version, or with a negotiation of nothing else."""
-    first, version = byte_at(messages, 0), number_at(messages, 1, 4)
-    size = byte_at(messages, 5)
-    result = (first >= LONG) & (version >= 0) & (size >= 0) & (size <= LONGEST_ID)
-    for index in np.flatnonzero(result).tolist():
-        data = messages.data[messages.start[index] : messages.end[index]].tobytes()
-        result[index] = _plausible(data, int(version[index]))
+    """Datagrams with a long header; off port 443 only of a known version, or with a negotiation of such versions."""
+    result = byte_at(messages, 0) >= LONG
+    index = np.flatnonzero(result)
+    among = messages.take(index)
+    version = number_at(among, 1, 4)
+    usual = (among.detail >> 16 & 0xFFFF == PORTS[0]) | (among.detail & 0xFFFF == PORTS[0])
+    # most of what begins so is RTP
+    result[index] = usual | np.isin(version, NUMBERS) | np.isin(version >> 8, FAMILIES) | np.isin(version >> 24, GOOGLE)
+    result[index] |= version & 0x0F0F0F0F == 0x0A0A0A0A
+    chosen = np.flatnonzero(result[index])
+    told = zip(among.take(chosen), version[chosen].tolist(), usual[chosen].tolist(), strict=True)
+    result[index[chosen]] = [
+        len(data) >= HEADER and _plausible(data, number, usual=port) for data, number, port in told
+    ]
     return result
 
 
-def _plausible(data: bytes, version: int) -> bool:
+def _plausible(data: bytes, version: int, *, usual: bool) -> bool:
     """Whether ids of a length that is allowed follow, and behind them what the version wants."""
+    if usual and keys.google(version) is not None:
+        return bool(data[0] & FIXED)
     at = 6 + data[5]
     at += 1 + data[at] if at < len(data) and data[at] <= LONGEST_ID else len(data)
-    if at >= len(data):
+    if data[5] > LONGEST_ID or at >= len(data):
         return False
+    if usual:
+        return version == 0 or bool(data[0] & FIXED)
     if version == 0:
         offered = [int.from_bytes(data[place : place + 4], "big") for place in range(at, len(data), 4)]
         return len(data) % 4 == at % 4 and all(keys.known(one) or keys.reserved(one) for one in offered)
@@ -156,6 +174,10 @@ def _plausible(data: bytes, version: int) -> bool:
 def datagram(message: Cursor) -> Iterator[tuple[str, Any]]:
     """Every packet of a datagram up to one that ends with it; padding and short headers behind them are passed over."""
     state = Datagram(by_content(message, PORTS))
+    if message.left and message.data[0] < LONG:
+        yield "heuristic", state.heuristic
+        message.fault("bad_value")
+        return
     for _ in range(MOST_PACKETS):
         yield from _packet(message, state)
         if not message.left or message.data[message.at] < LONG:
@@ -284,7 +306,7 @@ def _frames(message: Cursor, data: bytes, state: Datagram, version: int) -> Iter
             at += len(data[at:]) - len(data[at:].lstrip(b"\0"))
         elif kind == of_crypto:
             offset, at = varint(data, at)
-            piece, at = _counted(data, at)
+            piece, at = counted(data, at)
             pieces.append({"offset": offset, "data": piece})
             state.pieces.append((offset, piece))
         elif google and kind != PING:
@@ -294,21 +316,13 @@ def _frames(message: Cursor, data: bytes, state: Datagram, version: int) -> Iter
         elif kind in (CLOSE, CLOSE_BY_APPLICATION):
             code, at = varint(data, at)
             at = varint(data, at)[1] if kind == CLOSE else at
-            reason, at = _counted(data, at)
+            reason, at = counted(data, at)
             yield from (("error_code", code), ("error_reason", text(reason)))
         elif kind != PING:
             message.fault("bad_value")
             break
     if pieces and not state.told:
         yield from _hello(message, state, tags=version >> 24 == 0x51)
-
-
-def _counted(data: bytes, at: int) -> tuple[bytes, int]:
-    """Bytes behind their length."""
-    size, at = varint(data, at)
-    if at + size > len(data):
-        raise Malformed("bad_length")
-    return data[at : at + size], at + size
 
 
 def _acknowledgment(data: bytes, at: int, kind: int) -> int:
@@ -365,7 +379,7 @@ def _user_agent(parameters: bytes) -> str | None:
     try:
         while at < len(parameters):
             kind, at = varint(parameters, at)
-            value, at = _counted(parameters, at)
+            value, at = counted(parameters, at)
             if kind == USER_AGENT:
                 return text(value)
     except Malformed:

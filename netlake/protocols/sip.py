@@ -10,9 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from netlake.layers.headers import headers, line, whole_number
 from netlake.layers.items import remainder
-from netlake.packets import Cursor
+from netlake.layers.probes import byte_at
+from netlake.layers.read import Mask
+from netlake.packets import Cursor, Messages
 from netlake.schema import Column, List, Struct, Table
 
 COMPACT = {
@@ -73,6 +77,13 @@ TABLES = (
         ),
     ),
 )  # fmt: skip
+
+
+def accept(messages: Messages) -> Mask:
+    """On its ports: what begins with a letter, or the ends of lines that keep an address translation open."""
+    first = byte_at(messages, 0)
+    letter = first & 0xDF
+    return np.asarray(((letter >= 0x41) & (letter <= 0x5A)) | (first == 0x0D) | (first == 0x0A) | (first <= 0))
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:

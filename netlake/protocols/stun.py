@@ -1,7 +1,8 @@
 """STUN and TURN: how hosts behind address translation learn their addresses, test paths and relay data.
 
-On the ports of STUN each message is a row, TURN's channel data included. Elsewhere (calls use any port) `probe` finds
-messages by the magic cookie and a length that fits to the byte; the old form without a cookie is not looked for there.
+On the ports of STUN each message is a row, TURN's channel data included, but for DTLS, which has the same ports.
+Elsewhere (calls use any port) `probe` finds messages by the magic cookie and a length that fits to the byte; the old
+form without a cookie is not looked for there.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from netlake.schema import Column, List, Struct, Table
 HEADER = 20
 COOKIE = 0x2112A442
 PORTS = (3478, 5349)
+DTLS = range(20, 64)
 MAPPED, PEER, RELAYED, XOR_MAPPED, OTHER = 0x0001, 0x0012, 0x0016, 0x0020, 0x802C
 XORED = (PEER, RELAYED, XOR_MAPPED, 0x8020)
 ADDRESSES = {

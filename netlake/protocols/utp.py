@@ -70,10 +70,20 @@ TABLES = (
 
 def probe(messages: Messages) -> Mask:
     """Packets with a sound header and extensions that end within them."""
+    first = byte_at(messages, 0)
+    result = (first >= 0) & (first & 0xF == VERSION) & (first >> 4 <= SYN)
+    index = np.flatnonzero(result)
+    if len(index):
+        result[index] = _sound(messages.take(index))
+    return np.asarray(result)
+
+
+def _sound(messages: Messages) -> Mask:
+    """Of datagrams with a known type and version, those that are sound behind them."""
     first, extension = byte_at(messages, 0), byte_at(messages, 1)
     size = messages.end - messages.start + messages.missing
     window, kind = number_at(messages, 12, 4), first >> 4
-    sound = (first & 0xF == VERSION) & (first >= 0) & (kind <= SYN) & (extension <= LAST_EXTENSION) & (size >= HEADER)
+    sound = (extension <= LAST_EXTENSION) & (size >= HEADER)
     sound &= (window >= 0) & (window <= WIDEST_WINDOW) & (number_at(messages, 2, 2) > 0)
     clock = number_at(messages, 4, 4)
     sound &= (clock > 0) & (clock != STUN_COOKIE)
