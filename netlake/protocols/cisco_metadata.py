@@ -1,0 +1,54 @@
+"""Cisco MetaData: the security group of a frame's sender, in a tag before the EtherType, or behind it in GRE."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from netlake.layers.probes import byte_at, number_at
+from netlake.layers.read import Columns, mark_short
+from netlake.packets import Messages, Nullable
+from netlake.schema import Column, Table
+
+SIZE = 8
+# an EtherType is no less
+FIRST_ETHERTYPE = 0x0600
+
+TABLES = (
+    Table(
+        "cisco_metadata",
+        "One row for each Cisco MetaData header.",
+        spec="Cisco TrustSec",
+        on=("ether.type=0x8909",),
+        context="record",
+        columns=(
+            Column("version", "u8", "Version, 1.", wireshark="cmd.version"),
+            Column("length", "u8", "Options, each of four bytes, 1.", wireshark="cmd.length"),
+            Column("option", "u16", "Length (3 bits) and type of the option; 1 security group tag.",
+                   wireshark="cmd.options"),
+            Column("security_group", "u16", "Security group tag, 0 to 65535.", wireshark="cmd.sgt"),
+            Column("ethertype", "u16", "EtherType of what follows, where there is one option.",
+                   wireshark="cmd.type"),
+        ),
+    ),
+)  # fmt: skip
+
+# of each column: bytes, and where it lies, before another header than GRE and behind it
+PLACES = {
+    "version": (1, 0, 2),
+    "length": (1, 1, 3),
+    "option": (2, 2, 4),
+    "security_group": (2, 4, 6),
+    "ethertype": (2, 6, 0),
+}
+
+
+def read(messages: Messages) -> Columns:
+    """Columns of the header: an EtherType begins with more than a version does, so the first byte tells the order."""
+    mark_short(messages, messages.end - messages.start < SIZE)
+    typed = byte_at(messages, 0) >= FIRST_ETHERTYPE >> 8
+    columns: Columns = {}
+    for name, (size, alone, within) in PLACES.items():
+        values = number_at(messages, np.where(typed, within, alone), size)
+        stored = np.int16 if size == 1 else np.int32
+        columns[name] = Nullable(values.astype(stored), values >= 0)
+    return columns
