@@ -112,8 +112,7 @@ class PcapReader:
 
     def _wrong(self, size: int) -> int:
         """How much is wrong with the first three records if their headers have `size` bytes."""
-        wrong: int = 0
-        at: int = 0
+        wrong, at, begin = 0, 0, None
         order = ">" if self.header.big else "<"
         for records in range(3):
             if not self.window.more(at + size, move=True):
@@ -122,10 +121,12 @@ class PcapReader:
                 ends_here = self.window.end - self.window.at == at
                 return -1 if ends_here and records != 1 else wrong + 1
             head = self.window.data[self.window.at + at : self.window.at + at + 16].tobytes()
-            _, fraction, kept, sent = struct.unpack(order + "IIII", head)
+            seconds, fraction, kept, sent = struct.unpack(order + "IIII", head)
+            begin = seconds if begin is None else begin
             if self.header.swapped == 2 or (self.header.swapped == 1 and kept > sent):
                 kept, sent = sent, kept
-            wrong += int(kept > self.header.snaplen)
+            # bytes of a payload that are taken for a header seldom hold a time near the first one
+            wrong += int(kept > self.header.snaplen) + (abs(seconds - begin) > YEARS)
             wrong += (fraction * self.header.unit >= 10**9) + (kept > self.limit) + (sent > 128 << 20) + (kept > sent)
             at += size + kept
             if wrong or at > FAR:

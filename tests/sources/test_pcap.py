@@ -155,3 +155,14 @@ def test_what_is_no_capture_is_refused_in_one_sentence(read, content, sentence):
 def test_a_header_alone_is_a_capture_without_packets(writer, read):
     got, source = read(writer.pcap([]))
     assert (got, source.problems, len(source.interfaces)) == ([], [], 1)
+
+
+def test_a_plain_file_that_is_cut_short_is_not_taken_for_another_variant(writer, read):
+    """Zeros in a payload look like the header of a packet without bytes, if headers are thought to be longer."""
+    packets = [writer.Packet(bytes(n), (SECOND + n) * 10**6) for n in (60, 8, 40)]
+    content = writer.pcap(packets)
+    for end in range(24, len(content)):
+        got, source = read(content[:end])
+        whole = sum(24 + sum(16 + len(packet.data) for packet in packets[: n + 1]) <= end for n in range(3))
+        assert [p.data for p in got[:whole]] == [packet.data for packet in packets[:whole]], end
+        assert len(got) == whole or (len(got) == whole + 1 and source.problems), end
