@@ -23,7 +23,7 @@ def byte_at(messages: Messages, offset: int) -> Ints:
     return number_at(messages, offset, 1)
 
 
-def number_at(messages: Messages, offset: int, size: int) -> Ints:
+def number_at(messages: Messages, offset: int | Ints, size: int) -> Ints:
     """The big-endian number of `size` bytes (at most 7) at `offset` of each message, -1 where it is short."""
     inside = messages.start + offset + size <= messages.end
     result = np.zeros(len(messages), np.int64)

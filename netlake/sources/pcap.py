@@ -112,7 +112,9 @@ class PcapReader:
 
     def _wrong(self, size: int) -> int:
         """How much is wrong with the first three records if their headers have `size` bytes."""
-        wrong, at, begin = 0, 0, None
+        wrong: int = 0
+        at: int = 0
+        begin: int | None = None
         order = ">" if self.header.big else "<"
         for records in range(3):
             if not self.window.more(at + size, move=True):
