@@ -67,6 +67,7 @@ NSH = 57
 PIM = 58
 PBB = 59
 CISCO_METADATA = 60
+FABRIC_PATH = 61
 # UDP payloads that no port claims: for those who know their protocol by its content
 UNCLAIMED = 63
 FIRST_LEAF = 64

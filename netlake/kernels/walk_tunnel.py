@@ -20,6 +20,7 @@ from netlake.kernels.steps import (
     DONE,
     ERSPAN,
     ETHER_TYPE,
+    FABRIC_PATH,
     GENEVE,
     GRE,
     GTP_U,
@@ -68,7 +69,7 @@ def tunnel_step(data, keys, step, at, end, promise, detail):
         return erspan_step(data, at, end, detail)
     if step == TEREDO:
         return teredo_step(data, at, end)
-    if step == PBB or step == PIM:
+    if step == PBB or step == PIM or step == FABRIC_PATH:
         return fixed_step(data, step, at, end)
     if end - at < 8:
         return NOWHERE, 0, at, -1, 0, SHORT_HEADER
@@ -303,7 +304,11 @@ def teredo_step(data, at, end):
 
 @kernel(once=True)
 def fixed_step(data, step, at, end):
-    """A provider backbone's service tag; or PIM, of which a register carries the packet that is registered."""
+    """A provider backbone's service tag; FabricPath's; or PIM, whose register carries the packet that is registered."""
+    if step == FABRIC_PATH:
+        if end - at < 2:
+            return NOWHERE, 0, at, -1, -1, SHORT_HEADER
+        return ETHER_TYPE, TRANSPARENT_ETHERNET, at + 2, -1, -1, 0
     if step == PBB:
         if end - at < 4:
             return NOWHERE, 0, at, -1, -1, SHORT_HEADER

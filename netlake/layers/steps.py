@@ -82,6 +82,7 @@ STEPS: dict[str, int] = {
     "pim": codes.PIM,
     "ieee8021ah": codes.PBB,
     "cisco_metadata": codes.CISCO_METADATA,
+    "fabric_path": codes.FABRIC_PATH,
 }
 
 # link types whose headers are one step: token ring, ARCnet (two), SLIP, ATM with LLC (two), OpenBSD's enc and pflog,
@@ -130,6 +131,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "pim": ("ip.protocol=103",),
     "ieee8021ah": ("ether.type=0x88e7",),
     "cisco_metadata": ("ether.type=0x8909",),
+    "fabric_path": ("ether.type=0x8903",),
 }
 
 FIRST_LEAF = 64

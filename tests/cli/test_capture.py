@@ -69,7 +69,7 @@ def test_what_cannot_be_read_is_said_and_counted(run: Run, captures: Path, tmp_p
     code, out, err = run("capture", text, captures / "classic.pcap", *lake)
     assert code == 1
     assert "\x1b" not in out + err
-    assert "netlake: no\\x1bcapture.txt" in err
+    assert "no\\x1bcapture.txt" in err
     assert "was added" in out
     code, _, err = run("capture", tmp_path / "absent.pcap", *lake)
     assert code == 1

@@ -121,6 +121,8 @@ TUNNELS = {
     "PIM hello": (NET(b.ipv4(bytes.fromhex("2000000000010002000f"), 103)), "ethernet:ipv4:pim", None, -1),
     "provider backbone": (NET(bytes.fromhex("00000005") + NET(INNER), 0x88E7),
                           f"ethernet:ieee8021ah:ethernet:{DNS_STACK}", None, -1),
+    "FabricPath": (NET(bytes.fromhex("0064") + NET(INNER), 0x8903), f"ethernet:fabric_path:ethernet:{DNS_STACK}", None, -1),
+    "FabricPath, cut behind its first byte": (NET(b"\0", 0x8903), "ethernet:fabric_path", "malformed", -1),
     "Cisco's metadata": (NET(bytes.fromhex("0101000100070800") + INNER, 0x8909),
                          f"ethernet:cisco_metadata:{DNS_STACK}", None, -1),
     "Cisco's metadata in GRE": (
