@@ -33,6 +33,7 @@ from netlake.schema.kinds import SCALARS
 Value = Any  # a NumPy array, Nullable, Codes or pa.Array: each column its own, which no type checker can tell
 Columns = dict[str, Value]
 Parser = Callable[[Cursor], Iterator[tuple[str, Any]]]
+Failed = Callable[[Exception], None]
 Reader = Callable[[Messages], Columns | tuple[Messages, Columns]]
 Mask = npt.NDArray[np.bool_]
 
@@ -247,14 +248,16 @@ def number(column: Column, raw: npt.NDArray[Any]) -> Value:
     return raw.astype(np.bool_ if stored == "bool" else stored)
 
 
-def by_message(table: Table, parse: Parser, messages: Messages) -> tuple[Messages, Columns]:
-    """Rows of `parse`, and the messages again, one for each row (a parser may give several)."""
+def by_message(
+    table: Table, parse: Parser, messages: Messages, failed: Failed | None = None
+) -> tuple[Messages, Columns]:
+    """Rows of `parse`, and the messages again, one for each row (a parser may give several); `failed` as for `rows`."""
     found: list[dict[str, Any]] = []
     index: list[int] = []
     marks: list[int] = []
     about = zip(messages, messages.detail.tolist(), messages.missing.tolist(), strict=True)
     for position, (data, detail, missing) in enumerate(about):
-        for fields, fault in rows(parse, Cursor(data, detail=detail, missing=missing)):
+        for fields, fault in rows(parse, Cursor(data, detail=detail, missing=missing), failed):
             found.append(fields)
             index.append(position)
             marks.append(fault)
@@ -294,8 +297,11 @@ def _interned(kind: str, values: list[bytes | None], pools: Mapping[str, Any]) -
     return Codes(codes, name) if name in pools else pool.text(codes).cast(pa.string())
 
 
-def rows(parse: Parser, cursor: Cursor) -> Iterator[tuple[dict[str, Any], int]]:
-    """The rows of one message, each with the code of its fault: what was read before it ran short is kept."""
+def rows(parse: Parser, cursor: Cursor, failed: Failed | None = None) -> Iterator[tuple[dict[str, Any], int]]:
+    """The rows of one message, each with the code of its fault: what was read before it ran short is kept.
+
+    Whatever else `parse` raises is told to `failed`, where there is one, and is a fault too.
+    """
     fields: dict[str, Any] = {}
     fault = None
     try:
@@ -312,6 +318,11 @@ def rows(parse: Parser, cursor: Cursor) -> Iterator[tuple[dict[str, Any], int]]:
         fault = "cut" if cursor.missing > 0 else "short_header"
     except Malformed as found:
         fault = found.fault
+    except Exception as error:
+        if failed is None:
+            raise
+        failed(error)
+        fault = "reader_failed"
     marks = [*cursor.faults, *([fault] if fault else [])]
     yield fields, faults.CODES[marks[0]] if marks else 0
 

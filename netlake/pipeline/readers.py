@@ -8,15 +8,15 @@ in the code; the rows keep what was read of them and are marked `reader_failed`,
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from netlake import tables
-from netlake.layers.read import Columns, Parser, by_message, fixed
-from netlake.packets import Cursor, Malformed, Messages, Short
+from netlake.layers.read import Columns, by_message, fixed
+from netlake.packets import Messages
 from netlake.schema.faults import READER_FAILED
 
 Reader = Callable[[Messages], tuple[Messages, Columns]]
@@ -41,32 +41,18 @@ def reader(entry: tables.Entry, failures: Failures, *, entropy: bool) -> Reader:
     read, parse = entry.reader("read"), entry.reader("parse")
     if read is None and parse is not None:
         # arrays of what a parser yielded may fail too: a value of another type than its column's
-        return partial(
-            _columnar, partial(by_message, table, _parser(table.name, parse, failures)), table.name, failures
-        )
+        failed = partial(failures.note, table.name)
+        return partial(_columnar, partial(by_message, table, parse, failed=failed), table.name, failures)
     columnar = partial(_columnar, read or partial(fixed, table), table.name, failures)
     payload = entry.reader("entropy") if entropy else None
     return columnar if payload is None else partial(_with_entropy, columnar, payload)
-
-
-def _parser(name: str, parse: Parser, failures: Failures) -> Parser:
-    def guarded(message: Cursor) -> Iterator[tuple[str, Any]]:
-        try:
-            yield from parse(message)
-        except (Short, Malformed):
-            raise
-        except Exception as error:
-            failures.note(name, error)
-            raise Malformed("reader_failed") from error
-
-    return guarded
 
 
 def _columnar(read: Columnar, name: str, failures: Failures, messages: Messages) -> tuple[Messages, Columns]:
     """A columnar reader may keep, drop or multiply messages."""
     try:
         columns = read(messages)
-    except Exception as error:  # noqa: BLE001 - as above
+    except Exception as error:  # noqa: BLE001 - whatever it is, the capture goes on
         failures.note(name, error)
         kept = messages.take(np.arange(len(messages)))
         kept.flag(np.ones(len(kept), np.bool_), READER_FAILED)
