@@ -15,6 +15,8 @@ from pathlib import Path
 
 MAGIC = 0xA1B2C3D4
 START = 1_700_000_000
+# a port that no table claims: what goes there is encrypted, as most of it is, and nobody's
+NOBODYS = 9999
 CONVERSATION_PACKETS = (2, 4, 10, 20, 60)
 
 
@@ -79,10 +81,10 @@ def conversation(generator: random.Random) -> list[bytes]:
         ]
     if kind < 0.85:
         sides = [generator.randrange(2) for _ in range(generator.choice(CONVERSATION_PACKETS))]
-        ports = [(port, 4500), (4500, port)]
+        ports = [(port, NOBODYS), (NOBODYS, port)]
         sizes = [generator.choice((60, 200, 1200)) for _ in sides]
         return [
-            frame(struct.pack(">HHHH", *ports[i], 8 + n, 0) + bytes(n), 17, *ends[i], tagged=tagged)
+            frame(struct.pack(">HHHH", *ports[i], 8 + n, 0) + generator.randbytes(n), 17, *ends[i], tagged=tagged)
             for i, n in zip(sides, sizes, strict=True)
         ]
     if kind < 0.95:
