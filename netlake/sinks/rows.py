@@ -93,17 +93,17 @@ class RowGroup:
         """Values of column `name` for rows `first` to `last`."""
         slot = self.slots.get(name)
         if slot is None or not _fits(slot, value):
-            slot = self._slot(name, value, first)
+            slot = self._slot(name, value, first, last)
         slot.put(value, first, last)
 
-    def _slot(self, name: str, value: Any, first: int) -> Slot:
+    def _slot(self, name: str, value: Any, first: int, last: int) -> Slot:
         column = next(c for c in self.table.all_columns if c.name == name)
         data_type, dictionary = self.schema.field(name).type, by_dictionary(column)
         old = self.slots.get(name)
         if name in self.words:
-            slot: Slot = Words(self.words[name], ROWS)
+            slot: Slot = Words(self.words[name], ROWS, last - first)
         elif old is None:
-            slot = slot_for(value, data_type, self.pools, ROWS, dictionary=dictionary)
+            slot = slot_for(value, data_type, self.pools, ROWS, last - first, dictionary=dictionary)
         else:
             # a column that came as codes and now comes as text: what it holds becomes text too
             slot = Arrays(data_type, self.pools, dictionary=dictionary)
@@ -173,7 +173,7 @@ def _fits(slot: Slot, value: Any) -> bool:
 class Rows:
     """The row groups of one capture; full ones go to `sink`."""
 
-    def __init__(self, sink: Sink, capture: str, pools: Mapping[str, Pool], *, budget: int = 192 << 20) -> None:
+    def __init__(self, sink: Sink, capture: str, pools: Mapping[str, Pool], *, budget: int = 112 << 20) -> None:
         self.sink, self.capture, self.pools, self.budget = sink, capture, pools, budget
         self.groups: dict[str, RowGroup] = {}
         self.thread = Ordered(1, WAITING, "netlake-rows")
