@@ -98,7 +98,7 @@ def test_only_some_tables(run: Run, captures: Path, tmp_path: Path) -> None:
     assert {name for name in Catalog(path).tables() if name != "address"} == {"udp", "packet"}
     code, _, err = run("capture", captures / "classic.pcap", "--lake", path, "--include", "upd")
     assert code == 1
-    assert err == "netlake: There is no table upd; nearest is udp.\n"
+    assert err == "netlake: There is no table upd; nearest are utp and udp.\n"
 
 
 def test_captures_from_a_folder_a_pipe_and_as_one(run: Run, program: Program, captures: Path, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_a_table_is_described_by_its_columns(run: Run, lake: Path, tmp_path: Pat
     assert "src_port" in out
     code, out, err = run("tables", "upd", "--lake", lake)
     assert (code, out) == (1, "")
-    assert err == "netlake: There is no table upd; nearest is udp.\n"
+    assert err == "netlake: There is no table upd; nearest are utp and udp.\n"
 
 
 def test_a_table_that_this_netlake_does_not_know_is_told_and_read(run: Run, tmp_path: Path) -> None:

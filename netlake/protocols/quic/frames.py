@@ -1,0 +1,143 @@
+"""The frames of an Initial packet of QUIC, and the hello that a client's CRYPTO frames are pieces of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from netlake.layers import quic_keys as keys
+from netlake.layers.client_hello import CLIENT_HELLO, Hello, ja3, ja4, read_client_hello
+from netlake.layers.items import text
+from netlake.layers.quic_keys import counted, varint
+from netlake.packets import Cursor, Malformed, Short
+
+# no packet holds as many frames, no flight of Initial packets as much of a hello
+MOST_FRAMES, MOST_CRYPTO = 4096, 1 << 16
+PADDING, PING, ACK, ACK_ECN, CRYPTO, OLD_CRYPTO, CLOSE, CLOSE_BY_APPLICATION = 0, 1, 2, 3, 6, 8, 0x1C, 0x1D
+USER_AGENT = 0x3129
+
+
+@dataclass(slots=True)
+class Datagram:
+    """What is known of a datagram across its packets: the first id, and the handshake's pieces by offset."""
+
+    heuristic: bool
+    pieces: list[tuple[int, bytes]] = field(default_factory=list)
+    told: bool = False
+
+
+def frames(message: Cursor, data: bytes, state: Datagram, version: int) -> Iterator[tuple[str, Any]]:
+    """The frames of an Initial; one that is not known, or is Google's own, ends them: none has a length."""
+    types: list[int] = []
+    pieces: list[dict[str, Any]] = []
+    yield from (("frame_types", types), ("crypto", pieces))
+    google = keys.google(version) is not None
+    of_crypto = OLD_CRYPTO if google else CRYPTO
+    at = 0
+    while at < len(data) and len(types) < MOST_FRAMES:
+        kind, at = varint(data, at)
+        if kind > 0xFFFF:
+            raise Malformed("bad_value")
+        types.append(kind)
+        if kind == PADDING:
+            at += len(data[at:]) - len(data[at:].lstrip(b"\0"))
+        elif kind == of_crypto:
+            offset, at = varint(data, at)
+            piece, at = counted(data, at)
+            pieces.append({"offset": offset, "data": piece})
+            state.pieces.append((offset, piece))
+        elif google and kind != PING:
+            break
+        elif kind in (ACK, ACK_ECN):
+            at = _acknowledgment(data, at, kind)
+        elif kind in (CLOSE, CLOSE_BY_APPLICATION):
+            code, at = varint(data, at)
+            at = varint(data, at)[1] if kind == CLOSE else at
+            reason, at = counted(data, at)
+            yield from (("error_code", code), ("error_reason", text(reason)))
+        elif kind != PING:
+            message.fault("bad_value")
+            break
+    if pieces and not state.told:
+        yield from _hello(message, state, tags=version >> 24 == 0x51)
+
+
+def _acknowledgment(data: bytes, at: int, kind: int) -> int:
+    """Where an acknowledgment ends."""
+    for _ in range(2):
+        at = varint(data, at)[1]
+    ranges, at = varint(data, at)
+    for _ in range(min(2 * ranges + 1 + (3 if kind == ACK_ECN else 0), len(data))):
+        at = varint(data, at)[1]
+    return at
+
+
+def _together(pieces: list[tuple[int, bytes]]) -> bytes:
+    """What the pieces hold from offset 0 up to the first gap."""
+    found = bytearray()
+    for offset, data in sorted(pieces, key=lambda piece: piece[0]):
+        if offset > len(found) or len(found) > MOST_CRYPTO:
+            break
+        found += data[len(found) - offset :]
+    return bytes(found)
+
+
+def _hello(message: Cursor, state: Datagram, *, tags: bool) -> Iterator[tuple[str, Any]]:
+    """What the client says as far as it is known; of Google's own handshake, its tags."""
+    data = _together(state.pieces)
+    if tags:
+        yield from _tags(data)
+        return
+    if len(data) < 4 or data[0] != CLIENT_HELLO:
+        return
+    size = int.from_bytes(data[1:4], "big")
+    kept = data[4 : 4 + size]
+    hello = Hello()
+    body = Cursor(kept, missing=size - len(kept), faults=message.faults)
+    try:
+        read_client_hello(body, hello)
+    except Short:
+        pass  # it goes on in another packet
+    except Malformed as found:
+        message.fault(found.fault)
+    state.told = hello.whole
+    yield "server_name", hello.server_name
+    yield "alpn", [text(name) for name in hello.alpn]
+    yield "tls_versions", hello.supported_versions
+    yield "cipher_suites", hello.cipher_suites
+    yield "ja3", ja3(hello)
+    yield "ja4", ja4(hello, "q")
+    yield "user_agent", _user_agent(hello.transport_parameters or b"")
+
+
+def _user_agent(parameters: bytes) -> str | None:
+    """The transport parameter of that name; parameters that cannot be read hold none."""
+    at = 0
+    try:
+        while at < len(parameters):
+            kind, at = varint(parameters, at)
+            value, at = counted(parameters, at)
+            if kind == USER_AGENT:
+                return text(value)
+    except Malformed:
+        return None
+    return None
+
+
+def _tags(data: bytes) -> Iterator[tuple[str, Any]]:
+    """Google's hello: tags of four letters, each with where its value ends."""
+    count = int.from_bytes(data[4:6], "little")
+    values = data[8 + 8 * count :]
+    if data[:4] != b"CHLO" or len(data) < 8 + 8 * count:
+        return
+    begin = 0
+    for place in range(8, 8 + 8 * count, 8):
+        tag, end = data[place : place + 4], int.from_bytes(data[place + 4 : place + 8], "little")
+        if not begin <= end <= len(values):
+            return
+        if tag == b"SNI\0":
+            yield "server_name", text(values[begin:end])
+        elif tag == b"UAID":
+            yield "user_agent", text(values[begin:end])
+        begin = end
