@@ -56,8 +56,10 @@ class Waiting:
         start = np.cumsum(sizes) - sizes + self.size
         local = (np.cumsum(begins) - 1 + self.rows).astype(np.int32)
         own = np.where(conversation >= 0, np.arange(self.count, self.count + len(row)), -1).astype(np.int32)
-        self.parts.append((start, start + sizes, local, messages.missing, messages.fault, own, messages.place,
-                           messages.detail))  # fmt: skip
+        # copies, since these are views of the whole batch's arrays
+        own_copies = (array.copy() for array in (messages.missing, messages.fault, messages.place, messages.detail))
+        missing, fault, place, detail = own_copies
+        self.parts.append((start, start + sizes, local, missing, fault, own, place, detail))
         view = messages.data.data
         slices = starmap(slice, zip(messages.start.tolist(), messages.end.tolist(), strict=True))
         self.data.append(b"".join(map(view.__getitem__, slices)))

@@ -24,7 +24,7 @@ from netlake.packets import NO_TIME, Codes, Ints, Messages, Nullable, Packets, S
 from netlake.schema import CONTEXT_IDS, Column, Table, arrow, faults
 from netlake.sinks import Sink
 from netlake.sinks.ordered import Ordered
-from netlake.sinks.slots import Arrays, Interned, Numbers, Slot, Words, empty, slot_for
+from netlake.sinks.slots import Arrays, Interned, Numbers, Slot, Words, empty, slot_for, storage
 
 ROWS = 1 << 17
 DAY = 86_400_000_000
@@ -82,12 +82,13 @@ class RowGroup:
         # columns that come as numbers of words
         self.words: dict[str, Callable[[], Sequence[str | None]]] = {"fault": lambda: faults.NAMES}
         self.count = 0
-        self.width = sum(8 if pa.types.is_nested(f.type) else 5 for f in self.schema)
+        self.width = sum(width(field.type) for field in self.schema)
+        self.held = 0  # bytes of values that are no numbers
 
     @property
     def size(self) -> int:
         """About how many bytes it holds."""
-        return self.count * self.width
+        return self.count * self.width + self.held
 
     def put(self, name: str, value: Any, first: int, last: int) -> None:
         """Values of column `name` for rows `first` to `last`."""
@@ -95,6 +96,8 @@ class RowGroup:
         if slot is None or not _fits(slot, value):
             slot = self._slot(name, value, first, last)
         slot.put(value, first, last)
+        if isinstance(value, pa.Array):
+            self.held += value.nbytes
 
     def _slot(self, name: str, value: Any, first: int, last: int) -> Slot:
         column = next(c for c in self.table.all_columns if c.name == name)
@@ -115,8 +118,15 @@ class RowGroup:
     def take(self) -> Filled:
         """What it holds, handed over; the group is then empty."""
         filled = Filled(self.schema, self.capture, self.slots, self.count)
-        self.slots, self.count = {}, 0
+        self.slots, self.count, self.held = {}, 0, 0
         return filled
+
+
+def width(data_type: pa.DataType) -> int:
+    """Bytes of a value in its slot: a number and whether it is valid, or a code; what is held as Arrow counts apart."""
+    if pa.types.is_nested(data_type) or pa.types.is_binary(data_type):
+        return 0
+    return 4 if pa.types.is_string(data_type) else np.dtype(storage(data_type)).itemsize + 1
 
 
 @dataclass(frozen=True, slots=True)
