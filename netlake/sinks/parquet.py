@@ -26,7 +26,7 @@ from netlake.sinks.ordered import Ordered
 from netlake.sinks.parquet_file import EPOCH, ParquetFile
 
 # bytes of row groups that may wait for the writers
-WAITING = 96 << 20
+WAITING = 64 << 20
 # threads that put files in place: they wait for the disk, which takes several at once in the time of one
 FINISHERS = 8
 NO_DAY = "__HIVE_DEFAULT_PARTITION__"

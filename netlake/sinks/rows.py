@@ -29,7 +29,7 @@ from netlake.sinks.slots import Arrays, Interned, Numbers, Slot, Words, empty, s
 ROWS = 1 << 17
 DAY = 86_400_000_000
 # bytes of row groups that may wait to become Arrow
-WAITING = 64 << 20
+WAITING = 48 << 20
 
 
 @dataclass(slots=True)
@@ -183,7 +183,7 @@ def _fits(slot: Slot, value: Any) -> bool:
 class Rows:
     """The row groups of one capture; full ones go to `sink`."""
 
-    def __init__(self, sink: Sink, capture: str, pools: Mapping[str, Pool], *, budget: int = 112 << 20) -> None:
+    def __init__(self, sink: Sink, capture: str, pools: Mapping[str, Pool], *, budget: int = 80 << 20) -> None:
         self.sink, self.capture, self.pools, self.budget = sink, capture, pools, budget
         self.groups: dict[str, RowGroup] = {}
         self.thread = Ordered(1, WAITING, "netlake-rows")
