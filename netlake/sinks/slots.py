@@ -35,8 +35,8 @@ FEW = 8192
 def room(rows: int, dtype: npt.DTypeLike, begun: int = FEW) -> npt.NDArray[Any]:
     """Zeros; where it begins with few rows, in pages of its own that go back to the system with it.
 
-    Arrays of rare tables live as long as the capture among those of common ones, which live for a moment, and leave the
-    heap in shreds: it grew by 100 MiB with every million packets. Pages of their own for all cost a tenth of decoding.
+    Arrays of rare tables live as long as the capture among those of common ones, which live for a moment: from one heap
+    they took 0.2 GiB more on 4 million packets. Pages of their own for all arrays cost a tenth of decoding.
     """
     if begun >= FEW:
         return np.zeros(rows, dtype)
