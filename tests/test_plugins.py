@@ -185,13 +185,33 @@ def test_ids_of_a_frozen_contract_beside_a_plugin_are_kept(tmp_path: Path) -> No
     assert (ids["first"], ids["second"]) == (33, 32)
 
 
-def test_a_lake_refuses_columns_that_moved(tmp_path: Path) -> None:
+def test_columns_may_move_and_be_added_between_captures_of_one_lake(tmp_path: Path) -> None:
     lake = tmp_path / "lake"
-    first, moved = plugin(tmp_path), GOOD.replace('"second"', '"zeroth"').replace('Column("first"', 'Column("second"')
-    changed = plugin(
-        tmp_path, moved.replace('yield "first"', 'yield "second"').replace('"u8"', '"text"', 1), "other.py"
+    zeroth = 'Column("zeroth", "u8", "Nothing, 0.", why="a test\'s own"),'
+    second = 'Column("second", "u8", "Second byte, 0 to 255.", why="a test\'s own"),'
+    moved = GOOD.replace(second, "").replace(
+        '        Column("first"', f'        {second}\n        {zeroth}\n        Column("first"'
     )
-    assert run("capture", CAPTURES / "classic.pcap", "--lake", lake, "--plugin", first).returncode == 0
+    moved += '    yield "zeroth", 0\n'
+    for capture, path in (("classic.pcap", plugin(tmp_path)), ("demo.pcapng", plugin(tmp_path, moved, "moved.py"))):
+        taken = run("capture", CAPTURES / capture, "--lake", lake, "--proto", "--plugin", path)
+        assert taken.returncode == 0, taken.stderr
+    columns = ["first", "second", "zeroth"]
+    found = netlake.Lake(lake).sql("SELECT first, second, zeroth FROM first_byte ORDER BY zeroth NULLS FIRST, packet")
+    rows = found.arrow().to_pydict()
+    older = netlake.decode(CAPTURES / "classic.pcap", plugins=[plugin(tmp_path)])["first_byte"].select(columns[:2])
+    newer = netlake.decode(CAPTURES / "demo.pcapng", plugins=[plugin(tmp_path)])["first_byte"].select(columns[:2])
+    for name in columns[:2]:
+        assert rows[name] == [*older[name].to_pylist(), *newer[name].to_pylist()]
+    assert rows["zeroth"] == [None] * older.num_rows + [0] * newer.num_rows
+
+
+def test_a_lake_refuses_a_column_of_another_type(tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+    changed = plugin(
+        tmp_path, GOOD.replace('"first", "u8"', '"first", "text"').replace("message.number(1)", '"x"', 1), "other.py"
+    )
+    assert run("capture", CAPTURES / "classic.pcap", "--lake", lake, "--plugin", plugin(tmp_path)).returncode == 0
     taken = run("capture", CAPTURES / "cooked.pcap", CAPTURES / "demo.pcapng", "--lake", lake, "--plugin", changed)
     assert taken.returncode == 1
     assert "keep" in taken.stdout + taken.stderr

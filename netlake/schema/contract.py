@@ -1,12 +1,17 @@
 """The frozen contract: every column of every table keeps its id for ever.
 
 `schemas/NAME.json` is written by `netlake util generate` and committed. A column that is new in a declaration takes the
-next free id; nothing else may change. A table that has no file there (a plugin's, a test's) is numbered in the order of
-its declaration, so an outside table that means to live long ships its own file (see `directories`).
+next free id; nothing else may change.
+
+Nobody keeps a file for a table from outside, whose author moves its columns about and goes on with the same lake. So
+the id of each of its columns is made from the column's dotted path alone (`by_path`): the same in every run and lake,
+wherever the column stands. One that is renamed is another column; one that is retyped is refused by a lake that has it.
+A NAME.json beside the plugin is followed where there is one (see `directories`).
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from functools import cache
@@ -17,6 +22,9 @@ from netlake.errors import SchemaError
 from netlake.schema import CONTEXT_IDS, Column, List, Struct, Table, context
 
 FIRST_OWN_ID = 32
+# ids made from paths: above all that are frozen and all that Protobuf keeps for itself, below its 2^29
+FIRST_OUTSIDE_ID = 1 << 16
+OUTSIDE_IDS = 1 << 28
 # beside the tables' files: the version and digest of all of them together
 CONTRACT = "contract.json"
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -78,7 +86,22 @@ def version() -> int:
 @cache
 def ids(table: Table) -> dict[str, int]:
     """The field id of every path of `table`, context included; new paths follow the frozen ones."""
-    return assign(table, frozen(table.name))
+    contract = frozen(table.name)
+    return by_path(table) if contract is None else assign(table, contract)
+
+
+def by_path(table: Table) -> dict[str, int]:
+    """The field ids of a table that is frozen nowhere, each from its path. SchemaError where two paths have one id."""
+    result = {column.name: CONTEXT_IDS[column.name] for column in context(table)}
+    taken: dict[int, str] = {}
+    for path, _ in paths(table.columns):
+        digest = hashlib.blake2b(path.encode(), digest_size=4).digest()
+        number = FIRST_OUTSIDE_ID + int.from_bytes(digest, "big") % OUTSIDE_IDS
+        if path in result or number in taken:
+            other = taken.get(number, path)
+            raise SchemaError(f"Table {table.name}: columns {other} and {path} have one id; give one another name.")
+        result[path], taken[number] = number, path
+    return result
 
 
 def assign(table: Table, contract: dict[str, Any] | None) -> dict[str, int]:

@@ -4,7 +4,8 @@ Decided here:
 - One file a table, `NAME.proto`, and `netlake.proto` with the `Header` of a stream, which imports all of them. Text and
   classes come from one descriptor, so they cannot differ.
 - A top-level field has the id of its column; a field of a nested message is numbered from 1 in the order in which the
-  fields were ever declared, and keeps its number for ever (`number` in schemas/NAME.json).
+  fields were ever declared, and keeps its number for ever (`number` in schemas/NAME.json). In a table that is frozen
+  nowhere, fields have the ids of contract.by_path at every depth.
 - Every scalar is `optional`: null, 0 and "" stay three things. A list is repeated, packed where Protobuf packs.
 - A time is a google.protobuf.Timestamp. That of the record itself has the nanoseconds of `ts_nanos` again, where the
   table has that column; `ts_nanos` stands beside it all the same.
@@ -22,7 +23,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, ti
 from google.protobuf.message import Message
 
 from netlake.schema import Column, Kind, List, Struct, Table
-from netlake.schema.contract import assign, frozen
+from netlake.schema.contract import assign, by_path, frozen
 from netlake.schema.kinds import SCALARS
 
 PACKAGE = "netlake"
@@ -61,12 +62,14 @@ def message_name(name: str) -> str:
 def numbers(table: Table, contract: dict[str, Any] | None = None) -> dict[str, int]:
     """The field number of every path of `table` (see contract.paths): ids at the top, from 1 in nested messages.
 
-    `contract` is the content of a NAME.json; without one the committed contract counts.
+    `contract` is the content of a NAME.json; without one the committed contract counts, if there is one.
     """
     contract = contract or frozen(table.name)
+    if contract is None:
+        return by_path(table)
     ids = assign(table, contract)
     result = {column.name: ids[column.name] for column in table.all_columns}
-    known = dict(_numbered(contract["columns"])) if contract else {}
+    known = dict(_numbered(contract["columns"]))
     for column in table.columns:
         _number(column.kind, column.name, known, result)
     return result

@@ -82,7 +82,9 @@ def test_a_field_has_the_id_of_its_column() -> None:
     assert {field.name: field.number for field in descriptor.fields} == {
         path: number for path, number in numbers.items() if "." not in path
     }
-    assert (numbers["day"], numbers["ts"], numbers["a_bool"]) == (1, 2, 32)
+    assert (numbers["day"], numbers["ts"]) == (1, 2)
+    # a table that is frozen nowhere has ids that no frozen one has
+    assert numbers["a_bool"] > 19_999
 
 
 def test_nested_fields_count_from_one_and_stay() -> None:
