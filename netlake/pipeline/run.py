@@ -55,7 +55,13 @@ class Settings:
 
 
 def settle() -> None:
-    """Few looks for garbage: what is imported by now stays, and rows are no cycles (together 10 % of decoding)."""
+    """Few looks for garbage: what is imported by now stays, and rows are no cycles (together 10 % of decoding).
+
+    Arrow takes memory from the C library like everybody else, unless the user says otherwise: a pool of its own keeps
+    what it no longer needs (a million packets: peak 590 MiB against 490, at the same speed).
+    """
+    if not os.environ.get("ARROW_DEFAULT_MEMORY_POOL"):
+        pa.set_memory_pool(pa.system_memory_pool())
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 20)
