@@ -15,6 +15,8 @@ OPTION = Struct(
         Column("type", "u8", "Type of the option; from 128 on it must be understood.",
                wireshark="geneve.option.type"),
         Column("value", "bytes", "What it holds.", why="geneve.option.unknown.data, or fields"),
+        Column("flags", "u8", "Three bits before its length that should be zero, 0 to 7.",
+               why="geneve.option.flags keeps the bits where they lie"),
     )
 )  # fmt: skip
 
@@ -33,6 +35,8 @@ TABLES = (
             Column("vni", "u32", "Number of the virtual network, 0 to 16777215.", wireshark="geneve.vni",
                    encoding="dictionary"),
             Column("options", List(OPTION), "Every option in wire order.", why="compared in its fields"),
+            Column("options_length", "u16", "Bytes of options that the header says, 0 to 252.",
+                   why="tshark has it in the text of a tree"),
         ),
     ),
 )  # fmt: skip
@@ -44,6 +48,7 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
     yield "version", first >> 6
     if first >> 6:
         raise Malformed("bad_version")
+    yield "options_length", (first & 63) * 4
     yield "oam", bool(flags & 0x80)
     yield "critical", bool(flags & 0x40)
     yield "protocol", message.number(2)
@@ -57,4 +62,4 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
         value = part(area, (size & 31) * 4)
         data = value.rest()
         value.skip(value.missing)
-        options.append({"class": owner, "type": kind, "value": data})
+        options.append({"class": owner, "type": kind, "value": data, "flags": size >> 5})

@@ -44,6 +44,10 @@ TABLES = (
             Column("sequence", "u32", "Number of the packet.", wireshark="gre.sequence_number"),
             Column("acknowledgment", "u32", "Version 1: the highest number received.", wireshark="gre.ack_number"),
             Column("routes", List(ROUTE), "The source route, but the empty end of it.", why="compared in its fields"),
+            Column("acknowledgment_present", "bool", "Version 1: an acknowledgment is there.",
+                   wireshark="gre.flags.ack"),
+            Column("flags", "u8", "Bits between recursion control and version that should be zero, 0 to 31.",
+                   wireshark="gre.flags.reserved"),
         ),
     ),
 )  # fmt: skip
@@ -60,6 +64,11 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
     yield "sequence_present", bool(flags & SEQUENCE)
     yield "strict_source_route", bool(flags & STRICT)
     yield "recursion_control", flags >> 8 & 7
+    if version == ENHANCED:
+        yield "acknowledgment_present", bool(flags & ACKNOWLEDGMENT)
+        yield "flags", flags >> 3 & 15
+    else:
+        yield "flags", flags >> 3 & 31
     yield "protocol", message.number(2)
     if version > ENHANCED:
         raise Malformed("bad_version")

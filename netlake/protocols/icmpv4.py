@@ -21,7 +21,7 @@ from netlake.layers.read import (
     plain,
     where,
 )
-from netlake.packets import Messages, Nullable
+from netlake.packets import Ints, Messages, Nullable
 from netlake.schema import Column, List, Struct, Table
 
 HEADER = 8
@@ -52,7 +52,7 @@ TABLES = (
     Table(
         "icmpv4",
         "One row for each ICMP message in IPv4.",
-        spec="RFC 792",
+        spec="RFC 792, RFC 950, RFC 1191, RFC 1256, RFC 8335",
         on=("ip.protocol=1",),
         size=HEADER,
         columns=(
@@ -120,6 +120,13 @@ TABLES = (
             ),
             Column("routers", List(ROUTER), "Router advertisement: the routers.", why="compared in its fields"),
             Column("payload_length", "i32", "Bytes on the wire behind the first 8.", why="data.len, but for errors"),
+            Column(
+                "unused",
+                "u32",
+                "Bytes 4 to 7 as a number, less what the type gives a meaning: 0, or RFC 4884's length of the quotation.",
+                at=4,
+                why="icmp.unused and icmp.reserved, of some types",
+            ),
         ),
     ),
 )
@@ -133,6 +140,7 @@ def read(messages: Messages) -> Columns:
     code = np.where(size > 1, plain(columns["code"]), -1)
     extended = np.isin(kind, EXTENDED_ECHO)
     plain(columns["sequence"])[extended] >>= 8
+    _unused(columns, kind, code)
     _of_types(columns, np.isin(kind, IDENTIFIED) | extended, "identifier", "sequence")
     _of_types(columns, kind == REDIRECT, "gateway")
     _of_types(columns, (kind == UNREACHABLE) & (code == FRAGMENTATION_NEEDED), "mtu")
@@ -158,6 +166,15 @@ def _of_types(columns: Columns, among: Mask, *names: str) -> None:
             columns[name] = where(columns[name], among)
         else:
             del columns[name]
+
+
+def _unused(columns: Columns, kind: Ints, code: Ints) -> None:
+    """What stands in the second four bytes where nothing should."""
+    meant = np.isin(kind, (*IDENTIFIED, *EXTENDED_ECHO, REDIRECT, ADVERTISEMENT))
+    number = plain(columns["unused"])
+    number[kind == PARAMETER_PROBLEM] &= 0xFFFFFF
+    number[(kind == UNREACHABLE) & (code == FRAGMENTATION_NEEDED)] >>= 16
+    _of_types(columns, ~meant, "unused")
 
 
 def _timestamps(messages: Messages, among: Mask) -> Columns:

@@ -80,6 +80,10 @@ TABLES = (
                 "Report, version 3: what is wanted of each group.",
                 why="compared in its fields",
             ),
+            Column("source_count", "u16", "Query, version 3: sources that it promises.", why="a record's too"),
+            Column(
+                "record_count", "u16", "Report, version 3: records that it promises.", wireshark="igmp.num_grp_recs"
+            ),
         ),
     ),
 )
@@ -120,7 +124,9 @@ def _version_3_query(message: Cursor) -> Iterator[tuple[str, Any]]:
     yield "query_interval", float(floating(interval))
     sources: list[str] = []
     yield "sources", sources
-    for _ in range(message.number(2)):
+    count = message.number(2)
+    yield "source_count", count
+    for _ in range(count):
         address = message.take(4)
         sources.append(address_text(address))
 
@@ -129,7 +135,9 @@ def _records(message: Cursor) -> Iterator[tuple[str, Any]]:
     message.skip(2)
     records: list[dict[str, Any]] = []
     yield "records", records
-    for _ in range(message.number(2)):
+    promised = message.number(2)
+    yield "record_count", promised
+    for _ in range(promised):
         kind, words, count = message.number(1), message.number(1), message.number(2)
         group = address_text(message.take(4))
         sources = [address_text(message.take(4)) for _ in range(count)]

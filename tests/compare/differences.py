@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.compare import values
 from tests.compare.exceptions import Difference, explained
-from tests.compare.layers import Field, Layered
+from tests.compare.layers import PORTS, Field, Layered
 from tests.compare.rows import Row, Rows, leaves
 from tests.compare.tshark import Frame, Layer
 from tests.compare.values import Value
@@ -82,11 +82,21 @@ class Place:
 
 def layers_of(one: Layered, frame: Frame) -> Iterator[Layer]:
     """The layers of a frame that are rows of a table."""
-    own = [layer for layer in frame.layers if layer.name in one.layers and not layer.quoted]
+    own = [layer for layer in at_ports(one, frame) if layer.name in one.layers and not layer.quoted]
     for layer in joined(own, one.begins) if one.begins else own:
         if one.split:
             yield from (Layer(layer.name, False, {one.split: [value]}) for value in layer.fields.get(one.split, ()))
         elif one.only is None or _passes(one, layer):
+            yield layer
+
+
+def at_ports(one: Layered, frame: Frame) -> Iterator[Layer]:
+    """The layers of a frame, of a table with ports only those that a datagram with one of them holds."""
+    inside = not one.ports
+    for layer in frame.layers:
+        if one.ports and any(name in layer.fields for name in PORTS):
+            inside = any(int(shown) in one.ports for name in PORTS for shown, _ in layer.fields.get(name, ()))
+        if inside:
             yield layer
 
 

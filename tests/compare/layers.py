@@ -15,6 +15,8 @@ from tests.compare import values
 from tests.compare.values import Value
 
 FILE = Path(__file__).with_name("layers.toml")
+# the ports of a datagram, among the fields of its layer
+PORTS = ("udp.srcport", "udp.dstport")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class Layered:
     fields: tuple[Field, ...]
     only: str | None = None
     values: frozenset[str] = frozenset()
+    ports: frozenset[int] = frozenset()
     split: str | None = None
     begins: str | None = None
     columns: tuple[str, ...] = field(default=())
@@ -64,7 +67,8 @@ class Layered:
     @property
     def wanted(self) -> set[str]:
         """Every field that must be read from tshark."""
-        deciding = {name for name in (self.only, self.begins) if name} | {
+        ports = PORTS if self.ports else ()
+        deciding = {name for name in (self.only, self.begins, *ports) if name} | {
             one.unless[0] for one in self.fields if one.unless
         }
         return {name for one in self.fields for name in one.names} | deciding
@@ -121,6 +125,7 @@ def layered(table: Table, entry: dict[str, Any]) -> Layered:
         own,
         only=only.get("field"),
         values=frozenset(only.get("values", ())),
+        ports=frozenset(entry.get("ports", ())),
         split=entry.get("split"),
         begins=entry.get("begins"),
         columns=columns,

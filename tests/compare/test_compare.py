@@ -196,6 +196,20 @@ fd00::1:5353   <-> ff02::fb:5353       0 0 bytes        2 200 bytes      2 200 b
 """
 
 
+def test_tables_that_share_a_layer_are_told_apart_by_ports() -> None:
+    def datagram(port: str, *inside: str) -> list[Layer]:
+        ports = {"udp.srcport": [("40000", "9c40")], "udp.dstport": [(port, "")]}
+        return [Layer("udp", False, ports), *(Layer("nsh", False, {"nsh.spi": [(name, "")]}) for name in inside)]
+
+    parts = [Layer("nsh", False, {}), *datagram("2152", "1", "2"), *datagram("2123", "3")]
+    shown = Frame(1, parts, {"udp", "nsh"})
+    one = layers.layered(tables.table("nsh"), {"layers": ["nsh"], "ports": [2152]})
+    assert [layer.fields["nsh.spi"][0][0] for layer in differences.layers_of(one, shown)] == ["1", "2"]
+    assert {"udp.srcport", "udp.dstport"} <= one.wanted
+    every = layers.layered(tables.table("nsh"), {"layers": ["nsh"]})
+    assert len(list(differences.layers_of(every, shown))) == 4
+
+
 def test_conversation_statistics_are_read() -> None:
     found = conversations.theirs(STATISTICS)
     one, two = conversations._end("10.0.0.1", 4000), conversations._end("10.0.0.2", 80)

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from netlake.packets import Cursor, Malformed
+from netlake.protocols.dot11.ht_control import COLUMNS as HT_CONTROL
+from netlake.protocols.dot11.ht_control import ht_control
 from netlake.protocols.dot11.radio import CHECKED, COLUMNS, radio
 from netlake.schema import Column, Table
 
@@ -76,8 +78,10 @@ TABLES = (
             Column("amsdu", "bool", "QoS: it is an aggregate of frames.", wireshark="wlan.qos.amsdupresent"),
             Column("txop", "u8", "QoS: upper byte; a limit, a wish or a queue's size, by direction and bit 4.",
                    why="a field for each meaning"),
-            Column("ht_control", "u32", "HT control.", wireshark="wlan.htc"),
+            Column("ht_control", "u32", "HT control, all its bits.", wireshark="wlan.htc"),
             Column("fcs", "u32", "Check sequence, where the capture kept it.", wireshark="wlan.fcs"),
+            Column("duration_id", "u16", "Duration or association id as sent, all 16 bits.", why="shown by its meaning"),
+            *HT_CONTROL,
         ),
     ),
 )  # fmt: skip
@@ -126,11 +130,14 @@ def _header(message: Cursor, kind: int, subtype: int, bits: int) -> Iterator[tup
     if not aggregate:
         yield from ends
     if bits & ORDER and (kind == MANAGEMENT or subtype & QOS):
-        yield "ht_control", message.little(4)
+        control = message.little(4)
+        yield "ht_control", control
+        yield from ht_control(control)
 
 
 def _duration(message: Cursor, *, poll: bool) -> Iterator[tuple[str, Any]]:
     number = message.little(2)
+    yield "duration_id", number
     if poll:
         yield "association_id", number & 0x3FFF
     elif not number >> 15:

@@ -111,6 +111,7 @@ TABLES = (
             Column("dd_sequence", "u32", "Description: which of several.", wireshark="ospf.db.dd_sequence"),
             Column("requests", List(WANTED), "Request: advertisements wanted.", why="compared in its fields"),
             Column("lsa_count", "u32", "Update: how many advertisements follow.", wireshark="ospf.ls.number_of_lsas"),
+            Column("reserved", "u8", "Version 3: the last byte of the header, 0.", why="ospf.reserved of many"),
         ),
     ),
 )
@@ -157,7 +158,7 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
         header = HEADER + AUTHENTICATION
     else:
         yield "instance_id", message.number(1)
-        message.skip(1)
+        yield "reserved", message.number(1)
         header = HEADER
     body = part(message, _size(message, length - header))
     yield from _body(version, kind, body)

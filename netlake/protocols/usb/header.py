@@ -73,6 +73,8 @@ def header(message: Cursor, setup: Setup) -> Iterator[tuple[str, Any]]:
         yield "start_frame", number(4, signed=True)
         yield "transfer_flags", number(4)
         count = number(4)
+    if transfer == ISOCHRONOUS or count:
+        yield "iso_descriptor_count", count
     descriptors: list[dict[str, int]] = []
     yield "iso_descriptors", descriptors
     if count * 16 > message.promised:

@@ -57,6 +57,8 @@ TABLES = (
             Column("iso_descriptors", List(DESCRIPTOR), "Isochronous: every packet of the transfer.",
                    why="compared in its fields"),
             Column("payload", "bytes", "Data that were moved.", why="dissected by tshark"),
+            Column("iso_descriptor_count", "u32", "Isochronous: packets of the transfer that the header promises.",
+                   wireshark="usb.iso.numdesc"),
         ),
     ),
 )  # fmt: skip
