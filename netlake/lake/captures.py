@@ -93,13 +93,13 @@ def decide(standing: Standing | None, facts: CaptureFacts, *, replace: bool) -> 
 def _same_bytes(there: CaptureFacts, facts: CaptureFacts) -> None:
     if there.sha256 and facts.sha256 and there.sha256 != facts.sha256:
         raise LakeError(
-            f"{facts.path} has the id {facts.capture} of {there.path}, which stands in the lake, but other bytes"
+            f"{facts.called} has the id {facts.capture} of {there.called}, which stands in the lake, but other bytes"
             f" (sha256 {facts.sha256[:12]}..., not {there.sha256[:12]}...); put one of them into a lake of its own."
         )
 
 
 def _why(there: CaptureFacts, facts: CaptureFacts) -> str:
-    name = f"{facts.path} stands in the lake already, as capture {there.capture}"
+    name = f"{facts.called} stands in the lake already, as capture {there.capture}"
     if facts.contract <= there.contract:
         return f"{name}; nothing was written."
     return f"{name}, decoded by contract {there.contract}; nothing was written, --replace decodes again."

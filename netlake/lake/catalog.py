@@ -147,9 +147,9 @@ class Catalog:
         store.add(change, files, facts.capture, self.data)
         captures.write(change, facts, program())
         verb = "replaced" if standing and not further else "added"
-        message = f"{verb} capture {facts.capture}: {facts.path}"
+        message = f"{verb} capture {facts.capture}: {facts.called}"
         self._finish(change, facts, message)
-        return Outcome(verb, f"{facts.path} was {verb} as capture {facts.capture}.", facts.capture, change.id)
+        return Outcome(verb, f"{facts.called} was {verb} as capture {facts.capture}.", facts.capture, change.id)
 
     def _finish(self, change: Change, facts: CaptureFacts, message: str) -> None:
         extra = {"capture": facts.capture, "source": facts.path, "contract": facts.contract, "part": facts.part}
@@ -180,11 +180,11 @@ class Catalog:
             change = Change(session)
             store.end(change, captures.own_files(session, standing))
             captures.end(change, capture)
-            self._finish(change, standing.facts, f"removed capture {capture}: {standing.facts.path}")
+            self._finish(change, standing.facts, f"removed capture {capture}: {standing.facts.called}")
         # messages stand in no snapshot, so nothing holds them any longer
         for path in self.folder.glob(f"proto/*/{standing.facts.capture}.pb.zst"):
             path.unlink(missing_ok=True)
-        return Outcome("removed", f"Capture {capture} ({standing.facts.path}) was removed.", capture, change.id)
+        return Outcome("removed", f"Capture {capture} ({standing.facts.called}) was removed.", capture, change.id)
 
     # reading
 
@@ -225,7 +225,8 @@ class Catalog:
 
     def collect_orphans(self, grace_seconds: float) -> list[Path]:
         """Remove files that no snapshot knows and that nobody wrote to for so long; they are returned."""
-        candidates = upkeep.old_files(self.data, grace_seconds)
+        candidates = upkeep.old_files(self.data, upkeep.OURS, grace_seconds)
+        candidates += upkeep.old_files(self.folder / "proto", upkeep.MESSAGES, grace_seconds)
         if not candidates:
             return []
         with self._write() as session:

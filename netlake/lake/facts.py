@@ -19,10 +19,11 @@ def contract_version() -> int:
 class CaptureFacts:
     """What is known of a capture when it enters the lake.
 
-    `kind` is file, stream or live; `path` is the source as the user knows it; `size` is in bytes, None where it has
-    none; `sha256` is of the whole source, None if it was not computed; `state` is running, complete or failed;
-    `part` counts the rotations of a live capture from 0; `begin` and `end` are its least and greatest time;
-    `rows` are counts by table; `report` is the quality report, any JSON.
+    `kind` is file, stream or live; `path` is the source as the user knows it, several files one a line; `size` is in
+    bytes, None where it has none; `sha256` is of the whole source, None if it was not computed; `state` is running,
+    complete, partial (it could not be read to its end) or failed; `part` counts the rotations of a live capture from 0;
+    `begin` and `end` are its least and greatest time; `rows` are counts by table; `report` is the quality report, any
+    JSON.
     """
 
     capture: str
@@ -38,6 +39,12 @@ class CaptureFacts:
     end: dt.datetime | None = None
     rows: Mapping[str, int] = field(default_factory=dict)
     report: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def called(self) -> str:
+        """The source in a sentence."""
+        first, *further = self.path.split("\n")
+        return f"{first} and {len(further)} more" if further else first
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,14 @@ from netlake.lake.facts import Problem
 OURS = re.compile(
     r"\.?[A-Za-z0-9_-]+-[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\.(parquet|tmp)"
 )
+# messages beside the tables: of a capture, or of one that is being taken in
+MESSAGES = re.compile(r"([A-Za-z0-9_-]+)\.pb\.zst|\.[A-Za-z0-9_-]+-[0-9a-f]{32}\.part")
 
 
-def old_files(data: Path, grace: float) -> list[Path]:
-    """The files of our making in `data` that nobody wrote to for `grace` seconds."""
+def old_files(folder: Path, ours: re.Pattern[str], grace: float) -> list[Path]:
+    """The files of our making in `folder` that nobody wrote to for `grace` seconds."""
     before = time.time() - grace
-    return [path for path in data.rglob("*") if OURS.fullmatch(path.name) and _changed(path) <= before]
+    return [path for path in folder.rglob("*") if ours.fullmatch(path.name) and _changed(path) <= before]
 
 
 def _changed(path: Path) -> float:
@@ -30,12 +32,17 @@ def _changed(path: Path) -> float:
 
 
 def remove_unknown(session: Session, candidates: list[Path]) -> list[Path]:
-    """Remove those that no snapshot knows. In a write session: a commit that comes later finds its files gone."""
+    """Remove those that no snapshot knows, and messages of captures that do not stand.
+
+    In a write session: a commit that comes later finds its files gone.
+    """
     known = {
         PurePosixPath(path).name
         for table in ("ducklake_data_file", "ducklake_delete_file", "ducklake_files_scheduled_for_deletion")
         for (path,) in session.rows(f"SELECT path FROM {table}")  # noqa: S608 - our own names
     }
+    stands = {capture for (capture,) in session.rows("SELECT capture FROM netlake_capture WHERE end_snapshot IS NULL")}
+    known |= {f"{capture}.pb.zst" for capture in stands}
     unknown = sorted(path for path in candidates if path.name not in known)
     for path in unknown:
         path.unlink(missing_ok=True)

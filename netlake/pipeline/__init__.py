@@ -19,10 +19,10 @@ from netlake import tables
 from netlake.errors import NetlakeError, QueryError
 from netlake.kernels import warm
 from netlake.lake.catalog import Catalog
-from netlake.lake.facts import contract_version
+from netlake.lake.facts import CaptureFacts, contract_version
 from netlake.pipeline.decoder import Options
 from netlake.pipeline.report import CaptureReport, Report, TableReport, Trouble
-from netlake.pipeline.run import Settings, inputs, settle, to_lake, to_memory
+from netlake.pipeline.run import Settings, inputs, open_source, settle, to_lake, to_memory
 from netlake.pipeline.workers import Supervisor, Watcher, default_jobs
 
 __all__ = ["CaptureReport", "Report", "TableReport", "Trouble", "capture", "decode", "refresh"]
@@ -108,23 +108,42 @@ def refresh(  # noqa: PLR0913 - as above
 ) -> Report:
     """Decode again every capture of a lake that another contract decoded, where its original still lies in its place.
 
+    Each is decoded as it was: with the same tables included or excluded, with entropy and salvage if it had them.
+
     Captures whose originals are gone, or are now others, stay as they are; the report's notices say which.
     """
     tables.load(plugins)
     catalog = Catalog(Path(lake))
     report = Report(notices=[catalog.notice] if catalog.notice else [])
-    captures = []
+    outside = tuple(os.fspath(plugin) for plugin in plugins)
+    common = Settings(Options(), proto, replace=True, sha256=sha256, plugins=outside)
+    alike: dict[Settings, list[list[str]]] = {}
     for standing in catalog.captures():
         if standing.facts.contract == contract_version():
             continue
-        paths = standing.facts.path.split("\n")
-        if standing.facts.kind == "file" and all(Path(path).is_file() for path in paths):
-            captures.append(paths)
-        else:
-            report.notices.append(f"Capture {standing.facts.capture} stays as it is: {paths[0]} is not there any more.")
-    outside = tuple(os.fspath(plugin) for plugin in plugins)
-    settings = Settings(Options(), proto, replace=True, sha256=sha256, plugins=outside)
-    return _all(captures, lake, settings, report, jobs, progress or _ignore, begun)
+        if why := _unlike(standing.facts):
+            report.notices.append(f"Capture {standing.facts.capture} stays as it is: {why}.")
+            continue
+        settings = common.like(standing.facts.report.get("options", {}))
+        alike.setdefault(settings, []).append(standing.facts.path.split("\n"))
+    if begun is not None:
+        begun(sum(map(len, alike.values())))
+    for settings, captures in alike.items():
+        _all(captures, lake, settings, report, jobs, progress or _ignore, None)
+    return report
+
+
+def _unlike(facts: CaptureFacts) -> str | None:
+    """Why a capture cannot be decoded again: its original is gone, or another lies in its place."""
+    paths = facts.path.split("\n")
+    if facts.kind != "file" or not all(Path(path).is_file() for path in paths):
+        return f"{facts.called} is not there any more"
+    try:
+        with open_source(paths, Settings(sha256=False)) as source:
+            same = source.capture_id == facts.capture
+    except NetlakeError as error:
+        return str(error).rstrip(".")
+    return None if same else f"{facts.called} is another capture now"
 
 
 def _all(  # noqa: PLR0913 - what two public functions have in common
@@ -136,19 +155,23 @@ def _all(  # noqa: PLR0913 - what two public functions have in common
     watcher: Watcher,
     begun: Callable[[int], None] | None,
 ) -> Report:
-    """Take captures in, one after another or in processes side by side."""
-    began = time.monotonic()
+    """Take captures in, one after another or in processes side by side; added to what `report` has already."""
+    began, before = time.monotonic(), len(report.captures)
     if begun is not None:
         begun(len(captures))
     jobs = min(jobs or default_jobs(len(captures)), len(captures))
     settle()
     if jobs <= 1 or any(spec == "-" for specs in captures for spec in specs):
-        for index, specs in enumerate(captures):
+        for index, specs in enumerate(captures, before):
             report.captures.append(to_lake(specs, lake, settings, lambda *state, i=index: watcher(i, *state)))
     else:
         warm.warm()
-        report.captures = Supervisor(os.fspath(lake), settings, jobs, watcher).run(captures)
-    report.seconds = time.monotonic() - began
+
+        def later(index: int, done: int, size: int | None, packets: int) -> None:
+            watcher(before + index, done, size, packets)
+
+        report.captures += Supervisor(os.fspath(lake), settings, jobs, later).run(captures)
+    report.seconds += time.monotonic() - began
     return report
 
 

@@ -10,8 +10,8 @@ import datetime as dt
 import gc
 import os
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +52,26 @@ class Settings:
     sha256: bool = True
     threads: int = 2
     plugins: tuple[str, ...] = ()
+
+    def kept(self) -> dict[str, Any]:
+        """What of it decides which rows there are, as plain data: kept with the capture, for the next decoding."""
+        include, exclude = self.options.include, self.options.exclude
+        return {
+            "include": None if include is None else sorted(include),
+            "exclude": sorted(exclude),
+            "entropy": self.options.entropy,
+            "salvage": self.salvage,
+        }
+
+    def like(self, kept: Mapping[str, Any]) -> Settings:
+        """These settings, with what another decoding kept."""
+        include = kept.get("include")
+        chosen = Options(
+            None if include is None else frozenset(include),
+            frozenset(kept.get("exclude", ())),
+            bool(kept.get("entropy")),
+        )
+        return replace(self, options=chosen, salvage=bool(kept.get("salvage")))
 
 
 def settle() -> None:
@@ -104,7 +124,8 @@ def _take(source: Source, catalog: Catalog, settings: Settings, progress: Progre
         report.state, report.message = standing.status, standing.sentence
         return
     parquet = ParquetSink(catalog.data, source.capture_id, threads=settings.threads)
-    proto = _protobuf(catalog, source) if settings.proto else None
+    again = settings.replace and _messages(catalog, source)  # they would be another decoding's
+    proto = _protobuf(catalog, source) if settings.proto or again else None
     sink: Sink = parquet if proto is None else TeeSink([parquet, proto])
     try:
         facts = run(source, sink, settings.options, progress)
@@ -119,15 +140,29 @@ def _take(source: Source, catalog: Catalog, settings: Settings, progress: Progre
         table.bytes += file.size
     if parquet.beyond:
         report.quality["rows_beyond_days"] = dict(parquet.beyond)
+    written = set(proto.files.values()) if proto is not None else set()
     try:
-        outcome = catalog.commit(_facts(source, report), parquet.files, replace=settings.replace)
+        outcome = catalog.commit(_facts(source, settings, report), parquet.files, replace=settings.replace)
     except BaseException:
-        for path in proto.files.values() if proto is not None else ():
-            path.unlink(missing_ok=True)
+        _keep(catalog, source, written)
         raise
+    _keep(catalog, source, written)
     report.state, report.message = outcome.status, outcome.sentence
     if outcome.status not in {"added", "replaced"}:  # another writer came first: our files are gone
         report.tables = {}
+
+
+def _messages(catalog: Catalog, source: Source) -> set[Path]:
+    """The files of messages that the lake has of a capture."""
+    return set(catalog.folder.glob(f"proto/*/{source.capture_id}.pb.zst"))
+
+
+def _keep(catalog: Catalog, source: Source, written: set[Path]) -> None:
+    """Messages stand beside a capture that stands, and are those of its last decoding."""
+    stands = catalog.capture(source.capture_id) is not None
+    for path in _messages(catalog, source):
+        if not stands or (written and path not in written):
+            path.unlink(missing_ok=True)
 
 
 def _protobuf(catalog: Catalog, source: Source) -> ProtobufSink:
@@ -172,19 +207,21 @@ def _describe(report: CaptureReport, source: Source, facts: Facts) -> None:
     report.quality = quality(facts)
 
 
-def _facts(source: Source, report: CaptureReport) -> CaptureFacts:
+def _facts(source: Source, settings: Settings, report: CaptureReport) -> CaptureFacts:
     quality = report.quality
+    problems = [f"byte {p.offset}: {p.sentence}" for p in report.problems]
     return CaptureFacts(
         capture=source.capture_id,
         kind="stream" if source.size is None else "file",
         path=_path(source),
         size=source.size,
         sha256=source.sha256,
+        state="partial" if report.partial else "complete",
         packets=report.packets,
         begin=_time(quality.get("begin")),
         end=_time(quality.get("end")),
         rows={name: table.rows for name, table in report.tables.items()},
-        report={**quality, "problems": [f"byte {p.offset}: {p.sentence}" for p in report.problems]},
+        report={**quality, "problems": problems, "options": settings.kept()},
     )
 
 

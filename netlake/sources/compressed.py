@@ -1,8 +1,9 @@
 """Compressed captures, known by their first bytes and not by their names, unpacked in bounded memory.
 
 gzip, bzip2 and xz are the standard library's, fed piecewise; zstd and lz4 (frame format) are pyarrow's. A stream that
-is cut short or damaged gives every byte before that place. pyarrow gives nothing of a read in which it meets the
-damage, so a file is then unpacked again up to there, and from there byte by byte; of a pipe 64 KiB can be lost.
+is cut short or damaged gives every byte before that place. No library gives anything of the call in which it meets the
+damage, be it a wrong checksum at the very end, so a file is then unpacked again up to there, and from there byte by
+byte; of a pipe 64 KiB can be lost.
 """
 
 from __future__ import annotations
@@ -140,6 +141,18 @@ def _arrow(source: ByteStream, compression: str) -> ByteStream:
     return pa.CompressedInputStream(pa.PythonFile(_File(source), mode="r"), compression)  # type: ignore[no-any-return]
 
 
+class _Slow:
+    """An input that is given byte by byte from `near` on, so that what a decoder chokes on is one byte."""
+
+    def __init__(self, raw: Raw, near: int) -> None:
+        self._raw, self._near = raw, near
+
+    def readinto(self, view: memoryview) -> int:
+        """Fill `view`, or its first byte."""
+        left = self._near - self._raw.bytes_read
+        return self._raw.readinto(view[: max(1, left)])
+
+
 class Decompressed:
     """The bytes of a compressed input; after 0, `damage` says why it ended where that was not its end."""
 
@@ -149,8 +162,8 @@ class Decompressed:
         self.position = 0
         self.damage: str | None = None
 
-    def _begin(self, raw: Raw) -> ByteStream:
-        return Members(raw, self.compression) if self.compression in DECODERS else _arrow(raw, self.compression)
+    def _begin(self, source: ByteStream) -> ByteStream:
+        return Members(source, self.compression) if self.compression in DECODERS else _arrow(source, self.compression)
 
     def readinto(self, view: memoryview) -> int:
         """Fill `view` with at most 64 KiB; 0 at the end, and where the stream cannot be read on."""
@@ -170,7 +183,8 @@ class Decompressed:
         raw = self._raw.again()
         count = 0
         try:
-            stream, left = self._begin(raw), self.position
+            # a decoder holds no more than the last piece and the rest of the one before
+            stream, left = self._begin(_Slow(raw, self._raw.bytes_read - 2 * PIECE)), self.position
             skipped = memoryview(bytearray(PIECE))
             while left and (step := stream.readinto(skipped[: min(left, PIECE)])):
                 left -= step

@@ -20,8 +20,8 @@ PACKED = {".gz", ".zst", ".zstd", ".xz", ".bz2", ".lz4"}
 def expand(inputs: Iterable[str | os.PathLike[str]]) -> list[str]:
     """Every capture that `inputs` name, each once, in the order given; a folder's and a pattern's sorted by path.
 
-    A folder gives, at any depth, the files that begin as a capture does, and those that are named as one, so that what
-    is wrong with them is said. InputError where an input names nothing.
+    A folder gives, at any depth, the files that begin as a capture does, and those that are named as one or may not be
+    read, so that what is wrong with them is said. InputError where an input names nothing.
     """
     found: dict[str, None] = {}
     for given in inputs:
@@ -66,8 +66,8 @@ def _is_capture(path: str) -> bool:
         return True
     try:
         head = _head(path)
-    except InputError:
-        return False
+    except InputError as error:
+        return isinstance(error.__cause__, PermissionError)  # it may well be one
     return magic_of(head) is not None or head.startswith(SECTION_HEADER)
 
 

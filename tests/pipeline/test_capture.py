@@ -13,7 +13,7 @@ import pytest
 
 import netlake
 import netlake.pipeline
-from netlake.errors import InputError
+from netlake.errors import InputError, LakeError
 from netlake.lake.catalog import Catalog
 from netlake.pipeline import workers
 from netlake.pipeline.report import CaptureReport
@@ -143,6 +143,101 @@ def test_refresh_decodes_again_what_another_contract_decoded(tmp_path: Path, mon
     assert "gone.pcap is not there any more" in report.notices[0]
     assert sorted(standing.facts.contract for standing in Catalog(lake).captures()) == [1, 2]
     assert rows(lake) == 360
+
+
+def test_refresh_decodes_each_capture_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake, broken = tmp_path / "lake", tmp_path / "broken.pcap"
+    content = bytearray((CAPTURES / "classic.pcap").read_bytes())
+    content[24 + 8 : 24 + 12] = b"\xff" * 4  # the length of the first packet
+    broken.write_bytes(content)
+    monkeypatch.setattr("netlake.lake.facts.contract.version", lambda: 1)
+    netlake.capture(broken, lake, salvage=True)
+    netlake.capture(CAPTURES / "tunnel.pcap", lake, include=["packet", "udp", "ipv4"], exclude=["ipv4"])
+    netlake.capture([CAPTURES / "snaplen.pcap", CAPTURES / "cooked.pcap"], lake, entropy=True, jobs=1)
+    before = {standing.facts.capture: standing.facts for standing in Catalog(lake).captures()}
+    monkeypatch.setattr("netlake.lake.facts.contract.version", lambda: 2)
+    seen: list[int] = []
+    report = netlake.pipeline.refresh(lake, jobs=2, progress=lambda index, *_: seen.append(index), begun=seen.append)
+    assert [capture.state for capture in report.captures] == ["replaced"] * 4
+    assert seen[0] == 4
+    assert set(seen[1:]) <= set(range(4))
+    for standing in Catalog(lake).captures():
+        facts = before[standing.facts.capture]
+        assert (standing.facts.rows, standing.facts.report) == (facts.rows, facts.report)
+        assert standing.facts.contract == 2
+
+
+def test_refresh_takes_no_other_capture_for_the_original(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake, path = tmp_path / "lake", tmp_path / "a.pcap"
+    shutil.copy(CAPTURES / "cooked.pcap", path)
+    monkeypatch.setattr("netlake.lake.facts.contract.version", lambda: 1)
+    netlake.capture(path, lake)
+    monkeypatch.setattr("netlake.lake.facts.contract.version", lambda: 2)
+    for content, sentence in (
+        ((CAPTURES / "tunnel.pcap").read_bytes(), "a.pcap is another capture now."),
+        (b"no capture", "is not a capture: it begins"),
+    ):
+        path.write_bytes(content)
+        report = netlake.pipeline.refresh(lake)
+        assert (report.captures, rows(lake)) == ([], 60)
+        assert sentence in report.notices[0]
+
+
+def test_what_could_not_be_read_to_its_end_stands_as_partial(tmp_path: Path) -> None:
+    netlake.capture([CAPTURES / "truncated.pcap", CAPTURES / "classic.pcap"], tmp_path / "lake", jobs=1)
+    assert [standing.facts.state for standing in Catalog(tmp_path / "lake").captures()] == ["partial", "complete"]
+
+
+def test_several_files_are_one_line(tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+    (report,) = netlake.capture([CAPTURES / "classic.pcap", CAPTURES / "cooked.pcap"], lake, as_one=True).captures
+    removed = Catalog(lake).remove(str(report.id))
+    for sentence in (report.message, removed.sentence, *(entry.message or "" for entry in Catalog(lake).snapshots())):
+        assert "\n" not in sentence
+    assert " and 1 more was added as capture" in report.message
+
+
+def messages(lake: Path) -> set[str]:
+    return {path.relative_to(lake / "proto").as_posix() for path in lake.glob("proto/*/*")}
+
+
+def test_a_capture_that_is_replaced_has_messages_of_its_last_decoding(tmp_path: Path) -> None:
+    lake, name = tmp_path / "lake", CAPTURES / "cooked.pcap"
+    (first,) = netlake.capture(name, lake, proto=True).captures
+    assert messages(lake) == {f"{table}/{first.id}.pb.zst" for table in first.tables}
+    old = {path: path.stat().st_ino for path in lake.glob("proto/*/*")}
+    (second,) = netlake.capture(name, lake, replace=True, include=["packet", "tcp"]).captures
+    assert messages(lake) == {f"{table}/{first.id}.pb.zst" for table in second.tables}
+    assert all(path.stat().st_ino != old[path] for path in lake.glob("proto/*/*"))
+
+
+def test_a_commit_that_fails_leaves_the_messages_of_what_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, name = tmp_path / "lake", CAPTURES / "cooked.pcap"
+    (first,) = netlake.capture(name, lake, proto=True).captures
+
+    def fail(*_: object, **__: object) -> None:
+        raise LakeError("The disk is unwell.")
+
+    monkeypatch.setattr(Catalog, "commit", fail)
+    (failed,) = netlake.capture(name, lake, proto=True, replace=True).captures
+    assert failed.state == "failed"
+    assert messages(lake) == {f"{table}/{first.id}.pb.zst" for table in first.tables}
+    (other,) = netlake.capture(CAPTURES / "tunnel.pcap", lake, proto=True).captures
+    assert other.state == "failed"
+    assert messages(lake) == {f"{table}/{first.id}.pb.zst" for table in first.tables}
+
+
+def test_messages_of_a_killed_run_are_collected(tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+    netlake.capture(CAPTURES / "cooked.pcap", lake, proto=True)
+    kept = messages(lake)
+    for left in (f".{'a' * 16}-{'b' * 32}.part", f"{'a' * 16}.pb.zst", "mine.txt"):
+        (lake / "proto" / "packet" / left).touch()
+    assert Catalog(lake).collect_orphans(60) == []
+    assert len(Catalog(lake).collect_orphans(0)) == 2
+    assert messages(lake) == {*kept, "packet/mine.txt"}
 
 
 def test_a_capture_that_is_removed_takes_its_messages_along(tmp_path: Path) -> None:

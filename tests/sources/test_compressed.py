@@ -132,6 +132,22 @@ def test_damage_in_the_middle_keeps_what_comes_before(writer, read, name):
     assert len(got) > 500
 
 
+# the place of a checksum over all that was packed, from the end
+CHECKSUM = {"gzip": -8, "bzip2": -3, "xz": -12 - 8 - 8}
+
+
+@pytest.mark.parametrize("name", CHECKSUM)
+@pytest.mark.parametrize("count", [10, 3000])
+def test_a_wrong_checksum_loses_no_packet(writer, read, name, count):
+    packets, content = capture(writer, count)
+    packed = bytearray(PACK[name](content))
+    packed[CHECKSUM[name]] ^= 1
+    got, source = read(bytes(packed))
+    assert [p.data for p in got] == [p.data for p in packets]
+    assert [p.partial for p in source.problems] == [True]
+    assert f"up to byte {len(content)} only" in source.problems[0].reason
+
+
 @pytest.mark.parametrize("name", PACK)
 def test_offsets_are_said_to_be_those_after_unpacking(writer, read, name):
     _, content = capture(writer, 10)

@@ -41,6 +41,20 @@ def test_folders_patterns_and_files_become_a_sorted_list(tmp_path, monkeypatch, 
     assert expand(["**/z.cap"]) == ["sub/z.cap"]
 
 
+def test_what_may_not_be_read_in_a_folder_is_not_passed_over(tmp_path, monkeypatch, capture):
+    for name in ("rotated.pcap1", "letter"):
+        (tmp_path / name).write_bytes(capture)
+    opened = os.open
+
+    def forbid(path, *more):
+        if str(path).endswith("rotated.pcap1"):
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *more)
+
+    monkeypatch.setattr(os, "open", forbid)
+    assert expand([tmp_path]) == [str(tmp_path / "letter"), str(tmp_path / "rotated.pcap1")]
+
+
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [("nowhere.pcap", "there is no such file"), ("*.none", "matches no file"), (".", "holds no capture")],
