@@ -32,8 +32,10 @@ def command(name: str | None, every: bool, lake: Path, plugins: tuple[str, ...])
     if every:
         from netlake import tables
 
-        rows |= {table.name: (0, table.doc) for table in tables.every() if table.name not in rows}
-    listing.show([(table, f"{count:,}", doc) for table, (count, doc) in sorted(rows.items())], right=(1,))
+        none = 0 if rows else None
+        rows |= {table.name: (none, table.doc) for table in tables.every() if table.name not in rows}
+    shown = ((table, "" if count is None else f"{count:,}", doc) for table, (count, doc) in sorted(rows.items()))
+    listing.show(list(shown), right=(1,))
 
 
 def _catalog(lake: Path, *, needed: bool) -> Catalog | None:
@@ -47,14 +49,14 @@ def _catalog(lake: Path, *, needed: bool) -> Catalog | None:
         return None
 
 
-def _counted(lake: Path, *, needed: bool) -> dict[str, tuple[int, str]]:
+def _counted(lake: Path, *, needed: bool) -> dict[str, tuple[int | None, str]]:
     """(rows, sentence) of every table of the lake; none where there is no lake and none is `needed`."""
     catalog = _catalog(lake, needed=needed)
     if catalog is None:
         return {}
     if catalog.notice:
         say(catalog.notice)
-    counts = {}
+    counts: dict[str, tuple[int | None, str]] = {}
     for name, table in catalog.tables().items():
         rows = sum(file.rows for file in catalog.files(name, columns=()))
         if rows or not needed:

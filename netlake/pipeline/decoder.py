@@ -114,7 +114,8 @@ class Decoder:
             self.rows.put(table, kept, columns, context)
 
     def _flush(self) -> None:
-        """Read everything that waits, and write every row."""
+        """Read everything that waits, and write every row: those of common tables while the others are read."""
+        self.rows.flush_but(self.waiting)
         for waiting in self.waiting.values():
             self._read(waiting)
         self.put("address", address.rows(self.pools["ip"]))

@@ -8,7 +8,7 @@ order in which they were put. A row group that is to be written is made Arrow in
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -246,6 +246,12 @@ class Rows:
         """Write the largest groups while all of them hold more than the budget."""
         while sum(group.size for group in self.groups.values()) > self.budget:
             self.flush(max(self.groups.values(), key=lambda group: group.size))
+
+    def flush_but(self, names: Container[str]) -> None:
+        """Hand over what the groups of all tables hold but those of `names`, the largest first."""
+        for group in sorted(self.groups.values(), key=lambda group: -group.size):
+            if group.table.name not in names:
+                self.flush(group)
 
     def flush_all(self) -> None:
         """Write everything, and wait until the sink has it: codes may become void after it."""
