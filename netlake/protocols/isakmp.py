@@ -75,7 +75,7 @@ TABLES = (
     Table(
         "isakmp",
         "One row for each ISAKMP message of IKE.",
-        spec="RFC 7296, 2408, 2409, 3948",
+        spec="RFC 7296, RFC 2408, RFC 2409, RFC 3948",
         on=("udp.port=500", "udp.port=4500"),
         columns=(
             Column("initiator_spi", "bytes", "Number of the association, the initiator's half; 8 bytes.",

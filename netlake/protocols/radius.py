@@ -30,7 +30,7 @@ TABLES = (
     Table(
         "radius",
         "One row for each RADIUS message.",
-        spec="RFC 2865, 2866, 2868, 2869, 3162, 5176",
+        spec="RFC 2865, RFC 2866, RFC 2868, RFC 2869, RFC 3162, RFC 5176",
         on=("udp.port=1812", "udp.port=1813", "udp.port=1645", "udp.port=1646", "udp.port=3799", "udp.port=1700"),
         columns=(
             Column("code", "u8",
