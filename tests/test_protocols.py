@@ -29,8 +29,10 @@ from netlake.schema import arrow, faults
 FOLDER = Path(__file__).parent / "protocols"
 # filled by others than the reader: when asked for, or by the flow tracker
 FILLED_LATER = {"entropy", "window_scaled"}
-# tables whose messages may be no row of any: what holds no facts (an encrypted packet with a short header)
-ROWLESS = {"quic"}
+# messages that are no row of any table, as they hold no facts: an encrypted packet with a short header (any message of
+# QUIC may be one), a keep-alive of RFC 3948; `udp` and `packet` have them
+ROWLESS: dict[str, set[bytes]] = {"isakmp": {b"\xff"}, "ipsec_esp": {b"\xff"}}
+ROWLESS_TABLES = {"quic"}
 
 
 @dataclass(frozen=True)
@@ -122,9 +124,10 @@ def sharing(table: str) -> list[str]:
 def answered(table: str, parts: list[tuple[bytes, int]], detail: int) -> list[list[Row]]:
     """The rows of each message that has some; one that has none is another table's, which has a row for it."""
     found = read_rows(table, messages(parts, detail))
-    if not all(found) and table not in ROWLESS:
+    if not all(found) and table not in ROWLESS_TABLES:
         others = [read_rows(name, messages(parts, detail)) for name in sharing(table)]
-        assert all(any(rows) for rows in zip(found, *others, strict=True))
+        told = zip(parts, found, *others, strict=True)
+        assert all(any(rows) or part in ROWLESS.get(table, ()) for (part, _), *rows in told)
     return [rows for rows in found if rows]
 
 
@@ -177,6 +180,12 @@ def same(row: Row, other: Row) -> bool:
 def said(value: Any) -> Any:
     """A column's value, None for an empty list."""
     return None if value == [] else value
+
+
+def test_a_keep_alive_is_no_row_and_two_bytes_are_one() -> None:
+    """RFC 3948: a single byte on port 4500; anything longer is kept by one of the two tables of that port."""
+    for data, rows in ((b"\xff", 0), (b"\xff\xff", 1), (b"\xfe", 1)):
+        assert sum(len(read_rows(table, messages([(data, 0)], 4500))[0]) for table in ROWLESS) == rows
 
 
 @ALL_CASES

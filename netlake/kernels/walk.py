@@ -18,7 +18,7 @@ from netlake.kernels import kernel
 from netlake.kernels import steps as s
 from netlake.kernels.bytes import u16, u32
 from netlake.kernels.walk_capture import seldom_step
-from netlake.kernels.walk_link import link_step
+from netlake.kernels.walk_link import is_cisco_hdlc, link_step
 from netlake.kernels.walk_network import (
     NO_NEXT_HEADER,
     UDP_PROTOCOL,
@@ -285,6 +285,8 @@ def one_packet(data, w, keys, messages, conversations, fragments, packet, trie, 
     """Follow one packet from its first header, whose group is `step`."""
     headers = 0
     hint = np.int64(0)  # what a header tells the next, its detail
+    if step == s.PPP and is_cisco_hdlc(data, w[s.W_LINK_TYPE], w[s.W_AT], w[s.W_END]):
+        step = s.CISCO_HDLC
     while step >= 0:
         headers += 1
         if headers > s.MOST_HEADERS:

@@ -119,6 +119,14 @@ def null_step(data, at, end):
     return ETHER_TYPE, family, at + 4, -1, 0
 
 
+@kernel()
+def is_cisco_hdlc(data, link_type, at, end):
+    """Whether a frame of a serial line is of Cisco's form, which shares the link types of PPP there."""
+    if (link_type != 9 and link_type != 50) or at >= end:
+        return False
+    return (data[at] == 0x0F or data[at] == 0x8F) and (end - at == 1 or data[at + 1] == 0)
+
+
 @kernel(once=True)
 def ppp_step(data, at, end):
     """PPP, with or without the HDLC address and control, with one or two bytes of protocol."""

@@ -7,8 +7,8 @@ What a protocol file may hold beside TABLES, by table name where it has several:
 - `parse(cursor)` (`parse_NAME`): a generator of (column, value) for one message; what was yielded before the message
   ran short is kept. A parse that yields `NEXT` begins another row from the same message, one that yields `NO_ROW` ends
   without one (the message is another table's, or holds no more rows). A list is yielded before it is filled, so that
-  what was read of it is kept too. An address that is a column is yielded as its bytes, one within a list or struct as
-  text.
+  what was read of it is kept too. Addresses and text may be yielded
+  as bytes: text that is not UTF-8 then has U+FFFD, an address of another length is null.
 A column that a reader leaves out is null (a list: empty).
 
 A value for a column is a NumPy array (no nulls), Nullable, Codes, or an Arrow array of the column's type.
@@ -27,7 +27,7 @@ import pyarrow.compute as pc
 
 from netlake.layers.pools import WIDTHS, Pool, ip_text, ipv4_text, ipv6_text, mac_text
 from netlake.packets import Bytes, Codes, Cursor, Ints, Malformed, Messages, Nullable, Short
-from netlake.schema import Column, List, Table, arrow, faults
+from netlake.schema import Column, Kind, List, Struct, Table, arrow, faults
 from netlake.schema.kinds import SCALARS
 
 Value = Any  # a NumPy array, Nullable, Codes or pa.Array: each column its own, which no type checker can tell
@@ -45,6 +45,7 @@ NEXT = ""
 NO_ROW = "-"
 
 TEXT: dict[str, Callable[[Bytes, Ints], pa.Array]] = {"ipv4": ipv4_text, "ipv6": ipv6_text, "mac": mac_text}
+TEXTS = ("text", "word")
 # the pool and the family in it of each kind of address that lies at a fixed place
 POOLS = {"ipv4": ("ip", 4), "ipv6": ("ip", 6), "mac": ("mac", 0)}
 
@@ -236,6 +237,22 @@ def address_text(address: bytes) -> str:
     return ip_text(address)
 
 
+def _address_shown(value: bytes) -> str | None:
+    return address_text(value) if len(value) in (4, 16) else None
+
+
+def _mac_shown(value: bytes) -> str | None:
+    return value.hex(":") if len(value) == 6 else None
+
+
+# kinds that a parser may give as bytes, though they are stored as text, and how they are written
+BYTES_SHOWN: dict[str, Callable[[bytes], str | None]] = {
+    **dict.fromkeys(TEXTS, lambda value: value.decode("utf-8", "replace")),
+    **dict.fromkeys(("ip", "ipv4", "ipv6"), _address_shown),
+    "mac": _mac_shown,
+}
+
+
 def number(column: Column, raw: npt.NDArray[Any]) -> Value:
     """`raw` as the stored type of `column`: text for hex64, null above 2^63-1 for u64."""
     if column.kind == "hex64":
@@ -275,11 +292,37 @@ def _column(table: Table, column: Column, found: list[dict[str, Any]], kept: Mes
     """One column of parsed rows; a list is never null."""
     name = column.name
     if isinstance(column.kind, List):
-        return _array([fields.get(name) or [] for fields in found], column_type(table, name), kept)
+        values = [fields.get(name) or [] for fields in found]
+        if _shown(column.kind):
+            values = [_show(column.kind, value) for value in values]
+        return _array(values, column_type(table, name), kept)
     values = [fields.get(name) for fields in found]
+    if column.kind in TEXTS:
+        values = [_show(column.kind, value) for value in values]
     if column.kind in POOLS or column.kind == "ip":
         return _interned(str(column.kind), values, kept.pools)
     return _array(values, column_type(table, name), kept)
+
+
+def _shown(kind: Kind) -> bool:
+    """Whether text or addresses lie anywhere within `kind`."""
+    if isinstance(kind, List):
+        return _shown(kind.element)
+    return any(_shown(column.kind) for column in kind.columns) if isinstance(kind, Struct) else kind in BYTES_SHOWN
+
+
+def _show(kind: Kind, value: Any) -> Any:
+    """`value` with bytes that stand for text or an address as what they are stored as; lists and dicts are changed."""
+    if isinstance(kind, str):
+        return BYTES_SHOWN[kind](value) if type(value) is bytes and kind in BYTES_SHOWN else value
+    if isinstance(kind, List):
+        if type(value) is list:
+            value[:] = [_show(kind.element, one) for one in value]
+    elif type(value) is dict:
+        for column in kind.columns:
+            if value.get(column.name) is not None:
+                value[column.name] = _show(column.kind, value[column.name])
+    return value
 
 
 def _interned(kind: str, values: list[bytes | None], pools: Mapping[str, Any]) -> Value:

@@ -18,6 +18,8 @@ FORWARDED = 0x04
 CARRIERS = (0x04, 0x09, 0x0A, 0x0B)
 CONFIRMED, UNCONFIRMED, SIMPLE_ACK, COMPLEX_ACK, SEGMENT_ACK, ERROR, REJECT, ABORT = range(8)
 WHO_IS, I_AM = 8, 0
+# confirmed services that begin with an object: read, read many, write
+OF_OBJECTS = (12, 14, 15)
 
 TABLES = (
     Table(
@@ -48,6 +50,12 @@ TABLES = (
             Column("device_instance", "i64", "I am: number of the device, 0 to 4194303.",
                    why="bacapp.instance_number is others' too"),
             Column("data", "bytes", "What the service takes or gives, as sent.", why="dissected by tshark"),
+            Column("object_type", "u16", "Read and write: kind of object, 0 to 1023: 0 analogue input, 8 device.",
+                   why="bacapp.objectType of every object"),
+            Column("object_instance", "i64", "Read and write: number of the object, 0 to 4194303.",
+                   why="bacapp.instance_number of every object"),
+            Column("property", "u32", "Read and write: property of the object: 77 its name, 85 its value.",
+                   why="bacapp.property_identifier of every property"),
         ),
     ),
 )  # fmt: skip
@@ -96,7 +104,8 @@ def _application(message: Cursor) -> Iterator[tuple[str, Any]]:
         message.skip(1)
     if kind != UNCONFIRMED:
         yield "invoke_id", message.number(1)
-    if (kind in (CONFIRMED, COMPLEX_ACK) and first & 8) or kind == SEGMENT_ACK:
+    segmented = kind in (CONFIRMED, COMPLEX_ACK) and bool(first & 8)
+    if segmented or kind == SEGMENT_ACK:
         message.skip(2)
     if kind != SEGMENT_ACK:
         service = message.number(1)
@@ -104,3 +113,17 @@ def _application(message: Cursor) -> Iterator[tuple[str, Any]]:
         # an object identifier: context of four bytes, of which 22 bits are the instance
         if kind == UNCONFIRMED and service == I_AM and message.data[message.at : message.at + 1] == b"\xc4":
             yield "device_instance", int.from_bytes(Cursor(message.data, message.at + 1).take(4), "big") & 0x3FFFFF
+        elif kind in (CONFIRMED, COMPLEX_ACK) and service in OF_OBJECTS and not segmented:
+            yield from _object(Cursor(message.data, message.at))
+
+
+def _object(message: Cursor) -> Iterator[tuple[str, Any]]:
+    """The object that a service begins with, context 0 of four bytes, and its property, context 1; `data` has both."""
+    if message.left < 5 or message.number(1) != 0x0C:
+        return
+    number = message.number(4)
+    yield "object_type", number >> 22
+    yield "object_instance", number & 0x3FFFFF
+    size = message.number(1) - 0x18 if message.left else 0
+    if 1 <= size <= 4 and size <= message.left:
+        yield "property", message.number(size)

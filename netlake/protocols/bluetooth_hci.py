@@ -25,6 +25,14 @@ CONNECTED = (0x03, 0x05, 0x06, 0x08, 0x0B, 0x0C, 0x0D)
 LOW_ENERGY_CONNECTED = (0x01, 0x03, 0x0A, 0x0C)
 CONTINUED = 1
 
+# where events, events of low energy and commands have a device's address: bytes behind what was read of them
+EVENT_ADDRESS = {0x03: 3, 0x04: 0}
+LOW_ENERGY_ADDRESS = {0x01: 5, 0x02: 3, 0x0A: 5}
+COMMAND_ADDRESS = {0x0405: 0, 0x200D: 6}
+# of L2CAP: the channel of the attribute protocol, and its messages about one attribute
+ATTRIBUTES = 4
+WITH_HANDLE = (0x0A, 0x0C, 0x12, 0x16, 0x1B, 0x1D, 0x52)
+
 TABLES = (
     Table(
         "bluetooth_hci",
@@ -58,6 +66,12 @@ TABLES = (
             Column("channel", "u16", "First part: L2CAP channel; 1 signalling, 4 attributes.",
                    wireshark="btl2cap.cid"),
             Column("payload", "bytes", "What follows the headers: parameters or data.", why="dissected by tshark"),
+            Column("address", "mac", "Connections and advertisements: address of the other device, the first reported.",
+                   why="bthci_evt.bd_addr of every report"),
+            Column("att_opcode", "u8", "First part, attributes: 10 read, 18 and 82 write, 27 notification.",
+                   why="btatt.opcode, in packets put together"),
+            Column("att_handle", "u16", "First part, attributes read, written or notified: handle of the attribute.",
+                   why="btatt.handle, of every attribute"),
         ),
     ),
 )  # fmt: skip
@@ -78,8 +92,10 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
         kind = message.number(1)
     yield "type", kind
     if kind == COMMAND:
-        yield from _opcode(message.little(2))
+        opcode = message.little(2)
+        yield from _opcode(opcode)
         yield "parameter_length", message.number(1)
+        yield from _address(message, COMMAND_ADDRESS.get(opcode))
     elif kind == EVENT:
         yield from _event(message)
     elif kind == DATA:
@@ -113,12 +129,23 @@ def _event(message: Cursor) -> Iterator[tuple[str, Any]]:
         message.skip(1)
         yield from _opcode(message.little(2))
     elif code in CONNECTED:
+        yield from _address(message, EVENT_ADDRESS.get(code))
         yield from _connection(message)
+    elif code in EVENT_ADDRESS:
+        yield from _address(message, EVENT_ADDRESS[code])
     elif code == LOW_ENERGY:
         subevent = message.number(1)
         yield "subevent", subevent
+        yield from _address(message, LOW_ENERGY_ADDRESS.get(subevent))
         if subevent in LOW_ENERGY_CONNECTED:
             yield from _connection(message)
+
+
+def _address(message: Cursor, offset: int | None) -> Iterator[tuple[str, Any]]:
+    """A device's address `offset` bytes on, lowest byte first; it stays in the payload."""
+    if offset is not None and message.left >= offset + 6:
+        at = message.at + offset
+        yield "address", message.data[at : at + 6][::-1]
 
 
 def _connection(message: Cursor) -> Iterator[tuple[str, Any]]:
@@ -134,4 +161,10 @@ def _data(message: Cursor) -> Iterator[tuple[str, Any]]:
     yield "length", message.little(2)
     if flags >> 12 & 3 != CONTINUED:
         yield "l2cap_length", message.little(2)
-        yield "channel", message.little(2)
+        channel = message.little(2)
+        yield "channel", channel
+        if channel == ATTRIBUTES and message.left:
+            opcode = message.data[message.at]
+            yield "att_opcode", opcode
+            if opcode in WITH_HANDLE and message.left >= 3:
+                yield "att_handle", int.from_bytes(message.data[message.at + 1 : message.at + 3], "little")

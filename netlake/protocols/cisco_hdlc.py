@@ -1,4 +1,7 @@
-"""Cisco HDLC, framing of serial lines between routers, and SLARP, its keepalives and questions for an address."""
+"""Cisco HDLC, framing of serial lines between routers, and SLARP, its keepalives and questions for an address.
+
+Captures of serial lines (link types 9 and 50) hold it among PPP, whose frames begin otherwise: the walk tells which.
+"""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ TABLES = (
     Table(
         "coap",
         "One row for each CoAP message.",
-        spec="RFC 7252, 7641",
+        spec="RFC 7252, RFC 7641",
         on=("udp.port=5683",),
         columns=(
             Column("version", "u8", "Version, 1.", wireshark="coap.version"),

@@ -32,7 +32,7 @@ TABLES = (
     Table(
         "dhcpv4",
         "One row for each DHCP or BOOTP message.",
-        spec="RFC 2131, 2132, 951, 3046, 4702",
+        spec="RFC 2131, RFC 2132, RFC 951, RFC 3046, RFC 4702",
         on=("udp.port=67", "udp.port=68", "udp.port=4011"),
         columns=(
             Column("operation", "u8", "1 from a client, 2 from a server.", wireshark="dhcp.type"),

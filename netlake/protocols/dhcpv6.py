@@ -54,7 +54,7 @@ TABLES = (
     Table(
         "dhcpv6",
         "One row for each DHCPv6 message, with what relays wrapped around it.",
-        spec="RFC 8415, 4704, 3646",
+        spec="RFC 8415, RFC 4704, RFC 3646",
         on=("udp.port=546", "udp.port=547"),
         columns=(
             Column("message_type", "u8",

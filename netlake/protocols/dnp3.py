@@ -52,6 +52,10 @@ TABLES = (
                    wireshark="dnp3.al.iin"),
             Column("objects", "bytes", "What the function is about, as sent, without checksums.",
                    why="dissected by tshark"),
+            Column("object_group", "u8", "Group of the first object: 1 and 2 inputs, 12 commands, 60 classes.",
+                   why="dnp3.al.obj has every group and variation"),
+            Column("object_variation", "u8", "Variation of the first object, within its group.",
+                   why="dnp3.al.obj has every group and variation"),
         ),
     ),
 )  # fmt: skip
@@ -113,4 +117,7 @@ def _application(body: Cursor) -> Iterator[tuple[str, Any]]:
         yield "function_code", function
         if function in RESPONSES and body.left >= 2:
             yield "internal_indications", body.number(2)
+        if body.left >= 2:
+            yield "object_group", body.data[body.at]
+            yield "object_variation", body.data[body.at + 1]
     yield "objects", body.rest()

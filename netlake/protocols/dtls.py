@@ -62,7 +62,7 @@ TABLES = (
     Table(
         "dtls",
         "One row for each DTLS record.",
-        spec="RFC 6347, 9147, 4347, 9146",
+        spec="RFC 6347, RFC 9147, RFC 4347, RFC 9146",
         on=("udp.port=5684",),
         columns=(
             Column("content_type", "u8", "20 cipher change, 21 alert, 22 handshake, 23 data, 25 with connection id.",

@@ -34,7 +34,7 @@ TABLES = (
     Table(
         "eap",
         "One row for each EAP packet.",
-        spec="RFC 3748, 3579",
+        spec="RFC 3748, RFC 3579",
         on=("ether.type=0x888e", *(f"udp.port={port}" for port in RADIUS_PORTS)),
         inside="eapol",
         columns=(

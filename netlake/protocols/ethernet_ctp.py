@@ -48,7 +48,7 @@ TABLES = (
     ),
     Table(
         "ethernet_ctp_reply",
-        "One row for each reply in such a frame: what it ends in when it has been forwarded everywhere.",
+        "One row for each reply in a configuration test: what such a frame ends in when it was forwarded everywhere.",
         spec="Ethernet version 2, section 8",
         on=ON,
         context="record",

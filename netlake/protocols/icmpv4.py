@@ -123,7 +123,7 @@ TABLES = (
             Column(
                 "unused",
                 "u32",
-                "Bytes 4 to 7 as a number, less what the type gives a meaning: 0, or RFC 4884's length of the quotation.",
+                "Bytes 4 to 7 as a number, less what the type has there: 0, or RFC 4884's length of the quotation.",
                 at=4,
                 why="icmp.unused and icmp.reserved, of some types",
             ),

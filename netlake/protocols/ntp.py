@@ -62,7 +62,7 @@ TABLES = (
     Table(
         "ntp",
         "One row for each NTP message, control and private ones included.",
-        spec="RFC 5905, 7822, 9327",
+        spec="RFC 5905, RFC 7822, RFC 9327",
         on=("udp.port=123",),
         size=HEADER,
         columns=(

@@ -18,7 +18,8 @@ LCP, IPCP, PAP, CHAP = 0xC021, 0x8021, 0xC023, 0xC223
 # codes: requests and answers about options; of LCP those that begin with a magic number
 CONFIGURE = (1, 2, 3, 4)
 WITH_MAGIC = (9, 10, 11, 12, 13)
-MAGIC, ADDRESS, AUTHENTICATION, MRU = 5, 3, 3, 1
+MAGIC, AUTHENTICATION, MRU = 5, 3, 1
+IPCP_ADDRESSES = {3: "ip", 129: "primary_dns", 131: "secondary_dns"}
 
 OPTION = Struct(
     (
@@ -35,18 +36,19 @@ TABLES = (
         on=("link.type=9", "link.type=50", "link.type=166", "link.type=204", "ether.type=0x880b"),
         context="record",
         columns=(
-            Column("address", "u8", "255, all stations; null where it is left out; 15 and 143: HDLC of Cisco.",
+            Column("address", "u8", "255, all stations; null where left out; 15 and 143 in a tunnel: HDLC of Cisco.",
                    wireshark="ppp.address"),
             Column("control", "u8", "3, unnumbered; null where it is left out.", wireshark="ppp.control"),
             Column("protocol", "u16", "What it carries: 33 IPv4, 87 IPv6, 49185 LCP; of one byte or two.",
                    wireshark="ppp.protocol", encoding="dictionary"),
-            Column("ethertype", "u16", "HDLC of Cisco: EtherType of what it carries.", why="chdlc.protocol"),
+            Column("ethertype", "u16", "HDLC of Cisco in a tunnel: EtherType of what it carries.",
+                   why="chdlc.protocol"),
         ),
     ),
     Table(
         "ppp_control",
         "One row for each message by which the ends of a PPP link agree: LCP, PAP, CHAP, IPCP, IPV6CP, CCP and others.",
-        spec="RFC 1661, RFC 1334, RFC 1994, RFC 1332, RFC 5072, RFC 1962",
+        spec="RFC 1661, RFC 1334, RFC 1994, RFC 1332, RFC 1877, RFC 5072, RFC 1962, RFC 1968",
         on=("ppp.protocol=0xc021", "ppp.protocol=0xc023", "ppp.protocol=0xc223", "ppp.protocol=0x8021",
             "ppp.protocol=0x8057", "ppp.protocol=0x80fd", "ppp.protocol=0x8053", "ppp.protocol=0x8281"),
         columns=(
@@ -69,6 +71,10 @@ TABLES = (
             Column("name", "text", "CHAP: who sends it.", wireshark="chap.name"),
             Column("message", "text", "PAP and CHAP: what is said to success or failure.", wireshark="pap.message"),
             Column("data", "bytes", "What follows in other messages.", why="of several fields"),
+            Column("primary_dns", "ipv4", "IPCP: the first DNS server, asked for or given.",
+                   wireshark="ipcp.opt.pri_dns_address"),
+            Column("secondary_dns", "ipv4", "IPCP: the second DNS server, asked for or given.",
+                   wireshark="ipcp.opt.sec_dns_address"),
         ),
     ),
 )  # fmt: skip
@@ -119,8 +125,8 @@ def _options(body: Cursor, protocol: int) -> Iterator[tuple[str, Any]]:
     for kind, value in items(body, header=2):
         options.append({"type": kind, "value": value})
         number = int.from_bytes(value, "big")
-        if protocol == IPCP and kind == ADDRESS and len(value) == 4:
-            yield "ip", value
+        if protocol == IPCP and kind in IPCP_ADDRESSES and len(value) == 4:
+            yield IPCP_ADDRESSES[kind], value
         elif protocol == LCP and kind == MAGIC and len(value) == 4:
             yield "magic_number", number
         elif protocol == LCP and kind == MRU and len(value) == 2:

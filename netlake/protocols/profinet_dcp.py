@@ -67,7 +67,7 @@ TABLES = (
             Column(
                 "response_delay",
                 "u16",
-                "Identify: how far answers are to be spread, 10 milliseconds.",
+                "Identify: how far answers are to be spread, units of 10 milliseconds.",
                 wireshark="pn_dcp.response_delay",
             ),
             Column("data_length", "u16", "Bytes of the blocks.", wireshark="pn_dcp.data_length"),

@@ -52,7 +52,7 @@ TABLES = (
             Column("minor_version", "u8", "Version below the version.", wireshark=f"{NAME}.minorversionptp"),
             Column("version", "u8", "Version of the protocol, 1 or 2.", wireshark=f"{NAME}.versionptp"),
             Column("length", "u16", "Bytes of the message.", wireshark=f"{NAME}.messagelength"),
-            Column("domain", "u8", "Which of several clocks systems.", wireshark=f"{NAME}.domainnumber"),
+            Column("domain", "u8", "Which of several systems of clocks, 0 to 255.", wireshark=f"{NAME}.domainnumber"),
             Column("minor_sdo_id", "u8", "Which profile, the lower part.", wireshark=f"{NAME}.minorsdoid"),
             Column(
                 "flags",

@@ -30,7 +30,7 @@ TABLES = (
     Table(
         "radius",
         "One row for each RADIUS message.",
-        spec="RFC 2865, 2866, 2869, 3162, 5176",
+        spec="RFC 2865, RFC 2866, RFC 2868, RFC 2869, RFC 3162, RFC 5176",
         on=("udp.port=1812", "udp.port=1813", "udp.port=1645", "udp.port=1646", "udp.port=3799", "udp.port=1700"),
         columns=(
             Column("code", "u8",
@@ -67,6 +67,19 @@ TABLES = (
             Column("acct_terminate_cause", "u32", "Why it ended; 1 by the user, 4 idle, 5 its time was up.",
                    wireshark="radius.Acct_Terminate_Cause"),
             Column("attributes", List(ATTRIBUTE), "Every attribute in wire order.", why="compared in columns"),
+            Column("acct_input_packets", "u32", "Packets from the user.", wireshark="radius.Acct_Input_Packets"),
+            Column("acct_output_packets", "u32", "Packets to the user.", wireshark="radius.Acct_Output_Packets"),
+            Column("acct_input_gigawords", "u32", "How often `acct_input_octets` has passed 2^32; null for never.",
+                   wireshark="radius.Acct_Input_Gigawords"),
+            Column("acct_output_gigawords", "u32", "How often `acct_output_octets` has passed 2^32; null for never.",
+                   wireshark="radius.Acct_Output_Gigawords"),
+            Column("nas_port_id", "text", "Name of the access server's port.", wireshark="radius.NAS_Port_Id"),
+            Column("connect_info", "text", "How the user is connected, such as CONNECT 54Mbps 802.11g.",
+                   wireshark="radius.Connect_Info"),
+            Column("tunnel_client_endpoint", "text", "Address of the tunnel's end that asks, without its tag.",
+                   why="tshark has the tag in a field of its own"),
+            Column("event_time", "ts", "Accounting: when it happened, UTC, seconds.",
+                   why="radius.Event_Timestamp is text"),
         ),
     ),
 )  # fmt: skip
@@ -80,13 +93,25 @@ def _address(value: bytes) -> bytes | None:
     return value if len(value) in (4, 16) else None
 
 
+def _untagged(value: bytes) -> str:
+    """Text behind a tag, a byte below 32 by which the attributes of one tunnel are told."""
+    return text(value[1:] if value[:1] < b"\x20" else value)
+
+
+def _time(value: bytes) -> int | None:
+    return int.from_bytes(value, "big") * 1_000_000 if len(value) == 4 else None
+
+
 TYPED: dict[int, tuple[str, Callable[[bytes], Any]]] = {
     1: ("user_name", text), 4: ("nas_ip", _address), 5: ("nas_port", _number), 6: ("service_type", _number),
     8: ("framed_ip", _address), 18: ("reply_message", text), 27: ("session_timeout", _number),
     30: ("called_station_id", text), 31: ("calling_station_id", text), 32: ("nas_identifier", text),
     40: ("acct_status_type", _number), 42: ("acct_input_octets", _number), 43: ("acct_output_octets", _number),
     44: ("acct_session_id", text), 46: ("acct_session_time", _number), 49: ("acct_terminate_cause", _number),
-    61: ("nas_port_type", _number), 95: ("nas_ip", _address),
+    61: ("nas_port_type", _number), 95: ("nas_ip", _address), 47: ("acct_input_packets", _number),
+    48: ("acct_output_packets", _number), 52: ("acct_input_gigawords", _number),
+    53: ("acct_output_gigawords", _number), 55: ("event_time", _time), 66: ("tunnel_client_endpoint", _untagged),
+    77: ("connect_info", text), 87: ("nas_port_id", text),
 }  # fmt: skip
 
 

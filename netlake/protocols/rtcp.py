@@ -50,7 +50,7 @@ TABLES = (
     Table(
         "rtcp",
         "One row for each RTCP packet, of which a datagram holds several.",
-        spec="RFC 3550, 4585, 3611",
+        spec="RFC 3550, RFC 4585, RFC 3611",
         on=(),
         columns=(
             Column("version", "u8", "Version, 2.", wireshark="rtcp.version"),

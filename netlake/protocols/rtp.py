@@ -33,7 +33,7 @@ TABLES = (
     Table(
         "rtp",
         "One row for each RTP packet.",
-        spec="RFC 3550, 8285",
+        spec="RFC 3550, RFC 8285",
         on=(),
         size=HEADER,
         columns=(

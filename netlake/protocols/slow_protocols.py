@@ -26,7 +26,12 @@ def _of(side: str, who: str) -> tuple[Column, ...]:
     return (
         Column(f"{side}_system_priority", "u16", f"Priority of {who}.", wireshark=f"{name}.sys_priority"),
         Column(f"{side}_system", "mac", f"Address of {who}.", wireshark=f"{name}.sysid"),
-        Column(f"{side}_key", "u16", f"Ports of {who} with the same key may be aggregated.", wireshark=f"{name}.key"),
+        Column(
+            f"{side}_key",
+            "u16",
+            f"Ports of one key may be aggregated: that of {who}.",
+            wireshark=f"{name}.key",
+        ),
         Column(f"{side}_port_priority", "u16", f"Priority of the port of {who}.", wireshark=f"{name}.port_priority"),
         Column(f"{side}_port", "u16", f"Number of the port of {who}.", wireshark=f"{name}.port"),
         Column(
@@ -77,7 +82,7 @@ TABLES = (
     ),
     Table(
         "lacp_marker",
-        "One row for each marker of link aggregation: what was sent before it has arrived.",
+        "One row for each marker of link aggregation, whose answer says that what was sent before it has arrived.",
         spec="IEEE 802.1AX",
         on=ON,
         context="record",

@@ -43,7 +43,7 @@ TABLES = (
     Table(
         "snmp",
         "One row for each SNMP message.",
-        spec="RFC 1157, 3416, 3412, 3414",
+        spec="RFC 1157, RFC 3416, RFC 3412, RFC 3414",
         on=("udp.port=161", "udp.port=162"),
         columns=(
             Column("version", "u8", "As sent: 0 version 1, 1 version 2c, 3 version 3.",

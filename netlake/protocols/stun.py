@@ -56,7 +56,7 @@ TABLES = (
     Table(
         "stun",
         "One row for each STUN or TURN message, channel data included.",
-        spec="RFC 8489, 8656, 8445, 3489",
+        spec="RFC 8489, RFC 8656, RFC 8445, RFC 3489",
         on=("udp.port=3478", "udp.port=5349"),
         columns=(
             Column("class", "u8", "0 request, 1 indication, 2 success, 3 error; null for channel data.",

@@ -35,12 +35,12 @@ TABLES = (
     Table(
         "syslog",
         "One row for each syslog message.",
-        spec="RFC 5424, 3164, 5426",
+        spec="RFC 5424, RFC 3164, RFC 5426",
         on=("udp.port=514",),
         columns=(
             Column("facility", "u8", "Which part of the system: 0 kernel, 3 daemons, 4 authorisation, 16 to 23 local.",
                    wireshark="syslog.facility"),
-            Column("severity", "u8", "0 emergency, 1 alert, 2 critical, 3 error, 4 warning, 5 notice, 6, 7 debug.",
+            Column("severity", "u8", "0 emergency, 1 alert, 2 critical, 3 error, 4 warning, 5 notice, 6 info, 7 debug.",
                    wireshark="syslog.level"),
             Column("version", "u8", "1 in the new form; null in the old.", wireshark="syslog.version"),
             Column("timestamp", "text", "When it happened, as sent.", why="a field for each form"),

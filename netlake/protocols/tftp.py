@@ -25,7 +25,7 @@ TABLES = (
     Table(
         "tftp",
         "One row for each TFTP message.",
-        spec="RFC 1350, 2347",
+        spec="RFC 1350, RFC 2347, RFC 2348, RFC 2349",
         on=("udp.port=69",),
         columns=(
             Column("opcode", "u16", "1 read, 2 write, 3 data, 4 acknowledgment, 5 error, 6 options granted.",

@@ -19,7 +19,7 @@ TABLES = (
     Table(
         "vrrp",
         "One row for each VRRP advertisement.",
-        spec="RFC 5798, RFC 3768, RFC 2338",
+        spec="RFC 9568, RFC 5798, RFC 3768, RFC 2338",
         on=("ip.protocol=112",),
         columns=(
             Column("version", "u8", "Version of the protocol, 2 or 3.", wireshark="vrrp.version"),

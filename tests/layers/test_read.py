@@ -215,6 +215,42 @@ def test_addresses_of_a_parser_are_interned() -> None:
     assert columns["sender"].to_pylist() == ["192.0.2.1", "::1", None, "192.0.2.1"]
 
 
+SHOWN = Table(
+    "shown",
+    "One row for each message.",
+    spec="",
+    on=(),
+    columns=(
+        Column("name", "text", "A text."),
+        Column("ips", List("ip"), "Addresses."),
+        Column(
+            "devices",
+            List(Struct((Column("mac", "mac", "An address."), Column("names", List("word"), "Names.")))),
+            "Devices.",
+        ),
+    ),
+)
+
+
+def in_bytes(message: Cursor) -> Iterator[tuple[str, Any]]:
+    yield "name", message.take(2)
+    ips: list[bytes | str] = ["192.0.2.9"]
+    yield "ips", ips
+    ips.append(message.take(4))
+    ips.append(b"\x01")
+    yield "devices", [{"mac": message.take(6), "names": [message.take(1), "x"]}, {"mac": None}]
+
+
+def test_text_and_addresses_given_as_bytes_are_text_at_any_depth() -> None:
+    data = b"a\xff" + bytes([192, 0, 2, 1]) + bytes([2, 0, 0, 0, 0, 1]) + b"n"
+    kept, columns = read.by_message(SHOWN, in_bytes, messages(data, data[:7]))
+    assert columns["name"].to_pylist() == ["a\ufffd"] * 2
+    assert columns["ips"].to_pylist() == [["192.0.2.9", "192.0.2.1", None]] * 2
+    whole = [{"mac": "02:00:00:00:00:01", "names": ["n", "x"]}, {"mac": None, "names": None}]
+    assert columns["devices"].to_pylist() == [whole, []]
+    assert [faults.NAMES[code] for code in kept.fault] == [None, "short_header"]
+
+
 def test_lists_of_structs_by_column() -> None:
     offsets = np.array([0, 2, 2, 3], np.int32)
     array = read.lists(ITEMS, "items", offsets, np.array([1, 2, 3], np.int16), [b"a", b"", b"c"])

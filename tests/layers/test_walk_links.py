@@ -84,6 +84,8 @@ CASES = {
     "Cisco HDLC with OSI": (104, b"\x0f\0\xfe\xfe\0\x83", "cisco_hdlc:osi", None, -1),
     "Cisco HDLC with CDP": (104, b"\x0f\0\x20\0\2\1", "cisco_hdlc:cdp", None, -1),
     "Cisco HDLC's keepalive": (104, b"\x8f\0\x80\x35" + bytes(14), "cisco_hdlc", "unknown_ethertype", 0x8035),
+    "Cisco HDLC among PPP": (50, b"\x0f\0\x08\0" + INNER, f"cisco_hdlc:{DNS}", None, -1),
+    "Cisco HDLC among PPP, keepalive": (9, b"\x8f\0\x80\x35" + bytes(14), "cisco_hdlc", "unknown_ethertype", 0x8035),
     "short Cisco HDLC": (104, b"\x8f\0\x80", "cisco_hdlc", "malformed", -1),
     "PPP with a direction": (204, b"\0\xff\3\0\x21" + INNER, f"ppp:{DNS}", None, -1),
     "token ring": (6, b"\x10\x40" + bytes(12) + IP, f"other_link:llc:snap:{DNS}", None, -1),

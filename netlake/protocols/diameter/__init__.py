@@ -47,7 +47,7 @@ TABLES = (
     Table(
         "diameter",
         "One row for each Diameter message.",
-        spec="RFC 6733, 8506",
+        spec="RFC 6733, RFC 8506",
         on=("sctp.payload_protocol=46", "sctp.port=3868", "udp.port=3868"),
         columns=(
             Column("version", "u8", "Version, 1.", wireshark="diameter.version"),

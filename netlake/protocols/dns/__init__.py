@@ -95,7 +95,7 @@ TABLES = (
     Table(
         "dns",
         "One row for each DNS message over UDP, mDNS or LLMNR, and for those that lie whole in a TCP segment.",
-        spec="RFC 1035, 2136, 2671, 3597, 4795, 6762, 6891, 7871, 9460",
+        spec="RFC 1035, RFC 2136, RFC 3597, RFC 4795, RFC 6762, RFC 6891, RFC 7871, RFC 9460",
         on=("udp.port=53", "udp.port=5353", "udp.port=5355", "tcp.port=53"),
         size=HEADER,
         columns=(

@@ -80,7 +80,7 @@ TABLES = (
                    why="a field for each meaning"),
             Column("ht_control", "u32", "HT control, all its bits.", wireshark="wlan.htc"),
             Column("fcs", "u32", "Check sequence, where the capture kept it.", wireshark="wlan.fcs"),
-            Column("duration_id", "u16", "Duration or association id as sent, all 16 bits.", why="shown by its meaning"),
+            Column("duration_id", "u16", "Duration or association id as sent, 16 bits.", why="shown by its meaning"),
             *HT_CONTROL,
         ),
     ),

@@ -82,7 +82,10 @@ COLUMNS = (
         wireshark="lldp.ieee.802_3.mdi_power_support",
     ),
     Column(
-        "power_class", "u8", "802.3: class of power, less 1 the class.", wireshark="lldp.ieee.802_3.mdi_power_class"
+        "power_class",
+        "u8",
+        "802.3: class of power as sent: 1 is class 0, 5 class 4.",
+        wireshark="lldp.ieee.802_3.mdi_power_class",
     ),
     Column(
         "power_requested",

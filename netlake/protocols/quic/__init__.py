@@ -55,7 +55,7 @@ TABLES = (
     Table(
         "quic",
         "One row for each QUIC packet with a long header.",
-        spec="RFC 9000, 9001, 9369, 8999",
+        spec="RFC 9000, RFC 9001, RFC 9369, RFC 8999",
         on=("udp.port=443",),
         size=HEADER,
         columns=(
