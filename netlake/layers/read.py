@@ -265,7 +265,7 @@ def by_message(
     codes = np.array(marks, np.int8)
     kept.fault = np.where(kept.fault == 0, codes, kept.fault)
     _number_places(kept, messages, np.array(index, np.intp))
-    present = {name for fields in found for name in fields}
+    present = set().union(*found)
     if strange := present.difference(column.name for column in table.columns):
         raise KeyError(f"parse yields {', '.join(sorted(strange))}, which table {table.name} has not")
     return kept, {c.name: _column(table, c, found, kept) for c in table.columns if c.name in present}
@@ -297,23 +297,24 @@ def _interned(kind: str, values: list[bytes | None], pools: Mapping[str, Any]) -
     return Codes(codes, name) if name in pools else pool.text(codes).cast(pa.string())
 
 
-def rows(parse: Parser, cursor: Cursor, failed: Failed | None = None) -> Iterator[tuple[dict[str, Any], int]]:
+def rows(parse: Parser, cursor: Cursor, failed: Failed | None = None) -> list[tuple[dict[str, Any], int]]:
     """The rows of one message, each with the code of its fault: what was read before it ran short is kept.
 
     Whatever else `parse` raises is told to `failed`, where there is one, and is a fault too.
     """
+    done: list[tuple[dict[str, Any], int]] = []
     fields: dict[str, Any] = {}
     fault = None
     try:
         for name, value in parse(cursor):
-            if name == NEXT:
-                yield fields, faults.CODES[cursor.faults[0]] if cursor.faults else 0
+            if name and name != NO_ROW:
+                fields[name] = value
+            elif name == NEXT:
+                done.append((fields, faults.CODES[cursor.faults[0]] if cursor.faults else 0))
                 fields = {}
                 cursor.faults.clear()
-            elif name == NO_ROW:
-                return
             else:
-                fields[name] = value
+                return done
     except Short:
         fault = "cut" if cursor.missing > 0 else "short_header"
     except Malformed as found:
@@ -323,8 +324,10 @@ def rows(parse: Parser, cursor: Cursor, failed: Failed | None = None) -> Iterato
             raise
         failed(error)
         fault = "reader_failed"
-    marks = [*cursor.faults, *([fault] if fault else [])]
-    yield fields, faults.CODES[marks[0]] if marks else 0
+    if cursor.faults:
+        fault = cursor.faults[0]
+    done.append((fields, faults.CODES[fault] if fault else 0))
+    return done
 
 
 def _number_places(kept: Messages, messages: Messages, index: npt.NDArray[np.intp]) -> None:
