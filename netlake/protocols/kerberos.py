@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from netlake.layers import ber
@@ -18,6 +19,8 @@ from netlake.schema import Column, List, Table
 AS_REQUEST, AS_REPLY, TGS_REQUEST, TGS_REPLY, ERROR = 10, 11, 12, 13, 30
 REQUESTS, REPLIES = (AS_REQUEST, TGS_REQUEST), (AS_REPLY, TGS_REPLY)
 APPLICATION, CONTEXT = 0x60, 0xA0
+# bytes; what is longer is none
+LONGEST_TIME = 15
 
 TABLES = (
     Table(
@@ -78,7 +81,7 @@ def _fields(body: Cursor) -> Iterator[tuple[int, Cursor]]:
     for tag, content in ber.values(body):
         if tag & 0xE0 != CONTEXT:
             raise Malformed("bad_value")
-        yield tag & 0x1F, Cursor(ber.whole(content)) if not content.missing else content
+        yield tag & 0x1F, content
 
 
 def _request(fields: Iterator[tuple[int, Cursor]]) -> Iterator[tuple[str, Any]]:
@@ -173,7 +176,12 @@ def _text(content: Cursor) -> str:
 
 
 def _time(data: bytes) -> datetime | None:
-    """A time as 20261123063000Z."""
+    """A time as 20261123063000Z; clients ask for the same far away one."""
+    return _remembered(data[: LONGEST_TIME + 1])
+
+
+@lru_cache(256)
+def _remembered(data: bytes) -> datetime | None:
     try:
         return datetime.strptime(data.decode("ascii", "replace"), "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
     except ValueError:

@@ -11,7 +11,7 @@ from typing import Any
 
 from netlake.layers import ber
 from netlake.layers.items import text
-from netlake.layers.pools import ip_text
+from netlake.layers.read import address_text
 from netlake.packets import Cursor, Malformed
 from netlake.schema import Column, List, Struct, Table
 
@@ -175,7 +175,7 @@ def _typed(kind: int, data: bytes) -> dict[str, Any]:
     elif kind == ber.OID:
         found["text"] = ber.oid(data)
     elif kind == IP_ADDRESS and len(data) == 4:
-        found["text"] = ip_text(data)
+        found["text"] = address_text(data)
     elif kind == ber.OCTETS and data.isascii() and (shown := text(data)).replace("\r\n", "").isprintable():
         found["text"] = shown
     return found
