@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from netlake.layers.items import c_text, text
-from netlake.layers.pools import ip_text
+from netlake.layers.read import address_text
 from netlake.packets import Cursor
 from netlake.schema import Column, List, Struct, Table
 
@@ -106,7 +106,7 @@ def _address(value: bytes) -> bytes | None:
 
 
 def _addresses(value: bytes) -> list[str]:
-    return [ip_text(value[at : at + 4]) for at in range(0, len(value) - 3, 4)]
+    return [address_text(value[at : at + 4]) for at in range(0, len(value) - 3, 4)]
 
 
 def _number(value: bytes) -> int | None:

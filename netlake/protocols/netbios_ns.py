@@ -10,7 +10,7 @@ from typing import Any
 
 from netlake.layers.items import part
 from netlake.layers.netbios import name
-from netlake.layers.pools import ip_text
+from netlake.layers.read import address_text
 from netlake.packets import Cursor
 from netlake.schema import Column, List, Struct, Table
 
@@ -103,7 +103,7 @@ def _record(message: Cursor) -> dict[str, Any]:
     if kind == ADDRESSES:
         while data.left >= 6:
             record["group"] = bool(data.number(2) & 0x8000)
-            record["addresses"].append(ip_text(data.take(4)))
+            record["addresses"].append(address_text(data.take(4)))
     elif kind == STATUS and data.left:
         for _ in range(min(data.number(1), data.left // STATUS_NAME)):
             raw = data.take(STATUS_NAME)
