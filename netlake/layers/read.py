@@ -271,6 +271,26 @@ def by_message(
     return kept, {c.name: _column(table, c, found, kept) for c in table.columns if c.name in present}
 
 
+def each(table: Table, parse: Parser, messages: Messages, among: Mask, at: int | Ints = 0) -> Columns:
+    """Columns of `parse` for the messages `among`, one by one, from offset `at` on: what varies behind a fixed header.
+
+    All others have nothing in them. Faults are marked; a parser here gives one row a message, no more and no less.
+    """
+    nothing: dict[str, Any] = {}
+    found = [nothing] * len(messages)
+    index = np.flatnonzero(among)
+    wanted = (messages.start, messages.end, messages.detail, messages.missing, np.broadcast_to(at, len(messages)))
+    about = zip(index.tolist(), *(array[index].tolist() for array in wanted), strict=True)
+    for position, start, end, detail, missing, offset in about:
+        data = messages.data[start:end].tobytes()
+        fields, fault = rows(parse, Cursor(data, offset, detail=detail, missing=missing))[0]
+        found[position] = fields
+        if fault:
+            messages.flag(np.array([position], np.intp), fault)
+    present = set().union(*found)
+    return {c.name: _column(table, c, found, messages) for c in table.columns if c.name in present}
+
+
 def _column(table: Table, column: Column, found: list[dict[str, Any]], kept: Messages) -> Value:
     """One column of parsed rows; a list is never null."""
     name = column.name
