@@ -65,9 +65,22 @@ def whole(content: Cursor) -> bytes:
     return content.rest()
 
 
+def taken(message: Cursor, tag: int) -> bytes:
+    """All of the content of the next value, which must have `tag`, as by `expect` and `whole`."""
+    data, at = message.data, message.at
+    if at + 2 <= message.end and data[at] == tag and (size := data[at + 1]) < 0x80 and at + 2 + size <= message.end:
+        message.at = at + 2 + size
+        return data[at + 2 : at + 2 + size]
+    return whole(expect(message, tag))
+
+
 def integer(content: Cursor) -> int | None:
     """A signed number; None where it has no bytes or more than fit 64 bits."""
-    data = whole(content)
+    return signed(whole(content))
+
+
+def signed(data: bytes) -> int | None:
+    """As `integer`, of the bytes of a value."""
     number = int.from_bytes(data, "big", signed=True)
     return number if data and -(1 << 63) <= number < 1 << 63 else None
 

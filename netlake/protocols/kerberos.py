@@ -95,7 +95,7 @@ def _request(fields: Iterator[tuple[int, Cursor]]) -> Iterator[tuple[str, Any]]:
 
 def _request_body(number: int, value: Cursor) -> Iterator[tuple[str, Any]]:
     if number == 0:
-        yield "options", ber.whole(ber.expect(value, 0x03))[1:]
+        yield "options", ber.taken(value, 0x03)[1:]
     elif number in (1, 3):
         yield "client_name" if number == 1 else "service_name", _name(value)
     elif number == 2:
@@ -103,7 +103,7 @@ def _request_body(number: int, value: Cursor) -> Iterator[tuple[str, Any]]:
     elif number == 5:
         yield "till", _time(ber.whole(ber.value(value)[1]))
     elif number == 7:
-        yield "nonce", ber.integer(ber.expect(value, ber.INTEGER))
+        yield "nonce", ber.signed(ber.taken(value, ber.INTEGER))
     elif number == 8:
         types = [ber.integer(found) for _, found in ber.values(ber.expect(value, ber.SEQUENCE))]
         yield "encryption_types", [found for found in types if found is not None]
@@ -138,7 +138,7 @@ def _error(fields: Iterator[tuple[int, Cursor]]) -> Iterator[tuple[str, Any]]:
     texts = {7: "client_realm", 9: "service_realm", 11: "error_text"}
     for number, content in fields:
         if number == 6:
-            yield "error_code", ber.integer(ber.expect(content, ber.INTEGER))
+            yield "error_code", ber.signed(ber.taken(content, ber.INTEGER))
         elif number in names:
             yield names[number], _name(content)
         elif number in texts:
@@ -150,7 +150,7 @@ def _preauthentication(content: Cursor) -> Iterator[tuple[str, Any]]:
     yield "preauthentication", kinds
     for _, entry in ber.values(ber.expect(content, ber.SEQUENCE)):
         for number, value in _fields(entry):
-            kind = ber.integer(ber.expect(value, ber.INTEGER)) if number == 1 else None
+            kind = ber.signed(ber.taken(value, ber.INTEGER)) if number == 1 else None
             if kind is not None:
                 kinds.append(kind)
 
@@ -158,9 +158,9 @@ def _preauthentication(content: Cursor) -> Iterator[tuple[str, Any]]:
 def _encrypted(content: Cursor, kind: str, cipher: str | None) -> Iterator[tuple[str, Any]]:
     for number, value in _fields(ber.expect(content, ber.SEQUENCE)):
         if number == 0:
-            yield kind, ber.integer(ber.expect(value, ber.INTEGER))
+            yield kind, ber.signed(ber.taken(value, ber.INTEGER))
         elif number == 2 and cipher:
-            yield cipher, ber.whole(ber.expect(value, ber.OCTETS))
+            yield cipher, ber.taken(value, ber.OCTETS)
 
 
 def _name(content: Cursor) -> str | None:
