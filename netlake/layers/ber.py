@@ -27,12 +27,15 @@ SHORT_OID = 32
 
 def value(message: Cursor) -> tuple[int, Cursor]:
     """The next value: its first byte (class, form and tags below 31) and a cursor over its content."""
-    data, at = message.data, message.at
-    # the common case, written out: a short length, and nothing missing
-    if at + 2 <= message.end and data[at] & 0x1F != 0x1F and (size := data[at + 1]) < 0x80:
+    data, at, last = message.data, message.at, message.end
+    # the common case, written out: nothing is missing and all is as it should be
+    if at + 2 <= last and data[at] & 0x1F != 0x1F and (size := data[at + 1]) <= 0x84 and size != 0x80:
         begin = at + 2
+        if size > 0x80:
+            begin += size & 0x7F
+            size = int.from_bytes(data[at + 2 : begin])
         end = begin + size
-        if end <= message.end:
+        if end <= last:
             message.at = end
             return data[at], Cursor(data[begin:end], 0, size, message.detail, message.faults)
     tag = message.number(1)
@@ -46,7 +49,7 @@ def value(message: Cursor) -> tuple[int, Cursor]:
 
 def values(message: Cursor) -> Iterator[tuple[int, Cursor]]:
     """Every value to the end of `message`."""
-    while message.promised:
+    while message.at < message.end or message.missing:
         yield value(message)
 
 

@@ -156,6 +156,7 @@ def _attributes(body: Cursor, identity: bytes) -> Iterator[tuple[str, Any]]:
 def _address(name: str, value: bytes, mask: bytes) -> Iterator[tuple[str, Any]]:
     """An address of either family, with its bits turned by the cookie and the transaction where it is sent so."""
     if len(value) in (8, 20):
-        turned = bytes(a ^ b for a, b in zip(value[4:], mask, strict=False))
-        yield f"{name}_ip", turned
+        size = len(value) - 4
+        turned = int.from_bytes(value[4:], "big") ^ int.from_bytes(mask[:size], "big")
+        yield f"{name}_ip", turned.to_bytes(size, "big")
         yield f"{name}_port", int.from_bytes(value[2:4], "big") ^ int.from_bytes(mask[:2], "big")
