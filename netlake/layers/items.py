@@ -43,13 +43,17 @@ def items(  # noqa: PLR0913 - what tells one format from another
             # as `number` twice, written out
             kind = data[at] if code == 1 else int.from_bytes(data[at : at + code])
             length = (data[begin - 1] if size == 1 else int.from_bytes(data[at + code : begin])) - header
-            message.at = begin
         else:
             kind = message.number(code)
             length = message.number(size) - header
-        if length < 0 or length > message.promised:
-            raise Malformed("bad_length")
-        yield kind, message.take(length)
+        stop = begin + length
+        if length < 0 or stop > end:
+            message.at = begin
+            if length < 0 or length > message.promised:
+                raise Malformed("bad_length")
+            raise Short
+        message.at = stop
+        yield kind, data[begin:stop]
         if pad > 1:
             message.skip(min(-(length + head) % pad, message.left))
     message.fault("too_large")

@@ -126,9 +126,8 @@ def _payloads(body: Cursor, kind: int) -> Iterator[tuple[str, Any]]:
     for _ in range(MOST_PAYLOADS):
         if not kind or not body.promised:
             return
-        following = body.number(1)
-        body.skip(1)
-        size = body.number(2) - 4
+        following, _, high, low = body.take(4)
+        size = (high << 8 | low) - 4
         if size < 0 or size > body.promised:
             raise Malformed("bad_length")
         value = body.take(size)
