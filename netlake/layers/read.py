@@ -2,7 +2,8 @@
 
 What a protocol file may hold beside TABLES, by table name where it has several:
 - nothing: every column has `at`, and the declaration compiles to one structured dtype;
-- `read(messages) -> columns` (`read_NAME`): columnar, for what is common; may start from `fixed(table, messages)`;
+- `read(messages) -> columns` (`read_NAME`): columnar, for what is common; may start from `fixed(table, messages)`, and
+  read what varies behind that with `each`;
   where rows are not messages one for one it gives `(messages, columns)`, the messages again, one for each row;
 - `parse(cursor)` (`parse_NAME`): a generator of (column, value) for one message; what was yielded before the message
   ran short is kept. A parse that yields `NEXT` begins another row from the same message, one that yields `NO_ROW` ends

@@ -223,3 +223,24 @@ def test_lists_of_structs_by_column() -> None:
     assert array.to_pylist() == [first, [], [{"number": 3, "data": b"c"}]]
     numbers = read.lists(ITEMS, "numbers", offsets, np.array([1, 2, 3], np.int16))
     assert numbers.to_pylist() == [[1, 2], [], [3]]
+
+
+def parse_one(message: Cursor) -> Iterator[tuple[str, Any]]:
+    """A length, then so many bytes, as the first row of `parse`."""
+    for name, value in parse(message):
+        if name == read.NEXT:
+            return
+        yield name, value
+
+
+def test_what_varies_behind_a_fixed_header_is_read_one_by_one_where_it_is() -> None:
+    found = messages(b"HH\x01\x05", b"H\x02\x06\x07", b"HHHH\x02\x09", b"H\xc8", b"", b"\x02\x05\x05")
+    among = np.array([True, True, True, True, False, False])
+    columns = read.each(ITEMS, parse_one, found, among, np.array([2, 1, 4, 1, 0, 0]))
+    assert columns["numbers"].to_pylist() == [[5], [6, 7], [9], [], [], []]
+    assert columns["count"].to_pylist() == [1, 2, 2, None, None, None]
+    assert found.fault.tolist() == [0, 0, faults.SHORT_HEADER, faults.OUT_OF_RANGE, 0, 0]
+    assert read.each(ITEMS, parse_one, found, np.zeros(6, np.bool_)) == {}
+    cut = messages(b"H\x02\x06", missing=1)
+    assert read.each(ITEMS, parse_one, cut, np.ones(1, np.bool_), 1)["numbers"].to_pylist() == [[6]]
+    assert cut.fault.tolist() == [faults.CUT]
