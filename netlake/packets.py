@@ -18,6 +18,9 @@ Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 Shorts = npt.NDArray[np.int32]
 Tiny = npt.NDArray[np.int8]
+Mask = npt.NDArray[np.bool_]
+Value = Any  # of a column: a NumPy array, Nullable, Codes or pa.Array, each its own, which no type checker can tell
+Columns = dict[str, Value]
 
 # the arrays of Packets, by name
 ARRAYS = ("start", "captured", "length", "ts", "number", "last", "interface", "link_type", "offset", "depth")
@@ -194,20 +197,27 @@ class Malformed(Exception):  # noqa: N818 - as above
         self.fault = fault
 
 
-@dataclass(slots=True)
 class Cursor:
     """Reads one message from front to back; `detail` and `missing` as in Messages. Asking for more raises Short."""
 
-    data: bytes
-    at: int = 0
-    end: int = -1
-    detail: int = 0
-    faults: list[str] = field(default_factory=list)
-    missing: int = 0
+    __slots__ = ("at", "data", "detail", "end", "faults", "missing")
 
-    def __post_init__(self) -> None:
-        if self.end < 0:
-            self.end = len(self.data)
+    # written out, not a dataclass: protocols of values within values make ten of them a message
+    def __init__(  # noqa: PLR0913 - what a cursor is
+        self,
+        data: bytes,
+        at: int = 0,
+        end: int = -1,
+        detail: int = 0,
+        faults: list[str] | None = None,
+        missing: int = 0,
+    ) -> None:
+        self.data = data
+        self.at = at
+        self.end = len(data) if end < 0 else end
+        self.detail = detail
+        self.faults: list[str] = [] if faults is None else faults
+        self.missing = missing
 
     @property
     def left(self) -> int:

@@ -8,9 +8,10 @@ never fitted is Malformed, and so are lengths that are not told (RFC 3417 and 41
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from netlake.layers.items import part
-from netlake.packets import Cursor, Malformed
+from netlake.packets import Cursor, Malformed, Short
 
 INTEGER = 0x02
 OCTETS = 0x04
@@ -20,10 +21,23 @@ SEQUENCE = 0x30
 CONSTRUCTED = 0x20
 # of longer numbers and names no protocol here knows
 MOST_NUMBERS = 128
+# bytes of names that are remembered
+SHORT_OID = 32
 
 
 def value(message: Cursor) -> tuple[int, Cursor]:
     """The next value: its first byte (class, form and tags below 31) and a cursor over its content."""
+    data, at, last = message.data, message.at, message.end
+    # the common case, written out: nothing is missing and all is as it should be
+    if at + 2 <= last and data[at] & 0x1F != 0x1F and (size := data[at + 1]) <= 0x84 and size != 0x80:
+        begin = at + 2
+        if size > 0x80:
+            begin += size & 0x7F
+            size = int.from_bytes(data[at + 2 : begin])
+        end = begin + size
+        if end <= last:
+            message.at = end
+            return data[at], Cursor(data[begin:end], 0, size, message.detail, message.faults)
     tag = message.number(1)
     if tag & 0x1F == 0x1F:
         raise Malformed("bad_value")
@@ -35,7 +49,7 @@ def value(message: Cursor) -> tuple[int, Cursor]:
 
 def values(message: Cursor) -> Iterator[tuple[int, Cursor]]:
     """Every value to the end of `message`."""
-    while message.promised:
+    while message.at < message.end or message.missing:
         yield value(message)
 
 
@@ -49,18 +63,37 @@ def expect(message: Cursor, *tags: int) -> Cursor:
 
 def whole(content: Cursor) -> bytes:
     """All of a value's content; Short if the capture lacks some."""
-    return content.take(content.promised)
+    if content.missing:
+        raise Short
+    return content.rest()
+
+
+def taken(message: Cursor, tag: int) -> bytes:
+    """All of the content of the next value, which must have `tag`, as by `expect` and `whole`."""
+    data, at = message.data, message.at
+    if at + 2 <= message.end and data[at] == tag and (size := data[at + 1]) < 0x80 and at + 2 + size <= message.end:
+        message.at = at + 2 + size
+        return data[at + 2 : at + 2 + size]
+    return whole(expect(message, tag))
 
 
 def integer(content: Cursor) -> int | None:
     """A signed number; None where it has no bytes or more than fit 64 bits."""
-    data = whole(content)
+    return signed(whole(content))
+
+
+def signed(data: bytes) -> int | None:
+    """As `integer`, of the bytes of a value."""
     number = int.from_bytes(data, "big", signed=True)
     return number if data and -(1 << 63) <= number < 1 << 63 else None
 
 
 def oid(data: bytes) -> str | None:
     """An object identifier as numbers with dots; None where it is malformed or too long."""
+    return _remembered(data) if len(data) <= SHORT_OID else _dotted(data)
+
+
+def _dotted(data: bytes) -> str | None:
     numbers: list[int] = []
     number = 0
     for byte in data:
@@ -74,3 +107,7 @@ def oid(data: bytes) -> str | None:
         return None
     first = min(numbers[0] // 40, 2)
     return ".".join(map(str, [first, numbers[0] - 40 * first, *numbers[1:]]))
+
+
+# devices are asked for the same names again and again
+_remembered = lru_cache(1 << 12)(_dotted)

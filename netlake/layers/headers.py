@@ -20,7 +20,8 @@ def line(message: Cursor) -> str:
         if message.missing:
             raise Short
         return text(message.rest())
-    found = message.take(end - message.at + 1)
+    found = message.data[message.at : end]
+    message.at = end + 1
     return text(found.rstrip(b"\r\n"))
 
 
@@ -40,7 +41,8 @@ def headers(message: Cursor, into: list[dict[str, Any]]) -> Iterator[tuple[str, 
             yield name.lower(), value
         if not read:
             return
-        name, _, value = (part.strip() for part in read.partition(":"))
+        name, _, value = read.partition(":")
+        name, value = name.strip(), value.strip()
     if name:
         into.append({"name": name, "value": value})
         yield name.lower(), value

@@ -14,10 +14,15 @@ from netlake.packets import Cursor, Malformed, Short
 
 def part(message: Cursor, count: int) -> Cursor:
     """The next `count` bytes as a cursor of their own, marking the same row; Malformed if there never were so many."""
+    at, end = message.at, message.at + count
+    # the common case: nothing of it is missing
+    if count >= 0 and end <= message.end:
+        message.at = end
+        return Cursor(message.data[at:end], 0, count, message.detail, message.faults)
     if count < 0 or count > message.promised:
         raise Malformed("bad_length")
-    kept = min(count, message.left)
-    return Cursor(message.take(kept), detail=message.detail, faults=message.faults, missing=count - kept)
+    kept = message.rest()
+    return Cursor(kept, detail=message.detail, faults=message.faults, missing=count - len(kept))
 
 
 def items(  # noqa: PLR0913 - what tells one format from another
@@ -28,15 +33,29 @@ def items(  # noqa: PLR0913 - what tells one format from another
     `header` is how many bytes the length counts beside the value, `pad` what each item is filled up to. Malformed where
     a length does not fit; Short where the capture cut one.
     """
+    data, end, head = message.data, message.end, code + size
     for _ in range(most):
-        if not message.promised:
+        at = message.at
+        if at >= end and not message.promised:
             return
-        kind = message.number(code)
-        length = message.number(size) - header
-        if length < 0 or length > message.promised:
-            raise Malformed("bad_length")
-        yield kind, message.take(length)
-        message.skip(min(-(length + code + size) % pad, message.left))
+        begin = at + head
+        if begin <= end:
+            # as `number` twice, written out
+            kind = data[at] if code == 1 else int.from_bytes(data[at : at + code])
+            length = (data[begin - 1] if size == 1 else int.from_bytes(data[at + code : begin])) - header
+        else:
+            kind = message.number(code)
+            length = message.number(size) - header
+        stop = begin + length
+        if length < 0 or stop > end:
+            message.at = begin
+            if length < 0 or length > message.promised:
+                raise Malformed("bad_length")
+            raise Short
+        message.at = stop
+        yield kind, data[begin:stop]
+        if pad > 1:
+            message.skip(min(-(length + head) % pad, message.left))
     message.fault("too_large")
 
 

@@ -6,6 +6,9 @@ from netlake.packets import Cursor, Malformed
 
 ENCODED = 32
 MOST_LABELS = 128
+# A to P, and the hexadecimal digits that they stand for
+LETTERS = b"ABCDEFGHIJKLMNOP"
+DIGITS = bytes.maketrans(LETTERS, b"0123456789abcdef")
 
 
 def name(message: Cursor) -> tuple[str | None, int | None]:
@@ -41,9 +44,8 @@ def _labels(message: Cursor, labels: list[bytes]) -> None:
 
 def decoded(labels: list[bytes]) -> tuple[str | None, int | None]:
     """The name that lies in the first label, with the others as its scope, and its last byte."""
-    if not labels or len(labels[0]) != ENCODED or not all(65 <= letter <= 80 for letter in labels[0]):
+    if not labels or len(labels[0]) != ENCODED or labels[0].translate(None, LETTERS):
         return None, None
-    letters = labels[0]
-    raw = bytes((letters[at] - 65) << 4 | letters[at + 1] - 65 for at in range(0, ENCODED, 2))
+    raw = bytes.fromhex(labels[0].translate(DIGITS).decode())
     shown = raw[:15].rstrip(b" \0").decode("cp437")
     return ".".join([shown, *(label.decode("utf-8", "replace") for label in labels[1:])]), raw[15]

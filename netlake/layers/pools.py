@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ipaddress
 import threading
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -170,6 +171,12 @@ def ip_text(address: bytes) -> str:
     if len(address) == WIDTHS[kernels.MAC]:
         raise ValueError("an IP address has 4 or 16 bytes, not 6")
     return _text(address)
+
+
+@lru_cache(1 << 12)
+def address_text(address: bytes) -> str:
+    """The text of an IP address within a list or struct, by its 4 or 16 bytes; the latest are remembered."""
+    return ip_text(address)
 
 
 def mac(address: bytes) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from functools import lru_cache
 
 from netlake.packets import Malformed
 
@@ -34,8 +35,11 @@ SALTS = {
 }
 TAG = 16
 SAMPLE = 16
+# of which the facts are remembered: traffic has a few
+VERSIONS = 256
 
 
+@lru_cache(VERSIONS)
 def draft(version: int) -> int | None:
     """The number of the draft that `version` is; None if it is none."""
     if version >> 8 == 0xFF0000:
@@ -43,6 +47,7 @@ def draft(version: int) -> int | None:
     return MVFST.get(version)
 
 
+@lru_cache(VERSIONS)
 def google(version: int) -> int | None:
     """Google's number of a version such as Q046 or T051, 46 or 51; None if it is none."""
     letter, digits = version >> 24, (version & 0xFFFFFF).to_bytes(3, "big")
@@ -54,6 +59,7 @@ def reserved(version: int) -> bool:
     return version & 0x0F0F0F0F == 0x0A0A0A0A
 
 
+@lru_cache(VERSIONS)
 def known(version: int) -> bool:
     """Whether `version` is one that the protocol has or had."""
     number = draft(version)
@@ -62,6 +68,7 @@ def known(version: int) -> bool:
     return version in SALTS or version >> 8 == 0xFACEB0 or google(version) is not None
 
 
+@lru_cache(VERSIONS)
 def name(version: int) -> str | None:
     """What people call a version."""
     number = draft(version)

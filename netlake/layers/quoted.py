@@ -7,8 +7,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from netlake.layers.pools import Pool
-from netlake.layers.read import Columns, Mask, mark
-from netlake.packets import Codes, Messages, Nullable
+from netlake.layers.read import mark
+from netlake.packets import Codes, Columns, Mask, Messages, Nullable
 from netlake.schema import Column, faults
 
 QUOTED = (

@@ -2,13 +2,13 @@
 
 What a protocol file may hold beside TABLES, by table name where it has several:
 - nothing: every column has `at`, and the declaration compiles to one structured dtype;
-- `read(messages) -> columns` (`read_NAME`): columnar, for what is common; may start from `fixed(table, messages)`;
-  where rows are not messages one for one it gives `(messages, columns)`, the messages again, one for each row;
+- `read(messages) -> columns` (`read_NAME`): columnar, for what is common; may start from `fixed(table, messages)`, and
+  read what varies behind that with `each`. Where rows are not messages one for one it gives `(messages, columns)`, the
+  messages again, one for each row;
 - `parse(cursor)` (`parse_NAME`): a generator of (column, value) for one message; what was yielded before the message
   ran short is kept. A parse that yields `NEXT` begins another row from the same message, one that yields `NO_ROW` ends
   without one (the message is another table's, or holds no more rows). A list is yielded before it is filled, so that
-  what was read of it is kept too. Addresses and text may be yielded
-  as bytes: text that is not UTF-8 then has U+FFFD, an address of another length is null.
+  what was read of it is kept too. Addresses and text may be yielded as bytes. These names are in netlake.layers.parsed.
 A column that a reader leaves out is null (a list: empty).
 
 A value for a column is a NumPy array (no nulls), Nullable, Codes, or an Arrow array of the column's type.
@@ -16,8 +16,8 @@ A value for a column is a NumPy array (no nulls), Nullable, Codes, or an Arrow a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from functools import cache, lru_cache
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -25,27 +25,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from netlake.layers.pools import WIDTHS, Pool, ip_text, ipv4_text, ipv6_text, mac_text
-from netlake.packets import Bytes, Codes, Cursor, Ints, Malformed, Messages, Nullable, Short
-from netlake.schema import Column, Kind, List, Struct, Table, arrow, faults
+from netlake.layers.parsed import Parser, by_message
+from netlake.layers.pools import ipv4_text, ipv6_text, mac_text
+from netlake.packets import Bytes, Codes, Columns, Ints, Mask, Messages, Nullable, Value
+from netlake.schema import Column, Table, arrow, faults
 from netlake.schema.kinds import SCALARS
 
-Value = Any  # a NumPy array, Nullable, Codes or pa.Array: each column its own, which no type checker can tell
-Columns = dict[str, Value]
-Parser = Callable[[Cursor], Iterator[tuple[str, Any]]]
-Failed = Callable[[Exception], None]
 Reader = Callable[[Messages], Columns | tuple[Messages, Columns]]
-Mask = npt.NDArray[np.bool_]
-
-FAMILIES = (4, 6)
-
-# yielded as a column's name: the row ends here and the next begins
-NEXT = ""
-# yielded as a column's name: the message ends here, and what was yielded since the last NEXT is no row
-NO_ROW = "-"
 
 TEXT: dict[str, Callable[[Bytes, Ints], pa.Array]] = {"ipv4": ipv4_text, "ipv6": ipv6_text, "mac": mac_text}
-TEXTS = ("text", "word")
 # the pool and the family in it of each kind of address that lies at a fixed place
 POOLS = {"ipv4": ("ip", 4), "ipv6": ("ip", 6), "mac": ("mac", 0)}
 
@@ -231,28 +219,6 @@ def addresses(kind: str, data: Bytes, at: Ints, pools: Mapping[str, Any]) -> Val
     return TEXT[kind](data, at)
 
 
-@lru_cache(1 << 12)
-def address_text(address: bytes) -> str:
-    """The text of an IP address within a list or struct, by its 4 or 16 bytes; the latest are remembered."""
-    return ip_text(address)
-
-
-def _address_shown(value: bytes) -> str | None:
-    return address_text(value) if len(value) in (4, 16) else None
-
-
-def _mac_shown(value: bytes) -> str | None:
-    return value.hex(":") if len(value) == 6 else None
-
-
-# kinds that a parser may give as bytes, though they are stored as text, and how they are written
-BYTES_SHOWN: dict[str, Callable[[bytes], str | None]] = {
-    **dict.fromkeys(TEXTS, lambda value: value.decode("utf-8", "replace")),
-    **dict.fromkeys(("ip", "ipv4", "ipv6"), _address_shown),
-    "mac": _mac_shown,
-}
-
-
 def number(column: Column, raw: npt.NDArray[Any]) -> Value:
     """`raw` as the stored type of `column`: text for hex64, null above 2^63-1 for u64."""
     if column.kind == "hex64":
@@ -263,135 +229,3 @@ def number(column: Column, raw: npt.NDArray[Any]) -> Value:
         return native.view(np.int64) if fits.all() else Nullable(native.view(np.int64), fits)
     stored = SCALARS[str(column.kind)].arrow
     return raw.astype(np.bool_ if stored == "bool" else stored)
-
-
-def by_message(
-    table: Table, parse: Parser, messages: Messages, failed: Failed | None = None
-) -> tuple[Messages, Columns]:
-    """Rows of `parse`, and the messages again, one for each row (a parser may give several); `failed` as for `rows`."""
-    found: list[dict[str, Any]] = []
-    index: list[int] = []
-    marks: list[int] = []
-    about = zip(messages, messages.detail.tolist(), messages.missing.tolist(), strict=True)
-    for position, (data, detail, missing) in enumerate(about):
-        for fields, fault in rows(parse, Cursor(data, detail=detail, missing=missing), failed):
-            found.append(fields)
-            index.append(position)
-            marks.append(fault)
-    kept = messages.take(np.array(index, np.intp))
-    codes = np.array(marks, np.int8)
-    kept.fault = np.where(kept.fault == 0, codes, kept.fault)
-    _number_places(kept, messages, np.array(index, np.intp))
-    present = {name for fields in found for name in fields}
-    if strange := present.difference(column.name for column in table.columns):
-        raise KeyError(f"parse yields {', '.join(sorted(strange))}, which table {table.name} has not")
-    return kept, {c.name: _column(table, c, found, kept) for c in table.columns if c.name in present}
-
-
-def _column(table: Table, column: Column, found: list[dict[str, Any]], kept: Messages) -> Value:
-    """One column of parsed rows; a list is never null."""
-    name = column.name
-    if isinstance(column.kind, List):
-        values = [fields.get(name) or [] for fields in found]
-        if _shown(column.kind):
-            values = [_show(column.kind, value) for value in values]
-        return _array(values, column_type(table, name), kept)
-    values = [fields.get(name) for fields in found]
-    if column.kind in TEXTS:
-        values = [_show(column.kind, value) for value in values]
-    if column.kind in POOLS or column.kind == "ip":
-        return _interned(str(column.kind), values, kept.pools)
-    return _array(values, column_type(table, name), kept)
-
-
-def _shown(kind: Kind) -> bool:
-    """Whether text or addresses lie anywhere within `kind`."""
-    if isinstance(kind, List):
-        return _shown(kind.element)
-    return any(_shown(column.kind) for column in kind.columns) if isinstance(kind, Struct) else kind in BYTES_SHOWN
-
-
-def _show(kind: Kind, value: Any) -> Any:
-    """`value` with bytes that stand for text or an address as what they are stored as; lists and dicts are changed."""
-    if isinstance(kind, str):
-        return BYTES_SHOWN[kind](value) if type(value) is bytes and kind in BYTES_SHOWN else value
-    if isinstance(kind, List):
-        if type(value) is list:
-            value[:] = [_show(kind.element, one) for one in value]
-    elif type(value) is dict:
-        for column in kind.columns:
-            if value.get(column.name) is not None:
-                value[column.name] = _show(column.kind, value[column.name])
-    return value
-
-
-def _interned(kind: str, values: list[bytes | None], pools: Mapping[str, Any]) -> Value:
-    """Addresses of `kind` that a parser gave as their 4, 16 or 6 bytes (of another length: null), or as text."""
-    if any(isinstance(value, str) for value in values):
-        return pa.array(values, pa.string())
-    name = "mac" if kind == "mac" else "ip"
-    pool = pools[name] if name in pools else Pool(name)
-    codes = np.full(len(values), -1, np.int32)
-    for family in FAMILIES if name == "ip" else (0,):
-        size = WIDTHS[family]
-        index = [position for position, value in enumerate(values) if value is not None and len(value) == size]
-        data = np.frombuffer(b"".join(values[position] or b"" for position in index), np.uint8).copy()
-        codes[index] = pool.codes(data, np.arange(len(index), dtype=np.int64) * size, family)
-    return Codes(codes, name) if name in pools else pool.text(codes).cast(pa.string())
-
-
-def rows(parse: Parser, cursor: Cursor, failed: Failed | None = None) -> Iterator[tuple[dict[str, Any], int]]:
-    """The rows of one message, each with the code of its fault: what was read before it ran short is kept.
-
-    Whatever else `parse` raises is told to `failed`, where there is one, and is a fault too.
-    """
-    fields: dict[str, Any] = {}
-    fault = None
-    try:
-        for name, value in parse(cursor):
-            if name == NEXT:
-                yield fields, faults.CODES[cursor.faults[0]] if cursor.faults else 0
-                fields = {}
-                cursor.faults.clear()
-            elif name == NO_ROW:
-                return
-            else:
-                fields[name] = value
-    except Short:
-        fault = "cut" if cursor.missing > 0 else "short_header"
-    except Malformed as found:
-        fault = found.fault
-    except Exception as error:
-        if failed is None:
-            raise
-        failed(error)
-        fault = "reader_failed"
-    marks = [*cursor.faults, *([fault] if fault else [])]
-    yield fields, faults.CODES[marks[0]] if marks else 0
-
-
-def _number_places(kept: Messages, messages: Messages, index: npt.NDArray[np.intp]) -> None:
-    """Places follow the rows where a message gave several or none; those of later messages of its packet move."""
-    if np.array_equal(index, np.arange(len(messages))):
-        return
-    first = dict(zip(messages.row[::-1].tolist(), messages.place[::-1].tolist(), strict=True))
-    row, place = kept.row, kept.place
-    for position in range(len(index)):
-        follows = position > 0 and row[position] == row[position - 1]
-        place[position] = place[position - 1] + 1 if follows else first[int(row[position])]
-
-
-def _array(values: list[Any], data_type: pa.DataType, messages: Messages) -> pa.Array:
-    """An Arrow array; a number that does not fit is null and its row marked."""
-    try:
-        return pa.array(values, data_type)
-    except (pa.ArrowInvalid, OverflowError):
-        result: list[Any] = []
-        for position, value in enumerate(values):
-            try:
-                pa.array([value], data_type)
-                result.append(value)
-            except (pa.ArrowInvalid, OverflowError):
-                result.append([] if isinstance(value, list) else None)
-                messages.flag(np.array([position], np.intp), faults.OUT_OF_RANGE)
-        return pa.array(result, data_type)

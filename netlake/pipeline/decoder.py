@@ -17,10 +17,9 @@ from netlake import tables
 from netlake.flows.tracker import Tracker
 from netlake.kernels import steps as s
 from netlake.layers.pools import new_pools
-from netlake.layers.read import Mask
 from netlake.layers.steps import dispatch
 from netlake.layers.walk import Walked, Walker
-from netlake.packets import Messages, Packets, Tiny
+from netlake.packets import Mask, Messages, Packets, Tiny
 from netlake.pipeline.packet_rows import PacketRows
 from netlake.pipeline.readers import Failures, reader
 from netlake.pipeline.waiting import COMMON, Waiting

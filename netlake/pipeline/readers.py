@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from netlake import tables
-from netlake.layers.read import Columns, by_message, fixed
-from netlake.packets import Messages
+from netlake.layers.parsed import by_message
+from netlake.layers.read import fixed
+from netlake.packets import Columns, Messages
 from netlake.schema.faults import READER_FAILED
 
 Reader = Callable[[Messages], tuple[Messages, Columns]]

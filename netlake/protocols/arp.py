@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from netlake.layers.read import Columns, Mask, addresses, fill, fixed, mark_short, plain, where
-from netlake.packets import Ints, Messages
+from netlake.layers.read import addresses, fill, fixed, mark_short, plain, where
+from netlake.packets import Columns, Ints, Mask, Messages
 from netlake.schema import Column, Table
 
 # of the message with 6-byte hardware and 4-byte protocol addresses, the only one that is common

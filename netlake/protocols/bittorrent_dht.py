@@ -13,8 +13,7 @@ import numpy as np
 from netlake.layers.items import text
 from netlake.layers.pools import ip_text
 from netlake.layers.probes import by_content, number_at
-from netlake.layers.read import Mask
-from netlake.packets import Cursor, Malformed, Messages, Short
+from netlake.packets import Cursor, Malformed, Mask, Messages, Short
 from netlake.schema import Column, List, Struct, Table
 
 PORTS = (6881,)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from netlake.layers.probes import byte_at, number_at
-from netlake.layers.read import Columns, mark_short
-from netlake.packets import Messages, Nullable
+from netlake.layers.read import mark_short
+from netlake.packets import Columns, Messages, Nullable
 from netlake.schema import Column, Table
 
 SIZE = 8

@@ -7,7 +7,7 @@ from typing import Any
 
 from netlake.layers import ber
 from netlake.layers.items import text
-from netlake.layers.read import NEXT
+from netlake.layers.parsed import NEXT
 from netlake.packets import Cursor, Malformed
 from netlake.schema import Column, List, Struct, Table
 

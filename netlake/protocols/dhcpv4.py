@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from netlake.layers.items import c_text, text
-from netlake.layers.pools import ip_text
-from netlake.packets import Cursor
+from netlake.layers.parsed import each
+from netlake.layers.pools import address_text
+from netlake.layers.read import fixed
+from netlake.packets import Columns, Cursor, Messages
 from netlake.schema import Column, List, Struct, Table
 
 COOKIE = bytes((99, 130, 83, 99))
@@ -20,6 +22,8 @@ END = 255
 OVERLOAD = 52
 RELAY = 82
 ETHERNET = 1
+# bytes of the header up to the hardware address
+FIXED = 28
 
 OPTION = Struct(
     (
@@ -34,19 +38,23 @@ TABLES = (
         "One row for each DHCP or BOOTP message.",
         spec="RFC 2131, RFC 2132, RFC 951, RFC 3046, RFC 4702",
         on=("udp.port=67", "udp.port=68", "udp.port=4011"),
+        size=FIXED,
         columns=(
-            Column("operation", "u8", "1 from a client, 2 from a server.", wireshark="dhcp.type"),
-            Column("hardware_type", "u8", "Kind of hardware address; 1 is Ethernet.", wireshark="dhcp.hw.type"),
-            Column("hardware_length", "u8", "Bytes of the hardware address, 0 to 16.", wireshark="dhcp.hw.len"),
-            Column("hops", "u8", "Relays passed.", wireshark="dhcp.hops"),
-            Column("transaction_id", "u32", "What ties answers to the question.", wireshark="dhcp.id"),
-            Column("seconds", "u16", "Seconds since the client began.", wireshark="dhcp.secs"),
-            Column("flags", "u16", "Flags as sent; bit 15 asks for answers by broadcast.", wireshark="dhcp.flags"),
-            Column("broadcast", "bool", "Whether answers must be broadcast.", wireshark="dhcp.flags.bc"),
-            Column("client_ip", "ipv4", "Address that the client has (ciaddr).", wireshark="dhcp.ip.client"),
-            Column("your_ip", "ipv4", "Address that the client gets (yiaddr).", wireshark="dhcp.ip.your"),
-            Column("server_ip", "ipv4", "Server of the next step of booting (siaddr).", wireshark="dhcp.ip.server"),
-            Column("relay_ip", "ipv4", "Relay that passed it on (giaddr).", wireshark="dhcp.ip.relay"),
+            Column("operation", "u8", "1 from a client, 2 from a server.", at=0, wireshark="dhcp.type"),
+            Column("hardware_type", "u8", "Kind of hardware address; 1 is Ethernet.", at=1, wireshark="dhcp.hw.type"),
+            Column("hardware_length", "u8", "Bytes of the hardware address, 0 to 16.", at=2, wireshark="dhcp.hw.len"),
+            Column("hops", "u8", "Relays passed.", at=3, wireshark="dhcp.hops"),
+            Column("transaction_id", "u32", "What ties answers to the question.", at=4, wireshark="dhcp.id"),
+            Column("seconds", "u16", "Seconds since the client began.", at=8, wireshark="dhcp.secs"),
+            Column("flags", "u16", "Flags as sent; bit 15 asks for answers by broadcast.", at=10,
+                   wireshark="dhcp.flags"),
+            Column("broadcast", "bool", "Whether answers must be broadcast.", at=10, bits=(15, 1),
+                   wireshark="dhcp.flags.bc"),
+            Column("client_ip", "ipv4", "Address that the client has (ciaddr).", at=12, wireshark="dhcp.ip.client"),
+            Column("your_ip", "ipv4", "Address that the client gets (yiaddr).", at=16, wireshark="dhcp.ip.your"),
+            Column("server_ip", "ipv4", "Server of the next step of booting (siaddr).", at=20,
+                   wireshark="dhcp.ip.server"),
+            Column("relay_ip", "ipv4", "Relay that passed it on (giaddr).", at=24, wireshark="dhcp.ip.relay"),
             Column("client_mac", "mac", "Hardware address of the client; null unless that is a MAC.",
                    wireshark="dhcp.hw.mac_addr"),
             Column("client_hardware", "bytes", "Hardware address of the client as sent, all 16 bytes (chaddr).",
@@ -106,7 +114,7 @@ def _address(value: bytes) -> bytes | None:
 
 
 def _addresses(value: bytes) -> list[str]:
-    return [ip_text(value[at : at + 4]) for at in range(0, len(value) - 3, 4)]
+    return [address_text(value[at : at + 4]) for at in range(0, len(value) - 3, 4)]
 
 
 def _number(value: bytes) -> int | None:
@@ -152,23 +160,17 @@ TYPED: dict[int, tuple[str, Callable[[bytes], Any]]] = {
 RELAYED = {1: "circuit_id", 2: "remote_id"}
 
 
-def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One message: the BOOTP header, then options if the magic cookie is there."""
-    yield "operation", message.number(1)
-    kind, size = message.number(1), message.number(1)
-    yield "hardware_type", kind
-    yield "hardware_length", size
-    yield "hops", message.number(1)
-    yield "transaction_id", message.number(4)
-    yield "seconds", message.number(2)
-    flags = message.number(2)
-    yield "flags", flags
-    yield "broadcast", bool(flags & 0x8000)
-    for name in ("client_ip", "your_ip", "server_ip", "relay_ip"):
-        yield name, message.take(4)
+def read(messages: Messages) -> Columns:
+    """The header up to the hardware address by column, all else one by one."""
+    columns = fixed(TABLES[0], messages)
+    return columns | each(TABLES[0], _body, messages, messages.end - messages.start >= FIXED, FIXED)
+
+
+def _body(message: Cursor) -> Iterator[tuple[str, Any]]:
+    """Hardware address and names, then options if the magic cookie is there."""
     hardware = message.take(16)
     yield "client_hardware", hardware
-    if kind == ETHERNET and size == 6:
+    if message.data[1] == ETHERNET and message.data[2] == 6:
         yield "client_mac", hardware[:6]
     server_name, file = message.take(64), message.take(128)
     if message.promised < 4 or message.take(4) != COOKIE:

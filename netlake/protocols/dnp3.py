@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from netlake.layers.items import part
+from netlake.layers.parsed import NEXT
 from netlake.layers.probes import number_at
-from netlake.layers.read import NEXT, Mask
-from netlake.packets import Cursor, Malformed, Messages
+from netlake.packets import Cursor, Malformed, Mask, Messages
 from netlake.schema import Column, Table
 
 START = 0x0564

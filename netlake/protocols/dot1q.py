@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from netlake.layers.read import Columns, fixed, plain, where
-from netlake.packets import Messages
+from netlake.layers.read import fixed, plain, where
+from netlake.packets import Columns, Messages
 from netlake.schema import Column, Table
 
 # as in Ethernet: what follows the tag is a type from here on, else a length

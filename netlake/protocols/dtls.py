@@ -27,9 +27,9 @@ from netlake.layers.client_hello import (
     read_server_hello,
 )
 from netlake.layers.items import part, text
+from netlake.layers.parsed import NEXT
 from netlake.layers.probes import by_content, byte_at, number_at
-from netlake.layers.read import NEXT, Mask
-from netlake.packets import Cursor, Malformed, Messages, Short
+from netlake.packets import Cursor, Malformed, Mask, Messages, Short
 from netlake.schema import Column, List, Struct, Table
 
 PORTS = (5684,)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from netlake.layers.entropy import ENTROPY, payload_entropy
-from netlake.layers.read import Columns, fixed, plain, where
-from netlake.packets import Messages, Nullable
+from netlake.layers.read import fixed, plain, where
+from netlake.packets import Columns, Messages, Nullable
 from netlake.schema import Column, Table
 
 # a third field below this is a length (IEEE 802.3 clause 3.2.6), though none above 1500 is a sound one

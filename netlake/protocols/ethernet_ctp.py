@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from netlake.layers.items import remainder
+from netlake.layers.parsed import NO_ROW
 from netlake.layers.pools import mac
-from netlake.layers.read import NO_ROW
 from netlake.packets import Cursor
 from netlake.schema import Column, List, Table
 

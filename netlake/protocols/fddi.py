@@ -5,8 +5,8 @@ Addresses stand as they were captured: their bits were put in order by who wrote
 
 from __future__ import annotations
 
-from netlake.layers.read import Columns, fixed, plain, where
-from netlake.packets import Messages
+from netlake.layers.read import fixed, plain, where
+from netlake.packets import Columns, Messages
 from netlake.schema import Column, Table
 
 # class and format of asynchronous LLC frames, the only ones with a priority

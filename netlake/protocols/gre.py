@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from netlake.packets import Cursor, Malformed
-from netlake.schema import Column, List, Struct, Table
+import numpy as np
+
+from netlake.layers.parsed import each
+from netlake.layers.probes import number_at
+from netlake.layers.read import fixed, mark, mark_short
+from netlake.packets import Columns, Cursor, Messages, Nullable
+from netlake.schema import Column, List, Struct, Table, faults
 
 CHECKSUM, ROUTING, KEY, SEQUENCE, STRICT, ACKNOWLEDGMENT = 0x8000, 0x4000, 0x2000, 0x1000, 0x0800, 0x0080
 ENHANCED = 1
+HEADER = 4
 
 ROUTE = Struct(
     (
@@ -25,17 +31,24 @@ TABLES = (
         "One row for each GRE header.",
         spec="RFC 2784, RFC 2890, RFC 1701, RFC 2637, RFC 8086",
         on=("ip.protocol=47", "udp.port=4754"),
+        size=HEADER,
         columns=(
-            Column("version", "u8", "0, or 1 for the enhanced one of PPTP.", wireshark="gre.flags.version"),
-            Column("checksum_present", "bool", "A checksum is there.", wireshark="gre.flags.checksum"),
-            Column("routing_present", "bool", "A source route is there.", wireshark="gre.flags.routing"),
-            Column("key_present", "bool", "A key is there.", wireshark="gre.flags.key"),
-            Column("sequence_present", "bool", "A sequence number is there.", wireshark="gre.flags.sequence_number"),
-            Column("strict_source_route", "bool", "The route must be kept to.",
+            Column("version", "u8", "0, or 1 for the enhanced one of PPTP.", at=1, bits=(0, 3),
+                   wireshark="gre.flags.version"),
+            Column("checksum_present", "bool", "A checksum is there.", at=0, bits=(15, 1),
+                   wireshark="gre.flags.checksum"),
+            Column("routing_present", "bool", "A source route is there.", at=0, bits=(14, 1),
+                   wireshark="gre.flags.routing"),
+            Column("key_present", "bool", "A key is there.", at=0, bits=(13, 1),
+                   wireshark="gre.flags.key"),
+            Column("sequence_present", "bool", "A sequence number is there.", at=0, bits=(12, 1),
+                   wireshark="gre.flags.sequence_number"),
+            Column("strict_source_route", "bool", "The route must be kept to.", at=0, bits=(11, 1),
                    wireshark="gre.flags.strict_source_route"),
-            Column("recursion_control", "u8", "How often it may be wrapped again, 0 to 7.",
+            Column("recursion_control", "u8", "How often it may be wrapped again, 0 to 7.", at=0, bits=(8, 3),
                    wireshark="gre.flags.recursion_control"),
-            Column("protocol", "u16", "EtherType of what it carries.", wireshark="gre.proto", encoding="dictionary"),
+            Column("protocol", "u16", "EtherType of what it carries.", at=2, wireshark="gre.proto",
+                   encoding="dictionary"),
             Column("checksum", "u16", "Internet checksum of header and payload.", wireshark="gre.checksum"),
             Column("offset", "u16", "Byte of the source route that comes next.", wireshark="gre.offset"),
             Column("key", "u32", "Version 0: which of the tunnels between two hosts it is.", wireshark="gre.key"),
@@ -53,39 +66,36 @@ TABLES = (
 )  # fmt: skip
 
 
-def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One header."""
-    flags = message.number(2)
+def read(messages: Messages) -> Columns:
+    """Columns of the flags, then each field that they say is there; source routes, which nobody sends, one by one."""
+    columns = fixed(TABLES[0], messages)
+    flags = number_at(messages, 0, 2)
     version = flags & 7
-    yield "version", version
-    yield "checksum_present", bool(flags & CHECKSUM)
-    yield "routing_present", bool(flags & ROUTING)
-    yield "key_present", bool(flags & KEY)
-    yield "sequence_present", bool(flags & SEQUENCE)
-    yield "strict_source_route", bool(flags & STRICT)
-    yield "recursion_control", flags >> 8 & 7
-    if version == ENHANCED:
-        yield "acknowledgment_present", bool(flags & ACKNOWLEDGMENT)
-        yield "flags", flags >> 3 & 15
-    else:
-        yield "flags", flags >> 3 & 31
-    yield "protocol", message.number(2)
-    if version > ENHANCED:
-        raise Malformed("bad_version")
-    if flags & (CHECKSUM | ROUTING):
-        yield "checksum", message.number(2)
-        yield "offset", message.number(2)
-    if flags & KEY and version == ENHANCED:
-        yield "payload_length", message.number(2)
-        yield "call_id", message.number(2)
-    elif flags & KEY:
-        yield "key", message.number(4)
-    if flags & SEQUENCE:
-        yield "sequence", message.number(4)
-    if flags & ACKNOWLEDGMENT and version == ENHANCED:
-        yield "acknowledgment", message.number(4)
-    if flags & ROUTING:
-        yield from _routes(message)
+    whole = messages.end - messages.start >= HEADER
+    mark(messages, whole & (version > ENHANCED), faults.BAD_VERSION)
+    enhanced, routing = version == ENHANCED, flags & ROUTING > 0
+    key, known = flags & KEY > 0, flags >= 0
+    columns["acknowledgment_present"] = Nullable(flags & ACKNOWLEDGMENT > 0, enhanced)
+    columns["flags"] = Nullable((flags >> 3 & np.where(enhanced, 15, 31)).astype(np.int16), known)
+    fields = (
+        ("checksum", 2, flags & (CHECKSUM | ROUTING) > 0), ("offset", 2, flags & (CHECKSUM | ROUTING) > 0),
+        ("payload_length", 2, key & enhanced), ("call_id", 2, key & enhanced), ("key", 4, key & ~enhanced),
+        ("sequence", 4, flags & SEQUENCE > 0), ("acknowledgment", 4, (flags & ACKNOWLEDGMENT > 0) & enhanced),
+    )  # fmt: skip
+    sound = whole & (version <= ENHANCED)
+    at = np.full(len(messages), HEADER, np.int64)
+    for name, size, told in fields:
+        there = sound & told
+        if there.any():
+            value = number_at(messages, at, size)
+            columns[name] = Nullable(value.astype(np.int32 if size == 2 else np.int64), there & (value >= 0))
+            mark_short(messages, there & (value < 0))
+            at += np.where(there, size, 0)
+    # what ran short before has no routes
+    routing &= sound & (messages.start + at <= messages.end)
+    if routing.any():
+        columns.update(each(TABLES[0], _routes, messages, routing, at))
+    return columns
 
 
 def _routes(message: Cursor) -> Iterator[tuple[str, Any]]:

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from netlake.layers.items import part, text
-from netlake.layers.read import NEXT, address_text
+from netlake.layers.parsed import NEXT
+from netlake.layers.pools import address_text
 from netlake.packets import Cursor, Malformed, Short
 from netlake.schema import Column, List, Struct, Table
 

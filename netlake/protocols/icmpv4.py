@@ -7,21 +7,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from netlake.layers.pools import address_text
 from netlake.layers.quoted import QUOTED, quoted
-from netlake.layers.read import (
-    Columns,
-    Mask,
-    address_text,
-    addresses,
-    column_type,
-    fill,
-    fixed,
-    gather,
-    mark_short,
-    plain,
-    where,
-)
-from netlake.packets import Ints, Messages, Nullable
+from netlake.layers.read import addresses, column_type, fill, fixed, gather, mark_short, plain, where
+from netlake.packets import Columns, Ints, Mask, Messages, Nullable
 from netlake.schema import Column, List, Struct, Table
 
 HEADER = 8

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from netlake.layers.read import address_text
-from netlake.packets import Cursor
+import numpy as np
+
+from netlake.layers.parsed import each
+from netlake.layers.pools import address_text
+from netlake.layers.probes import byte_at
+from netlake.layers.read import addresses, fill, fixed, mark_short
+from netlake.packets import Columns, Cursor, Messages, Nullable
 from netlake.schema import Column, List, Struct, Table
 
 QUERY = 0x11
@@ -14,6 +19,8 @@ VERSION_3_REPORT = 0x22
 # the version that a type belongs to; queries tell theirs by their length
 VERSIONS = {0x12: 1, 0x16: 2, 0x17: 2, VERSION_3_REPORT: 3}
 SHORTEST_VERSION_3_QUERY = 12
+# bytes that all have, and those of a message with a group
+HEADER, WITH_GROUP = 4, 8
 
 RECORD = Struct(
     (
@@ -35,8 +42,11 @@ TABLES = (
         "One row for each IGMP message.",
         spec="RFC 3376, RFC 2236, RFC 1112",
         on=("ip.protocol=2",),
+        size=HEADER,
         columns=(
-            Column("type", "u8", "17 query, 18, 22 and 34 report (versions 1 to 3), 23 leave.", wireshark="igmp.type"),
+            Column(
+                "type", "u8", "17 query, 18, 22 and 34 report (versions 1 to 3), 23 leave.", at=0, wireshark="igmp.type"
+            ),
             Column(
                 "version",
                 "u8",
@@ -50,7 +60,7 @@ TABLES = (
                 "Query: the longest wait before a report, seconds; null in version 1.",
                 why="igmp.max_resp in other units",
             ),
-            Column("checksum", "u16", "Internet checksum of the message.", wireshark="igmp.checksum"),
+            Column("checksum", "u16", "Internet checksum of the message.", at=2, wireshark="igmp.checksum"),
             Column(
                 "group",
                 "ipv4",
@@ -89,30 +99,31 @@ TABLES = (
 )
 
 
-def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One message; what the type does not have is left out."""
-    promised = message.promised
-    kind = message.number(1)
-    yield "type", kind
-    if kind == VERSION_3_REPORT:
-        yield "version", 3
-        message.skip(1)
-        yield "checksum", message.number(2)
-        yield from _records(message)
-        return
-    code = message.number(1)
-    version = VERSIONS.get(kind)
-    if kind == QUERY:
-        version = 3 if promised >= SHORTEST_VERSION_3_QUERY else 2 if code else 1
-        yield "max_response_code", code
-        if version > 1:
-            yield "max_response_time", (floating(code) if version > 2 else code) / 10
-    yield "version", version
-    yield "checksum", message.number(2)
-    if version is not None:
-        yield "group", message.take(4)
-    if kind == QUERY and version == 3:
-        yield from _version_3_query(message)
+def read(messages: Messages) -> Columns:
+    """Columns of what lies at its place; what version 3 adds one by one. What the type does not have is left out."""
+    columns = fixed(TABLES[0], messages)
+    kind, code = byte_at(messages, 0), byte_at(messages, 1)
+    size = messages.end - messages.start
+    query, report = (kind == QUERY) & (code >= 0), kind == VERSION_3_REPORT
+    version = np.zeros(len(messages), np.int16)
+    for number, known in VERSIONS.items():
+        version[(kind == number) & ((code >= 0) | report)] = known
+    latest = query & (size + messages.missing >= SHORTEST_VERSION_3_QUERY)
+    version[query] = np.where(latest, 3, np.where(code > 0, 2, 1))[query]
+    columns["version"] = Nullable(version, version > 0)
+    columns["max_response_code"] = Nullable(code.astype(np.int16), query)
+    time = np.where(latest, FLOATING[code], code) / 10
+    columns["max_response_time"] = Nullable(time, query & (version > 1))
+    grouped = (version > 0) & ~report
+    mark_short(messages, grouped & (size < WITH_GROUP))
+    index = np.flatnonzero(grouped & (size >= WITH_GROUP))
+    found = addresses("ipv4", messages.data, messages.start[index] + HEADER, messages.pools)
+    columns["group"] = fill(len(messages), index, found)
+    if latest.any():
+        columns |= each(TABLES[0], _version_3_query, messages, latest & (size >= WITH_GROUP), WITH_GROUP)
+    if report.any():
+        columns |= each(TABLES[0], _records, messages, report & (size >= HEADER), HEADER)
+    return columns
 
 
 def _version_3_query(message: Cursor) -> Iterator[tuple[str, Any]]:
@@ -150,3 +161,6 @@ def floating(code: int) -> int:
     if code < 128:
         return code
     return (code & 0x0F | 0x10) << (code >> 4 & 7) + 3
+
+
+FLOATING = np.array([floating(code) for code in range(256)])

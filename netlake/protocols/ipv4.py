@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from netlake.kernels.checksum import internet_sum
 from netlake.layers.entropy import ENTROPY, payload_entropy
-from netlake.layers.read import Columns, Mask, fixed, lists, mark, mark_short, plain, where
-from netlake.packets import Messages, Nullable
+from netlake.layers.read import fixed, lists, mark, mark_short, plain, where
+from netlake.packets import Columns, Mask, Messages, Nullable
 from netlake.schema import Column, List, Struct, Table, faults
 
 HEADER = 20

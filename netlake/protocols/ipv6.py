@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from netlake.layers.entropy import ENTROPY, payload_entropy
-from netlake.layers.read import Columns, fixed, mark, plain
-from netlake.packets import Messages, Nullable
+from netlake.layers.read import fixed, mark, plain
+from netlake.packets import Columns, Messages, Nullable
 from netlake.schema import Column, Table, faults
 
 HEADER = 40

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from netlake.layers.items import part, remainder
-from netlake.layers.read import Columns, by_message
-from netlake.packets import Cursor, Malformed, Messages, Short
+from netlake.layers.parsed import by_message
+from netlake.packets import Columns, Cursor, Malformed, Messages, Short
 from netlake.schema import Column, List, Struct, Table
 
 HEADER = 28
@@ -168,9 +168,8 @@ def _payloads(body: Cursor, kind: int, version: int) -> Iterator[tuple[str, Any]
     for _ in range(MOST_PAYLOADS):
         if not kind or not body.promised:
             return
-        following = body.number(1)
-        body.skip(1)
-        size = body.number(2) - 4
+        following, _, high, low = body.take(4)
+        size = (high << 8 | low) - 4
         if size < 0 or size > body.promised:
             raise Malformed("bad_length")
         value = body.take(size)

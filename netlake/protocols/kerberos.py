@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from netlake.layers import ber
@@ -18,6 +19,8 @@ from netlake.schema import Column, List, Table
 AS_REQUEST, AS_REPLY, TGS_REQUEST, TGS_REPLY, ERROR = 10, 11, 12, 13, 30
 REQUESTS, REPLIES = (AS_REQUEST, TGS_REQUEST), (AS_REPLY, TGS_REPLY)
 APPLICATION, CONTEXT = 0x60, 0xA0
+# bytes; what is longer is none
+LONGEST_TIME = 15
 
 TABLES = (
     Table(
@@ -78,7 +81,7 @@ def _fields(body: Cursor) -> Iterator[tuple[int, Cursor]]:
     for tag, content in ber.values(body):
         if tag & 0xE0 != CONTEXT:
             raise Malformed("bad_value")
-        yield tag & 0x1F, Cursor(ber.whole(content)) if not content.missing else content
+        yield tag & 0x1F, content
 
 
 def _request(fields: Iterator[tuple[int, Cursor]]) -> Iterator[tuple[str, Any]]:
@@ -92,7 +95,7 @@ def _request(fields: Iterator[tuple[int, Cursor]]) -> Iterator[tuple[str, Any]]:
 
 def _request_body(number: int, value: Cursor) -> Iterator[tuple[str, Any]]:
     if number == 0:
-        yield "options", ber.whole(ber.expect(value, 0x03))[1:]
+        yield "options", ber.taken(value, 0x03)[1:]
     elif number in (1, 3):
         yield "client_name" if number == 1 else "service_name", _name(value)
     elif number == 2:
@@ -100,7 +103,7 @@ def _request_body(number: int, value: Cursor) -> Iterator[tuple[str, Any]]:
     elif number == 5:
         yield "till", _time(ber.whole(ber.value(value)[1]))
     elif number == 7:
-        yield "nonce", ber.integer(ber.expect(value, ber.INTEGER))
+        yield "nonce", ber.signed(ber.taken(value, ber.INTEGER))
     elif number == 8:
         types = [ber.integer(found) for _, found in ber.values(ber.expect(value, ber.SEQUENCE))]
         yield "encryption_types", [found for found in types if found is not None]
@@ -135,7 +138,7 @@ def _error(fields: Iterator[tuple[int, Cursor]]) -> Iterator[tuple[str, Any]]:
     texts = {7: "client_realm", 9: "service_realm", 11: "error_text"}
     for number, content in fields:
         if number == 6:
-            yield "error_code", ber.integer(ber.expect(content, ber.INTEGER))
+            yield "error_code", ber.signed(ber.taken(content, ber.INTEGER))
         elif number in names:
             yield names[number], _name(content)
         elif number in texts:
@@ -147,7 +150,7 @@ def _preauthentication(content: Cursor) -> Iterator[tuple[str, Any]]:
     yield "preauthentication", kinds
     for _, entry in ber.values(ber.expect(content, ber.SEQUENCE)):
         for number, value in _fields(entry):
-            kind = ber.integer(ber.expect(value, ber.INTEGER)) if number == 1 else None
+            kind = ber.signed(ber.taken(value, ber.INTEGER)) if number == 1 else None
             if kind is not None:
                 kinds.append(kind)
 
@@ -155,9 +158,9 @@ def _preauthentication(content: Cursor) -> Iterator[tuple[str, Any]]:
 def _encrypted(content: Cursor, kind: str, cipher: str | None) -> Iterator[tuple[str, Any]]:
     for number, value in _fields(ber.expect(content, ber.SEQUENCE)):
         if number == 0:
-            yield kind, ber.integer(ber.expect(value, ber.INTEGER))
+            yield kind, ber.signed(ber.taken(value, ber.INTEGER))
         elif number == 2 and cipher:
-            yield cipher, ber.whole(ber.expect(value, ber.OCTETS))
+            yield cipher, ber.taken(value, ber.OCTETS)
 
 
 def _name(content: Cursor) -> str | None:
@@ -173,7 +176,12 @@ def _text(content: Cursor) -> str:
 
 
 def _time(data: bytes) -> datetime | None:
-    """A time as 20261123063000Z."""
+    """A time as 20261123063000Z; clients ask for the same far away one."""
+    return _remembered(data[: LONGEST_TIME + 1])
+
+
+@lru_cache(256)
+def _remembered(data: bytes) -> datetime | None:
     try:
         return datetime.strptime(data.decode("ascii", "replace"), "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
     except ValueError:

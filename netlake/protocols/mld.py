@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from netlake.layers.read import address_text
+from netlake.layers.pools import address_text
 from netlake.packets import Cursor
 from netlake.schema import Column, List, Struct, Table
 

@@ -5,18 +5,24 @@ The form is that of DNS; a name's sixteen bytes, of which the last tells the kin
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from typing import Any
 
 from netlake.layers.items import part
 from netlake.layers.netbios import name
-from netlake.layers.pools import ip_text
-from netlake.packets import Cursor
+from netlake.layers.parsed import each
+from netlake.layers.pools import address_text
+from netlake.layers.read import fixed
+from netlake.packets import Columns, Cursor, Messages
 from netlake.schema import Column, List, Struct, Table
 
 STATUS = 0x21
 ADDRESSES = 0x20
 STATUS_NAME = 18
+# bytes up to the numbers of questions and records
+FLAGS_END = 4
+COUNTS = struct.Struct(">4H")
 
 QUESTION = Struct(
     (
@@ -51,17 +57,18 @@ TABLES = (
         "One row for each message of the NetBIOS name service.",
         spec="RFC 1002",
         on=("udp.port=137",),
+        size=FLAGS_END,
         columns=(
-            Column("transaction_id", "u16", "What ties answers to the question.", wireshark="nbns.id"),
-            Column("response", "bool", "Whether it is an answer.", wireshark="nbns.flags.response"),
+            Column("transaction_id", "u16", "What ties answers to the question.", at=0, wireshark="nbns.id"),
+            Column("response", "bool", "Whether it is an answer.", at=2, bits=(15, 1), wireshark="nbns.flags.response"),
             Column("opcode", "u8", "0 query, 5 registration, 6 release, 7 wait, 8 refresh.",
-                   wireshark="nbns.flags.opcode"),
-            Column("truncated", "bool", "Whether it did not fit.", wireshark="nbns.flags.truncated"),
+                   at=2, bits=(11, 4), wireshark="nbns.flags.opcode"),
+            Column("truncated", "bool", "Whether it did not fit.", at=2, bits=(9, 1), wireshark="nbns.flags.truncated"),
             Column("recursion_desired", "bool", "The asker wants the server to ask others.",
-                   wireshark="nbns.flags.recdesired"),
-            Column("broadcast", "bool", "Sent to all.", wireshark="nbns.flags.broadcast"),
+                   at=2, bits=(8, 1), wireshark="nbns.flags.recdesired"),
+            Column("broadcast", "bool", "Sent to all.", at=3, bits=(4, 1), wireshark="nbns.flags.broadcast"),
             Column("rcode", "u8", "Answer: 0 done, 3 no such name, 6 taken by another.",
-                   why="nbns.flags.rcode, in answers only"),
+                   at=3, bits=(0, 4), why="nbns.flags.rcode, in answers only"),
             Column("questions", List(QUESTION), "Questions in wire order.", why="compared in its fields"),
             Column("records", List(RECORD), "Answers, authorities and additionals in wire order.",
                    why="compared in its fields"),
@@ -70,17 +77,14 @@ TABLES = (
 )  # fmt: skip
 
 
-def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One message."""
-    yield "transaction_id", message.number(2)
-    flags = message.number(2)
-    yield "response", bool(flags & 0x8000)
-    yield "opcode", flags >> 11 & 0xF
-    yield "truncated", bool(flags & 0x0200)
-    yield "recursion_desired", bool(flags & 0x0100)
-    yield "broadcast", bool(flags & 0x0010)
-    yield "rcode", flags & 0xF
-    counts = [message.number(2) for _ in range(4)]
+def read(messages: Messages) -> Columns:
+    """Number and flags by column, questions and records one by one."""
+    columns = fixed(TABLES[0], messages)
+    return columns | each(TABLES[0], _sections, messages, messages.end - messages.start >= FLAGS_END, FLAGS_END)
+
+
+def _sections(message: Cursor) -> Iterator[tuple[str, Any]]:
+    counts = COUNTS.unpack(message.take(COUNTS.size))
     questions: list[dict[str, Any]] = []
     records: list[dict[str, Any]] = []
     yield from (("questions", questions), ("records", records))
@@ -103,7 +107,7 @@ def _record(message: Cursor) -> dict[str, Any]:
     if kind == ADDRESSES:
         while data.left >= 6:
             record["group"] = bool(data.number(2) & 0x8000)
-            record["addresses"].append(ip_text(data.take(4)))
+            record["addresses"].append(address_text(data.take(4)))
     elif kind == STATUS and data.left:
         for _ in range(min(data.number(1), data.left // STATUS_NAME)):
             raw = data.take(STATUS_NAME)

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from netlake.layers import read as reader
+from netlake.layers import parsed
 from netlake.layers.items import remainder
-from netlake.layers.read import Columns, Mask, column_type, fixed, plain, where
-from netlake.packets import Cursor, Messages, Nullable
+from netlake.layers.read import column_type, fixed, plain, where
+from netlake.packets import Columns, Cursor, Mask, Messages, Nullable
 from netlake.schema import Column, List, Struct, Table
 
 HEADER = 48
@@ -180,7 +180,7 @@ def _one_by_one(messages: Messages, among: Mask, mode: Any) -> Columns:
     for index in np.flatnonzero(among).tolist():
         data = messages.data[messages.start[index] : messages.end[index]].tobytes()
         cursor = Cursor(data, missing=int(messages.missing[index]))
-        for fields, fault in reader.rows(parsers.get(int(mode[index]), _extensions), cursor):
+        for fields, fault in parsed.rows(parsers.get(int(mode[index]), _extensions), cursor):
             for name, value in fields.items():
                 values[name][index] = value
             if fault:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from netlake.layers.items import items, remainder
-from netlake.layers.read import address_text
+from netlake.layers.pools import address_text
 from netlake.packets import Cursor, Malformed
 from netlake.schema import Column, List, Struct, Table
 
@@ -140,8 +140,7 @@ def _address(message: Cursor, extra: int) -> tuple[str, bytes]:
     family = message.number(1)
     if family not in WIDTHS:
         raise Malformed("bad_value")
-    message.skip(1)
-    between = message.take(extra)
+    between = message.take(1 + extra)[1:]
     return address_text(message.take(WIDTHS[family])), between
 
 
@@ -156,15 +155,15 @@ def _hello(message: Cursor) -> Fields:
     yield "addresses", addresses
     for kind, data in items(message, code=2, size=2):
         options.append({"type": kind, "value": data})
-        value = Cursor(data)
         if kind == HOLD_TIME and len(data) == 2:
-            yield "hold_time", value.number(2)
+            yield "hold_time", int.from_bytes(data, "big")
         elif kind == LAN_PRUNE_DELAY and len(data) == 4:
-            yield "propagation_delay", value.number(2) & 0x7FFF
-            yield "override_interval", value.number(2)
+            yield "propagation_delay", int.from_bytes(data[:2], "big") & 0x7FFF
+            yield "override_interval", int.from_bytes(data[2:], "big")
         elif kind in NUMBERS and len(data) == 4:
-            yield NUMBERS[kind], value.number(4)
+            yield NUMBERS[kind], int.from_bytes(data, "big")
         elif kind == ADDRESS_LIST:
+            value = Cursor(data)
             while value.left >= 6:
                 addresses.append(_unicast(value))
 

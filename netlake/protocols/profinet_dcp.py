@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from netlake.layers.items import part, text
-from netlake.layers.read import NO_ROW
+from netlake.layers.parsed import NO_ROW
 from netlake.packets import Cursor, Malformed, Short
 from netlake.schema import Column, List, Struct, Table
 

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from netlake.layers.items import part, remainder, text
+from netlake.layers.parsed import NEXT
 from netlake.layers.probes import byte_at, number_at
-from netlake.layers.read import NEXT, Mask
-from netlake.packets import Cursor, Messages
+from netlake.packets import Cursor, Mask, Messages
 from netlake.schema import Column, List, Struct, Table
 
 SENDER, RECEIVER, DESCRIPTION, BYE, APPLICATION, TRANSPORT_FEEDBACK, PAYLOAD_FEEDBACK = range(200, 207)

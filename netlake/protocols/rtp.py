@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from netlake.layers import read as reader
+from netlake.layers import parsed
 from netlake.layers.items import part
 from netlake.layers.probes import byte_at, number_at
-from netlake.layers.read import Columns, Mask, column_type, fixed, plain, where
-from netlake.packets import Cursor, Messages
+from netlake.layers.read import column_type, fixed, plain, where
+from netlake.packets import Columns, Cursor, Mask, Messages
 from netlake.schema import Column, List, Table, faults
 
 HEADER = 12
@@ -108,7 +108,7 @@ def _varying(messages: Messages, among: Mask, payload: Any) -> Columns:
     for index in np.flatnonzero(among).tolist():
         data = messages.data[messages.start[index] : messages.end[index]].tobytes()
         cursor = Cursor(data, missing=int(messages.missing[index]))
-        for fields, fault in reader.rows(_headers, cursor):
+        for fields, fault in parsed.rows(_headers, cursor):
             for name, value in fields.items():
                 values[name][index] = value
             if fault:

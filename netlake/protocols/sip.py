@@ -15,8 +15,7 @@ import numpy as np
 from netlake.layers.headers import headers, line, whole_number
 from netlake.layers.items import remainder
 from netlake.layers.probes import byte_at
-from netlake.layers.read import Mask
-from netlake.packets import Cursor, Messages
+from netlake.packets import Cursor, Mask, Messages
 from netlake.schema import Column, List, Struct, Table
 
 COMPACT = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from netlake.layers.read import Columns, fixed, plain, where
-from netlake.packets import Messages
+from netlake.layers.read import fixed, plain, where
+from netlake.packets import Columns, Messages
 from netlake.schema import Column, Table
 
 # organisations under which the type is an EtherType: IEEE 802, and two that encapsulate Ethernet by another number

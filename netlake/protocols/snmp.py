@@ -11,7 +11,7 @@ from typing import Any
 
 from netlake.layers import ber
 from netlake.layers.items import text
-from netlake.layers.pools import ip_text
+from netlake.layers.pools import address_text
 from netlake.packets import Cursor, Malformed
 from netlake.schema import Column, List, Struct, Table
 
@@ -96,24 +96,24 @@ TABLES = (
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
     """One message; what follows it belongs to nobody."""
     body = ber.expect(message, ber.SEQUENCE)
-    version = ber.integer(ber.expect(body, ber.INTEGER))
+    version = ber.signed(ber.taken(body, ber.INTEGER))
     if version not in (0, 1, 3):
         raise Malformed("bad_version")
     yield "version", version
     if version == 3:
         yield from _version_3(body)
         return
-    yield "community", text(ber.whole(ber.expect(body, ber.OCTETS)))
+    yield "community", text(ber.taken(body, ber.OCTETS))
     yield from _pdu(body)
 
 
 def _version_3(body: Cursor) -> Iterator[tuple[str, Any]]:
     head = ber.expect(body, ber.SEQUENCE)
-    yield "message_id", ber.integer(ber.expect(head, ber.INTEGER))
-    yield "max_size", ber.integer(ber.expect(head, ber.INTEGER))
-    flags = ber.whole(ber.expect(head, ber.OCTETS))[:1] or b"\0"
+    yield "message_id", ber.signed(ber.taken(head, ber.INTEGER))
+    yield "max_size", ber.signed(ber.taken(head, ber.INTEGER))
+    flags = ber.taken(head, ber.OCTETS)[:1] or b"\0"
     yield "message_flags", flags[0]
-    model = ber.integer(ber.expect(head, ber.INTEGER))
+    model = ber.signed(ber.taken(head, ber.INTEGER))
     yield "security_model", model
     parameters = ber.expect(body, ber.OCTETS)
     if model == USER_SECURITY:
@@ -122,18 +122,18 @@ def _version_3(body: Cursor) -> Iterator[tuple[str, Any]]:
     if tag == ber.OCTETS:
         yield "encrypted", ber.whole(scoped)
         return
-    yield "context_engine_id", ber.whole(ber.expect(scoped, ber.OCTETS))
-    yield "context_name", text(ber.whole(ber.expect(scoped, ber.OCTETS)))
+    yield "context_engine_id", ber.taken(scoped, ber.OCTETS)
+    yield "context_name", text(ber.taken(scoped, ber.OCTETS))
     yield from _pdu(scoped)
 
 
 def _user(parameters: Cursor) -> Iterator[tuple[str, Any]]:
-    yield "engine_id", ber.whole(ber.expect(parameters, ber.OCTETS))
-    yield "engine_boots", ber.integer(ber.expect(parameters, ber.INTEGER))
-    yield "engine_time", ber.integer(ber.expect(parameters, ber.INTEGER))
-    yield "user_name", text(ber.whole(ber.expect(parameters, ber.OCTETS)))
-    yield "authentication", ber.whole(ber.expect(parameters, ber.OCTETS))
-    yield "privacy", ber.whole(ber.expect(parameters, ber.OCTETS))
+    yield "engine_id", ber.taken(parameters, ber.OCTETS)
+    yield "engine_boots", ber.signed(ber.taken(parameters, ber.INTEGER))
+    yield "engine_time", ber.signed(ber.taken(parameters, ber.INTEGER))
+    yield "user_name", text(ber.taken(parameters, ber.OCTETS))
+    yield "authentication", ber.taken(parameters, ber.OCTETS)
+    yield "privacy", ber.taken(parameters, ber.OCTETS)
 
 
 def _pdu(body: Cursor) -> Iterator[tuple[str, Any]]:
@@ -142,21 +142,21 @@ def _pdu(body: Cursor) -> Iterator[tuple[str, Any]]:
         raise Malformed("bad_value")
     yield "pdu_type", tag & 0x1F
     if tag == TRAP:
-        yield "enterprise", ber.oid(ber.whole(ber.expect(pdu, ber.OID)))
-        yield "agent_ip", ber.whole(ber.expect(pdu, IP_ADDRESS))
-        yield "generic_trap", ber.integer(ber.expect(pdu, ber.INTEGER))
-        yield "specific_trap", ber.integer(ber.expect(pdu, ber.INTEGER))
-        yield "uptime", _unsigned(ber.whole(ber.expect(pdu, 0x43)))
+        yield "enterprise", ber.oid(ber.taken(pdu, ber.OID))
+        yield "agent_ip", ber.taken(pdu, IP_ADDRESS)
+        yield "generic_trap", ber.signed(ber.taken(pdu, ber.INTEGER))
+        yield "specific_trap", ber.signed(ber.taken(pdu, ber.INTEGER))
+        yield "uptime", _unsigned(ber.taken(pdu, 0x43))
     else:
         names = ("non_repeaters", "max_repetitions") if tag == BULK else ("error_status", "error_index")
         for name in ("request_id", *names):
-            yield name, ber.integer(ber.expect(pdu, ber.INTEGER))
+            yield name, ber.signed(ber.taken(pdu, ber.INTEGER))
     variables: list[dict[str, Any]] = []
     yield "variables", variables
     for tag, binding in ber.values(ber.expect(pdu, ber.SEQUENCE)):
         if tag != ber.SEQUENCE:
             raise Malformed("bad_value")
-        known = ber.oid(ber.whole(ber.expect(binding, ber.OID)))
+        known = ber.oid(ber.taken(binding, ber.OID))
         kind, content = ber.value(binding)
         variables.append({"oid": known, **_typed(kind, ber.whole(content))})
 
@@ -169,13 +169,13 @@ def _unsigned(data: bytes) -> int | None:
 def _typed(kind: int, data: bytes) -> dict[str, Any]:
     found: dict[str, Any] = {"type": TYPES.get(kind), "value": data}
     if kind == ber.INTEGER:
-        found["number"] = ber.integer(Cursor(data))
+        found["number"] = ber.signed(data)
     elif kind in UNSIGNED:
         found["number"] = _unsigned(data)
     elif kind == ber.OID:
         found["text"] = ber.oid(data)
     elif kind == IP_ADDRESS and len(data) == 4:
-        found["text"] = ip_text(data)
+        found["text"] = address_text(data)
     elif kind == ber.OCTETS and data.isascii() and (shown := text(data)).replace("\r\n", "").isprintable():
         found["text"] = shown
     return found

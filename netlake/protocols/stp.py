@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from netlake.layers.items import c_text
+from netlake.layers.parsed import each
 from netlake.layers.pools import mac
-from netlake.packets import Cursor
-from netlake.schema import Column, List, Struct, Table
+from netlake.layers.probes import number_at
+from netlake.layers.read import addresses, fill, fixed, mark, mark_short
+from netlake.packets import Columns, Cursor, Ints, Mask, Messages, Nullable
+from netlake.schema import Column, List, Struct, Table, faults
 
 TOPOLOGY_CHANGE = 0x80
 CONFIGURATION = (0, 2)
@@ -17,6 +22,9 @@ MULTIPLE = 3
 MSTI_SIZE = 16
 # of version 3 without an instance: format, name, revision, digest, cost, bridge, hops
 REGION_SIZE = 64
+HEADER = 4
+# bytes of all but those that only say that the tree has changed
+SIZE = 35
 # 256ths of a second
 TICKS = 256
 ORIGINATING_VLAN = 0
@@ -65,11 +73,20 @@ TABLES = (
         "One row for each bridge protocol data unit of the Spanning Tree Protocol.",
         spec="IEEE 802.1D, IEEE 802.1Q",
         on=("llc.dsap=0x42", "snap.cisco=0x010b"),
+        size=HEADER,
         context="record",
         columns=(
-            Column("protocol", "u16", "0, spanning tree.", wireshark="stp.protocol"),
-            Column("version", "u8", "0 spanning tree, 2 rapid, 3 multiple, 4 shortest path.", wireshark="stp.version"),
-            Column("type", "u8", "0 configuration, 2 rapid or multiple, 128 topology change.", wireshark="stp.type"),
+            Column("protocol", "u16", "0, spanning tree.", at=0, wireshark="stp.protocol"),
+            Column(
+                "version",
+                "u8",
+                "0 spanning tree, 2 rapid, 3 multiple, 4 shortest path.",
+                at=2,
+                wireshark="stp.version",
+            ),
+            Column(
+                "type", "u8", "0 configuration, 2 rapid or multiple, 128 topology change.", at=3, wireshark="stp.type"
+            ),
             Column("flags", "u8", "All flags as they lie.", wireshark="stp.flags"),
             *FLAGS,
             Column("root_priority", "u16", "Priority of the root, steps of 4096.", wireshark="stp.root.prio"),
@@ -101,55 +118,71 @@ TABLES = (
 )
 
 
-def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One data unit; Cisco's are those that go on with the VLAN where the others have ended."""
-    yield "protocol", message.number(2)
-    version = message.number(1)
-    yield "version", version
-    kind = message.number(1)
-    yield "type", kind
-    if kind == TOPOLOGY_CHANGE:
-        return
-    if kind not in CONFIGURATION:
-        message.fault("bad_value")
-        return
-    flags = message.number(1)
-    yield from _flags(flags, rapid=version >= RAPID)
-    for name in ("root", "bridge"):
-        identifier = message.number(2)
-        yield f"{name}_priority", identifier & 0xF000
-        yield f"{name}_extension", identifier & 0x0FFF
-        yield f"{name}_mac", message.take(6)
-        if name == "root":
-            yield "root_cost", message.number(4)
-    yield "port", message.number(2)
-    for name in ("message_age", "max_age", "hello_time", "forward_delay"):
-        yield name, message.number(2) / TICKS
-    if version >= RAPID or message.promised >= CISCO_SIZE:
-        message.skip(1)
-    if version >= MULTIPLE and message.promised >= REGION_SIZE:
-        yield from _region(message)
-    elif message.promised >= CISCO_SIZE - 1:
-        yield from _vlan(message)
+def read(messages: Messages) -> Columns:
+    """Columns of what all have; of what Cisco's and multiple ones add, the latter one by one.
+
+    Cisco's are those that go on with the VLAN where the others have ended.
+    """
+    columns = fixed(TABLES[0], messages)
+    version, kind = number_at(messages, 2, 1), number_at(messages, 3, 1)
+    tree = np.isin(kind, CONFIGURATION)
+    size = messages.end - messages.start
+    mark_short(messages, tree & (size < SIZE))
+    mark(messages, (kind >= 0) & ~tree & (kind != TOPOLOGY_CHANGE), faults.BAD_VALUE)
+    columns |= _flags(number_at(messages, 4, 1), tree, version >= RAPID)
+    columns |= _tree(messages, tree)
+    promised = size + messages.missing - SIZE
+    # a byte more: the length of version 1, which rapid ones have and Cisco's too
+    byte = (version >= RAPID) | (promised >= CISCO_SIZE)
+    mark_short(messages, tree & byte & (size == SIZE))
+    sound = tree & (size >= SIZE + byte)
+    multiple = sound & (version >= MULTIPLE) & (promised > REGION_SIZE)
+    columns |= _vlan(messages, sound & ~multiple & (promised >= CISCO_SIZE - 1 + byte), SIZE + byte)
+    if multiple.any():
+        columns |= each(TABLES[0], _region, messages, multiple, SIZE + 1)
+    return columns
 
 
-def _flags(flags: int, *, rapid: bool) -> Iterator[tuple[str, Any]]:
-    yield "flags", flags
-    yield "topology_change", bool(flags & 1)
-    if rapid:
-        yield "proposal", bool(flags & 2)
-        yield "port_role", flags >> 2 & 3
-        yield "learning", bool(flags & 16)
-        yield "forwarding", bool(flags & 32)
-        yield "agreement", bool(flags & 64)
-    yield "topology_change_ack", bool(flags & 128)
+def _known(value: Ints, size: int, among: Mask) -> Nullable:
+    """A number of `size` bytes, null where the message did not reach to it or is not `among` those that have it."""
+    return Nullable(value.astype((np.int16, np.int32, np.int32, np.int64)[size - 1]), (value >= 0) & among)
 
 
-def _vlan(message: Cursor) -> Iterator[tuple[str, Any]]:
+def _flags(flags: Ints, tree: Mask, rapid: Mask) -> Columns:
+    known = tree & (flags >= 0)
+    columns: Columns = {"flags": _known(flags, 1, tree)}
+    for name, bit, among in (
+        ("topology_change", 1, known), ("proposal", 2, known & rapid), ("learning", 16, known & rapid),
+        ("forwarding", 32, known & rapid), ("agreement", 64, known & rapid), ("topology_change_ack", 128, known),
+    ):  # fmt: skip
+        columns[name] = Nullable(flags & bit > 0, among)
+    columns["port_role"] = Nullable((flags >> 2 & 3).astype(np.int16), known & rapid)
+    return columns
+
+
+def _tree(messages: Messages, tree: Mask) -> Columns:
+    """Root, sender, port and times."""
+    columns: Columns = {"root_cost": _known(number_at(messages, 13, 4), 4, tree)}
+    for name, at in (("root", 5), ("bridge", 17)):
+        identifier = number_at(messages, at, 2)
+        columns[f"{name}_priority"] = Nullable((identifier & 0xF000).astype(np.int32), tree & (identifier >= 0))
+        columns[f"{name}_extension"] = Nullable((identifier & 0x0FFF).astype(np.int32), tree & (identifier >= 0))
+        index = np.flatnonzero(tree & (messages.start + at + 8 <= messages.end))
+        found = addresses("mac", messages.data, messages.start[index] + at + 2, messages.pools)
+        columns[f"{name}_mac"] = fill(len(messages), index, found)
+    columns["port"] = _known(number_at(messages, 25, 2), 2, tree)
+    for at, name in enumerate(("message_age", "max_age", "hello_time", "forward_delay")):
+        ticks = number_at(messages, 27 + 2 * at, 2)
+        columns[name] = Nullable(ticks / TICKS, tree & (ticks >= 0))
+    return columns
+
+
+def _vlan(messages: Messages, among: Mask, begin: Ints) -> Columns:
     """What Cisco adds; a unit without it may be padded with zeros or end in anything."""
-    kind, size = message.number(2), message.number(2)
-    if kind == ORIGINATING_VLAN and size == 2:
-        yield "originating_vlan", message.number(2)
+    kind, size, vlan = (number_at(messages, begin + at, 2) for at in (0, 2, 4))
+    there = among & (kind == ORIGINATING_VLAN) & (size == 2)
+    mark_short(messages, among & (size < 0) | there & (vlan < 0))
+    return {"originating_vlan": _known(vlan, 2, there)}
 
 
 def _region(message: Cursor) -> Iterator[tuple[str, Any]]:

@@ -14,8 +14,7 @@ import numpy as np
 
 from netlake.layers.items import items, part, remainder, text
 from netlake.layers.probes import by_content, byte_at, number_at
-from netlake.layers.read import Mask
-from netlake.packets import Cursor, Messages
+from netlake.packets import Cursor, Mask, Messages
 from netlake.schema import Column, List, Struct, Table
 
 HEADER = 20
@@ -156,6 +155,7 @@ def _attributes(body: Cursor, identity: bytes) -> Iterator[tuple[str, Any]]:
 def _address(name: str, value: bytes, mask: bytes) -> Iterator[tuple[str, Any]]:
     """An address of either family, with its bits turned by the cookie and the transaction where it is sent so."""
     if len(value) in (8, 20):
-        turned = bytes(a ^ b for a, b in zip(value[4:], mask, strict=False))
-        yield f"{name}_ip", turned
+        size = len(value) - 4
+        turned = int.from_bytes(value[4:], "big") ^ int.from_bytes(mask[:size], "big")
+        yield f"{name}_ip", turned.to_bytes(size, "big")
         yield f"{name}_port", int.from_bytes(value[2:4], "big") ^ int.from_bytes(mask[:2], "big")

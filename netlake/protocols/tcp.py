@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from netlake.kernels import tcp_options as kernel
 from netlake.layers.entropy import ENTROPY, payload_entropy
-from netlake.layers.read import Columns, fixed, lists, mark, mark_short, plain, where
-from netlake.packets import Messages, Nullable, Tiny
+from netlake.layers.read import fixed, lists, mark, mark_short, plain, where
+from netlake.packets import Columns, Messages, Nullable, Tiny
 from netlake.schema import Column, List, Struct, Table, faults
 
 HEADER = 20

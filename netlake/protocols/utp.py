@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from netlake.layers import read as reader
+from netlake.layers import parsed
 from netlake.layers.items import part
 from netlake.layers.probes import byte_at, number_at
-from netlake.layers.read import Columns, Mask, column_type, fixed, plain, where
-from netlake.packets import Cursor, Messages
+from netlake.layers.read import column_type, fixed, plain, where
+from netlake.packets import Columns, Cursor, Mask, Messages
 from netlake.schema import Column, List, Struct, Table, faults
 
 HEADER = 20
@@ -127,7 +127,7 @@ def read(messages: Messages) -> Columns:
         for index in more:
             data = messages.data[messages.start[index] : messages.end[index]].tobytes()
             cursor = Cursor(data, missing=int(messages.missing[index]))
-            for fields, fault in reader.rows(_extensions, cursor):
+            for fields, fault in parsed.rows(_extensions, cursor):
                 found[index] = fields.get("extensions", [])
                 if fault:
                     messages.flag(np.array([index]), fault)

@@ -12,8 +12,7 @@ import numpy as np
 
 from netlake.layers.items import complete
 from netlake.layers.probes import by_content, number_at
-from netlake.layers.read import Mask
-from netlake.packets import Cursor, Messages
+from netlake.packets import Cursor, Mask, Messages
 from netlake.schema import Column, Table
 
 PORTS = (51820,)

@@ -19,8 +19,7 @@ import pyarrow as pa
 
 from netlake.flows.tracker import Flows
 from netlake.layers.pools import Pool
-from netlake.layers.read import Columns
-from netlake.packets import NO_TIME, Codes, Ints, Messages, Nullable, Packets, Shorts
+from netlake.packets import NO_TIME, Codes, Columns, Ints, Messages, Nullable, Packets, Shorts
 from netlake.schema import CONTEXT_IDS, Column, Table, arrow, faults
 from netlake.sinks import Sink
 from netlake.sinks.ordered import Ordered

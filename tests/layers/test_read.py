@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from netlake.layers import read
+from netlake.layers import parsed, read
 from netlake.layers.pools import new_pools
 from netlake.packets import Codes, Cursor, Malformed, Messages, Nullable
 from netlake.schema import Column, List, Struct, Table, faults
@@ -148,7 +148,7 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
     first = True
     while message.left or message.missing:
         if not first:
-            yield read.NEXT, None
+            yield parsed.NEXT, None
         first = False
         count = message.number(1)
         if count == 255:
@@ -164,7 +164,7 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
 
 def test_several_rows_of_one_message() -> None:
     found = messages(b"\x01\x05\x02\x06\x07", b"\x01\x08", rows=[3, 3])
-    kept, columns = read.by_message(ITEMS, parse, found)
+    kept, columns = parsed.by_message(ITEMS, parse, found)
     assert columns["numbers"].to_pylist() == [[5], [6, 7], [8]]
     assert "items" not in columns
     assert kept.row.tolist() == [3, 3, 3]
@@ -178,24 +178,24 @@ def parse_even(message: Cursor) -> Iterator[tuple[str, Any]]:
         number = message.number(1)
         if number & 1 == 0:
             yield "count", number
-            yield read.NEXT, None
-    yield read.NO_ROW, None
+            yield parsed.NEXT, None
+    yield parsed.NO_ROW, None
 
 
 def test_messages_without_a_row_leave_no_gap() -> None:
     found = messages(b"\x01\x03", b"\x02\x04", b"\x05", b"\x06", b"\x08", rows=[3, 3, 3, 3, 4])
     found.place = np.array([0, 1, 2, 3, 0], np.int16)
-    kept, columns = read.by_message(ITEMS, parse_even, found)
+    kept, columns = parsed.by_message(ITEMS, parse_even, found)
     assert columns["count"].to_pylist() == [2, 4, 6, 8]
     assert kept.row.tolist() == [3, 3, 3, 4]
     assert kept.place.tolist() == [0, 1, 2, 0]
-    assert len(read.by_message(ITEMS, parse_even, messages(b"\x01"))[0]) == 0
+    assert len(parsed.by_message(ITEMS, parse_even, messages(b"\x01"))[0]) == 0
 
 
 def test_what_was_read_before_a_fault_is_kept() -> None:
     found = messages(b"\x01\x05\x03\x06", b"\xff", b"\xc8", b"\xfe" + bytes(6), b"\x03\x06")
     found.missing[4] = 1
-    kept, columns = read.by_message(ITEMS, parse, found)
+    kept, columns = parsed.by_message(ITEMS, parse, found)
     assert columns["numbers"].to_pylist() == [[5], [6], [], [], [0] * 6, [6]]
     assert columns["count"].to_pylist() == [1, 3, None, None, 254, 3]
     names = [faults.NAMES[code] for code in kept.fault]
@@ -208,10 +208,10 @@ def addresses(message: Cursor) -> Iterator[tuple[str, Any]]:
 
 def test_addresses_of_a_parser_are_interned() -> None:
     found = messages(b"\xc0\x00\x02\x01", bytes(15) + b"\x01", b"\x01", b"\xc0\x00\x02\x01")
-    _, columns = read.by_message(ITEMS, addresses, found)
+    _, columns = parsed.by_message(ITEMS, addresses, found)
     assert values(columns["sender"], found) == ["192.0.2.1", "::1", None, "192.0.2.1"]
     found.pools = {}
-    _, columns = read.by_message(ITEMS, addresses, found)
+    _, columns = parsed.by_message(ITEMS, addresses, found)
     assert columns["sender"].to_pylist() == ["192.0.2.1", "::1", None, "192.0.2.1"]
 
 
@@ -243,7 +243,7 @@ def in_bytes(message: Cursor) -> Iterator[tuple[str, Any]]:
 
 def test_text_and_addresses_given_as_bytes_are_text_at_any_depth() -> None:
     data = b"a\xff" + bytes([192, 0, 2, 1]) + bytes([2, 0, 0, 0, 0, 1]) + b"n"
-    kept, columns = read.by_message(SHOWN, in_bytes, messages(data, data[:7]))
+    kept, columns = parsed.by_message(SHOWN, in_bytes, messages(data, data[:7]))
     assert columns["name"].to_pylist() == ["a\ufffd"] * 2
     assert columns["ips"].to_pylist() == [["192.0.2.9", "192.0.2.1", None]] * 2
     whole = [{"mac": "02:00:00:00:00:01", "names": ["n", "x"]}, {"mac": None, "names": None}]
@@ -259,3 +259,24 @@ def test_lists_of_structs_by_column() -> None:
     assert array.to_pylist() == [first, [], [{"number": 3, "data": b"c"}]]
     numbers = read.lists(ITEMS, "numbers", offsets, np.array([1, 2, 3], np.int16))
     assert numbers.to_pylist() == [[1, 2], [], [3]]
+
+
+def parse_one(message: Cursor) -> Iterator[tuple[str, Any]]:
+    """A length, then so many bytes, as the first row of `parse`."""
+    for name, value in parse(message):
+        if name == parsed.NEXT:
+            return
+        yield name, value
+
+
+def test_what_varies_behind_a_fixed_header_is_read_one_by_one_where_it_is() -> None:
+    found = messages(b"HH\x01\x05", b"H\x02\x06\x07", b"HHHH\x02\x09", b"H\xc8", b"", b"\x02\x05\x05")
+    among = np.array([True, True, True, True, False, False])
+    columns = parsed.each(ITEMS, parse_one, found, among, np.array([2, 1, 4, 1, 0, 0]))
+    assert columns["numbers"].to_pylist() == [[5], [6, 7], [9], [], [], []]
+    assert columns["count"].to_pylist() == [1, 2, 2, None, None, None]
+    assert found.fault.tolist() == [0, 0, faults.SHORT_HEADER, faults.OUT_OF_RANGE, 0, 0]
+    assert parsed.each(ITEMS, parse_one, found, np.zeros(6, np.bool_)) == {}
+    cut = messages(b"H\x02\x06", missing=1)
+    assert parsed.each(ITEMS, parse_one, cut, np.ones(1, np.bool_), 1)["numbers"].to_pylist() == [[6]]
+    assert cut.fault.tolist() == [faults.CUT]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from netlake.layers.items import c_text, text
-from netlake.layers.read import address_text
+from netlake.layers.pools import address_text
 from netlake.packets import Cursor, Short
 from netlake.protocols.cdp.columns import COLUMNS, LISTS
 from netlake.protocols.cdp.frame import HEADER, ON, tlvs

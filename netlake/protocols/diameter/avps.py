@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from netlake.layers.items import text
-from netlake.layers.read import address_text
+from netlake.layers.pools import address_text
 
 THE_3GPP = 10415
 VENDORS = {

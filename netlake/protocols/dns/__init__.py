@@ -20,8 +20,8 @@ import numpy as np
 import pyarrow as pa
 
 from netlake.kernels.dns import HEADER
-from netlake.layers.read import Columns, fixed, mark, mark_short, plain, where
-from netlake.packets import Messages, Nullable
+from netlake.layers.read import fixed, mark, mark_short, plain, where
+from netlake.packets import Columns, Messages, Nullable
 from netlake.protocols.dns import columns, edns, records
 from netlake.protocols.dns.found import Records
 from netlake.protocols.dns.segments import TCP, unpacked

@@ -8,8 +8,8 @@ import pyarrow as pa
 
 from netlake.kernels import dns as k
 from netlake.kernels import dns_text as t
-from netlake.layers.read import Columns, Value, addresses, column_type, fill, mark, plain
-from netlake.packets import Ints, Messages, Nullable
+from netlake.layers.read import addresses, column_type, fill, mark, plain
+from netlake.packets import Columns, Ints, Messages, Nullable, Value
 from netlake.protocols.dns.columns import RCODE_NAMES, lists, no_lists, spans
 from netlake.protocols.dns.found import Records
 from netlake.schema import Table, faults

@@ -5,17 +5,18 @@ The rules and bounds are those of the kernel (kernels/dns_text.py), whose tables
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from netlake.kernels.dns_text import IN_NAME, IN_STRING, MAX_NAME, MAX_POINTERS
 from netlake.packets import Cursor, Malformed
 
 
-@dataclass(slots=True)
 class NameCursor(Cursor):
     """A cursor over a whole message that knows whether a name led elsewhere in it."""
 
-    pointed: bool = False
+    __slots__ = ("pointed",)
+
+    def __init__(self, data: bytes, at: int, end: int) -> None:
+        super().__init__(data, at, end)
+        self.pointed = False
 
 
 def _escapes(how: bytes) -> tuple[str, ...]:

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from netlake.layers.items import text
-from netlake.layers.read import NEXT, Columns, by_message
-from netlake.packets import Cursor, Malformed, Messages, Short
+from netlake.layers.parsed import NEXT, by_message
+from netlake.packets import Columns, Cursor, Malformed, Messages, Short
 from netlake.protocols.enip.items import HEADER, SEND_COMMANDS, items, plain
 from netlake.schema import Column, List, Table
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from netlake.layers.read import Columns, fixed, where
-from netlake.packets import Messages
+from netlake.layers.read import fixed, where
+from netlake.packets import Columns, Messages
 from netlake.schema import Column, Table
 
 HEADER = 8

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from netlake.layers.quoted import QUOTED, quoted
-from netlake.layers.read import Columns, fixed, mark_short, plain, where
-from netlake.packets import Messages, Nullable
+from netlake.layers.read import fixed, mark_short, plain, where
+from netlake.packets import Columns, Messages, Nullable
 from netlake.schema import Column, Table
 
 HEADER = 4

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from netlake.layers.items import remainder
-from netlake.layers.read import NO_ROW
+from netlake.layers.parsed import NO_ROW
 from netlake.packets import Cursor, Malformed, Short
 from netlake.protocols.ieee802154.mac import DATA as DATA_FRAME
 from netlake.protocols.ieee802154.mac import ON, SHORT, Frame, extended, header, payload

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from netlake.layers.items import text
-from netlake.layers.read import address_text
+from netlake.layers.pools import address_text
 from netlake.packets import Cursor, Short
 from netlake.protocols.lldp.frame import ON, tlvs
 from netlake.protocols.lldp.organization import COLUMNS, LISTS, organization

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from netlake.layers.items import part
-from netlake.layers.read import NEXT, NO_ROW
+from netlake.layers.parsed import NEXT, NO_ROW
 from netlake.packets import Cursor, Malformed, Short
 from netlake.protocols.ospf import version_2, version_3
 from netlake.protocols.ospf.packet import ACKNOWLEDGMENT, DATABASE_DESCRIPTION, ON, UPDATE, VERSION_3, body_of

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from netlake.layers.items import items, remainder
-from netlake.layers.read import address_text
+from netlake.layers.pools import address_text
 from netlake.packets import Cursor
 
 ROUTER = 1

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from netlake.layers.items import remainder
-from netlake.layers.read import address_text
+from netlake.layers.pools import address_text
 from netlake.packets import Cursor, Malformed
 from netlake.protocols.ospf.version_2 import tlvs
 

@@ -21,9 +21,9 @@ import numpy as np
 
 from netlake.layers import quic_keys as keys
 from netlake.layers.items import remainder
+from netlake.layers.parsed import NEXT, by_message
 from netlake.layers.probes import by_content, byte_at, number_at
-from netlake.layers.read import NEXT, Columns, Mask, by_message
-from netlake.packets import Cursor, Malformed, Messages, Short
+from netlake.packets import Columns, Cursor, Malformed, Mask, Messages, Short
 from netlake.protocols.quic.frames import Datagram, frames
 from netlake.schema import Column, List, Struct, Table
 

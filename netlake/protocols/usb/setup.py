@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from netlake.layers.read import NO_ROW
+from netlake.layers.parsed import NO_ROW
 from netlake.packets import Cursor, Malformed, Short
 from netlake.protocols.usb.header import ON, Setup, header
 from netlake.schema import Column, Table

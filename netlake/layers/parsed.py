@@ -1,0 +1,104 @@
+"""Message by message: what a protocol's `parse` yields, as rows and columns. How it is written: netlake.layers.read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from netlake.layers.yielded import columns
+from netlake.packets import Columns, Cursor, Ints, Malformed, Mask, Messages, Short
+from netlake.schema import Table, faults
+
+Parser = Callable[[Cursor], Iterator[tuple[str, Any]]]
+Failed = Callable[[Exception], None]
+
+# yielded as a column's name: the row ends here and the next begins
+NEXT = ""
+# yielded as a column's name: the message ends here, and what was yielded since the last NEXT is no row
+NO_ROW = "-"
+
+
+def by_message(
+    table: Table, parse: Parser, messages: Messages, failed: Failed | None = None
+) -> tuple[Messages, Columns]:
+    """Rows of `parse`, and the messages again, one for each row (a parser may give several); `failed` as for `rows`."""
+    found: list[dict[str, Any]] = []
+    index: list[int] = []
+    marks: list[int] = []
+    about = zip(messages, messages.detail.tolist(), messages.missing.tolist(), strict=True)
+    for position, (data, detail, missing) in enumerate(about):
+        for fields, fault in rows(parse, Cursor(data, detail=detail, missing=missing), failed):
+            found.append(fields)
+            index.append(position)
+            marks.append(fault)
+    kept = messages.take(np.array(index, np.intp))
+    codes = np.array(marks, np.int8)
+    kept.fault = np.where(kept.fault == 0, codes, kept.fault)
+    _number_places(kept, messages, np.array(index, np.intp))
+    return kept, columns(table, found, kept)
+
+
+def each(table: Table, parse: Parser, messages: Messages, among: Mask, at: int | Ints = 0) -> Columns:
+    """Columns of `parse` for the messages `among`, one by one, from offset `at` on: what varies behind a fixed header.
+
+    All others have nothing in them. Faults are marked; a parser here gives one row a message, no more and no less.
+    """
+    nothing: dict[str, Any] = {}
+    found = [nothing] * len(messages)
+    index = np.flatnonzero(among)
+    wanted = (messages.start, messages.end, messages.detail, messages.missing, np.broadcast_to(at, len(messages)))
+    about = zip(index.tolist(), *(array[index].tolist() for array in wanted), strict=True)
+    for position, start, end, detail, missing, offset in about:
+        data = messages.data[start:end].tobytes()
+        fields, fault = rows(parse, Cursor(data, offset, detail=detail, missing=missing))[0]
+        found[position] = fields
+        if fault:
+            messages.flag(np.array([position], np.intp), fault)
+    return columns(table, found, messages)
+
+
+def rows(parse: Parser, cursor: Cursor, failed: Failed | None = None) -> list[tuple[dict[str, Any], int]]:
+    """The rows of one message, each with the code of its fault: what was read before it ran short is kept.
+
+    Whatever else `parse` raises is told to `failed`, where there is one, and is a fault too.
+    """
+    done: list[tuple[dict[str, Any], int]] = []
+    fields: dict[str, Any] = {}
+    fault = None
+    try:
+        for name, value in parse(cursor):
+            if name and name != NO_ROW:
+                fields[name] = value
+            elif name == NEXT:
+                done.append((fields, faults.CODES[cursor.faults[0]] if cursor.faults else 0))
+                fields = {}
+                cursor.faults.clear()
+            else:
+                return done
+    except Short:
+        fault = "cut" if cursor.missing > 0 else "short_header"
+    except Malformed as found:
+        fault = found.fault
+    except Exception as error:
+        if failed is None:
+            raise
+        failed(error)
+        fault = "reader_failed"
+    if cursor.faults:
+        fault = cursor.faults[0]
+    done.append((fields, faults.CODES[fault] if fault else 0))
+    return done
+
+
+def _number_places(kept: Messages, messages: Messages, index: npt.NDArray[np.intp]) -> None:
+    """Places follow the rows where a message gave several or none; those of later messages of its packet move."""
+    if np.array_equal(index, np.arange(len(messages))):
+        return
+    first = dict(zip(messages.row[::-1].tolist(), messages.place[::-1].tolist(), strict=True))
+    row, place = kept.row, kept.place
+    for position in range(len(index)):
+        follows = position > 0 and row[position] == row[position - 1]
+        place[position] = place[position - 1] + 1 if follows else first[int(row[position])]

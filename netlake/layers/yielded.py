@@ -1,0 +1,115 @@
+"""Values that parsers yielded, one dict a row, as columns.
+
+Text and addresses may be bytes: text that is not UTF-8 then has U+FFFD, an address of another length is null. Arrow
+takes bytes for text where they are UTF-8, so text is looked at only where it refuses; addresses may be any bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from netlake.layers.pools import WIDTHS, Pool, address_text
+from netlake.packets import Codes, Columns, Messages, Value
+from netlake.schema import Column, Kind, List, Struct, Table, arrow, faults
+
+FAMILIES = (4, 6)
+
+
+def _address_shown(value: bytes) -> str | None:
+    return address_text(value) if len(value) in (4, 16) else None
+
+
+def _mac_shown(value: bytes) -> str | None:
+    return value.hex(":") if len(value) == 6 else None
+
+
+def _text_shown(value: bytes) -> str:
+    return value.decode("utf-8", "replace")
+
+
+ADDRESSES: dict[str, Callable[[bytes], str | None]] = {
+    **dict.fromkeys(("ip", "ipv4", "ipv6"), _address_shown),
+    "mac": _mac_shown,
+}
+# kinds that a parser may give as bytes, though they are stored as text, and how they are written
+BYTES_SHOWN: dict[str, Callable[[bytes], str | None]] = {**dict.fromkeys(("text", "word"), _text_shown), **ADDRESSES}
+
+
+def columns(table: Table, found: list[dict[str, Any]], kept: Messages) -> Columns:
+    """The columns of `table` that any row of `found` has; KeyError for one that it has not. `kept` are marked."""
+    present = set().union(*found)
+    if strange := present.difference(column.name for column in table.columns):
+        raise KeyError(f"parse yields {', '.join(sorted(strange))}, which table {table.name} has not")
+    return {column.name: _column(table, column, found, kept) for column in table.columns if column.name in present}
+
+
+def _column(table: Table, column: Column, found: list[dict[str, Any]], kept: Messages) -> Value:
+    """One column of parsed rows; a list is never null."""
+    name, kind = column.name, column.kind
+    data_type = arrow.schema(table).field(name).type
+    if isinstance(kind, str):
+        values = [fields.get(name) for fields in found]
+        return _interned(kind, values, kept.pools) if kind in ADDRESSES else _array(kind, values, data_type, kept)
+    values = [fields.get(name) or [] for fields in found]
+    if _holds_addresses(kind):
+        values = [_show(kind, value) for value in values]
+    return _array(kind, values, data_type, kept)
+
+
+def _holds_addresses(kind: Kind) -> bool:
+    """Whether addresses lie anywhere within `kind`."""
+    if isinstance(kind, List):
+        return _holds_addresses(kind.element)
+    if isinstance(kind, Struct):
+        return any(_holds_addresses(column.kind) for column in kind.columns)
+    return kind in ADDRESSES
+
+
+def _show(kind: Kind, value: Any) -> Any:
+    """`value` with bytes that stand for text or an address as what they are stored as; lists and dicts are changed."""
+    if isinstance(kind, str):
+        return BYTES_SHOWN[kind](value) if type(value) is bytes and kind in BYTES_SHOWN else value
+    if isinstance(kind, List):
+        if type(value) is list:
+            value[:] = [_show(kind.element, one) for one in value]
+    elif type(value) is dict:
+        for column in kind.columns:
+            if value.get(column.name) is not None:
+                value[column.name] = _show(column.kind, value[column.name])
+    return value
+
+
+def _interned(kind: str, values: list[bytes | None], pools: Mapping[str, Any]) -> Value:
+    """Addresses of `kind` that a parser gave as their 4, 16 or 6 bytes (of another length: null), or as text."""
+    if any(isinstance(value, str) for value in values):
+        return pa.array(values, pa.string())
+    name = "mac" if kind == "mac" else "ip"
+    pool = pools[name] if name in pools else Pool(name)
+    codes = np.full(len(values), -1, np.int32)
+    for family in FAMILIES if name == "ip" else (0,):
+        size = WIDTHS[family]
+        index = [position for position, value in enumerate(values) if value is not None and len(value) == size]
+        data = np.frombuffer(b"".join(values[position] or b"" for position in index), np.uint8).copy()
+        codes[index] = pool.codes(data, np.arange(len(index), dtype=np.int64) * size, family)
+    return Codes(codes, name) if name in pools else pool.text(codes).cast(pa.string())
+
+
+def _array(kind: Kind, values: list[Any], data_type: pa.DataType, messages: Messages) -> pa.Array:
+    """An Arrow array; bytes that are no UTF-8 as text, and a number that does not fit null and its row marked."""
+    try:
+        return pa.array(values, data_type)
+    except (pa.ArrowInvalid, OverflowError):
+        result: list[Any] = []
+        for position, value in enumerate(values):
+            shown = _show(kind, value)
+            try:
+                pa.array([shown], data_type)
+                result.append(shown)
+            except (pa.ArrowInvalid, OverflowError):
+                result.append([] if isinstance(value, list) else None)
+                messages.flag(np.array([position], np.intp), faults.OUT_OF_RANGE)
+        return pa.array(result, data_type)
