@@ -291,16 +291,13 @@ def by_message(
 def _column(table: Table, column: Column, found: list[dict[str, Any]], kept: Messages) -> Value:
     """One column of parsed rows; a list is never null."""
     name = column.name
+    values: list[Any] = [fields.get(name) for fields in found]
     if isinstance(column.kind, List):
-        values = [fields.get(name) or [] for fields in found]
-        if _shown(column.kind):
-            values = [_show(column.kind, value) for value in values]
-        return _array(values, column_type(table, name), kept)
-    values = [fields.get(name) for fields in found]
-    if column.kind in TEXTS:
-        values = [_show(column.kind, value) for value in values]
+        values = [value or [] for value in values]
     if column.kind in POOLS or column.kind == "ip":
         return _interned(str(column.kind), values, kept.pools)
+    if _shown(column.kind):
+        values = [_show(column.kind, value) for value in values]
     return _array(values, column_type(table, name), kept)
 
 

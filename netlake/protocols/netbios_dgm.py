@@ -56,7 +56,7 @@ TABLES = (
                    wireshark="mailslot.name"),
             Column("browser_command", "u8", "Browser: 1 host, 2 request, 8 election, 12 domain, 15 local master.",
                    wireshark="browser.command"),
-            Column("server_name", "text", "Browser: host or domain that is announced, or host that stands for election.",
+            Column("server_name", "text", "Browser: host or domain that is announced, or stands for election.",
                    wireshark="browser.server"),
             Column("server_type", "u32", "Browser: bits of what it is: 1 workstation, 2 server, 8 domain controller.",
                    wireshark="browser.server_type"),
