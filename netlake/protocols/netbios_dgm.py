@@ -24,6 +24,8 @@ BROWSERS = ("\\MAILSLOT\\BROWSE", "\\MAILSLOT\\LANMAN")
 # of the browser: a host's, a domain's and the local master's announcement, which have one form
 ANNOUNCEMENTS = (1, 12, 15)
 ELECTION = 8
+# what the name of a mailslot begins with
+SLASH = 0x5C
 
 TABLES = (
     Table(
@@ -100,7 +102,7 @@ def _mailslot(data: bytes) -> Iterator[tuple[str, Any]]:
         return
     start = WORDS + 2 * data[WORDS - 1] + 2
     end = data.find(b"\0", start)
-    if end < 0:
+    if end < 0 or data[start] != SLASH:
         return
     slot = text(data[start:end])
     yield "mailslot", slot
