@@ -51,10 +51,11 @@ def _column(table: Table, column: Column, found: list[dict[str, Any]], kept: Mes
     """One column of parsed rows; a list is never null."""
     name, kind = column.name, column.kind
     data_type = arrow.schema(table).field(name).type
-    if isinstance(kind, str):
-        values = [fields.get(name) for fields in found]
-        return _interned(kind, values, kept.pools) if kind in ADDRESSES else _array(kind, values, data_type, kept)
-    values = [fields.get(name) or [] for fields in found]
+    values: list[Any] = [fields.get(name) for fields in found]
+    if isinstance(kind, List):
+        values = [value or [] for value in values]
+    if isinstance(kind, str) and kind in ADDRESSES:
+        return _interned(kind, values, kept.pools)
     if _holds_addresses(kind):
         values = [_show(kind, value) for value in values]
     return _array(kind, values, data_type, kept)

@@ -13,6 +13,7 @@ from typing import Any
 
 from netlake.layers import ber
 from netlake.layers.items import text
+from netlake.layers.pools import address_text
 from netlake.packets import Cursor, Malformed
 from netlake.schema import Column, List, Table
 
@@ -21,6 +22,11 @@ REQUESTS, REPLIES = (AS_REQUEST, TGS_REQUEST), (AS_REPLY, TGS_REPLY)
 APPLICATION, CONTEXT = 0x60, 0xA0
 # bytes; what is longer is none
 LONGEST_TIME = 15
+
+# times of a request by number, and kinds of the hosts in it, with their bytes
+TIMES = {4: "starts", 5: "till", 6: "renew_until"}
+HOSTS = ((2, 4), (24, 16))
+NETBIOS = 20
 
 TABLES = (
     Table(
@@ -52,6 +58,14 @@ TABLES = (
             Column("error_code", "i64", "Error: 6 no such client, 7 no such service, 18 revoked, 24 wrong password, 25 "
                    "authenticate beforehand.", wireshark="kerberos.error_code"),
             Column("error_text", "text", "Error: in words.", wireshark="kerberos.e_text"),
+            Column("starts", "ts", "Request: beginning of the ticket that is wanted, UTC.", why="shown as text"),
+            Column("renew_until", "ts", "Request: until when it shall be renewable, UTC.", why="shown as text"),
+            Column("client_addresses", List("text"), "Request: hosts of the client; NetBIOS names without filling.",
+                   why="a field for each kind"),
+            Column("ticket_key_version", "i64", "Reply: version of the key that the ticket is encrypted with.",
+                   why="kerberos.kvno of three"),
+            Column("reply_cipher", "bytes", "Reply: the part for the client, encrypted.", why="kerberos.cipher of all"),
+            Column("server_time", "ts", "Error: time of the server, UTC, seconds.", why="shown as text"),
         ),
     ),
 )  # fmt: skip
@@ -100,8 +114,10 @@ def _request_body(number: int, value: Cursor) -> Iterator[tuple[str, Any]]:
         yield "client_name" if number == 1 else "service_name", _name(value)
     elif number == 2:
         yield "service_realm", _text(value)
-    elif number == 5:
-        yield "till", _time(ber.whole(ber.value(value)[1]))
+    elif number in TIMES:
+        yield TIMES[number], _time(ber.whole(ber.value(value)[1]))
+    elif number == 9:
+        yield from _hosts(value)
     elif number == 7:
         yield "nonce", ber.signed(ber.taken(value, ber.INTEGER))
     elif number == 8:
@@ -120,7 +136,7 @@ def _reply(fields: Iterator[tuple[int, Cursor]]) -> Iterator[tuple[str, Any]]:
         elif number == 5:
             yield from _ticket(ber.value(content)[1])
         elif number == 6:
-            yield from _encrypted(content, "reply_encryption_type", None)
+            yield from _encrypted(content, "reply")
 
 
 def _ticket(ticket: Cursor) -> Iterator[tuple[str, Any]]:
@@ -130,14 +146,16 @@ def _ticket(ticket: Cursor) -> Iterator[tuple[str, Any]]:
         elif number == 2:
             yield "service_name", _name(value)
         elif number == 3:
-            yield from _encrypted(value, "ticket_encryption_type", "ticket_cipher")
+            yield from _encrypted(value, "ticket")
 
 
 def _error(fields: Iterator[tuple[int, Cursor]]) -> Iterator[tuple[str, Any]]:
     names = {8: "client_name", 10: "service_name"}
     texts = {7: "client_realm", 9: "service_realm", 11: "error_text"}
     for number, content in fields:
-        if number == 6:
+        if number == 4:
+            yield "server_time", _time(ber.whole(ber.value(content)[1]))
+        elif number == 6:
             yield "error_code", ber.signed(ber.taken(content, ber.INTEGER))
         elif number in names:
             yield names[number], _name(content)
@@ -155,12 +173,33 @@ def _preauthentication(content: Cursor) -> Iterator[tuple[str, Any]]:
                 kinds.append(kind)
 
 
-def _encrypted(content: Cursor, kind: str, cipher: str | None) -> Iterator[tuple[str, Any]]:
+def _encrypted(content: Cursor, part: str) -> Iterator[tuple[str, Any]]:
     for number, value in _fields(ber.expect(content, ber.SEQUENCE)):
         if number == 0:
-            yield kind, ber.signed(ber.taken(value, ber.INTEGER))
-        elif number == 2 and cipher:
-            yield cipher, ber.taken(value, ber.OCTETS)
+            yield f"{part}_encryption_type", ber.signed(ber.taken(value, ber.INTEGER))
+        elif number == 1 and part == "ticket":
+            yield "ticket_key_version", ber.signed(ber.taken(value, ber.INTEGER))
+        elif number == 2:
+            yield f"{part}_cipher", ber.taken(value, ber.OCTETS)
+
+
+def _hosts(content: Cursor) -> Iterator[tuple[str, Any]]:
+    hosts: list[str] = []
+    yield "client_addresses", hosts
+    for _, entry in ber.values(ber.expect(content, ber.SEQUENCE)):
+        kind = None
+        for number, value in _fields(entry):
+            if number == 0:
+                kind = ber.signed(ber.taken(value, ber.INTEGER))
+            elif number == 1:
+                hosts.append(_host(kind, ber.taken(value, ber.OCTETS)))
+
+
+def _host(kind: int | None, data: bytes) -> str:
+    """An address as text, or a NetBIOS name of 15 letters and a suffix, filled up with spaces."""
+    if (kind, len(data)) in HOSTS:
+        return address_text(data)
+    return text(data[:15].rstrip(b" ")) if kind == NETBIOS else data.hex()
 
 
 def _name(content: Cursor) -> str | None:

@@ -1,11 +1,15 @@
-"""NetBIOS datagram service: messages to names, most of them announcements of the Windows browser."""
+"""NetBIOS datagram service: messages to names, most of them announcements of the Windows browser.
+
+An announcement is an SMB transaction to the mailslot of the browser. Of it are columns what is whole in the datagram;
+`data` has all of it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from netlake.layers.items import remainder
+from netlake.layers.items import c_text, remainder, text
 from netlake.layers.netbios import name
 from netlake.packets import Cursor
 from netlake.schema import Column, Table
@@ -14,12 +18,20 @@ from netlake.schema import Column, Table
 DATAGRAMS = (0x10, 0x11, 0x12)
 ERROR = 0x13
 QUERIES = (0x14, 0x15, 0x16)
+# an SMB transaction: where its words, their count and the first of what they say lie
+SMB, TRANSACTION, WORDS, DATA_OFFSET, SETUP_COUNT = b"\xffSMB", 0x25, 33, 57, 59
+BROWSERS = ("\\MAILSLOT\\BROWSE", "\\MAILSLOT\\LANMAN")
+# of the browser: a host's, a domain's and the local master's announcement, which have one form
+ANNOUNCEMENTS = (1, 12, 15)
+ELECTION = 8
+# what the name of a mailslot begins with
+SLASH = 0x5C
 
 TABLES = (
     Table(
         "netbios_dgm",
         "One row for each message of the NetBIOS datagram service.",
-        spec="RFC 1002",
+        spec="RFC 1002, MS-BRWS",
         on=("udp.port=138",),
         columns=(
             Column("message_type", "u8", "16 to one, 17 to a group, 18 to all, 19 error, 20 to 22 queries.",
@@ -42,6 +54,18 @@ TABLES = (
             Column("destination_suffix", "u8", "Kind of service that it is sent to; 29 and 30 browsers.",
                    why="shown within the name"),
             Column("data", "bytes", "What it carries, an SMB message for most.", why="dissected by tshark"),
+            Column("mailslot", "text", "Mailslot that it is for, such as \\MAILSLOT\\BROWSE.",
+                   wireshark="mailslot.name"),
+            Column("browser_command", "u8", "Browser: 1 host, 2 request, 8 election, 12 domain, 15 local master.",
+                   wireshark="browser.command"),
+            Column("server_name", "text", "Browser: host or domain that is announced, or stands for election.",
+                   wireshark="browser.server"),
+            Column("server_type", "u32", "Browser: bits of what it is: 1 workstation, 2 server, 8 domain controller.",
+                   wireshark="browser.server_type"),
+            Column("os_version", "word", "Browser: version that it gives of its system, such as 10.0.",
+                   why="browser.os_major and os_minor"),
+            Column("comment", "text", "Browser: description of the host; of a domain its master.",
+                   wireshark="browser.comment"),
         ),
     ),
 )  # fmt: skip
@@ -66,9 +90,39 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
         yield "offset", message.number(2)
         yield from _name(message, "source")
         yield from _name(message, "destination")
+        yield from _mailslot(message.data[message.at : message.end])
         yield from remainder(message, "data")
     else:
         message.fault("bad_value")
+
+
+def _mailslot(data: bytes) -> Iterator[tuple[str, Any]]:
+    """The mailslot of an SMB transaction, and what the browser is told; nothing of what is not whole."""
+    if data[:4] != SMB or len(data) <= SETUP_COUNT or data[4] != TRANSACTION:
+        return
+    start = WORDS + 2 * data[WORDS - 1] + 2
+    end = data.find(b"\0", start)
+    if end < 0 or data[start] != SLASH:
+        return
+    slot = text(data[start:end])
+    yield "mailslot", slot
+    at = int.from_bytes(data[DATA_OFFSET : DATA_OFFSET + 2], "little")
+    if slot.upper() not in BROWSERS or not end < at < len(data):
+        return
+    yield "browser_command", data[at]
+    if data[at] in ANNOUNCEMENTS and len(data) >= at + 32:
+        yield "server_name", c_text(data[at + 6 : at + 22])
+        yield "os_version", f"{data[at + 22]}.{data[at + 23]}"
+        yield "server_type", int.from_bytes(data[at + 24 : at + 28], "little")
+        yield from _closed("comment", data[at + 32 :])
+    elif data[at] == ELECTION:
+        yield from _closed("server_name", data[at + 14 :])
+
+
+def _closed(column: str, data: bytes) -> Iterator[tuple[str, Any]]:
+    """Text that a zero byte ends."""
+    if b"\0" in data:
+        yield column, c_text(data)
 
 
 def _name(message: Cursor, side: str) -> Iterator[tuple[str, Any]]:
