@@ -47,12 +47,13 @@ def patient() -> Iterator[None]:
 
 
 def show(rows: Sequence[Sequence[str]], right: Sequence[int] = (), head: Sequence[str] | None = None) -> None:
-    """Print `rows` in columns; those in `right` are numbers. On a terminal the last column is cut to fit."""
+    """Print `rows` in columns; those in `right` are numbers. On a terminal the last column is cut to fit, if it is text."""
     lines = [[harmless(cell) for cell in row] for row in ([head, *rows] if head else rows)]
     if not lines:
         return
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    cut = sys.stdout.isatty() and len(widths) - 1 not in right
+    room = max(shutil.get_terminal_size().columns, sum(widths[:-1]) + 2 * len(widths)) if cut else 0
     for line in lines:
         cells = [
             cell.rjust(width) if column in right else cell.ljust(width)

@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 import json
 import math
+import os
 import threading
 from pathlib import Path
 
@@ -299,6 +300,36 @@ def test_names_are_never_used_twice(tmp_path: Path) -> None:
     assert len(set(names)) == 1000
     assert [name[:13] for name in names] == sorted(name[:13] for name in names)
     assert {(name[14], name[19] in "89ab") for name in names} == {("7", True)}
+
+
+def test_files_are_durable_before_they_have_a_name_and_names_before_anyone_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[tuple[str, int]] = []
+    sync, link = os.fsync, os.link
+
+    def synced(handle: int) -> None:
+        sync(handle)
+        done.append(("synced", os.fstat(handle).st_ino))
+
+    def linked(old: Path, new: Path) -> None:
+        link(old, new)
+        done.append(("named", os.stat(new).st_ino))
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "link", linked)
+    sink = ParquetSink(tmp_path / "data", "c0ffee", threads=1)
+    sink.write(TABLE, batch([row(1)], dictionaries=False))
+    sink.close()
+    (file,) = sink.files
+    itself, folder = file.path.stat().st_ino, file.path.parent.stat().st_ino
+    named = done.index(("named", itself))
+    assert ("synced", itself) in done[:named]
+    assert ("synced", folder) in done[named:]
+    # each folder that was made stands in its parent for good
+    assert {("synced", parent.stat().st_ino) for parent in (tmp_path, tmp_path / "data", file.path.parent.parent)} <= {
+        *done[:named]
+    }
 
 
 def test_a_file_system_without_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
