@@ -47,7 +47,7 @@ def patient() -> Iterator[None]:
 
 
 def show(rows: Sequence[Sequence[str]], right: Sequence[int] = (), head: Sequence[str] | None = None) -> None:
-    """Print `rows` in columns; those in `right` are numbers. On a terminal the last column is cut to fit, if it is text."""
+    """Print `rows` in columns; those in `right` are numbers. On a terminal a last column of text is cut to fit."""
     lines = [[harmless(cell) for cell in row] for row in ([head, *rows] if head else rows)]
     if not lines:
         return

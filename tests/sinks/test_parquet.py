@@ -314,7 +314,7 @@ def test_files_are_durable_before_they_have_a_name_and_names_before_anyone_knows
 
     def linked(old: Path, new: Path) -> None:
         link(old, new)
-        done.append(("named", os.stat(new).st_ino))
+        done.append(("named", new.stat().st_ino))
 
     monkeypatch.setattr(os, "fsync", synced)
     monkeypatch.setattr(os, "link", linked)
