@@ -134,5 +134,5 @@ def _compile() -> None:
     from netlake.kernels import warm
 
     if kernels.cache_directory() is not None and not warm.is_warm():
-        say("compiling what decodes, once for this installation; some 20 s.")
+        say("compiling what decodes, once for this installation; half a minute or so.")
         warm.warm()
