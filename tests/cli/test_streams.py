@@ -66,6 +66,29 @@ def test_a_full_disk_is_a_sentence(program: Program, lake: Path, command: tuple[
     assert told.count("\n") == 1
 
 
+def test_a_lake_that_cannot_be_made_or_written_is_a_sentence(
+    run: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    command = ("capture", CAPTURES / "cooked.pcap", "--jobs", 1, "--lake")
+    code, _, told = run(*command, tmp_path / "file" / "lake")
+    assert (code, told) == (1, f"netlake: {tmp_path}/file: File exists.\n")
+    Catalog(tmp_path / "lake", create=True)
+    (tmp_path / "lake" / "data" / "packet").touch()
+    code, _, told = run(*command, tmp_path / "lake")
+    assert (code, told.count("\n")) == (1, 1)
+    assert f"cooked.pcap could not be taken in: {tmp_path}/lake/data/packet" in told
+
+
+def test_a_file_that_is_left_out_of_several_is_named_once(
+    run: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    empty = tmp_path / "empty.pcap"
+    empty.touch()
+    code, _, told = run("capture", CAPTURES / "cooked.pcap", empty, "--as-one", "--lake", tmp_path / "lake")
+    assert (code, told) == (3, f"netlake: {empty} is empty.\n")
+
+
 def test_closed_streams_are_no_files_of_the_lake(tmp_path: Path) -> None:
     """A file that took the number of stdout would be written to by whatever is printed."""
     root = Path(__file__).resolve().parents[2]
