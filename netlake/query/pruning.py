@@ -30,7 +30,6 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?)\+00")
-_ZONED = re.compile(r"'(\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d(?::\d\d)?))'", re.ASCII)
 _TURNED = {"=": "=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
 
@@ -224,24 +223,7 @@ class _Reader:
             return _typed(token["text"][1:-1].replace("''", "'"), token["type"])
         if token["word"] in ("true", "false"):
             return token["word"] == "true"
-        if token["word"] == "CAST":
-            return self.cast()
         raise _NotUnderstoodError
-
-    def cast(self) -> dt.datetime:
-        """What stands behind CAST: text that is a time and says its zone, which DuckDB 1.5 leaves to be read later."""
-        self.expect("(")
-        token = self.peek()
-        if token is None or token["text"] is None or token["type"] or not (match := _ZONED.fullmatch(token["text"])):
-            raise _NotUnderstoodError
-        self.at += 1
-        if not self.word("AS", "TIMESTAMP", "WITH", "TIME", "ZONE"):
-            raise _NotUnderstoodError
-        self.expect(")")
-        try:
-            return dt.datetime.fromisoformat(match[1]).astimezone(dt.UTC)
-        except (ValueError, OverflowError):
-            raise _NotUnderstoodError from None
 
 
 def _typed(text: str, kind: str | None) -> Any:
