@@ -20,7 +20,7 @@ from netlake.query.output.visible import say
 
 # name of the command -> its module; the order is that of a first use
 COMMANDS = ("capture", "tables", "captures", "dump", "sql", "util")
-ERROR, USAGE, PARTIAL, INTERRUPTED = 1, 2, 3, 130
+OK, ERROR, USAGE, PARTIAL, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 class Commands(click.Group):
@@ -52,6 +52,7 @@ def netlake(ctx: click.Context, debug: bool) -> None:  # noqa: FBT001 - a flag i
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    _open_streams()
     debug = "--debug" in given or bool(os.environ.get("NETLAKE_DEBUG"))
     try:
         code = netlake.main(given, prog_name="netlake", standalone_mode=False)
@@ -64,9 +65,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         say("interrupted.")
         return INTERRUPTED
-    except NetlakeError as error:
+    except SystemExit:  # click's, when whoever reads stdout has enough
+        return OK
+    except (NetlakeError, OSError) as error:
         if debug:
             traceback.print_exc()
-        say(str(error))
+        say(str(error) if isinstance(error, NetlakeError) else _sentence(error))
         return ERROR
-    return code if isinstance(code, int) else 0
+    return code if isinstance(code, int) else OK
+
+
+def _open_streams() -> None:
+    """What the caller closed of stdin, stdout and stderr leads nowhere; else the next file, of the lake, were it."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the least number that is free
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+
+
+def _sentence(error: OSError) -> str:
+    """What the system could not do; without the name of a file it was to write what is printed."""
+    why = error.strerror or str(error)
+    return f"{error.filename}: {why}." if error.filename else f"The output could not be written: {why}."

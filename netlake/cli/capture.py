@@ -69,14 +69,15 @@ def command(inputs: tuple[str, ...], lake: Path, as_json: bool, **chosen: Any) -
     _check(chosen["include"] + chosen["exclude"])
     _compile()
     report = _refreshed(lake, chosen) if chosen["refresh"] else _captured(inputs, lake, chosen)
-    if as_json:
-        click.echo(json.dumps(report.as_dict(), indent=1))
-        return report.exit_code
-    from netlake.cli import summary
+    from netlake.cli import listing, summary
 
-    for notice in report.notices:
-        say(notice)
-    summary.show(report)
+    with listing.patient():
+        if as_json:
+            click.echo(json.dumps(report.as_dict(), indent=1))
+        else:
+            for notice in report.notices:
+                say(notice)
+            summary.show(report)
     return report.exit_code
 
 
@@ -133,5 +134,5 @@ def _compile() -> None:
     from netlake.kernels import warm
 
     if kernels.cache_directory() is not None and not warm.is_warm():
-        say("compiling what decodes, once for this installation; some 20 s.")
+        say("compiling what decodes, once for this installation; half a minute or so.")
         warm.warm()

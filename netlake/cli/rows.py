@@ -30,12 +30,9 @@ if TYPE_CHECKING:
 
 def write(request: Request, out: Path | None, *, timeout: float | None) -> int:
     """Answer `request` into `out` or stdout; the exit code."""
-    terminal = out is None and sys.stdout.isatty()
-    if terminal and is_binary(request.format):
-        raise click.UsageError(f"{request.format} is not for a terminal: name a file with -o, or pipe it.")
-    if terminal:
+    if check_terminal(request.format, out):
         request = replace(request, width=shutil.get_terminal_size().columns)
-    with _target(out, Path(request.lake)) as file:
+    with target(out, Path(request.lake)) as file:
         if request.format == "proto":
             return _protobuf(request, file)
         from netlake.query import guard
@@ -46,8 +43,16 @@ def write(request: Request, out: Path | None, *, timeout: float | None) -> int:
         return code
 
 
+def check_terminal(form: str, out: Path | None) -> bool:
+    """Whether rows go to a terminal; UsageError if it is not for one."""
+    terminal = out is None and sys.stdout.isatty()
+    if terminal and is_binary(form):
+        raise click.UsageError(f"{form} is not for a terminal: name a file with -o, or pipe it.")
+    return terminal
+
+
 @contextlib.contextmanager
-def _target(out: Path | None, lake: Path) -> Iterator[BinaryIO]:
+def target(out: Path | None, lake: Path) -> Iterator[BinaryIO]:
     """The file that rows are written to; what is named appears when the block ends well."""
     if out is None:
         sys.stdout.flush()

@@ -36,7 +36,8 @@ def show(report: Report) -> None:
         for table, failure in capture.quality.get("failures", {}).items():
             say(f"the reader of table {table} failed, so some of its rows are not whole: {failure}.")
         for problem in capture.problems:
-            say(f"{problem.source}, byte {problem.offset:,}: {problem.sentence}")
+            itself = problem.sentence.startswith(problem.source)  # of a file that could not be opened
+            say(problem.sentence if itself else f"{problem.source}, byte {problem.offset:,}: {problem.sentence}")
     if any(capture.tables for capture in report.captures):
         _tables(report)
         _quality(report.captures)

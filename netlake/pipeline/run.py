@@ -107,7 +107,8 @@ def to_lake(
     except NetlakeError as error:
         _fail(report, str(error))
     except OSError as error:
-        _fail(report, f"{report.name} could not be taken in: {error.strerror or error}.")
+        where = f"{error.filename}: " if error.filename else ""
+        _fail(report, f"{report.name} could not be taken in: {where}{error.strerror or error}.")
     report.seconds = time.monotonic() - began
     return report
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import lakes
 import pytest
 
+from netlake.cli import listing
 from netlake.schema import Column, Table
 
 Run = Callable[..., tuple[int, str, str]]
@@ -42,6 +43,22 @@ def test_a_table_is_described_by_its_columns(run: Run, lake: Path, tmp_path: Pat
     code, out, err = run("tables", "upd", "--lake", lake)
     assert (code, out) == (1, "")
     assert err == "netlake: There is no table upd; nearest are utp and udp.\n"
+
+
+@pytest.mark.parametrize(("width", "shown"), [(30, "first  12,345  a …"), (80, "first  12,345  a sentence")])
+def test_a_narrow_terminal_cuts_a_sentence_and_never_a_number(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int, shown: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    listing.show([("first", "12,345", "a sentence" + " that goes on" * (width < 80))], right=(1,))
+    listing.show([("a name that is long", "12,345", "678,901")], right=(1, 2))
+    listing.show([("a name that is very long", "12,345", "a sentence")], right=(1,))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == "a name that is long  12,345  678,901"
+    assert lines[2].startswith("a name that is very long  12,345  ")
+    assert lines[0].startswith(shown[:15])
+    assert len(lines[0]) <= width
 
 
 def test_a_table_that_this_netlake_does_not_know_is_told_and_read(run: Run, tmp_path: Path) -> None:

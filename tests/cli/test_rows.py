@@ -211,6 +211,43 @@ def test_messages_come_back(run: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
+def test_a_file_of_messages_is_dumped_as_the_table_is(
+    run: Run, program: Program, captures: Path, tmp_path: Path
+) -> None:
+    path, out = tmp_path / "lake", tmp_path / "rows.pb"
+    assert run("capture", captures / "demo.pcapng", "--lake", path, "--proto", "--jobs", 1)[0] == 0
+    (capture,) = (standing.facts.capture for standing in Catalog(path).captures())
+    for table in ("dns", "packet", "sctp"):
+        assert run("dump", table, "--lake", path, "--format", "proto", "-o", out)[0] == 0
+        for form in ("csv", "jsonl", "table", "parquet"):
+            expected = tmp_path / "expected"
+            assert run("dump", table, "--lake", path, "--format", form, "-o", expected) == (0, "", "")
+            for file in (out, path / "proto" / table / f"{capture}.pb.zst"):
+                assert run("dump", file, "--format", form, "-o", tmp_path / "found") == (0, "", "")
+                if form == "parquet":
+                    assert pq.read_table(tmp_path / "found").to_pylist() == pq.read_table(expected).to_pylist()
+                else:
+                    assert (tmp_path / "found").read_text() == expected.read_text()
+    some = ["--select", "dst_port,packet", "--limit", 2, "--format", "csv"]
+    assert run("dump", "sctp", "--lake", path, *some) == run("dump", out, *some)
+    for asked, code, told in (
+        (["--where", "true"], 2, "leave --where out"),
+        (["--sort", "packet", "--at", "1"], 2, "leave --sort and --at out"),
+        (["--select", "dst_prt"], 1, "no column dst_prt in table sctp; nearest are"),
+        (["-o", path / "inside"], 1, "lies inside the lake"),
+    ):
+        ended, _, err = run("dump", out, *asked, "--lake", path)
+        assert (ended, told in err) == (code, True)
+    out.write_bytes(out.read_bytes()[:-1])
+    ended, _, err = run("dump", out, "-o", tmp_path / "none")
+    assert (ended, err.count("\n"), (tmp_path / "none").exists()) == (1, 1, False)
+    terminal, end = pty.openpty()
+    with program("dump", out, "--format", "proto", stdout=end) as process:
+        assert b"not for a terminal" in process.communicate()[1]
+    for number in (terminal, end):
+        os.close(number)
+
+
 def test_the_lake_as_it_was(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "lake"
     lakes.commit(path, "a" * 16, {lakes.SAMPLE: [{"number": 1}]})

@@ -62,6 +62,21 @@ def headers(draw: st.DrawFn) -> Header:
     return header
 
 
+# from the specification's own list (github.com/corelight/community-id-spec), seed 0
+PUBLISHED = [
+    (6, "128.232.110.120", 34855, "66.35.250.204", 80, "1:LQU9qZlK+B5F3KDmev6m5PMibrg="),
+    (6, "66.35.250.204", 80, "128.232.110.120", 34855, "1:LQU9qZlK+B5F3KDmev6m5PMibrg="),
+    (17, "192.168.1.52", 54585, "8.8.8.8", 53, "1:d/FP5EW3wiY1vCndhwleRRKHowQ="),
+    (132, "192.168.170.8", 7, "192.168.170.56", 7, "1:MP2EtRCAUIZvTw6MxJHLV7N7JDs="),
+]
+
+
+@pytest.mark.parametrize(("protocol", "src", "src_port", "dst", "dst_port", "published"), PUBLISHED)
+def test_it_is_as_published(protocol: int, src: str, src_port: int, dst: str, dst_port: int, published: str) -> None:
+    header = Header(src=src, dst=dst, protocol=protocol, src_port=src_port, dst_port=dst_port)
+    assert found(header) == expected(header) == published
+
+
 @settings(max_examples=150)
 @given(headers())
 def test_it_is_that_of_the_reference(header: Header) -> None:

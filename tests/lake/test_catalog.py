@@ -209,6 +209,13 @@ def test_an_interrupt_after_the_commit_leaves_its_files(catalog: Catalog, monkey
     assert catalog.capture(A) is not None
 
 
+def test_what_was_acknowledged_survives_a_power_cut(catalog: Catalog) -> None:
+    """As far as SQLite can promise it: EXTRA also makes the journal's deletion durable."""
+    with catalog._database.write() as session:
+        assert session.row("PRAGMA synchronous") == (3,)
+        assert session.row("PRAGMA journal_mode") == ("delete",)
+
+
 # the lake's place
 
 

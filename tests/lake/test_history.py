@@ -150,6 +150,12 @@ def test_days_beyond_the_partitions(catalog: Catalog) -> None:
     assert (known.least, known.greatest, known.nulls) == (dt.date(2024, 3, 4), dt.date(2024, 3, 10), 1)
 
 
+def test_a_capture_has_files_of_its_own_for_32_days(catalog: Catalog) -> None:
+    catalog.commit(small.facts(A), small.write(catalog, A, [(small.WIRE, small.wire_rows(A, 40, step=86400.0))]))
+    files = {file.day: file.rows for file in catalog.files("wire")}
+    assert files == {**{dt.date(2024, 3, 1) + dt.timedelta(days=day): 1 for day in range(32)}, None: 8}
+
+
 # evolution
 
 

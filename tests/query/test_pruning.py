@@ -247,7 +247,7 @@ OPENED = [
     ("SELECT * FROM sample WHERE src_ip LIKE '10.0.1.%'", (2, 8)),
     ("SELECT * FROM sample WHERE capture = '0000000000000001'", (2, 8)),
     ("SELECT * FROM sample WHERE day = DATE '2024-02-29'", (4, 8)),
-    ("SELECT * FROM sample WHERE ts < '2024-02-29 01:00+01' AND capture > '0000000000000001'", (2, 8)),
+    ("SELECT * FROM sample WHERE ts < '2024-02-29 01:00:00+01' AND capture > '0000000000000001'", (2, 8)),
     ("SELECT * FROM sample WHERE number = 3 UNION ALL SELECT * FROM sample WHERE number = 305", (2, 8)),
     ("SELECT * FROM sample WHERE number = 3 UNION ALL SELECT * FROM sample", (8, 8)),
     ("SELECT * FROM sample a JOIN sample b USING (number) WHERE a.number = 305", (1, 8)),

@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 import json
 import math
+import os
 import threading
 from pathlib import Path
 
@@ -23,7 +24,6 @@ from netlake.schema.contract import ids
 from netlake.sinks.ordered import Ordered
 from netlake.sinks.parquet import NO_DAY, ParquetSink
 from netlake.sinks.parquet_file import ParquetFile
-from netlake.sinks.places import put_in_place, uuid7
 
 TABLE = Table(
     "thing",
@@ -288,31 +288,34 @@ def test_dictionaries_after_plain_strings_and_back(tmp_path: Path) -> None:
     assert [line["packet"] for line in read([file.path])] == [1, 2, 3]
 
 
-def test_names_are_never_used_twice(tmp_path: Path) -> None:
-    new, old = tmp_path / "new", tmp_path / "old"
-    new.write_text("new")
-    old.write_text("old")
-    with pytest.raises(FileExistsError):
-        put_in_place(new, old)
-    assert old.read_text() == "old"
-    names = [uuid7() for _ in range(1000)]
-    assert len(set(names)) == 1000
-    assert [name[:13] for name in names] == sorted(name[:13] for name in names)
-    assert {(name[14], name[19] in "89ab") for name in names} == {("7", True)}
+def test_files_are_durable_before_they_have_a_name_and_names_before_anyone_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[tuple[str, int]] = []
+    sync, link = os.fsync, os.link
 
+    def synced(handle: int) -> None:
+        sync(handle)
+        done.append(("synced", os.fstat(handle).st_ino))
 
-def test_a_file_system_without_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise PermissionError(1, "Operation not permitted")
+    def linked(old: Path, new: Path) -> None:
+        link(old, new)
+        done.append(("named", new.stat().st_ino))
 
-    monkeypatch.setattr("netlake.sinks.places.os.link", refuse)
-    (tmp_path / "new").write_text("new")
-    put_in_place(tmp_path / "new", tmp_path / "final")
-    assert (tmp_path / "final").read_text() == "new"
-    (tmp_path / "other").write_text("other")
-    with pytest.raises(FileExistsError):
-        put_in_place(tmp_path / "other", tmp_path / "final")
-    assert (tmp_path / "final").read_text() == "new"
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "link", linked)
+    sink = ParquetSink(tmp_path / "data", "c0ffee", threads=1)
+    sink.write(TABLE, batch([row(1)], dictionaries=False))
+    sink.close()
+    (file,) = sink.files
+    itself, folder = file.path.stat().st_ino, file.path.parent.stat().st_ino
+    named = done.index(("named", itself))
+    assert ("synced", itself) in done[:named]
+    assert ("synced", folder) in done[named:]
+    # each folder that was made stands in its parent for good
+    assert {("synced", parent.stat().st_ino) for parent in (tmp_path, tmp_path / "data", file.path.parent.parent)} <= {
+        *done[:named]
+    }
 
 
 @pytest.mark.parametrize("capture", ["", "../x", "a b", "a/b"])

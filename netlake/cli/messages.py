@@ -1,0 +1,49 @@
+"""The rows of a file of protobuf messages, in any format: no lake is asked, so there is nothing to guard."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from netlake import tables
+from netlake.cli import rows
+from netlake.query import names, output
+from netlake.query.output import Style
+from netlake.schema import arrow
+from netlake.sinks import protobuf
+
+
+def write(path: Path, out: Path | None, lake: Path, asked: Mapping[str, Any], *, style: Mapping[str, Any]) -> int:
+    """Write what is `asked` of `path` (select, limit) into `out` or stdout; the exit code."""
+    terminal = rows.check_terminal(style["format"], out)
+    head, batches = protobuf.read(path)
+    schema = arrow.schema(tables.table(head.table))
+    for name in asked["select"]:
+        if name not in schema.names:
+            raise names.unknown("column", name, schema.names, f" in table {head.table}")
+    chosen = list(asked["select"]) or schema.names
+    width = shutil.get_terminal_size().columns if terminal else 0
+    with rows.target(out, lake) as file:
+        fields = pa.schema([schema.field(name) for name in chosen])
+        writer = output.writer(style["format"], file, fields, Style(style["raw"], width, head.table))
+        for batch in _first(batches, asked["limit"]):
+            writer.write(batch.select(chosen))
+        writer.close()
+        file.flush()
+    return 0
+
+
+def _first(batches: Iterator[pa.RecordBatch], limit: int | None) -> Iterator[pa.RecordBatch]:
+    """At most `limit` rows."""
+    for batch in batches:
+        if limit is None:
+            yield batch
+        elif limit:
+            yield batch[:limit]
+            limit -= min(limit, batch.num_rows)
+        else:
+            return
