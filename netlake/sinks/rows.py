@@ -182,7 +182,7 @@ def _fits(slot: Slot, value: Any) -> bool:
 class Rows:
     """The row groups of one capture; full ones go to `sink`."""
 
-    def __init__(self, sink: Sink, capture: str, pools: Mapping[str, Pool], *, budget: int = 80 << 20) -> None:
+    def __init__(self, sink: Sink, capture: str, pools: Mapping[str, Pool], *, budget: int = 64 << 20) -> None:
         self.sink, self.capture, self.pools, self.budget = sink, capture, pools, budget
         self.groups: dict[str, RowGroup] = {}
         self.thread = Ordered(1, WAITING, "netlake-rows")

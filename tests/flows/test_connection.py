@@ -108,11 +108,11 @@ def test_the_table_forgets_what_ended() -> None:
 
 
 def test_the_state_of_a_conversation_is_small() -> None:
-    """350 MB for the default number of conversations, hash table and all."""
+    """200 MB for the default number of conversations, hash table and all."""
     state = Tracker(new_pools(), max_flows=1000).state
     arrays = (state.longs, state.side_longs, state.free, state.ended)
     each = sum(array.nbytes for array in arrays) / 1000 + 4 * state.table.itemsize
-    assert each * MOST_FLOWS < 350e6
+    assert each * MOST_FLOWS < 200e6
 
 
 @pytest.mark.parametrize("network", [-1, 1 << 40])
