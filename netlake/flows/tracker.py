@@ -60,7 +60,7 @@ from netlake.kernels import flow_table
 from netlake.layers.pools import Pool
 from netlake.packets import NO_TIME, Conversations, Ints, Packets, Shorts, Tiny
 
-# 155 MB at most, and some 70 while rows are made of them: what a capture of nothing but new conversations leaves of 1 GiB
+# 155 MB at most, and some 70 while rows are made of them
 MOST_FLOWS = 1 << 18
 # rows of one record batch
 MOST_ROWS = 1 << 14

@@ -182,7 +182,7 @@ class ParquetFile:
         self.table, self.folder, self.day, self.bloom = table, folder, day, bloom
         name = f"{capture}-{uuid7()}"
         self.temporary, self.final = folder / f".{name}.tmp", folder / f"{name}.parquet"
-        self.rows = 0
+        self.rows = self.groups = 0
         self._known = [_Known(column) for column in table.all_columns]
         self._metadata: list[Any] = []
         self._schema: pa.Schema = None
@@ -212,6 +212,7 @@ class ParquetFile:
         self._writer.write_table(table, row_group_size=len(table))
         self._out.rest()
         self.rows += len(table)
+        self.groups += 1
 
     def finish(self) -> DataFile:
         """End the file and put it in place, durable."""
@@ -222,7 +223,7 @@ class ParquetFile:
         sync_folder(self.folder)
         out, footer = self._out, int.from_bytes(self._out.tail[:4], "little")
         statistics = self._statistics()
-        self._writer = None
+        self._writer, self._metadata = None, []
         return DataFile(
             self.table, self.final, self.day, self.rows, out.size, footer, out.digest.hexdigest(), statistics
         )  # fmt: skip

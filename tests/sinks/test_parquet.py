@@ -123,6 +123,39 @@ def test_rows_come_back_and_statistics_are_true(
         check_file(file, expected, owned)
 
 
+def test_a_long_table_is_several_files_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netlake.sinks.parquet.MOST_GROUPS", 2)
+    sink = ParquetSink(tmp_path, "c0ffee")
+    given_rows = [row(number, days=number % 2) for number in range(1, 29)]
+    for first in range(0, 28, 4):
+        sink.write(TABLE, batch(given_rows[first : first + 4]))
+    sink.close()
+    expected = batch(given_rows).to_pylist()
+    for day in {line["day"] for line in expected}:
+        files = [file.path for file in sink.files if file.day == day]
+        assert [pq.ParquetFile(file).num_row_groups for file in files] == [2, 2, 2, 1]
+        read_rows = [line for file in files for line in pq.ParquetFile(file).read().to_pylist()]
+        assert same(read_rows, [line for line in expected if line["day"] == day])
+    for file in sink.files:
+        known = pq.ParquetFile(file.path).read().to_pylist()
+        least, greatest = min(line["packet"] for line in known), max(line["packet"] for line in known)
+        found = file.statistics[ids(TABLE)["packet"]]
+        assert (found.least, found.greatest, file.rows) == (least, greatest, len(known))
+    sink.abort()
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_files_that_were_ended_go_with_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netlake.sinks.parquet.MOST_GROUPS", 1)
+    sink = ParquetSink(tmp_path, "c0ffee")
+    for number in (1, 2, 3):
+        sink.write(TABLE, batch([row(number)]))
+    sink.write(TABLE, pa.RecordBatch.from_pydict({"strange": [1], "day": pa.array([dt.date(2024, 1, 1)])}))
+    with pytest.raises(SchemaError):
+        sink.close()
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
 def check_file(file: object, expected: list[dict[str, object]], owned: list[dt.date]) -> None:
     """The file holds the rows of its day, and what is said of it is what lies there."""
     path, day = file.path, file.day
