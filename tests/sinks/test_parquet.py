@@ -7,7 +7,6 @@ import hashlib
 import json
 import math
 import os
-import threading
 from pathlib import Path
 
 import duckdb
@@ -19,82 +18,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from netlake.errors import SchemaError
-from netlake.schema import Column, List, Struct, Table, arrow
+from netlake.schema import Column, Table, arrow
 from netlake.schema.contract import ids
-from netlake.sinks.ordered import Ordered
 from netlake.sinks.parquet import NO_DAY, ParquetSink
 from netlake.sinks.parquet_file import ParquetFile
-
-TABLE = Table(
-    "thing",
-    "One row for each thing.",
-    "none",
-    (),
-    (
-        Column("small", "u8", "Few values.", why="test"),
-        Column("port", "u16", "A port.", why="test"),
-        Column("number", "u32", "A number.", why="test"),
-        Column("ratio", "f64", "A ratio.", why="test"),
-        Column("seen", "ts", "A time.", why="test"),
-        Column("flag", "bool", "A flag.", why="test"),
-        Column("word", "word", "A word.", why="test"),
-        Column("key", "hex64", "Hexadecimal text.", why="test"),
-        Column("data", "bytes", "Bytes.", why="test"),
-        Column("words", List("text"), "Words.", why="test"),
-        Column(
-            "parts",
-            List(Struct((Column("kind", "u8", "Kind.", why="test"), Column("left", "u32", "Left.", why="test")))),
-            "Parts.",
-            why="test",
-        ),
-    ),
-    context="conversation",
-)
-SCALARS = [column.name for column in TABLE.all_columns if column.scalar]
-UTC = dt.UTC
-
-texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=6)
-own = {
-    "small": st.none() | st.integers(0, 255),
-    "port": st.none() | st.integers(0, 65535),
-    "number": st.none() | st.integers(0, 2**32 - 1),
-    "ratio": st.none() | st.floats(allow_nan=True),
-    "seen": st.none() | st.datetimes(dt.datetime(1700, 1, 1), dt.datetime(2200, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
-    "flag": st.none() | st.booleans(),
-    "word": st.none() | texts,
-    "key": st.none() | st.sampled_from(["00", "ff", "a" * 300]),
-    "data": st.none() | st.binary(max_size=6),
-    "words": st.lists(texts, max_size=3),
-    "parts": st.lists(st.fixed_dictionaries({"kind": st.integers(0, 255), "left": st.none() | st.just(7)}), max_size=2),
-}
-own_row = st.fixed_dictionaries({"days": st.none() | st.integers(0, 6), **own})
-
-
-def row(packet: int, /, *, days: int | None = 0, **values: object) -> dict[str, object]:
-    """A row of TABLE on the day `days` after 1 January 2024."""
-    moment = None if days is None else dt.datetime(2024, 1, 1, 12, tzinfo=UTC) + dt.timedelta(days=days)
-    fixed: dict[str, object] = {"words": [], "parts": [], "capture": "c0ffee", "packet": packet, "place": 0}
-    return {"ts": moment, "day": moment and moment.date(), "src_ip": f"10.0.0.{packet % 7}"} | fixed | values
-
-
-def batch(rows: list[dict[str, object]], *, dictionaries: bool = True, table: Table = TABLE) -> pa.RecordBatch:
-    schema = arrow.schema(table)
-    plain = pa.RecordBatch.from_pylist(rows, schema=schema)
-    columns = [
-        column.dictionary_encode() if dictionaries and pa.types.is_string(column.type) else column
-        for column in plain.columns
-    ]
-    return pa.RecordBatch.from_arrays(columns, names=schema.names)
-
-
-def read(files: list[Path]) -> list[dict[str, object]]:
-    rows = [row for file in files for row in pq.ParquetFile(file).read().to_pylist()]
-    return sorted(rows, key=lambda row: row["packet"])
-
-
-def same(left: object, right: object) -> bool:
-    """Equal, NaN being itself."""
-    return repr(left) == repr(right)
+from tests.sinks.things import SCALARS, TABLE, UTC, batch, own_row, read, row, same
 
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
@@ -382,49 +310,3 @@ def _target(link: Path) -> str:
         return str(link.readlink())
     except OSError:
         return ""
-
-
-def test_jobs_of_a_key_run_in_order_and_one_at_a_time() -> None:
-    pool, seen, at_work = Ordered(3, 1 << 20), [], []
-
-    def job(key: str, number: int) -> None:
-        at_work.append(key)
-        assert at_work.count(key) == 1
-        seen.append((key, number))
-        at_work.remove(key)
-
-    for number in range(200):
-        for key in "abcd":
-            pool.put(key, 1, lambda key=key, number=number: job(key, number))
-    pool.wait()
-    pool.end()
-    assert [number for key, number in seen if key == "c"] == list(range(200))
-
-
-def test_what_waits_is_bounded() -> None:
-    pool, gate, handed = Ordered(1, 100), threading.Event(), []
-    pool.put("a", 60, gate.wait)
-
-    def hand_over() -> None:
-        pool.put("a", 60, lambda: None)
-        handed.append(True)
-
-    other = threading.Thread(target=hand_over)
-    other.start()
-    other.join(0.05)
-    assert not handed
-    gate.set()
-    other.join()
-    assert handed
-    pool.wait()
-    pool.end()
-
-
-def test_after_an_error_every_call_says_so() -> None:
-    pool = Ordered(2, 100)
-    pool.put("a", 1, lambda: 1 // 0)
-    with pytest.raises(ZeroDivisionError):
-        pool.wait()
-    with pytest.raises(ZeroDivisionError):
-        pool.put("b", 1, lambda: None)
-    pool.end()
