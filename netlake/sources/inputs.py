@@ -21,7 +21,7 @@ def expand(inputs: Iterable[str | os.PathLike[str]]) -> list[str]:
     """Every capture that `inputs` name, each once, in the order given; a folder's and a pattern's sorted by path.
 
     A folder gives, at any depth, the files that begin as a capture does, and those that are named as one or may not be
-    read, so that what is wrong with them is said. InputError where an input names nothing.
+    read, as may folders, so that what is wrong with them is said. InputError where an input names nothing.
     """
     found: dict[str, None] = {}
     for given in inputs:
@@ -46,16 +46,17 @@ def _expand(given: str) -> list[str]:
 def _folder(folder: str, *, empty: bool = False) -> list[str]:
     if not os.access(folder, os.R_OK | os.X_OK):
         raise InputError(f"{folder} cannot be opened: it may not be read by this user.")
-    walk = os.walk(folder, onerror=_unreadable)
+    closed: list[str] = []
+
+    def unreadable(error: OSError) -> None:
+        closed.append(str(error.filename))
+
+    walk = os.walk(folder, onerror=unreadable)
     paths = [os.path.join(base, file) for base, _, files in walk for file in files]  # noqa: PTH118 - keeps ./
-    captures = sorted(path for path in paths if Path(path).is_file() and _is_capture(path))
+    captures = sorted([path for path in paths if Path(path).is_file() and _is_capture(path)] + closed)
     if not captures and not empty:
         raise InputError(f"{folder} holds no capture.")
     return captures
-
-
-def _unreadable(error: OSError) -> None:
-    raise InputError(f"{error.filename} cannot be opened: {error.strerror}.") from error
 
 
 def _is_capture(path: str) -> bool:

@@ -55,6 +55,20 @@ def test_what_may_not_be_read_in_a_folder_is_not_passed_over(tmp_path, monkeypat
     assert expand([tmp_path]) == [str(tmp_path / "letter"), str(tmp_path / "rotated.pcap1")]
 
 
+def test_a_folder_that_may_not_be_read_does_not_hide_the_others(tmp_path, monkeypatch, capture):
+    (tmp_path / "lost+found").mkdir()
+    (tmp_path / "z.pcap").write_bytes(capture)
+    listed = os.scandir
+
+    def forbid(path):
+        if str(path).endswith("lost+found"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", forbid)
+    assert expand([tmp_path]) == [str(tmp_path / "lost+found"), str(tmp_path / "z.pcap")]
+
+
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [("nowhere.pcap", "there is no such file"), ("*.none", "matches no file"), (".", "holds no capture")],
