@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from netlake.layers import parsed
 from netlake.layers.items import remainder
-from netlake.layers.read import column_type, fixed, plain, where
+from netlake.layers.parsed import each
+from netlake.layers.read import fixed, plain, where
 from netlake.packets import Columns, Cursor, Mask, Messages, Nullable
 from netlake.schema import Column, List, Struct, Table
 
@@ -126,7 +126,6 @@ _RAW = replace(
     ),
 )
 _HEAD = ("version", "mode")
-_LATER = tuple(c.name for c in TABLES[0].columns if c.at is None and c.name not in (*TIMES, "reference_code"))
 
 
 def read(messages: Messages) -> Columns:
@@ -148,7 +147,7 @@ def read(messages: Messages) -> Columns:
             columns[name] = where(columns[name], ~rare)
         columns["leap"] = where(columns["leap"], mode != PRIVATE)
     if more.any():
-        columns.update(_one_by_one(messages, more, mode))
+        columns |= each(TABLES[0], _later, messages, more)
     return columns
 
 
@@ -173,19 +172,10 @@ def _codes(identifiers: Any, among: Mask) -> pa.Array:
     return shown.take(pa.array(index))
 
 
-def _one_by_one(messages: Messages, among: Mask, mode: Any) -> Columns:
-    values: dict[str, list[Any]] = {name: [None] * len(messages) for name in _LATER}
-    values["extensions"] = [[] for _ in range(len(messages))]
-    parsers = {CONTROL: _control, PRIVATE: _private}
-    for index in np.flatnonzero(among).tolist():
-        data = messages.data[messages.start[index] : messages.end[index]].tobytes()
-        cursor = Cursor(data, missing=int(messages.missing[index]))
-        for fields, fault in parsed.rows(parsers.get(int(mode[index]), _extensions), cursor):
-            for name, value in fields.items():
-                values[name][index] = value
-            if fault:
-                messages.flag(np.array([index]), fault)
-    return {name: pa.array(found, column_type(TABLES[0], name)) for name, found in values.items()}
+def _later(message: Cursor) -> Iterator[tuple[str, Any]]:
+    """What no header's place holds, by the mode."""
+    mode = message.data[0] & 7 if message.data else 0
+    return {CONTROL: _control, PRIVATE: _private}.get(mode, _extensions)(message)
 
 
 def _extensions(message: Cursor) -> Iterator[tuple[str, Any]]:

@@ -11,12 +11,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from netlake.layers import parsed
 from netlake.layers.items import part
+from netlake.layers.parsed import each
 from netlake.layers.probes import byte_at, number_at
-from netlake.layers.read import column_type, fixed, plain, where
+from netlake.layers.read import fixed, plain, where
 from netlake.packets import Columns, Cursor, Mask, Messages
 from netlake.schema import Column, List, Table, faults
 
@@ -95,26 +94,12 @@ def read(messages: Messages) -> Columns:
     payload = size + messages.missing - HEADER
     more = whole & ((plain(columns["source_count"]) > 0) | plain(columns["extension"]))
     if more.any():
-        columns.update(_varying(messages, more, payload))
+        columns |= each(TABLES[0], _headers, messages, more)
+        rest = columns.get("payload_length")  # null where they do not end
+        payload[more] = -1 if rest is None else rest.fill_null(-1).to_numpy()[more]
     columns["payload_length"] = where(np.maximum(payload, 0).astype(np.int32), whole & (payload >= 0))
     columns["heuristic"] = np.ones(len(messages), np.bool_)
     return columns
-
-
-def _varying(messages: Messages, among: Mask, payload: Any) -> Columns:
-    names = ("contributing", "extension_profile", "extension_data")
-    values: dict[str, list[Any]] = {name: [None] * len(messages) for name in names}
-    values["contributing"] = [[] for _ in range(len(messages))]
-    for index in np.flatnonzero(among).tolist():
-        data = messages.data[messages.start[index] : messages.end[index]].tobytes()
-        cursor = Cursor(data, missing=int(messages.missing[index]))
-        for fields, fault in parsed.rows(_headers, cursor):
-            for name, value in fields.items():
-                values[name][index] = value
-            if fault:
-                messages.flag(np.array([index]), fault)
-            payload[index] = -1 if fault else cursor.promised
-    return {name: pa.array(found, column_type(TABLES[0], name)) for name, found in values.items()}
 
 
 def _headers(message: Cursor) -> Iterator[tuple[str, Any]]:
@@ -126,3 +111,4 @@ def _headers(message: Cursor) -> Iterator[tuple[str, Any]]:
         yield "extension_profile", message.number(2)
         size = 4 * message.number(2)
         yield "extension_data", part(message, size).take(size)
+    yield "payload_length", message.promised

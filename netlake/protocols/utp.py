@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from netlake.layers import parsed
 from netlake.layers.items import part
+from netlake.layers.parsed import each
 from netlake.layers.probes import byte_at, number_at
-from netlake.layers.read import column_type, fixed, plain, where
+from netlake.layers.read import fixed, plain, where
 from netlake.packets import Columns, Cursor, Mask, Messages
 from netlake.schema import Column, List, Struct, Table, faults
 
@@ -121,18 +120,11 @@ def read(messages: Messages) -> Columns:
     if wrong.any():
         messages.flag(wrong, faults.BAD_VERSION)
     payload = size + messages.missing - HEADER
-    more = np.flatnonzero(whole & (plain(columns["first_extension"]) > 0)).tolist()
-    if more:
-        found: list[list[dict[str, Any]]] = [[] for _ in range(len(messages))]
-        for index in more:
-            data = messages.data[messages.start[index] : messages.end[index]].tobytes()
-            cursor = Cursor(data, missing=int(messages.missing[index]))
-            for fields, fault in parsed.rows(_extensions, cursor):
-                found[index] = fields.get("extensions", [])
-                if fault:
-                    messages.flag(np.array([index]), fault)
-                payload[index] = -1 if fault else cursor.promised
-        columns["extensions"] = pa.array(found, column_type(TABLES[0], "extensions"))
+    more = whole & (plain(columns["first_extension"]) > 0)
+    if more.any():
+        columns |= each(TABLES[0], _extensions, messages, more)
+        rest = columns.get("payload_length")  # null where they do not end
+        payload[more] = -1 if rest is None else rest.fill_null(-1).to_numpy()[more]
     columns["payload_length"] = where(np.maximum(payload, 0).astype(np.int32), whole & (payload >= 0))
     columns["heuristic"] = np.ones(len(messages), np.bool_)
     return columns
@@ -144,6 +136,7 @@ def _extensions(message: Cursor) -> Iterator[tuple[str, Any]]:
     yield "extensions", extensions
     for _ in range(MOST_EXTENSIONS):
         if not kind:
+            yield "payload_length", message.promised
             return
         following, length = message.number(1), message.number(1)
         value = part(message, length).take(length)
