@@ -24,7 +24,8 @@ class Column:
 
     `at` is its offset in bytes from the start of a fixed header, `bits` the (shift, width) of it within the number
     that lies there. `wireshark` is the field that tshark prints for it (`-e`), typed by hand; where there is none
-    or it cannot be compared, `why` says so in a few words. `encoding` overrides the Parquet encoding of its kind.
+    or it cannot be compared, `why` says so in a few words (`reason` derives it for nested columns and for tables that
+    give one for all their columns). `encoding` overrides the Parquet encoding of its kind.
     """
 
     name: str
@@ -42,6 +43,21 @@ class Column:
         """The row of SCALARS behind this column, None for a list or struct."""
         return SCALARS[self.kind] if isinstance(self.kind, str) else None
 
+    @property
+    def fields(self) -> tuple[Column, ...]:
+        """The columns of the Struct in this column, directly or as elements of a List; empty for other kinds."""
+        element = self.kind.element if isinstance(self.kind, List) else self.kind
+        return element.columns if isinstance(element, Struct) else ()
+
+    def reason(self, table: Table | None = None) -> str | None:
+        """Why the column is not compared with tshark: its own `why`, else derived; None where it must be declared.
+
+        A list or struct is compared in its fields; other columns take the `why` of their table.
+        """
+        if self.wireshark is not None or self.why is not None:
+            return self.why
+        return "compared in its fields" if self.fields else table.why if table is not None else None
+
 
 # compared and hashed as the object that it is: a table is declared once, and caches ask for its hash all the time
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +67,7 @@ class Table:
     `on` holds dispatch keys as values ("udp.port=123", "ether.type=0x0806"); `size` is the number of bytes of a fixed
     header, 0 where it varies; `context` names a row of CONTEXTS; `key` its key where it is not a message's place.
     `inside` is the table whose messages hold this one's, where both read the same bytes: a stack names that one.
+    `why` is the reason for its columns that have no `wireshark` field and no reason of their own.
     """
 
     name: str
@@ -62,6 +79,7 @@ class Table:
     context: str = "conversation"
     key: tuple[str, ...] = ("capture", "packet", "place")
     inside: str | None = None
+    why: str | None = None
 
     @property
     def all_columns(self) -> tuple[Column, ...]:

@@ -72,9 +72,9 @@ def page(table: Table) -> str:
         "## Columns",
         "Every column may be null unless it says otherwise; a list may be empty, but is never null.",
     ]
-    parts += [_columns(table.columns)] if table.columns else []
+    parts += [_columns(table.columns, table)] if table.columns else []
     if around := context(table):
-        parts += ["## Context", _CONTEXT[table.context], _columns(around, wireshark=False)]
+        parts += ["## Context", _CONTEXT[table.context], _columns(around)]
     parts += ["## Questions to begin with", *(f"{asked}\n\n```sql\n{query};\n```" for asked, query in questions(table))]
     return "\n\n".join(parts) + "\n"
 
@@ -138,15 +138,15 @@ def _or(values: list[str]) -> str:
     return values[0] if len(values) == 1 else f"{', '.join(values[:-1])} or {values[-1]}"
 
 
-def _columns(columns: tuple[Column, ...], *, wireshark: bool = True) -> str:
-    """A row for each column; the context's say nothing of Wireshark, where they are many fields or none."""
+def _columns(columns: tuple[Column, ...], table: Table | None = None) -> str:
+    """A row for each column, with its Wireshark field if `table` is given: context columns have many or none."""
     rows = [
         f"| `{path}` | {_type(column)} | {_cell(_meaning(column))} |"
-        + (f" {_wireshark(column)} |" if wireshark else "")
+        + (f" {_wireshark(column, table)} |" if table else "")
         for path, column in _flat(columns, "")
     ]
     head = ["| column | type | meaning | Wireshark |", "|---|---|---|---|"]
-    return "\n".join([*(head if wireshark else [line.rsplit("|", 2)[0] + "|" for line in head]), *rows])
+    return "\n".join([*(head if table else [line.rsplit("|", 2)[0] + "|" for line in head]), *rows])
 
 
 def _flat(columns: tuple[Column, ...], prefix: str) -> Iterator[tuple[str, Column]]:
@@ -168,8 +168,8 @@ def _meaning(column: Column) -> str:
     return column.doc if column.null or isinstance(column.kind, List) else f"{column.doc} Never null."
 
 
-def _wireshark(column: Column) -> str:
-    return f"`{column.wireshark}`" if column.wireshark else f"none: {_cell(column.why or '')}"
+def _wireshark(column: Column, table: Table) -> str:
+    return f"`{column.wireshark}`" if column.wireshark else f"none: {_cell(column.reason(table) or '')}"
 
 
 def _cell(text: str) -> str:

@@ -37,7 +37,7 @@ def broken(table: Table) -> Iterator[str]:
     yield from (f"{at}{key} is not of the form layer.field=value" for key in table.on if not _KEY.fullmatch(key))
     names = {column.name for column in table.all_columns}
     yield from (f"{at}its key names {name}, which it has not" for name in table.key if name not in names)
-    yield from _group(table.all_columns, at)
+    yield from _group(table.all_columns, table, at)
     for column in table.columns:
         yield from _placed(column, table, f"{at}{column.name} ")
 
@@ -49,7 +49,7 @@ def broken_together(tables: Iterable[Table]) -> Iterator[str]:
             yield f"{name}: {count} tables have this message name"
 
 
-def _group(columns: tuple[Column, ...], at: str) -> Iterator[str]:
+def _group(columns: tuple[Column, ...], table: Table, at: str) -> Iterator[str]:
     """The rules of columns that stand together, and of each."""
     if not columns:
         yield f"{at}it has no columns"
@@ -57,28 +57,28 @@ def _group(columns: tuple[Column, ...], at: str) -> Iterator[str]:
         if count > 1:
             yield f"{at}{name} stands {count} times (underscores do not tell columns apart)"
     for column in columns:
-        yield from _column(column, f"{at}{column.name} ")
+        yield from _column(column, table, f"{at}{column.name} ")
 
 
-def _column(column: Column, at: str) -> Iterator[str]:
+def _column(column: Column, table: Table, at: str) -> Iterator[str]:
     if not _NAME.fullmatch(column.name):
         yield f"{at}is not snake_case"
     if not column.doc.endswith("."):
         yield f"{at}has no sentence that ends in a full stop"
-    if not column.wireshark and not column.why:
+    if not column.wireshark and not column.reason(table):
         yield f"{at}has no Wireshark field and does not say why"
     if column.encoding not in ENCODINGS:
         yield f"{at}has the encoding {column.encoding}, which there is not"
-    yield from _kind(column.kind, at)
+    yield from _kind(column.kind, table, at)
 
 
-def _kind(kind: object, at: str, *, listed: bool = False) -> Iterator[str]:
+def _kind(kind: object, table: Table, at: str, *, listed: bool = False) -> Iterator[str]:
     if isinstance(kind, List):
         if listed:
             yield f"{at}is a list of lists; put a struct between"
-        yield from _kind(kind.element, at, listed=True)
+        yield from _kind(kind.element, table, at, listed=True)
     elif isinstance(kind, Struct):
-        yield from _group(kind.columns, at)
+        yield from _group(kind.columns, table, at)
     elif kind not in SCALARS:
         yield f"{at}has the kind {kind}, which there is not"
 

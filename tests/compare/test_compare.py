@@ -11,7 +11,7 @@ import pytest
 
 import netlake
 from netlake import tables
-from netlake.schema import List, Struct
+from netlake.schema import Table
 from tests.compare import capture, conversations, differences, exceptions, layers, report, rows, run, tshark, values
 from tests.compare.exceptions import Difference
 from tests.compare.tshark import Frame, Layer
@@ -61,17 +61,15 @@ def test_every_table_with_wireshark_names_is_compared() -> None:
 
 
 def test_every_column_has_a_name_or_a_reason() -> None:
-    def without(columns: tuple, prefix: str) -> list[str]:
+    def without(table: Table, columns: tuple, prefix: str) -> list[str]:
         found = []
         for column in columns:
-            kind = column.kind.element if isinstance(column.kind, List) else column.kind
-            if not (column.wireshark or column.why):
+            if not (column.wireshark or column.reason(table)):
                 found.append(prefix + column.name)
-            if isinstance(kind, Struct):
-                found += without(kind.columns, f"{prefix}{column.name}.")
+            found += without(table, column.fields, f"{prefix}{column.name}.")
         return found
 
-    assert [name for table in tables.every() for name in without(table.columns, f"{table.name}.")] == []
+    assert [name for table in tables.every() for name in without(table, table.columns, f"{table.name}.")] == []
 
 
 @needs_tshark
