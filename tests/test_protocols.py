@@ -94,7 +94,9 @@ def messages(parts: list[tuple[bytes, int]], below: Below = Below(), around: byt
 def read_rows(table: str, found: Messages, *verbs: str) -> list[list[Row]]:
     """The rows of each message, with its fault; every value is checked against the Arrow schema."""
     entry = tables.entries()[table]
-    readers = {verb: entry.reader(verb) if verb in (verbs or ("read", "parse")) else None for verb in ("read", "parse")}
+    readers = {
+        verb: getattr(entry.hooks, verb) if verb in (verbs or ("read", "parse")) else None for verb in ("read", "parse")
+    }
     origin = found.row.copy()
     kept, columns = read.columns(entry.table, found, **readers)
     schema = arrow.schema(entry.table)
@@ -242,7 +244,7 @@ def test_messages_do_not_depend_on_their_neighbours(table: str) -> None:
 
 def both_readers(case: Case) -> bool:
     entry = tables.entries()[case.table]
-    return entry.reader("read") is not None and entry.reader("parse") is not None
+    return entry.hooks.read is not None and entry.hooks.parse is not None
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if both_readers(case)], ids=lambda case: case.case["name"])
