@@ -59,7 +59,7 @@ TABLES = (
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
     """One message; of one that the capture cut the parts that are surely whole."""
-    line = text(message.rest()).rstrip("\r\n\0")
+    line = text(message.kept()).rstrip("\r\n\0")
     at = 0
     if priority := PRIORITY.match(line):
         number = int(priority[1])
