@@ -106,9 +106,9 @@ def _fail(report: CaptureReport, sentence: str) -> None:
 
 
 def _take(source: Source, catalog: Catalog, settings: Settings, progress: Progress, report: CaptureReport) -> None:
-    standing = None if settings.replace else catalog.find(source.capture_id, contract_version())
-    if standing is not None:
-        report.state, report.message = standing.status, standing.sentence
+    unchanged = None if settings.replace else catalog.find(source.capture_id, contract_version())
+    if unchanged is not None:
+        report.state, report.message = unchanged.status, unchanged.sentence
         return
     parquet = ParquetSink(catalog.data, source.capture_id, threads=settings.threads)
     again = settings.replace and _messages(catalog, source)  # they would be another decoding's
