@@ -25,7 +25,8 @@ class Column:
     `at` is its offset in bytes from the start of a fixed header, `bits` the (shift, width) of it within the number
     that lies there. `wireshark` is the field that tshark prints for it (`-e`), typed by hand; where there is none
     or it cannot be compared, `why` says so in a few words (`reason` derives it for nested columns and for tables that
-    give one for all their columns). `encoding` overrides the Parquet encoding of its kind.
+    give one for all their columns). `encoding` overrides the Parquet encoding of its kind. `unset` marks an address
+    that its protocol sets to all zeros where there is none: it is then null.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Column:
     why: str | None = None
     encoding: str | None = None
     null: bool = True
+    unset: bool = False
 
     @property
     def scalar(self) -> Scalar | None:

@@ -17,6 +17,7 @@ from netlake.schema.proto import message_name
 
 # contract.json and README.md stand beside the tables' files, netlake.proto and its Header beside their messages
 RESERVED = frozenset({"contract", "readme", "netlake", "header"})
+ADDRESSES = frozenset({"ip", "ipv4", "ipv6", "mac"})
 ENCODINGS = frozenset({None, "dictionary", "delta", "split", "plain"})
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _KEY = re.compile(r"[a-z0-9_.]+=(0x[0-9a-f]+|[a-z0-9_.*-]+)")
@@ -67,6 +68,8 @@ def _column(column: Column, table: Table, at: str) -> Iterator[str]:
         yield f"{at}has no sentence that ends in a full stop"
     if not column.wireshark and not column.reason(table):
         yield f"{at}has no Wireshark field and does not say why"
+    if column.unset and column.kind not in ADDRESSES:
+        yield f"{at}has `unset`, but is not an address"
     if column.encoding not in ENCODINGS:
         yield f"{at}has the encoding {column.encoding}, which there is not"
     yield from _kind(column.kind, table, at)
