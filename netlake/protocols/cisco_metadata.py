@@ -26,8 +26,7 @@ TABLES = (
             Column("option", "u16", "Length (3 bits) and type of the option; 1 security group tag.",
                    wireshark="cmd.options"),
             Column("security_group", "u16", "Security group tag, 0 to 65535.", wireshark="cmd.sgt"),
-            Column("ethertype", "u16", "EtherType of what follows, where there is one option.",
-                   wireshark="cmd.type"),
+            Column("ethertype", "u16", "EtherType of what follows, where there is one option.", wireshark="cmd.type"),
         ),
     ),
 )  # fmt: skip

@@ -44,7 +44,7 @@ TABLES = (
                    why="split by tshark"),
             Column("requested", List("text"), "Search: attributes wanted.", wireshark="ldap.AttributeDescription"),
             Column("object_name", "text", "Entry: its name.", wireshark="ldap.objectName"),
-            Column("attributes", List(ATTRIBUTE), "Entry: its attributes.", why="compared in its fields"),
+            Column("attributes", List(ATTRIBUTE), "Entry: its attributes."),
             Column("result_code", "i64", "Done: 0 success, 1 operations error and others.",
                    why="in one layer with the entry"),
             Column("error_message", "text", "Done: the same in words.", why="in one layer with the entry"),

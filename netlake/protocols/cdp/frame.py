@@ -32,7 +32,7 @@ TABLES = (
             Column("version", "u8", "Version of the protocol, 1 or 2.", wireshark="cdp.version"),
             Column("ttl", "u8", "Seconds for which this is to be believed.", wireshark="cdp.ttl"),
             Column("checksum", "u16", "Checksum of the frame.", wireshark="cdp.checksum"),
-            Column("tlvs", List(TLV), "Every TLV in wire order.", why="compared in its fields"),
+            Column("tlvs", List(TLV), "Every TLV in wire order."),
         ),
     ),
 )

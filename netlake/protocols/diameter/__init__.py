@@ -81,8 +81,7 @@ TABLES = (
             Column("request_number", "u32", "Credit control: number of the request in its session.",
                    wireshark="diameter.CC-Request-Number"),
             Column("product_name", "text", "Program of the sender.", wireshark="diameter.Product-Name"),
-            Column("avps", List(AVP), "Every AVP in wire order, grouped ones before what they hold.",
-                   why="compared in its fields"),
+            Column("avps", List(AVP), "Every AVP in wire order, grouped ones before what they hold."),
         ),
     ),
 )  # fmt: skip
