@@ -31,11 +31,10 @@ ERRORS = (UNREACHABLE, 4, REDIRECT, 11, PARAMETER_PROBLEM)
 ROUTER = Struct(
     (
         Column("address", "ipv4", "Address of the router.", wireshark="icmp.router_address"),
-        Column(
-            "preference", "i32", "The greater the better; -2147483648 is never a default.", wireshark="icmp.pref_level"
-        ),
+        Column("preference", "i32", "The greater the better; -2147483648 is never a default.",
+               wireshark="icmp.pref_level"),
     )
-)
+)  # fmt: skip
 
 TABLES = (
     Table(
@@ -45,80 +44,37 @@ TABLES = (
         on=("ip.protocol=1",),
         size=HEADER,
         columns=(
-            Column(
-                "type",
-                "u8",
-                "0 echo reply, 3 unreachable, 5 redirect, 8 echo, 11 time exceeded; others by IANA.",
-                at=0,
-                wireshark="icmp.type",
-            ),
+            Column("type", "u8", "0 echo reply, 3 unreachable, 5 redirect, 8 echo, 11 time exceeded; others by IANA.",
+                   at=0, wireshark="icmp.type"),
             Column("code", "u8", "What the type means in particular.", at=1, wireshark="icmp.code"),
             Column("checksum", "u16", "Internet checksum of the message.", at=2, wireshark="icmp.checksum"),
-            Column(
-                "identifier",
-                "u16",
-                "Echo, timestamp, information and mask: what tells programs apart.",
-                at=4,
-                wireshark="icmp.ident",
-            ),
-            Column(
-                "sequence",
-                "u16",
-                "Echo, timestamp, information and mask: which of several.",
-                at=6,
-                wireshark="icmp.seq",
-            ),
+            Column("identifier", "u16", "Echo, timestamp, information and mask: what tells programs apart.", at=4,
+                   wireshark="icmp.ident"),
+            Column("sequence", "u16", "Echo, timestamp, information and mask: which of several.", at=6,
+                   wireshark="icmp.seq"),
             Column("gateway", "ipv4", "Redirect: the router to use instead.", at=4, wireshark="icmp.redir_gw"),
-            Column(
-                "mtu",
-                "u16",
-                "Unreachable, fragmentation needed: bytes that the next link takes; 0 if not said.",
-                at=6,
-                wireshark="icmp.mtu",
-                encoding="dictionary",
-            ),
-            Column(
-                "pointer",
-                "u8",
-                "Parameter problem: which byte of the quoted packet is wrong.",
-                at=4,
-                wireshark="icmp.pointer",
-            ),
+            Column("mtu", "u16", "Unreachable, fragmentation needed: bytes that the next link takes; 0 if not said.",
+                   at=6, wireshark="icmp.mtu", encoding="dictionary"),
+            Column("pointer", "u8", "Parameter problem: which byte of the quoted packet is wrong.", at=4,
+                   wireshark="icmp.pointer"),
             *QUOTED,
-            Column(
-                "originate_time",
-                "u32",
-                "Timestamp: when the sender sent, milliseconds since midnight UTC.",
-                wireshark="icmp.originate_timestamp",
-            ),
-            Column(
-                "receive_time",
-                "u32",
-                "Timestamp: when the answerer received, milliseconds since midnight UTC.",
-                wireshark="icmp.receive_timestamp",
-            ),
-            Column(
-                "transmit_time",
-                "u32",
-                "Timestamp: when the answerer sent, milliseconds since midnight UTC.",
-                wireshark="icmp.transmit_timestamp",
-            ),
+            Column("originate_time", "u32", "Timestamp: when the sender sent, milliseconds since midnight UTC.",
+                   wireshark="icmp.originate_timestamp"),
+            Column("receive_time", "u32", "Timestamp: when the answerer received, milliseconds since midnight UTC.",
+                   wireshark="icmp.receive_timestamp"),
+            Column("transmit_time", "u32", "Timestamp: when the answerer sent, milliseconds since midnight UTC.",
+                   wireshark="icmp.transmit_timestamp"),
             Column("address_mask", "ipv4", "Mask: the subnet's.", wireshark="icmp.address_mask"),
-            Column(
-                "lifetime", "u16", "Router advertisement: how long it holds, seconds.", at=6, wireshark="icmp.lifetime"
-            ),
-            Column("routers", List(ROUTER), "Router advertisement: the routers.", why="compared in its fields"),
+            Column("lifetime", "u16", "Router advertisement: how long it holds, seconds.", at=6,
+                   wireshark="icmp.lifetime"),
+            Column("routers", List(ROUTER), "Router advertisement: the routers."),
             Column("payload_length", "i32", "Bytes on the wire behind the first 8.", why="data.len, but for errors"),
-            Column(
-                "unused",
-                "u32",
-                "Bytes 4 to 7 as a number, less what the type has there: 0, or RFC 4884's length of the quotation.",
-                at=4,
-                why="icmp.unused and icmp.reserved, of some types",
-            ),
+            Column("unused", "u32",
+                   "Bytes 4 to 7 as a number, less what the type has there: 0, or RFC 4884's length of the quotation.",
+                   at=4, why="icmp.unused and icmp.reserved, of some types"),
         ),
     ),
-)
+)  # fmt: skip
 
 
 def read(messages: Messages) -> Columns:

@@ -14,8 +14,7 @@ TABLES = (
         context="record",
         columns=(
             Column("priority", "u8", "Priority, 0 to 7.", at=0, bits=(5, 3), wireshark="ieee8021ah.priority"),
-            Column("drop_eligible", "bool", "It may be dropped first.", at=0, bits=(4, 1),
-                   wireshark="ieee8021ah.drop"),
+            Column("drop_eligible", "bool", "It may be dropped first.", at=0, bits=(4, 1), wireshark="ieee8021ah.drop"),
             Column("no_customer_addresses", "bool", "The addresses behind it are not those of a customer.", at=0,
                    bits=(3, 1), wireshark="ieee8021ah.nca"),
             Column("service", "u32", "Number of the customer's service, 0 to 16777215.", at=0, bits=(0, 24),

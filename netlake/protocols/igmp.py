@@ -24,17 +24,13 @@ HEADER, WITH_GROUP = 4, 8
 
 RECORD = Struct(
     (
-        Column(
-            "type",
-            "u8",
-            "1 include, 2 exclude, 3 to include, 4 to exclude, 5 allow, 6 block.",
-            wireshark="igmp.record_type",
-        ),
+        Column("type", "u8", "1 include, 2 exclude, 3 to include, 4 to exclude, 5 allow, 6 block.",
+               wireshark="igmp.record_type"),
         Column("group", "ipv4", "Address of the group.", wireshark="igmp.maddr"),
         Column("sources", List("ipv4"), "Addresses of the sources meant.", why="igmp.saddr of all records in one"),
         Column("auxiliary", "bytes", "Auxiliary data, none in version 3.", wireshark="igmp.aux_data"),
     )
-)
+)  # fmt: skip
 
 TABLES = (
     Table(
@@ -44,59 +40,33 @@ TABLES = (
         on=("ip.protocol=2",),
         size=HEADER,
         columns=(
-            Column(
-                "type", "u8", "17 query, 18, 22 and 34 report (versions 1 to 3), 23 leave.", at=0, wireshark="igmp.type"
-            ),
-            Column(
-                "version",
-                "u8",
-                "Version of the protocol, 1 to 3; null where the type belongs to none.",
-                wireshark="igmp.version",
-            ),
+            Column("type", "u8", "17 query, 18, 22 and 34 report (versions 1 to 3), 23 leave.", at=0,
+                   wireshark="igmp.type"),
+            Column("version", "u8", "Version of the protocol, 1 to 3; null where the type belongs to none.",
+                   wireshark="igmp.version"),
             Column("max_response_code", "u8", "Query: the longest wait, as sent.", why="igmp.max_resp is decoded"),
-            Column(
-                "max_response_time",
-                "duration",
-                "Query: the longest wait before a report, seconds; null in version 1.",
-                why="igmp.max_resp in other units",
-            ),
+            Column("max_response_time", "duration",
+                   "Query: the longest wait before a report, seconds; null in version 1.",
+                   why="igmp.max_resp in other units"),
             Column("checksum", "u16", "Internet checksum of the message.", at=2, wireshark="igmp.checksum"),
-            Column(
-                "group",
-                "ipv4",
-                "Group asked for, joined or left; 0.0.0.0 in a general query; null in version 3 reports.",
-                wireshark="igmp.maddr",
-            ),
+            Column("group", "ipv4",
+                   "Group asked for, joined or left; 0.0.0.0 in a general query; null in version 3 reports.",
+                   wireshark="igmp.maddr"),
             Column("suppress", "bool", "Query, version 3: routers shall not restart their timers.", wireshark="igmp.s"),
-            Column(
-                "robustness",
-                "u8",
-                "Query, version 3: how many losses the querier allows for, 0 to 7.",
-                wireshark="igmp.qrv",
-            ),
-            Column(
-                "query_interval_code", "u8", "Query, version 3: time between queries, as sent.", wireshark="igmp.qqic"
-            ),
-            Column(
-                "query_interval",
-                "duration",
-                "Query, version 3: time between queries, seconds.",
-                why="igmp.qqic decoded",
-            ),
+            Column("robustness", "u8", "Query, version 3: how many losses the querier allows for, 0 to 7.",
+                   wireshark="igmp.qrv"),
+            Column("query_interval_code", "u8", "Query, version 3: time between queries, as sent.",
+                   wireshark="igmp.qqic"),
+            Column("query_interval", "duration", "Query, version 3: time between queries, seconds.",
+                   why="igmp.qqic decoded"),
             Column("sources", List("ipv4"), "Query, version 3: the sources asked for.", wireshark="igmp.saddr"),
-            Column(
-                "records",
-                List(RECORD),
-                "Report, version 3: what is wanted of each group.",
-                why="compared in its fields",
-            ),
+            Column("records", List(RECORD), "Report, version 3: what is wanted of each group."),
             Column("source_count", "u16", "Query, version 3: sources that it promises.", why="a record's too"),
-            Column(
-                "record_count", "u16", "Report, version 3: records that it promises.", wireshark="igmp.num_grp_recs"
-            ),
+            Column("record_count", "u16", "Report, version 3: records that it promises.",
+                   wireshark="igmp.num_grp_recs"),
         ),
     ),
-)
+)  # fmt: skip
 
 
 def read(messages: Messages) -> Columns:

@@ -15,12 +15,11 @@ JUMBO_PAYLOAD = 0xC2
 
 OPTION = Struct(
     (
-        Column(
-            "type", "u8", "Type of the option; its highest bits say what to do if it is not known.", why="padding too"
-        ),
+        Column("type", "u8", "Type of the option; its highest bits say what to do if it is not known.",
+               why="padding too"),
         Column("data", "bytes", "What follows its type and length.", why="many fields, one for each type"),
     )
-)
+)  # fmt: skip
 
 TABLES = (
     Table(
@@ -32,23 +31,15 @@ TABLES = (
         columns=(
             Column("next_header", "u8", "IANA number of what follows.", wireshark="ipv6.hopopts.nxt"),
             Column("length", "i32", "Bytes of this header, 8 to 2048.", why="ipv6.hopopts.len in other units"),
-            Column(
-                "router_alert",
-                "u16",
-                "Option: why routers should look at the packet; 0 is multicast listener discovery.",
-                wireshark="ipv6.opt.router_alert",
-                encoding="dictionary",
-            ),
+            Column("router_alert", "u16",
+                   "Option: why routers should look at the packet; 0 is multicast listener discovery.",
+                   wireshark="ipv6.opt.router_alert", encoding="dictionary"),
             Column("jumbo_payload", "u32", "Option: bytes of payload, above 65535.", wireshark="ipv6.opt.jumbo"),
-            Column(
-                "options",
-                List(OPTION),
-                "Every option in wire order but padding with zeros.",
-                why="compared in its typed columns",
-            ),
+            Column("options", List(OPTION), "Every option in wire order but padding with zeros.",
+                   why="compared in its typed columns"),
         ),
     ),
-)
+)  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:

@@ -102,10 +102,8 @@ TABLES = (
                    why="compared in columns"),
             Column("encrypted", "bytes", "Version 1: what is encrypted behind the header.",
                    why="isakmp.enc.data has no value"),
-            Column("transforms", List(TRANSFORM), "Version 2: what is proposed, or chosen, in wire order.",
-                   why="compared in its fields"),
-            Column("suites", List(SUITE), "Version 1: the transforms that are proposed, or chosen, in wire order.",
-                   why="compared in its fields"),
+            Column("transforms", List(TRANSFORM), "Version 2: what is proposed, or chosen, in wire order."),
+            Column("suites", List(SUITE), "Version 1: the transforms that are proposed, or chosen, in wire order."),
         ),
     ),
 )  # fmt: skip

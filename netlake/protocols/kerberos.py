@@ -55,8 +55,9 @@ TABLES = (
             Column("ticket_encryption_type", "i64", "Reply: encryption of the ticket.", why="kerberos.etype of three"),
             Column("ticket_cipher", "bytes", "Reply: the ticket's encrypted part.", why="kerberos.cipher of three"),
             Column("reply_encryption_type", "i64", "Reply: encryption of the part for the client.", why="as above"),
-            Column("error_code", "i64", "Error: 6 no such client, 7 no such service, 18 revoked, 24 wrong password, 25 "
-                   "authenticate beforehand.", wireshark="kerberos.error_code"),
+            Column("error_code", "i64",
+                   "Error: 6 no such client, 7 no such service, 18 revoked, 24 wrong password, 25 authenticate beforehand.",
+                   wireshark="kerberos.error_code"),
             Column("error_text", "text", "Error: in words.", wireshark="kerberos.e_text"),
             Column("starts", "ts", "Request: beginning of the ticket that is wanted, UTC.", why="shown as text"),
             Column("renew_until", "ts", "Request: until when it shall be renewable, UTC.", why="shown as text"),

@@ -38,8 +38,7 @@ TABLES = (
         columns=(
             Column("control", "bool", "It is a message of control, else of data.", wireshark="l2tp.type"),
             Column("priority", "bool", "It goes first; of data alone.", wireshark="l2tp.priority"),
-            Column("version", "u8", "2 or 3; null for data over IP, which are of version 3.",
-                   wireshark="l2tp.version"),
+            Column("version", "u8", "2 or 3; null for data over IP, which are of version 3.", wireshark="l2tp.version"),
             Column("length", "u16", "Bytes of the message; null where it does not say.", wireshark="l2tp.length"),
             Column("tunnel_id", "u32", "The receiver's number of the tunnel; of version 3 control connection.",
                    wireshark="l2tp.tunnel"),
@@ -56,7 +55,7 @@ TABLES = (
                    wireshark="l2tp.avp.assigned_tunnel_id"),
             Column("assigned_session_id", "u32", "Control: number by which the sender wants the session to be called.",
                    wireshark="l2tp.avp.assigned_session_id"),
-            Column("avps", List(AVP), "Control: every attribute in wire order.", why="compared in its fields"),
+            Column("avps", List(AVP), "Control: every attribute in wire order."),
         ),
     ),
 )  # fmt: skip

@@ -21,22 +21,16 @@ TABLES = (
         size=HEADER,
         context="record",
         columns=(
-            Column(
-                "dsap", "u8", "Destination service access point, its group bit included.", at=0, wireshark="llc.dsap"
-            ),
+            Column("dsap", "u8", "Destination service access point, its group bit included.", at=0,
+                   wireshark="llc.dsap"),
             Column("group", "bool", "The destination is a group.", at=0, bits=(0, 1), wireshark="llc.dsap.ig"),
             Column("ssap", "u8", "Source service access point, its response bit included.", at=1, wireshark="llc.ssap"),
             Column("response", "bool", "It is a response.", at=1, bits=(0, 1), wireshark="llc.ssap.cr"),
-            Column(
-                "control",
-                "u16",
-                "Control field: one byte in unnumbered frames, else two, the first the lower.",
-                wireshark="llc.control",
-                encoding="dictionary",
-            ),
+            Column("control", "u16", "Control field: one byte in unnumbered frames, else two, the first the lower.",
+                   wireshark="llc.control", encoding="dictionary"),
         ),
     ),
-)
+)  # fmt: skip
 
 
 def read(messages: Messages) -> Columns:

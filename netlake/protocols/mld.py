@@ -17,17 +17,13 @@ HEADER = 4
 
 RECORD = Struct(
     (
-        Column(
-            "type",
-            "u8",
-            "1 include, 2 exclude, 3 to include, 4 to exclude, 5 allow, 6 block.",
-            wireshark="icmpv6.mldr.mar.record_type",
-        ),
+        Column("type", "u8", "1 include, 2 exclude, 3 to include, 4 to exclude, 5 allow, 6 block.",
+               wireshark="icmpv6.mldr.mar.record_type"),
         Column("group", "ipv6", "Address of the group.", wireshark="icmpv6.mldr.mar.multicast_address"),
         Column("sources", List("ipv6"), "Addresses of the sources meant.", wireshark="icmpv6.mldr.mar.source_address"),
         Column("auxiliary", "bytes", "Auxiliary data, none in version 2.", wireshark="icmpv6.mldr.mar.auxiliary_data"),
     )
-)
+)  # fmt: skip
 
 TABLES = (
     Table(
@@ -36,67 +32,30 @@ TABLES = (
         spec="RFC 3810, RFC 2710",
         on=("icmpv6.type=130", "icmpv6.type=131", "icmpv6.type=132", "icmpv6.type=143"),
         columns=(
-            Column(
-                "type", "u8", "130 query, 131 and 143 report (versions 1 and 2), 132 done.", wireshark="icmpv6.type"
-            ),
+            Column("type", "u8", "130 query, 131 and 143 report (versions 1 and 2), 132 done.",
+                   wireshark="icmpv6.type"),
             Column("version", "u8", "Version of the protocol, 1 or 2; a query's by its length.", why="by length"),
-            Column(
-                "max_response_code",
-                "u16",
-                "Query: the longest wait, as sent; 0 in other messages of version 1.",
-                wireshark="icmpv6.mld.maximum_response_delay",
-            ),
-            Column(
-                "max_response_time",
-                "duration",
-                "Query: the longest wait before a report, seconds.",
-                why="decoded from the code",
-            ),
-            Column(
-                "group",
-                "ipv6",
-                "Group asked for, joined or left; :: in a general query; null in version 2 reports.",
-                wireshark="icmpv6.mld.multicast_address",
-            ),
-            Column(
-                "suppress",
-                "bool",
-                "Query, version 2: routers shall not restart their timers.",
-                wireshark="icmpv6.mld.flag.s",
-            ),
-            Column(
-                "robustness",
-                "u8",
-                "Query, version 2: how many losses the querier allows for, 0 to 7.",
-                wireshark="icmpv6.mld.flag.qrv",
-            ),
-            Column(
-                "query_interval_code",
-                "u8",
-                "Query, version 2: time between queries, as sent.",
-                wireshark="icmpv6.mld.qqi",
-            ),
-            Column(
-                "query_interval",
-                "duration",
-                "Query, version 2: time between queries, seconds.",
-                why="icmpv6.mld.qqi decoded",
-            ),
-            Column(
-                "sources",
-                List("ipv6"),
-                "Query, version 2: the sources asked for.",
-                wireshark="icmpv6.mld.source_address",
-            ),
-            Column(
-                "records",
-                List(RECORD),
-                "Report, version 2: what is wanted of each group.",
-                why="compared in its fields",
-            ),
+            Column("max_response_code", "u16", "Query: the longest wait, as sent; 0 in other messages of version 1.",
+                   wireshark="icmpv6.mld.maximum_response_delay"),
+            Column("max_response_time", "duration", "Query: the longest wait before a report, seconds.",
+                   why="decoded from the code"),
+            Column("group", "ipv6",
+                   "Group asked for, joined or left; :: in a general query; null in version 2 reports.",
+                   wireshark="icmpv6.mld.multicast_address"),
+            Column("suppress", "bool", "Query, version 2: routers shall not restart their timers.",
+                   wireshark="icmpv6.mld.flag.s"),
+            Column("robustness", "u8", "Query, version 2: how many losses the querier allows for, 0 to 7.",
+                   wireshark="icmpv6.mld.flag.qrv"),
+            Column("query_interval_code", "u8", "Query, version 2: time between queries, as sent.",
+                   wireshark="icmpv6.mld.qqi"),
+            Column("query_interval", "duration", "Query, version 2: time between queries, seconds.",
+                   why="icmpv6.mld.qqi decoded"),
+            Column("sources", List("ipv6"), "Query, version 2: the sources asked for.",
+                   wireshark="icmpv6.mld.source_address"),
+            Column("records", List(RECORD), "Report, version 2: what is wanted of each group."),
         ),
     ),
-)
+)  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:

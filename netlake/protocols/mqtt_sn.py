@@ -33,8 +33,7 @@ TABLES = (
             Column("topic_name", "text", "Register and subscribe: the topic.", why="in several fields"),
             Column("return_code", "u8", "Answer: 0 accepted, 1 busy, 2 no such topic, 3 not supported.",
                    wireshark="mqttsn.return.code"),
-            Column("data", "bytes", "Publish: what is said; of other types what else they hold.",
-                   why="shown as text"),
+            Column("data", "bytes", "Publish: what is said; of other types what else they hold.", why="shown as text"),
         ),
     ),
 )  # fmt: skip

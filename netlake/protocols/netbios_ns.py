@@ -27,15 +27,11 @@ COUNTS = struct.Struct(">4H")
 QUESTION = Struct(
     (
         Column("name", "text", "Name asked for, without the spaces that fill it up.", why="shown with its suffix"),
-        Column(
-            "suffix",
-            "u8",
-            "Kind of service: 0 workstation, 27 and 28 domain controllers, 32 file server.",
-            why="shown within the name",
-        ),
+        Column("suffix", "u8", "Kind of service: 0 workstation, 27 and 28 domain controllers, 32 file server.",
+               why="shown within the name"),
         Column("type", "u16", "32 addresses (NB), 33 status (NBSTAT).", why="records have the same field"),
     )
-)
+)  # fmt: skip
 RECORD = Struct(
     (
         Column("name", "text", "Name that it is about.", why="shown with its suffix"),
@@ -44,12 +40,11 @@ RECORD = Struct(
         Column("ttl", "u32", "How long it holds, seconds.", wireshark="nbns.ttl"),
         Column("addresses", List("ipv4"), "Hosts that have the name.", wireshark="nbns.addr"),
         Column("group", "bool", "Whether the name is a group's.", why="nbns.nb_flags.group of each address"),
-        Column(
-            "names", List("text"), "Status: names of the host, each with its suffix as <20>.", why="shown with flags"
-        ),
+        Column("names", List("text"), "Status: names of the host, each with its suffix as <20>.",
+               why="shown with flags"),
         Column("mac", "mac", "Status: address of the host's interface.", wireshark="nbns.unit_id"),
     )
-)
+)  # fmt: skip
 
 TABLES = (
     Table(
@@ -61,17 +56,16 @@ TABLES = (
         columns=(
             Column("transaction_id", "u16", "What ties answers to the question.", at=0, wireshark="nbns.id"),
             Column("response", "bool", "Whether it is an answer.", at=2, bits=(15, 1), wireshark="nbns.flags.response"),
-            Column("opcode", "u8", "0 query, 5 registration, 6 release, 7 wait, 8 refresh.",
-                   at=2, bits=(11, 4), wireshark="nbns.flags.opcode"),
+            Column("opcode", "u8", "0 query, 5 registration, 6 release, 7 wait, 8 refresh.", at=2, bits=(11, 4),
+                   wireshark="nbns.flags.opcode"),
             Column("truncated", "bool", "Whether it did not fit.", at=2, bits=(9, 1), wireshark="nbns.flags.truncated"),
-            Column("recursion_desired", "bool", "The asker wants the server to ask others.",
-                   at=2, bits=(8, 1), wireshark="nbns.flags.recdesired"),
+            Column("recursion_desired", "bool", "The asker wants the server to ask others.", at=2, bits=(8, 1),
+                   wireshark="nbns.flags.recdesired"),
             Column("broadcast", "bool", "Sent to all.", at=3, bits=(4, 1), wireshark="nbns.flags.broadcast"),
-            Column("rcode", "u8", "Answer: 0 done, 3 no such name, 6 taken by another.",
-                   at=3, bits=(0, 4), why="nbns.flags.rcode, in answers only"),
-            Column("questions", List(QUESTION), "Questions in wire order.", why="compared in its fields"),
-            Column("records", List(RECORD), "Answers, authorities and additionals in wire order.",
-                   why="compared in its fields"),
+            Column("rcode", "u8", "Answer: 0 done, 3 no such name, 6 taken by another.", at=3, bits=(0, 4),
+                   why="nbns.flags.rcode, in answers only"),
+            Column("questions", List(QUESTION), "Questions in wire order."),
+            Column("records", List(RECORD), "Answers, authorities and additionals in wire order."),
         ),
     ),
 )  # fmt: skip

@@ -55,7 +55,7 @@ TABLES = (
             Column("hardware_type", "u16", "ARP number of the interface's hardware.", why="no field"),
             Column("hardware_address", "mac", "Address of the sender's hardware.", why="no field"),
             Column("conntrack_id", "u32", "Id of the tracked connection.", why="no field"),
-            Column("attributes", List(ATTRIBUTE), "Every attribute in wire order.", why="compared in its fields"),
+            Column("attributes", List(ATTRIBUTE), "Every attribute in wire order."),
         ),
     ),
 )  # fmt: skip

@@ -15,25 +15,13 @@ TABLES = (
         context="record",
         columns=(
             Column("ip", "ipv4", "Address of the device.", at=0, wireshark="ndp.ipaddress"),
-            Column(
-                "segment_id",
-                "i32",
-                "Slot and port that this was sent from, 24 bits.",
-                at=4,
-                bits=(8, 24),
-                wireshark="ndp.segmentident",
-                encoding="dictionary",
-            ),
+            Column("segment_id", "i32", "Slot and port that this was sent from, 24 bits.", at=4, bits=(8, 24),
+                   wireshark="ndp.segmentident", encoding="dictionary"),
             Column("chassis", "u8", "Kind of device.", at=7, wireshark="ndp.chassis"),
-            Column(
-                "backplane",
-                "u8",
-                "Kind of backplane: 1 other, 2 Ethernet, 12 Fast Ethernet.",
-                at=8,
-                wireshark="ndp.backplane",
-            ),
+            Column("backplane", "u8", "Kind of backplane: 1 other, 2 Ethernet, 12 Fast Ethernet.", at=8,
+                   wireshark="ndp.backplane"),
             Column("state", "u8", "1 topology change, 2 heartbeat, 3 new.", at=9, wireshark="ndp.state"),
             Column("number_of_links", "u8", "Links to other devices.", at=10, wireshark="ndp.numberoflinks"),
         ),
     ),
-)
+)  # fmt: skip

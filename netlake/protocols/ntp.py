@@ -49,13 +49,8 @@ def _times() -> Iterator[Column]:
     )
     for position, (name, sentence, field) in enumerate(about):
         yield Column(name, "ts", f"{sentence}, UTC, microseconds, truncated; null where not told.", wireshark=field)
-        yield Column(
-            f"{name}_fraction",
-            "u32",
-            f"Fraction of the second of `{name}` as sent, in 2^-32 seconds.",
-            at=20 + 8 * position,
-            why="part of the time before it",
-        )
+        yield Column(f"{name}_fraction", "u32", f"Fraction of the second of `{name}` as sent, in 2^-32 seconds.",
+                     at=20 + 8 * position, why="part of the time before it")  # fmt: skip
 
 
 TABLES = (
@@ -69,10 +64,10 @@ TABLES = (
             Column("leap", "u8", "Leap second at the end of the day: 0 none, 1 added, 2 removed, 3 not synchronised.",
                    at=0, bits=(6, 2), wireshark="ntp.flags.li"),
             Column("version", "u8", "Version of the protocol, 0 to 7.", at=0, bits=(3, 3), wireshark="ntp.flags.vn"),
-            Column("mode", "u8", "1 and 2 peers, 3 client, 4 server, 5 broadcast, 6 control, 7 private.",
-                   at=0, bits=(0, 3), wireshark="ntp.flags.mode"),
-            Column("stratum", "u8", "Steps from a reference clock; 0 not told or a kiss of death, 16 none.",
-                   at=1, wireshark="ntp.stratum"),
+            Column("mode", "u8", "1 and 2 peers, 3 client, 4 server, 5 broadcast, 6 control, 7 private.", at=0,
+                   bits=(0, 3), wireshark="ntp.flags.mode"),
+            Column("stratum", "u8", "Steps from a reference clock; 0 not told or a kiss of death, 16 none.", at=1,
+                   wireshark="ntp.stratum"),
             Column("poll", "i8", "Longest interval between messages, log2 seconds.", at=2, wireshark="ntp.ppoll"),
             Column("precision", "i8", "Precision of the sender's clock, log2 seconds.", at=3,
                    wireshark="ntp.precision"),
@@ -87,7 +82,7 @@ TABLES = (
             Column("reference_ip", "ipv4", "Stratum 2 to 15: the same as an address; a hash where it is of IPv6.",
                    at=12, why="a form of ntp.refid"),
             *_times(),
-            Column("extensions", List(EXTENSION), "Extension fields, in wire order.", why="compared in its fields"),
+            Column("extensions", List(EXTENSION), "Extension fields, in wire order."),
             Column("key_id", "u32", "Number of the key that signs the message.", wireshark="ntp.keyid"),
             Column("mac", "bytes", "Message authentication code, 16 or 20 bytes.", wireshark="ntp.mac"),
             Column("response", "bool", "Control and private: an answer.", why="a field for each mode"),
@@ -99,8 +94,7 @@ TABLES = (
             Column("sequence", "u16", "Control and private: which question or answer.", why="a field for each mode"),
             Column("status", "u16", "Control: status of the system, peer or clock, or the error.",
                    wireshark="ntp.ctrl.status"),
-            Column("association_id", "u16", "Control: which peer; 0 the system itself.",
-                   wireshark="ntp.ctrl.associd"),
+            Column("association_id", "u16", "Control: which peer; 0 the system itself.", wireshark="ntp.ctrl.associd"),
             Column("data_offset", "u16", "Control: where the data stands in the whole answer, bytes.",
                    wireshark="ntp.ctrl.offset"),
             Column("data_count", "u16", "Control: bytes of data.", wireshark="ntp.ctrl.count"),

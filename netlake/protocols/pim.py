@@ -49,7 +49,7 @@ GROUP = Struct(
     (
         Column("group", "ip", "Address of the group.", wireshark="pim.group"),
         Column("length", "u8", "Bits of it that are meant.", why="pim.mask_len of all"),
-        Column("sources", List(SOURCE), "Sources wanted, then those not wanted.", why="compared in its fields"),
+        Column("sources", List(SOURCE), "Sources wanted, then those not wanted."),
     )
 )
 POINT = Struct(
@@ -70,56 +70,41 @@ TABLES = (
         on=("ip.protocol=103",),
         columns=(
             Column("version", "u8", "Version of the protocol, 2.", wireshark="pim.version"),
-            Column(
-                "type",
-                "u8",
-                "0 hello, 1 register, 3 join and prune, 4 bootstrap, 5 assert, 6 graft, 8 candidate, 10 election.",
-                wireshark="pim.type",
-            ),
-            Column(
-                "election_subtype",
-                "u8",
-                "Election of forwarders: 1 offer, 2 winner, 3 backoff, 4 pass.",
-                wireshark="pim.df_elect.subtype",
-            ),
+            Column("type", "u8",
+                   "0 hello, 1 register, 3 join and prune, 4 bootstrap, 5 assert, 6 graft, 8 candidate, 10 election.",
+                   wireshark="pim.type"),
+            Column("election_subtype", "u8", "Election of forwarders: 1 offer, 2 winner, 3 backoff, 4 pass.",
+                   wireshark="pim.df_elect.subtype"),
             Column("checksum", "u16", "Internet checksum of the message.", wireshark="pim.cksum"),
             Column("hold_time", "u16", "Seconds that it is valid; 65535 for ever.", wireshark="pim.holdtime"),
             Column("propagation_delay", "u16", "Hello: milliseconds on the link.", wireshark="pim.propagation_delay"),
-            Column(
-                "override_interval",
-                "u16",
-                "Hello: milliseconds in which prunes are overruled.",
-                wireshark="pim.override_interval",
-            ),
+            Column("override_interval", "u16", "Hello: milliseconds in which prunes are overruled.",
+                   wireshark="pim.override_interval"),
             Column("dr_priority", "u32", "Hello: the highest is designated.", wireshark="pim.dr_priority"),
             Column("generation_id", "u32", "Hello: changes when it starts anew.", wireshark="pim.generation_id"),
             Column("addresses", List("ip"), "Hello: its other addresses.", wireshark="pim.address_list"),
-            Column("options", List(OPTION), "Hello: every option, those above too.", why="compared in its fields"),
+            Column("options", List(OPTION), "Hello: every option, those above too."),
             Column("border", "bool", "Register: from another domain.", wireshark="pim.register_flag.border"),
             Column("null_register", "bool", "Register: without a packet.", wireshark="pim.register_flag.null_register"),
-            Column(
-                "upstream_neighbor", "ip", "Join and prune, graft: whom it is for.", wireshark="pim.upstream_neighbor"
-            ),
-            Column("groups", List(GROUP), "Join and prune, graft: by group.", why="compared in its fields"),
+            Column("upstream_neighbor", "ip", "Join and prune, graft: whom it is for.",
+                   wireshark="pim.upstream_neighbor"),
+            Column("groups", List(GROUP), "Join and prune, graft: by group."),
             Column("fragment_tag", "u16", "Bootstrap: what puts its parts together.", wireshark="pim.fragment_tag"),
             Column("hash_mask_length", "u8", "Bootstrap: bits for the hash.", wireshark="pim.hash_mask_len"),
             Column("bsr_priority", "u8", "Bootstrap: the highest is elected.", wireshark="pim.bsr_priority"),
             Column("bsr", "ip", "Bootstrap: the router that sends it.", wireshark="pim.bsr"),
-            Column(
-                "points", List(POINT), "Bootstrap, candidate: rendezvous points by group.", why="compared in its fields"
-            ),
+            Column("points", List(POINT), "Bootstrap, candidate: rendezvous points by group."),
             Column("group", "ip", "Stop, assert, refresh: the group.", wireshark="pim.group"),
             Column("source", "ip", "Stop, assert, refresh: the source.", wireshark="pim.source"),
             Column("originator", "ip", "Refresh: the router that began it.", wireshark="pim.originator"),
             Column("rpt", "bool", "Assert, refresh: for the shared tree.", wireshark="pim.rpt"),
-            Column(
-                "metric_preference", "u32", "Assert, refresh: of the routing protocol.", wireshark="pim.metric_pref"
-            ),
+            Column("metric_preference", "u32", "Assert, refresh: of the routing protocol.",
+                   wireshark="pim.metric_pref"),
             Column("metric", "u32", "Assert, refresh: of the way to the source.", wireshark="pim.metric"),
             Column("data", "bytes", "What follows, of other types and of a register.", why="inner packet, by type"),
         ),
     ),
-)
+)  # fmt: skip
 
 
 def parse(message: Cursor) -> Fields:

@@ -39,12 +39,8 @@ TABLES = (
         on=ON,
         context="record",
         columns=(
-            Column(
-                "frame_id",
-                "u16",
-                "What the frame is: 256 to 64511 cyclic data, 65276 to 65279 discovery.",
-                wireshark="pn_rt.frame_id",
-            ),
+            Column("frame_id", "u16", "What the frame is: 256 to 64511 cyclic data, 65276 to 65279 discovery.",
+                   wireshark="pn_rt.frame_id"),
             Column("cycle_counter", "u16", "Cyclic: time, in 31.25 microseconds.", wireshark="pn_rt.cycle_counter"),
             Column("data_status", "u8", "Cyclic: 1 primary, 4 valid, 16 running, 32 no problem.", wireshark="pn_rt.ds"),
             Column("transfer_status", "u8", "Cyclic: 0, or what went wrong.", wireshark="pn_rt.transfer_status"),
@@ -58,42 +54,29 @@ TABLES = (
         context="record",
         inside="profinet_rt",
         columns=(
-            Column(
-                "frame_id", "u16", "65276 hello, 65277 get and set, 65278 identify, 65279 answer.", why="pn_rt.frame_id"
-            ),
+            Column("frame_id", "u16", "65276 hello, 65277 get and set, 65278 identify, 65279 answer.",
+                   why="pn_rt.frame_id"),
             Column("service_id", "u8", "3 get, 4 set, 5 identify, 6 hello.", wireshark="pn_dcp.service_id"),
             Column("service_type", "u8", "0 request, 1 answer, 5 not supported.", wireshark="pn_dcp.service_type"),
             Column("xid", "u32", "What puts requests and answers together.", wireshark="pn_dcp.xid"),
-            Column(
-                "response_delay",
-                "u16",
-                "Identify: how far answers are to be spread, units of 10 milliseconds.",
-                wireshark="pn_dcp.response_delay",
-            ),
+            Column("response_delay", "u16", "Identify: how far answers are to be spread, units of 10 milliseconds.",
+                   wireshark="pn_dcp.response_delay"),
             Column("data_length", "u16", "Bytes of the blocks.", wireshark="pn_dcp.data_length"),
             Column("name_of_station", "text", "Name of the device.", wireshark="pn_dcp.suboption_device_nameofstation"),
             Column("alias_name", "text", "Name by neighbour and port.", wireshark="pn_dcp.suboption_device_aliasname"),
-            Column(
-                "device_vendor_value",
-                "text",
-                "Kind of device, in the vendor's words.",
-                wireshark="pn_dcp.suboption_device_devicevendorvalue",
-            ),
+            Column("device_vendor_value", "text", "Kind of device, in the vendor's words.",
+                   wireshark="pn_dcp.suboption_device_devicevendorvalue"),
             Column("vendor_id", "u16", "Number of the vendor.", wireshark="pn_dcp.suboption_vendor_id"),
             Column("device_id", "u16", "The vendor's number of the device.", wireshark="pn_dcp.suboption_device_id"),
-            Column(
-                "device_role",
-                "u8",
-                "1 device, 2 controller, 4 multi-device, 8 supervisor.",
-                wireshark="pn_dcp.suboption_device_role",
-            ),
+            Column("device_role", "u8", "1 device, 2 controller, 4 multi-device, 8 supervisor.",
+                   wireshark="pn_dcp.suboption_device_role"),
             Column("ip", "ipv4", "Address of the device.", wireshark="pn_dcp.suboption_ip_ip"),
             Column("subnet_mask", "ipv4", "Its mask.", wireshark="pn_dcp.suboption_ip_subnetmask"),
             Column("gateway", "ipv4", "Its gateway.", wireshark="pn_dcp.suboption_ip_standard_gateway"),
-            Column("blocks", List(BLOCK), "Every block in wire order.", why="compared in its fields"),
+            Column("blocks", List(BLOCK), "Every block in wire order."),
         ),
     ),
-)
+)  # fmt: skip
 
 # columns and bytes of what blocks hold
 TEXTS = {(DEVICE, 1): "device_vendor_value", (DEVICE, 2): "name_of_station", (DEVICE, 6): "alias_name"}

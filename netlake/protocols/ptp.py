@@ -27,12 +27,11 @@ Fields = Iterator[tuple[str, Any]]
 
 TLV = Struct(
     (
-        Column(
-            "type", "u16", "Type, such as 1 management, 3 organisation, 8 path trace.", why="ptp.v2.an.tlvType in some"
-        ),
+        Column("type", "u16", "Type, such as 1 management, 3 organisation, 8 path trace.",
+               why="ptp.v2.an.tlvType in some"),
         Column("value", "bytes", "The value as it lies.", why="many fields"),
     )
-)
+)  # fmt: skip
 NAME = "ptp.v2"
 
 TABLES = (
@@ -43,107 +42,55 @@ TABLES = (
         on=("ether.type=0x88f7", "udp.port=319", "udp.port=320"),
         columns=(
             Column("major_sdo_id", "u8", "Which profile: 0 most, 1 gPTP.", wireshark=f"{NAME}.majorsdoid"),
-            Column(
-                "message_type",
-                "u8",
-                "0 sync, 1 delay request, 8 follow-up, 9 delay response, 11 announce, 12 signalling, 13 management.",
-                wireshark=f"{NAME}.messagetype",
-            ),
+            Column("message_type", "u8",
+                   "0 sync, 1 delay request, 8 follow-up, 9 delay response, 11 announce, 12 signalling, 13 management.",
+                   wireshark=f"{NAME}.messagetype"),
             Column("minor_version", "u8", "Version below the version.", wireshark=f"{NAME}.minorversionptp"),
             Column("version", "u8", "Version of the protocol, 1 or 2.", wireshark=f"{NAME}.versionptp"),
             Column("length", "u16", "Bytes of the message.", wireshark=f"{NAME}.messagelength"),
             Column("domain", "u8", "Which of several systems of clocks, 0 to 255.", wireshark=f"{NAME}.domainnumber"),
             Column("minor_sdo_id", "u8", "Which profile, the lower part.", wireshark=f"{NAME}.minorsdoid"),
-            Column(
-                "flags",
-                "u16",
-                "512 two steps, 1024 unicast, 8 time scale is TAI, 1 and 2 leap seconds.",
-                wireshark=f"{NAME}.flags",
-            ),
+            Column("flags", "u16", "512 two steps, 1024 unicast, 8 time scale is TAI, 1 and 2 leap seconds.",
+                   wireshark=f"{NAME}.flags"),
             Column("correction", "duration", "Seconds to be added.", why="ptp.v2.correction.ns and its fraction"),
             Column("clock_identity", "hex64", "Clock that sends it.", wireshark=f"{NAME}.clockidentity"),
             Column("source_port", "u16", "Port of the clock.", wireshark=f"{NAME}.sourceportid"),
             Column("sequence_id", "u16", "What puts messages together.", wireshark=f"{NAME}.sequenceid"),
             Column("control", "u8", "Kind of message, as in version 1.", wireshark=f"{NAME}.controlfield"),
-            Column(
-                "log_message_interval",
-                "i8",
-                "Time between messages, power of 2 of seconds; 127: not said.",
-                wireshark=f"{NAME}.logmessageperiod",
-            ),
-            Column(
-                "timestamp_seconds",
-                "i64",
-                "Time, seconds of PTP since 1970 (TAI).",
-                wireshark=f"{NAME}.sdr.origintimestamp.seconds",
-            ),
-            Column(
-                "timestamp_nanoseconds",
-                "u32",
-                "Time, what is below a second.",
-                wireshark=f"{NAME}.sdr.origintimestamp.nanoseconds",
-            ),
-            Column(
-                "requesting_clock_identity",
-                "hex64",
-                "Responses: clock that asked; signalling, management: clock meant.",
-                wireshark=f"{NAME}.dr.requestingsourceportidentity",
-            ),
-            Column(
-                "requesting_port",
-                "u16",
-                "The same: port of that clock.",
-                wireshark=f"{NAME}.dr.requestingsourceportid",
-            ),
-            Column(
-                "utc_offset",
-                "i16",
-                "Announce: seconds that UTC is behind.",
-                wireshark=f"{NAME}.an.origincurrentutcoffset",
-            ),
+            Column("log_message_interval", "i8", "Time between messages, power of 2 of seconds; 127: not said.",
+                   wireshark=f"{NAME}.logmessageperiod"),
+            Column("timestamp_seconds", "i64", "Time, seconds of PTP since 1970 (TAI).",
+                   wireshark=f"{NAME}.sdr.origintimestamp.seconds"),
+            Column("timestamp_nanoseconds", "u32", "Time, what is below a second.",
+                   wireshark=f"{NAME}.sdr.origintimestamp.nanoseconds"),
+            Column("requesting_clock_identity", "hex64",
+                   "Responses: clock that asked; signalling, management: clock meant.",
+                   wireshark=f"{NAME}.dr.requestingsourceportidentity"),
+            Column("requesting_port", "u16", "The same: port of that clock.",
+                   wireshark=f"{NAME}.dr.requestingsourceportid"),
+            Column("utc_offset", "i16", "Announce: seconds that UTC is behind.",
+                   wireshark=f"{NAME}.an.origincurrentutcoffset"),
             Column("grandmaster_priority1", "u8", "Announce: lower wins.", wireshark=f"{NAME}.an.priority1"),
-            Column(
-                "grandmaster_clock_class",
-                "u8",
-                "Announce: 6 bound to a source, 7 in hold-over, 248 by default.",
-                wireshark=f"{NAME}.an.grandmasterclockclass",
-            ),
-            Column(
-                "grandmaster_clock_accuracy",
-                "u8",
-                "Announce: code; 32 is 25 ns, 33 100 ns.",
-                wireshark=f"{NAME}.an.grandmasterclockaccuracy",
-            ),
-            Column(
-                "grandmaster_clock_variance",
-                "u16",
-                "Announce: how stable it is, logarithm.",
-                wireshark=f"{NAME}.an.grandmasterclockvariance",
-            ),
-            Column(
-                "grandmaster_priority2", "u8", "Announce: lower wins, after quality.", wireshark=f"{NAME}.an.priority2"
-            ),
-            Column(
-                "grandmaster_identity",
-                "hex64",
-                "Announce: the best clock.",
-                wireshark=f"{NAME}.an.grandmasterclockidentity",
-            ),
+            Column("grandmaster_clock_class", "u8", "Announce: 6 bound to a source, 7 in hold-over, 248 by default.",
+                   wireshark=f"{NAME}.an.grandmasterclockclass"),
+            Column("grandmaster_clock_accuracy", "u8", "Announce: code; 32 is 25 ns, 33 100 ns.",
+                   wireshark=f"{NAME}.an.grandmasterclockaccuracy"),
+            Column("grandmaster_clock_variance", "u16", "Announce: how stable it is, logarithm.",
+                   wireshark=f"{NAME}.an.grandmasterclockvariance"),
+            Column("grandmaster_priority2", "u8", "Announce: lower wins, after quality.",
+                   wireshark=f"{NAME}.an.priority2"),
+            Column("grandmaster_identity", "hex64", "Announce: the best clock.",
+                   wireshark=f"{NAME}.an.grandmasterclockidentity"),
             Column("steps_removed", "u16", "Announce: clocks between.", wireshark=f"{NAME}.an.localstepsremoved"),
-            Column(
-                "time_source",
-                "u8",
-                "Announce: 16 atomic, 32 GNSS, 64 PTP, 80 NTP, 160 internal.",
-                wireshark=f"{NAME}.timesource",
-            ),
+            Column("time_source", "u8", "Announce: 16 atomic, 32 GNSS, 64 PTP, 80 NTP, 160 internal.",
+                   wireshark=f"{NAME}.timesource"),
             Column("boundary_hops", "u8", "Management: hops left.", why="several fields"),
-            Column(
-                "action", "u8", "Management: 0 get, 1 set, 2 response, 3 command, 4 acknowledge.", why="several fields"
-            ),
-            Column("tlvs", List(TLV), "What follows.", why="compared in its fields"),
+            Column("action", "u8", "Management: 0 get, 1 set, 2 response, 3 command, 4 acknowledge.",
+                   why="several fields"),
+            Column("tlvs", List(TLV), "What follows."),
         ),
     ),
-)
+)  # fmt: skip
 
 
 def parse(message: Cursor) -> Fields:

@@ -33,14 +33,10 @@ PREFIX = Struct(
         Column("prefix", "ipv6", "The network, as an address.", wireshark="ripng.rte.ipv6_prefix"),
         Column("tag", "u16", "What a route from outside is known by.", wireshark="ripng.rte.route_tag"),
         Column("length", "u8", "Bits of the prefix that are meant.", wireshark="ripng.rte.prefix_length"),
-        Column(
-            "metric",
-            "u8",
-            "Hops, 1 to 15; 16 cannot be reached, 255: the address is the next hop of what follows.",
-            wireshark="ripng.rte.metric",
-        ),
+        Column("metric", "u8", "Hops, 1 to 15; 16 cannot be reached, 255: the address is the next hop of what follows.",
+               wireshark="ripng.rte.metric"),
     )
-)
+)  # fmt: skip
 
 TABLES = (
     Table(
@@ -56,7 +52,7 @@ TABLES = (
             Column("key_id", "u8", "Digest: which key.", wireshark="rip.key_id"),
             Column("sequence", "u32", "Digest: number that grows.", wireshark="rip.seq_num"),
             Column("digest", "bytes", "Digest: the digest.", wireshark="rip.authentication_data"),
-            Column("routes", List(ROUTE), "Every route in wire order.", why="compared in its fields"),
+            Column("routes", List(ROUTE), "Every route in wire order."),
         ),
     ),
     Table(
@@ -67,7 +63,7 @@ TABLES = (
         columns=(
             Column("command", "u8", "1 request, 2 response.", wireshark="ripng.cmd"),
             Column("version", "u8", "Version of the protocol, 1.", wireshark="ripng.version"),
-            Column("routes", List(PREFIX), "Every route in wire order.", why="compared in its fields"),
+            Column("routes", List(PREFIX), "Every route in wire order."),
         ),
     ),
 )

@@ -22,67 +22,38 @@ CAUSE_HEADER = 4
 
 BLOCK = Struct(
     (
-        Column(
-            "start", "u16", "First TSN of the block, less the cumulative one.", wireshark="sctp.sack_gap_block_start"
-        ),
+        Column("start", "u16", "First TSN of the block, less the cumulative one.",
+               wireshark="sctp.sack_gap_block_start"),
         Column("end", "u16", "Last TSN of the block, less the cumulative one.", wireshark="sctp.sack_gap_block_end"),
     )
-)
+)  # fmt: skip
 CHUNK = Struct(
     (
-        Column(
-            "type",
-            "u8",
-            "IANA number of the chunk: 0 data, 1 init, 3 selective acknowledgment.",
-            wireshark="sctp.chunk_type",
-        ),
+        Column("type", "u8", "IANA number of the chunk: 0 data, 1 init, 3 selective acknowledgment.",
+               wireshark="sctp.chunk_type"),
         Column("flags", "u8", "Flags of the chunk, meant by type.", wireshark="sctp.chunk_flags"),
         Column("length", "u16", "Bytes of the chunk with its header, without padding.", wireshark="sctp.chunk_length"),
-        Column(
-            "tsn",
-            "u32",
-            "Transmission sequence number of data, the first of init, else the cumulative one.",
-            why="several fields, by type",
-        ),
+        Column("tsn", "u32", "Transmission sequence number of data, the first of init, else the cumulative one.",
+               why="several fields, by type"),
         Column("stream", "u16", "Data: the stream.", wireshark="sctp.data_sid"),
         Column("stream_sequence", "u16", "Data: its number within the stream.", wireshark="sctp.data_ssn"),
-        Column(
-            "payload_protocol",
-            "u32",
-            "Data: IANA number of the protocol carried.",
-            wireshark="sctp.data_payload_proto_id",
-        ),
-        Column(
-            "initiate_tag",
-            "u32",
-            "Init: the verification tag to be used towards its sender.",
-            wireshark="sctp.initiate_tag",
-        ),
-        Column(
-            "window", "u32", "Init and acknowledgment: bytes that the sender will take.", why="several fields, by type"
-        ),
-        Column(
-            "outbound_streams", "u16", "Init: streams that the sender wants to send on.", why="several fields, by type"
-        ),
+        Column("payload_protocol", "u32", "Data: IANA number of the protocol carried.",
+               wireshark="sctp.data_payload_proto_id"),
+        Column("initiate_tag", "u32", "Init: the verification tag to be used towards its sender.",
+               wireshark="sctp.initiate_tag"),
+        Column("window", "u32", "Init and acknowledgment: bytes that the sender will take.",
+               why="several fields, by type"),
+        Column("outbound_streams", "u16", "Init: streams that the sender wants to send on.",
+               why="several fields, by type"),
         Column("inbound_streams", "u16", "Init: streams that the sender takes at most.", why="several fields, by type"),
-        Column(
-            "gap_blocks", List(BLOCK), "Acknowledgment: what was received beyond `tsn`.", why="compared in its fields"
-        ),
-        Column(
-            "duplicates",
-            List("u32"),
-            "Acknowledgment: TSNs received more than once.",
-            wireshark="sctp.sack_duplicate_tsn",
-        ),
+        Column("gap_blocks", List(BLOCK), "Acknowledgment: what was received beyond `tsn`."),
+        Column("duplicates", List("u32"), "Acknowledgment: TSNs received more than once.",
+               wireshark="sctp.sack_duplicate_tsn"),
         Column("causes", List("u16"), "Abort and error: codes of the causes.", wireshark="sctp.cause_code"),
-        Column(
-            "value",
-            "bytes",
-            "What else the chunk holds behind the fields above; null for data.",
-            why="parameters, by type",
-        ),
+        Column("value", "bytes", "What else the chunk holds behind the fields above; null for data.",
+               why="parameters, by type"),
     )
-)
+)  # fmt: skip
 
 TABLES = (
     Table(
@@ -91,17 +62,13 @@ TABLES = (
         spec="RFC 9260",
         on=("ip.protocol=132",),
         columns=(
-            Column(
-                "verification_tag",
-                "u32",
-                "What tells the association's packets from forged ones.",
-                wireshark="sctp.verification_tag",
-            ),
+            Column("verification_tag", "u32", "What tells the association's packets from forged ones.",
+                   wireshark="sctp.verification_tag"),
             Column("checksum", "u32", "CRC32c of the packet.", wireshark="sctp.checksum"),
-            Column("chunks", List(CHUNK), "Chunks in wire order.", why="compared in its fields"),
+            Column("chunks", List(CHUNK), "Chunks in wire order."),
         ),
     ),
-)
+)  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:

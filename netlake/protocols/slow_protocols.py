@@ -26,22 +26,13 @@ def _of(side: str, who: str) -> tuple[Column, ...]:
     return (
         Column(f"{side}_system_priority", "u16", f"Priority of {who}.", wireshark=f"{name}.sys_priority"),
         Column(f"{side}_system", "mac", f"Address of {who}.", wireshark=f"{name}.sysid"),
-        Column(
-            f"{side}_key",
-            "u16",
-            f"Ports of one key may be aggregated: that of {who}.",
-            wireshark=f"{name}.key",
-        ),
+        Column(f"{side}_key", "u16", f"Ports of one key may be aggregated: that of {who}.", wireshark=f"{name}.key"),
         Column(f"{side}_port_priority", "u16", f"Priority of the port of {who}.", wireshark=f"{name}.port_priority"),
         Column(f"{side}_port", "u16", f"Number of the port of {who}.", wireshark=f"{name}.port"),
-        Column(
-            f"{side}_state",
-            "u8",
-            f"State of {who}: 1 active, 2 short timeout, 4 aggregatable, 8 in sync, 16 collecting, 32 distributing, "
-            "64 defaulted, 128 expired.",
-            wireshark=f"{name}.state",
-        ),
-    )
+        Column(f"{side}_state", "u8",
+               f"State of {who}: 1 active, 2 short timeout, 4 aggregatable, 8 in sync, 16 collecting, 32 distributing, " "64 defaulted, 128 expired.",
+               wireshark=f"{name}.state"),
+    )  # fmt: skip
 
 
 TABLES = (
@@ -52,12 +43,9 @@ TABLES = (
         on=ON,
         context="record",
         columns=(
-            Column(
-                "subtype",
-                "u8",
-                "1 link aggregation, 2 its markers, 3 operations and maintenance, 10 an organisation's own.",
-                wireshark="slow.subtype",
-            ),
+            Column("subtype", "u8",
+                   "1 link aggregation, 2 its markers, 3 operations and maintenance, 10 an organisation's own.",
+                   wireshark="slow.subtype"),
             Column("payload", "bytes", "What follows; null where it has a table of its own.", why="by subtype"),
         ),
     ),
@@ -72,12 +60,8 @@ TABLES = (
             Column("version", "u8", "Version of the protocol, 1 or 2.", wireshark="lacp.version"),
             *_of("actor", "the sender"),
             *_of("partner", "its partner, as the sender knows it"),
-            Column(
-                "collector_max_delay",
-                "u16",
-                "Tens of microseconds that a frame may wait.",
-                wireshark="lacp.collector.max_delay",
-            ),
+            Column("collector_max_delay", "u16", "Tens of microseconds that a frame may wait.",
+                   wireshark="lacp.collector.max_delay"),
         ),
     ),
     Table(
@@ -95,7 +79,7 @@ TABLES = (
             Column("requester_transaction", "u32", "Which of its questions.", wireshark="marker.requesterTransId"),
         ),
     ),
-)
+)  # fmt: skip
 
 
 def parse_slow_protocol(message: Cursor) -> Iterator[tuple[str, Any]]:

@@ -20,33 +20,15 @@ TABLES = (
         size=5,
         context="record",
         columns=(
-            Column(
-                "oui",
-                "i32",
-                "IEEE number of the organisation, 24 bits; 0 means that an EtherType follows.",
-                at=0,
-                bits=(8, 24),
-                wireshark="llc.oui",
-                encoding="dictionary",
-            ),
-            Column(
-                "ethertype",
-                "u16",
-                "EtherType of what follows; null where the organisation has numbers of its own.",
-                at=3,
-                wireshark="llc.type",
-                encoding="dictionary",
-            ),
-            Column(
-                "pid",
-                "u16",
-                "Protocol identifier, the organisation's own number; null where an EtherType stands.",
-                why="a field for each organisation",
-                encoding="dictionary",
-            ),
+            Column("oui", "i32", "IEEE number of the organisation, 24 bits; 0 means that an EtherType follows.", at=0,
+                   bits=(8, 24), wireshark="llc.oui", encoding="dictionary"),
+            Column("ethertype", "u16", "EtherType of what follows; null where the organisation has numbers of its own.",
+                   at=3, wireshark="llc.type", encoding="dictionary"),
+            Column("pid", "u16", "Protocol identifier, the organisation's own number; null where an EtherType stands.",
+                   why="a field for each organisation", encoding="dictionary"),
         ),
     ),
-)
+)  # fmt: skip
 
 
 def read(messages: Messages) -> Columns:

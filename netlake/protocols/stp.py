@@ -35,16 +35,15 @@ INSTANCE = Struct(
     (
         Column("flags", "u8", "Flags as above, bit 128 its root's region decides.", wireshark="mstp.msti.flags"),
         Column("id", "u16", "Number of the instance.", wireshark="mstp.msti.msti_id"),
-        Column(
-            "root_priority", "u16", "Priority of its regional root, steps of 4096.", why="mstp.msti.priority shifted"
-        ),
+        Column("root_priority", "u16", "Priority of its regional root, steps of 4096.",
+               why="mstp.msti.priority shifted"),
         Column("root_mac", "mac", "Address of its regional root.", wireshark="mstp.msti.root.hw"),
         Column("cost", "u32", "Cost of the way to it.", wireshark="mstp.msti.root_cost"),
         Column("bridge_priority", "u8", "Priority of the sender, 0 to 240.", why="mstp.msti.bridge_priority shifted"),
         Column("port_priority", "u8", "Priority of the port, 0 to 240.", why="mstp.msti.port_priority shifted"),
         Column("remaining_hops", "u8", "Bridges that may follow.", wireshark="mstp.msti.remaining_hops"),
     )
-)
+)  # fmt: skip
 
 FLAGS = (
     Column("topology_change", "bool", "The tree has changed.", wireshark="stp.flags.tc"),
@@ -64,7 +63,7 @@ REGION = (
     Column("sender_extension", "u16", "Multiple: what is added to it.", wireshark="mstp.cist_bridge.ext"),
     Column("sender_mac", "mac", "Multiple: address of the sender.", wireshark="mstp.cist_bridge.hw"),
     Column("remaining_hops", "u8", "Multiple: bridges that may follow.", wireshark="mstp.cist_remaining_hops"),
-    Column("instances", List(INSTANCE), "Multiple: every instance of the tree.", why="compared in its fields"),
+    Column("instances", List(INSTANCE), "Multiple: every instance of the tree."),
 )
 
 TABLES = (
@@ -77,35 +76,21 @@ TABLES = (
         context="record",
         columns=(
             Column("protocol", "u16", "0, spanning tree.", at=0, wireshark="stp.protocol"),
-            Column(
-                "version",
-                "u8",
-                "0 spanning tree, 2 rapid, 3 multiple, 4 shortest path.",
-                at=2,
-                wireshark="stp.version",
-            ),
-            Column(
-                "type", "u8", "0 configuration, 2 rapid or multiple, 128 topology change.", at=3, wireshark="stp.type"
-            ),
+            Column("version", "u8", "0 spanning tree, 2 rapid, 3 multiple, 4 shortest path.", at=2,
+                   wireshark="stp.version"),
+            Column("type", "u8", "0 configuration, 2 rapid or multiple, 128 topology change.", at=3,
+                   wireshark="stp.type"),
             Column("flags", "u8", "All flags as they lie.", wireshark="stp.flags"),
             *FLAGS,
             Column("root_priority", "u16", "Priority of the root, steps of 4096.", wireshark="stp.root.prio"),
             Column("root_extension", "u16", "What is added to it, often the VLAN.", wireshark="stp.root.ext"),
             Column("root_mac", "mac", "Address of the root.", wireshark="stp.root.hw"),
             Column("root_cost", "u32", "Cost of the way to the root.", wireshark="stp.root.cost"),
-            Column(
-                "bridge_priority",
-                "u16",
-                "Priority of the sender; multiple: of the regional root.",
-                wireshark="stp.bridge.prio",
-            ),
+            Column("bridge_priority", "u16", "Priority of the sender; multiple: of the regional root.",
+                   wireshark="stp.bridge.prio"),
             Column("bridge_extension", "u16", "What is added to it, often the VLAN.", wireshark="stp.bridge.ext"),
-            Column(
-                "bridge_mac",
-                "mac",
-                "Address of the sender; multiple: of the regional root.",
-                wireshark="stp.bridge.hw",
-            ),
+            Column("bridge_mac", "mac", "Address of the sender; multiple: of the regional root.",
+                   wireshark="stp.bridge.hw"),
             Column("port", "u16", "Port that this was sent from, its priority above it.", wireshark="stp.port"),
             Column("message_age", "duration", "Seconds since the root said this.", wireshark="stp.msg_age"),
             Column("max_age", "duration", "Seconds after which it is forgotten.", wireshark="stp.max_age"),
@@ -115,7 +100,7 @@ TABLES = (
             *REGION,
         ),
     ),
-)
+)  # fmt: skip
 
 
 def read(messages: Messages) -> Columns:

@@ -37,7 +37,7 @@ TABLES = (
             Column("error_code", "u16", "Error: 1 no such file, 2 not allowed, 3 disk full and others.",
                    wireshark="tftp.error.code"),
             Column("error_message", "text", "Error: the same in words.", wireshark="tftp.error.message"),
-            Column("options", List(OPTION), "Options in wire order.", why="compared in its fields"),
+            Column("options", List(OPTION), "Options in wire order."),
             Column("data", "bytes", "Data: the block.", why="tshark shows it whole only"),
         ),
     ),

@@ -19,30 +19,18 @@ TABLES = (
         on=("ip.protocol=17",),
         size=HEADER,
         columns=(
-            Column(
-                "length",
-                "u16",
-                "Bytes of header and payload that the header says, 8 to 65535; 0 in IPv6 jumbograms.",
-                at=4,
-                wireshark="udp.length",
-            ),
-            Column(
-                "checksum",
-                "u16",
-                "Internet checksum over pseudo-header, header and payload; 0 is none.",
-                at=6,
-                wireshark="udp.checksum",
-            ),
-            Column(
-                "payload_length",
-                "i32",
-                "Bytes of payload on the wire: `length` less 8, or what the IP header leaves where that does not fit.",
-                why="udp.length less 8",
-            ),
+            Column("length", "u16",
+                   "Bytes of header and payload that the header says, 8 to 65535; 0 in IPv6 jumbograms.", at=4,
+                   wireshark="udp.length"),
+            Column("checksum", "u16", "Internet checksum over pseudo-header, header and payload; 0 is none.", at=6,
+                   wireshark="udp.checksum"),
+            Column("payload_length", "i32",
+                   "Bytes of payload on the wire: `length` less 8, or what the IP header leaves where that does not fit.",
+                   why="udp.length less 8"),
             ENTROPY,
         ),
     ),
-)
+)  # fmt: skip
 
 
 def read(messages: Messages) -> Columns:

@@ -27,24 +27,16 @@ TABLES = (
             Column("router_id", "u8", "Virtual router that is spoken for, 1 to 255.", wireshark="vrrp.virt_rtr_id"),
             Column("priority", "u8", "255 owns the address, 0 gives it up, 100 is usual.", wireshark="vrrp.prio"),
             Column("address_count", "u8", "How many addresses it holds.", wireshark="vrrp.addr_count"),
-            Column(
-                "auth_type",
-                "u8",
-                "Version 2: 0 none, 1 password, 2 IP authentication header.",
-                wireshark="vrrp.auth_type",
-            ),
-            Column(
-                "interval",
-                "duration",
-                "Seconds between advertisements.",
-                why="vrrp.adver_int or vrrp.short_adver_int, by version",
-            ),
+            Column("auth_type", "u8", "Version 2: 0 none, 1 password, 2 IP authentication header.",
+                   wireshark="vrrp.auth_type"),
+            Column("interval", "duration", "Seconds between advertisements.",
+                   why="vrrp.adver_int or vrrp.short_adver_int, by version"),
             Column("checksum", "u16", "Internet checksum of the message.", wireshark="vrrp.checksum"),
             Column("addresses", List("ip"), "Addresses that the virtual router holds.", wireshark="vrrp.ip_addr"),
             Column("password", "text", "Version 2: the password, in clear text.", wireshark="vrrp.auth_string"),
         ),
     ),
-)
+)  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:

@@ -24,40 +24,21 @@ TABLES = (
         on=("ip.protocol=58",),
         size=HEADER,
         columns=(
-            Column(
-                "type",
-                "u8",
-                "1 unreachable, 2 too big, 3 time exceeded, 128 echo request, 129 reply, 133 to 137 discovery.",
-                at=0,
-                wireshark="icmpv6.type",
-            ),
+            Column("type", "u8",
+                   "1 unreachable, 2 too big, 3 time exceeded, 128 echo request, 129 reply, 133 to 137 discovery.",
+                   at=0, wireshark="icmpv6.type"),
             Column("code", "u8", "What the type means in particular.", at=1, wireshark="icmpv6.code"),
-            Column(
-                "checksum",
-                "u16",
-                "Internet checksum over pseudo-header and message.",
-                at=2,
-                wireshark="icmpv6.checksum",
-            ),
-            Column(
-                "mtu",
-                "u32",
-                "Packet too big: bytes that the next link takes.",
-                wireshark="icmpv6.mtu",
-                encoding="dictionary",
-            ),
-            Column(
-                "pointer",
-                "u32",
-                "Parameter problem: which byte of the quoted packet is wrong.",
-                wireshark="icmpv6.pointer",
-                encoding="dictionary",
-            ),
+            Column("checksum", "u16", "Internet checksum over pseudo-header and message.", at=2,
+                   wireshark="icmpv6.checksum"),
+            Column("mtu", "u32", "Packet too big: bytes that the next link takes.", wireshark="icmpv6.mtu",
+                   encoding="dictionary"),
+            Column("pointer", "u32", "Parameter problem: which byte of the quoted packet is wrong.",
+                   wireshark="icmpv6.pointer", encoding="dictionary"),
             *QUOTED,
             Column("payload_length", "i32", "Bytes on the wire behind the first 4.", why="ipv6.plen less headers"),
         ),
     ),
-)
+)  # fmt: skip
 
 
 def read(messages: Messages) -> Columns:

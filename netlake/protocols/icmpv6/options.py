@@ -30,40 +30,20 @@ PREFIX = Struct(
         Column("length", "u8", "Bits of it that are meant, 0 to 128.", wireshark="icmpv6.opt.prefix.length"),
         Column("on_link", "bool", "Its addresses are on this link.", wireshark="icmpv6.opt.prefix.flag.l"),
         Column("autonomous", "bool", "Hosts may make addresses from it.", wireshark="icmpv6.opt.prefix.flag.a"),
-        Column(
-            "valid_lifetime",
-            "u32",
-            "Seconds that it is on the link; 4294967295 for ever.",
-            wireshark="icmpv6.opt.prefix.valid_lifetime",
-        ),
-        Column(
-            "preferred_lifetime",
-            "u32",
-            "Seconds that addresses made from it are preferred; 4294967295 for ever.",
-            wireshark="icmpv6.opt.prefix.preferred_lifetime",
-        ),
+        Column("valid_lifetime", "u32", "Seconds that it is on the link; 4294967295 for ever.",
+               wireshark="icmpv6.opt.prefix.valid_lifetime"),
+        Column("preferred_lifetime", "u32", "Seconds that addresses made from it are preferred; 4294967295 for ever.",
+               wireshark="icmpv6.opt.prefix.preferred_lifetime"),
     )
-)
+)  # fmt: skip
 
-OPTIONS = Column(
-    "options", List(OPTION), "Every option in wire order, the typed ones too.", why="compared in its fields"
-)
-SOURCE_MAC = Column(
-    "source_mac",
-    "mac",
-    "Option: link-layer address of the sender; null unless it has 6 bytes.",
-    wireshark="icmpv6.opt.src_linkaddr",
-)
-TARGET_MAC = Column(
-    "target_mac",
-    "mac",
-    "Option: link-layer address of the target; null unless it has 6 bytes.",
-    wireshark="icmpv6.opt.target_linkaddr",
-)
+OPTIONS = Column("options", List(OPTION), "Every option in wire order, the typed ones too.")  # fmt: skip
+SOURCE_MAC = Column("source_mac", "mac", "Option: link-layer address of the sender; null unless it has 6 bytes.",
+                    wireshark="icmpv6.opt.src_linkaddr")  # fmt: skip
+TARGET_MAC = Column("target_mac", "mac", "Option: link-layer address of the target; null unless it has 6 bytes.",
+                    wireshark="icmpv6.opt.target_linkaddr")  # fmt: skip
 LINK_MTU = Column("mtu", "u32", "Option: bytes that the link takes.", wireshark="icmpv6.opt.mtu", encoding="dictionary")
-PREFIXES = Column(
-    "prefixes", List(PREFIX), "Option: prefixes of the link, in wire order.", why="compared in its fields"
-)
+PREFIXES = Column("prefixes", List(PREFIX), "Option: prefixes of the link, in wire order.")  # fmt: skip
 RDNSS = Column("rdnss", List("ipv6"), "Option: addresses of recursive DNS servers.", wireshark="icmpv6.opt.rdnss")
 
 

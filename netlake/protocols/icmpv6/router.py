@@ -23,40 +23,20 @@ TABLES = (
         spec="RFC 4861 section 4.2, RFC 4191, RFC 8106",
         on=("icmpv6.type=134",),
         columns=(
-            Column(
-                "hop_limit",
-                "u8",
-                "What hosts should send with; 0 if not said.",
-                wireshark="icmpv6.nd.ra.cur_hop_limit",
-            ),
+            Column("hop_limit", "u8", "What hosts should send with; 0 if not said.",
+                   wireshark="icmpv6.nd.ra.cur_hop_limit"),
             Column("managed", "bool", "Addresses are given out by DHCPv6.", wireshark="icmpv6.nd.ra.flag.m"),
             Column("other", "bool", "Other settings are given out by DHCPv6.", wireshark="icmpv6.nd.ra.flag.o"),
             Column("home_agent", "bool", "The router is a Mobile IPv6 home agent.", wireshark="icmpv6.nd.ra.flag.h"),
-            Column(
-                "preference",
-                "u8",
-                "Among default routers: 0 medium, 1 high, 3 low; 2 is reserved.",
-                wireshark="icmpv6.nd.ra.flag.prf",
-            ),
+            Column("preference", "u8", "Among default routers: 0 medium, 1 high, 3 low; 2 is reserved.",
+                   wireshark="icmpv6.nd.ra.flag.prf"),
             Column("proxy", "bool", "Neighbour discovery is proxied.", wireshark="icmpv6.nd.ra.flag.p"),
-            Column(
-                "router_lifetime",
-                "u16",
-                "Seconds that it is a default router; 0 if it is none.",
-                wireshark="icmpv6.nd.ra.router_lifetime",
-            ),
-            Column(
-                "reachable_time",
-                "u32",
-                "Milliseconds that a neighbour counts as reachable; 0 if not said.",
-                wireshark="icmpv6.nd.ra.reachable_time",
-            ),
-            Column(
-                "retransmit_time",
-                "u32",
-                "Milliseconds between solicitations; 0 if not said.",
-                wireshark="icmpv6.nd.ra.retrans_timer",
-            ),
+            Column("router_lifetime", "u16", "Seconds that it is a default router; 0 if it is none.",
+                   wireshark="icmpv6.nd.ra.router_lifetime"),
+            Column("reachable_time", "u32", "Milliseconds that a neighbour counts as reachable; 0 if not said.",
+                   wireshark="icmpv6.nd.ra.reachable_time"),
+            Column("retransmit_time", "u32", "Milliseconds between solicitations; 0 if not said.",
+                   wireshark="icmpv6.nd.ra.retrans_timer"),
             SOURCE_MAC,
             LINK_MTU,
             PREFIXES,
@@ -64,7 +44,7 @@ TABLES = (
             OPTIONS,
         ),
     ),
-)
+)  # fmt: skip
 
 
 def parse_icmpv6_router_solicitation(message: Cursor) -> Iterator[tuple[str, Any]]:

@@ -31,30 +31,20 @@ TABLES = (
         on=ON,
         context="record",
         columns=(
-            Column(
-                "chassis_subtype",
-                "u8",
-                "What the chassis is called by: 4 MAC address, 5 network address, 7 a local name.",
-                wireshark="lldp.chassis.subtype",
-            ),
+            Column("chassis_subtype", "u8",
+                   "What the chassis is called by: 4 MAC address, 5 network address, 7 a local name.",
+                   wireshark="lldp.chassis.subtype"),
             Column("chassis_id", "bytes", "Id of the chassis, as it lies.", wireshark="lldp.chassis.id"),
-            Column(
-                "port_subtype",
-                "u8",
-                "What the port is called by: 1 alias, 3 MAC address, 4 network address, 5 interface name, 7 local.",
-                wireshark="lldp.port.subtype",
-            ),
+            Column("port_subtype", "u8",
+                   "What the port is called by: 1 alias, 3 MAC address, 4 network address, 5 interface name, 7 local.",
+                   wireshark="lldp.port.subtype"),
             Column("port_id", "bytes", "Id of the port, as it lies.", wireshark="lldp.port.id"),
-            Column(
-                "ttl",
-                "u16",
-                "Seconds for which this is to be believed; 0 takes it back.",
-                wireshark="lldp.time_to_live",
-            ),
-            Column("tlvs", List(TLV), "Every TLV in wire order, its end too.", why="compared in its fields"),
+            Column("ttl", "u16", "Seconds for which this is to be believed; 0 takes it back.",
+                   wireshark="lldp.time_to_live"),
+            Column("tlvs", List(TLV), "Every TLV in wire order, its end too."),
         ),
     ),
-)
+)  # fmt: skip
 
 
 def tlvs(message: Cursor) -> Iterator[tuple[int, bytes]]:

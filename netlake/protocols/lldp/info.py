@@ -28,16 +28,12 @@ ADDRESS = Struct(
         Column("subtype", "u8", "IANA address family: 1 IPv4, 2 IPv6, 6 MAC.", wireshark="lldp.mgn.address.subtype"),
         Column("ip", "ip", "The address; null unless it is of IPv4 or IPv6.", wireshark="lldp.mgn.addr.ip4"),
         Column("other", "bytes", "The address where it is of another family.", wireshark="lldp.mgn.addr.hex"),
-        Column(
-            "interface_subtype",
-            "u8",
-            "How interfaces are numbered: 1 not known, 2 ifIndex, 3 system port number.",
-            wireshark="lldp.mgn.interface.subtype",
-        ),
+        Column("interface_subtype", "u8", "How interfaces are numbered: 1 not known, 2 ifIndex, 3 system port number.",
+               wireshark="lldp.mgn.interface.subtype"),
         Column("interface", "u32", "Number of the interface.", wireshark="lldp.mgn.interface.number"),
         Column("object_id", "bytes", "Object identifier, as BER encodes it.", wireshark="lldp.mgn.obj.id"),
     )
-)
+)  # fmt: skip
 OTHER = Struct(
     (
         Column("type", "u8", "Type of the TLV, 9 to 126.", why="lldp.tlv.type of all"),
@@ -56,27 +52,18 @@ TABLES = (
             Column("port_description", "text", "What the port is, in words.", wireshark="lldp.port.desc"),
             Column("system_name", "text", "Name of the system.", wireshark="lldp.tlv.system.name"),
             Column("system_description", "text", "What the system is and runs.", wireshark="lldp.tlv.system.desc"),
-            Column(
-                "capabilities",
-                "u16",
-                "Bits of what the system can be: 2 repeater, 4 bridge, 8 access point, 16 router, 32 telephone.",
-                wireshark="lldp.tlv.system_cap",
-            ),
-            Column(
-                "enabled_capabilities", "u16", "Bits of what it is at present.", wireshark="lldp.tlv.enable_system_cap"
-            ),
+            Column("capabilities", "u16",
+                   "Bits of what the system can be: 2 repeater, 4 bridge, 8 access point, 16 router, 32 telephone.",
+                   wireshark="lldp.tlv.system_cap"),
+            Column("enabled_capabilities", "u16", "Bits of what it is at present.",
+                   wireshark="lldp.tlv.enable_system_cap"),
             Column("functions", List("word"), "Names of what it is at present.", why="a field for each bit"),
-            Column(
-                "management_addresses",
-                List(ADDRESS),
-                "Where the system can be managed.",
-                why="compared in its fields",
-            ),
+            Column("management_addresses", List(ADDRESS), "Where the system can be managed."),
             *COLUMNS,
-            Column("unknown", List(OTHER), "TLVs of reserved types.", why="compared in its fields"),
+            Column("unknown", List(OTHER), "TLVs of reserved types."),
         ),
     ),
-)
+)  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:

@@ -24,19 +24,16 @@ VLAN = Struct(
 )
 POLICY = Struct(
     (
-        Column(
-            "application",
-            "u8",
-            "What it is for: 1 voice, 2 voice signalling, 3 guest voice, 5 softphone voice, 6 video.",
-            wireshark="lldp.media.app_type",
-        ),
+        Column("application", "u8",
+               "What it is for: 1 voice, 2 voice signalling, 3 guest voice, 5 softphone voice, 6 video.",
+               wireshark="lldp.media.app_type"),
         Column("unknown", "bool", "The device asks for the policy.", wireshark="lldp.media.policy_flag"),
         Column("tagged", "bool", "Frames are to carry a VLAN tag.", wireshark="lldp.media.tag_flag"),
         Column("vlan", "u16", "VLAN to be used, 0 to 4095.", wireshark="lldp.media.vlan_id"),
         Column("priority", "u8", "Priority of frames, 0 to 7.", wireshark="lldp.media.l2_prio"),
         Column("dscp", "u8", "Differentiated services code point, 0 to 63.", wireshark="lldp.media.dscp"),
     )
-)
+)  # fmt: skip
 OWN = Struct(
     (
         Column("oui", "i32", "IEEE number of the organisation, 24 bits.", wireshark="lldp.orgtlv.oui"),
@@ -55,81 +52,33 @@ INVENTORY = {
 }
 LISTS = ("vlans", "policies", "organization_tlvs")
 COLUMNS = (
-    Column(
-        "port_vlan",
-        "u16",
-        "802.1: VLAN of untagged frames; 0 where the port has none.",
-        wireshark="lldp.ieee.802_1.port_vlan.id",
-    ),
-    Column("vlans", List(VLAN), "802.1: VLANs of the port by name.", why="compared in its fields"),
-    Column(
-        "autonegotiation",
-        "u8",
-        "802.3: bit 1 negotiation is supported, 2 enabled.",
-        wireshark="lldp.ieee.802_3.mac_phy_auto_neg_status",
-    ),
-    Column(
-        "advertised",
-        "u16",
-        "802.3: bits of the speeds offered, as in ifMauAutoNegCapAdvertisedBits.",
-        wireshark="lldp.ieee.802_3.pmd_auto_neg_advertised_caps",
-    ),
+    Column("port_vlan", "u16", "802.1: VLAN of untagged frames; 0 where the port has none.",
+           wireshark="lldp.ieee.802_1.port_vlan.id"),
+    Column("vlans", List(VLAN), "802.1: VLANs of the port by name."),
+    Column("autonegotiation", "u8", "802.3: bit 1 negotiation is supported, 2 enabled.",
+           wireshark="lldp.ieee.802_3.mac_phy_auto_neg_status"),
+    Column("advertised", "u16", "802.3: bits of the speeds offered, as in ifMauAutoNegCapAdvertisedBits.",
+           wireshark="lldp.ieee.802_3.pmd_auto_neg_advertised_caps"),
     Column("mau_type", "u16", "802.3: speed and medium, as in dot3MauType.", wireshark="lldp.ieee.802_3.pmd_mau_type"),
-    Column(
-        "power_support",
-        "u8",
-        "802.3: bit 1 the port gives power, 2 it is supported, 4 enabled, 8 pairs can be chosen.",
-        wireshark="lldp.ieee.802_3.mdi_power_support",
-    ),
-    Column(
-        "power_class",
-        "u8",
-        "802.3: class of power as sent: 1 is class 0, 5 class 4.",
-        wireshark="lldp.ieee.802_3.mdi_power_class",
-    ),
-    Column(
-        "power_requested",
-        "u16",
-        "802.3: tenths of a watt that the device asks for.",
-        why="lldp.ieee.802_3.mdi_pde_requested in some lengths",
-    ),
-    Column(
-        "power_allocated",
-        "u16",
-        "802.3: tenths of a watt that it is given.",
-        why="lldp.ieee.802_3.mdi_pse_allocated in some lengths",
-    ),
-    Column(
-        "aggregation",
-        "u8",
-        "Link aggregation: bit 1 the port can, 2 it does.",
-        wireshark="lldp.ieee.802_3.aggregation_status",
-    ),
-    Column(
-        "aggregated_port",
-        "u32",
-        "Number of the aggregated port; 0 if it is in none.",
-        wireshark="lldp.ieee.802_3.aggregated_port_id",
-    ),
-    Column(
-        "max_frame_size",
-        "u16",
-        "802.3: bytes of the largest frame.",
-        wireshark="lldp.ieee.802_3.max_frame_size",
-    ),
-    Column(
-        "media_capabilities",
-        "u16",
-        "Media endpoint: bits of the TLVs that it can send.",
-        wireshark="lldp.media.subtype.caps",
-    ),
-    Column(
-        "media_class",
-        "u8",
-        "Media endpoint: 1 to 3 endpoint class (3 is a telephone), 4 network device.",
-        wireshark="lldp.media.subtype.class",
-    ),
-    Column("policies", List(POLICY), "Media endpoint: how traffic is to be sent.", why="compared in its fields"),
+    Column("power_support", "u8",
+           "802.3: bit 1 the port gives power, 2 it is supported, 4 enabled, 8 pairs can be chosen.",
+           wireshark="lldp.ieee.802_3.mdi_power_support"),
+    Column("power_class", "u8", "802.3: class of power as sent: 1 is class 0, 5 class 4.",
+           wireshark="lldp.ieee.802_3.mdi_power_class"),
+    Column("power_requested", "u16", "802.3: tenths of a watt that the device asks for.",
+           why="lldp.ieee.802_3.mdi_pde_requested in some lengths"),
+    Column("power_allocated", "u16", "802.3: tenths of a watt that it is given.",
+           why="lldp.ieee.802_3.mdi_pse_allocated in some lengths"),
+    Column("aggregation", "u8", "Link aggregation: bit 1 the port can, 2 it does.",
+           wireshark="lldp.ieee.802_3.aggregation_status"),
+    Column("aggregated_port", "u32", "Number of the aggregated port; 0 if it is in none.",
+           wireshark="lldp.ieee.802_3.aggregated_port_id"),
+    Column("max_frame_size", "u16", "802.3: bytes of the largest frame.", wireshark="lldp.ieee.802_3.max_frame_size"),
+    Column("media_capabilities", "u16", "Media endpoint: bits of the TLVs that it can send.",
+           wireshark="lldp.media.subtype.caps"),
+    Column("media_class", "u8", "Media endpoint: 1 to 3 endpoint class (3 is a telephone), 4 network device.",
+           wireshark="lldp.media.subtype.class"),
+    Column("policies", List(POLICY), "Media endpoint: how traffic is to be sent."),
     Column("hardware_revision", "text", "Media endpoint: revision of its hardware.", wireshark="lldp.media.hardware"),
     Column("firmware_revision", "text", "Media endpoint: revision of its firmware.", wireshark="lldp.media.firmware"),
     Column("software_revision", "text", "Media endpoint: revision of its software.", wireshark="lldp.media.software"),
@@ -138,8 +87,8 @@ COLUMNS = (
     Column("model", "text", "Media endpoint: its model.", wireshark="lldp.media.model"),
     Column("asset_id", "text", "Media endpoint: its number in an inventory.", wireshark="lldp.media.asset"),
     Column("mud_url", "text", "IANA: where the manufacturer says what it may do.", wireshark="lldp.iana.mudurl"),
-    Column("organization_tlvs", List(OWN), "Every such TLV, the typed ones too.", why="compared in its fields"),
-)
+    Column("organization_tlvs", List(OWN), "Every such TLV, the typed ones too."),
+)  # fmt: skip
 
 
 def organization(value: Cursor, lists: Lists) -> Fields:

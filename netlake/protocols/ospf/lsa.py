@@ -19,38 +19,26 @@ BEFORE = {DATABASE_DESCRIPTION: (8, 12), UPDATE: (4, 4), ACKNOWLEDGMENT: (0, 0)}
 
 LINK = Struct(
     (
-        Column(
-            "type",
-            "u8",
-            "1 to a router, 2 to a transit network, 3 to a stub network, 4 virtual.",
-            wireshark="ospf.lsa.router.linktype",
-        ),
+        Column("type", "u8", "1 to a router, 2 to a transit network, 3 to a stub network, 4 virtual.",
+               wireshark="ospf.lsa.router.linktype"),
         Column("metric", "u16", "What it costs.", wireshark="ospf.lsa.router.metric0"),
         Column("id", "ipv4", "Version 2: what it leads to.", wireshark="ospf.lsa.router.linkid"),
         Column("data", "ipv4", "Version 2: its address, or the mask of a stub.", wireshark="ospf.lsa.router.linkdata"),
         Column("interface_id", "u32", "Version 3: the interface.", wireshark="ospf.v3.lsa.interface_id"),
-        Column(
-            "neighbor_interface_id",
-            "u32",
-            "Version 3: the neighbour's interface.",
-            wireshark="ospf.v3.lsa.neighbor_interface_id",
-        ),
+        Column("neighbor_interface_id", "u32", "Version 3: the neighbour's interface.",
+               wireshark="ospf.v3.lsa.neighbor_interface_id"),
         Column("neighbor_router_id", "ipv4", "Version 3: the neighbour.", wireshark="ospf.v3.lsa.neighbor_router_id"),
     )
-)
+)  # fmt: skip
 PREFIX = Struct(
     (
         Column("prefix", "ip", "The network, as an address.", wireshark="ospf.v3.address_prefix.ipv6"),
         Column("length", "u8", "Bits of it that are meant.", wireshark="ospf.prefix_length"),
-        Column(
-            "options",
-            "u8",
-            "1 no unicast, 2 local address, 4 multicast, 8 to be propagated.",
-            wireshark="ospf.v3.prefix.options",
-        ),
+        Column("options", "u8", "1 no unicast, 2 local address, 4 multicast, 8 to be propagated.",
+               wireshark="ospf.v3.prefix.options"),
         Column("metric", "u16", "Intra-area: what it costs.", why="ospf.metric of several"),
     )
-)
+)  # fmt: skip
 TYPE_OF_SERVICE = Struct(
     (
         Column("tos", "u8", "Type of service.", why="ospf.lsa.tos of the metric too"),
@@ -72,112 +60,54 @@ TABLES = (
         on=ON,
         columns=(
             Column("version", "u8", "Version of the protocol, 2 or 3.", why="ospf.version, once a packet"),
-            Column(
-                "packet_type",
-                "u8",
-                "Where it stands: 2 database description, 4 update, 5 acknowledgment.",
-                why="ospf.msg, once a packet",
-            ),
+            Column("packet_type", "u8", "Where it stands: 2 database description, 4 update, 5 acknowledgment.",
+                   why="ospf.msg, once a packet"),
             Column("age", "u16", "Seconds since it was made, up to 3600.", wireshark="ospf.lsa.age"),
             Column("do_not_age", "bool", "It does not grow old.", wireshark="ospf.lsa.donotage"),
             Column("options", "u8", "Version 2: bits of what the router can do.", wireshark="ospf.v2.options"),
-            Column(
-                "type",
-                "u16",
-                "1 router, 2 network, 3 and 4 summary, 5 external, 7 NSSA, 9 to 11 opaque; version 3: with its scope.",
-                wireshark="ospf.lsa",
-            ),
+            Column("type", "u16",
+                   "1 router, 2 network, 3 and 4 summary, 5 external, 7 NSSA, 9 to 11 opaque; version 3: with its scope.",
+                   wireshark="ospf.lsa"),
             Column("id", "ipv4", "Link state id: what it is about, by type.", why="several fields, by type"),
             Column("advertising_router", "ipv4", "Router that made it.", wireshark="ospf.advrouter"),
             Column("sequence", "u32", "Which of its versions.", wireshark="ospf.lsa.seqnum"),
             Column("checksum", "u16", "Fletcher checksum.", wireshark="ospf.lsa.chksum"),
             Column("length", "u16", "Bytes of it with its header of 20.", wireshark="ospf.lsa.length"),
-            Column(
-                "flags",
-                "u8",
-                "Router: 1 border of area, 2 of AS, 4 virtual link; version 3, external: 4 type 2.",
-                wireshark="ospf.v2.router.lsa.flags",
-            ),
+            Column("flags", "u8", "Router: 1 border of area, 2 of AS, 4 virtual link; version 3, external: 4 type 2.",
+                   wireshark="ospf.v2.router.lsa.flags"),
             Column("body_options", "u32", "Version 3: bits of what the router can do.", wireshark="ospf.v3.options"),
-            Column(
-                "links", List(LINK), "Router: its links; group membership: its vertices.", why="compared in its fields"
-            ),
+            Column("links", List(LINK), "Router: its links; group membership: its vertices."),
             Column("network_mask", "ipv4", "Version 2: mask of the network.", wireshark="ospf.lsa.network.netmask"),
             Column("attached_routers", List("ipv4"), "Network: its routers.", wireshark="ospf.lsa.network.attchrtr"),
             Column("metric", "u32", "What it costs.", why="ospf.metric of several"),
-            Column(
-                "external_type_2",
-                "bool",
-                "External: the metric is larger than any within.",
-                wireshark="ospf.lsa.asext.type",
-            ),
-            Column(
-                "forwarding_address",
-                "ip",
-                "External: where to send; null or 0.0.0.0: to the router.",
-                wireshark="ospf.lsa.asext.fwdaddr",
-            ),
-            Column(
-                "external_route_tag",
-                "u32",
-                "External: what border routers tell each other.",
-                wireshark="ospf.lsa.asext.extrttag",
-            ),
-            Column(
-                "tos_metrics",
-                List(TYPE_OF_SERVICE),
-                "Version 2: metrics by type of service.",
-                why="compared in its fields",
-            ),
-            Column(
-                "destination_router",
-                "ipv4",
-                "Version 3, inter-area router: the router.",
-                wireshark="ospf.v3.lsa.destination_router_id",
-            ),
-            Column(
-                "router_priority",
-                "u8",
-                "Version 3, link: 0 is never designated.",
-                wireshark="ospf.v3.lsa.router_priority",
-            ),
-            Column(
-                "link_local_address",
-                "ip",
-                "Version 3, link: address on the link.",
-                wireshark="ospf.v3.lsa.link_local_interface_address.ipv6",
-            ),
-            Column("prefixes", List(PREFIX), "Version 3: networks.", why="compared in its fields"),
-            Column(
-                "referenced_type",
-                "u16",
-                "Version 3: type of the advertisement that this belongs to.",
-                wireshark="ospf.v3.lsa.referenced_ls_type",
-            ),
-            Column(
-                "referenced_id",
-                "ipv4",
-                "Version 3: its link state id.",
-                wireshark="ospf.v3.lsa.referenced_link_state_id",
-            ),
-            Column(
-                "referenced_router",
-                "ipv4",
-                "Version 3: its router.",
-                wireshark="ospf.v3.lsa.referenced_advertising_router",
-            ),
-            Column(
-                "opaque_type",
-                "u8",
-                "Version 2, opaque: 1 traffic engineering, 3 restart, 4 router information.",
-                wireshark="ospf.lsid_opaque_type",
-            ),
+            Column("external_type_2", "bool", "External: the metric is larger than any within.",
+                   wireshark="ospf.lsa.asext.type"),
+            Column("forwarding_address", "ip", "External: where to send; null or 0.0.0.0: to the router.",
+                   wireshark="ospf.lsa.asext.fwdaddr"),
+            Column("external_route_tag", "u32", "External: what border routers tell each other.",
+                   wireshark="ospf.lsa.asext.extrttag"),
+            Column("tos_metrics", List(TYPE_OF_SERVICE), "Version 2: metrics by type of service."),
+            Column("destination_router", "ipv4", "Version 3, inter-area router: the router.",
+                   wireshark="ospf.v3.lsa.destination_router_id"),
+            Column("router_priority", "u8", "Version 3, link: 0 is never designated.",
+                   wireshark="ospf.v3.lsa.router_priority"),
+            Column("link_local_address", "ip", "Version 3, link: address on the link.",
+                   wireshark="ospf.v3.lsa.link_local_interface_address.ipv6"),
+            Column("prefixes", List(PREFIX), "Version 3: networks."),
+            Column("referenced_type", "u16", "Version 3: type of the advertisement that this belongs to.",
+                   wireshark="ospf.v3.lsa.referenced_ls_type"),
+            Column("referenced_id", "ipv4", "Version 3: its link state id.",
+                   wireshark="ospf.v3.lsa.referenced_link_state_id"),
+            Column("referenced_router", "ipv4", "Version 3: its router.",
+                   wireshark="ospf.v3.lsa.referenced_advertising_router"),
+            Column("opaque_type", "u8", "Version 2, opaque: 1 traffic engineering, 3 restart, 4 router information.",
+                   wireshark="ospf.lsid_opaque_type"),
             Column("opaque_id", "i32", "Version 2, opaque: which of several, 24 bits.", why="three fields, by type"),
-            Column("tlvs", List(TLV), "Opaque and router information: what it holds.", why="compared in its fields"),
+            Column("tlvs", List(TLV), "Opaque and router information: what it holds."),
             Column("data", "bytes", "The body where the type is another.", why="tshark has no field"),
         ),
     ),
-)
+)  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:

@@ -86,7 +86,7 @@ TABLES = (
                    wireshark="quic.supported_version"),
             Column("frame_types", List("u16"), "Types of the frames in wire order; padding once for each run.",
                    wireshark="quic.frame_type"),
-            Column("crypto", List(PIECE), "Pieces of the TLS handshake in wire order.", why="compared in its fields"),
+            Column("crypto", List(PIECE), "Pieces of the TLS handshake in wire order."),
             Column("error_code", "i64", "Why the connection is closed; 256 to 511 are alerts of TLS.",
                    wireshark="quic.cc.error_code"),
             Column("error_reason", "text", "The same in words.", wireshark="quic.cc.reason_phrase"),
