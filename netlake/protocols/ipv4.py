@@ -124,17 +124,17 @@ def _options(messages: Messages, optional: Any, end: Any) -> pa.Array:
     for index in optional.tolist():
         start = int(messages.start[index])
         area = messages.data[start + HEADER : start + int(end[index])].tobytes()
-        found, unreadable[index] = options(area)
-        counts[index + 1] = len(found)
-        kinds += [option["kind"] for option in found]
-        data += [option["data"] for option in found]
+        result, unreadable[index] = options(area)
+        counts[index + 1] = len(result)
+        kinds += [option["kind"] for option in result]
+        data += [option["data"] for option in result]
     mark(messages, unreadable, faults.BAD_OPTIONS)
     return lists(TABLES[0], "options", np.cumsum(counts, dtype=np.int32), kinds, data)
 
 
 def options(area: bytes) -> tuple[list[dict[str, Any]], bool]:
     """Options as kind and data, and whether an option has an invalid length."""
-    found: list[dict[str, Any]] = []
+    result: list[dict[str, Any]] = []
     at = 0
     while at < len(area):
         kind = area[at]
@@ -144,11 +144,11 @@ def options(area: bytes) -> tuple[list[dict[str, Any]], bool]:
         if kind == 0:
             rest = area[at + 1 :]
             if rest.strip(b"\0"):
-                found.append({"kind": 0, "data": rest})
-            return found, False
+                result.append({"kind": 0, "data": rest})
+            return result, False
         size = area[at + 1] if at + 1 < len(area) else 0
         if size < 2 or at + size > len(area):
-            return found, True
-        found.append({"kind": kind, "data": area[at + 2 : at + size]})
+            return result, True
+        result.append({"kind": kind, "data": area[at + 2 : at + size]})
         at += size
-    return found, False
+    return result, False

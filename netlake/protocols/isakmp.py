@@ -204,7 +204,7 @@ def _payloads(body: Cursor, kind: int, version: int) -> Iterator[tuple[str, Any]
     body.fault("too_large")
 
 
-def _association(value: bytes, version: int, found: list[dict[str, Any]], body: Cursor) -> None:
+def _association(value: bytes, version: int, transforms: list[dict[str, Any]], body: Cursor) -> None:
     """Append every transform of a security association; an invalid one marks the row, and the next payload is read."""
     message = Cursor(value)
     try:
@@ -215,7 +215,7 @@ def _association(value: bytes, version: int, found: list[dict[str, Any]], body: 
                 proposal.skip(1 + spi)
                 for first, one in _list(proposal):
                     transform = {"proposal": number, "protocol": protocol}
-                    found.append(transform)
+                    transforms.append(transform)
                     _transform(one, version, first, transform)
     except (Short, Malformed):
         body.fault("bad_length")

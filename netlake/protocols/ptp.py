@@ -75,7 +75,7 @@ TABLES = (
                    wireshark=f"{NAME}.dr.requestingsourceportidentity"),
             Column("requesting_port", "u16", "Port number of that clock.",
                    wireshark=f"{NAME}.dr.requestingsourceportid"),
-            Column("utc_offset", "i16", "Announce: offset of UTC from TAI, seconds.",
+            Column("utc_offset", "i16", "Announce: TAI minus UTC, seconds.",
                    wireshark=f"{NAME}.an.origincurrentutcoffset"),
             Column("grandmaster_priority1", "u8", "Announce: priority 1 of the grandmaster; lower is preferred.",
                    wireshark=f"{NAME}.an.priority1"),

@@ -57,9 +57,9 @@ RDNSS = Column("rdnss", List("ipv6"), "Option: addresses of recursive DNS server
 
 def options(message: Cursor, *columns: str) -> Iterator[tuple[str, Any]]:
     """Options up to the end of the message; `columns` are the typed columns of the table."""
-    found: list[dict[str, Any]] = []
+    result: list[dict[str, Any]] = []
     lists: dict[str, list[Any]] = {name: [] for name in ("prefixes", "rdnss") if name in columns}
-    yield "options", found
+    yield "options", result
     yield from lists.items()
     given: set[str] = set()
     while message.left or message.missing:
@@ -67,7 +67,7 @@ def options(message: Cursor, *columns: str) -> Iterator[tuple[str, Any]]:
         if words == 0:
             raise Malformed("bad_options")
         data = message.take(8 * words - 2)
-        found.append({"type": kind, "data": data})
+        result.append({"type": kind, "data": data})
         name, value = typed(kind, data)
         if name in lists:
             lists[name].extend(value)

@@ -55,7 +55,7 @@ TABLES = (
                    wireshark="ospf.auth.crypt.seq_nbr"),
             Column("digest", "bytes", "Version 2, cryptographic: message digest.", wireshark="ospf.auth.crypt.data"),
             Column("instance_id", "u8",
-                   "Version 3: instance ID on the link; from 64 on another address family than IPv6 unicast.",
+                   "Version 3: instance ID on the link; 0 to 63 IPv6, from 64 other address families.",
                    wireshark="ospf.instance_id"),
             Column("options", "u32", "Hello and description: options, bits of the router's optional capabilities.",
                    why="ospf.v2.options and ospf.v3.options also have those of LSAs"),
