@@ -224,7 +224,7 @@ class _AnyId(dict[str, int]):
 
 
 def matches(found: pa.DataType, kind: Kind) -> bool:
-    """Whether a column of `kind` may have type `found`: its Arrow type or a dictionary of strings; nulls are ignored."""
+    """Whether a column of `kind` may have type `found`: its Arrow type, or a dictionary of strings."""
     if isinstance(kind, List):
         return bool(pa.types.is_list(found)) and matches(found.value_type, kind.element)
     if isinstance(kind, Struct):
