@@ -28,15 +28,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netlake import tables
-from netlake.layers.pools import new_pools
 from netlake.packets import Codes, Messages, Nullable
 from netlake.pipeline import readers
 from netlake.schema import arrow, faults
+from tests.messages import NO_PORTS, build
 
 FOLDER = Path(__file__).parent / "protocols"
 # columns that the reader leaves to others: to the option --entropy, and to the flow tracker
 FILLED_LATER = {"entropy", "window_scaled"}
-NO_PORTS = (-1, -1)
 # messages without a row in any table, as they contain no facts: an encrypted packet with a short header (any message
 # of QUIC may be one), a keep-alive of RFC 3948; `udp` and `packet` have rows for them
 ROWLESS: dict[str, set[bytes]] = {"isakmp": {b"\xff"}, "ipsec_esp": {b"\xff"}}
@@ -111,23 +110,12 @@ READ = [
 
 def messages(parts: list[Part], layer: Layer = Layer(), around: bytes = b"") -> Messages:
     """Messages of `parts`, with the bytes `around` before and behind each."""
-    count = len(parts)
-    sizes = np.array([len(data) for data, _ in parts], np.int64)
-    start = np.cumsum(sizes + len(around)) - sizes
-    data = around + around.join(data for data, _ in parts) + around
-    source, destination = layer.ports
-    detail = layer.hint or (0 if layer.ports == NO_PORTS else source << 16 | destination)
-    return Messages(
-        np.frombuffer(data, np.uint8).copy(),
-        start,
-        start + sizes,
-        np.arange(count, dtype=np.int32),
-        np.array([missing for _, missing in parts], np.int32),
-        np.zeros(count, np.int8),
-        np.full(count, -1, np.int32),
-        np.zeros(count, np.int16),
-        np.full(count, detail, np.int64),
-        new_pools(),
+    return build(
+        [data for data, _ in parts],
+        missing=[missing for _, missing in parts],
+        ports=layer.ports,
+        hint=layer.hint,
+        around=around,
     )
 
 

@@ -18,11 +18,11 @@ def part(message: Cursor, count: int) -> Cursor:
     # the common case: nothing of it is missing
     if count >= 0 and end <= message.end:
         message.at = end
-        return Cursor(message.data[at:end], 0, count, message.detail, message.faults)
+        return Cursor(message.data[at:end], 0, count, message.hint, message.faults)
     if count < 0 or count > message.promised:
         raise Malformed("bad_length")
     kept = message.rest()
-    return Cursor(kept, detail=message.detail, faults=message.faults, missing=count - len(kept))
+    return Cursor(kept, hint=message.hint, faults=message.faults, missing=count - len(kept))
 
 
 def items(  # noqa: PLR0913 - what tells one format from another

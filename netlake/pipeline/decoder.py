@@ -71,7 +71,7 @@ class Decoder:
         """Decode one batch."""
         walked = self.walker.walk(packets)
         by_content = self._by_content(walked)
-        flows = self.tracker.update(packets, walked.conversations)
+        flows = self.tracker.update(packets, walked.headers)
         context = Context.of(packets, flows)
         if self.options.wants("packet"):
             self.packet_rows.put(self.rows, packets, walked, context)
@@ -186,5 +186,5 @@ class Decoder:
 
 def _of_messages(shift: Tiny, messages: Messages) -> Tiny:
     """The value of each message's conversation, -1 without one."""
-    taken: Tiny = np.append(shift, np.int8(-1))[messages.conversation]
+    taken: Tiny = np.append(shift, np.int8(-1))[messages.header]
     return taken

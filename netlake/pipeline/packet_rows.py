@@ -65,13 +65,13 @@ class PacketRows:
                 self.stops.update({(name, v): c for v, c in zip(distinct.tolist(), counts.tolist(), strict=True)})
 
 
-def _messages(packets: Packets, conversation: np.ndarray) -> Messages:
+def _messages(packets: Packets, header: np.ndarray) -> Messages:
     count = packets.count
     start = packets.start[:count]
     zeros = np.zeros(count, np.int32)
     return Messages(
         packets.data, start, start + packets.captured[:count], np.arange(count, dtype=np.int32), zeros,
-        np.zeros(count, np.int8), conversation, np.zeros(count, np.int16), np.zeros(count, np.int64),
+        np.zeros(count, np.int8), header, np.zeros(count, np.int16), zeros, zeros, np.zeros(count, np.int64),
     )  # fmt: skip
 
 

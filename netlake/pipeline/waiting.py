@@ -39,7 +39,7 @@ class Waiting:
 
     def add(self, messages: Messages, context: Context) -> None:
         """Copy messages of a batch and the context of each."""
-        row, conversation = messages.row, messages.conversation
+        row, header = messages.row, messages.header
         begins = np.empty(len(row), np.bool_)
         begins[0] = True
         np.not_equal(row[1:], row[:-1], out=begins[1:])
@@ -48,18 +48,20 @@ class Waiting:
         untimed = np.zeros(len(of), np.bool_) if context.untimed is None else context.untimed[of]
         by_row = (context.number[of], context.ts[of], untimed, last[of])
         by_message = (
-            context.flow[conversation], context.from_originator[conversation], context.src[conversation],
-            context.dst[conversation], context.src_port[conversation], context.dst_port[conversation],
+            context.flow[header], context.from_originator[header], context.src[header],
+            context.dst[header], context.src_port[header], context.dst_port[header],
         )  # fmt: skip
         self.contexts.append((*by_row, *by_message))
         sizes = messages.end - messages.start
         start = np.cumsum(sizes) - sizes + self.size
         local = (np.cumsum(begins) - 1 + self.rows).astype(np.int32)
-        own = np.where(conversation >= 0, np.arange(self.count, self.count + len(row)), -1).astype(np.int32)
+        own = np.where(header >= 0, np.arange(self.count, self.count + len(row)), -1).astype(np.int32)
         # copies, since these are views of the whole batch's arrays
-        own_copies = (array.copy() for array in (messages.missing, messages.fault, messages.place, messages.detail))
-        missing, fault, place, detail = own_copies
-        self.parts.append((start, start + sizes, local, missing, fault, own, place, detail))
+        own_copies = [array.copy() for array in (messages.missing, messages.fault)]
+        more = [
+            array.copy() for array in (messages.place, messages.source_port, messages.destination_port, messages.hint)
+        ]
+        self.parts.append((start, start + sizes, local, *own_copies, own, *more))
         view = messages.data.data
         slices = starmap(slice, zip(messages.start.tolist(), messages.end.tolist(), strict=True))
         self.data.append(b"".join(map(view.__getitem__, slices)))
@@ -76,9 +78,9 @@ class Waiting:
     def take(self) -> tuple[Messages, Context]:
         """Everything that waited, with its context; it is then empty."""
         data = np.frombuffer(bytearray().join(self.data), np.uint8)
-        parts = map(np.concatenate, zip(*self.parts, strict=True))
-        start, end, row, missing, fault, conversation, place, detail = parts
-        messages = Messages(data, start, end, row, missing, fault, conversation, place, detail, self.pools)
+        parts: list[Any] = [np.concatenate(column) for column in zip(*self.parts, strict=True)]
+        messages = Messages(data, *parts)
+        messages.pools = self.pools
         number, ts, untimed, last, flow, direction, src, dst, src_port, dst_port = map(
             np.concatenate, zip(*self.contexts, strict=True)
         )

@@ -39,14 +39,14 @@ TABLES = (
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One inner header; the outer's version is the detail of the message."""
-    yield "outer_version", message.detail
+    """One inner header; the outer version is the hint of the message."""
+    yield "outer_version", message.hint
     first = message.number(1)
     version = first >> 4
     yield "inner_version", version
     if version not in (IPV4, IPV6):
         raise Malformed("bad_version")
-    yield "kind", f"{version}in{message.detail}"
+    yield "kind", f"{version}in{message.hint}"
     if version == IPV4:
         message.skip(1)
         yield "inner_length", message.number(2)

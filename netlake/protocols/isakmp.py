@@ -113,8 +113,7 @@ TABLES = (
 
 def read(messages: Messages) -> tuple[Messages, Columns]:
     """Rows of messages that are ISAKMP: on port 4500 those behind the four zero bytes."""
-    ports = (messages.detail >> 16 & 0xFFFF, messages.detail & 0xFFFF)
-    marked = (ports[0] == TRAVERSAL) | (ports[1] == TRAVERSAL)
+    marked = (messages.source_port == TRAVERSAL) | (messages.destination_port == TRAVERSAL)
     size = messages.end - messages.start
     own = np.array([not data[:4].strip(b"\0") for data in messages], np.bool_) & (size + messages.missing > 4)
     kept = messages.take(np.flatnonzero(~marked | own))
@@ -123,7 +122,7 @@ def read(messages: Messages) -> tuple[Messages, Columns]:
 
 def message(found: Cursor) -> Iterator[tuple[str, Any]]:
     """One message, the marker of port 4500 before it if the ports say so."""
-    if TRAVERSAL in (found.detail >> 16 & 0xFFFF, found.detail & 0xFFFF):
+    if TRAVERSAL in (found.source_port, found.destination_port):
         found.skip(4)
     yield "initiator_spi", found.take(8)
     yield "responder_spi", found.take(8)

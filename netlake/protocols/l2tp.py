@@ -64,7 +64,7 @@ TABLES = (
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
     """One message; over IP it has no ports, and four bytes tell data from control."""
-    if not message.detail:
+    if message.source_port < 0:
         session = message.number(4)
         if session:
             yield "control", False

@@ -97,7 +97,7 @@ def parse_ppp(message: Cursor) -> Iterator[tuple[str, Any]]:
 
 def parse_ppp_control(message: Cursor) -> Iterator[tuple[str, Any]]:
     """One message; what is behind its length is padding."""
-    protocol = message.detail
+    protocol = message.hint
     yield "protocol", protocol
     code = message.number(1)
     yield "code", code

@@ -44,7 +44,7 @@ ONLY_GENERIC = ("version", "next_protocol_present", "oam", "next_protocol")
 def read(messages: Messages) -> Columns:
     """Columns of the header; the port says which of the two forms it has."""
     columns = fixed(TABLES[0], messages)
-    generic = (messages.detail & 0xFFFF == GENERIC) | (messages.detail >> 16 & 0xFFFF == GENERIC)
+    generic = (messages.source_port == GENERIC) | (messages.destination_port == GENERIC)
     return columns | {
         name: where(columns[name], wanted)
         for names, wanted in ((POLICY, ~generic), (ONLY_GENERIC, generic))

@@ -286,19 +286,19 @@ def put_context(group: RowGroup, messages: Messages, context: Context, first: in
         complete = np.take(context.last, row)
         group.put("last_packet", Nullable(complete, complete != number), first, last)
     if "src_ip" in names:
-        conversation = messages.conversation
-        group.put("src_ip", Codes(np.take(context.src, conversation, mode="wrap"), "ip"), first, last)
-        group.put("dst_ip", Codes(np.take(context.dst, conversation, mode="wrap"), "ip"), first, last)
+        header = messages.header
+        group.put("src_ip", Codes(np.take(context.src, header, mode="wrap"), "ip"), first, last)
+        group.put("dst_ip", Codes(np.take(context.dst, header, mode="wrap"), "ip"), first, last)
     if "flow" in names:
-        put_flow(group, messages.conversation, context, first, last)
+        put_flow(group, messages.header, context, first, last)
 
 
-def put_flow(group: RowGroup, conversation: Shorts, context: Context, first: int, last: int) -> None:
+def put_flow(group: RowGroup, header: Shorts, context: Context, first: int, last: int) -> None:
     """The conversation's number, direction and ports."""
-    flow = np.take(context.flow, conversation, mode="wrap")
+    flow = np.take(context.flow, header, mode="wrap")
     known = flow > 0
-    direction = np.take(context.from_originator, conversation, mode="wrap")
-    ports = [np.take(array, conversation, mode="wrap") for array in (context.src_port, context.dst_port)]
+    direction = np.take(context.from_originator, header, mode="wrap")
+    ports = [np.take(array, header, mode="wrap") for array in (context.src_port, context.dst_port)]
     if known.all():
         group.put("flow", flow, first, last)
         group.put("from_originator", direction, first, last)

@@ -10,6 +10,7 @@ import tomllib
 from collections import defaultdict
 from pathlib import Path
 
+from tests import test_protocols
 from tests.mutate import modules, run
 from tests.mutate.mutants import Mutant, mutants, sample
 
@@ -51,7 +52,7 @@ def main() -> int:
     os.nice(5)
     began = time.monotonic()
     known = tomllib.loads(EQUIVALENT.read_text())["mutant"]
-    names = modules.mutable()
+    names = modules.mutable(test_protocols.TABLES)
     if gone := outdated(known, names):
         run.say(f"{EQUIVALENT.name} has mutants that do not exist; remove them: {'; '.join(gone)}")
         return 2

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import ast
 import sys
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 from types import CodeType
 
 from netlake import tables
 
-# readers of messages below the protocols; pools and entropy are tested by tests of their own
-SHARED = ("netlake.layers.", "netlake.records.")
+MUTATED = ("netlake.protocols.", "netlake.layers.", "netlake.records.")
+# below the protocols, but no readers of messages: these have tests of their own
 OTHERS = {"netlake.layers.pools", "netlake.layers.entropy", "netlake.layers.quoted"}
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -73,12 +74,11 @@ def code(name: str) -> CodeType:
     return compile(source(name), str(path(name)), "exec")
 
 
-def mutable() -> list[str]:
-    """Modules whose mutants the cases should notice."""
-    readers = {entry.module.__name__ for entry in tables.entries().values()}
-    protocols = {name for name in loaded() if name.startswith("netlake.protocols.")}
-    shared = {one for name in readers & protocols for one in imports(name) if one.startswith(SHARED)}
-    return sorted(protocols | shared - OTHERS)
+def mutable(checked: Collection[str]) -> list[str]:
+    """Modules that the readers of the tables `checked` are made of, whose mutants their cases should notice."""
+    readers = {tables.entries()[table].module.__name__ for table in checked}
+    found = readers.union(*map(imports, readers))
+    return sorted(name for name in found - OTHERS if name.startswith(MUTATED))
 
 
 def users(name: str) -> list[str]:

@@ -40,7 +40,7 @@ def test_every_table_is_as_declared(path: Path) -> None:
         declared = tables.table(name)
         assert table.schema.equals(arrow.schema(declared), check_metadata=False), name
         table.validate(full=True)
-        if declared.context in ("record", "network", "conversation", "packet"):
+        if declared.context in ("record", "network", "transport", "packet"):
             key = table.select(["packet", "place"]).group_by(["packet", "place"]).aggregate([])
             assert key.num_rows == table.num_rows, name
 

@@ -48,7 +48,7 @@ def messages(rows: list[int], conversations: list[int]) -> Messages:
     zeros = np.zeros(count, np.int32)
     return Messages(
         data, start, start + 3, np.array(rows, np.int32), zeros, zeros.astype(np.int8),
-        np.array(conversations, np.int32), zeros.astype(np.int16), zeros.astype(np.int64), new_pools(),
+        np.array(conversations, np.int32), zeros.astype(np.int16), zeros, zeros, zeros.astype(np.int64), new_pools(),
     )  # fmt: skip
 
 
@@ -74,8 +74,8 @@ def test_each_message_keeps_its_bytes_its_packet_and_its_conversation() -> None:
     assert around.last[found.row].tolist() == [100, 100, 102, 210]
     assert around.untimed is not None
     assert around.untimed[found.row].tolist() == [False, False, True, False]
-    assert around.flow[found.conversation].tolist() == [1, 0, 2, 2]
-    assert around.src[found.conversation].tolist() == [5, -1, 6, 6]
+    assert around.flow[found.header].tolist() == [1, 0, 2, 2]
+    assert around.src[found.header].tolist() == [5, -1, 6, 6]
     assert not kept.full
 
 
@@ -85,7 +85,7 @@ def test_what_waits_holds_nothing_of_the_batch() -> None:
     whole = messages([0, 0, 2], [0, -1, 1])
     kept.add(whole.take(np.arange(3)), context(100))
     part = messages([0, 1, 2], [0, 1, 1])
-    for name in ("missing", "fault", "place", "detail"):
+    for name in ("missing", "fault", "place", "source_port", "destination_port", "hint"):
         setattr(part, name, getattr(part, name)[:])
     kept.add(part, context(200))
     assert all(array.base is None for group in (*kept.parts, *kept.contexts) for array in group)
