@@ -255,6 +255,11 @@ class Catalog:
 
     # contract
 
+    @property
+    def older_contract(self) -> bool:
+        """Whether the lake has an older contract than this netlake."""
+        return (self._contract() or CONTRACT) < CONTRACT
+
     def outdated(self) -> list[Stored]:
         """The captures that a refresh must decode again because the lake has an older contract."""
         with self._read() as session:
