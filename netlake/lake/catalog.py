@@ -117,7 +117,7 @@ class Catalog:
         if row is None or row[0] == self._data_path():
             return None
         return (
-            f"The lake was moved here from {row[0]}; netlake reads it, other engines can after"
+            f"The lake was moved here from {row[0]}; netlake reads it, other engines can read it after"
             " `netlake util relocate`."
         )
 
