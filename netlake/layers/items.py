@@ -22,7 +22,7 @@ def part(message: Cursor, count: int) -> Cursor:
         return Cursor(message.data[at:end], 0, count, message.hint, message.faults)
     if count < 0 or count > message.promised:
         raise Malformed("bad_length")
-    kept = message.rest()
+    kept = message.kept()
     return Cursor(kept, hint=message.hint, faults=message.faults, missing=count - len(kept))
 
 
@@ -63,7 +63,7 @@ def items(  # noqa: PLR0913 - the parameters in which the formats differ
 def remainder(message: Cursor, name: str) -> Iterator[tuple[str, Any]]:
     """The rest of the message as column `name`, null if it is empty; Short if it is truncated."""
     if message.promised:
-        yield name, message.rest()
+        yield name, message.kept()
     complete(message)
 
 
