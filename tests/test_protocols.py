@@ -2,8 +2,8 @@
 
 A case has `name`, `from` (where its bytes come from), `bytes` (hexadecimal), `row` (columns that are expected, others
 may be there; bytes as hexadecimal) or `rows` where a message gives several, and as needed `fault`, `missing` (bytes
-that the capture did not keep) and `detail` (see netlake.packets.Messages). Each is read whole, cut at every byte, with
-other bytes around it, among others, and changed at random.
+that the capture did not keep), `ports` and `hint` (see netlake.packets.Messages). Each is read whole, cut at every
+byte, with other bytes around it, among others, and changed at random.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -22,9 +22,9 @@ from hypothesis import strategies as st
 
 from netlake import tables
 from netlake.layers import read
-from netlake.layers.pools import new_pools
 from netlake.packets import Codes, Messages, Nullable
 from netlake.schema import arrow, faults
+from tests.messages import NO_PORTS, build
 
 FOLDER = Path(__file__).parent / "protocols"
 # filled by others than the reader: when asked for, or by the flow tracker
@@ -33,6 +33,13 @@ FILLED_LATER = {"entropy", "window_scaled"}
 # QUIC may be one), a keep-alive of RFC 3948; `udp` and `packet` have them
 ROWLESS: dict[str, set[bytes]] = {"isakmp": {b"\xff"}, "ipsec_esp": {b"\xff"}}
 ROWLESS_TABLES = {"quic"}
+
+
+class Below(NamedTuple):
+    """Ports and hint of a message, as in Messages."""
+
+    ports: tuple[int, int] = NO_PORTS
+    hint: int = 0
 
 
 @dataclass(frozen=True)
@@ -53,9 +60,10 @@ class Case:
         return int(self.case.get("missing", 0))
 
     @property
-    def detail(self) -> int:
-        """As in Messages."""
-        return int(self.case.get("detail", 0))
+    def below(self) -> Below:
+        """What the layers below pass on."""
+        source, destination = self.case.get("ports", NO_PORTS)
+        return Below((source, destination), self.case.get("hint", 0))
 
 
 def load() -> list[Case]:
@@ -72,33 +80,23 @@ READ = [
 ]
 
 
-def messages(parts: list[tuple[bytes, int]], detail: int = 0, around: bytes = b"") -> Messages:
-    """Messages of bytes and how many are missing, with the bytes `around` before and behind each."""
-    count = len(parts)
-    sizes = np.array([len(data) for data, _ in parts], np.int64)
-    start = np.cumsum(sizes + len(around)) - sizes
-    data = around + around.join(data for data, _ in parts) + around
-    return Messages(
-        np.frombuffer(data, np.uint8).copy(),
-        start,
-        start + sizes,
-        np.arange(count, dtype=np.int32),
-        np.array([missing for _, missing in parts], np.int32),
-        np.zeros(count, np.int8),
-        np.full(count, -1, np.int32),
-        np.zeros(count, np.int16),
-        np.full(count, detail, np.int64),
-        new_pools(),
-    )
-
-
 Row = dict[str, Any]
+
+
+def messages(parts: list[tuple[bytes, int]], below: Below = Below(), around: bytes = b"") -> Messages:  # noqa: B008
+    """Messages of bytes and how many are missing, with the bytes `around` before and behind each."""
+    return build(
+        [data for data, _ in parts], missing=[missing for _, missing in parts], ports=below.ports, hint=below.hint,
+        around=around,
+    )  # fmt: skip
 
 
 def read_rows(table: str, found: Messages, *verbs: str) -> list[list[Row]]:
     """The rows of each message, with its fault; every value is checked against the Arrow schema."""
     entry = tables.entries()[table]
-    readers = {verb: entry.reader(verb) if verb in (verbs or ("read", "parse")) else None for verb in ("read", "parse")}
+    readers = {
+        verb: getattr(entry.hooks, verb) if verb in (verbs or ("read", "parse")) else None for verb in ("read", "parse")
+    }
     origin = found.row.copy()
     kept, columns = read.columns(entry.table, found, **readers)
     schema = arrow.schema(entry.table)
@@ -121,11 +119,11 @@ def sharing(table: str) -> list[str]:
     return [name for name in READ if name != table and keys & set(tables.table(name).on)]
 
 
-def answered(table: str, parts: list[tuple[bytes, int]], detail: int) -> list[list[Row]]:
+def answered(table: str, parts: list[tuple[bytes, int]], below: Below) -> list[list[Row]]:
     """The rows of each message that has some; one that has none is another table's, which has a row for it."""
-    found = read_rows(table, messages(parts, detail))
+    found = read_rows(table, messages(parts, below))
     if not all(found) and table not in ROWLESS_TABLES:
-        others = [read_rows(name, messages(parts, detail)) for name in sharing(table)]
+        others = [read_rows(name, messages(parts, below)) for name in sharing(table)]
         told = zip(parts, found, *others, strict=True)
         assert all(any(rows) or part in ROWLESS.get(table, ()) for (part, _), *rows in told)
     return [rows for rows in found if rows]
@@ -158,7 +156,7 @@ def written(value: Any) -> Any:
 
 
 def whole(case: Case) -> list[Row]:
-    return read_rows(case.table, messages([(case.data, case.missing)], case.detail))[0]
+    return read_rows(case.table, messages([(case.data, case.missing)], case.below))[0]
 
 
 def kept(part: Any, of: Any) -> bool:
@@ -185,7 +183,7 @@ def said(value: Any) -> Any:
 def test_a_keep_alive_is_no_row_and_two_bytes_are_one() -> None:
     """RFC 3948: a single byte on port 4500; anything longer is kept by one of the two tables of that port."""
     for data, rows in ((b"\xff", 0), (b"\xff\xff", 1), (b"\xfe", 1)):
-        assert sum(len(read_rows(table, messages([(data, 0)], 4500))[0]) for table in ROWLESS) == rows
+        assert sum(len(read_rows(table, messages([(data, 0)], Below((0, 4500))))[0]) for table in ROWLESS) == rows
 
 
 @ALL_CASES
@@ -203,7 +201,7 @@ def test_cut_by_the_capture_at_every_byte(case: Case) -> None:
     """A row has what was kept of it and says `cut`, or it needed no more."""
     data, full = case.data, whole(case)
     parts = [(data[:end], len(data) - end + case.missing) for end in range(len(data))]
-    for rows in answered(case.table, parts, case.detail):
+    for rows in answered(case.table, parts, case.below):
         for row, complete in zip(rows, full, strict=False):
             assert row["fault"] in (None, "cut", complete["fault"])
             for name in row.keys() - {"fault"}:
@@ -219,7 +217,7 @@ def test_ended_by_its_sender_at_every_byte(case: Case) -> None:
     fixed = [column.name for column in table.columns if column.at is not None]
     full = whole(case)[0]
     parts = [(case.data[:end], 0) for end in range(len(case.data))]
-    for end, rows in enumerate(answered(case.table, parts, case.detail)):
+    for end, rows in enumerate(answered(case.table, parts, case.below)):
         assert rows[0]["fault"] != "cut"
         assert rows[-1]["fault"] is not None or end >= table.size
         for name in fixed:
@@ -229,31 +227,31 @@ def test_ended_by_its_sender_at_every_byte(case: Case) -> None:
 @ALL_CASES
 def test_bytes_around_it_are_not_read(case: Case) -> None:
     part = [(case.data, case.missing)]
-    assert read_rows(case.table, messages(part, case.detail, b"\xff" * 64))[0] == whole(case)
-    assert read_rows(case.table, messages(part, case.detail, b"\x00" * 64))[0] == whole(case)
+    assert read_rows(case.table, messages(part, case.below, b"\xff" * 64))[0] == whole(case)
+    assert read_rows(case.table, messages(part, case.below, b"\x00" * 64))[0] == whole(case)
 
 
 @pytest.mark.parametrize("table", sorted({case.table for case in CASES}))
 def test_messages_do_not_depend_on_their_neighbours(table: str) -> None:
     cases = [case for case in CASES if case.table == table]
-    for detail in {case.detail for case in cases}:
-        alike = [case for case in cases if case.detail == detail]
+    for below in {case.below for case in cases}:
+        alike = [case for case in cases if case.below == below]
         parts = [(case.data, case.missing) for case in alike]
-        for found, case in zip(read_rows(table, messages(parts, detail)), alike, strict=True):
+        for found, case in zip(read_rows(table, messages(parts, below)), alike, strict=True):
             for row, alone in zip(found, whole(case), strict=True):
                 assert same(row, alone)
 
 
 def both_readers(case: Case) -> bool:
     entry = tables.entries()[case.table]
-    return entry.reader("read") is not None and entry.reader("parse") is not None
+    return entry.hooks.read is not None and entry.hooks.parse is not None
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if both_readers(case)], ids=lambda case: case.case["name"])
 def test_both_readers_agree(case: Case) -> None:
     part = [(case.data, case.missing)]
-    columnar = read_rows(case.table, messages(part, case.detail), "read")[0]
-    single = read_rows(case.table, messages(part, case.detail), "parse")[0]
+    columnar = read_rows(case.table, messages(part, case.below), "read")[0]
+    single = read_rows(case.table, messages(part, case.below), "parse")[0]
     for row, other in zip(columnar, single, strict=True):
         assert same(row, other)
 
@@ -279,9 +277,12 @@ def changed(draw: st.DrawFn, table: str) -> tuple[bytes, int]:
 @pytest.mark.parametrize("table", READ)
 def test_any_bytes_give_rows(table: str) -> None:
     @settings(deadline=None, max_examples=40)
-    @given(st.lists(changed(table), max_size=6), st.sampled_from(sorted({case.detail for case in seeds(table)} or {0})))
-    def check(parts: list[tuple[bytes, int]], detail: int) -> None:
-        answered(table, parts, detail)
+    @given(
+        st.lists(changed(table), max_size=6),
+        st.sampled_from(sorted({case.below for case in seeds(table)} or {Below()})),
+    )
+    def check(parts: list[tuple[bytes, int]], below: Below) -> None:
+        answered(table, parts, below)
 
     check()
 

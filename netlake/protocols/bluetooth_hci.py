@@ -80,14 +80,14 @@ TABLES = (
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
     """One packet of any kind."""
     kind: int | None
-    if message.detail == MONITOR:
+    if message.hint == MONITOR:
         adapter, opcode = message.number(2), message.number(2)
         yield "adapter", adapter
         yield "monitor_opcode", opcode
         kind, to_host = MONITORED.get(opcode, (None, None))
         yield "to_host", to_host
     else:
-        if message.detail == WITH_DIRECTION:
+        if message.hint == WITH_DIRECTION:
             yield "to_host", bool(message.number(4) & 1)
         kind = message.number(1)
     yield "type", kind

@@ -120,4 +120,4 @@ def _application(body: Cursor) -> Iterator[tuple[str, Any]]:
         if body.left >= 2:
             yield "object_group", body.data[body.at]
             yield "object_variation", body.data[body.at + 1]
-    yield "objects", body.rest()
+    yield "objects", body.kept()

@@ -68,7 +68,7 @@ TABLES = (
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
     """The EAP packet of a frame of EAP over LAN or of a RADIUS message, which has ports, if it holds one."""
-    if message.detail:
+    if message.source_port >= 0:
         found = _in_radius(message)
         if found is None:
             yield NO_ROW, None

@@ -94,7 +94,7 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
         first = message.number(1)
         version, protocol = first >> 5, first >> 4 & 1
         yield "version", version
-        if version == 2 and (not message.left or message.detail >> 16 & 0xFFFF != 3386 or protocol):
+        if version == 2 and (not message.left or message.source_port != 3386 or protocol):
             piggybacked = bool(first & 0x10)
             yield from _version_2(message, first)
             if not piggybacked or not message.promised:

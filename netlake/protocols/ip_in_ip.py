@@ -41,13 +41,13 @@ TABLES = (
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
     """Columns of one inner header; the hint of the message is the version of the outer header."""
-    yield "outer_version", message.detail
+    yield "outer_version", message.hint
     first = message.number(1)
     version = first >> 4
     yield "inner_version", version
     if version not in (IPV4, IPV6):
         raise Malformed("bad_version")
-    yield "kind", f"{version}in{message.detail}"
+    yield "kind", f"{version}in{message.hint}"
     if version == IPV4:
         message.skip(1)
         yield "inner_length", message.number(2)

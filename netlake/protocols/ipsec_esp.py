@@ -39,8 +39,7 @@ TABLES = (
 
 def read(messages: Messages) -> tuple[Messages, Columns]:
     """Rows of the messages that are ESP: on port 4500 those without the four zero bytes of ISAKMP."""
-    ports = (messages.detail >> 16 & 0xFFFF, messages.detail & 0xFFFF)
-    traversed = (ports[0] == TRAVERSAL) | (ports[1] == TRAVERSAL)
+    traversed = (messages.source_port == TRAVERSAL) | (messages.destination_port == TRAVERSAL)
     size = messages.end - messages.start + messages.missing
     zero = np.ones(len(messages), np.bool_)
     for position in range(4):

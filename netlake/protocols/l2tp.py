@@ -70,7 +70,7 @@ TABLES = (
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
     """Columns of one message; over IP (no ports) the first four bytes distinguish data from control."""
-    if not message.detail:
+    if message.source_port < 0:
         session = message.number(4)
         if session:
             yield "control", False

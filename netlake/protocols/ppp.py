@@ -101,7 +101,7 @@ def parse_ppp(message: Cursor) -> Iterator[tuple[str, Any]]:
 
 def parse_ppp_control(message: Cursor) -> Iterator[tuple[str, Any]]:
     """Columns of one message; bytes after its length are padding."""
-    protocol = message.detail
+    protocol = message.hint
     yield "protocol", protocol
     code = message.number(1)
     yield "code", code

@@ -74,7 +74,7 @@ def probe(messages: Messages) -> Mask:
     if len(index) < FEWEST:
         return result
     source, sequence = number_at(messages, 8, 4)[index], number_at(messages, 2, 2)[index]
-    ports = messages.detail[index] & 0xFFFFFFFF
+    ports = messages.source_port[index].astype(np.int64) << 16 | messages.destination_port[index]
     order = np.lexsort((np.arange(len(index)), source, ports))
     same_stream = (ports[order][1:] == ports[order][:-1]) & (source[order][1:] == source[order][:-1])
     step = (sequence[order][1:] - sequence[order][:-1]) & 0xFFFF

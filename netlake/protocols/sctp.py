@@ -122,7 +122,7 @@ def _chunk(chunk: dict[str, Any], body: Cursor) -> None:
         chunk["tsn"] = body.number(4)
     elif kind in (ABORT, ERROR):
         _causes(chunk["causes"], Cursor(body.data))
-    chunk["value"] = body.rest()
+    chunk["value"] = body.kept()
 
 
 def _acknowledgment(chunk: dict[str, Any], body: Cursor) -> None:

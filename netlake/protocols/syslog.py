@@ -64,7 +64,7 @@ TABLES = (
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
     """Columns of one message; of a truncated one the priority only."""
-    line = text(message.rest()).rstrip("\r\n\0")
+    line = text(message.kept()).rstrip("\r\n\0")
     at = 0
     if priority := PRIORITY.match(line):
         number = int(priority[1])

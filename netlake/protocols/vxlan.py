@@ -43,7 +43,7 @@ ONLY_GENERIC = ("version", "next_protocol_present", "oam", "next_protocol")
 def read(messages: Messages) -> Columns:
     """Columns of the header; the port decides between the two forms."""
     columns = fixed(TABLES[0], messages)
-    generic = (messages.detail & 0xFFFF == GENERIC) | (messages.detail >> 16 & 0xFFFF == GENERIC)
+    generic = (messages.source_port == GENERIC) | (messages.destination_port == GENERIC)
     return columns | {
         name: where(columns[name], rows)
         for names, rows in ((POLICY, ~generic), (ONLY_GENERIC, generic))

@@ -76,7 +76,7 @@ class Table:
     on: tuple[str, ...]
     columns: tuple[Column, ...]
     size: int = 0
-    context: str = "conversation"
+    context: str = "transport"
     key: tuple[str, ...] = ("capture", "packet", "place")
     inside: str | None = None
     why: str | None = None
@@ -122,34 +122,32 @@ LAST_PACKET = Column(
 FLOW = Column(
     "flow",
     "i64",
-    "Number of the conversation in its capture, from 1, in order of first packet; null without an IP header.",
+    "Number of the flow in its capture, from 1, in order of first packet; null without an IP header.",
     why="our own",
 )
-FROM_ORIGINATOR = Column(
-    "from_originator", "bool", "Whether the side that began the conversation sent it.", why="our own"
-)
+FROM_ORIGINATOR = Column("from_originator", "bool", "Whether the originator of the flow sent it.", why="our own")
 SRC_IP = Column("src_ip", "ip", "Source address.", why="compared in ipv4 and ipv6")
 DST_IP = Column("dst_ip", "ip", "Destination address.", why="compared in ipv4 and ipv6")
 SRC_PORT = Column("src_port", "u16", "Source port, 0 to 65535; null without ports.", why="compared in tcp and udp")
 DST_PORT = Column("dst_port", "u16", "Destination port, 0 to 65535; null without ports.", why="compared in tcp and udp")
 
 RECORD = (DAY, TS, CAPTURE, PACKET, PLACE, FAULT)
-CONVERSATION = (LAST_PACKET, FLOW, FROM_ORIGINATOR, SRC_IP, DST_IP, SRC_PORT, DST_PORT)
-CONTEXT_IDS: dict[str, int] = {column.name: number for number, column in enumerate(RECORD + CONVERSATION, 1)}
+TRANSPORT = (LAST_PACKET, FLOW, FROM_ORIGINATOR, SRC_IP, DST_IP, SRC_PORT, DST_PORT)
+CONTEXT_IDS: dict[str, int] = {column.name: number for number, column in enumerate(RECORD + TRANSPORT, 1)}
 
 CONTEXTS: dict[str, tuple[Column, ...]] = {
     # link headers: what is needed to join `packet`, and no more
     "record": RECORD,
     # network headers: their own addresses too
     "network": (*RECORD, SRC_IP, DST_IP),
-    # transport and above: the innermost conversation whose headers carry the row
-    "conversation": RECORD + CONVERSATION,
+    # transport and above: the innermost flow whose headers carry the row
+    "transport": RECORD + TRANSPORT,
     # facts about a capture that no packet carries
     "capture": (CAPTURE,),
-    # what is known of a conversation as a whole, at its first packet's time
-    "flow": (DAY, TS, CAPTURE, FLOW),
+    # a flow as a whole, at the time of its first packet
+    "connection": (DAY, TS, CAPTURE, FLOW),
     # the spine: one row a packet, so it never spans packets
-    "packet": (*RECORD, *CONVERSATION[1:]),
+    "packet": (*RECORD, *TRANSPORT[1:]),
     # facts of the lake as a whole
     "lake": (),
 }

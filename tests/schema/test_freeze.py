@@ -160,7 +160,7 @@ def test_numbers_that_clash_are_refused(tmp_path: Path, change: object, message:
 
 def test_a_context_column_may_come_but_not_go(tmp_path: Path) -> None:
     generate(tmp_path, [replace(TABLE, context="network")])
-    generate(tmp_path, [replace(TABLE, context="conversation")])
+    generate(tmp_path, [replace(TABLE, context="transport")])
     with pytest.raises(SchemaError, match="column last_packet was removed"):
         generate(tmp_path, [replace(TABLE, context="network")])
 

@@ -258,7 +258,7 @@ NOT_IN_LLMNR = (
 
 def read(messages: Messages) -> Columns | tuple[Messages, Columns]:
     """Columns of `messages`; where there are TCP segments among them, the messages too, one for each row."""
-    tcp = messages.detail >= TCP
+    tcp = messages.hint == TCP
     if not tcp.any():
         return _columns(messages)
     rows = unpacked(messages, tcp)
@@ -267,7 +267,7 @@ def read(messages: Messages) -> Columns | tuple[Messages, Columns]:
 
 def _columns(messages: Messages) -> Columns:
     table = TABLES[0]
-    source, destination = messages.detail >> 16 & 0xFFFF, messages.detail & 0xFFFF
+    source, destination = messages.source_port, messages.destination_port
     mdns = (source == MDNS_PORT) | (destination == MDNS_PORT)
     llmnr = (source == LLMNR_PORT) | (destination == LLMNR_PORT)
     result = fixed(table, messages)
@@ -279,7 +279,7 @@ def _columns(messages: Messages) -> Columns:
     counts = np.ascontiguousarray([np.where(whole, plain(result[name]), 0) for name in COUNTS], np.int64)
     found = records.find(messages, counts)
     _mark(messages, found)
-    result["transport"] = TRANSPORTS.take(pa.array(messages.detail >= TCP).cast(pa.int8()))
+    result["transport"] = TRANSPORTS.take(pa.array(messages.hint == TCP).cast(pa.int8()))
     result.update(columns.questions(table, found, mdns))
     result.update(columns.sections(table, found, mdns))
     complete = whole & (found.found[3] == 0)

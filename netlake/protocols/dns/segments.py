@@ -12,8 +12,8 @@ import numpy.typing as npt
 from netlake.kernels.dns import HEADER
 from netlake.packets import Ints, Messages
 
-# set in `Messages.detail` above the ports of a TCP payload
-TCP = 1 << 32
+# `Messages.hint` of a TCP payload
+TCP = 6
 
 Index = npt.NDArray[np.intp]
 

@@ -86,7 +86,7 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
         yield "pan_coordinator", bool(superframe & 0x4000)
         yield "association_permit", bool(superframe & 0x8000)
     if body.promised:
-        yield "payload", body.rest()
+        yield "payload", body.kept()
     if body.missing:
         raise Short
     if frame.check:

@@ -76,11 +76,11 @@ def header(message: Cursor, frame: Frame) -> Iterator[tuple[str, Any]]:
 
 
 def _pseudo_header(message: Cursor, frame: Frame) -> Iterator[tuple[str, Any]]:
-    if message.detail == WITH_PREAMBLE:
+    if message.hint == WITH_PREAMBLE:
         message.skip(PREAMBLE)
-    if message.detail in (WITH_FCS, WITH_PREAMBLE):
+    if message.hint in (WITH_FCS, WITH_PREAMBLE):
         frame.check = 2
-    elif message.detail == TAP:
+    elif message.hint == TAP:
         message.skip(2)
         size = message.little(2)
         if size < 4:

@@ -128,7 +128,7 @@ def probe(messages: Messages) -> Mask:
     index = np.flatnonzero(result)
     among = messages.take(index)
     version = number_at(among, 1, 4)
-    usual = (among.detail >> 16 & 0xFFFF == PORTS[0]) | (among.detail & 0xFFFF == PORTS[0])
+    usual = (among.source_port == PORTS[0]) | (among.destination_port == PORTS[0])
     # most datagrams with this first byte are RTP
     result[index] = usual | np.isin(version, NUMBERS) | np.isin(version >> 8, FAMILIES) | np.isin(version >> 24, GOOGLE)
     result[index] |= version & 0x0F0F0F0F == 0x0A0A0A0A

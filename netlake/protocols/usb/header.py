@@ -37,7 +37,7 @@ class Setup:
 
 def header(message: Cursor, setup: Setup) -> Iterator[tuple[str, Any]]:
     """Columns of the pseudo-header, whose form depends on the link type; fills `setup`."""
-    if message.detail == USBPCAP:
+    if message.hint == USBPCAP:
         yield from _usbpcap(message, setup)
         return
     at = message.at + 12
@@ -71,7 +71,7 @@ def header(message: Cursor, setup: Setup) -> Iterator[tuple[str, Any]]:
     elif transfer == ISOCHRONOUS:
         yield "error_count", int.from_bytes(fields[:4], order)  # type: ignore[arg-type]
         count = int.from_bytes(fields[4:], order)  # type: ignore[arg-type]
-    if message.detail == MMAPPED:
+    if message.hint == MMAPPED:
         yield "interval", number(4, signed=True)
         yield "start_frame", number(4, signed=True)
         yield "transfer_flags", number(4)
@@ -82,7 +82,7 @@ def header(message: Cursor, setup: Setup) -> Iterator[tuple[str, Any]]:
     yield "iso_descriptors", descriptors
     if count * 16 > message.promised:
         raise Malformed("bad_length")
-    for _ in range(count if message.detail == MMAPPED else 0):
+    for _ in range(count if message.hint == MMAPPED else 0):
         status, offset, length = number(4, signed=True), number(4), number(4)
         message.skip(4)
         descriptors.append({"status": status, "offset": offset, "length": length})
