@@ -10,6 +10,7 @@ TOOLS := $(VENV)/.tools
 BIN := $(VENV)/bin
 NETLAKE := $(BIN)/netlake
 CAPTURES ?= ../shared/captures
+LABELLED ?= ../shared/labelled
 REPORT ?= docs/comparison.md
 ARGUMENTS ?=
 # the questions that the demonstration asks, files of queries/
@@ -57,8 +58,8 @@ generate: $(READY) ## Write schemas/ and proto/ from the declarations of tables
 fresh: $(TOOLS) ## Check that generated files are those that would be generated
 	@$(BIN)/pytest tests/test_generated.py
 
-bench: $(READY) ## Measure speed and memory on a capture of a million packets
-	@$(BIN)/python -m tests.bench $(ARGUMENTS)
+bench: $(READY) ## Measure speed and memory on a mixed, an office and a plant capture, beside other programs
+	@$(BIN)/python -m tests.bench --labelled $(LABELLED) $(ARGUMENTS)
 
 compare: $(TOOLS) ## Compare every field with what tshark says of ../shared/captures, and write docs/comparison.md
 	@$(BIN)/python -m tests.compare $(CAPTURES) --report $(REPORT) $(ARGUMENTS)
