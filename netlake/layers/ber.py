@@ -37,7 +37,7 @@ def value(message: Cursor) -> tuple[int, Cursor]:
         end = begin + size
         if end <= last:
             message.at = end
-            return data[at], Cursor(data[begin:end], 0, size, message.detail, message.faults)
+            return data[at], Cursor(data[begin:end], 0, size, message.hint, message.faults)
     tag = message.number(1)
     if tag & 0x1F == 0x1F:
         raise Malformed("bad_value")

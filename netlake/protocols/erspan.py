@@ -46,8 +46,8 @@ TABLES = (
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One header; the detail is 1 where GRE has no sequence number, and so there is none."""
-    if message.detail:
+    """One header; the hint is 1 where GRE has no sequence number, and so there is none."""
+    if message.hint:
         yield "type", 1
         return
     first = message.number(2)

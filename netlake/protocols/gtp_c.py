@@ -77,12 +77,10 @@ TABLES = (
                    wireshark="gtpv2.pdn_addr_and_prefix.ipv4"),
             Column("user_ipv6", "ipv6", "Address or prefix of the subscriber; null without one.",
                    wireshark="gtpv2.pdn_addr_and_prefix.ipv6"),
-            Column("tunnels", List(TUNNEL), "Ends of tunnels in wire order, those in grouped elements too.",
-                   why="compared in its fields"),
+            Column("tunnels", List(TUNNEL), "Ends of tunnels in wire order, those in grouped elements too."),
             Column("node_addresses", List("ip"), "Version 1: addresses of the nodes, in wire order.",
                    wireshark="gtp.gsn_ipv4"),
-            Column("information_elements", List(ELEMENT), "Elements of the message in wire order.",
-                   why="compared in its fields"),
+            Column("information_elements", List(ELEMENT), "Elements of the message in wire order."),
         ),
     ),
 )  # fmt: skip
@@ -94,7 +92,7 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
         first = message.number(1)
         version, protocol = first >> 5, first >> 4 & 1
         yield "version", version
-        if version == 2 and (not message.left or message.detail >> 16 & 0xFFFF != 3386 or protocol):
+        if version == 2 and (not message.left or message.source_port != 3386 or protocol):
             piggybacked = bool(first & 0x10)
             yield from _version_2(message, first)
             if not piggybacked or not message.promised:

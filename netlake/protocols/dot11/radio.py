@@ -38,17 +38,17 @@ COLUMNS = (
 
 
 def radio(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """Columns of the header that `message` begins with by its detail, which is a link type; it is passed over."""
-    if message.detail == RADIOTAP:
+    """Columns of the header that `message` begins with by its hint, a link type; it is passed over."""
+    if message.hint == RADIOTAP:
         message.skip(2)
         size = message.little(2)
         if size < 8:
             raise Malformed("bad_length")
         yield from _radiotap(part(message, size - 4))
-    elif message.detail in (PRISM, AVS):
+    elif message.hint in (PRISM, AVS):
         kind = message.take(4)
         native = int.from_bytes(kind, "big") >> 12 != AVS_MAGIC and int.from_bytes(kind, "little") < 1 << 16
-        size = message.little(4) if native and message.detail == PRISM else message.number(4)
+        size = message.little(4) if native and message.hint == PRISM else message.number(4)
         if size < 8:
             raise Malformed("bad_length")
         part(message, size - 8)

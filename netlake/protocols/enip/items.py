@@ -15,7 +15,7 @@ LIST_COMMANDS = (0x04, 0x63, 0x64)
 
 def plain(message: Cursor) -> bool:
     """Whether items begin at once: input and output data, told by the port."""
-    ports = (message.detail >> 16 & 0xFFFF, message.detail & 0xFFFF)
+    ports = (message.source_port, message.destination_port)
     return INPUT_OUTPUT in ports and EXPLICIT not in ports
 
 
