@@ -10,6 +10,7 @@ TOOLS := $(VENV)/.tools
 BIN := $(VENV)/bin
 NETLAKE := $(BIN)/netlake
 CAPTURES ?= ../shared/captures
+LABELLED ?= ../shared/labelled
 REPORT ?= docs/comparison.md
 ARGUMENTS ?=
 # files of queries/ that `make demo` runs
@@ -57,8 +58,8 @@ generate: $(READY) ## Write schemas/ and proto/ from the declared tables
 fresh: $(TOOLS) ## Check that the generated files are up to date
 	@$(BIN)/pytest tests/test_generated.py
 
-bench: $(READY) ## Measure speed and memory with a capture of a million packets
-	@$(BIN)/python -m tests.bench $(ARGUMENTS)
+bench: $(READY) ## Measure speed and memory on a mixed, an office and a plant capture, beside other programs
+	@$(BIN)/python -m tests.bench --labelled $(LABELLED) $(ARGUMENTS)
 
 compare: $(TOOLS) ## Compare every field with tshark on the captures in CAPTURES, and write docs/comparison.md
 	@$(BIN)/python -m tests.compare $(CAPTURES) --report $(REPORT) $(ARGUMENTS)

@@ -7,8 +7,9 @@ with their bytes in the arena behind the captured ones, so that every message of
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import starmap
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ Columns = dict[str, Value]
 
 # the arrays of Packets, by name
 ARRAYS = ("start", "captured", "length", "ts", "number", "last", "interface", "link_type", "offset", "depth")
+# the columns of Messages that do not depend on the buffer or the batch
+COPIED = ("missing", "fault", "place", "source_port", "destination_port", "hint")
 # the time of a packet that has none, or whose time does not fit 64 bits of nanoseconds
 NO_TIME = np.iinfo(np.int64).min
 # the link type of a row that is no packet but a datagram put together from fragments: an IP header and its payload
@@ -94,10 +97,20 @@ class Messages:
 
     `row` is its row in the batch's Packets; `missing` is how many further bytes the lengths around it promise that the
     capture did not keep (so a short message with `missing` is `cut`, without it `short_header`); `fault` holds codes of
-    `netlake.schema.faults`, 0 for none, and readers set it; `conversation` is a row of the batch's Conversations, -1
-    without an IP header; `place` is its position among the table's messages of its packet. `detail` is a number from
-    the layer that found it (for a transport payload its two ports, source << 16 | destination; 0 where there is
-    nothing to say). `pools` are where addresses are interned, by name (`ip`, `mac`): see `netlake.layers.pools`.
+    `netlake.schema.faults`, 0 for none, and readers set it; `header` is a row of the batch's Headers, -1 without an IP
+    header; `place` is its position among the table's messages of its packet. `source_port` and `destination_port` are
+    those of the transport header that carries it, -1 without. `hint` is a number that the layer below passes on:
+
+    - payload of a transport header: the IP protocol number of that transport (6, 17, 132)
+    - link header named by the capture or by another header: the link type (LINKTYPE_ number)
+    - leaf behind PPP: the PPP protocol number
+    - `erspan`: 1 where GRE carries it without a header of its own (type I)
+    - `ip_in_ip`: the IP version of the outer header
+    - everything else: 0
+
+    `pools` are where addresses are interned, by name (`ip`, `mac`): see `netlake.layers.pools`. `context` is the
+    context of each message's row where it does not follow from the batch: messages that waited, or began in an earlier
+    one (see `netlake.records.context`).
     """
 
     data: Bytes
@@ -106,10 +119,13 @@ class Messages:
     row: Shorts
     missing: Shorts
     fault: Tiny
-    conversation: Shorts
+    header: Shorts
     place: npt.NDArray[np.int16]
-    detail: Ints
+    source_port: Shorts
+    destination_port: Shorts
+    hint: Ints
     pools: Mapping[str, Any] = field(default_factory=dict)
+    context: Any = None
 
     def __len__(self) -> int:
         return len(self.start)
@@ -123,50 +139,72 @@ class Messages:
         """Some of the messages, in the order of `index`."""
         return Messages(
             self.data, self.start[index], self.end[index], self.row[index], self.missing[index], self.fault[index],
-            self.conversation[index], self.place[index], self.detail[index], self.pools,
+            self.header[index], self.place[index], self.source_port[index], self.destination_port[index],
+            self.hint[index], self.pools, None if self.context is None else self.context.take(index),
         )  # fmt: skip
+
+    def compact(self) -> Messages:
+        """A copy that depends on nothing of the batch: a buffer of these messages alone, one behind the other.
+
+        Rows are numbered anew from 0, one for each packet; there is no header to refer to, so `header` is -1.
+        """
+        sizes = self.end - self.start
+        start = np.cumsum(sizes) - sizes
+        view = self.data.data
+        parts = map(view.__getitem__, starmap(slice, zip(self.start.tolist(), self.end.tolist(), strict=True)))
+        begins = np.ones(len(self), np.bool_)
+        np.not_equal(self.row[1:], self.row[:-1], out=begins[1:])
+        copies = {name: getattr(self, name).copy() for name in COPIED}
+        return Messages(
+            data=np.frombuffer(b"".join(parts), np.uint8), start=start, end=start + sizes,
+            row=(np.cumsum(begins) - 1).astype(np.int32), header=np.full(len(self), -1, np.int32), pools=self.pools,
+            context=self.context, **copies,
+        )  # fmt: skip
+
+    @classmethod
+    def concat(cls, parts: Sequence[Messages]) -> Messages:
+        """The messages of all `parts` (at least one), over one writable buffer; rows of different parts differ."""
+        bytes_before = np.cumsum([0, *(len(part.data) for part in parts)])
+        rows_before = np.cumsum([0, *(int(part.row[-1]) + 1 if len(part) else 0 for part in parts)])
+        columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in (*COPIED, "header")}
+        shifted = {
+            name: np.concatenate([getattr(part, name) + by for part, by in zip(parts, before, strict=False)])
+            for name, before in (("start", bytes_before), ("end", bytes_before), ("row", rows_before.astype(np.int32)))
+        }
+        return cls(data=np.concatenate([part.data for part in parts]), pools=parts[0].pools, **columns, **shifted)
 
     def flag(self, where: npt.NDArray[np.bool_] | npt.NDArray[np.intp], code: int) -> None:
         """Mark messages with a fault unless they have one; one that the capture cut is `cut` all the same."""
         self.fault[where] = np.where(self.fault[where] == 0, code, self.fault[where])
 
 
-@dataclass(slots=True)
-class Conversations:
-    """Every IP header of one batch that belongs to a conversation, in the order in which the tracker must see them.
+# One row for each IP header of a batch, in the order in which the tracker must see them: packets as captured, inner
+# headers behind outer ones, reassembled datagrams behind the packet that completes them.
+HEADER = np.dtype(
+    [
+        ("network", np.int64),  # offset of the IP header in Packets.data
+        ("transport", np.int64),  # offset of the transport header, -1 without, or too short to read its ports
+        ("end", np.int64),  # offset behind the last captured byte
+        ("key", np.int64),  # distinguishes flows of equal addresses and ports in different tunnels; 0 outside tunnels
+        ("row", np.int32),  # row in Packets
+        ("outer", np.int32),  # row of the enclosing IP header in this array, -1 without
+        ("source_port", np.int32),  # -1 without ports; of ICMP the type, see `pair_of_icmp` in kernels/walk_network.py
+        ("destination_port", np.int32),
+        ("payload", np.int32),  # bytes of transport payload on the wire
+        ("ip_length", np.int32),  # bytes of the IP packet on the wire
+        ("protocol", np.int16),  # IANA number of the transport, -1 unknown
+        ("version", np.int8),  # 4 or 6
+        ("kind", np.int8),  # WHOLE, FRAGMENT, DATAGRAM or QUOTED
+    ],
+    align=True,
+)
+Headers = npt.NDArray[np.void]  # of dtype HEADER
 
-    `row` is its row in Packets, `network` the offset of its IP header, `version` 4 or 6, `protocol` the transport's
-    number, `transport` the offset of the transport header (-1 where there is none or it is not whole enough to read
-    the ports), `end` the offset behind its last captured byte, `src_port` and `dst_port` -1 without ports (for ICMP:
-    the type and its counterpart's type, or type and code where there is none, as Community ID pairs them), `payload`
-    the transport payload's length on the wire, `ip_length` the IP packet's length on the wire, `key` whatever else
-    tells conversations apart (tunnel id, VLAN), `outer` the row of the enclosing header in this table or -1, `kind`
-    one of the kinds below.
-    """
-
-    row: Shorts
-    network: Ints
-    version: Tiny
-    protocol: npt.NDArray[np.int16]
-    transport: Ints
-    end: Ints
-    src_port: Shorts
-    dst_port: Shorts
-    payload: Shorts
-    ip_length: Shorts
-    key: Ints
-    outer: Shorts
-    kind: Tiny
-
-    def __len__(self) -> int:
-        return len(self.row)
-
-
-# kinds of Conversations rows
+# kinds of Headers rows
 WHOLE = 0  # an unfragmented packet: counts as a packet and its transport header is read
 FRAGMENT = 1  # counts as a packet; its transport header, if any, is read with the datagram
 DATAGRAM = 2  # a reassembled datagram: its fragments were counted, its transport header is read
-QUOTED = 3  # quoted in an ICMP error: looked up, never counted, never begins a conversation
+QUOTED = 3  # quoted in an ICMP error: looked up, never counted, never starts a flow
 
 
 @dataclass(slots=True)
@@ -198,9 +236,9 @@ class Malformed(Exception):  # noqa: N818 - as above
 
 
 class Cursor:
-    """Reads one message from front to back; `detail` and `missing` as in Messages. Asking for more raises Short."""
+    """Reads one message from its start; ports, `hint` and `missing` as in Messages. Short is raised past its end."""
 
-    __slots__ = ("at", "data", "detail", "end", "faults", "missing")
+    __slots__ = ("at", "data", "destination_port", "end", "faults", "hint", "missing", "source_port")
 
     # written out, not a dataclass: protocols of values within values make ten of them a message
     def __init__(  # noqa: PLR0913 - what a cursor is
@@ -208,14 +246,18 @@ class Cursor:
         data: bytes,
         at: int = 0,
         end: int = -1,
-        detail: int = 0,
+        hint: int = 0,
         faults: list[str] | None = None,
         missing: int = 0,
+        source_port: int = -1,
+        destination_port: int = -1,
     ) -> None:
         self.data = data
         self.at = at
         self.end = len(data) if end < 0 else end
-        self.detail = detail
+        self.hint = hint
+        self.source_port = source_port
+        self.destination_port = destination_port
         self.faults: list[str] = [] if faults is None else faults
         self.missing = missing
 
@@ -239,7 +281,13 @@ class Cursor:
         return self.data[at:end]
 
     def rest(self) -> bytes:
-        """All bytes not yet read."""
+        """All bytes not yet read; Short if the capture did not keep some of them."""
+        if self.missing > 0:
+            raise Short
+        return self.take(self.left)
+
+    def kept(self) -> bytes:
+        """All bytes not yet read that the capture kept, which may be fewer than there were."""
         return self.take(self.left)
 
     def number(self, size: int) -> int:
@@ -264,7 +312,7 @@ class Cursor:
 
     def part(self, count: int) -> Cursor:
         """A cursor over the next `count` bytes, which are passed over here."""
-        return Cursor(self.take(count), detail=self.detail)
+        return Cursor(self.take(count), hint=self.hint)
 
     def fault(self, name: str) -> None:
         """Mark the row and go on reading; the first mark stands."""

@@ -73,6 +73,9 @@ def command(inputs: tuple[str, ...], lake: Path, as_json: bool, **chosen: Any) -
         )
     _check(chosen["include"] + chosen["exclude"])
     _compile()
+    from netlake.pipeline.process import settle
+
+    settle()
     report = _refreshed(lake, chosen) if chosen["refresh"] else _captured(inputs, lake, chosen)
     from netlake.cli import listing, summary
 

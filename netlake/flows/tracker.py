@@ -58,7 +58,7 @@ from netlake.kernels import flow as kernels
 from netlake.kernels import flow_state as s
 from netlake.kernels import flow_table
 from netlake.layers.pools import Pool
-from netlake.packets import NO_TIME, Conversations, Ints, Packets, Shorts, Tiny
+from netlake.packets import HEADER, NO_TIME, Headers, Ints, Packets, Shorts, Tiny
 
 # 155 MB at most, and some 70 while rows are made of them
 MOST_FLOWS = 1 << 18
@@ -73,7 +73,7 @@ WITHOUT_PORTS = (s.ICMP, s.ICMPV6)
 
 @dataclass(slots=True)
 class Flows:
-    """The conversation of each row of a batch's Conversations.
+    """The flow of each row of a batch's Headers.
 
     `flow` is its number, 0 for what an ICMP error quotes and no conversation is known of; `from_originator` 1, 0, or -1
     where there is no flow; `src` and `dst` are codes of the pool `ip` (-1: no address); `shift` says how far a TCP
@@ -137,17 +137,19 @@ class Tracker:
         """How many conversations there were so far."""
         return int(self.state.control[s.FLOWS])
 
-    def update(self, packets: Packets, conversations: Conversations) -> Flows:
+    def update(self, packets: Packets, headers: Headers) -> Flows:
         """Track one batch."""
-        rows = len(conversations)
+        rows = len(headers)
         self.pool.reserve(2 * rows)
-        c, p = conversations, packets
+        c = {name: np.ascontiguousarray(headers[name]) for name in HEADER.fields or ()}
+        p = packets
         keys = np.empty((rows, s.K_WORDS), np.int64)
         kernels.locate(
-            c.network, c.version, c.protocol, c.src_port, c.dst_port, c.key, p.data, self.pool.seeds, keys
+            c["network"], c["version"], c["protocol"], c["source_port"], c["destination_port"], c["key"], p.data,
+            self.pool.seeds, keys,
         )  # fmt: skip
-        asked = (keys, c.row, c.transport, c.end, c.payload, c.ip_length, c.outer, c.kind, p.data, p.length, p.ts,
-                 p.number, p.last)  # fmt: skip
+        asked = (keys, c["row"], c["transport"], c["end"], c["payload"], c["ip_length"], c["outer"], c["kind"], p.data,
+                 p.length, p.ts, p.number, p.last)  # fmt: skip
         flow = np.empty(rows, np.int64)
         from_originator, shift = np.empty(rows, np.int8), np.empty(rows, np.int8)
         src, dst, states = (np.empty(rows, np.int32) for _ in range(3))
@@ -156,7 +158,7 @@ class Tracker:
         while True:
             at = self._track(at, asked, answered)
             if at == rows:
-                return Flows(flow, from_originator, src, dst, shift, ports_shown(conversations))
+                return Flows(flow, from_originator, src, dst, shift, ports_shown(headers))
             self._react()
 
     def _track(self, first: int, asked: tuple[npt.NDArray[Any], ...], answered: tuple[npt.NDArray[Any], ...]) -> int:
@@ -243,8 +245,8 @@ class Tracker:
         self._retire(rows[np.argsort(self.state.longs[rows, s.FLOW])], s.END_OF_CAPTURE)
 
 
-def ports_shown(conversations: Conversations) -> tuple[Shorts, Shorts]:
+def ports_shown(headers: Headers) -> tuple[Shorts, Shorts]:
     """Source and destination ports of each row, -1 where there are none (of ICMP, types stand in their place)."""
-    hidden = np.isin(conversations.protocol, WITHOUT_PORTS)
+    hidden = np.isin(headers["protocol"], WITHOUT_PORTS)
     none = np.int32(-1)
-    return np.where(hidden, none, conversations.src_port), np.where(hidden, none, conversations.dst_port)
+    return np.where(hidden, none, headers["source_port"]), np.where(hidden, none, headers["destination_port"])

@@ -114,9 +114,11 @@ M_START = 2
 M_END = 3
 M_MISSING = 4
 M_FAULT = 5
-M_CONVERSATION = 6
-M_DETAIL = 7
-M_WIDTH = 8
+M_HEADER = 6
+M_HINT = 7
+M_SOURCE = 8
+M_DESTINATION = 9
+M_WIDTH = 10
 
 # columns of the walk's conversation array
 C_ROW = 0
@@ -180,4 +182,6 @@ W_MESSAGES = 9
 W_CONVERSATIONS = 10
 W_FRAGMENTS = 11
 W_LINK_TYPE = 12  # that of the header at hand if a capture or a header names it, else -1
-W_WIDTH = 13
+W_SOURCE = 13  # ports of the transport header at hand, -1 without
+W_DESTINATION = 14
+W_WIDTH = 15

@@ -21,6 +21,7 @@ from netlake.kernels.walk_capture import seldom_step
 from netlake.kernels.walk_link import is_cisco_hdlc, link_step
 from netlake.kernels.walk_network import (
     NO_NEXT_HEADER,
+    TCP_PROTOCOL,
     UDP_PROTOCOL,
     extension_step,
     ipv4_step,
@@ -62,23 +63,23 @@ def key_of(key, step, identifier):
 
 @kernel(once=True)
 def link(data, w, messages, packet, step):
-    """A link header; its detail is the link type that named it, 0 where something else did."""
+    """A link header; its hint is the link type that leads to it, 0 where another header does."""
     link_type = w[s.W_LINK_TYPE]
     w[s.W_LINK_TYPE] = -1
-    detail = np.int64(0)
+    hint = np.int64(0)
     if step < s.DOT11:
         space, value, following, limit, fault = link_step(data, step, link_type, w[s.W_AT], w[s.W_END])
     else:
         at, end, promise = w[s.W_AT], w[s.W_END], w[s.W_PROMISE]
         space, value, following, limit, fault = seldom_step(data, step, link_type, at, end, promise)
-        detail = max(link_type, 0)
+        hint = max(link_type, 0)
         if space != s.NOWHERE and following > end:  # the header says that it is longer than what there is
             space, fault = s.NOWHERE, SHORT_HEADER
         if space == s.LINK_TYPE:
             w[s.W_LINK_TYPE] = value
         elif space == s.DONE and value:
             stop(packet, value & 0xFF, following, (value >> 8) - 1)
-    emit(messages, w, step, fault, detail)
+    emit(messages, w, step, fault, hint)
     narrow(w, limit)
     if step == s.LLC and space == s.LLC_DSAP and value == 0xAA:
         following = w[s.W_AT] + 3
@@ -89,6 +90,7 @@ def link(data, w, messages, packet, step):
 def network(data, w, messages, conversations, fragments, packet, step):
     """An IP header, which begins a conversation; a fragment ends the walk here."""
     at = w[s.W_AT]
+    w[s.W_SOURCE] = w[s.W_DESTINATION] = -1
     if w[s.W_DEPTH] >= s.MOST_NETWORK_HEADERS:
         stop(packet, s.STOP_TOO_DEEP, at, -1)
         return s.DONE, 0, at, 0
@@ -174,6 +176,7 @@ def transport(data, w, keys, messages, conversations, packet, trie, step):
     """TCP, UDP or SCTP; the step that its payload is, -1 if the packet is done."""
     at = w[s.W_AT]
     source, destination, payload, limit, fault = transport_step(data, step, at, w[s.W_END], w[s.W_PROMISE])
+    w[s.W_SOURCE], w[s.W_DESTINATION] = source, destination
     if w[s.W_CARRIER] >= 0 and source >= 0:
         c = conversations[w[s.W_CARRIER]]
         c[s.C_SRC_PORT] = source
@@ -202,14 +205,14 @@ def transport(data, w, keys, messages, conversations, packet, trie, step):
         group = np.int64(keys[space, source])
     if group < 0 and step == s.UDP:
         w[s.W_AT] = payload
-        emit(messages, w, s.UNCLAIMED, 0, source << 16 | destination)
+        emit(messages, w, s.UNCLAIMED, 0, UDP_PROTOCOL)
     if group < 0:
         # the smaller port is the service's, by custom: the other was picked for the occasion
         stop(packet, s.UNKNOWN_PORT, payload, min(source, destination))
     w[s.W_AT] = payload
     if group >= s.FIRST_LEAF:
         w[s.W_STACK] = follow(trie, w[s.W_STACK], group)
-        emit(messages, w, group, 0, np.int64(step == s.TCP) << 32 | source << 16 | destination)
+        emit(messages, w, group, 0, TCP_PROTOCOL if step == s.TCP else UDP_PROTOCOL)
         return -1
     if group == s.MPLS:
         # a label alone makes no conversation of its own
@@ -236,15 +239,14 @@ def unknown(space):
 
 
 @kernel(once=True)
-def tunnel(data, w, keys, messages, conversations, step, hint):
-    """A tunnel's header; what it tells the next is 1 for ERSPAN without a header of its own, which GRE knows."""
-    at, carrier, detail = w[s.W_AT], w[s.W_CARRIER], hint
-    if step != s.ERSPAN and carrier >= 0 and conversations[carrier, s.C_PROTOCOL] == UDP_PROTOCOL:
-        detail = conversations[carrier, s.C_SRC_PORT] << 16 | conversations[carrier, s.C_DST_PORT]
+def tunnel(data, w, keys, messages, step, hint):
+    """A tunnel's header; the hint for the next is 1 where GRE carries ERSPAN without a header of its own (type I)."""
+    at = w[s.W_AT]
     space, value, following, limit, identifier, fault = tunnel_step(
-        data, keys, step, at, w[s.W_END], w[s.W_PROMISE], detail
+        data, keys, step, at, w[s.W_END], w[s.W_PROMISE], hint, w[s.W_SOURCE], w[s.W_DESTINATION]
     )
-    emit(messages, w, step, fault, detail)
+    emit(messages, w, step, fault, hint)
+    w[s.W_SOURCE] = w[s.W_DESTINATION] = -1
     narrow(w, limit)
     if identifier >= 0:
         w[s.W_KEY] = key_of(w[s.W_KEY], step, identifier)
@@ -284,7 +286,7 @@ def proceed(w, keys, messages, conversations, packet, step, space, value, follow
 def one_packet(data, w, keys, messages, conversations, fragments, packet, trie, step):
     """Follow one packet from its first header, whose group is `step`."""
     headers = 0
-    hint = np.int64(0)  # what a header tells the next, its detail
+    hint = np.int64(0)  # what a header passes to the next
     if step == s.PPP and is_cisco_hdlc(data, w[s.W_LINK_TYPE], w[s.W_AT], w[s.W_END]):
         step = s.CISCO_HDLC
     while step >= 0:
@@ -311,7 +313,7 @@ def one_packet(data, w, keys, messages, conversations, fragments, packet, trie, 
         elif step < s.TCP:
             space, value, following, fault = extension(data, w, messages, conversations, fragments, packet, step)
         else:
-            space, value, following, told, fault = tunnel(data, w, keys, messages, conversations, step, hint)
+            space, value, following, told, fault = tunnel(data, w, keys, messages, step, hint)
         step = proceed(w, keys, messages, conversations, packet, step, space, value, following, fault)
         # which of PPP's protocols it is
         hint = value if space == s.PPP_PROTOCOL else told
@@ -348,6 +350,7 @@ def walk(data, starts, captured, lengths, link_types, depths, first, last, keys,
         w[s.W_DEPTH] = depths[row]
         w[s.W_STACK] = origins[row, 2]
         w[s.W_LINK_TYPE] = link_types[row]
+        w[s.W_SOURCE] = w[s.W_DESTINATION] = -1
         w[s.W_DATAGRAM] = link_types[row] == REASSEMBLED
         if w[s.W_DATAGRAM]:
             step = np.int64(s.IPV4 if data[at] >> 4 == 4 else s.IPV6)
@@ -362,9 +365,11 @@ def walk(data, starts, captured, lengths, link_types, depths, first, last, keys,
 
 @kernel(
     "void(int64[:, ::1], int64, int64[::1], int64[::1], int64[::1], int32[::1], int32[::1], int8[::1], int32[::1],"
-    " int16[::1], int64[::1])"
+    " int16[::1], int64[::1], int32[::1], int32[::1])"
 )
-def regroup(messages, count, bounds, starts, ends, rows, missing, faults, conversations, places, details):
+def regroup(
+    messages, count, bounds, starts, ends, rows, missing, faults, headers, places, hints, sources, destinations
+):
     """Sort messages by group, in the order in which they were found: group g is `bounds[g]:bounds[g + 1]`.
 
     `places` count the messages of one group in one row.
@@ -384,8 +389,10 @@ def regroup(messages, count, bounds, starts, ends, rows, missing, faults, conver
         rows[k] = m[s.M_ROW]
         missing[k] = m[s.M_MISSING]
         faults[k] = m[s.M_FAULT]
-        conversations[k] = m[s.M_CONVERSATION]
-        details[k] = m[s.M_DETAIL]
+        headers[k] = m[s.M_HEADER]
+        hints[k] = m[s.M_HINT]
+        sources[k] = m[s.M_SOURCE]
+        destinations[k] = m[s.M_DESTINATION]
     # only now are all bounds where they belong
     for g in range(bounds.shape[0] - 1):
         for k in range(bounds[g], bounds[g + 1]):

@@ -18,8 +18,8 @@ SCTP_PROTOCOL = 132
 
 
 @kernel()
-def emit(messages, w, group, fault, detail):
-    """Write the message of `group` that lies where the walk stands."""
+def emit(messages, w, group, fault, hint):
+    """Write the message of `group` at the current offset, with the ports of the transport header that carries it."""
     m = messages[w[s.W_MESSAGES]]
     at, end = w[s.W_AT], max(w[s.W_AT], w[s.W_END])
     if fault == SHORT_HEADER and w[s.W_PROMISE] > end:
@@ -30,8 +30,10 @@ def emit(messages, w, group, fault, detail):
     m[s.M_END] = end
     m[s.M_MISSING] = max(0, min(w[s.W_PROMISE] - end, 0x7FFFFFFF))
     m[s.M_FAULT] = fault
-    m[s.M_CONVERSATION] = w[s.W_CARRIER]
-    m[s.M_DETAIL] = detail
+    m[s.M_HEADER] = w[s.W_CARRIER]
+    m[s.M_HINT] = hint
+    m[s.M_SOURCE] = w[s.W_SOURCE]
+    m[s.M_DESTINATION] = w[s.W_DESTINATION]
     w[s.W_MESSAGES] += 1
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from netlake.kernels import kernel
 from netlake.kernels import steps as s
 from netlake.kernels.bytes import u16, u32
-from netlake.kernels.walk_records import emit, follow, stop
+from netlake.kernels.walk_records import SCTP_PROTOCOL, emit, follow, stop
 
 # what one packet is searched for at most, so that its rows have room
 MOST_CHUNKS = 64
@@ -51,7 +51,7 @@ def user_message(data, w, keys, messages, packet, trie, source, destination, hea
         return
     w[s.W_AT] = at + header
     w[s.W_STACK] = follow(trie, state, group)
-    emit(messages, w, group, 0, source << 16 | destination)
+    emit(messages, w, group, 0, SCTP_PROTOCOL)
 
 
 @kernel(once=True)

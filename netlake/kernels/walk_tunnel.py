@@ -55,8 +55,8 @@ MOST_EXTENSIONS = 32
 
 
 @kernel(once=True)
-def tunnel_step(data, keys, step, at, end, promise, detail):
-    """The header of a tunnel of kind `step`; `detail` is what was told of it (see `netlake.packets.Messages`)."""
+def tunnel_step(data, keys, step, at, end, promise, hint, source, destination):
+    """The header of a tunnel of kind `step`; `hint` and ports as in `netlake.packets.Messages`."""
     if step == GRE:
         return gre_step(data, at, end)
     if step == MPLS:
@@ -64,9 +64,9 @@ def tunnel_step(data, keys, step, at, end, promise, detail):
     if step == PPPOE:
         return pppoe_step(data, at, end, promise)
     if step == L2TP:
-        return l2tp_step(data, at, end, promise, detail)
+        return l2tp_step(data, at, end, promise, source)
     if step == ERSPAN:
-        return erspan_step(data, at, end, detail)
+        return erspan_step(data, at, end, hint)
     if step == TEREDO:
         return teredo_step(data, at, end)
     if step == PBB or step == PIM or step == FABRIC_PATH:
@@ -87,7 +87,7 @@ def tunnel_step(data, keys, step, at, end, promise, detail):
         if at + size > end:
             return NOWHERE, 0, at, -1, 0, SHORT_HEADER
         return ETHER_TYPE, u16(data, at + 2), at + size, -1, u24(data, at + 4), 0
-    return vxlan_step(data, at, detail)
+    return vxlan_step(data, at, source, destination)
 
 
 @kernel()
@@ -127,10 +127,10 @@ def is_ethernet(data, keys, at, end):
 
 
 @kernel(once=True)
-def vxlan_step(data, at, ports):
+def vxlan_step(data, at, source, destination):
     """VXLAN, and on a port of its own the one that says what it carries."""
     identifier = u24(data, at + 4)
-    generic = (ports & 0xFFFF) == VXLAN_GPE_PORT or (ports >> 16) == VXLAN_GPE_PORT
+    generic = source == VXLAN_GPE_PORT or destination == VXLAN_GPE_PORT
     if generic and data[at] & 4:
         return next_protocol(np.int64(data[at + 3]), at + 8, identifier)
     return ETHER_TYPE, TRANSPARENT_ETHERNET, at + 8, -1, identifier, 0
@@ -189,11 +189,11 @@ def pppoe_step(data, at, end, promise):
 
 
 @kernel(once=True)
-def l2tp_step(data, at, end, promise, ports):
+def l2tp_step(data, at, end, promise, source):
     """L2TP over UDP (it has ports) or over IP; what version 3 carries was agreed upon and is not said."""
     if end - at < 4:
         return NOWHERE, 0, at, -1, 0, SHORT_HEADER
-    if ports == 0:
+    if source < 0:
         if u32(data, at) == 0:
             return DONE, 0, at, -1, 0, 0
         return TUNNEL_PAYLOAD, 0, at + 4, -1, 0, 0

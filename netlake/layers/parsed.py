@@ -28,9 +28,8 @@ def by_message(
     found: list[dict[str, Any]] = []
     index: list[int] = []
     marks: list[int] = []
-    about = zip(messages, messages.detail.tolist(), messages.missing.tolist(), strict=True)
-    for position, (data, detail, missing) in enumerate(about):
-        for fields, fault in rows(parse, Cursor(data, detail=detail, missing=missing), failed):
+    for position, cursor in enumerate(cursors(messages)):
+        for fields, fault in rows(parse, cursor, failed):
             found.append(fields)
             index.append(position)
             marks.append(fault)
@@ -49,15 +48,21 @@ def each(table: Table, parse: Parser, messages: Messages, among: Mask, at: int |
     nothing: dict[str, Any] = {}
     found = [nothing] * len(messages)
     index = np.flatnonzero(among)
-    wanted = (messages.start, messages.end, messages.detail, messages.missing, np.broadcast_to(at, len(messages)))
-    about = zip(index.tolist(), *(array[index].tolist() for array in wanted), strict=True)
-    for position, start, end, detail, missing, offset in about:
-        data = messages.data[start:end].tobytes()
-        fields, fault = rows(parse, Cursor(data, offset, detail=detail, missing=missing))[0]
+    offsets = np.broadcast_to(at, len(messages))[index].tolist()
+    for position, cursor, offset in zip(index.tolist(), cursors(messages.take(index)), offsets, strict=True):
+        cursor.at = offset
+        fields, fault = rows(parse, cursor)[0]
         found[position] = fields
         if fault:
             messages.flag(np.array([position], np.intp), fault)
     return columns(table, found, messages)
+
+
+def cursors(messages: Messages) -> Iterator[Cursor]:
+    """A cursor over each message."""
+    columns = (messages.hint, messages.missing, messages.source_port, messages.destination_port)
+    for data, hint, missing, source, destination in zip(messages, *(array.tolist() for array in columns), strict=True):
+        yield Cursor(data, 0, -1, hint, None, missing, source, destination)
 
 
 def rows(parse: Parser, cursor: Cursor, failed: Failed | None = None) -> list[tuple[dict[str, Any], int]]:

@@ -37,5 +37,5 @@ def number_at(messages: Messages, offset: int | Ints, size: int) -> Ints:
 
 def by_content(message: Cursor, ports: Container[int]) -> bool:
     """Whether a message was found by content: it has ports, and none of them is one of the protocol's."""
-    source, destination = message.detail >> 16 & 0xFFFF, message.detail & 0xFFFF
-    return message.detail != 0 and source not in ports and destination not in ports
+    source, destination = message.source_port, message.destination_port
+    return source >= 0 and source not in ports and destination not in ports

@@ -18,7 +18,7 @@ from netlake.kernels import steps as s
 from netlake.kernels.walk import MOST_CONVERSATIONS, MOST_MESSAGES, regroup, walk
 from netlake.layers.fragments import Fragments
 from netlake.layers.steps import Dispatch
-from netlake.packets import Conversations, Messages, Packets
+from netlake.packets import HEADER, Headers, Messages, Packets
 from netlake.schema import Table
 
 # stacks that are told apart; further ones are named after their longest known beginning
@@ -28,13 +28,13 @@ MOST_ROUNDS = 4
 
 @dataclass(slots=True)
 class Walked:
-    """One batch: `by_group` messages, `conversations`, and for each packet where its walk ended.
+    """One batch: `by_group` messages, `headers`, and for each packet where its walk ended.
 
     `packets` has the columns P_ of netlake.kernels.steps; stop offsets are offsets in the batch's data.
     """
 
     by_group: dict[int, Messages]
-    conversations: Conversations
+    headers: Headers
     packets: npt.NDArray[np.int64]
 
 
@@ -69,7 +69,7 @@ class Walker:
                 break
         if packets.rows > packets.count:
             self._in_order(packets)
-        return Walked(self._groups(packets), self._conversations(), self.packets)
+        return Walked(self._groups(packets), self._headers(), self.packets)
 
     def _rows(self, packets: Packets, first: int) -> None:
         self.state[s.W_FRAGMENTS] = 0
@@ -134,16 +134,18 @@ class Walker:
         self.conversations[:count, s.C_OUTER] = moved[self.conversations[:count, s.C_OUTER]]
         self.packets[: packets.rows, s.P_CONVERSATION] = moved[self.packets[: packets.rows, s.P_CONVERSATION]]
         count = self.state[s.W_MESSAGES]
-        self.messages[:count, s.M_CONVERSATION] = moved[self.messages[:count, s.M_CONVERSATION]]
+        self.messages[:count, s.M_HEADER] = moved[self.messages[:count, s.M_HEADER]]
 
     def _groups(self, packets: Packets) -> dict[int, Messages]:
         count = int(self.state[s.W_MESSAGES])
         bounds = np.empty(self.dispatch.size + 2, np.int64)
-        long = [np.empty(count, np.int64) for _ in range(3)]
-        starts, ends, details = long
-        rows, missing, conversations = (np.empty(count, np.int32) for _ in range(3))
+        starts, ends, hints = (np.empty(count, np.int64) for _ in range(3))
+        rows, missing, headers, sources, destinations = (np.empty(count, np.int32) for _ in range(5))
         faults, places = np.empty(count, np.int8), np.empty(count, np.int16)
-        regroup(self.messages, count, bounds, starts, ends, rows, missing, faults, conversations, places, details)
+        regroup(
+            self.messages, count, bounds, starts, ends, rows, missing, faults, headers, places, hints, sources,
+            destinations,
+        )  # fmt: skip
         if self.before:
             for at in np.flatnonzero(rows >= packets.count).tolist():
                 group = int(np.searchsorted(bounds[:-1], at, side="right")) - 1
@@ -152,8 +154,8 @@ class Walker:
         for group in np.flatnonzero(np.diff(bounds[:-1])).tolist():
             part = slice(bounds[group], bounds[group + 1])
             result[group] = Messages(
-                packets.data, starts[part], ends[part], rows[part], missing[part], faults[part], conversations[part],
-                places[part], details[part], self.pools,
+                packets.data, starts[part], ends[part], rows[part], missing[part], faults[part], headers[part],
+                places[part], sources[part], destinations[part], hints[part], self.pools,
             )  # fmt: skip
             if self.before and rows[bounds[group + 1] - 1] >= packets.count:
                 # what a datagram holds stands behind what the packet that completes it holds
@@ -161,12 +163,14 @@ class Walker:
                 result[group] = found.take(np.argsort(self.completing[found.row], kind="stable"))
         return result
 
-    def _conversations(self) -> Conversations:
+    def _headers(self) -> Headers:
         c = self.conversations[: self.state[s.W_CONVERSATIONS]]
-        types = (np.int32, np.int64, np.int8, np.int16, np.int64, np.int64, np.int32, np.int32, np.int32, np.int32,
-                 np.int64, np.int32, np.int8)  # fmt: skip
-        columns: list[Any] = [np.ascontiguousarray(c[:, i], dtype) for i, dtype in enumerate(types)]
-        return Conversations(*columns)
+        headers = np.empty(len(c), HEADER)
+        names = ("row", "network", "version", "protocol", "transport", "end", "source_port", "destination_port",
+                 "payload", "ip_length", "key", "outer", "kind")  # fmt: skip
+        for column, name in enumerate(names):
+            headers[name] = c[:, column]
+        return headers
 
     def claim(self, walked: Walked, group: int, mask: npt.NDArray[np.bool_], name: str) -> Messages:
         """Take those messages of `group` that are the table's called `name`: their packets go on to it.

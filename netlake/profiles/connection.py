@@ -81,7 +81,7 @@ TABLES = (
         "One row for each conversation, in the order of its end.",
         spec="netlake.flows.tracker",
         on=(),
-        context="flow",
+        context="connection",
         key=("capture", "flow"),
         columns=(
             Column(

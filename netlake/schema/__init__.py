@@ -25,7 +25,8 @@ class Column:
     `at` is its offset in bytes from the start of a fixed header, `bits` its (shift, width) within the number at that
     offset. `wireshark` is the field that tshark prints for it (`-e`), written by hand; without a comparable field,
     `why` is the reason in a few words (`reason` derives it for nested columns and for tables with one reason for all
-    columns). `encoding` overrides the Parquet encoding of its kind.
+    columns). `encoding` overrides the Parquet encoding of its kind. `unset` marks an address that its protocol sets to
+    all zeros where there is none: it is then null.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Column:
     why: str | None = None
     encoding: str | None = None
     null: bool = True
+    unset: bool = False
 
     @property
     def scalar(self) -> Scalar | None:
@@ -76,7 +78,7 @@ class Table:
     on: tuple[str, ...]
     columns: tuple[Column, ...]
     size: int = 0
-    context: str = "conversation"
+    context: str = "transport"
     key: tuple[str, ...] = ("capture", "packet", "place")
     inside: str | None = None
     why: str | None = None
@@ -137,8 +139,8 @@ SRC_PORT = Column("src_port", "u16", "Source port, 0 to 65535; null without port
 DST_PORT = Column("dst_port", "u16", "Destination port, 0 to 65535; null without ports.", why="compared in tcp and udp")
 
 RECORD = (DAY, TS, CAPTURE, PACKET, PLACE, FAULT)
-CONVERSATION = (LAST_PACKET, FLOW, FROM_ORIGINATOR, SRC_IP, DST_IP, SRC_PORT, DST_PORT)
-CONTEXT_IDS: dict[str, int] = {column.name: number for number, column in enumerate(RECORD + CONVERSATION, 1)}
+TRANSPORT = (LAST_PACKET, FLOW, FROM_ORIGINATOR, SRC_IP, DST_IP, SRC_PORT, DST_PORT)
+CONTEXT_IDS: dict[str, int] = {column.name: number for number, column in enumerate(RECORD + TRANSPORT, 1)}
 
 CONTEXTS: dict[str, tuple[Column, ...]] = {
     # link headers: only what is needed to join `packet`
@@ -146,13 +148,13 @@ CONTEXTS: dict[str, tuple[Column, ...]] = {
     # network headers: also their own addresses
     "network": (*RECORD, SRC_IP, DST_IP),
     # transport layer and above: also the innermost flow whose headers carry the row
-    "conversation": RECORD + CONVERSATION,
+    "transport": RECORD + TRANSPORT,
     # facts about a capture that no packet carries
     "capture": (CAPTURE,),
     # one row for each flow, at the time of its first packet
-    "flow": (DAY, TS, CAPTURE, FLOW),
+    "connection": (DAY, TS, CAPTURE, FLOW),
     # one row for each packet, so without `last_packet`
-    "packet": (*RECORD, *CONVERSATION[1:]),
+    "packet": (*RECORD, *TRANSPORT[1:]),
     # facts about the lake
     "lake": (),
 }

@@ -25,8 +25,8 @@ _GROUPS = {
     "packet": "Packets",
     "record": "Link layer",
     "network": "Network layer",
-    "conversation": "Transport layer and above",
-    "flow": "Connections",
+    "transport": "Transport layer and above",
+    "connection": "Connections",
     "capture": "Captures",
     "lake": "Lake",
 }
@@ -34,8 +34,8 @@ _CONTEXT = {
     "packet": "Every row has the context of its packet and of the flow to which the packet belongs.",
     "record": "The context is short, to keep rows small; the flow is in [packet](packet.md).",
     "network": "The context is short, to keep rows small; the flow is in [packet](packet.md).",
-    "conversation": "Every row has the innermost flow whose headers carry the message.",
-    "flow": "Every row describes one flow, at the time of its first packet.",
+    "transport": "Every row has the innermost flow whose headers carry the message.",
+    "connection": "Every row describes one flow, at the time of its first packet.",
     "capture": "Every row describes a capture, not one of its packets.",
     "lake": "",
 }

@@ -19,6 +19,7 @@ from netlake.schema.proto import message_name
 
 # names of other files in schemas/ and proto/ (contract.json, README.md, netlake.proto), and of the message Header
 RESERVED = frozenset({"contract", "readme", "netlake", "header"})
+ADDRESSES = frozenset({"ip", "ipv4", "ipv6", "mac"})
 ENCODINGS = frozenset({None, "dictionary", "delta", "split", "plain"})
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _KEY = re.compile(r"[a-z0-9_.]+=(0x[0-9a-f]+|[a-z0-9_.*-]+)")
@@ -69,6 +70,8 @@ def _column(column: Column, table: Table, at: str) -> Iterator[str]:
         yield f"{at}has no description that ends with a full stop"
     if not column.wireshark and not column.reason(table):
         yield f"{at}has neither a Wireshark field nor a reason (why=)"
+    if column.unset and column.kind not in ADDRESSES:
+        yield f"{at}has `unset`, but is not an address"
     if column.encoding not in ENCODINGS:
         yield f"{at}has the unknown encoding {column.encoding}"
     yield from _kind(column.kind, table, at)

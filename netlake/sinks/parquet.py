@@ -23,9 +23,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from netlake.records.ordered import Ordered
 from netlake.schema import Table
 from netlake.sinks import DataFile
-from netlake.sinks.ordered import Ordered
 from netlake.sinks.parquet_file import EPOCH, ParquetFile
 
 # most row groups of a file

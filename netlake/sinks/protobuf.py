@@ -29,9 +29,9 @@ from google.protobuf.message import DecodeError
 
 from netlake import tables
 from netlake.errors import InputError, SchemaError
+from netlake.records.ordered import Ordered
 from netlake.schema import Table, proto
 from netlake.schema.contract import version
-from netlake.sinks.ordered import Ordered
 from netlake.sinks.places import make_folder, sync_folder
 from netlake.sinks.protobuf_encode import encode, pieces
 from netlake.sinks.protobuf_read import Decoder, Readable, blocks

@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from netlake.layers.pools import ip_text
@@ -13,10 +12,14 @@ from netlake.packets import Cursor, Malformed, Messages, Nullable, Short
 from netlake.protocols import dns
 from netlake.protocols.dns.names import read_name, without_dot
 from netlake.protocols.dns.rdata import layout, present, unknown
+from netlake.protocols.dns.segments import TCP
 from netlake.protocols.dns.types import rcode_name, type_name
 from netlake.schema import faults
+from tests.messages import NO_PORTS, build
 
-PORTS = {"udp": 53 << 16 | 40000, "mdns": 5353 << 16 | 5353, "llmnr": 40000 << 16 | 5355, "tcp": 1 << 32 | 53}
+UDP = 17
+
+PORTS = {"udp": (53, 40000), "mdns": (5353, 5353), "llmnr": (40000, 5355), "tcp": (40000, 53)}
 A, CHAOS, OPT = 1, 3, 41
 NAMES = ("query_name", "query_type", "query_type_name", "query_class")
 
@@ -162,15 +165,9 @@ def client_subnet(data: bytes, row: dict[str, Any], wrong: list[str]) -> None:
 def batch(payloads: list[bytes], kinds: list[str] | None = None, missing: list[int] | None = None) -> Messages:
     """Messages that lie one behind the other, with bytes between them that belong to none."""
     kinds = kinds or ["udp"] * len(payloads)
-    gap = b"\x05other\xc0\x0c"
-    size = np.array([len(payload) for payload in payloads], np.int64)
-    end = np.cumsum(size + len(gap))
-    count = len(payloads)
-    return Messages(
-        np.frombuffer(gap + b"".join(payload + gap for payload in payloads), np.uint8).copy(),
-        end - size, end, np.arange(count, dtype=np.int32), np.array(missing or [0] * count, np.int32),
-        np.zeros(count, np.int8), np.zeros(count, np.int32), np.zeros(count, np.int16),
-        np.array([PORTS[kind] for kind in kinds], np.int64),
+    return build(
+        payloads, missing=missing or 0, around=b"\x05other\xc0\x0c", ports=[PORTS[kind] for kind in kinds] or NO_PORTS,
+        hint=[TCP if kind == "tcp" else UDP for kind in kinds], interned=False,
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from netlake.kernels import dns_text
 from netlake.protocols import dns
-from tests.dns.decoder import PORTS, as_list, batch, check, rows
+from tests.dns.decoder import as_list, batch, check, rows
 
 KINDS = ("udp", "mdns", "llmnr")
 DATA = tomllib.loads((Path(__file__).parent / "rdata.toml").read_text())["data"]
@@ -250,4 +250,3 @@ def unframed(payload: bytes) -> list[bytes]:
 
 def test_no_messages() -> None:
     assert rows(batch([])) == []
-    assert PORTS["tcp"] >= dns.TCP

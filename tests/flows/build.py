@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from netlake.layers.pools import parse_ip
-from netlake.packets import NO_TIME, WHOLE, Conversations, Packets
+from netlake.packets import HEADER, NO_TIME, WHOLE, Headers, Packets
 
 SECOND = 1_000_000_000
 BEGIN = 1_700_000_000 * SECOND
@@ -18,7 +18,7 @@ FLAGS = {"F": 1, "S": 2, "R": 4, "P": 8, "A": 16, "U": 32, "E": 64, "C": 128}
 
 @dataclass
 class Header:
-    """One row of Conversations and what lies behind it; `ts` in seconds from BEGIN, None for no time."""
+    """One row of Headers and what lies behind it; `ts` in seconds from BEGIN, None for no time."""
 
     ts: float | None = 0.0
     src: str = "10.0.0.1"
@@ -61,11 +61,11 @@ class Header:
         return bytes([0x60, 0, 0, 0, 0, 0, self.protocol, self.ttl]) + src + dst
 
 
-def batch(headers: Sequence[Header], first_number: int = 1) -> tuple[Packets, Conversations]:
+def batch(headers: Sequence[Header], first_number: int = 1) -> tuple[Packets, Headers]:
     """One batch in which every header is a packet of its own, numbered from `first_number`."""
     packets = Packets.empty(len(headers), 0)
     data = bytearray(7)
-    columns: dict[str, list[int]] = {name: [] for name in Conversations.__slots__}
+    rows = np.zeros(len(headers), HEADER)
     for row, header in enumerate(headers):
         network, transport = header.network(), header.transport()
         begin = len(data)
@@ -77,16 +77,13 @@ def batch(headers: Sequence[Header], first_number: int = 1) -> tuple[Packets, Co
         packets.number[row] = packets.last[row] = first_number + row
         values = {
             "row": row, "network": begin, "version": 4 if len(network) == 20 else 6, "protocol": header.protocol,
-            "transport": begin + len(network) if transport else -1, "end": len(data), "src_port": header.src_port,
-            "dst_port": header.dst_port, "payload": header.payload,
+            "transport": begin + len(network) if transport else -1, "end": len(data), "source_port": header.src_port,
+            "destination_port": header.dst_port, "payload": header.payload,
             "ip_length": len(network) + len(transport) + header.payload, "key": header.key, "outer": header.outer,
             "kind": header.kind,
         }  # fmt: skip
         for name, value in values.items():
-            columns[name].append(value)
+            rows[name][row] = value
     packets.count = packets.rows = len(headers)
     packets.data, packets.used = np.frombuffer(bytes(data), np.uint8).copy(), len(data)
-    types = {"network": np.int64, "transport": np.int64, "end": np.int64, "key": np.int64, "version": np.int8,
-             "kind": np.int8, "protocol": np.int16}  # fmt: skip
-    arrays = {name: np.array(column, types.get(name, np.int32)) for name, column in columns.items()}
-    return packets, Conversations(**arrays)
+    return packets, rows

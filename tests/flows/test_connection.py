@@ -76,12 +76,12 @@ def test_spoofed_sources_stay_within_the_bound() -> None:
     most = 2000
     tracker = Tracker(pools := new_pools(limit=3000), max_flows=most)
     count, rows = 0, 0
-    packets, conversations = batch(spoofed(4000, 0))
-    sources = conversations.network + 13
+    packets, headers = batch(spoofed(4000, 0))
+    sources = headers["network"] + 13
     for round_ in range(50):
         packets.data[sources] = round_
-        tracker.update(packets, conversations)
-        count += len(conversations)
+        tracker.update(packets, headers)
+        count += len(headers)
         rows += sum(ended.num_rows for ended in iter(tracker.ended, None))
         if pools["ip"].full:
             pools["ip"].reset()
@@ -117,18 +117,18 @@ def test_the_state_of_a_conversation_is_small() -> None:
 
 @pytest.mark.parametrize("network", [-1, 1 << 40])
 def test_a_header_outside_the_data_is_no_conversation(network: int) -> None:
-    packets, conversations = batch([Header(), Header()])
-    conversations.network[0] = network
-    flows = Tracker(new_pools()).update(packets, conversations)
+    packets, headers = batch([Header(), Header()])
+    headers["network"][0] = network
+    flows = Tracker(new_pools()).update(packets, headers)
     assert flows.flow.tolist() == [0, 1]
     assert (flows.from_originator[0], flows.src[0], flows.dst[0]) == (-1, -1, -1)
 
 
 def test_ends_outside_the_data_are_cut() -> None:
-    packets, conversations = batch([Header(flags="S", seq=7)])
-    conversations.end[0] = 1 << 40
+    packets, headers = batch([Header(flags="S", seq=7)])
+    headers["end"][0] = 1 << 40
     tracker = Tracker(new_pools())
-    tracker.update(packets, conversations)
+    tracker.update(packets, headers)
     assert rows_of(tracker)[0].to_pylist()[0]["orig_syn"] == 1
 
 

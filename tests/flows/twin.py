@@ -7,7 +7,7 @@ from typing import Any
 from netlake.flows import tcp_tables
 from netlake.kernels import flow_state as s
 from netlake.layers.pools import ip_text
-from netlake.packets import DATAGRAM, FRAGMENT, NO_TIME, QUOTED, Conversations, Packets
+from netlake.packets import DATAGRAM, FRAGMENT, NO_TIME, QUOTED, Headers, Packets
 from tests.flows.twin_state import SECOND, Flow, Key, Side
 
 
@@ -63,12 +63,12 @@ class Twin:
             self.retire(flow, "end_of_capture")
         return [flow.row() for flow in self.ended]
 
-    def update(self, packets: Packets, conversations: Conversations) -> None:
+    def update(self, packets: Packets, headers: Headers) -> None:
         data = packets.data.tobytes()
         base = len(self.answers)
         flows: list[Flow | None] = []
-        for i in range(len(conversations)):
-            c = {name: int(getattr(conversations, name)[i]) for name in Conversations.__slots__}
+        for i in range(len(headers)):
+            c = {name: int(headers[name][i]) for name in headers.dtype.names}
             p = {name: int(getattr(packets, name)[c["row"]]) for name in ("ts", "length", "number", "last")}
             flows.append(self.one(data, c, p, flows, base))
 
@@ -76,7 +76,7 @@ class Twin:
         self, data: bytes, c: dict[str, int], p: dict[str, int], flows: list[Flow | None], base: int
     ) -> Flow | None:
         at, size = (c["network"] + 12, 4) if c["version"] == 4 else (c["network"] + 8, 16)
-        ends = [(data[at : at + size], c["src_port"]), (data[at + size : at + 2 * size], c["dst_port"])]
+        ends = [(data[at : at + size], c["source_port"]), (data[at + size : at + 2 * size], c["destination_port"])]
         side = int(ends[0] > ends[1])
         low, high = sorted(ends)
         key = (low[0], low[1], high[0], high[1], c["protocol"], c["key"])

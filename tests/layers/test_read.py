@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 
 from netlake.layers import parsed, read
-from netlake.layers.pools import new_pools
 from netlake.packets import Codes, Cursor, Malformed, Messages, Nullable
 from netlake.schema import Column, List, Struct, Table, faults
+from tests.messages import build
 
 HEADER = Table(
     "header",
@@ -37,20 +37,7 @@ WHOLE = bytes.fromhex("a1b2c3fe 0000000000000007 020000000001 c0000201 2a00")
 
 
 def messages(*parts: bytes, missing: int = 0, rows: list[int] | None = None) -> Messages:
-    count = len(parts)
-    end = np.cumsum([len(part) for part in parts]).astype(np.int64)
-    return Messages(
-        np.frombuffer(b"".join(parts), np.uint8).copy(),
-        end - np.array([len(part) for part in parts], np.int64),
-        end,
-        np.array(rows or range(count), np.int32),
-        np.full(count, missing, np.int32),
-        np.zeros(count, np.int8),
-        np.full(count, -1, np.int32),
-        np.zeros(count, np.int16),
-        np.zeros(count, np.int64),
-        new_pools(),
-    )
+    return build(parts, missing=missing, rows=rows)
 
 
 def values(column: Any, found: Messages) -> list[Any]:

@@ -138,25 +138,25 @@ def test_what_the_capture_cut_is_missing() -> None:
 def test_conversations_of_a_tunnel() -> None:
     _, result = walked(b.batch([NET(b.ipv4(b.udp(b.vxlan(NET(INNER)), 9, 4789), 17))]))
     outer, inner = range(2)
-    found = result.conversations
-    assert found.outer.tolist() == [-1, 0]
-    assert found.src_port.tolist() == [9, 1]
-    assert found.key[outer] == 0
-    assert found.key[inner] != 0
+    found = result.headers
+    assert found["outer"].tolist() == [-1, 0]
+    assert found["source_port"].tolist() == [9, 1]
+    assert found["key"][outer] == 0
+    assert found["key"][inner] != 0
     group = {name: number for number, name in DISPATCH.groups.items()}
-    assert result.by_group[group["udp"]].conversation.tolist() == [outer, inner]
+    assert result.by_group[group["udp"]].header.tolist() == [outer, inner]
     assert result.by_group[group["udp"]].place.tolist() == [0, 1]
-    assert result.by_group[group["dns"]].conversation.tolist() == [inner]
+    assert result.by_group[group["dns"]].header.tolist() == [inner]
     assert result.packets[0, s.P_CONVERSATION] == inner
 
 
 def test_an_icmp_error_quotes_its_conversation() -> None:
     error = bytes([3, 1, 0, 0, 0, 0, 0, 0]) + INNER
     _, result = walked(b.batch([NET(b.ipv4(error, 1))]))
-    assert result.conversations.kind.tolist() == [WHOLE, QUOTED]
-    assert result.conversations.outer.tolist() == [-1, 0]
-    assert (result.conversations.src_port[1], result.conversations.dst_port[1]) == (1, 53)
-    assert (result.conversations.src_port[0], result.conversations.dst_port[0]) == (3, 1)
+    assert result.headers["kind"].tolist() == [WHOLE, QUOTED]
+    assert result.headers["outer"].tolist() == [-1, 0]
+    assert (result.headers["source_port"][1], result.headers["destination_port"][1]) == (1, 53)
+    assert (result.headers["source_port"][0], result.headers["destination_port"][0]) == (3, 1)
 
 
 def test_too_deep() -> None:
@@ -182,7 +182,7 @@ def test_whatever_comes_lies_inside(frames: list[tuple[bytes, int]], data: st.Da
         assert (first <= messages.start).all()
         assert (messages.start <= messages.end).all()
         assert (messages.end <= np.maximum(messages.start, first + packets.captured[messages.row])).all()
-        assert (messages.conversation < len(result.conversations)).all()
+        assert (messages.header < len(result.headers)).all()
 
 
 def test_arrays_grow() -> None:
@@ -229,14 +229,14 @@ def test_fragments_are_put_together(order: tuple[int, ...]) -> None:
     assert packets.data[udp.start[0] : udp.end[0]].tobytes() == DATAGRAM
     assert (packets.number[row], packets.last[row]) == (1, len(order))
     assert len(result.by_group[s.IPV4]) == len(order)
-    assert result.conversations.kind.tolist().count(FRAGMENT) == len(order)
+    assert result.headers["kind"].tolist().count(FRAGMENT) == len(order)
     assert walker.stack_names()[result.packets[len(order) - 1, s.P_STATE]] == "ethernet:ipv4:udp:dns"
     assert walker.fragments.counts["reassembled"] == 1
 
 
 def test_later_fragments_know_the_ports() -> None:
     _, result = walked(b.batch(pieces(DATAGRAM, 80)))
-    assert set(result.conversations.src_port.tolist()) == {53}
+    assert set(result.headers["source_port"].tolist()) == {53}
 
 
 def test_fragments_across_batches() -> None:
@@ -322,8 +322,8 @@ def test_a_header_that_the_capture_cut_is_cut() -> None:
     _, result = walked(b.batch([frame[:36]], lengths=[len(frame)]))
     ipv4 = result.by_group[s.IPV4]
     assert ipv4.fault.tolist() == [CUT]
-    assert ipv4.conversation.tolist() == [0]
-    assert result.conversations.protocol.tolist() == [6]
+    assert ipv4.header.tolist() == [0]
+    assert result.headers["protocol"].tolist() == [6]
 
 
 def test_a_payload_that_no_port_claims_is_claimed_by_its_content() -> None:
@@ -335,7 +335,9 @@ def test_a_payload_that_no_port_claims_is_claimed_by_its_content() -> None:
     found = walker.claim(result, s.UNCLAIMED, left.data[left.start] == ord("a"), "stun")
     assert found.row.tolist() == [0, 2]
     assert found.place.tolist() == [0, 0]
-    assert found.detail.tolist() == [9 << 16 | 2] * 2
+    assert found.source_port.tolist() == [9, 9]
+    assert found.destination_port.tolist() == [2, 2]
+    assert found.hint.tolist() == [17, 17]
     assert len(result.by_group[s.UNCLAIMED]) == 1
     names = walker.stack_names()
     assert [names[state] for state in result.packets[:, s.P_STATE]] == [

@@ -167,11 +167,11 @@ def test_a_header_says_the_link_type_that_named_it() -> None:
     """A capture's own or that of a header around it: readers know the form of their message by it."""
     walker = Walker(DISPATCH, {})
     packets = [b"\0\0\x08\0\x7f\0\0\0" + b.radiotap(b.dot11(IP), 0), b"\0\0\x08\0\x69\0\0\0" + b.dot11(IP)]
-    assert walker.walk(b.batch(packets, link_type=192)).by_group[s.DOT11].detail.tolist() == [127, 105]
+    assert walker.walk(b.batch(packets, link_type=192)).by_group[s.DOT11].hint.tolist() == [127, 105]
     usb = DISPATCH.group("usb")
-    assert walker.walk(b.batch([bytes(64)], link_type=220)).by_group[usb].detail.tolist() == [220]
+    assert walker.walk(b.batch([bytes(64)], link_type=220)).by_group[usb].hint.tolist() == [220]
     arp = b.batch([b.ethernet(bytes(28), 0x0806)])
-    assert walker.walk(arp).by_group[DISPATCH.group("arp")].detail.tolist() == [0]
+    assert walker.walk(arp).by_group[DISPATCH.group("arp")].hint.tolist() == [0]
 
 
 @settings(deadline=None, max_examples=300)

@@ -160,7 +160,7 @@ def test_a_tunnel_that_the_capture_cut_ends_there(name: str) -> None:
 def keys(*frames: bytes) -> list[int]:
     """The keys of the innermost conversations of some packets."""
     _, result = walked(b.batch(frames))
-    return [int(result.conversations.key[row]) for row in result.packets[: len(frames), s.P_CONVERSATION]]
+    return [int(result.headers["key"][row]) for row in result.packets[: len(frames), s.P_CONVERSATION]]
 
 
 def test_tunnels_are_told_apart_by_what_both_directions_say() -> None:
@@ -193,8 +193,8 @@ def test_an_ip_header_that_another_carries_is_a_message_of_its_own() -> None:
     _, result = walked(b.batch([NET(b.ipv4(INNER_6, 41)), NET(b.ipv6(INNER, 4), 0x86DD), NET(INNER)]))
     found = result.by_group[s.IP_IN_IP]
     assert found.row.tolist() == [0, 1]
-    assert found.detail.tolist() == [4, 6]
-    assert found.conversation.tolist() == [0, 2]
+    assert found.hint.tolist() == [4, 6]
+    assert found.header.tolist() == [0, 2]
 
 
 def test_what_is_behind_ppp_knows_its_number() -> None:
@@ -203,7 +203,7 @@ def test_what_is_behind_ppp_knows_its_number() -> None:
     frames = [NET(b.pppoe(bytes.fromhex(f"{kind} 01010004")) + bytes(9), 0x8864) for kind in ("c021", "c023")]
     result = walker.walk(b.batch(frames))
     found = result.by_group[walker.dispatch.group("ppp_control")]
-    assert found.detail.tolist() == [0xC021, 0xC023]
+    assert found.hint.tolist() == [0xC021, 0xC023]
     assert (found.end - found.start).tolist() == [4, 4]
 
 
@@ -219,4 +219,4 @@ def test_whatever_comes_in_a_tunnel_lies_inside(parts: list[tuple[str, bytes]], 
         assert (first <= messages.start).all()
         assert (messages.start <= messages.end).all()
         assert (messages.end <= np.maximum(messages.start, first + packets.captured[messages.row])).all()
-        assert (messages.conversation < len(result.conversations)).all()
+        assert (messages.header < len(result.headers)).all()

@@ -160,7 +160,7 @@ def test_duplicate_and_changed_numbers_are_refused(tmp_path: Path, change: objec
 
 def test_context_columns_may_be_added_not_removed(tmp_path: Path) -> None:
     generate(tmp_path, [replace(TABLE, context="network")])
-    generate(tmp_path, [replace(TABLE, context="conversation")])
+    generate(tmp_path, [replace(TABLE, context="transport")])
     with pytest.raises(SchemaError, match="column last_packet was removed"):
         generate(tmp_path, [replace(TABLE, context="network")])
 

@@ -34,7 +34,7 @@ TABLE = Table(
             why="test",
         ),
     ),
-    context="conversation",
+    context="transport",
 )
 SCALARS = [column.name for column in TABLE.all_columns if column.scalar]
 UTC = dt.UTC

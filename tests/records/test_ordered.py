@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from netlake.sinks.ordered import Ordered
+from netlake.records.ordered import Ordered
 
 
 def test_jobs_of_one_key_run_in_order_one_at_a_time() -> None:
