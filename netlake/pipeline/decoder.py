@@ -23,7 +23,7 @@ from netlake.packets import Mask, Messages, Packets, Tiny
 from netlake.pipeline.packet_rows import PacketRows
 from netlake.pipeline.readers import Failures, reader
 from netlake.pipeline.waiting import COMMON, Waiting
-from netlake.profiles import address
+from netlake.flows import address
 from netlake.schema import Table
 from netlake.sinks import Sink
 from netlake.sinks.rows import Context, Rows

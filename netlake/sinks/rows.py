@@ -66,8 +66,8 @@ class Context:
             from_originator=np.append(flows.from_originator, 0).astype(np.bool_),
             src=np.append(flows.src, none),
             dst=np.append(flows.dst, none),
-            src_port=np.append(flows.ports[0], none),
-            dst_port=np.append(flows.ports[1], none),
+            src_port=np.append(flows.ports.source, none),
+            dst_port=np.append(flows.ports.destination, none),
         )
 
 
