@@ -45,9 +45,18 @@ def record_batch(flows: Records, sides: Records) -> pa.RecordBatch:
     return pa.RecordBatch.from_pydict(columns)
 
 
-def masked(values: npt.NDArray[np.generic], valid: Mask) -> pa.Array:
-    """An Arrow array, null where not `valid`."""
-    return pa.array(values, mask=None if valid.all() else ~valid)
+def taken(records: Records, index: npt.NDArray[np.integer]) -> Records:
+    """A copy of `records[index]`, made of whole words: NumPy copies records field by field, which takes 20 times as long.
+
+    `records` (n) is contiguous, of a dtype whose size is a multiple of 8.
+    """
+    words: Records = records.view(np.int64).reshape(len(records), -1)[index].view(records.dtype)[:, 0]
+    return words
+
+
+def masked(values: npt.NDArray[np.generic], valid: Mask | None) -> pa.Array:
+    """An Arrow array, null where not `valid` (None: nowhere)."""
+    return pa.array(values, mask=None if valid is None or valid.all() else ~valid)
 
 
 def words(names: list[str | None], codes: npt.NDArray[np.integer]) -> pa.DictionaryArray:
@@ -84,13 +93,11 @@ class Ended:
             return COMPUTED[column.name](self)
         return _of_field(column, self.flows[column.name], self.valid(column))
 
-    def valid(self, column: StateColumn) -> Mask:
-        """Where a column of the whole flow is not null."""
+    def valid(self, column: StateColumn) -> Mask | None:
+        """Where a column of the whole flow is not null, None: everywhere."""
         if column.valid == Valid.NOT_ZERO:
             return self.flows[column.name] != 0  # type: ignore[no-any-return]
-        if column.valid == Valid.ICMP:
-            return self.flows["has_icmp"] != 0  # type: ignore[no-any-return]
-        return np.ones(len(self.flows), np.bool_)
+        return self.flows["has_icmp"] != 0 if column.valid == Valid.ICMP else None
 
 
 class Side:
@@ -98,7 +105,12 @@ class Side:
 
     def __init__(self, whole: Ended, end: Longs) -> None:
         self.whole, self.end = whole, end
-        self.state: Records = whole.sides[np.arange(len(end)), end]
+        self.state: Records = taken(whole.sides.reshape(-1), 2 * np.arange(len(end)) + end)
+        self.masks = {
+            Valid.TCP: whole.is_tcp,
+            Valid.WITH_PACKETS: self.state["packets"] > 0,
+            Valid.WITH_INTERVALS: self.state["intervals"] > 0,
+        }
 
     def column(self, column: StateColumn) -> pa.Array:
         """A column of the direction."""
@@ -106,16 +118,11 @@ class Side:
             return COMPUTED_OF_SIDE[column.name](self)
         return _of_field(column, self.state[column.name], self.valid(column))
 
-    def valid(self, column: StateColumn) -> Mask:
-        """Where a column of the direction is not null."""
-        valid = {
-            Valid.TCP: lambda: self.whole.is_tcp,
-            Valid.WITH_PACKETS: lambda: self.state["packets"] > 0,
-            Valid.WITH_INTERVALS: lambda: self.state["intervals"] > 0,
-            Valid.NOT_NEGATIVE: lambda: self.state[column.name] >= 0,
-            Valid.ALWAYS: lambda: np.ones(len(self.end), np.bool_),
-        }[column.valid]
-        return valid()
+    def valid(self, column: StateColumn) -> Mask | None:
+        """Where a column of the direction is not null, None: everywhere."""
+        if column.valid == Valid.NOT_NEGATIVE:
+            return self.state[column.name] >= 0  # type: ignore[no-any-return]
+        return self.masks.get(column.valid)
 
     def of(self, name: str) -> npt.NDArray[np.generic]:
         """`a_NAME` or `b_NAME` of the flow: that of this end."""
@@ -123,7 +130,7 @@ class Side:
         return chosen
 
 
-def _of_field(column: StateColumn, values: npt.NDArray[np.generic], valid: Mask) -> pa.Array:
+def _of_field(column: StateColumn, values: npt.NDArray[np.generic], valid: Mask | None) -> pa.Array:
     """A field as the column that it is: times and durations are nanoseconds in the state."""
     if column.kind == "ts":
         return times(values)

@@ -60,7 +60,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from netlake.flows import tcp_tables
-from netlake.flows.ended import record_batch
+from netlake.flows.ended import record_batch, taken
 from netlake.kernels import flow as kernels
 from netlake.kernels import flow_state as s
 from netlake.kernels import flow_table
@@ -253,7 +253,8 @@ class Tracker:
         control["ended_at"] = (control["ended_at"] + count) % len(ring)
         control["ended"] -= count
         self.leaving(rows)
-        self._batches.append(record_batch(self.state.flows[rows], self.state.sides[rows]))
+        sides = taken(self.state.sides.reshape(-1), (2 * rows[:, None] + np.arange(2)).reshape(-1)).reshape(-1, 2)
+        self._batches.append(record_batch(taken(self.state.flows, rows), sides))
         flow_table.free_rows(rows, self.state)
 
     def ended(self, *, least: int = LEAST_ROWS) -> pa.RecordBatch | None:
