@@ -280,7 +280,7 @@ def test_a_moved_lake(catalog: Catalog, tmp_path: Path) -> None:
     moved = Catalog(tmp_path / "moved")
     assert rows(moved, "wire") == expected
     assert moved.notice == (
-        f"The lake was moved here from {catalog.data}/; netlake reads it, other engines can read it after"
+        f"The lake was moved here from {catalog.data}/; netlake reads it, other engines can after"
         " `netlake util relocate`."
     )
     small.put(moved, B)
