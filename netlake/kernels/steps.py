@@ -134,7 +134,8 @@ C_IP_LENGTH = 9
 C_KEY = 10
 C_OUTER = 11
 C_KIND = 12
-C_WIDTH = 13
+C_MAC = 13
+C_WIDTH = 14
 
 # columns of the walk's fragment array
 F_ROW = 0
@@ -184,4 +185,5 @@ W_FRAGMENTS = 11
 W_LINK_TYPE = 12  # that of the header at hand if a capture or a header names it, else -1
 W_SOURCE = 13  # ports of the transport header at hand, -1 without
 W_DESTINATION = 14
-W_WIDTH = 15
+W_MAC = 15  # offset of the source MAC address of the Ethernet header before the next IP header, -1 without
+W_WIDTH = 16

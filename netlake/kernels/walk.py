@@ -350,7 +350,7 @@ def walk(data, starts, captured, lengths, link_types, depths, first, last, keys,
         w[s.W_DEPTH] = depths[row]
         w[s.W_STACK] = origins[row, 2]
         w[s.W_LINK_TYPE] = link_types[row]
-        w[s.W_SOURCE] = w[s.W_DESTINATION] = -1
+        w[s.W_SOURCE] = w[s.W_DESTINATION] = w[s.W_MAC] = -1
         w[s.W_DATAGRAM] = link_types[row] == REASSEMBLED
         if w[s.W_DATAGRAM]:
             step = np.int64(s.IPV4 if data[at] >> 4 == 4 else s.IPV6)

@@ -24,6 +24,8 @@ def emit(messages, w, group, fault, hint):
     at, end = w[s.W_AT], max(w[s.W_AT], w[s.W_END])
     if fault == SHORT_HEADER and w[s.W_PROMISE] > end:
         fault = CUT
+    if group == s.ETHERNET and end - at >= 14:
+        w[s.W_MAC] = at + 6
     m[s.M_GROUP] = group
     m[s.M_ROW] = w[s.W_ROW]
     m[s.M_START] = at
@@ -80,6 +82,8 @@ def begin_conversation(conversations, w, version, kind):
     c[s.C_KEY] = w[s.W_KEY]
     c[s.C_OUTER] = w[s.W_CARRIER]
     c[s.C_KIND] = kind
+    c[s.C_MAC] = w[s.W_MAC]
+    w[s.W_MAC] = -1
     w[s.W_CONVERSATIONS] += 1
     return row
 

@@ -59,9 +59,7 @@ class Catalog:
     contract, for its captures to be listed, removed and decoded again. LakeError if it cannot be opened.
     """
 
-    def __init__(
-        self, path: Path | str, *, create: bool = False, readonly: bool = False, older: bool = False
-    ) -> None:
+    def __init__(self, path: Path | str, *, create: bool = False, readonly: bool = False, older: bool = False) -> None:
         given = Path(path).absolute()
         self.folder = given.parent if given.name == NAME else given
         self.data = self.folder / "data"
@@ -117,8 +115,7 @@ class Catalog:
         if row is None or row[0] == self._data_path():
             return None
         return (
-            f"The lake was moved here from {row[0]}; netlake reads it, other engines can after"
-            " `netlake util relocate`."
+            f"The lake was moved here from {row[0]}; netlake reads it, other engines can after `netlake util relocate`."
         )
 
     def relocate(self) -> str:

@@ -167,7 +167,7 @@ class Walker:
         c = self.conversations[: self.state[s.W_CONVERSATIONS]]
         headers = np.empty(len(c), HEADER)
         names = ("row", "network", "version", "protocol", "transport", "end", "source_port", "destination_port",
-                 "payload", "ip_length", "key", "outer", "kind")  # fmt: skip
+                 "payload", "ip_length", "key", "outer", "kind", "mac")  # fmt: skip
         for column, name in enumerate(names):
             headers[name] = c[:, column]
         return headers

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from netlake import tables
+from netlake.flows import address
 from netlake.flows.tracker import Tracker
 from netlake.kernels import steps as s
 from netlake.layers.pools import new_pools
@@ -22,7 +23,6 @@ from netlake.layers.steps import dispatch
 from netlake.layers.walk import Walked, Walker
 from netlake.packets import Mask, Messages, Packets
 from netlake.pipeline.packet_rows import PacketRows
-from netlake.profiles import address
 from netlake.records.context import BatchContext
 from netlake.records.readers import Failures, reader
 from netlake.records.rows import Rows

@@ -30,7 +30,7 @@ TITLE = re.compile(r"(\w+) Conversations")
 UNITS = {"bytes": 1, "kB": 1000, "MB": 1000**2, "GB": 1000**3}
 COLUMNS = (
     "flow", "outer_flow", "protocol", "orig_ip", "orig_port", "resp_ip", "resp_port",
-    "orig_packets", "orig_bytes", "resp_packets", "resp_bytes",
+    "orig_packets", "orig_wire_bytes", "resp_packets", "resp_wire_bytes",
 )  # fmt: skip
 NAMES = ("packets", "packets", "bytes", "bytes")
 
@@ -77,7 +77,7 @@ def ours(tables: dict[str, pa.Table]) -> tuple[Sums, set[Key]]:
             continue
         first, second = _end(row["orig_ip"], row["orig_port"]), _end(row["resp_ip"], row["resp_port"])
         key, swapped = _key(PROTOCOLS[row["protocol"]], first, second)
-        counts = [row["orig_packets"], row["resp_packets"], row["orig_bytes"], row["resp_bytes"]]
+        counts = [row["orig_packets"], row["resp_packets"], row["orig_wire_bytes"], row["resp_wire_bytes"]]
         if swapped:
             counts = [counts[1], counts[0], counts[3], counts[2]]
         sums[key] = [mine + more for mine, more in zip(sums[key], counts, strict=True)]
