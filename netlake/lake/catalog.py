@@ -65,9 +65,10 @@ class Catalog:
         self.data = self.folder / "data"
         self.readonly, self.older = readonly, older
         self._database = SQLite(self.folder / NAME)
-        if self._contract() is None and create and not readonly:
-            self._create()
         found = self._contract()
+        if found is None and create and not readonly:
+            self._create()
+            found = self._contract()
         if found is None:
             raise MissingLakeError(
                 f"There is no lake at {self.folder}; `netlake capture FILE --lake {given}` creates one."
