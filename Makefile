@@ -16,7 +16,7 @@ ARGUMENTS ?=
 QUESTIONS := who_knocks_at_closed_doors who_calls_home what_was_lost
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format types contracts generate fresh bench compare robust clean
+.PHONY: help demo test check lint format types contracts generate fresh bench compare robust mutate clean
 
 help: ## List what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -65,6 +65,9 @@ compare: $(TOOLS) ## Compare every field with what tshark says of ../shared/capt
 
 robust: $(TOOLS) ## Decode every one of ../shared/captures whole, cut at 50 places and with bytes changed
 	@$(BIN)/python -m tests.robust $(CAPTURES) $(ARGUMENTS)
+
+mutate: $(TOOLS) ## Put faults into the readers of protocols, and count those that their cases notice
+	@$(BIN)/python -m tests.mutate $(ARGUMENTS)
 
 clean: ## Remove the environment, the demonstration and caches
 	rm -rf $(VENV) demo bench .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
