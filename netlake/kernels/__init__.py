@@ -1,42 +1,70 @@
-"""The one way to compile: `kernel`, and where compiled code is kept.
+"""Compile kernels: `kernel` is the only way, and compiled code is cached.
 
-Rules of this file:
+Rules
 - Every jitted function, helpers too, is made by `kernel`, so that every one is bounds-checked: a checked kernel that
-  calls an unchecked helper reads outside the array in silence. A negative index still wraps, so an offset is checked to
-  be >= 0 where it is computed.
-- Nothing is compiled, and numba is not imported, until a kernel is first called: `netlake --help` costs nothing.
-- A kernel has one fixed signature (no compile for each type); a helper has none and is compiled into its callers.
-- A kernel allocates nothing and returns no array: its caller hands it the arrays, scratch ones too. So numba's
-reference
-  counting is off (`_nrt=False`), which is what makes helpers affordable: a helper that is handed six arrays costs 1
-  ns a call without it and 115 ns with it. Numba refuses at compile time what would need it; `allocates=True` is the
-  way out for a kernel that is called seldom.
-- Compiled code is kept in a folder named after the text of the kernel's module and of the kernel modules that it
-  imports: numba's own cache looks at one file only and would go on using a changed helper's old code.
+  calls an unchecked helper reads outside an array without an error. A negative index still wraps, so an offset is
+  checked to be >= 0 where it is computed.
+- Nothing is compiled, and numba is not imported, until a kernel is first called: `netlake --help` stays fast.
+- A kernel has one fixed signature (no compilation for each type); a helper has none and is compiled into its callers.
+- A kernel allocates nothing and returns no array: its caller passes the arrays, scratch arrays included. Therefore
+  numba's reference counting is off (`_nrt=False`), which makes helpers affordable: a helper with six arrays costs 1 ns
+  a call without it and 115 ns with it. Numba refuses at compile time what needs it; `allocates=True` is for kernels
+  that are called rarely.
+- Nothing of numba's global state is changed, so that a program that uses netlake as a library keeps its own settings:
+  the cache belongs to each dispatcher, see `_dispatcher_cache`.
+
+Signatures
+A signature is evaluated with numba's types and with two kinds of global names of the kernel's module:
+- A NumPy structured dtype is its record type: `kernel("int64(FLOW[::1], int64)")` with
+  `FLOW = np.dtype([("packets", np.int64), ("history", np.uint8, (32,))], align=True)`. In the kernel,
+  `flows[row].packets += 1` and `flows[row].history[k] = 3` read and write in place; `flow = flows[row]` refers to the
+  row and can be passed to a helper, which has to return a number, not the record. Row and nested index are both
+  bounds-checked (IndexError). Use `align=True`: numba reads packed fields too, but unaligned.
+- A NamedTuple class is a tuple type whose fields' types are in their annotations:
+  `class Pool(NamedTuple): keys: Annotated[Bytes, "uint8[:, ::1]"]`. A call then costs 2 us more than with arrays.
+
+Members of an `IntEnum` are constants in kernels: they compare, index and are stored as numbers. `int(member)`,
+`Enum(number)`, `IntFlag` and a tuple of members and numbers are refused; use `member.value` and plain constants.
+
+Cache
+Compiled code is in a folder named after the digest of the texts of the kernel's module and of all kernel modules that
+it imports, directly or not. Numba's own cache looks at one file only and would use a changed helper's old code.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import sys
 import tempfile
 import threading
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
+
+import numpy as np
 
 import netlake.packets
-import netlake.schema.faults  # noqa: F401 - see digest_of
+import netlake.schema.faults  # noqa: F401 - see COMMON
 
+# (major, minor) of the versions of numba of which tests have shown that compiled code loads without a refreshed context
+LIGHT_LOADING = ((0, 68),)
+# modules outside this package whose constants kernels use; part of every digest
+COMMON = ("netlake.packets", "netlake.schema.faults")
+
+_IMPORT = re.compile(
+    r"^[ \t]*(?:from[ \t]+(netlake\.[\w.]+)[ \t]+import[ \t]+(\([^)]*\)|[^\n#]+)|import[ \t]+(netlake\.[\w.]+))",
+    re.MULTILINE,
+)
 _LOCK = threading.RLock()
 _PACKAGE = Path(__file__).resolve().parent
 
 
 class Kernel:
-    """A function that is compiled when it is first called."""
+    """A function that is compiled on its first call."""
 
     def __init__(self, function: Callable[..., Any], signature: str | None, *, once: bool, allocates: bool) -> None:
         self.function, self.signature, self.once, self.allocates = function, signature, once, allocates
@@ -44,11 +72,11 @@ class Kernel:
         self.__doc__, self.__name__, self.__module__ = function.__doc__, function.__name__, function.__module__
 
     def __call__(self, *arguments: Any) -> Any:
-        """Call it, compiled."""
+        """Call the compiled function, compiling it first if necessary."""
         return (self.compiled or self.compile())(*arguments)
 
     def compile(self) -> Any:
-        """The compiled dispatcher, from the cache if it is there."""
+        """The dispatcher, loaded from the cache or compiled."""
         with _LOCK:
             if self.compiled is None:
                 self.compiled = _jit(self)
@@ -58,9 +86,10 @@ class Kernel:
 def kernel(
     signature: str | None = None, *, once: bool = False, allocates: bool = False
 ) -> Callable[[Callable[..., Any]], Kernel]:
-    """Mark a function as a kernel; without a signature it is a helper, for kernels to call.
+    """Make a function a kernel; without a signature it is a helper, for kernels to call.
 
-    `once` says that a helper has one caller, which it is made part of: its arrays are then not handed over in a call.
+    `once`: the helper has one caller and is inlined into it, so that its arrays are not passed in a call.
+    `allocates`: numba's reference counting is on, so that the kernel can allocate.
     """
     return lambda function: Kernel(function, signature, once=once, allocates=allocates)
 
@@ -75,55 +104,129 @@ def _numba() -> Any:
     def _typeof(value: Kernel, _context: Any) -> Any:
         return numba_types.Dispatcher(value.compile())
 
-    _load_lightly()
     return numba
-
-
-def _load_lightly() -> None:
-    """Compiled code is loaded without what only compiling needs: numba's knowledge of NumPy, a third of a second."""
-    from numba.core.caching import Cache
-
-    load = Cache.load_overload
-
-    def load_overload(self: Any, signature: Any, target_context: Any) -> Any:
-        # compiling refreshes the context itself, so leaving it out here loses nothing
-        target_context.refresh = lambda: None
-        try:
-            return load(self, signature, target_context)
-        finally:
-            del target_context.refresh
-
-    setattr(Cache, "load_overload", load_overload)  # noqa: B010 - a type checker would have it that this is a mistake
 
 
 def _jit(made: Kernel) -> Any:
     numba = _numba()
-    signature = made.signature
-    folder = _folder(made.function.__module__) if signature else None
-    options = {"nogil": True, "boundscheck": True, "cache": folder is not None, "_nrt": made.allocates,
-               "forceinline": made.once}  # fmt: skip
-    numba.config.CACHE_DIR = str(folder) if folder else ""
-    return numba.njit([signature], **options)(made.function) if signature else numba.njit(**options)(made.function)
+    options = {"nogil": True, "boundscheck": True, "_nrt": made.allocates, "forceinline": made.once}
+    dispatcher = numba.njit(**options)(made.function)
+    if made.signature is None or numba.config.DISABLE_JIT:
+        return dispatcher
+    module = made.function.__module__
+    folder = _folder(module)
+    if folder is not None:
+        dispatcher._cache = _dispatcher_cache()(made.function, folder, digest_of(module))  # noqa: SLF001 - as enable_caching
+    dispatcher.compile(evaluate(made.signature, made.function.__globals__))
+    dispatcher.disable_compile()
+    return dispatcher
+
+
+@cache
+def _dispatcher_cache() -> Any:
+    """A class of numba caches: (function, folder, stamp), without a setting that other users of numba share.
+
+    Loading skips the context's refresh, which registers numba's implementation of NumPy (0.3 s) and is only needed to
+    compile; compiling does it itself. This is known of the versions in LIGHT_LOADING; with others, loading is slower.
+    """
+    import numba
+    from numba.core import caching
+
+    class Locator(caching._CacheLocator):  # noqa: SLF001 - its base class has no public name
+        """The folder that `cache_directory` chose."""
+
+        def __init__(self, folder: Path, stamp: str, line: int) -> None:
+            self.folder, self.stamp, self.line = folder, stamp, line
+
+        def get_cache_path(self) -> str:
+            return str(self.folder)
+
+        def get_source_stamp(self) -> str:
+            return self.stamp
+
+        def get_disambiguator(self) -> str:
+            return str(self.line)
+
+    class DispatcherCache(caching.FunctionCache):
+        """The cache of one kernel."""
+
+        _impl_class: Any = caching.CompileResultCacheImpl
+
+        def __init__(self, function: types.FunctionType, folder: Path, stamp: str) -> None:
+            locator = Locator(folder, stamp, function.__code__.co_firstlineno)
+            found = types.SimpleNamespace(from_function=lambda _function, _file: locator)
+            self._impl_class = type("_Impl", (self._impl_class,), {"_locator_classes": [found]})
+            super().__init__(function)
+
+        def load_overload(self, signature: Any, target_context: Any) -> Any:
+            if numba.version_info.short not in LIGHT_LOADING:
+                return super().load_overload(signature, target_context)
+            with self._guard_against_spurious_io_errors():
+                return self._load_overload(signature, target_context)
+
+    return DispatcherCache
+
+
+class _Names(dict[str, Any]):
+    """The names of a signature: dtypes and NamedTuples of its module first, then numba's types."""
+
+    def __init__(self, module: Mapping[str, Any]) -> None:
+        self.module = module
+
+    def __missing__(self, name: str) -> Any:
+        numba = _numba()
+        value = self.module.get(name)
+        if isinstance(value, np.dtype) and value.fields:
+            return numba.from_dtype(value)
+        if isinstance(value, type) and issubclass(value, tuple) and hasattr(value, "_fields"):
+            return numba.types.BaseTuple.from_types(tuple(_field_types(value)), value)
+        if hasattr(numba.types, name):
+            return getattr(numba.types, name)
+        raise NameError(f"{name} is no type of numba, structured dtype or NamedTuple of the kernel's module.")
+
+
+def _field_types(named: Any) -> Iterator[Any]:
+    module = vars(sys.modules[named.__module__])
+    hints = get_type_hints(named, include_extras=True)
+    for field in named._fields:
+        marks = [mark for mark in getattr(hints[field], "__metadata__", ()) if isinstance(mark, str)]
+        if len(marks) != 1:
+            raise TypeError(f'{named.__name__}.{field} needs one numba type: Annotated[Ints, "int64[::1]"].')
+        yield evaluate(marks[0], module)
+
+
+def evaluate(signature: str, module: Mapping[str, Any]) -> Any:
+    """The numba type or signature that a text means where the global names are `module`."""
+    return eval(signature, {"__builtins__": {}}, _Names(module))  # noqa: S307 - a constant of a kernel module
 
 
 def digest_of(*modules: str) -> str:
-    """A name for the text of `modules`, of those whose kernels they use, and of the numbers that all of them know."""
-    seen: set[str] = {__name__, "netlake.packets", "netlake.schema.faults"}
+    """A name for the texts of `modules`, of the kernel modules that they import, and of COMMON."""
+    seen: set[str] = {__name__, *COMMON}
     left = list(modules)
     while left:
         name = left.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        for value in vars(sys.modules[name]).values():
-            if isinstance(value, Kernel):
-                left.append(value.__module__)
-            elif isinstance(value, types.ModuleType) and value.__name__.startswith("netlake."):
-                left.append(value.__name__)
+        if name not in seen:
+            seen.add(name)
+            left += imported(_text(name).decode())
     digest = hashlib.blake2b(digest_size=10)
     for name in sorted(seen):
-        digest.update(Path(str(sys.modules[name].__file__)).read_bytes())
+        digest.update(_text(name))
     return digest.hexdigest()
+
+
+def imported(text: str) -> list[str]:
+    """The modules under netlake.kernels that the text of a loaded module imports, from anywhere in it."""
+    found = []
+    for origin, names, module in _IMPORT.findall(text):
+        listed = [name.split()[0] for name in names.strip("() \n").split(",") if name.strip()]
+        found += [origin, *(f"{origin}.{name}" for name in listed)] if origin else [module]
+    return [name for name in found if name.startswith("netlake.kernels.") and name in sys.modules]
+
+
+@cache
+def _text(module: str) -> bytes:
+    return Path(str(sys.modules[module].__file__)).read_bytes()
 
 
 @cache
@@ -138,7 +241,11 @@ def _folder(module: str) -> Path | None:
 
 @cache
 def cache_directory() -> Path | None:
-    """Where compiled kernels are kept: NUMBA_CACHE_DIR, the package, the user's cache, a private folder, or nowhere."""
+    """The folder of compiled kernels; None if no folder is writable.
+
+    The first that is writable of: NUMBA_CACHE_DIR alone if it is set; otherwise the package's __pycache__, the user's
+    cache folder, a temporary folder of this process.
+    """
     chosen = os.environ.get("NUMBA_CACHE_DIR")
     home = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
     candidates = [Path(chosen)] if chosen else [_PACKAGE / "__pycache__", Path(home) / "netlake" / "kernels"]
@@ -148,8 +255,8 @@ def cache_directory() -> Path | None:
     try:
         return Path(tempfile.mkdtemp(prefix="netlake-kernels-"))
     except OSError:
-        sentence = "no folder can be written to keep compiled kernels, so each run compiles them again"
-        print(f"netlake: {sentence}; set NUMBA_CACHE_DIR to one that can.", file=sys.stderr)  # noqa: T201 - said once
+        sentence = "no folder for compiled kernels is writable, so every run compiles them again (about a minute)"
+        print(f"netlake: {sentence}; set NUMBA_CACHE_DIR to a writable one.", file=sys.stderr)  # noqa: T201 - once a run
         return None
 
 
