@@ -9,12 +9,9 @@ from netlake.kernels.entropy import entropy
 from netlake.packets import Messages, Nullable
 from netlake.schema import Column
 
-ENTROPY = Column(
-    "entropy",
-    "f64",
-    "Shannon entropy of the payload as captured, bits a byte, 0 to 8; null without payload or unless asked for.",
-    why="Wireshark has none",
-)
+ENTROPY = Column("entropy", "f64",
+                 "Shannon entropy of the captured payload, bits per byte, 0 to 8; null if empty or not enabled.",
+                 why="Wireshark has none")  # fmt: skip
 
 
 def payload_entropy(messages: Messages, header: npt.NDArray[np.int64] | int) -> Nullable:

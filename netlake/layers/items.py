@@ -21,7 +21,7 @@ def part(message: Cursor, count: int) -> Cursor:
         return Cursor(message.data[at:end], 0, count, message.hint, message.faults)
     if count < 0 or count > message.promised:
         raise Malformed("bad_length")
-    kept = message.rest()
+    kept = message.kept()
     return Cursor(kept, hint=message.hint, faults=message.faults, missing=count - len(kept))
 
 
@@ -62,7 +62,7 @@ def items(  # noqa: PLR0913 - what tells one format from another
 def remainder(message: Cursor, name: str) -> Iterator[tuple[str, Any]]:
     """All that is left as column `name`, null where there is nothing; Short if the capture lacks some of it."""
     if message.promised:
-        yield name, message.rest()
+        yield name, message.kept()
     complete(message)
 
 

@@ -22,7 +22,7 @@ from netlake.lake.catalog import Catalog
 from netlake.lake.facts import CaptureFacts, contract_version
 from netlake.pipeline.decoder import Options
 from netlake.pipeline.report import CaptureReport, Report, TableReport, Trouble
-from netlake.pipeline.run import Settings, inputs, open_source, settle, to_lake, to_memory
+from netlake.pipeline.run import Settings, inputs, open_source, to_lake, to_memory
 from netlake.pipeline.workers import Supervisor, Watcher, default_jobs
 
 __all__ = ["CaptureReport", "Report", "TableReport", "Trouble", "capture", "decode", "refresh"]
@@ -160,7 +160,6 @@ def _all(  # noqa: PLR0913 - what two public functions have in common
     if begun is not None:
         begun(len(captures))
     jobs = min(jobs or default_jobs(len(captures)), len(captures))
-    settle()
     if jobs <= 1 or any(spec == "-" for specs in captures for spec in specs):
         for index, specs in enumerate(captures, before):
             report.captures.append(to_lake(specs, lake, settings, lambda *state, i=index: watcher(i, *state)))

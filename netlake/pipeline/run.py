@@ -7,7 +7,6 @@ wrong before that leaves nothing behind.
 from __future__ import annotations
 
 import datetime as dt
-import gc
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -72,19 +71,6 @@ class Settings:
             bool(kept.get("entropy")),
         )
         return replace(self, options=chosen, salvage=bool(kept.get("salvage")))
-
-
-def settle() -> None:
-    """Few looks for garbage: what is imported by now stays, and rows are no cycles (together 10 % of decoding).
-
-    Arrow takes memory from the C library like everybody else, unless the user says otherwise: a pool of its own keeps
-    what it no longer needs (a million packets: peak 590 MiB against 490, at the same speed).
-    """
-    if not os.environ.get("ARROW_DEFAULT_MEMORY_POOL"):
-        pa.set_memory_pool(pa.system_memory_pool())
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 20)
 
 
 def open_source(specs: Sequence[str], settings: Settings) -> Source:

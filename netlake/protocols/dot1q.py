@@ -19,41 +19,18 @@ TABLES = (
         context="record",
         columns=(
             Column("priority", "u8", "Priority code point, 0 to 7.", at=0, bits=(5, 3), wireshark="vlan.priority"),
-            Column(
-                "drop_eligible",
-                "bool",
-                "It may be dropped first when there is congestion.",
-                at=0,
-                bits=(4, 1),
-                wireshark="vlan.dei",
-            ),
-            Column(
-                "vlan",
-                "u16",
-                "VLAN identifier, 0 (none, priority only) to 4095.",
-                at=0,
-                bits=(0, 12),
-                wireshark="vlan.id",
-                encoding="dictionary",
-            ),
-            Column(
-                "ethertype",
-                "u16",
-                "EtherType of what follows, from 1536; null where the tag gives a length instead.",
-                at=2,
-                wireshark="vlan.etype",
-                encoding="dictionary",
-            ),
-            Column(
-                "length",
-                "u16",
-                "Bytes of LLC data that follow, 0 to 1535; null where the tag gives an EtherType.",
-                wireshark="vlan.len",
-                encoding="dictionary",
-            ),
+            Column("drop_eligible", "bool", "It may be dropped first when there is congestion.", at=0, bits=(4, 1),
+                   wireshark="vlan.dei"),
+            Column("vlan", "u16", "VLAN identifier, 0 (none, priority only) to 4095.", at=0, bits=(0, 12),
+                   wireshark="vlan.id", encoding="dictionary"),
+            Column("ethertype", "u16",
+                   "EtherType of what follows, from 1536; null where the tag gives a length instead.", at=2,
+                   wireshark="vlan.etype", encoding="dictionary"),
+            Column("length", "u16", "Bytes of LLC data that follow, 0 to 1535; null where the tag gives an EtherType.",
+                   wireshark="vlan.len", encoding="dictionary"),
         ),
     ),
-)
+)  # fmt: skip
 
 
 def read(messages: Messages) -> Columns:

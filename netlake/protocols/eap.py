@@ -41,29 +41,22 @@ TABLES = (
             Column("code", "u8", "1 request, 2 response, 3 success, 4 failure.", wireshark="eap.code"),
             Column("identifier", "u8", "What puts requests and responses together.", wireshark="eap.id"),
             Column("length", "u16", "Bytes of the packet.", wireshark="eap.len"),
-            Column(
-                "type",
-                "u8",
-                "Method: 1 identity, 3 nak, 4 MD5, 13 TLS, 18 SIM, 21 TTLS, 25 PEAP, 254 expanded.",
-                wireshark="eap.type",
-            ),
+            Column("type", "u8", "Method: 1 identity, 3 nak, 4 MD5, 13 TLS, 18 SIM, 21 TTLS, 25 PEAP, 254 expanded.",
+                   wireshark="eap.type"),
             Column("type_data", "bytes", "What the method sends.", why="many fields, one for each method"),
             Column("identity", "text", "Response to identity: who it is.", wireshark="eap.identity"),
             Column("notification", "text", "Notification: what people are to read.", wireshark="eap.notification"),
             Column("desired_types", List("u8"), "Nak: methods wanted instead.", wireshark="eap.desired_type"),
             Column("md5_value", "bytes", "MD5: the challenge or the response.", wireshark="eap.md5.value"),
-            Column(
-                "tls_flags",
-                "u8",
-                "TLS, TTLS, PEAP, FAST, TEAP: 128 length included, 64 more fragments, 32 start; version below.",
-                wireshark="eap.tls.flags",
-            ),
+            Column("tls_flags", "u8",
+                   "TLS, TTLS, PEAP, FAST, TEAP: 128 length included, 64 more fragments, 32 start; version below.",
+                   wireshark="eap.tls.flags"),
             Column("tls_length", "u32", "The same: bytes of the whole TLS message.", wireshark="eap.tls.len"),
             Column("vendor_id", "i32", "Expanded: IANA number of the vendor.", wireshark="eap.ext.vendor_id"),
             Column("vendor_type", "u32", "Expanded: the vendor's method.", wireshark="eap.ext.vendor_type"),
         ),
     ),
-)
+)  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:

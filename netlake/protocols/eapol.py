@@ -33,13 +33,9 @@ TABLES = (
         context="record",
         columns=(
             Column("version", "u8", "Version of the protocol, 1 to 3.", at=0, wireshark="eapol.version"),
-            Column(
-                "type",
-                "u8",
-                "0 EAP packet, 1 start, 2 logoff, 3 key, 4 alert, 5 key agreement, 6 to 8 announcements.",
-                at=1,
-                wireshark="eapol.type",
-            ),
+            Column("type", "u8",
+                   "0 EAP packet, 1 start, 2 logoff, 3 key, 4 alert, 5 key agreement, 6 to 8 announcements.", at=1,
+                   wireshark="eapol.type"),
             Column("length", "u16", "Bytes of the body.", at=2, wireshark="eapol.len"),
         ),
     ),
@@ -52,19 +48,11 @@ TABLES = (
         inside="eapol",
         columns=(
             Column("descriptor_type", "u8", "1 RC4, 2 RSN (WPA2 and later), 254 WPA.", wireshark="eapol.keydes.type"),
-            Column(
-                "message",
-                "u8",
-                "Which of the four messages of the handshake, 1 to 4; null where that is not told.",
-                why="wlan_rsna_eapol.keydes.msgnr counts group keys too",
-            ),
+            Column("message", "u8", "Which of the four messages of the handshake, 1 to 4; null where that is not told.",
+                   why="wlan_rsna_eapol.keydes.msgnr counts group keys too"),
             Column("information", "u16", "Key information, all its bits.", wireshark=INFORMATION),
-            Column(
-                "descriptor_version",
-                "u8",
-                "1 MD5 and RC4, 2 SHA-1 and AES, 3 AES-CMAC.",
-                wireshark=f"{INFORMATION}.keydes_version",
-            ),
+            Column("descriptor_version", "u8", "1 MD5 and RC4, 2 SHA-1 and AES, 3 AES-CMAC.",
+                   wireshark=f"{INFORMATION}.keydes_version"),
             Column("pairwise", "bool", "A key of this pair, else of the group.", wireshark=f"{INFORMATION}.key_type"),
             Column("key_index", "u8", "Index of the key; WPA: of the group's.", why="two fields, by descriptor type"),
             Column("install", "bool", "The key is to be used.", wireshark=f"{INFORMATION}.install"),
@@ -76,27 +64,18 @@ TABLES = (
             Column("encrypted", "bool", "The key data is encrypted.", wireshark=f"{INFORMATION}.encrypted_key_data"),
             Column("smk_message", "bool", "It is for a link of stations.", wireshark=f"{INFORMATION}.smk_message"),
             Column("key_length", "u16", "Bytes of the key.", wireshark="eapol.keydes.key_len"),
-            Column(
-                "replay_counter",
-                "u64",
-                "What tells frames from repeated ones.",
-                wireshark="eapol.keydes.replay_counter",
-            ),
+            Column("replay_counter", "u64", "What tells frames from repeated ones.",
+                   wireshark="eapol.keydes.replay_counter"),
             Column("nonce", "bytes", "Random number of the sender.", wireshark="wlan_rsna_eapol.keydes.nonce"),
             Column("iv", "bytes", "Initialisation vector.", wireshark="eapol.keydes.key_iv"),
             Column("rsc", "bytes", "Receive sequence counter.", wireshark="wlan_rsna_eapol.keydes.rsc"),
             Column("id", "bytes", "Id of the key; reserved.", wireshark="wlan_rsna_eapol.keydes.id"),
-            Column(
-                "mic",
-                "bytes",
-                "Message integrity code; RC4: the signature.",
-                why="two fields, by descriptor type",
-            ),
+            Column("mic", "bytes", "Message integrity code; RC4: the signature.", why="two fields, by descriptor type"),
             Column("data_length", "u16", "Bytes of key data.", wireshark="wlan_rsna_eapol.keydes.data_len"),
             Column("data", "bytes", "Key data, perhaps encrypted; RC4: the key.", why="two fields, by descriptor type"),
         ),
     ),
-)
+)  # fmt: skip
 
 
 def parse_eapol_key(message: Cursor) -> Iterator[tuple[str, Any]]:

@@ -24,12 +24,8 @@ TLV_HEADER = 4
 
 ROUTE = Struct(
     (
-        Column(
-            "type",
-            "u16",
-            "Type of the TLV: 258 within, 259 from outside, 1026 and 1027 IPv6.",
-            why="eigrp.tlv_type of all",
-        ),
+        Column("type", "u16", "Type of the TLV: 258 within, 259 from outside, 1026 and 1027 IPv6.",
+               why="eigrp.tlv_type of all"),
         Column("next_hop", "ip", "Where to send; 0.0.0.0 or :: is the sender.", wireshark="eigrp.ipv4.nexthop"),
         Column("prefix", "ip", "The network, as an address.", wireshark="eigrp.ipv4.destination"),
         Column("length", "u8", "Bits of it that are meant.", wireshark="eigrp.ipv4.prefixlen"),
@@ -45,14 +41,10 @@ ROUTE = Struct(
         Column("originating_as", "u32", "From outside: its autonomous system.", wireshark="eigrp.extdata.as"),
         Column("external_tag", "u32", "From outside: tag.", wireshark="eigrp.extdata.tag"),
         Column("external_metric", "u32", "From outside: metric there.", wireshark="eigrp.extdata.metric"),
-        Column(
-            "external_protocol",
-            "u8",
-            "From outside: 3 static, 4 RIP, 6 OSPF, 9 BGP, 11 connected.",
-            wireshark="eigrp.extdata.proto",
-        ),
+        Column("external_protocol", "u8", "From outside: 3 static, 4 RIP, 6 OSPF, 9 BGP, 11 connected.",
+               wireshark="eigrp.extdata.proto"),
     )
-)
+)  # fmt: skip
 OTHER = Struct(
     (
         Column("type", "u16", "Type of the TLV.", wireshark="eigrp.tlv_type"),
@@ -69,12 +61,8 @@ TABLES = (
         on=("ip.protocol=88",),
         columns=(
             Column("version", "u8", "Version of the protocol, 2.", wireshark="eigrp.version"),
-            Column(
-                "opcode",
-                "u8",
-                "1 update, 3 query, 4 reply, 5 hello, 10 and 11 stuck in active.",
-                wireshark="eigrp.opcode",
-            ),
+            Column("opcode", "u8", "1 update, 3 query, 4 reply, 5 hello, 10 and 11 stuck in active.",
+                   wireshark="eigrp.opcode"),
             Column("checksum", "u16", "Internet checksum of the packet.", wireshark="eigrp.checksum"),
             Column("flags", "u32", "1 first, 2 conditional, 4 restart, 8 end of table.", wireshark="eigrp.flags"),
             Column("sequence", "u32", "Which of several; 0 is not reliable.", wireshark="eigrp.seq"),
@@ -82,29 +70,23 @@ TABLES = (
             Column("virtual_router_id", "u16", "0 unicast, 1 multicast, 32768 services.", wireshark="eigrp.vrid"),
             Column("autonomous_system", "u16", "Number of the autonomous system.", wireshark="eigrp.as"),
             K_VALUES,
-            Column(
-                "hold_time", "u16", "Parameters: seconds after which silence is death.", wireshark="eigrp.par.holdtime"
-            ),
+            Column("hold_time", "u16", "Parameters: seconds after which silence is death.",
+                   wireshark="eigrp.par.holdtime"),
             Column("auth_type", "u16", "Authentication: 2 MD5, 3 SHA-256.", wireshark="eigrp.auth.type"),
             Column("auth_key_id", "u32", "Authentication: which key.", wireshark="eigrp.auth.keyid"),
             Column("auth_sequence", "u32", "Authentication: number that grows.", wireshark="eigrp.auth.keyseq"),
             Column("auth_digest", "bytes", "Authentication: the digest.", wireshark="eigrp.auth.digest"),
             Column("release_version", "u16", "Versions: of the router, two bytes.", wireshark="eigrp.release_version"),
             Column("tlv_version", "u16", "Versions: of the TLVs, two bytes.", wireshark="eigrp.tlv_version"),
-            Column(
-                "next_multicast_sequence", "u32", "Sequence of the next multicast.", wireshark="eigrp.next_mcast_seq"
-            ),
-            Column(
-                "stub_options",
-                "u16",
-                "Stub: 1 connected, 2 static, 4 summary, 8 receive only, 16 redistributed.",
-                wireshark="eigrp.stub_options",
-            ),
-            Column("routes", List(ROUTE), "Every route in wire order.", why="compared in its fields"),
-            Column("tlvs", List(OTHER), "Every TLV in wire order, those above too.", why="compared in its fields"),
+            Column("next_multicast_sequence", "u32", "Sequence of the next multicast.",
+                   wireshark="eigrp.next_mcast_seq"),
+            Column("stub_options", "u16", "Stub: 1 connected, 2 static, 4 summary, 8 receive only, 16 redistributed.",
+                   wireshark="eigrp.stub_options"),
+            Column("routes", List(ROUTE), "Every route in wire order."),
+            Column("tlvs", List(OTHER), "Every TLV in wire order, those above too."),
         ),
     ),
-)
+)  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:

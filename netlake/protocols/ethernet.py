@@ -24,31 +24,19 @@ TABLES = (
         columns=(
             Column("dst_mac", "mac", "Destination address.", at=0, wireshark="eth.dst"),
             Column("src_mac", "mac", "Source address.", at=6, wireshark="eth.src"),
-            Column(
-                "ethertype",
-                "u16",
-                "EtherType of what follows, from 1536; null where the frame gives a length instead.",
-                at=12,
-                wireshark="eth.type",
-                encoding="dictionary",
-            ),
-            Column(
-                "length",
-                "u16",
-                "Bytes of LLC data that the frame says it holds, 0 to 1535; null where it gives an EtherType.",
-                wireshark="eth.len",
-                encoding="dictionary",
-            ),
-            Column(
-                "payload_length",
-                "i32",
-                "Bytes on the wire behind the header, padding and any check sequence that was captured included.",
-                why="frame.len less 14, but for frames in tunnels",
-            ),
+            Column("ethertype", "u16",
+                   "EtherType of what follows, from 1536; null where the frame gives a length instead.", at=12,
+                   wireshark="eth.type", encoding="dictionary"),
+            Column("length", "u16",
+                   "Bytes of LLC data that the frame says it holds, 0 to 1535; null where it gives an EtherType.",
+                   wireshark="eth.len", encoding="dictionary"),
+            Column("payload_length", "i32",
+                   "Bytes on the wire behind the header, padding and any check sequence that was captured included.",
+                   why="frame.len less 14, but for frames in tunnels"),
             ENTROPY,
         ),
     ),
-)
+)  # fmt: skip
 
 
 def read(messages: Messages) -> Columns:

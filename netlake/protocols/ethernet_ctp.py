@@ -25,25 +25,13 @@ TABLES = (
         on=ON,
         context="record",
         columns=(
-            Column(
-                "skip_count",
-                "u16",
-                "Bytes to be passed over before the function that counts now.",
-                wireshark="loop.skipcount",
-            ),
-            Column(
-                "function",
-                "u16",
-                "The function that counts now: 1 reply, 2 forward.",
-                wireshark="loop.relevant_function",
-            ),
+            Column("skip_count", "u16", "Bytes to be passed over before the function that counts now.",
+                   wireshark="loop.skipcount"),
+            Column("function", "u16", "The function that counts now: 1 reply, 2 forward.",
+                   wireshark="loop.relevant_function"),
             Column("functions", List("u16"), "Every function in wire order.", wireshark="loop.function"),
-            Column(
-                "forward_addresses",
-                List("mac"),
-                "Where the frame is to be sent on to, in wire order.",
-                wireshark="loop.forwarding_address",
-            ),
+            Column("forward_addresses", List("mac"), "Where the frame is to be sent on to, in wire order.",
+                   wireshark="loop.forwarding_address"),
         ),
     ),
     Table(
@@ -58,7 +46,7 @@ TABLES = (
             Column("data", "bytes", "What was sent along, padding of the frame included.", why="data.data"),
         ),
     ),
-)
+)  # fmt: skip
 
 
 def _relevant(message: Cursor, skip: int) -> Cursor:

@@ -21,8 +21,8 @@ TABLES = (
         size=13,
         context="record",
         columns=(
-            Column("frame_control", "u8", "Kind of the frame: 80 to 87 LLC, 65 and 79 station management.",
-                   at=0, wireshark="fddi.fc"),
+            Column("frame_control", "u8", "Kind of the frame: 80 to 87 LLC, 65 and 79 station management.", at=0,
+                   wireshark="fddi.fc"),
             Column("class", "u8", "Class, length of addresses and format, 0 to 15.", at=0, bits=(4, 4),
                    why="fddi.fc.clf keeps the bits where they lie"),
             Column("priority", "u8", "LLC: priority, 0 to 7; null in other frames.", at=0, bits=(0, 3),

@@ -12,8 +12,7 @@ from netlake.schema import Column, List, Struct, Table
 OPTION = Struct(
     (
         Column("class", "u16", "Who defines the option.", wireshark="geneve.option.class"),
-        Column("type", "u8", "Type of the option; from 128 on it must be understood.",
-               wireshark="geneve.option.type"),
+        Column("type", "u8", "Type of the option; from 128 on it must be understood.", wireshark="geneve.option.type"),
         Column("value", "bytes", "What it holds.", why="geneve.option.unknown.data, or fields"),
         Column("flags", "u8", "Three bits before its length that should be zero, 0 to 7.",
                why="geneve.option.flags keeps the bits where they lie"),
@@ -34,7 +33,7 @@ TABLES = (
                    encoding="dictionary"),
             Column("vni", "u32", "Number of the virtual network, 0 to 16777215.", wireshark="geneve.vni",
                    encoding="dictionary"),
-            Column("options", List(OPTION), "Every option in wire order.", why="compared in its fields"),
+            Column("options", List(OPTION), "Every option in wire order."),
             Column("options_length", "u16", "Bytes of options that the header says, 0 to 252.",
                    why="tshark has it in the text of a tree"),
         ),

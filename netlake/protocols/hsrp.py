@@ -25,12 +25,9 @@ TABLES = (
         columns=(
             Column("version", "u8", "0 version 1, 2 version 2, as sent.", wireshark="hsrp.version"),
             Column("opcode", "u8", "0 hello, 1 coup, 2 resign, 3 advertisement.", wireshark="hsrp.opcode"),
-            Column(
-                "state",
-                "u8",
-                "0 initial, 1 learn, 2 listen, 3 speak, 4 standby, 5 active, whatever the version; null for others.",
-                why="hsrp.state and hsrp2.state count differently",
-            ),
+            Column("state", "u8",
+                   "0 initial, 1 learn, 2 listen, 3 speak, 4 standby, 5 active, whatever the version; null for others.",
+                   why="hsrp.state and hsrp2.state count differently"),
             Column("hello_time", "duration", "Seconds between hellos.", why="hsrp.hellotime and hsrp2.hellotime"),
             Column("hold_time", "duration", "Seconds after which silence is death.", why="as the time above"),
             Column("priority", "u32", "The highest becomes active; 100 is usual.", wireshark="hsrp.priority"),
@@ -39,19 +36,17 @@ TABLES = (
             Column("identifier", "mac", "Version 2: address of the sender.", wireshark="hsrp2.identifier"),
             Column("virtual_ip", "ip", "Address that the group shares.", wireshark="hsrp.virt_ip"),
             Column("authentication", "text", "Password, in clear text.", wireshark="hsrp.auth_data"),
-            Column(
-                "active_groups", "u16", "Advertisement: groups in which it is active.", wireshark="hsrp.adv.activegrp"
-            ),
-            Column(
-                "passive_groups", "u16", "Advertisement: groups in which it is not.", wireshark="hsrp.adv.passivegrp"
-            ),
+            Column("active_groups", "u16", "Advertisement: groups in which it is active.",
+                   wireshark="hsrp.adv.activegrp"),
+            Column("passive_groups", "u16", "Advertisement: groups in which it is not.",
+                   wireshark="hsrp.adv.passivegrp"),
             Column("md5_algorithm", "u8", "Version 2, signed: 1 is MD5.", wireshark="hsrp2.md5_algorithm"),
             Column("md5_ip", "ipv4", "Version 2, signed: address of the sender.", wireshark="hsrp.md5_ip_address"),
             Column("md5_key_id", "u32", "Version 2, signed: which key.", wireshark="hsrp2.md5_key_id"),
             Column("md5_data", "bytes", "Version 2, signed: the digest.", wireshark="hsrp2.md5_auth_data"),
         ),
     ),
-)
+)  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:

@@ -30,8 +30,9 @@ TABLES = (
         spec="CIP Networks Library, volume 2",
         on=("udp.port=44818", "udp.port=2222"),
         columns=(
-            Column("command", "u16", "99 list identity, 101 register, 111 request and answer, 112 connected data; null "
-                   "for input and output data.", wireshark="enip.command"),
+            Column("command", "u16",
+                   "99 list identity, 101 register, 111 request or response, 112 connected data; null on port 2222.",
+                   wireshark="enip.command"),
             Column("length", "u16", "Bytes behind the header.", wireshark="enip.length"),
             Column("session_handle", "u32", "Session that it belongs to.", wireshark="enip.session"),
             Column("status", "u32", "0 success.", wireshark="enip.status"),
@@ -39,7 +40,7 @@ TABLES = (
             Column("options", "u32", "Flags, 0.", wireshark="enip.options"),
             Column("interface_handle", "u32", "Request: 0 for CIP.", why="a field for each command"),
             Column("timeout", "u16", "Request: how long to wait, seconds.", wireshark="enip.timeout"),
-            Column("items", List(ITEM), "Items in wire order.", why="compared in its fields"),
+            Column("items", List(ITEM), "Items in wire order."),
             Column("identity_ip", "ipv4", "List identity: address of the device.", wireshark="enip.sinaddr"),
             Column("vendor_id", "u16", "List identity: number of the vendor.", wireshark="enip.lir.vendor"),
             Column("device_type", "u16", "List identity: kind of device.", wireshark="enip.lir.devtype"),

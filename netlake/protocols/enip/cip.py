@@ -90,7 +90,7 @@ def _message(body: Cursor, *, connected: bool) -> Iterator[tuple[str, Any]]:
     else:
         yield from _path(Cursor(body.take(2 * body.number(1))))
     if body.left:
-        yield "data", body.rest()
+        yield "data", body.kept()
 
 
 def _path(path: Cursor) -> Iterator[tuple[str, Any]]:
