@@ -5,15 +5,15 @@ enters, in order to find what follows. UNCLAIMED is the group of UDP payloads wh
 classifier. All other groups are leaves, numbered by netlake.layers.steps: messages that go to readers.
 
 A step is `NAME = kind, function`. The name in lower case is that of its table, which gives the dispatch keys that lead
-to it; a step without a table has its keys in netlake.layers.steps. The number is given automatically. The kind says
+to it; a step without a table has its keys in netlake.layers.steps. The number follows from the order. The kind says
 what the walk does around the function (netlake.kernels.walk): an IP header begins a record in Headers, a transport
 header has ports, a tunnel may begin flows of its own.
 
 To add a tunnel
 1. netlake/protocols/NAME.py: its table, whose `on` has the keys that lead to it.
 2. netlake/kernels/tunnels/NAME.py: its function NAME, `(data, keys, w) -> Next`, see netlake.kernels.answers.
-3. Here: `NAME = Kind.TUNNEL, NAME.NAME`. `dispatcher` makes one kernel of the functions, as a chain of comparisons
-   that is compiled into a jump table.
+3. Here, at the end of Step: `NAME = Kind.TUNNEL, NAME.NAME`. `dispatcher` makes one kernel of the functions, a chain of comparisons that
+   is compiled into a jump table.
 """
 
 from __future__ import annotations
@@ -64,9 +64,10 @@ class Step(IntEnum):
     kind: Kind
     function: Kernel | None
 
-    def __new__(cls, kind: Kind, function: Kernel | None = None) -> Any:
-        """The member with the next number."""
-        number = len(cls.__members__)
+    def __new__(cls, kind: Kind, function: Kernel | None = None, number: int | None = None) -> Any:
+        """The member with `number`, by default the one after the member before."""
+        if number is None:
+            number = next((step.value + 1 for step in reversed(cls.__members__.values())), 0)
         member = int.__new__(cls, number)
         member._value_, member.kind, member.function = number, kind, function
         return member
@@ -100,7 +101,8 @@ class Step(IntEnum):
     SCTP = Kind.TRANSPORT, walk_transport.sctp
     ICMPV4 = (Kind.ICMP,)
     ICMPV6 = (Kind.ICMP,)
-    GRE = Kind.TUNNEL, gre.gre
+    # column `tunnel_key` depends on the numbers of tunnels, so further ones are added at the end
+    GRE = Kind.TUNNEL, gre.gre, 48
     VXLAN = Kind.TUNNEL, vxlan.vxlan
     GENEVE = Kind.TUNNEL, geneve.geneve
     MPLS = Kind.TUNNEL, mpls.mpls
@@ -117,13 +119,15 @@ class Step(IntEnum):
 
 
 # UDP payloads whose ports have no key, and the first number of a leaf
-UNCLAIMED = len(Step)
+UNCLAIMED = max(Step) + 1
 FIRST_LEAF = UNCLAIMED + 1
 
 # KIND[step]
-KIND = np.array([step.kind for step in Step], np.int8)
+KIND = np.full(UNCLAIMED, Kind.LEAF, np.int8)
+KIND[list(Step)] = [step.kind for step in Step]
 # steps without a tunnel identifier: that IP or UDP carries them is the tunnel, and what is inside has flows of its own
-BARE = np.array([step in {Step.IPV4, Step.IPV6, Step.MPLS, Step.ETHERNET} for step in Step], np.bool_)
+BARE = np.zeros(UNCLAIMED, np.bool_)
+BARE[[Step.IPV4, Step.IPV6, Step.MPLS, Step.ETHERNET]] = True
 
 
 @kernel()
@@ -139,25 +143,21 @@ def kind_of(group):
 
 
 @kernel()
-def _none(data, keys, w, step):
-    """The end of a chain, which no step reaches."""
+def none(data, keys, w):
+    """No step, which is never called."""
     return malformed(BAD_VALUE)
 
 
-def _either(number: int, function: Kernel, otherwise: Kernel) -> Kernel:
-    @kernel(once=True)
-    def either(data, keys, w, step):
-        if step == number:
-            return function(data, keys, w)
-        return otherwise(data, keys, w, step)
-
-    return either
-
-
 def dispatcher(*kinds: Kind) -> Kernel:
-    """A kernel `(data, keys, w, step) -> Next` that calls the function of a step of `kinds`."""
-    chain = _none
-    for step in reversed(Step):
-        if step.kind in kinds and step.function is not None:
-            chain = _either(step.value, step.function, chain)
-    return chain
+    """A kernel `(data, keys, w, step) -> Next` that calls the function of a step of `kinds`.
+
+    Its source is generated, so that a step is registered in one place: numba cannot call a function out of an array
+    without a loss, and a chain of closures takes a minute to compile.
+    """
+    functions = {f"step_{step.value}": step.function for step in Step if step.kind in kinds and step.function}
+    lines = [f"    if step == {name.removeprefix('step_')}: return {name}(data, keys, w)" for name in functions]
+    source = "\n".join(["def dispatch(data, keys, w, step):", *lines, "    return none(data, keys, w)"])
+    names: dict[str, Any] = {"__name__": __name__, "none": none, **functions}
+    exec(source, names)  # noqa: S102 - of names and numbers only
+    made: Kernel = kernel(once=True)(names["dispatch"])
+    return made

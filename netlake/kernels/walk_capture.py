@@ -39,7 +39,7 @@ MARVELL_TAG = 284
 MARVELL_TAG_WITH_TYPE = 285
 
 
-@kernel(once=True)
+@kernel()
 def fddi(data, keys, w):
     """FDDI: frame control and two addresses; only LLC frames carry something known."""
     at = w.at
@@ -50,7 +50,7 @@ def fddi(data, keys, w):
     return stopped(at + 13, Stop.UNKNOWN_LLC)
 
 
-@kernel(once=True)
+@kernel()
 def nflog(data, keys, w):
     """Netfilter's log: attributes in the byte order of the host, one of them the packet."""
     at, end = w.at, w.end
@@ -180,7 +180,7 @@ def tagged(data, w, size):
     return ether_type_or_length(u16(data, at), at + 2)
 
 
-@kernel(once=True)
+@kernel()
 def other_link(data, keys, w):
     """A link header that has no table, by the capture's link type."""
     at, end, link_type = w.at, w.end, w.link_type

@@ -52,7 +52,7 @@ def linux_type(kind, at):
     return carries(Space.ETHER_TYPE, kind, at)
 
 
-@kernel(once=True)
+@kernel()
 def linux_sll(data, keys, w):
     """The Linux cooked header of version 1."""
     at = w.at
@@ -63,7 +63,7 @@ def linux_sll(data, keys, w):
     return linux_type(u16(data, at + 14), at + 16)
 
 
-@kernel(once=True)
+@kernel()
 def linux_sll2(data, keys, w):
     """The Linux cooked header of version 2."""
     at = w.at
@@ -74,7 +74,7 @@ def linux_sll2(data, keys, w):
     return linux_type(u16(data, at), at + 20)
 
 
-@kernel(once=True)
+@kernel()
 def raw(data, keys, w):
     """No link header: IPv4 or IPv6 by the first four bits."""
     at = w.at
@@ -88,7 +88,7 @@ def raw(data, keys, w):
     return malformed(BAD_VERSION)
 
 
-@kernel(once=True)
+@kernel()
 def loopback(data, keys, w):
     """BSD loopback: an address family in the byte order of the host that wrote it."""
     at = w.at
@@ -104,7 +104,7 @@ def loopback(data, keys, w):
     return carries(Space.ETHER_TYPE, family, at + 4)
 
 
-@kernel(once=True)
+@kernel()
 def llc(data, keys, w):
     """IEEE 802.2: the destination service access point names the payload of an unnumbered frame."""
     at, left = w.at, w.end - w.at
@@ -118,7 +118,7 @@ def llc(data, keys, w):
     return carries(Space.LLC_DSAP, destination, at + 3 if destination == SNAP_DSAP else at + size)
 
 
-@kernel(once=True)
+@kernel()
 def snap(data, keys, w):
     """SNAP: an organization and a type of its own, or an EtherType under organization 0."""
     at = w.at

@@ -60,7 +60,7 @@ def extension_of(data, w, size):
     return carries(Space.IP_PROTOCOL, np.int64(data[w.at]), w.at + size)
 
 
-@kernel(once=True)
+@kernel()
 def ipv6_options(data, keys, w):
     """Hop-by-hop options, destination options or a routing header."""
     if w.end - w.at < 8:
@@ -68,7 +68,7 @@ def ipv6_options(data, keys, w):
     return extension_of(data, w, (np.int64(data[w.at + 1]) + 1) * 8)
 
 
-@kernel(once=True)
+@kernel()
 def ipv6_fragment(data, keys, w):
     """The fragment header."""
     if w.end - w.at < 8:
@@ -76,7 +76,7 @@ def ipv6_fragment(data, keys, w):
     return extension_of(data, w, 8)
 
 
-@kernel(once=True)
+@kernel()
 def ipsec_ah(data, keys, w):
     """The authentication header, of either IP version."""
     if w.end - w.at < 8:

@@ -31,7 +31,7 @@ def is_cisco_hdlc(data, w):
     return (data[at] == 0x0F or data[at] == 0x8F) and (end - at == 1 or data[at + 1] == 0)
 
 
-@kernel(once=True)
+@kernel()
 def ppp(data, keys, w):
     """PPP, with or without the HDLC address and control, with one or two bytes of protocol."""
     at, end = w.at, w.end
@@ -54,7 +54,7 @@ def ppp(data, keys, w):
     return carries(Space.PPP_PROTOCOL, protocol, at + 2, hint=protocol)
 
 
-@kernel(once=True)
+@kernel()
 def cisco_hdlc(data, keys, w):
     """Cisco HDLC: an EtherType, except for OSI and its own keepalives, whose number is RARP's in Ethernet."""
     at, end = w.at, w.end
@@ -71,7 +71,7 @@ def cisco_hdlc(data, keys, w):
     return carries(Space.ETHER_TYPE, kind, at + 4)
 
 
-@kernel(once=True)
+@kernel()
 def frame_relay(data, keys, w):
     """Frame relay: an address of two to four bytes, then RFC 2427, or an EtherType (Cisco)."""
     at, end = w.at, w.end

@@ -11,8 +11,6 @@ import numpy as np
 
 from netlake.packets import Bytes, Ints, Shorts, Tiny
 
-__all__ = ["FRAGMENT", "MESSAGE", "ORIGIN", "PACKET", "WALK", "Columns", "Rows"]
-
 # a packet is walked through at most this many headers, and this many IP headers
 MOST_HEADERS = 40
 MOST_NETWORK_HEADERS = 8

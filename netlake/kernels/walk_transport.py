@@ -50,7 +50,7 @@ def udp(data, keys, w):
     return carries(Space.UDP_PORT, 0, at + 8, at + length)
 
 
-@kernel(once=True)
+@kernel()
 def sctp(data, keys, w):
     """The common header of SCTP."""
     at, left, promise = w.at, w.end - w.at, w.promise

@@ -69,7 +69,7 @@ def source_of(frame, bits):
     return frame + 16 if bits & 2 else frame + 10
 
 
-@kernel(once=True)
+@kernel()
 def dot11(data, keys, w):
     """A frame of any kind: management goes to its tables by its type, data to what it carries."""
     end = w.end

@@ -11,7 +11,7 @@ from netlake.schema.faults import SHORT_HEADER
 FIRST_WORD = 0x0101
 
 
-@kernel(once=True)
+@kernel()
 def cisco_metadata(data, keys, w):
     """The EtherType is last in Ethernet, where version and length are first, and first in GRE; no identifier."""
     at = w.at

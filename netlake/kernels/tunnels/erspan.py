@@ -12,7 +12,7 @@ from netlake.kernels.numbers import EtherType
 from netlake.schema.faults import BAD_VERSION, SHORT_HEADER
 
 
-@kernel(once=True)
+@kernel()
 def erspan(data, keys, w):
     """Ethernet, or an IP packet where type III says so; the identifier is the session."""
     at, end = w.at, w.end

@@ -8,7 +8,7 @@ from netlake.kernels.numbers import EtherType
 from netlake.schema.faults import SHORT_HEADER
 
 
-@kernel(once=True)
+@kernel()
 def fabric_path(data, keys, w):
     """The frame behind the tag, which is no tunnel's: no identifier."""
     at = w.at

@@ -10,7 +10,7 @@ from netlake.kernels.bytes import u16, u24
 from netlake.schema.faults import BAD_VERSION, SHORT_HEADER
 
 
-@kernel(once=True)
+@kernel()
 def geneve(data, keys, w):
     """An EtherType behind the options; the identifier is the VNI."""
     at, left = w.at, w.end - w.at

@@ -17,7 +17,7 @@ SEQUENCE = 0x1000
 ACKNOWLEDGMENT = 0x0080
 
 
-@kernel(once=True)
+@kernel()
 def gre(data, keys, w):
     """The hint for ERSPAN is 1 where GRE has no sequence number: ERSPAN then has no header of its own (type I)."""
     at, end = w.at, w.end
@@ -53,7 +53,7 @@ def gre(data, keys, w):
     return carries(Space.ETHER_TYPE, kind, at + size, identifier=identifier, hint=hint)
 
 
-@kernel(once=True)
+@kernel()
 def routing_end(data, at, entry, end):
     """Where the source route entries end; before `at` if they do not."""
     while entry + 4 <= end:

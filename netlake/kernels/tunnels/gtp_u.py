@@ -15,7 +15,7 @@ G_PDU = 255
 MOST_EXTENSIONS = 32
 
 
-@kernel(once=True)
+@kernel()
 def gtp_u(data, keys, w):
     """A G-PDU carries an IP packet or a frame of Ethernet, other messages nothing; the identifier is 0."""
     at, end = w.at, w.end
@@ -42,7 +42,7 @@ def gtp_u(data, keys, w):
     return ip_or(data, inside, end, limit, 0, fault)
 
 
-@kernel(once=True)
+@kernel()
 def extensions_end(data, inside, end):
     """Where the extension headers end, each of which ends in the type of the next; -1 if they do not."""
     for _ in range(MOST_EXTENSIONS):

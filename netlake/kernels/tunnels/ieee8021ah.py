@@ -9,7 +9,7 @@ from netlake.kernels.numbers import EtherType
 from netlake.schema.faults import SHORT_HEADER
 
 
-@kernel(once=True)
+@kernel()
 def ieee8021ah(data, keys, w):
     """The customer's frame; the identifier is the service."""
     at = w.at

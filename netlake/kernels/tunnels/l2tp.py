@@ -19,7 +19,7 @@ SEQUENCE = 0x0800
 OFFSET = 0x0200
 
 
-@kernel(once=True)
+@kernel()
 def l2tp(data, keys, w):
     """The directions have different sessions, so the identifier is 0. Without ports the header is that of L2TP/IP."""
     at, end = w.at, w.end

@@ -18,7 +18,7 @@ CHANNEL_IPV4 = 0x0021
 CHANNEL_IPV6 = 0x0057
 
 
-@kernel(once=True)
+@kernel()
 def mpls(data, keys, w):
     """No identifier: the directions have different labels, and one of them may have none."""
     at, end = w.at, w.end

@@ -11,7 +11,7 @@ from netlake.kernels.numbers import EtherType
 from netlake.schema.faults import BAD_LENGTH, BAD_VERSION, SHORT_HEADER
 
 
-@kernel(once=True)
+@kernel()
 def nsh(data, keys, w):
     """No identifier: a service path has one direction."""
     at = w.at

@@ -8,7 +8,7 @@ from netlake.kernels.answers import done, ip_or
 REGISTER = 0x21  # version 2, type 1
 
 
-@kernel(once=True)
+@kernel()
 def pim(data, keys, w):
     """A register carries an IP packet, other messages nothing; the identifier is 0.
 

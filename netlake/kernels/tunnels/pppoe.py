@@ -9,7 +9,7 @@ from netlake.kernels.numbers import EtherType
 from netlake.schema.faults import BAD_LENGTH, BAD_VERSION, SHORT_HEADER
 
 
-@kernel(once=True)
+@kernel()
 def pppoe(data, keys, w):
     """A frame of a session (code 0) carries PPP, a message of discovery nothing; the identifier is the session."""
     at = w.at

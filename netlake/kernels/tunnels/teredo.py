@@ -14,7 +14,7 @@ AUTHENTICATION = 1
 ORIGIN = 0
 
 
-@kernel(once=True)
+@kernel()
 def teredo(data, keys, w):
     """An IPv6 packet; the identifier is 0."""
     inside, end = w.at, w.end

@@ -15,7 +15,7 @@ GPE_PORT = 4790
 NAMES_PAYLOAD = 4
 
 
-@kernel(once=True)
+@kernel()
 def vxlan(data, keys, w):
     """Ethernet, or what the header names; the identifier is the VNI."""
     at = w.at
