@@ -13,7 +13,7 @@ _LAYERS = {
     "ip.protocol": "IP protocol",
     "link.type": "link type",
     "udp.port": "UDP port",
-    "tcp.port": "TCP port",
+    "tcp.segment": "whole in one segment of TCP port",
     "sctp.port": "SCTP port",
     "sctp.payload_protocol": "SCTP payload protocol",
     "llc.dsap": "LLC service access point",

@@ -33,7 +33,9 @@ class Writers:
         command = [sys.executable, str(WRITER)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def run(self, lake: Path, *jobs: tuple[int, int, int, bool | str], kill: float | None = None) -> list[tuple[str, str]]:
+    def run(
+        self, lake: Path, *jobs: tuple[int, int, int, bool | str], kill: float | None = None
+    ) -> list[tuple[str, str]]:
         """What was acknowledged: (status, capture) each."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None

@@ -109,9 +109,7 @@ def test_file_of_another_table_is_refused(catalog: Catalog) -> None:
     assert on_disk(catalog) == set()
 
 
-def test_commit_in_doubt_keeps_files_that_the_catalog_names(
-    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_commit_in_doubt_keeps_files_that_the_catalog_names(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     def doubtful(connection: Any, _: Any) -> None:
         connection.execute("COMMIT")
         raise UncertainError("The disk failed.")

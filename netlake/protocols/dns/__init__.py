@@ -82,7 +82,7 @@ TABLES = (
         "dns",
         "One row for each message of DNS over UDP, mDNS or LLMNR, and for those that are complete in a TCP segment.",
         spec="RFC 1035, RFC 2136, RFC 3597, RFC 4795, RFC 6762, RFC 6891, RFC 7871, RFC 9460",
-        on=("udp.port=53", "udp.port=5353", "udp.port=5355", "tcp.port=53"),
+        on=("udp.port=53", "udp.port=5353", "udp.port=5355", "tcp.segment=53"),
         size=HEADER,
         columns=(
             Column("transport", "word", "Transport protocol: `udp` or `tcp`.", why="part of the stack"),
