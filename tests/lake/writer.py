@@ -1,8 +1,9 @@
 """Forks writers of small captures, all warm: for tests that kill them and let them race.
 
 Standard input has one JSON task a line: {"lake": folder, "jobs": [[first, count, rows, replace], ...], "kill": seconds
-or null}. If `replace` is a name, the job replaces the rows of this owner `count` times, in editions from `first` on. All jobs run at once, each in a process; after `kill` seconds they are killed. The answer, when all are gone,
-is the list of [status, capture] that were acknowledged. A job of 0 captures dies while it writes the catalog's file.
+or null}. If `replace` is a name, the job replaces the rows of this owner `count` times, in editions from `first` on.
+All jobs run at once, each in a process; after `kill` seconds they are killed. The answer, after all have ended, is the
+list of [status, capture] that were acknowledged. A job of 0 captures dies while it writes the catalog's file.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ def rows(lake: Path, table: str = "packet") -> int:
     return sum(file.rows for file in Catalog(lake).files(table))
 
 
-def test_a_capture_stands_in_a_lake_once(tmp_path: Path) -> None:
+def test_capture_is_in_a_lake_once(tmp_path: Path) -> None:
     first = netlake.capture(CAPTURES / "classic.pcap", tmp_path / "lake")
     assert (first.exit_code, first.captures[0].state, first.captures[0].packets) == (0, "added", 300)
     assert rows(tmp_path / "lake") == 300
@@ -40,7 +40,7 @@ def test_a_capture_stands_in_a_lake_once(tmp_path: Path) -> None:
     assert rows(tmp_path / "lake") == 300
 
 
-def test_the_report_counts_what_was_written(tmp_path: Path) -> None:
+def test_report_counts_written_rows_and_bytes(tmp_path: Path) -> None:
     report = netlake.capture(CAPTURES / "snaplen.pcap", tmp_path / "lake", proto=True).captures[0]
     assert report.tables["packet"].rows == report.packets
     assert report.quality["cut"] > 0
@@ -49,14 +49,14 @@ def test_the_report_counts_what_was_written(tmp_path: Path) -> None:
     assert (tmp_path / "lake" / "proto" / "packet").is_dir()
 
 
-def test_a_truncated_capture_is_partial(tmp_path: Path) -> None:
+def test_truncated_capture_is_partial(tmp_path: Path) -> None:
     report = netlake.capture(CAPTURES / "truncated.pcap", tmp_path / "lake")
     assert report.exit_code == 3
     assert rows(tmp_path / "lake") == 122
     assert report.captures[0].problems[0].offset > 0
 
 
-def test_what_is_no_capture_fails_alone(tmp_path: Path) -> None:
+def test_file_that_is_not_a_capture_fails_alone(tmp_path: Path) -> None:
     letter = tmp_path / "letter.txt"
     letter.write_text("Dear reader, this is not a capture, and never was.")
     report = netlake.capture([letter, CAPTURES / "tunnel.pcap"], tmp_path / "lake", jobs=1)
@@ -67,20 +67,20 @@ def test_what_is_no_capture_fails_alone(tmp_path: Path) -> None:
         netlake.capture(tmp_path / "absent.pcap", tmp_path / "lake")
 
 
-def test_several_processes(tmp_path: Path) -> None:
+def test_captures_are_decoded_in_parallel(tmp_path: Path) -> None:
     report = netlake.capture([CAPTURES / name for name in SMALL], tmp_path / "lake", jobs=2)
     assert [capture.state for capture in report.captures] == ["added"] * len(SMALL)
     assert [Path(capture.name).name for capture in report.captures] == list(SMALL)
     assert rows(tmp_path / "lake") == sum(capture.packets for capture in report.captures)
 
 
-def test_several_files_as_one(tmp_path: Path) -> None:
+def test_several_files_are_decoded_as_one(tmp_path: Path) -> None:
     report = netlake.capture([CAPTURES / "classic.pcap", CAPTURES / "cooked.pcap"], tmp_path / "lake", as_one=True)
     assert len(report.captures) == 1
     assert rows(tmp_path / "lake") == report.captures[0].packets == 360
 
 
-def test_a_folder_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+def test_unwritable_folder_leaves_no_file(tmp_path: Path) -> None:
     lake = tmp_path / "lake"
     netlake.capture(CAPTURES / "tunnel.pcap", lake)
     (lake / "data" / "arp").mkdir(exist_ok=True)
@@ -106,7 +106,7 @@ def kill_first(pids: list[int], times: int) -> None:
 
 
 @pytest.mark.parametrize(("deaths", "state"), [(1, "added"), (2, "failed")])
-def test_a_worker_that_dies_is_one_capture_tried_again(
+def test_capture_of_a_killed_worker_is_decoded_once_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deaths: int, state: str
 ) -> None:
     lake = tmp_path / "lake"
@@ -131,7 +131,7 @@ def test_a_worker_that_dies_is_one_capture_tried_again(
         assert "died 2 times (signal 9)" in reports[0].message
 
 
-def test_refresh_decodes_again_what_another_contract_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refresh_decodes_captures_of_another_contract(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lake, gone = tmp_path / "lake", tmp_path / "gone.pcap"
     shutil.copy(CAPTURES / "cooked.pcap", gone)
     monkeypatch.setattr("netlake.lake.facts.contract.version", lambda: 1)
@@ -146,7 +146,7 @@ def test_refresh_decodes_again_what_another_contract_decoded(tmp_path: Path, mon
     assert rows(lake) == 360
 
 
-def test_refresh_decodes_each_capture_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refresh_decodes_each_capture_with_its_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lake, broken = tmp_path / "lake", tmp_path / "broken.pcap"
     content = bytearray((CAPTURES / "classic.pcap").read_bytes())
     content[24 + 8 : 24 + 12] = b"\xff" * 4  # the length of the first packet
@@ -168,7 +168,7 @@ def test_refresh_decodes_each_capture_as_it_was(tmp_path: Path, monkeypatch: pyt
         assert standing.facts.contract == contract_version() > 1
 
 
-def test_refresh_takes_no_other_capture_for_the_original(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refresh_skips_a_replaced_original(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lake, path = tmp_path / "lake", tmp_path / "a.pcap"
     shutil.copy(CAPTURES / "cooked.pcap", path)
     monkeypatch.setattr("netlake.lake.facts.contract.version", lambda: 1)
@@ -176,7 +176,7 @@ def test_refresh_takes_no_other_capture_for_the_original(tmp_path: Path, monkeyp
     monkeypatch.setattr("netlake.lake.facts.contract.version", lambda: 2)
     for content, sentence in (
         ((CAPTURES / "tunnel.pcap").read_bytes(), "a.pcap is another capture now."),
-        (b"no capture", "is not a capture: it begins"),
+        (b"no capture", "is not a capture: it starts"),
     ):
         path.write_bytes(content)
         report = netlake.pipeline.refresh(lake)
@@ -184,12 +184,12 @@ def test_refresh_takes_no_other_capture_for_the_original(tmp_path: Path, monkeyp
         assert sentence in report.notices[0]
 
 
-def test_what_could_not_be_read_to_its_end_stands_as_partial(tmp_path: Path) -> None:
+def test_state_of_an_incomplete_capture_is_partial(tmp_path: Path) -> None:
     netlake.capture([CAPTURES / "truncated.pcap", CAPTURES / "classic.pcap"], tmp_path / "lake", jobs=1)
     assert [standing.facts.state for standing in Catalog(tmp_path / "lake").captures()] == ["partial", "complete"]
 
 
-def test_several_files_are_one_line(tmp_path: Path) -> None:
+def test_sentence_about_several_files_is_one_line(tmp_path: Path) -> None:
     lake = tmp_path / "lake"
     (report,) = netlake.capture([CAPTURES / "classic.pcap", CAPTURES / "cooked.pcap"], lake, as_one=True).captures
     removed = Catalog(lake).remove(str(report.id))
@@ -202,7 +202,7 @@ def messages(lake: Path) -> set[str]:
     return {path.relative_to(lake / "proto").as_posix() for path in lake.glob("proto/*/*")}
 
 
-def test_a_capture_that_is_replaced_has_messages_of_its_last_decoding(tmp_path: Path) -> None:
+def test_replaced_capture_has_messages_of_its_last_decoding(tmp_path: Path) -> None:
     lake, name = tmp_path / "lake", CAPTURES / "cooked.pcap"
     (first,) = netlake.capture(name, lake, proto=True).captures
     assert messages(lake) == {f"{table}/{first.id}.pb.zst" for table in first.tables}
@@ -212,9 +212,7 @@ def test_a_capture_that_is_replaced_has_messages_of_its_last_decoding(tmp_path: 
     assert all(path.stat().st_ino != old[path] for path in lake.glob("proto/*/*"))
 
 
-def test_a_commit_that_fails_leaves_the_messages_of_what_stands(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_commit_keeps_the_messages_of_the_lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lake, name = tmp_path / "lake", CAPTURES / "cooked.pcap"
     (first,) = netlake.capture(name, lake, proto=True).captures
 
@@ -230,7 +228,7 @@ def test_a_commit_that_fails_leaves_the_messages_of_what_stands(
     assert messages(lake) == {f"{table}/{first.id}.pb.zst" for table in first.tables}
 
 
-def test_messages_of_a_killed_run_are_collected(tmp_path: Path) -> None:
+def test_messages_of_an_interrupted_run_are_collected(tmp_path: Path) -> None:
     lake = tmp_path / "lake"
     netlake.capture(CAPTURES / "cooked.pcap", lake, proto=True)
     kept = messages(lake)
@@ -241,7 +239,7 @@ def test_messages_of_a_killed_run_are_collected(tmp_path: Path) -> None:
     assert messages(lake) == {*kept, "packet/mine.txt"}
 
 
-def test_a_capture_that_is_removed_takes_its_messages_along(tmp_path: Path) -> None:
+def test_removing_a_capture_removes_its_messages(tmp_path: Path) -> None:
     lake = tmp_path / "lake"
     first, second = netlake.capture(
         [CAPTURES / "tunnel.pcap", CAPTURES / "cooked.pcap"], lake, proto=True, jobs=1
