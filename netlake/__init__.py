@@ -1,10 +1,10 @@
-"""netlake: captures become typed tables in an open lake, and SQL answers questions about them.
+"""netlake: decodes network captures into typed tables, and queries them with SQL.
 
-    netlake.decode("x.pcap")["dns"]              an Arrow table, no lake needed
-    netlake.capture(["x.pcap"], "lake")          into a lake
-    netlake.Lake("lake").sql("FROM dns").pl()    out of it
+    netlake.decode("x.pcap")["dns"]              an Arrow table, without a lake
+    netlake.capture(["x.pcap"], "lake")          writes a lake
+    netlake.Lake("lake").sql("FROM dns").pl()    queries it, as a Polars data frame
 
-`import netlake` loads nothing but this file; each name brings what it needs when it is first used.
+`import netlake` imports this file only; each public name is imported at its first use, with its dependencies.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = [
     "decode",
 ]
 
-_HOMES = {
+_MODULES = {
     "Lake": "netlake.query.lake",
     "capture": "netlake.pipeline",
     "decode": "netlake.pipeline",
@@ -39,10 +39,10 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
+    module = _MODULES.get(name)
+    if module is None:
         raise AttributeError(f"module 'netlake' has no attribute {name!r}")
-    value = getattr(importlib.import_module(home), name)
+    value = getattr(importlib.import_module(module), name)
     globals()[name] = value
     return value
 

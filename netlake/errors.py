@@ -1,17 +1,18 @@
-"""What a caller may want to catch.
+"""The exceptions that netlake raises for its callers.
 
-    NetlakeError              anything below; its text is one sentence for a person: what, where, what to do
-    ├── InputError            a capture cannot be opened, or is not a capture
-    ├── LakeError             a lake is missing, damaged, of an unknown layout, or in use
-    ├── SchemaError           a table's declaration breaks a rule or the frozen contract
-    └── QueryError            a filter, a column or a statement that the user gave is wrong
+    NetlakeError                root; its text is one sentence for the user: what happened, where, what to do
+    ├── InputError              a capture cannot be opened, or is not a capture
+    ├── LakeError               a lake is damaged, in use, or of an unknown layout or another contract
+    │   └── MissingLakeError    there is no lake
+    ├── SchemaError             a table's declaration breaks a rule or the frozen contract
+    └── QueryError              a filter, column name or SQL statement of the user is invalid
 
-Malformed traffic is not among them: it is data, kept and marked (see `netlake.schema.faults`).
+Malformed traffic raises none of them: its rows are kept, with a fault (see `netlake.schema.faults`).
 """
 
 
 class NetlakeError(Exception):
-    """Root of the tree: the command line prints its text and exits with 1."""
+    """Root of the exceptions; the command line prints its text and exits with 1."""
 
 
 class InputError(NetlakeError):
@@ -19,7 +20,11 @@ class InputError(NetlakeError):
 
 
 class LakeError(NetlakeError):
-    """A lake is missing, damaged, of an unknown layout, or in use."""
+    """A lake is damaged, in use, or of an unknown layout or another contract."""
+
+
+class MissingLakeError(LakeError):
+    """There is no lake at the path."""
 
 
 class SchemaError(NetlakeError):
@@ -27,4 +32,4 @@ class SchemaError(NetlakeError):
 
 
 class QueryError(NetlakeError):
-    """A filter, a column or a statement that the user gave is wrong."""
+    """A filter, column name or SQL statement of the user is invalid."""

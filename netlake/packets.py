@@ -7,8 +7,9 @@ with their bytes in the arena behind the captured ones, so that every message of
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import starmap
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ Columns = dict[str, Value]
 
 # the arrays of Packets, by name
 ARRAYS = ("start", "captured", "length", "ts", "number", "last", "interface", "link_type", "offset", "depth")
+# the columns of Messages that do not depend on the buffer or the batch
+COPIED = ("missing", "fault", "place", "source_port", "destination_port", "hint")
 # the time of a packet that has none, or whose time does not fit 64 bits of nanoseconds
 NO_TIME = np.iinfo(np.int64).min
 # the link type of a row that is no packet but a datagram put together from fragments: an IP header and its payload
@@ -105,7 +108,9 @@ class Messages:
     - `ip_in_ip`: the IP version of the outer header
     - everything else: 0
 
-    `pools` are where addresses are interned, by name (`ip`, `mac`): see `netlake.layers.pools`.
+    `pools` are where addresses are interned, by name (`ip`, `mac`): see `netlake.layers.pools`. `context` is the
+    context of each message's row where it does not follow from the batch: messages that waited, or began in an earlier
+    one (see `netlake.records.context`).
     """
 
     data: Bytes
@@ -120,6 +125,7 @@ class Messages:
     destination_port: Shorts
     hint: Ints
     pools: Mapping[str, Any] = field(default_factory=dict)
+    context: Any = None
 
     def __len__(self) -> int:
         return len(self.start)
@@ -134,8 +140,38 @@ class Messages:
         return Messages(
             self.data, self.start[index], self.end[index], self.row[index], self.missing[index], self.fault[index],
             self.header[index], self.place[index], self.source_port[index], self.destination_port[index],
-            self.hint[index], self.pools,
+            self.hint[index], self.pools, None if self.context is None else self.context.take(index),
         )  # fmt: skip
+
+    def compact(self) -> Messages:
+        """A copy that depends on nothing of the batch: a buffer of these messages alone, one behind the other.
+
+        Rows are numbered anew from 0, one for each packet; there is no header to refer to, so `header` is -1.
+        """
+        sizes = self.end - self.start
+        start = np.cumsum(sizes) - sizes
+        view = self.data.data
+        parts = map(view.__getitem__, starmap(slice, zip(self.start.tolist(), self.end.tolist(), strict=True)))
+        begins = np.ones(len(self), np.bool_)
+        np.not_equal(self.row[1:], self.row[:-1], out=begins[1:])
+        copies = {name: getattr(self, name).copy() for name in COPIED}
+        return Messages(
+            data=np.frombuffer(b"".join(parts), np.uint8), start=start, end=start + sizes,
+            row=(np.cumsum(begins) - 1).astype(np.int32), header=np.full(len(self), -1, np.int32), pools=self.pools,
+            context=self.context, **copies,
+        )  # fmt: skip
+
+    @classmethod
+    def concat(cls, parts: Sequence[Messages]) -> Messages:
+        """The messages of all `parts` (at least one), over one writable buffer; rows of different parts differ."""
+        bytes_before = np.cumsum([0, *(len(part.data) for part in parts)])
+        rows_before = np.cumsum([0, *(int(part.row[-1]) + 1 if len(part) else 0 for part in parts)])
+        columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in (*COPIED, "header")}
+        shifted = {
+            name: np.concatenate([getattr(part, name) + by for part, by in zip(parts, before, strict=False)])
+            for name, before in (("start", bytes_before), ("end", bytes_before), ("row", rows_before.astype(np.int32)))
+        }
+        return cls(data=np.concatenate([part.data for part in parts]), pools=parts[0].pools, **columns, **shifted)
 
     def flag(self, where: npt.NDArray[np.bool_] | npt.NDArray[np.intp], code: int) -> None:
         """Mark messages with a fault unless they have one; one that the capture cut is `cut` all the same."""
@@ -248,7 +284,13 @@ class Cursor:
         return self.data[at:end]
 
     def rest(self) -> bytes:
-        """All bytes not yet read."""
+        """All bytes not yet read; Short if the capture did not keep some of them."""
+        if self.missing > 0:
+            raise Short
+        return self.take(self.left)
+
+    def kept(self) -> bytes:
+        """All bytes not yet read that the capture kept, which may be fewer than there were."""
         return self.take(self.left)
 
     def number(self, size: int) -> int:

@@ -30,6 +30,7 @@ from typing import Any
 
 from netlake import flows, protocols, streams
 from netlake.errors import SchemaError
+from netlake.hooks import Hooks, hooks_of, mistakes
 from netlake.schema import Table, contract
 
 GROUP = "netlake.protocols"
@@ -39,18 +40,12 @@ _LOADED: dict[Path, ModuleType] = {}
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A table and the module that declares it; `outside` says that this is none of netlake's own."""
+    """A table, the module that declares it and its hooks; `outside` marks a table of a plugin."""
 
     table: Table
     module: ModuleType
+    hooks: Hooks
     outside: bool = False
-
-    def reader(self, verb: str) -> Any:
-        """`verb_NAME` of the module, else `verb` where the module declares one table only; None if there is neither."""
-        own = getattr(self.module, f"{verb}_{self.table.name}", None)
-        if own is not None or len(self.module.TABLES) > 1:
-            return own
-        return getattr(self.module, verb, None)
 
 
 def _modules() -> Iterator[ModuleType]:
@@ -135,6 +130,8 @@ def _checked(what: str, module: ModuleType, known: Iterable[str]) -> None:
     problems = [problem for table in module.TABLES for problem in rules.broken(table)]
     if problems:
         raise SchemaError(f"{what} breaks the rules of declarations: {'; '.join(problems)}.")
+    if wrong := list(mistakes(module)):
+        raise SchemaError(f"{what} cannot be used: {'; '.join(wrong)}.")
 
 
 @cache
@@ -146,11 +143,11 @@ def entries() -> dict[str, Entry]:
             if table.name in result:
                 other = result[table.name].module.__name__
                 raise SchemaError(f"Table {table.name} is declared in {other} and in {module.__name__}; rename one.")
-            result[table.name] = Entry(table, module)
+            result[table.name] = Entry(table, module, hooks_of(module, table))
     for what, module in _outside():
         _checked(what, module, result)
         for table in module.TABLES:
-            result[table.name] = Entry(table, module, outside=True)
+            result[table.name] = Entry(table, module, hooks_of(module, table), outside=True)
     return dict(sorted(result.items()))
 
 

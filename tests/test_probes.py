@@ -15,7 +15,7 @@ from netlake.packets import Messages
 from tests.messages import build
 
 FOLDER = Path(__file__).parent / "protocols"
-PROBES = {name: entry.reader("probe") for name, entry in tables.entries().items() if entry.reader("probe")}
+PROBES = {name: entry.hooks.probe for name, entry in tables.entries().items() if entry.hooks.probe}
 # cases that a probe must not find: malformed, or of a form that content alone does not prove
 LEFT = {
     "stun": {"answer of the old form", "channel data", "neither"},
@@ -92,14 +92,14 @@ def test_a_probe_takes_no_noise_and_reads_within_its_messages(table: str) -> Non
 def test_on_port_4500_only_what_stands_behind_the_marker_is_a_row() -> None:
     message = cases("isakmp")["main mode"]
     found = messages([bytes(4) + message, b"\x01\x02\x03\x04" + bytes(40), b"\xff"], (4500, 4500))
-    kept, columns = tables.entries()["isakmp"].reader("read")(found)
+    kept, columns = tables.entries()["isakmp"].hooks.read(found)
     assert kept.row.tolist() == [0]
     assert columns["initiator_spi"].to_pylist() == [message[:8]]
 
 
 def test_on_port_4500_what_has_no_marker_and_is_no_keep_alive_is_encrypted() -> None:
     found = messages([bytes(4) + cases("isakmp")["main mode"], b"\x01\x02\x03\x04" + bytes(40), b"\xff"], (4500, 4500))
-    kept, columns = tables.entries()["ipsec_esp"].reader("read")(found)
+    kept, columns = tables.entries()["ipsec_esp"].hooks.read(found)
     assert kept.row.tolist() == [1]
     assert columns["spi"].tolist() == [0x01020304]
     assert columns["encrypted_length"].tolist() == [36]
@@ -114,5 +114,5 @@ def test_quic_leaves_the_port_of_the_web_to_others() -> None:
 
 def test_quic_reads_no_short_header() -> None:
     found = messages([bytes([first]) + bytes(40) for first in range(256)], (443, 40000))
-    kept, _ = tables.entries()["quic"].reader("read")(found)
+    kept, _ = tables.entries()["quic"].hooks.read(found)
     assert set(kept.row.tolist()) == {*range(0x40), *range(0x80, 0x100)}, "and what is none is marked"

@@ -1,18 +1,25 @@
-"""Every case of every protocol, from tests/protocols/NAME.toml, where NAME is a table.
+"""Every case of every table of netlake.protocols, from tests/protocols/NAME.toml, where NAME is the table.
 
-A case has `name`, `from` (where its bytes come from), `bytes` (hexadecimal), `row` (columns that are expected, others
-may be there; bytes as hexadecimal) or `rows` where a message gives several, and as needed `fault`, `missing` (bytes
-that the capture did not keep), `ports` and `hint` (see netlake.packets.Messages). Each is read whole, cut at every
-byte, with other bytes around it, among others, and changed at random.
+A case contains
+- `name`; `from`, the capture and packet or the RFC and section that its bytes are from; `bytes`, hexadecimal;
+- as needed `missing` (bytes that the capture did not keep), `ports` (source and destination) and `hint`, which are
+  fields of netlake.packets.Messages;
+- `row`, every column that is neither null nor an empty list, with bytes as hexadecimal; or `rows`, where one message
+  has several rows or none. `fault` of the case is the fault of its last row; another row has its own `fault`;
+- `accept` and `probe`, the results of these hooks of the module if they are not true.
+
+Each case is read whole, cut at every byte, with other bytes around it, among others, and with bytes changed at random,
+always by the reader that reads captures. tests/mutate calls the functions in CHECKS with mutated readers.
 """
 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,22 +28,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netlake import tables
-from netlake.layers import read
 from netlake.packets import Codes, Messages, Nullable
+from netlake.records import readers
 from netlake.schema import arrow, faults
 from tests.messages import NO_PORTS, build
 
 FOLDER = Path(__file__).parent / "protocols"
-# filled by others than the reader: when asked for, or by the flow tracker
+# columns that the reader leaves to others: to the option --entropy, and to the flow tracker
 FILLED_LATER = {"entropy", "window_scaled"}
-# messages that are no row of any table, as they hold no facts: an encrypted packet with a short header (any message of
-# QUIC may be one), a keep-alive of RFC 3948; `udp` and `packet` have them
+# messages without a row in any table, as they contain no facts: an encrypted packet with a short header (any message
+# of QUIC may be one), a keep-alive of RFC 3948; `udp` and `packet` have rows for them
 ROWLESS: dict[str, set[bytes]] = {"isakmp": {b"\xff"}, "ipsec_esp": {b"\xff"}}
 ROWLESS_TABLES = {"quic"}
 
+Row = dict[str, Any]
+Part = tuple[bytes, int]  # bytes of a message, and how many more are missing
 
-class Below(NamedTuple):
-    """Ports and hint of a message, as in Messages."""
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """What the layer below passes to the reader with a message, as in Messages."""
 
     ports: tuple[int, int] = NO_PORTS
     hint: int = 0
@@ -50,6 +61,10 @@ class Case:
     case: dict[str, Any]
 
     @property
+    def name(self) -> str:
+        return f"{self.table}: {self.case['name']}"
+
+    @property
     def data(self) -> bytes:
         """The message."""
         return bytes.fromhex(self.case["bytes"])
@@ -60,10 +75,22 @@ class Case:
         return int(self.case.get("missing", 0))
 
     @property
-    def below(self) -> Below:
-        """What the layers below pass on."""
-        source, destination = self.case.get("ports", NO_PORTS)
-        return Below((source, destination), self.case.get("hint", 0))
+    def layer(self) -> Layer:
+        return Layer(tuple(self.case.get("ports", NO_PORTS)), int(self.case.get("hint", 0)))
+
+    @property
+    def messages(self) -> Messages:
+        return messages([(self.data, self.missing)], self.layer)
+
+    @property
+    def rows(self) -> list[Row]:
+        """Expected rows, each with its fault."""
+        expected = self.case["rows"] if "rows" in self.case else [self.case["row"]]
+        last = {"fault": self.case.get("fault")}
+        return [
+            {"fault": None, **row, **(last if position == len(expected) - 1 else {})}
+            for position, row in enumerate(expected)
+        ]
 
 
 def load() -> list[Case]:
@@ -72,7 +99,8 @@ def load() -> list[Case]:
 
 
 CASES = load()
-ALL_CASES = pytest.mark.parametrize("case", [pytest.param(c, id=f"{c.table}: {c.case['name']}") for c in CASES])
+TABLES = sorted({case.table for case in CASES})
+ALL_CASES = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 READ = [
     name
     for name, entry in tables.entries().items()
@@ -80,29 +108,28 @@ READ = [
 ]
 
 
-Row = dict[str, Any]
-
-
-def messages(parts: list[tuple[bytes, int]], below: Below = Below(), around: bytes = b"") -> Messages:  # noqa: B008
-    """Messages of bytes and how many are missing, with the bytes `around` before and behind each."""
+def messages(parts: list[Part], layer: Layer = Layer(), around: bytes = b"") -> Messages:
+    """Messages of `parts`, with the bytes `around` before and behind each."""
     return build(
-        [data for data, _ in parts], missing=[missing for _, missing in parts], ports=below.ports, hint=below.hint,
+        [data for data, _ in parts],
+        missing=[missing for _, missing in parts],
+        ports=layer.ports,
+        hint=layer.hint,
         around=around,
-    )  # fmt: skip
+    )
 
 
-def read_rows(table: str, found: Messages, *verbs: str) -> list[list[Row]]:
-    """The rows of each message, with its fault; every value is checked against the Arrow schema."""
+def read_rows(table: str, found: Messages) -> list[list[Row]]:
+    """The rows of each message, with their faults; every value is checked against the Arrow schema."""
     entry = tables.entries()[table]
-    readers = {verb: entry.reader(verb) if verb in (verbs or ("read", "parse")) else None for verb in ("read", "parse")}
+    failures = readers.Failures()
     origin = found.row.copy()
-    kept, columns = read.columns(entry.table, found, **readers)
+    kept, columns = readers.reader(entry, failures, entropy=False)(found)
+    assert failures.said == {}
     schema = arrow.schema(entry.table)
-    own = {column.name for column in entry.table.columns}
-    assert set(columns) <= own
-    arrays = {name: as_arrow(value, schema.field(name).type, kept) for name, value in columns.items()}
+    assert set(columns) <= {column.name for column in entry.table.columns}
+    lists = {name: as_arrow(value, schema.field(name).type, kept).to_pylist() for name, value in columns.items()}
     result: list[list[Row]] = [[] for _ in origin]
-    lists = {name: array.to_pylist() for name, array in arrays.items()}
     for index in range(len(kept)):
         row = {name: values[index] for name, values in lists.items()}
         row["fault"] = faults.NAMES[kept.fault[index]]
@@ -117,13 +144,13 @@ def sharing(table: str) -> list[str]:
     return [name for name in READ if name != table and keys & set(tables.table(name).on)]
 
 
-def answered(table: str, parts: list[tuple[bytes, int]], below: Below) -> list[list[Row]]:
-    """The rows of each message that has some; one that has none is another table's, which has a row for it."""
-    found = read_rows(table, messages(parts, below))
+def rows_of_each(table: str, parts: list[Part], layer: Layer) -> list[list[Row]]:
+    """The rows of each message that has some; a message without one belongs to another table, which has a row."""
+    found = read_rows(table, messages(parts, layer))
     if not all(found) and table not in ROWLESS_TABLES:
-        others = [read_rows(name, messages(parts, below)) for name in sharing(table)]
-        told = zip(parts, found, *others, strict=True)
-        assert all(any(rows) or part in ROWLESS.get(table, ()) for (part, _), *rows in told)
+        others = [read_rows(name, messages(parts, layer)) for name in sharing(table)]
+        every = zip(parts, found, *others, strict=True)
+        assert all(any(rows) or part in ROWLESS.get(table, ()) for (part, _), *rows in every)
     return [rows for rows in found if rows]
 
 
@@ -142,130 +169,126 @@ def as_arrow(value: Any, kind: pa.DataType, kept: Messages) -> pa.Array:
     return array
 
 
-def written(value: Any) -> Any:
-    """A value as a case writes it: bytes as hexadecimal, nulls left out."""
+def as_written(value: Any) -> Any:
+    """A value as a case contains it: bytes as hexadecimal, nulls left out."""
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, list):
-        return [written(element) for element in value]
+        return [as_written(element) for element in value]
     if isinstance(value, dict):
-        return {name: written(element) for name, element in value.items() if element is not None}
+        return {name: as_written(element) for name, element in value.items() if element is not None}
     return value
 
 
 def whole(case: Case) -> list[Row]:
-    return read_rows(case.table, messages([(case.data, case.missing)], case.below))[0]
+    return read_rows(case.table, case.messages)[0]
 
 
-def kept(part: Any, of: Any) -> bool:
-    """Whether `part` is nothing but what is in `of`, perhaps less of it."""
+def is_part(part: Any, of: Any) -> bool:
+    """Whether `part` is `of` or less of it: null, fewer elements, fewer bytes."""
     if part is None:
         return True
     if isinstance(part, list):
-        return len(part) <= len(of) and all(map(kept, part, of))
+        return len(part) <= len(of) and all(map(is_part, part, of))
     if isinstance(part, dict):
-        return all(kept(value, of[name]) for name, value in part.items())
+        return all(is_part(value, of[name]) for name, value in part.items())
     return bool(of.startswith(part)) if isinstance(part, bytes) and isinstance(of, bytes) else bool(part == of)
 
 
-def same(row: Row, other: Row) -> bool:
-    """Whether two rows say the same; a reader may leave a column out where a batch has none of it."""
-    return all(said(row.get(name)) == said(other.get(name)) for name in row.keys() | other.keys())
-
-
-def said(value: Any) -> Any:
-    """A column's value, None for an empty list."""
-    return None if value == [] else value
-
-
-def test_a_keep_alive_is_no_row_and_two_bytes_are_one() -> None:
-    """RFC 3948: a single byte on port 4500; anything longer is kept by one of the two tables of that port."""
-    for data, rows in ((b"\xff", 0), (b"\xff\xff", 1), (b"\xfe", 1)):
-        assert sum(len(read_rows(table, messages([(data, 0)], Below((0, 4500))))[0]) for table in ROWLESS) == rows
+def filled(row: Row) -> Row:
+    """The columns that are neither null nor an empty list: a reader may leave out a column without values."""
+    return {name: value for name, value in row.items() if value is not None and value != []}
 
 
 @ALL_CASES
-def test_whole(case: Case) -> None:
-    found = whole(case)
-    expected = case.case["rows"] if "rows" in case.case else [case.case["row"]]
-    assert len(found) == len(expected)
-    for row, wanted in zip(found, expected, strict=True):
-        assert {name: written(row.get(name)) for name in wanted} == wanted
-    assert [row["fault"] for row in found][-1] == case.case.get("fault")
+def test_rows_equal_the_expected_rows(case: Case) -> None:
+    assert [filled(as_written(row)) for row in whole(case)] == [filled(row) for row in case.rows]
 
 
 @ALL_CASES
-def test_cut_by_the_capture_at_every_byte(case: Case) -> None:
-    """A row has what was kept of it and says `cut`, or it needed no more."""
+def test_hooks_accept_and_find_the_message(case: Case) -> None:
+    entry = tables.entries()[case.table]
+    for name in ("accept", "probe"):
+        hook = getattr(entry.hooks, name)
+        if hook is not None:
+            assert hook(case.messages).tolist() == [case.case.get(name, True)], name
+
+
+@ALL_CASES
+def test_bytes_around_the_message_are_not_read(case: Case) -> None:
+    part = [(case.data, case.missing)]
+    expected = whole(case)
+    assert read_rows(case.table, messages(part, case.layer, b"\xff" * 64))[0] == expected
+    assert read_rows(case.table, messages(part, case.layer, b"\x00" * 64))[0] == expected
+
+
+@ALL_CASES
+def test_message_cut_by_the_capture_at_every_byte(case: Case) -> None:
+    """Each row is part of the whole row and has the fault `cut`, unless it needs no further byte."""
     data, full = case.data, whole(case)
     parts = [(data[:end], len(data) - end + case.missing) for end in range(len(data))]
-    for rows in answered(case.table, parts, case.below):
+    for rows in rows_of_each(case.table, parts, case.layer):
         for row, complete in zip(rows, full, strict=False):
             assert row["fault"] in (None, "cut", complete["fault"])
             for name in row.keys() - {"fault"}:
-                assert kept(row[name], complete.get(name)), name
+                assert is_part(row[name], complete.get(name)), name
             if row["fault"] is None:
-                assert same(row, complete)
+                assert filled(row) == filled(complete)
 
 
 @ALL_CASES
-def test_ended_by_its_sender_at_every_byte(case: Case) -> None:
-    """Fields that lie at fixed places are kept, and a row without its whole header says so."""
+def test_message_ended_by_its_sender_at_every_byte(case: Case) -> None:
+    """Fields at fixed places are kept, no row has the fault `cut`, and one without its whole header has a fault."""
     table = tables.table(case.table)
     fixed = [column.name for column in table.columns if column.at is not None]
     full = whole(case)[0]
     parts = [(case.data[:end], 0) for end in range(len(case.data))]
-    for end, rows in enumerate(answered(case.table, parts, case.below)):
+    for end, rows in enumerate(rows_of_each(case.table, parts, case.layer)):
         assert rows[0]["fault"] != "cut"
         assert rows[-1]["fault"] is not None or end >= table.size
         for name in fixed:
-            assert kept(rows[0].get(name), full.get(name)), name
+            assert is_part(rows[0].get(name), full.get(name)), name
 
 
-@ALL_CASES
-def test_bytes_around_it_are_not_read(case: Case) -> None:
-    part = [(case.data, case.missing)]
-    assert read_rows(case.table, messages(part, case.below, b"\xff" * 64))[0] == whole(case)
-    assert read_rows(case.table, messages(part, case.below, b"\x00" * 64))[0] == whole(case)
-
-
-@pytest.mark.parametrize("table", sorted({case.table for case in CASES}))
-def test_messages_do_not_depend_on_their_neighbours(table: str) -> None:
-    cases = [case for case in CASES if case.table == table]
-    for below in {case.below for case in cases}:
-        alike = [case for case in cases if case.below == below]
+@pytest.mark.parametrize("table", TABLES)
+def test_rows_do_not_depend_on_other_messages_of_the_batch(table: str) -> None:
+    for layer in {case.layer for case in of_table(table)}:
+        alike = [case for case in of_table(table) if case.layer == layer]
         parts = [(case.data, case.missing) for case in alike]
-        for found, case in zip(read_rows(table, messages(parts, below)), alike, strict=True):
-            for row, alone in zip(found, whole(case), strict=True):
-                assert same(row, alone)
+        for found, case in zip(read_rows(table, messages(parts, layer)), alike, strict=True):
+            assert list(map(filled, found)) == list(map(filled, whole(case)))
 
 
-def both_readers(case: Case) -> bool:
-    entry = tables.entries()[case.table]
-    return entry.reader("read") is not None and entry.reader("parse") is not None
-
-
-@pytest.mark.parametrize("case", [case for case in CASES if both_readers(case)], ids=lambda case: case.case["name"])
-def test_both_readers_agree(case: Case) -> None:
-    part = [(case.data, case.missing)]
-    columnar = read_rows(case.table, messages(part, case.below), "read")[0]
-    single = read_rows(case.table, messages(part, case.below), "parse")[0]
-    for row, other in zip(columnar, single, strict=True):
-        assert same(row, other)
+# what tests/mutate runs of each table: one case after another, then all cases at once
+CHECKS: tuple[Callable[[Case], None], ...] = (
+    test_rows_equal_the_expected_rows,
+    test_hooks_accept_and_find_the_message,
+    test_bytes_around_the_message_are_not_read,
+    test_message_cut_by_the_capture_at_every_byte,
+    test_message_ended_by_its_sender_at_every_byte,
+)
+CHECKS_TOGETHER: tuple[Callable[[str], None], ...] = (test_rows_do_not_depend_on_other_messages_of_the_batch,)
 
 
 @cache
-def seeds(table: str) -> list[Case]:
+def of_table(table: str) -> list[Case]:
     return [case for case in CASES if case.table == table]
 
 
+def test_a_keep_alive_on_port_4500_has_no_row_and_any_other_message_has_one() -> None:
+    """RFC 3948: a single byte 0xff is a keep-alive; the two tables of the port divide the rest."""
+    for data, rows in ((b"\xff", 0), (b"\xff\xff", 1), (b"\xfe", 1)):
+        found = [read_rows(table, messages([(data, 0)], Layer((4500, 4500))))[0] for table in ROWLESS]
+        assert sum(map(len, found)) == rows
+
+
 @st.composite
-def changed(draw: st.DrawFn, table: str) -> tuple[bytes, int]:
+def changed(draw: st.DrawFn, table: str) -> Part:
     """Random bytes, or those of a case with some changed, cut anywhere."""
     missing = draw(st.sampled_from([0, 0, 1, 40]))
-    if not seeds(table) or draw(st.integers(0, 3)) == 0:
+    if not of_table(table) or draw(st.integers(0, 3)) == 0:
         return draw(st.binary(max_size=96)), missing
-    data = bytearray(draw(st.sampled_from(seeds(table))).data)
+    data = bytearray(draw(st.sampled_from(of_table(table))).data)
     for position in draw(st.lists(st.integers(0, max(0, len(data) - 1)), max_size=4)):
         if position < len(data):
             data[position] = draw(st.integers(0, 255))
@@ -273,25 +296,29 @@ def changed(draw: st.DrawFn, table: str) -> tuple[bytes, int]:
 
 
 @pytest.mark.parametrize("table", READ)
-def test_any_bytes_give_rows(table: str) -> None:
+def test_any_bytes_are_read_to_rows(table: str) -> None:
+    layers = list(dict.fromkeys(case.layer for case in of_table(table))) or [Layer()]
+
     @settings(deadline=None, max_examples=40)
-    @given(
-        st.lists(changed(table), max_size=6),
-        st.sampled_from(sorted({case.below for case in seeds(table)} or {Below()})),
-    )
-    def check(parts: list[tuple[bytes, int]], below: Below) -> None:
-        answered(table, parts, below)
+    @given(st.lists(changed(table), max_size=6), st.sampled_from(layers))
+    def check(parts: list[Part], layer: Layer) -> None:
+        rows_of_each(table, parts, layer)
 
     check()
 
 
 def test_every_table_has_cases() -> None:
     """Here, or in a folder of tests of its own."""
-    assert [table for table in READ if not seeds(table) and not (FOLDER.parent / table).is_dir()] == []
+    assert [table for table in READ if not of_table(table) and not (FOLDER.parent / table).is_dir()] == []
 
 
-@pytest.mark.parametrize("table", sorted({case.table for case in CASES}))
+def test_names_of_cases_are_unique() -> None:
+    names = [case.name for case in CASES]
+    assert sorted(names) == sorted(set(names))
+
+
+@pytest.mark.parametrize("table", TABLES)
 def test_every_column_is_in_some_case(table: str) -> None:
-    rows = [row for case in seeds(table) for row in whole(case)]
-    wanted = {column.name for column in tables.table(table).columns} - FILLED_LATER
-    assert {name for name in wanted if not any(row.get(name) not in (None, []) for row in rows)} == set()
+    rows = [row for case in of_table(table) for row in whole(case)]
+    columns = {column.name for column in tables.table(table).columns} - FILLED_LATER
+    assert columns - set().union(*map(filled, rows)) == set()

@@ -1,7 +1,7 @@
-"""The command line: sub-commands are modules of this package, imported when they are called.
+"""The command line: each sub-command is a module of this package, imported when it is called.
 
-Exit codes: 0 done, 1 it could not be done (one sentence on stderr), 2 the command was not understood, 3 done in part
-(a capture could not be read to its end), 130 interrupted. Data goes to stdout, everything else to stderr.
+Exit codes: 0 success, 1 failure (one sentence on stderr), 2 wrong usage, 3 partial success (a capture could not be read
+to its end), 130 interrupted. Data goes to stdout, messages go to stderr.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from netlake import __version__
 from netlake.errors import NetlakeError
 from netlake.query.output.visible import say
 
-# name of the command -> its module; the order is that of a first use
+# names of the commands and of their modules, in the order of `--help`
 COMMANDS = ("capture", "tables", "captures", "dump", "sql", "util")
 OK, ERROR, USAGE, PARTIAL, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 class Commands(click.Group):
-    """A group whose commands are modules; each module's `command` is one."""
+    """A group whose commands are the attribute `command` of the modules that COMMANDS names."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Every command, in the order of COMMANDS."""
+        """Names of all commands, in the order of COMMANDS."""
         del ctx
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command called `cmd_name`."""
+        """The command `cmd_name`, imported now; None if there is none."""
         del ctx
         if cmd_name not in COMMANDS:
             return None
@@ -42,15 +42,15 @@ class Commands(click.Group):
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="netlake", help="Print the version and exit.")
-@click.option("--debug", is_flag=True, help="Show where in the program an error arose.")
+@click.option("--debug", is_flag=True, help="Print the traceback of an error.")
 @click.pass_context
-def netlake(ctx: click.Context, debug: bool) -> None:  # noqa: FBT001 - a flag is what click gives
-    """A lake of typed network records: captures become tables that SQL can query."""
+def netlake(ctx: click.Context, debug: bool) -> None:  # noqa: FBT001 - click passes flags by position
+    """Decode network captures into a lake of typed tables, and query them with SQL."""
     ctx.obj = {"debug": debug or bool(os.environ.get("NETLAKE_DEBUG"))}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code."""
+    """Run one command and return its exit code; `arguments` are those of the process by default."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     _open_streams()
     debug = "--debug" in given or bool(os.environ.get("NETLAKE_DEBUG"))
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         say("interrupted.")
         return INTERRUPTED
-    except SystemExit:  # click's, when whoever reads stdout has enough
+    except SystemExit:  # raised by click when the reader of stdout closed the pipe
         return OK
     except (NetlakeError, OSError) as error:
         if debug:
@@ -76,17 +76,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _open_streams() -> None:
-    """What the caller closed of stdin, stdout and stderr leads nowhere; else the next file, of the lake, were it."""
+    """Open /dev/null for each of stdin, stdout and stderr that is closed.
+
+    Otherwise the next file opened, one of the lake, would get that number and receive what is printed.
+    """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the least number that is free
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number
     sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
     sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
 
 def _sentence(error: OSError) -> str:
-    """What the system could not do; without the name of a file it was to write what is printed."""
+    """The message for a system error; one without a file name comes from writing to stdout."""
     why = error.strerror or str(error)
     return f"{error.filename}: {why}." if error.filename else f"The output could not be written: {why}."

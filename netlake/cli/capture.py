@@ -1,4 +1,4 @@
-"""`netlake capture`: captures become tables of a lake."""
+"""`netlake capture`: decodes captures into a lake."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 from netlake.cli import options, progress
 from netlake.query.output.visible import say
 
-if TYPE_CHECKING:  # pyarrow and the rest of the pipeline take a second to import
+if TYPE_CHECKING:  # importing the pipeline (pyarrow) takes a second
     from netlake.pipeline import Report
 
 EXAMPLES = """\b
@@ -24,14 +24,14 @@ tcpdump -w - | netlake capture -
 @click.command("capture", cls=options.Command, short_help="Decode captures into a lake.", epilog=EXAMPLES)
 @click.argument("inputs", metavar="INPUT...", nargs=-1)
 @options.lake
-@click.option("--proto", is_flag=True, help="Also write the rows as protobuf messages, under proto/ in the lake.")
+@click.option("--proto", is_flag=True, help="Also write the rows as protobuf messages, to proto/ in the lake.")
 @click.option(
     "--include",
     metavar="TABLES",
     multiple=True,
     callback=options.listed,
     shell_complete=options.table_names,
-    help="Write only these tables; a comma list.",
+    help="Write only these tables (comma-separated).",
 )
 @click.option(
     "--exclude",
@@ -39,39 +39,47 @@ tcpdump -w - | netlake capture -
     multiple=True,
     callback=options.listed,
     shell_complete=options.table_names,
-    help="Do not write these tables; a comma list.",
+    help="Do not write these tables (comma-separated).",
 )
-@click.option("--jobs", metavar="N", type=click.IntRange(min=1), help="Captures taken side by side; one a processor.")
 @click.option(
-    "--replace", is_flag=True, help="Decode captures again that stand in the lake, and put them in their place."
+    "--jobs",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Captures decoded in parallel (default: one per CPU).",
+)
+@click.option(
+    "--replace", is_flag=True, help="Decode captures again that are already in the lake, and replace their rows."
 )
 @click.option(
     "--refresh",
     is_flag=True,
-    help="Without INPUT: decode again what an older netlake decoded, where the original still lies in its place.",
+    help="Without INPUT: decode captures again that an older netlake decoded, if the original file still exists.",
 )
-@click.option("--as-one", is_flag=True, help="Read all inputs, in order of their first time, as one capture.")
-@click.option("--salvage", is_flag=True, help="After a corrupt record, search on for the next packet.")
-@click.option("--no-sha256", is_flag=True, help="Do not compute the hash of each file.")
+@click.option("--as-one", is_flag=True, help="Read all inputs as one capture, in the order of their first timestamps.")
+@click.option("--salvage", is_flag=True, help="After a corrupt record, search for the next valid packet.")
+@click.option("--no-sha256", is_flag=True, help="Do not compute the SHA-256 of each file.")
 @options.plugins
-@click.option("--entropy", is_flag=True, help="Also compute the entropy of payloads.")
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print the report as one JSON object, and nothing else, to stdout."
-)
+@click.option("--entropy", is_flag=True, help="Compute the entropy of payloads.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report to stdout as one JSON object.")
 def command(inputs: tuple[str, ...], lake: Path, as_json: bool, **chosen: Any) -> int:  # noqa: FBT001 - a flag
-    """Decode INPUT... (files, folders, patterns, - for stdin) into the lake, which is made if it is not there.
+    """Decode INPUT... (files, folders, glob patterns, - for stdin) into the lake; a missing lake is created.
 
-    pcap and pcapng are told by their content, and so are gzip, zstd, xz, bzip2 and lz4 around them. A capture that
-    stands in the lake already is left as it is. Exit code 3: some could not be read to their end.
+    Format (pcap, pcapng) and compression (gzip, zstd, xz, bzip2, lz4) are detected from the content. A capture that
+    is already in the lake is skipped; see --replace. Exit code 3: a capture could not be read to its end.
     """
     if bool(inputs) == chosen["refresh"]:
-        raise click.UsageError("Name captures to decode, or give --refresh alone to decode again those of the lake.")
+        raise click.UsageError(
+            "Name at least one INPUT, or use --refresh without INPUT to decode the captures of the lake again."
+        )
     _check(chosen["include"] + chosen["exclude"])
     _compile()
+    from netlake.pipeline.process import settle
+
+    settle()
     report = _refreshed(lake, chosen) if chosen["refresh"] else _captured(inputs, lake, chosen)
     from netlake.cli import listing, summary
 
-    with listing.patient():
+    with listing.ignore_closed_pipe():
         if as_json:
             click.echo(json.dumps(report.as_dict(), indent=1))
         else:
@@ -129,10 +137,10 @@ def _check(names: tuple[str, ...]) -> None:
 
 
 def _compile() -> None:
-    """Compile what is compiled at first use, and say so; where it cannot be kept that is said elsewhere."""
+    """Compile the kernels and report it; without a cache directory, `netlake.kernels` warns instead."""
     from netlake import kernels
     from netlake.kernels import warm
 
     if kernels.cache_directory() is not None and not warm.is_warm():
-        say("compiling what decodes, once for this installation; half a minute or so.")
+        say("compiling native code (about a minute, only in the first run); the result is cached.")
         warm.warm()

@@ -1,4 +1,4 @@
-"""`netlake captures`: what stands in the lake; `netlake captures rm` takes some of it out."""
+"""`netlake captures` lists the captures in a lake; `netlake captures rm` removes some."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from netlake.cli import listing, options
 from netlake.query.output.visible import say
 
 
-@click.group("captures", invoke_without_command=True, short_help="List the captures in a lake; rm takes them out.")
+@click.group("captures", invoke_without_command=True, short_help="List the captures in a lake, or remove some (rm).")
 @options.lake
 @click.pass_context
 def command(ctx: click.Context, lake: Path) -> None:
-    """List the captures in the lake: id, packets, bytes, time of the first packet, state, source."""
+    """List the captures in the lake: id, packets, size, time of the first packet, state, source."""
     if ctx.invoked_subcommand is None:
         from netlake.lake.catalog import Catalog
 
-        catalog = Catalog(lake, readonly=True)
+        catalog = Catalog(lake, readonly=True, older=True)
         if catalog.notice:
             say(catalog.notice)
         rows = [
@@ -30,31 +30,32 @@ def command(ctx: click.Context, lake: Path) -> None:
                 facts.state,
                 facts.path.replace("\n", ", "),
             )
-            for facts in (standing.facts for standing in catalog.captures())
+            for facts in (entry.facts for entry in catalog.captures())
         ]
         listing.show(rows, right=(1, 2), head=("capture", "packets", "size", "first packet", "state", "source"))
     else:
         ctx.obj = {**(ctx.obj or {}), "lake": lake}
 
 
-@command.command("rm", cls=options.Command)
+@command.command("rm", cls=options.Command, short_help="Remove captures; a unique id prefix is enough.")
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
 @options.lake
 @click.pass_context
 def remove(ctx: click.Context, ids: tuple[str, ...], lake: Path) -> None:
-    """Take captures out of the lake, by ID as `netlake captures` lists it; all of an id's first letters will do.
+    """Remove captures by ID (see `netlake captures`); a unique id prefix is enough.
 
-    Earlier snapshots still hold them.
+    Earlier snapshots of the lake still contain them.
     """
     from netlake.errors import LakeError
     from netlake.lake.catalog import Catalog
 
     given = ctx.get_parameter_source("lake") is not click.core.ParameterSource.DEFAULT
-    catalog = Catalog(lake if given else (ctx.obj or {}).get("lake", lake))
-    known = [standing.facts.capture for standing in catalog.captures()]
-    for begun in ids:
-        found = [begun] if begun in known else [capture for capture in known if capture.startswith(begun)]
-        if len(found) != 1:
-            what = "No capture" if not found else "More than one capture"
-            raise LakeError(f"{what} in the lake has an id that begins with {begun}.")
+    catalog = Catalog(lake if given else (ctx.obj or {}).get("lake", lake), older=True)
+    known = [entry.facts.capture for entry in catalog.captures()]
+    for prefix in ids:
+        found = [prefix] if prefix in known else [capture for capture in known if capture.startswith(prefix)]
+        if not found:
+            raise LakeError(f"No capture in the lake has an id that starts with {prefix}; list ids: netlake captures.")
+        if len(found) > 1:
+            raise LakeError(f"The ids of {len(found)} captures in the lake start with {prefix}: give more of the id.")
         click.echo(catalog.remove(found[0]).sentence)

@@ -1,4 +1,4 @@
-"""Aligned lines on stdout, for the lists that commands print. Text is made harmless; numbers stand to the right."""
+"""Aligned lines on stdout, for the lists that commands print; control characters are escaped, numbers right-aligned."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import click
 from netlake.query.output.visible import harmless
 
 
-class _Patient:
-    """Standard output that nobody need listen to."""
+class _IgnoreClosedPipe:
+    """Wraps standard output; a closed pipe is no error."""
 
     def __init__(self, out: Any) -> None:
         self._out = out
@@ -23,31 +23,34 @@ class _Patient:
         return getattr(self._out, name)
 
     def write(self, text: str) -> int:
-        """Write it, if somebody reads."""
+        """Write `text`, unless the reader closed the pipe."""
         with contextlib.suppress(BrokenPipeError):
             self._out.write(text)
         return len(text)
 
     def flush(self) -> None:
-        """As above."""
+        """Flush, unless the reader closed the pipe."""
         with contextlib.suppress(BrokenPipeError):
             self._out.flush()
 
 
 @contextlib.contextmanager
-def patient() -> Iterator[None]:
-    """Within it, whoever has read enough of stdout neither ends the command nor changes its exit code."""
-    out, told = sys.stdout, cast("TextIO", _Patient(sys.stdout))
-    with contextlib.redirect_stdout(told):
+def ignore_closed_pipe() -> Iterator[None]:
+    """While the block runs, a closed stdout neither ends the command nor changes its exit code."""
+    out, wrapped = sys.stdout, cast("TextIO", _IgnoreClosedPipe(sys.stdout))
+    with contextlib.redirect_stdout(wrapped):
         yield
     try:
         out.flush()
     except BrokenPipeError:
-        sys.stdout = told  # else it were tried again at the end
+        sys.stdout = wrapped  # Python flushes stdout again when it exits
 
 
 def show(rows: Sequence[Sequence[str]], right: Sequence[int] = (), head: Sequence[str] | None = None) -> None:
-    """Print `rows` in columns; those in `right` are numbers. On a terminal a last column of text is cut to fit."""
+    """Print `rows` in aligned columns; those with an index in `right` are right-aligned.
+
+    On a terminal, a last column of text is cut to fit.
+    """
     lines = [[harmless(cell) for cell in row] for row in ([head, *rows] if head else rows)]
     if not lines:
         return
@@ -64,7 +67,7 @@ def show(rows: Sequence[Sequence[str]], right: Sequence[int] = (), head: Sequenc
 
 
 def size(count: float) -> str:
-    """Bytes as people read them: `1.2 MB`."""
+    """`count` bytes with a unit: `1.2 MB`."""
     for unit in ("B", "kB", "MB", "GB"):
         if count < 1000:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"

@@ -1,4 +1,4 @@
-"""The rows of a file of protobuf messages, in any format: no lake is asked, so there is nothing to guard."""
+"""Writes the rows of a file of protobuf messages in any format; no SQL runs, so no guarded process is needed."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from netlake.schema import arrow
 from netlake.sinks import protobuf
 
 
-def write(path: Path, out: Path | None, lake: Path, asked: Mapping[str, Any], *, style: Mapping[str, Any]) -> int:
-    """Write what is `asked` of `path` (select, limit) into `out` or stdout; the exit code."""
+def write(path: Path, out: Path | None, lake: Path, selection: Mapping[str, Any], *, style: Mapping[str, Any]) -> int:
+    """Write the rows of `path` that `selection` (select, limit) asks for to `out` or stdout; return the exit code."""
     terminal = rows.check_terminal(style["format"], out)
     head, batches = protobuf.read(path)
     schema = arrow.schema(tables.table(head.table))
-    for name in asked["select"]:
+    for name in selection["select"]:
         if name not in schema.names:
             raise names.unknown("column", name, schema.names, f" in table {head.table}")
-    chosen = list(asked["select"]) or schema.names
+    chosen = list(selection["select"]) or schema.names
     width = shutil.get_terminal_size().columns if terminal else 0
     with rows.target(out, lake) as file:
         fields = pa.schema([schema.field(name) for name in chosen])
         writer = output.writer(style["format"], file, fields, Style(style["raw"], width, head.table))
-        for batch in _first(batches, asked["limit"]):
+        for batch in _first(batches, selection["limit"]):
             writer.write(batch.select(chosen))
         writer.close()
         file.flush()
@@ -38,7 +38,7 @@ def write(path: Path, out: Path | None, lake: Path, asked: Mapping[str, Any], *,
 
 
 def _first(batches: Iterator[pa.RecordBatch], limit: int | None) -> Iterator[pa.RecordBatch]:
-    """At most `limit` rows."""
+    """The batches, cut after `limit` rows."""
     for batch in batches:
         if limit is None:
             yield batch

@@ -1,4 +1,4 @@
-"""Options that several commands share, and what the shell completes after them. Imports nothing heavy."""
+"""Options that several commands share, and their shell completion; imports no large package."""
 
 from __future__ import annotations
 
@@ -17,13 +17,11 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Command(click.Command):
-    """A command that also takes --debug after its name; `main` looks for it itself."""
+    """A command that accepts --debug after its name too; `main` reads the option from the arguments."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
-        debug = click.Option(
-            ["--debug"], is_flag=True, expose_value=False, help="Show where in the program an error arose."
-        )
+        debug = click.Option(["--debug"], is_flag=True, expose_value=False, help="Print the traceback of an error.")
         self.params.append(debug)
 
 
@@ -34,31 +32,34 @@ def _frozen(name: str) -> list[Path]:
 
 
 def table_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Tables that begin as typed; behind a comma, the next of a list. From the frozen contracts: no lake is opened."""
+    """Names of tables that start with the typed text, or with its part after the last comma.
+
+    They are read from the contracts in `schemas/`, so that no lake is opened.
+    """
     del ctx, param
-    before, comma, begun = incomplete.rpartition(",")
-    found = {file.stem: file for file in _frozen(f"{_plain(begun)}*.json")}
+    before, comma, prefix = incomplete.rpartition(",")
+    found = {file.stem: file for file in _frozen(f"{_plain(prefix)}*.json")}
     return [CompletionItem(before + comma + name, help=_doc(file)) for name, file in sorted(found.items())]
 
 
 def column_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Columns of the table named before, that begin as typed."""
+    """Names of columns that start with the typed text; the table is the argument before."""
     del param
-    before, comma, begun = incomplete.rpartition(",")
-    # an option that still waits for its value leaves the words before it unread
+    before, comma, prefix = incomplete.rpartition(",")
+    # while the value of an option is missing, click leaves the arguments before it in ctx.args
     table = ctx.params.get("table") or next(iter(ctx.args), "")
     for file in _frozen(f"{_plain(table)}.json"):
         columns = json.loads(file.read_text(encoding="utf-8"))["columns"]
         return [
             CompletionItem(before + comma + column["name"], help=column.get("doc"))
             for column in columns
-            if column["name"].startswith(begun)
+            if column["name"].startswith(prefix)
         ]
     return []
 
 
-def _plain(begun: str) -> str:
-    return "".join(character for character in begun if character.isalnum() or character == "_")
+def _plain(prefix: str) -> str:
+    return "".join(character for character in prefix if character.isalnum() or character == "_")
 
 
 def _doc(file: Path) -> str:
@@ -66,7 +67,7 @@ def _doc(file: Path) -> str:
 
 
 def lake(function: Function) -> Function:
-    """--lake DIR."""
+    """Add the option --lake DIR."""
     return click.option(
         "--lake",
         "lake",
@@ -76,19 +77,19 @@ def lake(function: Function) -> Function:
         show_default=True,
         show_envvar=True,
         type=click.Path(file_okay=False, path_type=Path),
-        help="The folder of the lake.",
+        help="Folder of the lake.",
     )(function)
 
 
 def listed(ctx: click.Context, param: click.Parameter, value: str | tuple[str, ...] | None) -> tuple[str, ...]:
-    """The names in a comma list, or in several."""
+    """Callback: the names in one comma-separated list, or in several."""
     del ctx, param
     given = (value,) if isinstance(value, str) else value or ()
     return tuple(name.strip() for part in given for name in part.split(",") if name.strip())
 
 
 def plugins(function: Function) -> Function:
-    """--plugin FILE, as often as wanted; the tables are there before the command looks at any other option."""
+    """Add the option --plugin FILE, repeatable; plugins are loaded before other options are checked."""
     return click.option(
         "--plugin",
         "plugins",
@@ -99,7 +100,7 @@ def plugins(function: Function) -> Function:
         envvar="NETLAKE_PLUGINS",
         show_envvar=True,
         type=click.Path(dir_okay=False),
-        help="A Python file that declares further tables; may be given again.",
+        help="Python file that declares further tables; may be repeated.",
     )(function)
 
 
@@ -113,7 +114,7 @@ def _load(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) ->
 
 
 def output(function: Function) -> Function:
-    """Options of every command that gives rows."""
+    """Add the options of commands that write rows."""
     for option in reversed(_OUTPUT):
         function = option(function)
     return function
@@ -125,7 +126,7 @@ _OUTPUT = (
         type=click.Choice(list(FORMATS)),
         default="table",
         show_default=True,
-        help="How the rows are written. csv and tsv have a header line; arrow is the stream format.",
+        help="Output format. csv and tsv have a header line; arrow is the IPC stream format.",
     ),
     click.option(
         "-o",
@@ -133,25 +134,28 @@ _OUTPUT = (
         "out",
         metavar="FILE",
         type=click.Path(dir_okay=False, path_type=Path),
-        help="Write to this file, which appears only when it is whole.",
+        help="Write to this file; it is created only after all rows are written.",
     ),
     click.option(
         "--raw",
         is_flag=True,
-        help="Leave text as it is: by default control characters are made visible, and in csv and tsv an apostrophe"
-        " stands before text that a spreadsheet would run as a formula.",
+        help="Write text unchanged. By default control characters are escaped, and in csv and tsv text that a"
+        " spreadsheet would run as a formula gets an apostrophe in front.",
     ),
     click.option(
-        "--at", metavar="SNAPSHOT", help="Read the lake as it was at this snapshot: its number, or a time in UTC."
+        "--at", metavar="SNAPSHOT", help="Query an earlier snapshot of the lake: its number, or a time in UTC."
     ),
     click.option(
-        "--timeout", metavar="SECONDS", type=click.FloatRange(min=0, min_open=True), help="Give up after this long."
+        "--timeout",
+        metavar="SECONDS",
+        type=click.FloatRange(min=0, min_open=True),
+        help="Stop with an error after this many seconds.",
     ),
     click.option(
-        "--memory", metavar="SIZE", help="Most memory for the query, such as 2GB; more is put on disk meanwhile."
+        "--memory", metavar="SIZE", help="Memory limit of the query, such as 2GB; beyond it, temporary files are used."
     ),
     click.option(
-        "--threads", metavar="N", type=click.IntRange(min=1), help="Threads of the query; every core by default."
+        "--threads", metavar="N", type=click.IntRange(min=1), help="Threads of the query (default: one per CPU)."
     ),
-    click.option("--plan", is_flag=True, help="Say on stderr how many files of each table were opened."),
+    click.option("--plan", is_flag=True, help="Print to stderr how many files of each table are read."),
 )

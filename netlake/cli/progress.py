@@ -1,4 +1,4 @@
-"""How far `capture` is: a line on stderr, on a terminal only; elsewhere nothing is imported and nothing is written."""
+"""Progress of `capture`: one line on stderr if it is a terminal; otherwise nothing is written and rich not imported."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-# columns of a terminal that hold a bar and the longest line of figures
+# terminal columns that a bar and the longest line of figures need
 WIDE = 110
 
 
 class Watch:
-    """Told of progress (index of the capture, bytes, size or None, packets); keeps what a line needs."""
+    """Callback for progress: called with index of the capture, bytes read, size or None, packets."""
 
     def __init__(self) -> None:
         self.began = time.monotonic()
@@ -21,22 +21,22 @@ class Watch:
         self.done: dict[int, tuple[int, float, int]] = {}
 
     def begin(self, captures: int) -> None:
-        """There are so many."""
+        """Start the clock; `captures` is their number."""
         self.captures = captures
         self.began = time.monotonic()
 
     def __call__(self, index: int, done: int, size: int | None, packets: int) -> None:
-        """One of them is so far."""
+        """Record the progress of capture `index`: `done` of `size` bytes, and packets so far."""
         share = min(1.0, done / size) if size else 0.0
         self.done[index] = (done, share, packets)
         self.draw()
 
     def draw(self) -> None:
-        """Show it; here to nobody."""
+        """Draw the progress; does nothing here."""
 
     @property
     def share(self) -> float:
-        """The part of the work that is done, between 0 and 1."""
+        """Share of the work that is done, from 0 to 1."""
         return min(1.0, sum(share for _, share, _ in self.done.values()) / max(1, self.captures))
 
     def line(self) -> str:
@@ -44,17 +44,17 @@ class Watch:
         seconds = max(1e-3, time.monotonic() - self.began)
         read = sum(done for done, _, _ in self.done.values())
         packets = sum(count for _, _, count in self.done.values())
-        told = f"{read / seconds / 1e6:.1f} MB/s, {packets / seconds:,.0f} packets/s"
+        text = f"{read / seconds / 1e6:.1f} MB/s, {packets / seconds:,.0f} packets/s"
         if self.captures > 1:
-            told = f"{len(self.done):,} of {self.captures:,} captures, {told}"
+            text = f"{len(self.done):,} of {self.captures:,} captures, {text}"
         if self.share > 0.01:
             left = round(seconds * (1 - self.share) / self.share)
-            told += f", ETA {left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}"
-        return told
+            text += f", ETA {left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}"
+        return text
 
 
 class Drawn(Watch):
-    """A bar of `rich`, drawn at most ten times a second."""
+    """Draws a bar with `rich`, at most ten times per second."""
 
     def __init__(self, bar: Any) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class Drawn(Watch):
         self.due = 0.0
 
     def draw(self) -> None:
-        """Move the bar."""
+        """Update the bar, if the last update is 0.1 s ago."""
         if (now := time.monotonic()) >= self.due:
             self.due = now + 0.1
             self.bar.update(self.task, completed=self.share, description=self.line())
@@ -71,7 +71,7 @@ class Drawn(Watch):
 
 @contextlib.contextmanager
 def shown() -> Iterator[Watch]:
-    """A Watch that draws while the block runs, if stderr is a terminal."""
+    """A Watch for the block, which draws if stderr is a terminal."""
     if not sys.stderr.isatty():
         yield Watch()
         return
@@ -80,8 +80,8 @@ def shown() -> Iterator[Watch]:
     from rich.table import Column
 
     console = Console(stderr=True)
-    told = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis"))
-    # the figures say more than the bar: where there is no room for both, it goes
-    columns = (BarColumn(), told) if console.width >= WIDE else (told,)
+    text = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis"))
+    # a narrow terminal gets the figures without the bar
+    columns = (BarColumn(), text) if console.width >= WIDE else (text,)
     with Progress(*columns, console=console, transient=True) as bar:
         yield Drawn(bar)

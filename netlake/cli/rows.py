@@ -1,8 +1,9 @@
-"""From a request to rows in a file or on stdout: what `sql` and `dump` share.
+"""Writes the rows of a request to a file or stdout, for `sql` and `dump`.
 
-The rows are written by the guarded child straight into the file that was opened for it. A named file is written under a
-temporary name beside it and renamed when all went well, so that it is never half there; a file inside the lake is
-refused. Protobuf is encoded here and not in the child, since the child may not write where compiled kernels are kept.
+- The guarded child writes the rows directly to the file that this process opened.
+- An output file is written under a temporary name in the same folder and renamed at the end, so that it is complete or
+  absent. A file inside the lake is refused.
+- Protobuf is encoded in this process: the child may not write to the cache of compiled kernels.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def write(request: Request, out: Path | None, *, timeout: float | None) -> int:
-    """Answer `request` into `out` or stdout; the exit code."""
+    """Run `request` and write its rows to `out` or stdout; return the exit code."""
     if check_terminal(request.format, out):
         request = replace(request, width=shutil.get_terminal_size().columns)
     with target(out, Path(request.lake)) as file:
@@ -44,22 +45,22 @@ def write(request: Request, out: Path | None, *, timeout: float | None) -> int:
 
 
 def check_terminal(form: str, out: Path | None) -> bool:
-    """Whether rows go to a terminal; UsageError if it is not for one."""
+    """Whether rows go to a terminal; UsageError if `form` is a binary format."""
     terminal = out is None and sys.stdout.isatty()
     if terminal and is_binary(form):
-        raise click.UsageError(f"{form} is not for a terminal: name a file with -o, or pipe it.")
+        raise click.UsageError(f"{form} is a binary format: write it to a file with -o, or pipe it.")
     return terminal
 
 
 @contextlib.contextmanager
 def target(out: Path | None, lake: Path) -> Iterator[BinaryIO]:
-    """The file that rows are written to; what is named appears when the block ends well."""
+    """The file that rows are written to; a named file is created when the block ends without an error."""
     if out is None:
         sys.stdout.flush()
         yield sys.stdout.buffer
         return
     if out.resolve().is_relative_to(lake.resolve()):
-        raise QueryError(f"{out} lies inside the lake; write elsewhere.")
+        raise QueryError(f"{out} is inside the lake: choose another folder with -o.")
     if out.exists() and not stat.S_ISREG(out.stat().st_mode):
         with out.open("wb") as file:
             yield file
@@ -70,7 +71,7 @@ def target(out: Path | None, lake: Path) -> Iterator[BinaryIO]:
 
 @contextlib.contextmanager
 def _replacing(out: Path) -> Iterator[BinaryIO]:
-    """A temporary file beside `out` that takes its place."""
+    """A temporary file in the folder of `out`, renamed to `out` at the end."""
     try:
         number, name = tempfile.mkstemp(prefix=f".{out.name}.", suffix=".partial", dir=out.parent)
     except OSError as error:
@@ -94,18 +95,18 @@ def _umask() -> int:
 
 
 def _protobuf(request: Request, file: BinaryIO) -> int:
-    """Rows come from the child as an Arrow stream and are encoded here."""
+    """Encode the Arrow stream that the child writes."""
     import pyarrow as pa
 
     from netlake.query import guard, output
 
     with guard.start(replace(request, format="arrow"), subprocess.PIPE) as child:
         if child.stdout is None:
-            raise QueryError("The query gave no rows to encode.")
+            raise QueryError("The query returned no rows to encode.")
         try:
             reader = pa.ipc.open_stream(child.stdout)
         except pa.ArrowInvalid:
-            # it has said why on stderr
+            # the child printed the reason on stderr
             raise click.exceptions.Exit(child.wait() or 1) from None
         writer = output.writer("proto", file, reader.schema, Style(table=(request.dump or {}).get("table")))
         for batch in reader:

@@ -1,4 +1,4 @@
-"""`netlake sql`: a statement, answered from the lake."""
+"""`netlake sql`: runs an SQL statement on a lake."""
 
 from __future__ import annotations
 
@@ -16,22 +16,26 @@ netlake sql "FROM connection WHERE resp_ip IN (FROM net('10.0.0.0/8'))" --format
 """
 
 
-@click.command("sql", cls=options.Command, short_help="Answer a statement from the tables of a lake.", epilog=EXAMPLES)
+@click.command("sql", cls=options.Command, short_help="Run an SQL statement on the tables of a lake.", epilog=EXAMPLES)
 @click.argument("statement")
 @options.lake
 @options.output
 @click.option(
-    "--max-rows", "rows", metavar="N", type=click.IntRange(min=0), help="Give at most this many rows, and say so."
+    "--max-rows",
+    "rows",
+    metavar="N",
+    type=click.IntRange(min=0),
+    help="Write at most N rows; a message reports if there are more.",
 )
 def command(statement: str, lake: Path, out: Path | None, timeout: float | None, **chosen: Any) -> int:
-    """Answer an SQL STATEMENT (DuckDB's) from the tables of the lake; - reads it from stdin.
+    """Run an SQL STATEMENT (DuckDB dialect) on the tables of the lake; - reads it from stdin.
 
-    The statement cannot change anything: it runs in a process that may only read the lake.
+    The statement cannot change anything: it runs in a process with read-only access to the lake.
     """
     from netlake.query.guard import Request
 
     if chosen["format"] == "proto":
-        raise click.UsageError("proto is the form of a table's rows: use netlake dump TABLE --format proto.")
+        raise click.UsageError("--format proto needs a table: use netlake dump TABLE --format proto.")
     if statement == "-":
         statement = sys.stdin.read()
     return rows.write(Request(str(lake), sql=statement, **chosen), out, timeout=timeout)

@@ -1,4 +1,4 @@
-"""What `capture` prints at its end: what became of each capture, the tables, and how good the captures are."""
+"""The report that `capture` prints at its end: state of each capture, tables, quality, speed."""
 
 from __future__ import annotations
 
@@ -14,30 +14,31 @@ from netlake.query.output.visible import harmless, say
 if TYPE_CHECKING:
     from netlake.pipeline.report import CaptureReport, Report
 
-# captures told of one by one; of more, only those with which something is wrong
+# up to this many captures are listed one by one; of more, only those with a problem
 FEW = 20
+# lines of each kind of remark; the others are summed up in one line
 MOST = 12
 
 
 def show(report: Report) -> None:
-    """Print it; what could not be read goes to stderr, where it is seen when the report goes to a file."""
-    told = report.captures
-    if len(told) > FEW:
-        states = Counter(capture.state for capture in told)
+    """Print the report to stdout; problems go to stderr, so that they are visible when stdout is a file."""
+    listed = report.captures
+    if len(listed) > FEW:
+        states = Counter(_STATES.get(capture.state, capture.state) for capture in listed)
         click.echo(
-            f"{len(told):,} captures: " + ", ".join(f"{count:,} {state}" for state, count in states.items()) + "."
+            f"{len(listed):,} captures: " + ", ".join(f"{count:,} {state}" for state, count in states.items()) + "."
         )
-        told = [capture for capture in told if capture.state == "failed" or capture.partial]
-    for capture in told:
+        listed = [capture for capture in listed if capture.state == "failed" or capture.partial]
+    for capture in listed:
         if capture.state == "failed":
             say(_line(capture))
         else:
             click.echo(harmless(_line(capture)))
         for table, failure in capture.quality.get("failures", {}).items():
-            say(f"the reader of table {table} failed, so some of its rows are not whole: {failure}.")
+            say(f"the reader of table {table} failed, some of its rows have the fault reader_failed: {failure}.")
         for problem in capture.problems:
-            itself = problem.sentence.startswith(problem.source)  # of a file that could not be opened
-            say(problem.sentence if itself else f"{problem.source}, byte {problem.offset:,}: {problem.sentence}")
+            complete = problem.sentence.startswith(problem.source)  # of a file that could not be opened
+            say(problem.sentence if complete else f"{problem.source}, byte {problem.offset:,}: {problem.sentence}")
     if any(capture.tables for capture in report.captures):
         _tables(report)
         _quality(report.captures)
@@ -76,7 +77,7 @@ def _speed(report: Report) -> None:
 
 
 def _quality(captures: list[CaptureReport]) -> None:
-    """How good the captures are; nothing where there is nothing to say."""
+    """Print what limits the quality of the captures, if anything does."""
     lines = list(_remarks(captures))
     if lines:
         click.echo("\nquality")
@@ -84,40 +85,43 @@ def _quality(captures: list[CaptureReport]) -> None:
 
 
 def _remarks(captures: list[CaptureReport]) -> Iterator[tuple[str, str]]:
-    """(count, what it counts), most first within each kind."""
-    said = [capture.quality for capture in captures]
+    """(count, what is counted), the greatest count first within each kind."""
+    qualities = [capture.quality for capture in captures]
     for name, words in _COUNTS.items():
-        if count := sum(int(quality.get(name, 0)) for quality in said):
+        if count := sum(int(quality.get(name, 0)) for quality in qualities):
             yield f"{count:,}", words
     faults: Counter[str] = Counter()
     stops: Counter[str] = Counter()
-    for quality in said:
+    for quality in qualities:
         for table, kinds in quality.get("faults", {}).items():
             faults.update({f"{table} rows: {fault}": count for fault, count in kinds.items()})
         for stop in quality.get("undecoded", ()):
             stops[_stop(stop)] += stop["packets"]
         faults.update({f"fragmentation: {name}": count for name, count in quality.get("fragments", {}).items()})
-        faults.update(
-            {f"blocks passed over, of type {kind}": n for kind, n in quality.get("skipped_blocks", {}).items()}
-        )
-        faults.update({f"{table} rows of days without a partition": n
+        faults.update({f"skipped blocks of type {kind}": n for kind, n in quality.get("skipped_blocks", {}).items()})
+        faults.update({f"{table} rows in the partition without a day": n
                        for table, n in quality.get("rows_beyond_days", {}).items()})  # fmt: skip
-    yield from _most(faults, "further kinds of faults")
-    yield from _most(stops, "packets not decoded to their end for other reasons")
+    yield from _most(faults, "rows with other faults, fragments and blocks")
+    yield from _most(stops, "payload not decoded: other reasons")
 
 
 _COUNTS = {
-    "cut": "packets that the capture did not keep whole",
-    "salvaged": "packets salvaged behind corrupt records",
-    "clock_steps_back": "times the clock stepped back from one packet to the next",
-    "evicted_conversations": "conversations ended early, for want of memory",
-    "problems_not_listed": "further problems, not listed",
+    "cut": "packets truncated by snaplen",
+    "salvaged": "packets found after corrupt records (--salvage)",
+    "clock_steps_back": "packets with an earlier timestamp than the one before",
+    "evicted_conversations": "flows ended early to limit memory",
+    "problems_not_listed": "more problems, not listed",
 }
+_STATES = {"unchanged": "already in the lake"}
+_STOPS = {"unknown_port": "port", "unknown_ethertype": "EtherType"}
 
 
 def _stop(stop: dict[str, Any]) -> str:
-    value = "" if stop.get("value") is None else f" {stop['value']}"
-    return f"packets not decoded to their end: {stop['reason']}{value}"
+    reason, value = stop["reason"], stop.get("value")
+    words = _STOPS.get(reason, reason.removeprefix("unknown_").replace("_", " "))
+    if value is None:
+        return f"payload not decoded: {words}"
+    return f"payload not decoded: {words} {f'0x{value:04x}' if reason == 'unknown_ethertype' else value}"
 
 
 def _most(counts: Counter[str], rest: str) -> Iterator[tuple[str, str]]:

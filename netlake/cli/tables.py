@@ -1,4 +1,4 @@
-"""`netlake tables`: what there is to ask for."""
+"""`netlake tables`: lists the tables of a lake, or describes one."""
 
 from __future__ import annotations
 
@@ -17,14 +17,12 @@ if TYPE_CHECKING:
 
 @click.command("tables", cls=options.Command, short_help="List the tables of a lake, or describe one.")
 @click.argument("name", required=False, shell_complete=options.table_names)
-@click.option(
-    "--all", "every", is_flag=True, help="Also tables that have no rows in the lake, or where there is no lake."
-)
+@click.option("--all", "every", is_flag=True, help="List every declared table, also without rows or without a lake.")
 @options.plugins
 @options.lake
-def command(name: str | None, every: bool, lake: Path, plugins: tuple[str, ...]) -> None:  # noqa: FBT001 - a flag is what click gives
-    """List the tables of the lake with their rows; with a NAME, describe its columns."""
-    del plugins  # they are loaded by now
+def command(name: str | None, every: bool, lake: Path, plugins: tuple[str, ...]) -> None:  # noqa: FBT001 - click passes flags by position
+    """List the tables of the lake with their number of rows; with NAME, describe its columns."""
+    del plugins  # loaded by the option
     if name is not None:
         _describe(name, lake)
         return
@@ -50,7 +48,10 @@ def _catalog(lake: Path, *, needed: bool) -> Catalog | None:
 
 
 def _counted(lake: Path, *, needed: bool) -> dict[str, tuple[int | None, str]]:
-    """(rows, sentence) of every table of the lake; none where there is no lake and none is `needed`."""
+    """Name -> (rows, description) of the tables in the lake.
+
+    LakeError without a lake if `needed`, else an empty dict; `needed` also omits tables without rows.
+    """
     catalog = _catalog(lake, needed=needed)
     if catalog is None:
         return {}
@@ -65,25 +66,25 @@ def _counted(lake: Path, *, needed: bool) -> dict[str, tuple[int | None, str]]:
 
 
 def _describe(name: str, lake: Path) -> None:
-    """The sentence of a table, then each column with its SQL type and sentence: the lake's, or as declared."""
+    """Print the description of a table and of its columns with their SQL types: as in the lake, else as declared."""
     from netlake import tables
     from netlake.query import names
     from netlake.query.source import of_catalog, of_declaration
 
     catalog = _catalog(lake, needed=False)
-    there = catalog.tables() if catalog else {}
+    stored = catalog.tables() if catalog else {}
     declared = tables.entries()
-    if catalog is not None and name in there:
-        doc, fields = there[name].doc, [of_catalog(column) for column in catalog.columns(name)]
+    if catalog is not None and name in stored:
+        doc, fields = stored[name].doc, [of_catalog(column) for column in catalog.columns(name)]
     elif name in declared:
         doc, fields = declared[name].table.doc, list(of_declaration(declared[name].table))
     else:
-        raise names.unknown("table", name, there.keys() | declared.keys())
+        raise names.unknown("table", name, stored.keys() | declared.keys())
     click.echo(f"{name}: {doc}\n")
     listing.show([(field.name, _short(field.type), field.doc) for field in fields])
 
 
 def _short(kind: str) -> str:
-    """A type without what makes a line too long to read."""
+    """`kind`, shortened to 40 characters."""
     kind = kind.replace("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ").replace('"', "")
     return kind if len(kind) <= 40 else kind[:39] + "…"

@@ -1,4 +1,4 @@
-"""`netlake util`: upkeep of a lake and of an installation. Each is one call of the part that does it."""
+"""`netlake util`: maintenance of a lake and of the installation; each command calls one function."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from netlake.query.output.visible import say
 
 @click.group("util")
 def command() -> None:
-    """Upkeep: compile, generate, check, move, clean."""
+    """Maintain a lake or the installation."""
 
 
 @command.command("warm", cls=options.Command)
 def warm() -> None:
-    """Compile everything that is compiled at first use, so that no later run has to."""
+    """Compile all native code now instead of in the first run (about a minute); the result is cached."""
     from netlake.kernels import warm as kernels
 
     began = time.monotonic()
     kernels.warm()
-    click.echo(f"All kernels are compiled and kept ({time.monotonic() - began:.1f} s).")
+    click.echo(f"All native code is compiled and cached ({time.monotonic() - began:.1f} s).")
 
 
 @command.command("generate", cls=options.Command)
-@click.option("--check", is_flag=True, help="Change nothing; exit 1 if a file would change.")
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 if a file would change.")
 @click.option(
-    "--forget", metavar="TABLES", callback=options.listed, help="Tables that never shipped: begin theirs afresh."
+    "--forget", metavar="TABLES", callback=options.listed, help="Renumber the columns of these unreleased tables."
 )
 @click.argument("root", default=".", type=click.Path(exists=True, file_okay=False, path_type=Path))
-def generate(root: Path, check: bool, forget: tuple[str, ...]) -> int:  # noqa: FBT001 - a flag is what click gives
-    """Write schemas/ and proto/ under ROOT, the source tree, from the tables that are declared."""
+def generate(root: Path, check: bool, forget: tuple[str, ...]) -> int:  # noqa: FBT001 - click passes flags by position
+    """Write schemas/ and proto/ below ROOT, the source tree, from the declared tables."""
     from netlake import tables
     from netlake.schema import freeze
 
@@ -44,26 +44,26 @@ def generate(root: Path, check: bool, forget: tuple[str, ...]) -> int:  # noqa: 
 
 
 @command.command("validate", cls=options.Command)
-@click.option("--deep", is_flag=True, help="Also read every byte and compare its sha256.")
+@click.option("--deep", is_flag=True, help="Also compare the SHA-256 of every file, which reads all of them.")
 @options.lake
-def validate(deep: bool, lake: Path) -> int:  # noqa: FBT001 - a flag is what click gives
-    """Check that every file of the lake is there as it was written; exit 3 if one is not."""
+def validate(deep: bool, lake: Path) -> int:  # noqa: FBT001 - click passes flags by position
+    """Check that every file of the lake exists and is unchanged; exit 3 if one is not."""
     from netlake.lake.catalog import Catalog
 
     problems = Catalog(lake, readonly=True).validate(deep=deep)
     listing.show([(problem.path, problem.sentence) for problem in problems])
     if not problems:
-        click.echo("Every file is as it was written.")
+        click.echo("All files exist and are unchanged.")
     return PARTIAL if problems else 0
 
 
 @command.command("relocate", cls=options.Command)
 @options.lake
 def relocate(lake: Path) -> None:
-    """After a lake was moved: write its present place into its catalog, for other engines."""
+    """Write the present path of a moved lake to its catalog, which other engines need."""
     from netlake.lake.catalog import Catalog
 
-    click.echo(f"The catalog now says that the data lies in {Catalog(lake).relocate()}.")
+    click.echo(f"The data path in the catalog is now {Catalog(lake).relocate()}.")
 
 
 @command.command("gc", cls=options.Command)
@@ -73,11 +73,11 @@ def relocate(lake: Path) -> None:
     default=86_400.0,
     show_default=True,
     type=click.FloatRange(min=0),
-    help="Leave files that were written to since: a capture may still be at work on them.",
+    help="Keep files younger than this: a running capture may still write them.",
 )
 @options.lake
 def gc(grace: float, lake: Path) -> None:
-    """Remove files that no snapshot of the lake knows: what runs that were killed left behind."""
+    """Remove files that no snapshot of the lake refers to, left behind by killed runs."""
     from netlake.lake.catalog import Catalog
 
     catalog = Catalog(lake)

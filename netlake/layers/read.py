@@ -200,7 +200,8 @@ def _convert(
             continue
         kind = column.kind
         if isinstance(kind, str) and kind in TEXT:
-            values[column.name] = addresses(kind, data, start + column.at, pools)
+            found = addresses(kind, data, start + column.at, pools)
+            values[column.name] = where(found, ~_zero(rows[column.name])) if column.unset else found
             continue
         raw = rows[column.name]
         if column.bits is not None:
@@ -209,6 +210,13 @@ def _convert(
             raw = raw & ((1 << width) - 1) if shift + width < raw.dtype.itemsize * 8 else raw
         values[column.name] = number(column, raw)
     return values
+
+
+def _zero(raw: npt.NDArray[np.void]) -> Mask:
+    """Which of some values of one width have no bit set."""
+    octets = np.ascontiguousarray(raw).view(np.uint8).reshape(len(raw), raw.dtype.itemsize)
+    zero: Mask = np.asarray(octets.max(axis=1) == 0)
+    return zero
 
 
 def addresses(kind: str, data: Bytes, at: Ints, pools: Mapping[str, Any]) -> Value:

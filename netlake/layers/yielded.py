@@ -55,7 +55,7 @@ def _column(table: Table, column: Column, found: list[dict[str, Any]], kept: Mes
     if isinstance(kind, List):
         values = [value or [] for value in values]
     if isinstance(kind, str) and kind in ADDRESSES:
-        return _interned(kind, values, kept.pools)
+        return _interned(kind, [_set(column, value) for value in values], kept.pools)
     if _holds_addresses(kind):
         values = [_show(kind, value) for value in values]
     return _array(kind, values, data_type, kept)
@@ -80,8 +80,13 @@ def _show(kind: Kind, value: Any) -> Any:
     elif type(value) is dict:
         for column in kind.columns:
             if value.get(column.name) is not None:
-                value[column.name] = _show(column.kind, value[column.name])
+                value[column.name] = _show(column.kind, _set(column, value[column.name]))
     return value
+
+
+def _set(column: Column, value: Any) -> Any:
+    """`value`, None for the address that a protocol sends where there is none."""
+    return None if column.unset and type(value) is bytes and not any(value) else value
 
 
 def _interned(kind: str, values: list[bytes | None], pools: Mapping[str, Any]) -> Value:

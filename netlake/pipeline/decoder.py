@@ -6,6 +6,7 @@ batch reuses it; what costs most, encoding, happens behind the sink in threads o
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import chain
@@ -14,19 +15,20 @@ import numpy as np
 import pyarrow as pa
 
 from netlake import tables
+from netlake.flows import address
 from netlake.flows.tracker import Tracker
 from netlake.kernels import steps as s
 from netlake.layers.pools import new_pools
 from netlake.layers.steps import dispatch
 from netlake.layers.walk import Walked, Walker
-from netlake.packets import Mask, Messages, Packets, Tiny
+from netlake.packets import Mask, Messages, Packets
 from netlake.pipeline.packet_rows import PacketRows
-from netlake.pipeline.readers import Failures, reader
-from netlake.pipeline.waiting import COMMON, Waiting
-from netlake.flows import address
+from netlake.records.context import BatchContext
+from netlake.records.readers import Failures, reader
+from netlake.records.rows import Rows
+from netlake.records.waiting import COMMON, Waiting
 from netlake.schema import Table
 from netlake.sinks import Sink
-from netlake.sinks.rows import Context, Rows
 
 # batches between two looks for conversations that have ended: a look costs 2 ms, however few there are
 BATCHES = 16
@@ -52,7 +54,7 @@ class Decoder:
         self.options = options
         self.pools = new_pools()
         self.tables = {name: entry.table for name, entry in tables.entries().items()}
-        known = {name: found for name, entry in tables.entries().items() if (found := entry.reader("probe"))}
+        known = {name: found for name, entry in tables.entries().items() if (found := entry.hooks.probe)}
         self.probes = {name: found for name, found in known.items() if options.wants(name)}
         self.walker = Walker(dispatch(self.tables.values(), known), self.pools)
         self.accepting = self._accepting()
@@ -63,8 +65,7 @@ class Decoder:
         wanted = {name: entry for name, entry in tables.entries().items() if options.wants(name)}
         self.failures = Failures()
         self.readers = {name: reader(entry, self.failures, entropy=options.entropy) for name, entry in wanted.items()}
-        # what a table's columns need of the tracker: fill_from_flow(messages, columns, window shift of each)
-        self.completing = {name: found for name, entry in wanted.items() if (found := entry.reader("fill_from_flow"))}
+        self.from_flow = {name: hook for name, entry in wanted.items() if (hook := entry.hooks.fill_from_flow)}
         self.waiting: dict[str, Waiting] = {}
 
     def batch(self, packets: Packets) -> None:
@@ -72,14 +73,14 @@ class Decoder:
         walked = self.walker.walk(packets)
         by_content = self._by_content(walked)
         flows = self.tracker.update(packets, walked.headers)
-        context = Context.of(packets, flows)
+        context = BatchContext(packets, flows)
         if self.options.wants("packet"):
             self.packet_rows.put(self.rows, packets, walked, context)
         for table, messages in chain(self.walker.tables(walked), by_content):
-            if table.name in self.completing:
+            if table.name in self.from_flow:
                 kept, columns = self.readers[table.name](messages)
-                self.completing[table.name](kept, columns, _of_messages(flows.shift, kept))
-                self.rows.put(table, kept, columns, context)
+                self.from_flow[table.name](kept, columns, context.shifts(kept))
+                self.rows.put(table, kept, columns, context.of(kept, table))
             elif table.name in self.readers:
                 self._table(table, messages, context)
         self.batches += 1
@@ -89,13 +90,15 @@ class Decoder:
         if any(pool.full for pool in self.pools.values()):
             self._renew()
 
-    def _table(self, table: Table, messages: Messages, context: Context) -> None:
-        """Read the messages of a table, now where there are many, else when there are."""
+    def _table(self, table: Table, messages: Messages, context: BatchContext) -> None:
+        """Read the messages of a table: at once if there are many, else when enough of them wait."""
         waiting = self.waiting.get(table.name)
         if len(messages) >= COMMON:
             if waiting is not None:
                 self._read(waiting)
-            self._rows(table, messages, context)
+            kept, columns = self.readers[table.name](messages)
+            if len(kept):
+                self.rows.put(table, kept, columns, context.of(kept, table))
             return
         if waiting is None:
             waiting = self.waiting[table.name] = Waiting(table)
@@ -105,12 +108,9 @@ class Decoder:
 
     def _read(self, waiting: Waiting) -> None:
         if waiting.count:
-            self._rows(waiting.table, *waiting.take())
-
-    def _rows(self, table: Table, messages: Messages, context: Context) -> None:
-        kept, columns = self.readers[table.name](messages)
-        if len(kept):
-            self.rows.put(table, kept, columns, context)
+            kept, columns = self.readers[waiting.table.name](waiting.take())
+            if len(kept):
+                self.rows.put(waiting.table, kept, columns, kept.context)
 
     def _flush(self) -> None:
         """Read everything that waits, and write every row: those of common tables while the others are read."""
@@ -148,7 +148,7 @@ class Decoder:
         """By group, what tells messages on a table's ports that cannot be its own."""
         found = {}
         for group, those in self.walker.dispatch.tables.items():
-            accept = tables.entries()[those[0].name].reader("accept") if len(those) == 1 else None
+            accept = tables.entries()[those[0].name].hooks.accept if len(those) == 1 else None
             if accept is not None:
                 found[group] = accept
         return found
@@ -168,6 +168,16 @@ class Decoder:
         self._ended()
         self._flush()
 
+    def rotate(self, sink: Sink) -> Counter[str]:
+        """Write every row so far to the present sink, and further ones to `sink`; returns the rows written by table.
+
+        Flows, fragments and numbers go on: for live captures, whose files are closed from time to time. The present
+        sink is left open, for its owner to close.
+        """
+        self._ended()
+        self._flush()
+        return self.rows.rotate(sink)
+
     def put(self, name: str, rows: pa.RecordBatch) -> None:
         """Whole rows of a table that no packet carries."""
         if self.options.wants(name):
@@ -182,9 +192,3 @@ class Decoder:
         self._flush()
         for pool in self.pools.values():
             pool.reset()
-
-
-def _of_messages(shift: Tiny, messages: Messages) -> Tiny:
-    """The value of each message's conversation, -1 without one."""
-    taken: Tiny = np.append(shift, np.int8(-1))[messages.header]
-    return taken

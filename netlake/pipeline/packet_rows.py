@@ -9,9 +9,10 @@ import numpy as np
 from netlake.kernels import steps as s
 from netlake.layers.walk import Walked, Walker
 from netlake.packets import Messages, Nullable, Packets
+from netlake.records.context import BatchContext
+from netlake.records.rows import Rows
 from netlake.schema import Table
 from netlake.schema.faults import CUT
-from netlake.sinks.rows import Context, Rows
 
 
 class PacketRows:
@@ -23,7 +24,7 @@ class PacketRows:
         self.ports = np.zeros(1 << 16, np.int64)
         self.cut = 0
 
-    def put(self, rows: Rows, packets: Packets, walked: Walked, context: Context) -> None:
+    def put(self, rows: Rows, packets: Packets, walked: Walked, context: BatchContext) -> None:
         """The rows of one batch."""
         count = packets.count
         of = walked.packets[:count]
@@ -48,7 +49,7 @@ class PacketRows:
         }
         self._count(stop, value, int(np.count_nonzero(short)))
         rows.group(self.table).words.update(stack=self.walker.stack_names, stop_reason=lambda: s.STOPS)
-        rows.put(self.table, messages, columns, context)
+        rows.put(self.table, messages, columns, context.of(messages, self.table))
 
     def _count(self, stop: np.ndarray, value: np.ndarray, cut: int) -> None:
         self.cut += cut
@@ -75,7 +76,7 @@ def _messages(packets: Packets, header: np.ndarray) -> Messages:
     )  # fmt: skip
 
 
-def _nanoseconds(packets: Packets, context: Context) -> np.ndarray | Nullable:
+def _nanoseconds(packets: Packets, context: BatchContext) -> np.ndarray | Nullable:
     """What truncation to microseconds left."""
     count = packets.count
     nanoseconds = (packets.ts[:count] - context.ts[:count] * 1000).astype(np.int16)

@@ -7,7 +7,6 @@ wrong before that leaves nothing behind.
 from __future__ import annotations
 
 import datetime as dt
-import gc
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -52,6 +51,7 @@ class Settings:
     sha256: bool = True
     threads: int = 2
     plugins: tuple[str, ...] = ()
+    older: bool = False  # a refresh: the lake may have an older contract
 
     def kept(self) -> dict[str, Any]:
         """What of it decides which rows there are, as plain data: kept with the capture, for the next decoding."""
@@ -74,19 +74,6 @@ class Settings:
         return replace(self, options=chosen, salvage=bool(kept.get("salvage")))
 
 
-def settle() -> None:
-    """Few looks for garbage: what is imported by now stays, and rows are no cycles (together 10 % of decoding).
-
-    Arrow takes memory from the C library like everybody else, unless the user says otherwise: a pool of its own keeps
-    what it no longer needs (a million packets: peak 590 MiB against 490, at the same speed).
-    """
-    if not os.environ.get("ARROW_DEFAULT_MEMORY_POOL"):
-        pa.set_memory_pool(pa.system_memory_pool())
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 20)
-
-
 def open_source(specs: Sequence[str], settings: Settings) -> Source:
     """One capture, or several read as one."""
     if len(specs) == 1:
@@ -103,7 +90,7 @@ def to_lake(
     try:
         with open_source(specs, settings) as source:
             report.name, report.id = source.name, source.capture_id
-            _take(source, Catalog(Path(lake)), settings, progress, report)
+            _take(source, Catalog(Path(lake), older=settings.older), settings, progress, report)
     except NetlakeError as error:
         _fail(report, str(error))
     except OSError as error:
@@ -120,9 +107,9 @@ def _fail(report: CaptureReport, sentence: str) -> None:
 
 
 def _take(source: Source, catalog: Catalog, settings: Settings, progress: Progress, report: CaptureReport) -> None:
-    standing = None if settings.replace else catalog.find(source.capture_id, contract_version())
-    if standing is not None:
-        report.state, report.message = standing.status, standing.sentence
+    unchanged = None if settings.replace else catalog.find(source.capture_id, contract_version())
+    if unchanged is not None:
+        report.state, report.message = unchanged.status, unchanged.sentence
         return
     parquet = ParquetSink(catalog.data, source.capture_id, threads=settings.threads)
     again = settings.replace and _messages(catalog, source)  # they would be another decoding's

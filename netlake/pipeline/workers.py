@@ -17,8 +17,9 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from netlake import tables
+from netlake.pipeline.process import settle
 from netlake.pipeline.report import CaptureReport
-from netlake.pipeline.run import Settings, settle, to_lake
+from netlake.pipeline.run import Settings, to_lake
 
 # seconds between two messages of progress
 PULSE = 0.2

@@ -1,4 +1,10 @@
-"""Address Resolution Protocol: which hardware address has a protocol address; RARP and InARP use the same message."""
+"""Address Resolution Protocol: maps protocol addresses to hardware addresses; RARP and InARP use the same message.
+
+Decided here:
+- Messages with MAC and IPv4 addresses, nearly all, are read as a fixed header of 28 bytes.
+- The sizes of other messages decide where their addresses start. Each address that is a MAC or an IPv4 address is read;
+  `addresses` then has all four as sent, so that no byte of an unusual message is lost.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +15,11 @@ from netlake.layers.read import addresses, fill, fixed, mark_short, plain, where
 from netlake.packets import Columns, Ints, Mask, Messages
 from netlake.schema import Column, Table
 
-# of the message with 6-byte hardware and 4-byte protocol addresses, the only one that is common
+# size of a message with 6-byte hardware and 4-byte protocol addresses
 HEADER = 28
 FIXED = 8
 IPV4 = 0x0800
-# Ethernet, experimental Ethernet, IEEE 802 networks
+# hardware types with MAC addresses: Ethernet, experimental Ethernet, IEEE 802 networks
 WITH_MACS = (1, 2, 6)
 
 TABLES = (
@@ -25,71 +31,32 @@ TABLES = (
         size=HEADER,
         context="record",
         columns=(
-            Column(
-                "hardware_type",
-                "u16",
-                "Kind of hardware address; 1 is Ethernet.",
-                at=0,
-                wireshark="arp.hw.type",
-                encoding="dictionary",
-            ),
-            Column(
-                "protocol_type",
-                "u16",
-                "EtherType of the protocol address; 2048 is IPv4.",
-                at=2,
-                wireshark="arp.proto.type",
-                encoding="dictionary",
-            ),
-            Column(
-                "hardware_size", "u8", "Bytes of a hardware address; 6 for Ethernet.", at=4, wireshark="arp.hw.size"
-            ),
-            Column("protocol_size", "u8", "Bytes of a protocol address; 4 for IPv4.", at=5, wireshark="arp.proto.size"),
-            Column(
-                "operation",
-                "u16",
-                "What is asked or told: 1 request, 2 reply, 3 and 4 RARP, 8 and 9 InARP.",
-                at=6,
-                wireshark="arp.opcode",
-                encoding="dictionary",
-            ),
-            Column(
-                "sender_mac",
-                "mac",
-                "Hardware address of the sender; null unless that is a MAC.",
-                at=8,
-                wireshark="arp.src.hw_mac",
-            ),
-            Column(
-                "sender_ip",
-                "ipv4",
-                "Protocol address of the sender; null unless that is of IPv4.",
-                at=14,
-                wireshark="arp.src.proto_ipv4",
-            ),
-            Column(
-                "target_mac",
-                "mac",
-                "Hardware address of the target, zero in a request; null unless that is a MAC.",
-                at=18,
-                wireshark="arp.dst.hw_mac",
-            ),
-            Column(
-                "target_ip",
-                "ipv4",
-                "Protocol address of the target; null unless that is of IPv4.",
-                at=24,
-                wireshark="arp.dst.proto_ipv4",
-            ),
-            Column(
-                "addresses",
-                "bytes",
-                "The four addresses as they lie, unless they are MACs and of IPv4; else null.",
-                why="arp.src.hw and three more fields",
-            ),
+            Column("hardware_type", "u16", "Hardware type: 1 Ethernet, 6 IEEE 802 networks.", at=0,
+                   wireshark="arp.hw.type", encoding="dictionary"),
+            Column("protocol_type", "u16", "EtherType of the protocol addresses: 2048 (0x0800) IPv4.", at=2,
+                   wireshark="arp.proto.type", encoding="dictionary"),
+            Column("hardware_size", "u8", "Size of a hardware address, bytes; 6 for Ethernet.", at=4,
+                   wireshark="arp.hw.size"),
+            Column("protocol_size", "u8", "Size of a protocol address, bytes; 4 for IPv4.", at=5,
+                   wireshark="arp.proto.size"),
+            Column("operation", "u16",
+                   "Operation: 1 request, 2 reply, 3 and 4 RARP request and reply, 8 and 9 InARP request and reply.",
+                   at=6, wireshark="arp.opcode", encoding="dictionary"),
+            Column("sender_mac", "mac", "Hardware address of the sender; null unless it is a MAC address.", at=8,
+                   wireshark="arp.src.hw_mac"),
+            Column("sender_ip", "ipv4", "Protocol address of the sender; null unless it is an IPv4 address.", at=14,
+                   wireshark="arp.src.proto_ipv4"),
+            Column("target_mac", "mac",
+                   "Hardware address of the target, zero in a request; null unless it is a MAC address.", at=18,
+                   wireshark="arp.dst.hw_mac"),
+            Column("target_ip", "ipv4", "Protocol address of the target; null unless it is an IPv4 address.", at=24,
+                   wireshark="arp.dst.proto_ipv4"),
+            Column("addresses", "bytes",
+                   "All four addresses as sent, where they are not MAC and IPv4 addresses; else null.",
+                   why="arp.src.hw and three more fields"),
         ),
     ),
-)
+)  # fmt: skip
 
 
 # in wire order
@@ -97,7 +64,7 @@ ADDRESSES = (("sender_mac", "mac"), ("sender_ip", "ipv4"), ("target_mac", "mac")
 
 
 def read(messages: Messages) -> Columns:
-    """Columns of the message with MAC and IPv4 addresses; the bytes of any other."""
+    """Columns of messages with MAC and IPv4 addresses by one gather; addresses of the others by their sizes."""
     before = messages.fault.copy()
     columns = fixed(TABLES[0], messages)
     size = messages.end - messages.start
@@ -112,16 +79,16 @@ def read(messages: Messages) -> Columns:
     at = np.full(len(messages), FIXED)
     for (name, kind), (typed, width) in zip(ADDRESSES, ((macs, hardware), (ips, protocol)) * 2, strict=True):
         index = np.flatnonzero(unusual & typed & (at + width <= size))
-        found = addresses(kind, messages.data, messages.start[index] + at[index], messages.pools)
-        columns[name] = fill(len(messages), index, found, where(columns[name], ~unusual))
+        values = addresses(kind, messages.data, messages.start[index] + at[index], messages.pools)
+        columns[name] = fill(len(messages), index, values, where(columns[name], ~unusual))
         at += width
     mark_short(messages, unusual & (size < at))
-    columns["addresses"] = _as_they_lie(messages, unusual, np.minimum(at, size))
+    columns["addresses"] = _address_bytes(messages, unusual, np.minimum(at, size))
     return columns
 
 
-def _as_they_lie(messages: Messages, unusual: Mask, size: Ints) -> pa.Array:
-    """What follows the fixed part of the messages that are `unusual`, null for the others."""
+def _address_bytes(messages: Messages, unusual: Mask, size: Ints) -> pa.Array:
+    """Bytes after the fixed part of the messages that are `unusual`, null for the others."""
     result: list[bytes | None] = [None] * len(messages)
     for index in np.flatnonzero(unusual).tolist():
         start = int(messages.start[index])

@@ -1,6 +1,9 @@
-"""BACnet over IP: controllers of buildings, their announcements and what is read and written.
+"""BACnet over IP: building automation; announcements of devices, and reads and writes of properties.
 
-The columns are of three layers: the link (BVLC), the network (NPDU) and the beginning of the application message.
+Decided here:
+- A row has the columns of three layers: link (BVLC), network (NPDU), and the header of the application message (APDU).
+- `data` has the parameters of the service as sent. Where they start with an object identifier, its type, instance and
+  property are also columns, if the message is not segmented.
 """
 
 from __future__ import annotations
@@ -14,11 +17,11 @@ from netlake.schema import Column, Table
 
 BACNET_IP = 0x81
 FORWARDED = 0x04
-# functions of the link that carry a network message
+# BVLC functions that contain an NPDU
 CARRIERS = (0x04, 0x09, 0x0A, 0x0B)
 CONFIRMED, UNCONFIRMED, SIMPLE_ACK, COMPLEX_ACK, SEGMENT_ACK, ERROR, REJECT, ABORT = range(8)
 WHO_IS, I_AM = 8, 0
-# confirmed services that begin with an object: read, read many, write
+# confirmed services whose parameters start with an object: ReadProperty, ReadPropertyMultiple, WriteProperty
 OF_OBJECTS = (12, 14, 15)
 
 TABLES = (
@@ -27,42 +30,48 @@ TABLES = (
         "One row for each BACnet message.",
         spec="ASHRAE 135, annex J",
         on=("udp.port=47808",),
+        why="tshark shows it in the layers bacnet and bacapp",
         columns=(
-            Column("link_function", "u8", "4 forwarded, 5 register a foreign device, 10 to one, 11 to all.",
+            Column("link_function", "u8",
+                   "BVLC function: 4 forwarded NPDU, 5 register foreign device, 10 unicast NPDU, 11 broadcast NPDU.",
                    wireshark="bvlc.function"),
-            Column("length", "u16", "Bytes of the message.", why="bvlc.length is the header's"),
-            Column("forwarded_ip", "ipv4", "Forwarded: the first sender.", wireshark="bvlc.fwd_ip"),
-            Column("forwarded_port", "u16", "Forwarded: its port.", wireshark="bvlc.fwd_port"),
-            Column("network_control", "u8", "Flags of the network layer.", why="in a layer of its own"),
-            Column("destination_network", "u16", "Network that it is for; 65535 all.", why="in a layer of its own"),
-            Column("destination_address", "bytes", "Address there; null for all.", why="in forms by length"),
-            Column("source_network", "u16", "Network that it comes from.", why="in a layer of its own"),
-            Column("source_address", "bytes", "Address there.", why="in forms by length"),
-            Column("hop_count", "u8", "Routers that it may still pass.", why="in a layer of its own"),
-            Column("network_message", "u8", "Type of a message between routers; null for applications.",
-                   why="in a layer of its own"),
+            Column("length", "u16", "Length of the BVLC message, bytes.",
+                   why="bvlc.length is the length of the header"),
+            Column("forwarded_ip", "ipv4", "Forwarded NPDU: address of the original sender.", wireshark="bvlc.fwd_ip"),
+            Column("forwarded_port", "u16", "Forwarded NPDU: UDP port of the original sender.",
+                   wireshark="bvlc.fwd_port"),
+            Column("network_control", "u8", "NPDU control flags."),
+            Column("destination_network", "u16", "Destination network number; 65535 is all networks."),
+            Column("destination_address", "bytes",
+                   "MAC-layer address in the destination network; null for a broadcast.",
+                   why="one tshark field per address length"),
+            Column("source_network", "u16", "Source network number."),
+            Column("source_address", "bytes", "MAC-layer address in the source network.",
+                   why="one tshark field per address length"),
+            Column("hop_count", "u8", "Hop count: routers that the message may still pass, 0 to 255."),
+            Column("network_message", "u8", "Network layer message type; null in application messages."),
             Column("pdu_type", "u8",
-                   "0 confirmed, 1 unconfirmed, 2 and 3 acknowledged, 4 segment, 5 error, 6 rejected, 7 aborted.",
-                   why="in a layer of its own"),
-            Column("invoke_id", "u8", "What ties answers to the question.", why="in a layer of its own"),
-            Column("service", "u8", "Confirmed: 12 read, 15 write, 14 read many; unconfirmed: 0 I am, 8 who is.",
-                   why="two fields, by type"),
-            Column("device_instance", "i64", "I am: number of the device, 0 to 4194303.",
-                   why="bacapp.instance_number is others' too"),
-            Column("data", "bytes", "What the service takes or gives, as sent.", why="dissected by tshark"),
-            Column("object_type", "u16", "Read and write: kind of object, 0 to 1023: 0 analogue input, 8 device.",
-                   why="bacapp.objectType of every object"),
-            Column("object_instance", "i64", "Read and write: number of the object, 0 to 4194303.",
-                   why="bacapp.instance_number of every object"),
-            Column("property", "u32", "Read and write: property of the object: 77 its name, 85 its value.",
-                   why="bacapp.property_identifier of every property"),
+                   "APDU type: 0 confirmed, 1 unconfirmed, 2 and 3 ack, 4 segment ack, 5 error, 6 reject, 7 abort."),
+            Column("invoke_id", "u8", "Invoke ID: matches a response to its confirmed request."),
+            Column("service", "u8",
+                   "Service. Confirmed: 12 read, 14 read multiple, 15 write property; unconfirmed: 0 I-Am, 8 Who-Is.",
+                   why="two tshark fields, by APDU type"),
+            Column("device_instance", "i64", "I-Am: instance number of the device, 0 to 4194303.",
+                   why="bacapp.instance_number has other objects too"),
+            Column("data", "bytes", "Parameters of the service, as sent.", why="tshark dissects it"),
+            Column("object_type", "u16", "Read and write: object type, 0 to 1023; 0 analog input, 8 device.",
+                   why="bacapp.objectType has every object"),
+            Column("object_instance", "i64", "Read and write: instance number of the object, 0 to 4194303.",
+                   why="bacapp.instance_number has every object"),
+            Column("property", "u32", "Read and write: property identifier; 77 object name, 85 present value.",
+                   why="bacapp.property_identifier has every property"),
         ),
     ),
 )  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One message."""
+    """Columns of one message."""
     if message.number(1) != BACNET_IP:
         raise Malformed("bad_value")
     function = message.number(1)
@@ -110,7 +119,7 @@ def _application(message: Cursor) -> Iterator[tuple[str, Any]]:
     if kind != SEGMENT_ACK:
         service = message.number(1)
         yield "service", service
-        # an object identifier: context of four bytes, of which 22 bits are the instance
+        # an object identifier: application tag 12 of four bytes; the lower 22 bits are the instance number
         if kind == UNCONFIRMED and service == I_AM and message.data[message.at : message.at + 1] == b"\xc4":
             yield "device_instance", int.from_bytes(Cursor(message.data, message.at + 1).take(4), "big") & 0x3FFFFF
         elif kind in (CONFIRMED, COMPLEX_ACK) and service in OF_OBJECTS and not segmented:
@@ -118,7 +127,7 @@ def _application(message: Cursor) -> Iterator[tuple[str, Any]]:
 
 
 def _object(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """The object that a service begins with, context 0 of four bytes, and its property, context 1; `data` has both."""
+    """Object at the start of a service's parameters (context tag 0) and its property (context tag 1)."""
     if message.left < 5 or message.number(1) != 0x0C:
         return
     number = message.number(4)

@@ -1,4 +1,4 @@
-"""Bidirectional Forwarding Detection: routers tell each other many times a second that the way between them works."""
+"""Bidirectional Forwarding Detection: systems send control packets many times a second to detect a failed path."""
 
 from __future__ import annotations
 
@@ -19,67 +19,52 @@ TABLES = (
         spec="RFC 5880, RFC 5881, RFC 5883, RFC 7130, RFC 7881",
         on=("udp.port=3784", "udp.port=4784", "udp.port=6784", "udp.port=7784"),
         columns=(
-            Column("version", "u8", "Version of the protocol, 1; 0 was a draft.", wireshark="bfd.version"),
-            Column(
-                "diagnostic",
-                "u8",
-                "Why the session went down last: 0 it did not, 1 time ran out, 3 the neighbour said so, 7 by hand.",
-                wireshark="bfd.diag",
-            ),
-            Column("state", "u8", "0 admin down, 1 down, 2 init, 3 up; null in version 0.", wireshark="bfd.sta"),
-            Column("i_hear_you", "bool", "Version 0: packets of the other side arrive.", wireshark="bfd.flags.h"),
-            Column("poll", "bool", "An answer is wanted.", wireshark="bfd.flags.p"),
-            Column("final", "bool", "It answers a poll.", wireshark="bfd.flags.f"),
-            Column(
-                "control_plane_independent",
-                "bool",
-                "It lives when the control plane does not.",
-                wireshark="bfd.flags.c",
-            ),
-            Column("authentication_present", "bool", "It is authenticated.", wireshark="bfd.flags.a"),
-            Column("demand", "bool", "Nothing need be sent unasked.", wireshark="bfd.flags.d"),
-            Column("multipoint", "bool", "For extensions; false.", wireshark="bfd.flags.m"),
-            Column(
-                "detect_multiplier", "u8", "How many missing packets mean down.", wireshark="bfd.detect_time_multiplier"
-            ),
-            Column("length", "u8", "Bytes of the packet.", wireshark="bfd.message_length"),
-            Column("my_discriminator", "u32", "The session, as the sender knows it.", wireshark="bfd.my_discriminator"),
-            Column(
-                "your_discriminator",
-                "u32",
-                "The session, as the other knows it; 0 if that is not known.",
-                wireshark="bfd.your_discriminator",
-            ),
-            Column(
-                "desired_min_tx_interval",
-                "u32",
-                "Microseconds that the sender wants between its packets.",
-                wireshark="bfd.desired_min_tx_interval",
-            ),
-            Column(
-                "required_min_rx_interval",
-                "u32",
-                "Microseconds that it needs between those of the other.",
-                wireshark="bfd.required_min_rx_interval",
-            ),
-            Column(
-                "required_min_echo_rx_interval",
-                "u32",
-                "Microseconds that it needs between echoes; 0: none.",
-                wireshark="bfd.required_min_echo_interval",
-            ),
-            Column("auth_type", "u8", "1 password, 2 and 3 MD5, 4 and 5 SHA-1.", wireshark="bfd.auth.type"),
-            Column("auth_length", "u8", "Bytes of the authentication.", wireshark="bfd.auth.len"),
-            Column("auth_key_id", "u8", "Which key or password.", wireshark="bfd.auth.key"),
-            Column("auth_sequence", "u32", "Number that grows.", wireshark="bfd.auth.seq_num"),
-            Column("auth_data", "bytes", "The password or the digest.", why="bfd.auth.password or bfd.checksum"),
+            Column("version", "u8", "Protocol version: 1; 0 is the draft.", wireshark="bfd.version"),
+            Column("diagnostic", "u8",
+                   "Diagnostic: 0 none, 1 detection time expired, 3 neighbor signaled down, 7 administratively down.",
+                   wireshark="bfd.diag"),
+            Column("state", "u8", "Session state: 0 AdminDown, 1 Down, 2 Init, 3 Up; null in version 0.",
+                   wireshark="bfd.sta"),
+            Column("i_hear_you", "bool", "Version 0: I Hear You, the sender receives packets of the other system.",
+                   wireshark="bfd.flags.h"),
+            Column("poll", "bool", "Poll: the sender requests a packet with Final set.", wireshark="bfd.flags.p"),
+            Column("final", "bool", "Final: the packet responds to a Poll.", wireshark="bfd.flags.f"),
+            Column("control_plane_independent", "bool", "The sender's BFD does not depend on its control plane.",
+                   wireshark="bfd.flags.c"),
+            Column("authentication_present", "bool", "The authentication section is present.", wireshark="bfd.flags.a"),
+            Column("demand", "bool", "Demand: the other system may stop its periodic packets.",
+                   wireshark="bfd.flags.d"),
+            Column("multipoint", "bool", "Multipoint: reserved for extensions, false.", wireshark="bfd.flags.m"),
+            Column("detect_multiplier", "u8",
+                   "Detection multiplier: consecutive missing packets until the session is down.",
+                   wireshark="bfd.detect_time_multiplier"),
+            Column("length", "u8", "Length of the packet, bytes.", wireshark="bfd.message_length"),
+            Column("my_discriminator", "u32", "Discriminator of the session at the sender.",
+                   wireshark="bfd.my_discriminator"),
+            Column("your_discriminator", "u32", "Discriminator of the session at the receiver; 0 if unknown.",
+                   wireshark="bfd.your_discriminator"),
+            Column("desired_min_tx_interval", "u32", "Desired interval between the sender's packets, microseconds.",
+                   wireshark="bfd.desired_min_tx_interval"),
+            Column("required_min_rx_interval", "u32",
+                   "Minimum interval between received packets that the sender supports, microseconds.",
+                   wireshark="bfd.required_min_rx_interval"),
+            Column("required_min_echo_rx_interval", "u32",
+                   "Minimum interval between received echo packets that the sender supports, microseconds; 0: no echo.",
+                   wireshark="bfd.required_min_echo_interval"),
+            Column("auth_type", "u8", "Authentication type: 1 password, 2 and 3 MD5, 4 and 5 SHA-1.",
+                   wireshark="bfd.auth.type"),
+            Column("auth_length", "u8", "Length of the authentication section, bytes.", wireshark="bfd.auth.len"),
+            Column("auth_key_id", "u8", "Number of the key or password.", wireshark="bfd.auth.key"),
+            Column("auth_sequence", "u32", "Authentication sequence number; null for a password.",
+                   wireshark="bfd.auth.seq_num"),
+            Column("auth_data", "bytes", "Password or digest.", why="two fields: bfd.auth.password and bfd.checksum"),
         ),
     ),
-)
+)  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One packet."""
+    """Columns of one packet."""
     first, flags = message.number(1), message.number(1)
     version = first >> 5
     yield "version", version

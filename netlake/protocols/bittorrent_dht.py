@@ -1,6 +1,10 @@
-"""BitTorrent's distributed hash table: who has which torrent, asked from peer to peer.
+"""BitTorrent distributed hash table: peers query nodes for the peers of a torrent.
 
-Messages are bencoded dictionaries and use any port. Bencode is read with a bound on depth and on the number of values.
+Decided here:
+- Messages are bencoded dictionaries and use any port. A payload is a message if it starts with a key of a message and
+  ends with the `e` of its dictionary; `heuristic` marks rows found so.
+- Bencode is nested: a message with more than 8 levels has the fault `too_deep`, with more than 4096 values `too_large`.
+- A value of another type than its key requires is null.
 """
 
 from __future__ import annotations
@@ -20,14 +24,14 @@ PORTS = (6881,)
 MOST_DEPTH = 8
 MOST_VALUES = 4096
 LONGEST_NUMBER = 20
-# the keys that a message may begin with: sorted, so `a` of a query, else `e`, `ip`, `r`, `t` or `v`
+# first bytes of a message. Keys are sorted: `a` of a query, else `e`, `ip`, `r`, `t` or `v`
 BEGINNINGS = tuple(int.from_bytes(start, "big") for start in (b"d1:ad", b"d1:el", b"d1:rd", b"d1:t2", b"d2:ip"))
 
 NODE = Struct(
     (
-        Column("id", "bytes", "Its number in the table, 20 bytes; null for a peer.", wireshark="bt-dht.id"),
-        Column("ip", "ip", "Its address.", why="a field for each version of IP"),
-        Column("port", "u16", "Its port.", wireshark="bt-dht.port"),
+        Column("id", "bytes", "Node ID, 20 bytes; null for a peer.", wireshark="bt-dht.id"),
+        Column("ip", "ip", "Address of the node or peer.", why="one tshark field per IP version"),
+        Column("port", "u16", "UDP port of the node, or port of the peer.", wireshark="bt-dht.port"),
     )
 )
 
@@ -37,29 +41,30 @@ TABLES = (
         "One row for each message of BitTorrent's distributed hash table.",
         spec="BEP 5, 32, 42",
         on=("udp.port=6881",),
+        why="tshark shows all values in the same text fields",
         columns=(
-            Column("transaction_id", "bytes", "What ties answers to the question.", why="shown as text of many"),
-            Column("message_type", "word", "q a question, r an answer, e an error.", why="as above"),
-            Column("query", "word", "Question: ping, find_node, get_peers, announce_peer.", why="as above"),
-            Column("version", "bytes", "Program of the sender, two letters and two numbers.", why="as above"),
-            Column("id", "bytes", "The sender's number in the table, 20 bytes.", why="as above"),
-            Column("target", "bytes", "find_node: whom to find.", why="as above"),
-            Column("info_hash", "bytes", "get_peers and announce_peer: the torrent.", why="as above"),
-            Column("announced_port", "i64", "announce_peer: port that has it.", why="as above"),
-            Column("token", "bytes", "What an announcement must show.", why="as above"),
-            Column("nodes", List(NODE), "Answer: nodes that are nearer.", why="as above"),
-            Column("peers", List(NODE), "Answer: peers that have the torrent.", why="as above"),
-            Column("error_code", "i64", "Error: 201 general, 202 server, 203 protocol, 204 no such method.",
-                   why="as above"),
-            Column("error_message", "text", "Error: the same in words.", why="as above"),
-            Column("heuristic", "bool", "Whether it was found by its content and not by a port.", why="our own"),
+            Column("transaction_id", "bytes", "Transaction ID: matches a response to its query."),
+            Column("message_type", "word", "Message type: q query, r response, e error."),
+            Column("query", "word", "Query: ping, find_node, get_peers or announce_peer."),
+            Column("version", "bytes", "Client of the sender: two letters and two bytes of version."),
+            Column("id", "bytes", "Node ID of the sender, 20 bytes."),
+            Column("target", "bytes", "find_node: ID of the node that is looked for."),
+            Column("info_hash", "bytes", "get_peers and announce_peer: info hash of the torrent."),
+            Column("announced_port", "i64", "announce_peer: port of the peer that has the torrent."),
+            Column("token", "bytes", "Write token: returned by get_peers, required in announce_peer."),
+            Column("nodes", List(NODE), "Response: nodes closest to the target or info hash."),
+            Column("peers", List(NODE), "Response: peers that have the torrent."),
+            Column("error_code", "i64", "Error code: 201 generic, 202 server, 203 protocol, 204 unknown method."),
+            Column("error_message", "text", "Error message."),
+            Column("heuristic", "bool", "Whether the message was recognised by its content and not by its port.",
+                   why="our own"),
         ),
     ),
 )  # fmt: skip
 
 
 def probe(messages: Messages) -> Mask:
-    """Dictionaries that begin with a key of a message and end with their `e`."""
+    """Payloads that start with a key of a message and end with the end of a dictionary."""
     size = messages.end - messages.start
     index = np.flatnonzero(np.isin(number_at(messages, 0, 5), BEGINNINGS) & (size > 5))
     result = np.zeros(len(messages), np.bool_)
@@ -68,16 +73,16 @@ def probe(messages: Messages) -> Mask:
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One message."""
+    """Columns of one message."""
     yield "heuristic", by_content(message, PORTS)
-    found = _value(message, 0, [MOST_VALUES])
-    if not isinstance(found, dict):
+    root = _value(message, 0, [MOST_VALUES])
+    if not isinstance(root, dict):
         raise Malformed("bad_value")
-    yield "transaction_id", _bytes(found.get(b"t"))
-    yield "message_type", _text(found.get(b"y"))
-    yield "query", _text(found.get(b"q"))
-    yield "version", _bytes(found.get(b"v"))
-    body = found.get(b"a") or found.get(b"r")
+    yield "transaction_id", _bytes(root.get(b"t"))
+    yield "message_type", _text(root.get(b"y"))
+    yield "query", _text(root.get(b"q"))
+    yield "version", _bytes(root.get(b"v"))
+    body = root.get(b"a") or root.get(b"r")
     if isinstance(body, dict):
         for name in ("id", "target", "info_hash", "token"):
             yield name, _bytes(body.get(name.encode()))
@@ -86,7 +91,7 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
         yield "nodes", [*_nodes(body.get(b"nodes"), 4), *_nodes(body.get(b"nodes6"), 16)]
         values = body.get(b"values")
         yield "peers", [_node(b"", peer) for peer in values if _is_peer(peer)] if isinstance(values, list) else []
-    error = found.get(b"e")
+    error = root.get(b"e")
     if isinstance(error, list) and len(error) > 1:
         yield "error_code", error[0] if isinstance(error[0], int) else None
         yield "error_message", _text(error[1])
@@ -116,7 +121,7 @@ def _nodes(value: Any, width: int) -> Iterator[dict[str, Any]]:
 
 
 def _value(message: Cursor, depth: int, left: list[int]) -> Any:
-    """The next bencoded value; `left` counts down how many more there may be."""
+    """The next bencoded value; `left` has the number of values that may still follow."""
     left[0] -= 1
     if depth > MOST_DEPTH or left[0] < 0:
         raise Malformed("too_deep" if depth > MOST_DEPTH else "too_large")

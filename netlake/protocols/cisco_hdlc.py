@@ -1,6 +1,7 @@
-"""Cisco HDLC, framing of serial lines between routers, and SLARP, its keepalives and questions for an address.
+"""Cisco HDLC, the framing of serial lines between routers, and SLARP, its keepalive and address resolution.
 
-Captures of serial lines (link types 9 and 50) hold it among PPP, whose frames begin otherwise: the walk tells which.
+On captures of serial lines (link types 9 and 50) Cisco HDLC and PPP frames differ in their first byte; the walk
+decides.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ TABLES = (
         size=4,
         context="record",
         columns=(
-            Column("address", "u8", "15 to one, 143 to all.", at=0, wireshark="chdlc.address"),
-            Column("control", "u8", "Control, 0.", at=1, wireshark="chdlc.control"),
-            Column("protocol", "u16", "EtherType of what follows; 32821 SLARP, 65278 OSI.", at=2,
+            Column("address", "u8", "Address: 15 unicast, 143 multicast.", at=0, wireshark="chdlc.address"),
+            Column("control", "u8", "Control: 0.", at=1, wireshark="chdlc.control"),
+            Column("protocol", "u16", "EtherType of the payload; 32821 (0x8035) SLARP, 65278 (0xfefe) OSI.", at=2,
                    wireshark="chdlc.protocol", encoding="dictionary"),
         ),
     ),
@@ -35,21 +36,24 @@ TABLES = (
         on=("cisco_hdlc.protocol=0x8035",),
         context="record",
         columns=(
-            Column("type", "u32", "0 request for an address, 1 reply, 2 keepalive.", wireshark="slarp.ptype"),
-            Column("address", "ipv4", "Request or reply: address of the sender.", wireshark="slarp.address"),
-            Column("netmask", "ipv4", "Request or reply: its mask.", wireshark="slarp.netmask"),
-            Column("my_sequence", "u32", "Keepalive: number of the sender's last.", wireshark="slarp.mysequence"),
-            Column("your_sequence", "u32", "Keepalive: number of the last that it got.",
+            Column("type", "u32", "SLARP type: 0 address request, 1 address reply, 2 keepalive.",
+                   wireshark="slarp.ptype"),
+            Column("address", "ipv4", "Request and reply: IP address of the sender; null if 0.0.0.0.", unset=True,
+                   wireshark="slarp.address"),
+            Column("netmask", "ipv4", "Request and reply: network mask of the sender.", wireshark="slarp.netmask"),
+            Column("my_sequence", "u32", "Keepalive: sequence number of the sender.", wireshark="slarp.mysequence"),
+            Column("your_sequence", "u32", "Keepalive: last sequence number received from the other side.",
                    wireshark="slarp.yoursequence"),
-            Column("reliability", "u16", "Keepalive: 65535; anything else is an error.",
-                   why="a field in some versions only"),
+            Column("reliability", "u16",
+                   "Keepalive: reliability, always 65535; another value gives the fault `bad_value`.",
+                   why="tshark has it since some version only"),
         ),
     ),
 )  # fmt: skip
 
 
 def parse_slarp(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One message; what follows it on the line is padding."""
+    """Columns of one message; bytes after it are padding."""
     kind = message.number(4)
     yield "type", kind
     if kind in (REQUEST, REPLY):

@@ -1,4 +1,8 @@
-"""Cisco MetaData: the security group of a frame's sender, in a tag before the EtherType, or behind it in GRE."""
+"""Cisco MetaData: security group tag of the sender, in an Ethernet frame before the EtherType, or in GRE after it.
+
+Decided here: the first byte selects the form of the header, since an EtherType starts with 6 or more and a version does
+not.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from netlake.packets import Columns, Messages, Nullable
 from netlake.schema import Column, Table
 
 SIZE = 8
-# an EtherType is no less
+# the lowest EtherType
 FIRST_ETHERTYPE = 0x0600
 
 TABLES = (
@@ -22,17 +26,16 @@ TABLES = (
         context="record",
         columns=(
             Column("version", "u8", "Version, 1.", wireshark="cmd.version"),
-            Column("length", "u8", "Options, each of four bytes, 1.", wireshark="cmd.length"),
-            Column("option", "u16", "Length (3 bits) and type of the option; 1 security group tag.",
+            Column("length", "u8", "Number of options of 4 bytes, 1.", wireshark="cmd.length"),
+            Column("option", "u16", "Option length (upper 3 bits) and type; 1 security group tag.",
                    wireshark="cmd.options"),
             Column("security_group", "u16", "Security group tag, 0 to 65535.", wireshark="cmd.sgt"),
-            Column("ethertype", "u16", "EtherType of what follows, where there is one option.",
-                   wireshark="cmd.type"),
+            Column("ethertype", "u16", "EtherType of the payload, if there is one option.", wireshark="cmd.type"),
         ),
     ),
 )  # fmt: skip
 
-# of each column: bytes, and where it lies, before another header than GRE and behind it
+# of each column: size, offset in Ethernet (EtherType last), offset in GRE (EtherType first)
 PLACES = {
     "version": (1, 0, 2),
     "length": (1, 1, 3),
@@ -43,12 +46,12 @@ PLACES = {
 
 
 def read(messages: Messages) -> Columns:
-    """Columns of the header: an EtherType begins with more than a version does, so the first byte tells the order."""
+    """Columns of the header, in the form that its first byte selects."""
     mark_short(messages, messages.end - messages.start < SIZE)
     typed = byte_at(messages, 0) >= FIRST_ETHERTYPE >> 8
     columns: Columns = {}
-    for name, (size, alone, within) in PLACES.items():
-        values = number_at(messages, np.where(typed, within, alone), size)
+    for name, (size, ethernet, gre) in PLACES.items():
+        values = number_at(messages, np.where(typed, gre, ethernet), size)
         stored = np.int16 if size == 1 else np.int32
         columns[name] = Nullable(values.astype(stored), values >= 0)
     return columns

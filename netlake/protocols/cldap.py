@@ -1,4 +1,10 @@
-"""LDAP over UDP: how hosts of a Windows domain look for its controllers, and what attackers have reflected."""
+"""Connectionless LDAP (over UDP): clients of a Windows domain search for its controllers.
+
+Decided here:
+- One row for each LDAP message of a datagram, at most 64: a search result entry and its done message share a datagram.
+- Search filters are converted to the text of RFC 4515, at most 16 levels deep; bytes that are not printable ASCII are
+  escaped. Filters of another kind (substrings, extensible match) are null.
+"""
 
 from __future__ import annotations
 
@@ -17,15 +23,15 @@ SEARCH, ENTRY, DONE = 0x63, 0x64, 0x65
 APPLICATION = 0x40
 MOST_MESSAGES = 64
 MOST_DEPTH = 16
-# of a filter: and, or, not; equality, greater, less, approximate; presence
+# filters: and, or, not; equality, greater or equal, less or equal, approximate; present
 JOINED = {0xA0: "&", 0xA1: "|", 0xA2: "!"}
 COMPARED = {0xA3: "=", 0xA5: ">=", 0xA6: "<=", 0xA8: "~="}
 PRESENT = 0x87
 
 ATTRIBUTE = Struct(
     (
-        Column("type", "word", "Name of the attribute.", wireshark="ldap.type"),
-        Column("values", List("bytes"), "Its values as sent.", why="dissected where it is netlogon"),
+        Column("type", "word", "Attribute type.", wireshark="ldap.type"),
+        Column("values", List("bytes"), "Attribute values, as sent.", why="tshark dissects those of Netlogon"),
     )
 )
 
@@ -36,25 +42,32 @@ TABLES = (
         spec="RFC 4511, MS-ADTS 6.3.3",
         on=("udp.port=389",),
         columns=(
-            Column("message_id", "i64", "What ties answers to the question.", wireshark="ldap.messageID"),
-            Column("operation", "u8", "3 search, 4 entry, 5 done, 16 abandon.", wireshark="ldap.protocolOp"),
-            Column("base_object", "text", "Search: where it begins; empty for the root.", wireshark="ldap.baseObject"),
-            Column("scope", "i64", "Search: 0 the object, 1 one level, 2 the subtree.", wireshark="ldap.scope"),
-            Column("filter", "text", "Search: what is looked for, as in RFC 4515; null if it is no such filter.",
-                   why="split by tshark"),
-            Column("requested", List("text"), "Search: attributes wanted.", wireshark="ldap.AttributeDescription"),
-            Column("object_name", "text", "Entry: its name.", wireshark="ldap.objectName"),
-            Column("attributes", List(ATTRIBUTE), "Entry: its attributes.", why="compared in its fields"),
-            Column("result_code", "i64", "Done: 0 success, 1 operations error and others.",
-                   why="in one layer with the entry"),
-            Column("error_message", "text", "Done: the same in words.", why="in one layer with the entry"),
+            Column("message_id", "i64", "Message ID: matches a response to its request.", wireshark="ldap.messageID"),
+            Column("operation", "u8",
+                   "Operation: 3 search request, 4 search result entry, 5 search result done, 16 abandon request.",
+                   wireshark="ldap.protocolOp"),
+            Column("base_object", "text", "Search request: base object; empty for the root.",
+                   wireshark="ldap.baseObject"),
+            Column("scope", "i64", "Search request: scope, 0 base object, 1 single level, 2 whole subtree.",
+                   wireshark="ldap.scope"),
+            Column("filter", "text", "Search request: filter as in RFC 4515; null for substrings and extensible match.",
+                   why="tshark splits it into its parts"),
+            Column("requested", List("text"), "Search request: requested attributes.",
+                   wireshark="ldap.AttributeDescription"),
+            Column("object_name", "text", "Search result entry: name of the object.", wireshark="ldap.objectName"),
+            Column("attributes", List(ATTRIBUTE), "Search result entry: attributes."),
+            Column("result_code", "i64",
+                   "Search result done: result code, 0 success, 1 operations error; others by RFC 4511.",
+                   why="tshark shows it in the layer of the entry"),
+            Column("error_message", "text", "Search result done: diagnostic message.",
+                   why="tshark shows it in the layer of the entry"),
         ),
     ),
 )  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """Every message of a datagram: an entry and its end travel together."""
+    """Columns of every message of a datagram."""
     for number in range(MOST_MESSAGES):
         if number:
             yield NEXT, None
@@ -88,7 +101,7 @@ def _search(body: Cursor) -> Iterator[tuple[str, Any]]:
 
 
 def _filter(tag: int, condition: Cursor, depth: int) -> str | None:
-    """A filter in the form of RFC 4515; what is no plain text in a value is escaped."""
+    """A filter in the form of RFC 4515, None for other kinds."""
     if depth > MOST_DEPTH:
         raise Malformed("too_deep")
     if tag in JOINED:

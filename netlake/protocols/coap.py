@@ -1,4 +1,4 @@
-"""Constrained Application Protocol: what small devices ask each other in the manner of HTTP."""
+"""Constrained Application Protocol: requests and responses like those of HTTP, for small devices."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ NUMBERS = {OBSERVE: "observe", CONTENT_FORMAT: "content_format", MAX_AGE: "max_a
 
 OPTION = Struct(
     (
-        Column("number", "u16", "IANA number of the option.", why="shown as a difference"),
-        Column("value", "bytes", "What it holds, as sent.", why="a field for each option"),
+        Column("number", "u16", "IANA number of the option.", why="tshark shows the difference to the one before"),
+        Column("value", "bytes", "Value of the option, as sent.", why="one tshark field per option"),
     )
 )
 
@@ -27,31 +27,37 @@ TABLES = (
         on=("udp.port=5683",),
         columns=(
             Column("version", "u8", "Version, 1.", wireshark="coap.version"),
-            Column("message_type", "u8", "0 to be confirmed, 1 not, 2 acknowledgment, 3 reset.",
+            Column("message_type", "u8", "Type: 0 confirmable, 1 non-confirmable, 2 acknowledgement, 3 reset.",
                    wireshark="coap.type"),
-            Column("code", "u8", "Request: 1 get, 2 post, 3 put, 4 delete; answer: class in the three upper bits.",
+            Column("code", "u8",
+                   "Code. Request: 1 GET, 2 POST, 3 PUT, 4 DELETE; response: class in the upper three bits.",
                    wireshark="coap.code"),
-            Column("code_name", "word", "The same as class and detail, such as 2.05.", why="a form of coap.code"),
-            Column("message_id", "u16", "What tells repeated messages.", wireshark="coap.mid"),
-            Column("token", "bytes", "What ties answers to the question, 0 to 8 bytes.", wireshark="coap.token"),
-            Column("uri_host", "text", "Host that is meant.", wireshark="coap.opt.uri_host"),
-            Column("uri_path", "text", "Path that is asked for, with slashes.", why="coap.opt.uri_path, as a list"),
-            Column("uri_query", "text", "Query, parts joined by &.", why="coap.opt.uri_query, as a list"),
-            Column("location_path", "text", "Where it was made, with slashes.", why="as a list"),
-            Column("content_format", "u16", "Media type of the payload: 0 text, 40 links, 50 JSON, 60 CBOR.",
+            Column("code_name", "word", "Code as class and detail, such as 2.05.", why="derived from code"),
+            Column("message_id", "u16", "Message ID: detects duplicates, matches acknowledgements.",
+                   wireshark="coap.mid"),
+            Column("token", "bytes", "Token: matches a response to its request, 0 to 8 bytes.", wireshark="coap.token"),
+            Column("uri_host", "text", "Uri-Host: host of the requested resource.", wireshark="coap.opt.uri_host"),
+            Column("uri_path", "text", "Path of the requested resource, with slashes.",
+                   why="coap.opt.uri_path has one value per part"),
+            Column("uri_query", "text", "Query of the request, parts joined by &.",
+                   why="coap.opt.uri_query has one value per part"),
+            Column("location_path", "text", "Path of the created resource, with slashes.",
+                   why="coap.opt.location_path has one value per part"),
+            Column("content_format", "u16", "Content-Format of the payload: 0 text, 40 links, 50 JSON, 60 CBOR.",
                    why="coap.opt.ctype is a name"),
-            Column("observe", "u32", "Request: 0 begins, 1 ends observation; answer: order.",
-                   why="in two fields"),
-            Column("max_age", "u32", "How long it may be cached, seconds.", wireshark="coap.opt.max_age"),
-            Column("options", List(OPTION), "Every option in wire order.", why="compared in columns"),
-            Column("payload", "bytes", "What it carries.", why="dissected by tshark"),
+            Column("observe", "u32", "Observe. Request: 0 register, 1 deregister; notification: sequence number.",
+                   why="two tshark fields, by request and response"),
+            Column("max_age", "u32", "Max-Age: time that the response may be cached, seconds.",
+                   wireshark="coap.opt.max_age"),
+            Column("options", List(OPTION), "Options in wire order."),
+            Column("payload", "bytes", "Payload as sent.", why="tshark dissects it"),
         ),
     ),
 )  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One message."""
+    """Columns of one message."""
     first = message.number(1)
     yield "version", first >> 6
     if first >> 6 != 1:
@@ -98,7 +104,7 @@ def _options(message: Cursor) -> Iterator[tuple[str, Any]]:
 
 
 def _extended(message: Cursor, nibble: int) -> int:
-    """A number of which 13 and 14 say that one or two bytes more follow (RFC 7252 section 3.1)."""
+    """Option delta or length: nibbles 13 and 14 mean one or two further bytes (RFC 7252 section 3.1)."""
     if nibble == 15:
         raise Malformed("bad_options")
     if nibble == 14:

@@ -1,7 +1,11 @@
-"""Dynamic Host Configuration Protocol for IPv4, and BOOTP, of which it is made: who gets which address, from whom.
+"""Dynamic Host Configuration Protocol for IPv4, and BOOTP, whose messages it extends: leases of addresses.
 
-Every option stands in `options` as sent; those that people ask for stand in columns too. Where an option says that the
-fields for the server's name and the boot file hold options (overload), these are read as such.
+Decided here:
+- `options` has every option as sent; common options are also columns. Of a repeated option the last one is in the
+  column, and an option whose length does not fit its type gives null.
+- Option 52 (overload) means that the fields for server name and boot file contain options; they are then read as such,
+  and the columns of these names are null.
+- The header is read by column, all after it message by message: options have no fixed offset.
 """
 
 from __future__ import annotations
@@ -22,13 +26,13 @@ END = 255
 OVERLOAD = 52
 RELAY = 82
 ETHERNET = 1
-# bytes of the header up to the hardware address
+# size of the header up to the hardware address
 FIXED = 28
 
 OPTION = Struct(
     (
         Column("code", "u8", "IANA number of the option.", wireshark="dhcp.option.type"),
-        Column("value", "bytes", "What it holds, as sent.", why="tshark shows some options' fields only"),
+        Column("value", "bytes", "Value of the option, as sent.", why="tshark shows fields of some options only"),
     )
 )
 
@@ -40,70 +44,77 @@ TABLES = (
         on=("udp.port=67", "udp.port=68", "udp.port=4011"),
         size=FIXED,
         columns=(
-            Column("operation", "u8", "1 from a client, 2 from a server.", at=0, wireshark="dhcp.type"),
-            Column("hardware_type", "u8", "Kind of hardware address; 1 is Ethernet.", at=1, wireshark="dhcp.hw.type"),
-            Column("hardware_length", "u8", "Bytes of the hardware address, 0 to 16.", at=2, wireshark="dhcp.hw.len"),
-            Column("hops", "u8", "Relays passed.", at=3, wireshark="dhcp.hops"),
-            Column("transaction_id", "u32", "What ties answers to the question.", at=4, wireshark="dhcp.id"),
-            Column("seconds", "u16", "Seconds since the client began.", at=8, wireshark="dhcp.secs"),
-            Column("flags", "u16", "Flags as sent; bit 15 asks for answers by broadcast.", at=10,
-                   wireshark="dhcp.flags"),
-            Column("broadcast", "bool", "Whether answers must be broadcast.", at=10, bits=(15, 1),
+            Column("operation", "u8", "Operation: 1 request of a client, 2 reply of a server.", at=0,
+                   wireshark="dhcp.type"),
+            Column("hardware_type", "u8", "Hardware type: 1 Ethernet; others by IANA (ARP).", at=1,
+                   wireshark="dhcp.hw.type"),
+            Column("hardware_length", "u8", "Size of the hardware address, 0 to 16 bytes.", at=2,
+                   wireshark="dhcp.hw.len"),
+            Column("hops", "u8", "Relay agents passed.", at=3, wireshark="dhcp.hops"),
+            Column("transaction_id", "u32", "Transaction ID: matches a reply to its request.", at=4,
+                   wireshark="dhcp.id"),
+            Column("seconds", "u16", "Time since the client started, seconds.", at=8, wireshark="dhcp.secs"),
+            Column("flags", "u16", "Flags; bit 15 is the broadcast flag.", at=10, wireshark="dhcp.flags"),
+            Column("broadcast", "bool", "Broadcast flag: the client requires broadcast replies.", at=10, bits=(15, 1),
                    wireshark="dhcp.flags.bc"),
-            Column("client_ip", "ipv4", "Address that the client has (ciaddr).", at=12, wireshark="dhcp.ip.client"),
-            Column("your_ip", "ipv4", "Address that the client gets (yiaddr).", at=16, wireshark="dhcp.ip.your"),
-            Column("server_ip", "ipv4", "Server of the next step of booting (siaddr).", at=20,
+            Column("client_ip", "ipv4", "Current address of the client (ciaddr); null if 0.0.0.0.", at=12, unset=True,
+                   wireshark="dhcp.ip.client"),
+            Column("your_ip", "ipv4", "Address assigned to the client (yiaddr); null if 0.0.0.0.", at=16, unset=True,
+                   wireshark="dhcp.ip.your"),
+            Column("server_ip", "ipv4", "Next server in the boot process (siaddr); null if 0.0.0.0.", at=20, unset=True,
                    wireshark="dhcp.ip.server"),
-            Column("relay_ip", "ipv4", "Relay that passed it on (giaddr).", at=24, wireshark="dhcp.ip.relay"),
-            Column("client_mac", "mac", "Hardware address of the client; null unless that is a MAC.",
+            Column("relay_ip", "ipv4", "Relay agent (giaddr); null if 0.0.0.0.", at=24, unset=True,
+                   wireshark="dhcp.ip.relay"),
+            Column("client_mac", "mac", "Hardware address of the client; null unless it is an Ethernet MAC address.",
                    wireshark="dhcp.hw.mac_addr"),
-            Column("client_hardware", "bytes", "Hardware address of the client as sent, all 16 bytes (chaddr).",
-                   why="split by tshark into address and padding"),
-            Column("server_name", "text", "Name of the server of the next step (sname).", why="shown by length"),
-            Column("file", "text", "Boot file.", why="shown by length"),
+            Column("client_hardware", "bytes", "Hardware address field as sent, all 16 bytes (chaddr).",
+                   why="tshark splits it into address and padding"),
+            Column("server_name", "text", "Name of the next server (sname).",
+                   why="tshark shows it in other fields by length"),
+            Column("file", "text", "Boot file name.", why="tshark shows it in other fields by length"),
             Column("message_type", "u8",
-                   "1 discover, 2 offer, 3 request, 4 decline, 5 ack, 6 nak, 7 release, 8 inform; null in BOOTP.",
+                   "Type: 1 discover, 2 offer, 3 request, 4 decline, 5 ack, 6 nak, 7 release, 8 inform; null in BOOTP.",
                    wireshark="dhcp.option.dhcp"),
-            Column("requested_ip", "ipv4", "Address that the client asks for.",
+            Column("requested_ip", "ipv4", "Address requested by the client (option 50).",
                    wireshark="dhcp.option.requested_ip_address"),
-            Column("server_id", "ipv4", "Server that is meant or that answers.",
-                   wireshark="dhcp.option.dhcp_server_id"),
-            Column("hostname", "text", "Name of the client.", wireshark="dhcp.option.hostname"),
-            Column("client_fqdn", "text", "Full name of the client (option 81), if sent as text.",
-                   why="in two encodings"),
-            Column("client_id", "bytes", "What the client is known by (option 61), type first.",
-                   why="split by tshark by type"),
-            Column("vendor_class", "text", "Kind of client, such as MSFT 5.0.",
+            Column("server_id", "ipv4", "Server identifier (option 54).", wireshark="dhcp.option.dhcp_server_id"),
+            Column("hostname", "text", "Host name of the client (option 12).", wireshark="dhcp.option.hostname"),
+            Column("client_fqdn", "text", "FQDN of the client (option 81), as text.", why="two encodings"),
+            Column("client_id", "bytes", "Client identifier (option 61), type first.", why="tshark splits it by type"),
+            Column("vendor_class", "text", "Vendor class identifier of the client (option 60), such as MSFT 5.0.",
                    wireshark="dhcp.option.vendor_class_id"),
-            Column("user_class", "bytes", "User class (option 77), as sent.", why="in several encodings"),
-            Column("fingerprint", "text", "Options that the client asks for (option 55), in order, with commas.",
-                   why="dhcp.option.request_list_item, as a list"),
-            Column("max_message_size", "u16", "Bytes of the longest message that the client takes.",
+            Column("user_class", "bytes", "User class (option 77), as sent.", why="several encodings"),
+            Column("fingerprint", "text",
+                   "Parameter request list (option 55): option numbers in order, joined by commas.",
+                   why="dhcp.option.request_list_item has one value per option"),
+            Column("max_message_size", "u16", "Maximum message size that the sender accepts, bytes (option 57).",
                    wireshark="dhcp.option.dhcp_max_message_size"),
-            Column("lease_time", "u32", "How long the address is lent, seconds.",
+            Column("lease_time", "u32", "Lease time, seconds (option 51).",
                    wireshark="dhcp.option.ip_address_lease_time"),
-            Column("renewal_time", "u32", "When to renew the lease (T1), seconds.",
+            Column("renewal_time", "u32", "Renewal time T1, seconds (option 58).",
                    wireshark="dhcp.option.renewal_time_value"),
-            Column("rebinding_time", "u32", "When to ask any server (T2), seconds.",
+            Column("rebinding_time", "u32", "Rebinding time T2, seconds (option 59).",
                    wireshark="dhcp.option.rebinding_time_value"),
-            Column("subnet_mask", "ipv4", "Mask of the client's subnet.", wireshark="dhcp.option.subnet_mask"),
-            Column("routers", List("ipv4"), "Routers of the subnet, best first.", wireshark="dhcp.option.router"),
-            Column("dns_servers", List("ipv4"), "DNS servers, best first.",
+            Column("subnet_mask", "ipv4", "Subnet mask (option 1).", wireshark="dhcp.option.subnet_mask"),
+            Column("routers", List("ipv4"), "Routers of the subnet in order of preference (option 3).",
+                   wireshark="dhcp.option.router"),
+            Column("dns_servers", List("ipv4"), "DNS servers in order of preference (option 6).",
                    wireshark="dhcp.option.domain_name_server"),
-            Column("ntp_servers", List("ipv4"), "NTP servers, best first.", wireshark="dhcp.option.ntp_server"),
-            Column("domain_name", "text", "Domain of the client.", wireshark="dhcp.option.domain_name"),
-            Column("broadcast_ip", "ipv4", "Broadcast address of the subnet.",
+            Column("ntp_servers", List("ipv4"), "NTP servers in order of preference (option 42).",
+                   wireshark="dhcp.option.ntp_server"),
+            Column("domain_name", "text", "Domain name of the client (option 15).",
+                   wireshark="dhcp.option.domain_name"),
+            Column("broadcast_ip", "ipv4", "Broadcast address of the subnet (option 28).",
                    wireshark="dhcp.option.broadcast_address"),
-            Column("message", "text", "Why it was refused.", wireshark="dhcp.option.message"),
-            Column("tftp_server", "text", "Where the boot file is (option 66).",
-                   wireshark="dhcp.option.tftp_server_name"),
-            Column("boot_file", "text", "Boot file (option 67).", wireshark="dhcp.option.bootfile_name"),
-            Column("circuit_id", "bytes", "Relay: the port or circuit that it came in by.",
+            Column("message", "text", "Error message of a nak or decline (option 56).",
+                   wireshark="dhcp.option.message"),
+            Column("tftp_server", "text", "TFTP server name (option 66).", wireshark="dhcp.option.tftp_server_name"),
+            Column("boot_file", "text", "Boot file name (option 67).", wireshark="dhcp.option.bootfile_name"),
+            Column("circuit_id", "bytes", "Relay agent information: circuit ID of the receiving port or circuit.",
                    wireshark="dhcp.option.agent_information_option.agent_circuit_id"),
-            Column("remote_id", "bytes", "Relay: the far end of that circuit.",
+            Column("remote_id", "bytes", "Relay agent information: remote ID of the far end of the circuit.",
                    wireshark="dhcp.option.agent_information_option.agent_remote_id"),
-            Column("options", List(OPTION), "Every option in wire order, without padding and end.",
-                   why="compared in its fields"),
+            Column("options", List(OPTION), "Options in wire order, without pad and end options."),
         ),
     ),
 )  # fmt: skip
@@ -134,18 +145,18 @@ def _listed(value: bytes) -> str:
 
 
 def _fqdn(value: bytes) -> str | None:
-    """Option 81: flags, two codes, the name; labels where flag E (4) is set, else text."""
+    """Option 81: flags, two response codes, name; the name is in DNS labels if flag E (4) is set, else text."""
     if len(value) < 3:
         return None
     return text(value[3:].rstrip(b"\0")) if not value[0] & 4 else _labels(value[3:])
 
 
 def _labels(value: bytes) -> str | None:
-    found, at = [], 0
+    names, at = [], 0
     while at < len(value) and value[at]:
-        found.append(text(value[at + 1 : at + 1 + value[at]]))
+        names.append(text(value[at + 1 : at + 1 + value[at]]))
         at += 1 + value[at]
-    return ".".join(found) or None
+    return ".".join(names) or None
 
 
 TYPED: dict[int, tuple[str, Callable[[bytes], Any]]] = {
@@ -161,13 +172,13 @@ RELAYED = {1: "circuit_id", 2: "remote_id"}
 
 
 def read(messages: Messages) -> Columns:
-    """The header up to the hardware address by column, all else one by one."""
+    """The header up to the hardware address by column, the rest message by message."""
     columns = fixed(TABLES[0], messages)
     return columns | each(TABLES[0], _body, messages, messages.end - messages.start >= FIXED, FIXED)
 
 
 def _body(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """Hardware address and names, then options if the magic cookie is there."""
+    """Hardware address and names, then options after the magic cookie."""
     hardware = message.take(16)
     yield "client_hardware", hardware
     if message.data[1] == ETHERNET and message.data[2] == 6:

@@ -1,8 +1,10 @@
-"""Dynamic Host Configuration Protocol for IPv6: addresses and prefixes, asked for directly or through relays.
+"""Dynamic Host Configuration Protocol for IPv6: leases of addresses and prefixes, directly or through relay agents.
 
-A message that relays wrapped is one row: each relay adds to `relays`, outermost first, and the other columns are those
-of the message inside. Every option of that message stands in `options` as sent, the common ones in columns too; so do
-options within identity associations, which `addresses` and `prefixes` hold.
+Decided here:
+- A message in relay messages is one row: `relays` has the relays from the outermost in, at most MOST_RELAYS, and the
+  other columns are of the innermost message.
+- `options` has the options of that message as sent; common options are also columns. `addresses` and `prefixes` have
+  the options inside identity associations.
 """
 
 from __future__ import annotations
@@ -20,71 +22,78 @@ RELAY_REPLY = 13
 RELAY_MESSAGE = 9
 INTERFACE_ID = 18
 IA_NA, IA_TA, IA_ADDRESS, IA_PD, IA_PREFIX = 3, 4, 5, 25, 26
-# bytes before the options of an identity association
+# size of the fixed part of an identity association, by option
 ASSOCIATIONS = {IA_NA: 12, IA_TA: 4, IA_PD: 12}
 MOST_RELAYS = 32
 
 OPTION = Struct(
     (
-        Column("code", "u16", "IANA number of the option.", why="tshark lists those inside others too"),
-        Column("value", "bytes", "What it holds, as sent.", why="a field for each option"),
+        Column("code", "u16", "IANA number of the option.", why="tshark lists options inside others too"),
+        Column("value", "bytes", "Value of the option, as sent.", why="one tshark field per option"),
     )
 )
 RELAY = Struct(
     (
-        Column("hops", "u8", "Relays passed before it.", why="tshark has a layer for each relay"),
-        Column("link_ip", "ipv6", "Link that the client is on.", why="tshark has a layer for each relay"),
-        Column("peer_ip", "ipv6", "From whom it came.", why="tshark has a layer for each relay"),
-        Column("interface_id", "bytes", "Interface that it came in by.", why="shown as text or bytes"),
+        Column("hops", "u8", "Hop count: relay agents passed before this one.",
+               why="tshark has a layer for each relay"),
+        Column("link_ip", "ipv6", "Link address: link of the client; null if ::.", unset=True,
+               why="tshark has a layer for each relay"),
+        Column("peer_ip", "ipv6", "Peer address: client or relay that sent the relayed message.",
+               why="tshark has a layer for each relay"),
+        Column("interface_id", "bytes", "Interface ID: interface of the relay that received the message.",
+               why="tshark shows it as text or as bytes"),
     )
-)
+)  # fmt: skip
 ADDRESS = Struct(
     (
-        Column("association", "u32", "Number of the identity association (IAID); null where it is in none.",
-               why="shown as text"),
-        Column("ip", "ipv6", "Address, or the prefix.", why="dhcpv6.iaaddr.ip and dhcpv6.iaprefix.pref_addr"),
-        Column("prefix_length", "u8", "Bits of a delegated prefix; null for an address.",
+        Column("association", "u32", "Identity association ID (IAID).", why="tshark shows it as text"),
+        Column("ip", "ipv6", "Address or prefix.", why="two tshark fields, by option"),
+        Column("prefix_length", "u8", "Prefix length, bits; null for an address.",
                wireshark="dhcpv6.iaprefix.pref_len"),
-        Column("preferred_lifetime", "u32", "Seconds for which it should be used.", why="a field for each kind"),
-        Column("valid_lifetime", "u32", "Seconds for which it may be used.", why="a field for each kind"),
+        Column("preferred_lifetime", "u32", "Preferred lifetime, seconds.", why="two tshark fields, by option"),
+        Column("valid_lifetime", "u32", "Valid lifetime, seconds.", why="two tshark fields, by option"),
     )
 )  # fmt: skip
 
 TABLES = (
     Table(
         "dhcpv6",
-        "One row for each DHCPv6 message, with what relays wrapped around it.",
+        "One row for each DHCPv6 message, without the relay messages around it.",
         spec="RFC 8415, RFC 4704, RFC 3646",
         on=("udp.port=546", "udp.port=547"),
         columns=(
             Column("message_type", "u8",
-                   "1 solicit, 2 advertise, 3 request, 5 renew, 7 reply, 8 release, 11 information, 12 and 13 relay.",
-                   why="dhcpv6.msgtype shows relays too"),
-            Column("transaction_id", "u32", "What ties answers to the question, 24 bits.", wireshark="dhcpv6.xid"),
-            Column("relays", List(RELAY), "Relays, the outermost first.", why="compared in its fields"),
-            Column("client_id", "bytes", "DUID of the client, type first.", why="dhcpv6.duid.bytes has both"),
-            Column("server_id", "bytes", "DUID of the server, type first.", why="dhcpv6.duid.bytes has both"),
-            Column("elapsed_time", "u16", "Since the client began, hundredths of seconds.",
-                   why="shown in milliseconds"),
-            Column("preference", "u8", "How much the server wants to be chosen.",
+                   "Message type: 1 solicit, 2 advertise, 3 request, 5 renew, 7 reply, 8 release, 11 information.",
+                   why="dhcpv6.msgtype has those of relays too"),
+            Column("transaction_id", "u32", "Transaction ID: matches a reply to its request, 24 bits.",
+                   wireshark="dhcpv6.xid"),
+            Column("relays", List(RELAY), "Relay agents, the outermost first."),
+            Column("client_id", "bytes", "DUID of the client, type first.",
+                   why="dhcpv6.duid.bytes has the server's too"),
+            Column("server_id", "bytes", "DUID of the server, type first.",
+                   why="dhcpv6.duid.bytes has the client's too"),
+            Column("elapsed_time", "u16", "Time since the client started the exchange, hundredths of a second.",
+                   why="tshark shows milliseconds"),
+            Column("preference", "u8", "Preference of the server, 0 to 255; 255 is selected at once.",
                    wireshark="dhcpv6.option_preference"),
-            Column("rapid_commit", "bool", "True if two messages shall do for four; null if not said.",
-                   why="an option without data"),
-            Column("status_code", "u16", "What came of the request, 0 success; outside of associations.",
-                   why="shown for associations too"),
-            Column("status_message", "text", "The same in words.", why="shown for associations too"),
-            Column("client_fqdn", "text", "Full name of the client.", wireshark="dhcpv6.client_domain"),
-            Column("vendor_enterprise", "u32", "IANA number of the vendor whose class the client is of.",
+            Column("rapid_commit", "bool",
+                   "True: exchange of two messages instead of four (rapid commit); null without the option.",
+                   why="the option has no data"),
+            Column("status_code", "u16", "Status code outside identity associations, 0 success; others by IANA.",
+                   why="tshark lists those inside others too"),
+            Column("status_message", "text", "Status message.", why="tshark lists those inside others too"),
+            Column("client_fqdn", "text", "FQDN of the client.", wireshark="dhcpv6.client_domain"),
+            Column("vendor_enterprise", "u32", "Vendor class: IANA enterprise number of the vendor.",
                    wireshark="dhcpv6.vendorclass.enterprise"),
-            Column("vendor_class", "text", "First class that the vendor gave it.", why="tshark shows all"),
-            Column("user_class", "bytes", "User classes, as sent.", why="tshark splits them"),
-            Column("fingerprint", "text", "Options that the client asks for (option 6), in order, with commas.",
-                   why="dhcpv6.requested_option_code, as a list"),
-            Column("addresses", List(ADDRESS), "Addresses asked for or given.", why="compared in its fields"),
-            Column("prefixes", List(ADDRESS), "Prefixes asked for or given.", why="compared in its fields"),
-            Column("dns_servers", List("ipv6"), "DNS servers, best first.", wireshark="dhcpv6.dns_server"),
-            Column("domains", List("text"), "Domains to search.", why="shown with a final dot"),
-            Column("options", List(OPTION), "Every option of the message in wire order.", why="compared elsewhere"),
+            Column("vendor_class", "text", "First vendor class of the client.", why="tshark lists every class"),
+            Column("user_class", "bytes", "User classes as sent.", why="tshark splits it into classes"),
+            Column("fingerprint", "text", "Option request option: option numbers in order, joined by commas.",
+                   why="dhcpv6.requested_option_code has one value per option"),
+            Column("addresses", List(ADDRESS), "Addresses requested or assigned."),
+            Column("prefixes", List(ADDRESS), "Prefixes requested or delegated."),
+            Column("dns_servers", List("ipv6"), "DNS servers in order of preference.", wireshark="dhcpv6.dns_server"),
+            Column("domains", List("text"), "Domain search list.", why="tshark adds a final dot"),
+            Column("options", List(OPTION), "Options of the message in wire order."),
         ),
     ),
 )  # fmt: skip
@@ -103,8 +112,8 @@ def _addresses(value: bytes) -> list[str]:
 
 
 def names(value: bytes) -> list[str]:
-    """Names in DNS form without compression; one without its final root is kept too."""
-    found: list[str] = []
+    """Names in DNS form without compression; a last name without its root label is included."""
+    complete: list[str] = []
     labels: list[str] = []
     at = 0
     while at < len(value):
@@ -112,10 +121,10 @@ def names(value: bytes) -> list[str]:
         if size:
             labels.append(text(value[at + 1 : at + 1 + size]))
         elif labels:
-            found.append(".".join(labels))
+            complete.append(".".join(labels))
             labels = []
         at += 1 + size
-    return [*found, ".".join(labels)] if labels else found
+    return [*complete, ".".join(labels)] if labels else complete
 
 
 def _fqdn(value: bytes) -> str | None:
@@ -135,7 +144,7 @@ TYPED: dict[int, tuple[str, Callable[[bytes], Any]]] = {
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One message, out of as many relays as there are."""
+    """Columns of one message and of the relay messages around it."""
     relays: list[dict[str, Any]] = []
     yield "relays", relays
     for _ in range(MOST_RELAYS):
@@ -145,7 +154,7 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
             yield "transaction_id", message.number(3)
             yield from _options(message)
             return
-        hops, link, peer = message.number(1), ip_text(message.take(16)), ip_text(message.take(16))
+        hops, link, peer = message.number(1), message.take(16), message.take(16)
         relays.append({"hops": hops, "link_ip": link, "peer_ip": peer})
         inside = _relayed(message, relays[-1])
         if inside is None:
@@ -156,7 +165,7 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
 
 
 def _relayed(message: Cursor, relay: dict[str, Any]) -> Cursor | None:
-    """The message inside of a relay's, as far as the capture kept it; what follows it is read before."""
+    """The relayed message, as far as the capture contains it; options after it are read too unless it is truncated."""
     inside = None
     while message.promised:
         code, size = message.number(2), message.number(2)
@@ -193,7 +202,7 @@ def _options(message: Cursor) -> Iterator[tuple[str, Any]]:
 
 
 def _association(code: int, value: bytes, message: Cursor, addresses: list[Any], prefixes: list[Any]) -> None:
-    """Addresses and prefixes of an identity association; what does not fit marks the row."""
+    """Add the addresses and prefixes of an identity association; malformed ones give the row a fault."""
     within = Cursor(value)
     if within.left < ASSOCIATIONS[code]:
         message.fault("bad_options")
@@ -207,8 +216,8 @@ def _association(code: int, value: bytes, message: Cursor, addresses: list[Any],
         kind, size = within.number(2), within.number(2)
         data = Cursor(within.take(size))
         if kind == IA_ADDRESS and size >= 24:
-            found = {"association": number, "ip": ip_text(data.take(16)), "preferred_lifetime": data.number(4)}
-            addresses.append({**found, "valid_lifetime": data.number(4)})
+            address = {"association": number, "ip": ip_text(data.take(16)), "preferred_lifetime": data.number(4)}
+            addresses.append({**address, "valid_lifetime": data.number(4)})
         elif kind == IA_PREFIX and size >= 25:
             times = {"preferred_lifetime": data.number(4), "valid_lifetime": data.number(4)}
             bits, prefix = data.number(1), ip_text(data.take(16))

@@ -1,7 +1,10 @@
-"""Distributed Network Protocol: controllers and outstations of electricity and water networks.
+"""Distributed Network Protocol 3: masters and outstations of electricity and water networks.
 
-A message is one link frame: its header, and blocks of 16 bytes with a checksum each, which are left out of what is read
-on. A frame that carries the beginning of an application message has its header in columns.
+Decided here:
+- A message is one link frame. Its data is in blocks of 16 bytes, each followed by a CRC; the CRCs are removed.
+- A frame with the first segment of an application message also has the header of that message and its first object in
+  columns; `objects` has all its data.
+- A datagram contains up to 64 frames. A datagram on the port that does not start with 0x0564 is not DNP3.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from netlake.schema import Column, Table
 
 START = 0x0564
 BLOCK = 16
-# link functions that carry user data: confirmed and not
+# link functions with user data: confirmed and unconfirmed
 USER_DATA = (3, 4)
 RESPONSES = (129, 130, 131)
 MOST_FRAMES = 64
@@ -31,30 +34,33 @@ TABLES = (
         spec="IEEE 1815",
         on=("udp.port=20000",),
         columns=(
-            Column("length", "u8", "Bytes behind it, without checksums; 5 for a frame without data.",
+            Column("length", "u8", "Length of the frame after this field, without CRCs, bytes; 5 without data.",
                    wireshark="dnp3.len"),
-            Column("control", "u8", "Flags and function of the link layer.", wireshark="dnp3.ctl"),
-            Column("from_master", "bool", "Whether the master sends it.", wireshark="dnp3.ctl.dir"),
-            Column("primary", "bool", "Whether the sender began the exchange.", wireshark="dnp3.ctl.prm"),
-            Column("link_function", "u8", "Function of the link layer; 3 and 4 user data.",
-                   why="two fields, by direction"),
-            Column("destination", "u16", "Address of the receiver.", wireshark="dnp3.dst"),
-            Column("source", "u16", "Address of the sender.", wireshark="dnp3.src"),
-            Column("transport_first", "bool", "The first part of an application message.", wireshark="dnp3.tr.fir"),
-            Column("transport_final", "bool", "The last part.", wireshark="dnp3.tr.fin"),
-            Column("transport_sequence", "u8", "Number of the part, 0 to 63.", wireshark="dnp3.tr.seq"),
-            Column("application_control", "u8", "Flags and number of the application message.",
+            Column("control", "u8", "Control field: direction, primary, frame count bits and function code.",
+                   wireshark="dnp3.ctl"),
+            Column("from_master", "bool", "Direction: the sender is a master.", wireshark="dnp3.ctl.dir"),
+            Column("primary", "bool", "Primary: the sender is the initiating station.", wireshark="dnp3.ctl.prm"),
+            Column("link_function", "u8", "Link function code; 3 confirmed and 4 unconfirmed user data.",
+                   why="two tshark fields, by direction"),
+            Column("destination", "u16", "Link address of the receiver.", wireshark="dnp3.dst"),
+            Column("source", "u16", "Link address of the sender.", wireshark="dnp3.src"),
+            Column("transport_first", "bool", "Transport: first segment of an application message.",
+                   wireshark="dnp3.tr.fir"),
+            Column("transport_final", "bool", "Transport: final segment of an application message.",
+                   wireshark="dnp3.tr.fin"),
+            Column("transport_sequence", "u8", "Transport: sequence number, 0 to 63.", wireshark="dnp3.tr.seq"),
+            Column("application_control", "u8", "Application control: FIR, FIN, CON, UNS and sequence number.",
                    wireshark="dnp3.al.ctl"),
             Column("function_code", "u8",
-                   "0 confirm, 1 read, 2 write, 3 select, 4 operate, 5 direct operate, 13 restart, 129 response.",
+                   "Function code: 0 confirm, 1 read, 2 write, 3 select, 4 operate, 5 direct operate, 129 response.",
                    wireshark="dnp3.al.func"),
-            Column("internal_indications", "u16", "Response: state of the outstation, as sent.",
+            Column("internal_indications", "u16", "Response: internal indications (IIN), state of the outstation.",
                    wireshark="dnp3.al.iin"),
-            Column("objects", "bytes", "What the function is about, as sent, without checksums.",
-                   why="dissected by tshark"),
-            Column("object_group", "u8", "Group of the first object: 1 and 2 inputs, 12 commands, 60 classes.",
+            Column("objects", "bytes", "Objects of the function as sent, without CRCs.", why="tshark dissects it"),
+            Column("object_group", "u8",
+                   "Group of the first object: 1 and 2 binary inputs, 12 binary commands, 60 classes.",
                    why="dnp3.al.obj has every group and variation"),
-            Column("object_variation", "u8", "Variation of the first object, within its group.",
+            Column("object_variation", "u8", "Variation of the first object.",
                    why="dnp3.al.obj has every group and variation"),
         ),
     ),
@@ -62,13 +68,13 @@ TABLES = (
 
 
 def accept(messages: Messages) -> Mask:
-    """On its port: what begins with the two start bytes, or is too short to say."""
+    """Payloads on the port that start with the two start bytes, or are too short to decide."""
     start = number_at(messages, 0, 2)
     return np.asarray((start == START) | (start < 0))
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """Every frame of a datagram."""
+    """Columns of every frame of a datagram."""
     for number in range(MOST_FRAMES):
         if number:
             yield NEXT, None
@@ -120,4 +126,4 @@ def _application(body: Cursor) -> Iterator[tuple[str, Any]]:
         if body.left >= 2:
             yield "object_group", body.data[body.at]
             yield "object_variation", body.data[body.at + 1]
-    yield "objects", body.rest()
+    yield "objects", body.kept()

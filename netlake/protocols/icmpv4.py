@@ -1,4 +1,11 @@
-"""Internet Control Message Protocol for IPv4: errors, and the questions that hosts ask each other."""
+"""Internet Control Message Protocol for IPv4: errors, and echo, timestamp, address mask and router queries.
+
+Decided here:
+- Bytes 4 to 7 of the header have a meaning for each type. One gather reads all of them; each column is then null for
+  the other types, and `unused` has the bits that the type does not define.
+- Errors also have the columns QUOTED, read from the packet that they quote.
+- Timestamps, address masks and router addresses follow the header and are rare: they are read only if a batch has them.
+"""
 
 from __future__ import annotations
 
@@ -21,21 +28,21 @@ ADVERTISEMENT = 9
 PARAMETER_PROBLEM = 12
 TIMESTAMPS = (13, 14)
 MASKS = (17, 18)
-# with an identifier and a sequence number: echo, timestamp, information, address mask
+# types with an identifier and a sequence number: echo, timestamp, information, address mask
 IDENTIFIED = (0, 8, 13, 14, 15, 16, 17, 18)
-# RFC 8335: with an identifier and a sequence number of one byte
+# RFC 8335: types with an identifier and a sequence number of one byte
 EXTENDED_ECHO = (42, 43)
-# that quote the packet which they are about
+# types that quote the packet that caused them
 ERRORS = (UNREACHABLE, 4, REDIRECT, 11, PARAMETER_PROBLEM)
 
 ROUTER = Struct(
     (
         Column("address", "ipv4", "Address of the router.", wireshark="icmp.router_address"),
-        Column(
-            "preference", "i32", "The greater the better; -2147483648 is never a default.", wireshark="icmp.pref_level"
-        ),
+        Column("preference", "i32",
+               "Preference among routers, higher is preferred; -2147483648: never a default router.",
+               wireshark="icmp.pref_level"),
     )
-)
+)  # fmt: skip
 
 TABLES = (
     Table(
@@ -45,84 +52,47 @@ TABLES = (
         on=("ip.protocol=1",),
         size=HEADER,
         columns=(
-            Column(
-                "type",
-                "u8",
-                "0 echo reply, 3 unreachable, 5 redirect, 8 echo, 11 time exceeded; others by IANA.",
-                at=0,
-                wireshark="icmp.type",
-            ),
-            Column("code", "u8", "What the type means in particular.", at=1, wireshark="icmp.code"),
+            Column("type", "u8",
+                   "ICMP type: 0 echo reply, 3 unreachable, 5 redirect, 8 echo, 11 time exceeded; others by IANA.",
+                   at=0, wireshark="icmp.type"),
+            Column("code", "u8", "ICMP code: subtype of the type.", at=1, wireshark="icmp.code"),
             Column("checksum", "u16", "Internet checksum of the message.", at=2, wireshark="icmp.checksum"),
-            Column(
-                "identifier",
-                "u16",
-                "Echo, timestamp, information and mask: what tells programs apart.",
-                at=4,
-                wireshark="icmp.ident",
-            ),
-            Column(
-                "sequence",
-                "u16",
-                "Echo, timestamp, information and mask: which of several.",
-                at=6,
-                wireshark="icmp.seq",
-            ),
-            Column("gateway", "ipv4", "Redirect: the router to use instead.", at=4, wireshark="icmp.redir_gw"),
-            Column(
-                "mtu",
-                "u16",
-                "Unreachable, fragmentation needed: bytes that the next link takes; 0 if not said.",
-                at=6,
-                wireshark="icmp.mtu",
-                encoding="dictionary",
-            ),
-            Column(
-                "pointer",
-                "u8",
-                "Parameter problem: which byte of the quoted packet is wrong.",
-                at=4,
-                wireshark="icmp.pointer",
-            ),
+            Column("identifier", "u16",
+                   "Echo, timestamp, information, address mask: identifier that matches replies to requests.", at=4,
+                   wireshark="icmp.ident"),
+            Column("sequence", "u16", "Echo, timestamp, information, address mask: sequence number of the request.",
+                   at=6, wireshark="icmp.seq"),
+            Column("gateway", "ipv4", "Redirect: address of the gateway to use instead.", at=4,
+                   wireshark="icmp.redir_gw"),
+            Column("mtu", "u16", "Unreachable, fragmentation needed: MTU of the next hop, bytes; 0 if not reported.",
+                   at=6, wireshark="icmp.mtu", encoding="dictionary"),
+            Column("pointer", "u8", "Parameter problem: offset of the invalid byte in the quoted packet.", at=4,
+                   wireshark="icmp.pointer"),
             *QUOTED,
-            Column(
-                "originate_time",
-                "u32",
-                "Timestamp: when the sender sent, milliseconds since midnight UTC.",
-                wireshark="icmp.originate_timestamp",
-            ),
-            Column(
-                "receive_time",
-                "u32",
-                "Timestamp: when the answerer received, milliseconds since midnight UTC.",
-                wireshark="icmp.receive_timestamp",
-            ),
-            Column(
-                "transmit_time",
-                "u32",
-                "Timestamp: when the answerer sent, milliseconds since midnight UTC.",
-                wireshark="icmp.transmit_timestamp",
-            ),
-            Column("address_mask", "ipv4", "Mask: the subnet's.", wireshark="icmp.address_mask"),
-            Column(
-                "lifetime", "u16", "Router advertisement: how long it holds, seconds.", at=6, wireshark="icmp.lifetime"
-            ),
-            Column("routers", List(ROUTER), "Router advertisement: the routers.", why="compared in its fields"),
-            Column("payload_length", "i32", "Bytes on the wire behind the first 8.", why="data.len, but for errors"),
-            Column(
-                "unused",
-                "u32",
-                "Bytes 4 to 7 as a number, less what the type has there: 0, or RFC 4884's length of the quotation.",
-                at=4,
-                why="icmp.unused and icmp.reserved, of some types",
-            ),
+            Column("originate_time", "u32", "Timestamp: time when the sender sent it, milliseconds since midnight UTC.",
+                   wireshark="icmp.originate_timestamp"),
+            Column("receive_time", "u32",
+                   "Timestamp: time when the replier received it, milliseconds since midnight UTC.",
+                   wireshark="icmp.receive_timestamp"),
+            Column("transmit_time", "u32",
+                   "Timestamp: time when the replier sent the reply, milliseconds since midnight UTC.",
+                   wireshark="icmp.transmit_timestamp"),
+            Column("address_mask", "ipv4", "Address mask: subnet mask.", wireshark="icmp.address_mask"),
+            Column("lifetime", "u16", "Router advertisement: lifetime of the addresses, seconds.", at=6,
+                   wireshark="icmp.lifetime"),
+            Column("routers", List(ROUTER), "Router advertisement: routers in wire order."),
+            Column("payload_length", "i32", "Bytes on the wire after the first 8.",
+                   why="data.len has no value for errors"),
+            Column("unused", "u32",
+                   "Bytes 4 to 7 without the fields of the type, as a number: 0, or the length of RFC 4884.", at=4,
+                   why="icmp.unused and icmp.reserved exist for some types only"),
         ),
     ),
-)
+)  # fmt: skip
 
 
 def read(messages: Messages) -> Columns:
-    """Columns of the fixed header by type, what errors quote, and what else the type has."""
+    """Columns of the fixed header by type, of the packet that errors quote, and of the rare types."""
     columns = fixed(TABLES[0], messages)
     size = messages.end - messages.start
     kind = np.where(size > 0, plain(columns["type"]), -1)
@@ -149,7 +119,7 @@ def read(messages: Messages) -> Columns:
 
 
 def _of_types(columns: Columns, among: Mask, *names: str) -> None:
-    """Null in all other types; left out where the batch has none."""
+    """Set columns to null for other types than `among`; remove them if the batch has none of these types."""
     for name in names:
         if among.any():
             columns[name] = where(columns[name], among)
@@ -158,12 +128,12 @@ def _of_types(columns: Columns, among: Mask, *names: str) -> None:
 
 
 def _unused(columns: Columns, kind: Ints, code: Ints) -> None:
-    """What stands in the second four bytes where nothing should."""
-    meant = np.isin(kind, (*IDENTIFIED, *EXTENDED_ECHO, REDIRECT, ADVERTISEMENT))
+    """Column `unused`: bytes 4 to 7 without the bits that the type defines."""
+    defined = np.isin(kind, (*IDENTIFIED, *EXTENDED_ECHO, REDIRECT, ADVERTISEMENT))
     number = plain(columns["unused"])
     number[kind == PARAMETER_PROBLEM] &= 0xFFFFFF
     number[(kind == UNREACHABLE) & (code == FRAGMENTATION_NEEDED)] >>= 16
-    _of_types(columns, ~meant, "unused")
+    _of_types(columns, ~defined, "unused")
 
 
 def _timestamps(messages: Messages, among: Mask) -> Columns:
@@ -182,12 +152,12 @@ def _mask(messages: Messages, among: Mask) -> Columns:
     whole = among & (messages.start + HEADER + 4 <= messages.end)
     mark_short(messages, among & ~whole)
     index = np.flatnonzero(whole)
-    found = addresses("ipv4", messages.data, messages.start[index] + HEADER, messages.pools)
-    return {"address_mask": fill(len(messages), index, found)}
+    values = addresses("ipv4", messages.data, messages.start[index] + HEADER, messages.pools)
+    return {"address_mask": fill(len(messages), index, values)}
 
 
 def _routers(messages: Messages, among: Mask) -> Columns:
-    """Addresses of router advertisements: each entry has as many 4-byte words as the header says, two of them known."""
+    """Column `routers`: entries of the size in the header, of which two are address and preference."""
     result: list[list[dict[str, Any]]] = [[] for _ in range(len(messages))]
     short = np.zeros(len(messages), np.bool_)
     for index in np.flatnonzero(among).tolist():

@@ -1,4 +1,11 @@
-"""Internet Group Management Protocol, versions 1 to 3: who wants to hear which multicast group."""
+"""Internet Group Management Protocol, versions 1 to 3: queries for and reports of multicast group memberships.
+
+Decided here:
+- The version of a report follows from its type; that of a query from its length and its maximum response code: 12 bytes
+  or more are version 3, a code of 0 is version 1 (RFC 3376 section 7.1).
+- Columns that a type or version does not have are null. Codes of version 3 that are floating-point numbers have a
+  column as sent and one in seconds.
+"""
 
 from __future__ import annotations
 
@@ -16,25 +23,21 @@ from netlake.schema import Column, List, Struct, Table
 
 QUERY = 0x11
 VERSION_3_REPORT = 0x22
-# the version that a type belongs to; queries tell theirs by their length
+# version by type; the version of a query depends on its length
 VERSIONS = {0x12: 1, 0x16: 2, 0x17: 2, VERSION_3_REPORT: 3}
 SHORTEST_VERSION_3_QUERY = 12
-# bytes that all have, and those of a message with a group
+# bytes of every message, and of one with a group address
 HEADER, WITH_GROUP = 4, 8
 
 RECORD = Struct(
     (
-        Column(
-            "type",
-            "u8",
-            "1 include, 2 exclude, 3 to include, 4 to exclude, 5 allow, 6 block.",
-            wireshark="igmp.record_type",
-        ),
-        Column("group", "ipv4", "Address of the group.", wireshark="igmp.maddr"),
-        Column("sources", List("ipv4"), "Addresses of the sources meant.", why="igmp.saddr of all records in one"),
-        Column("auxiliary", "bytes", "Auxiliary data, none in version 3.", wireshark="igmp.aux_data"),
+        Column("type", "u8", "Record type: 1 include, 2 exclude, 3 to include, 4 to exclude, 5 allow new, 6 block old.",
+               wireshark="igmp.record_type"),
+        Column("group", "ipv4", "Multicast address of the group.", wireshark="igmp.maddr"),
+        Column("sources", List("ipv4"), "Source addresses.", why="igmp.saddr has those of all records"),
+        Column("auxiliary", "bytes", "Auxiliary data; not defined in version 3.", wireshark="igmp.aux_data"),
     )
-)
+)  # fmt: skip
 
 TABLES = (
     Table(
@@ -44,63 +47,36 @@ TABLES = (
         on=("ip.protocol=2",),
         size=HEADER,
         columns=(
-            Column(
-                "type", "u8", "17 query, 18, 22 and 34 report (versions 1 to 3), 23 leave.", at=0, wireshark="igmp.type"
-            ),
-            Column(
-                "version",
-                "u8",
-                "Version of the protocol, 1 to 3; null where the type belongs to none.",
-                wireshark="igmp.version",
-            ),
-            Column("max_response_code", "u8", "Query: the longest wait, as sent.", why="igmp.max_resp is decoded"),
-            Column(
-                "max_response_time",
-                "duration",
-                "Query: the longest wait before a report, seconds; null in version 1.",
-                why="igmp.max_resp in other units",
-            ),
+            Column("type", "u8", "IGMP type: 17 query, 18, 22 and 34 report (versions 1 to 3), 23 leave.", at=0,
+                   wireshark="igmp.type"),
+            Column("version", "u8", "Protocol version, 1 to 3; null for other types.", wireshark="igmp.version"),
+            Column("max_response_code", "u8", "Query: maximum response code, as sent.", why="igmp.max_resp is decoded"),
+            Column("max_response_time", "duration",
+                   "Query: maximum response time before a report, seconds; null in version 1.",
+                   why="igmp.max_resp is in other units"),
             Column("checksum", "u16", "Internet checksum of the message.", at=2, wireshark="igmp.checksum"),
-            Column(
-                "group",
-                "ipv4",
-                "Group asked for, joined or left; 0.0.0.0 in a general query; null in version 3 reports.",
-                wireshark="igmp.maddr",
-            ),
-            Column("suppress", "bool", "Query, version 3: routers shall not restart their timers.", wireshark="igmp.s"),
-            Column(
-                "robustness",
-                "u8",
-                "Query, version 3: how many losses the querier allows for, 0 to 7.",
-                wireshark="igmp.qrv",
-            ),
-            Column(
-                "query_interval_code", "u8", "Query, version 3: time between queries, as sent.", wireshark="igmp.qqic"
-            ),
-            Column(
-                "query_interval",
-                "duration",
-                "Query, version 3: time between queries, seconds.",
-                why="igmp.qqic decoded",
-            ),
-            Column("sources", List("ipv4"), "Query, version 3: the sources asked for.", wireshark="igmp.saddr"),
-            Column(
-                "records",
-                List(RECORD),
-                "Report, version 3: what is wanted of each group.",
-                why="compared in its fields",
-            ),
-            Column("source_count", "u16", "Query, version 3: sources that it promises.", why="a record's too"),
-            Column(
-                "record_count", "u16", "Report, version 3: records that it promises.", wireshark="igmp.num_grp_recs"
-            ),
+            Column("group", "ipv4", "Group address; 0.0.0.0 in a general query; null in version 3 reports.",
+                   wireshark="igmp.maddr"),
+            Column("suppress", "bool", "Query, version 3: routers must not restart their timers.", wireshark="igmp.s"),
+            Column("robustness", "u8", "Query, version 3: robustness variable of the querier, 0 to 7.",
+                   wireshark="igmp.qrv"),
+            Column("query_interval_code", "u8", "Query, version 3: querier's query interval code, as sent.",
+                   wireshark="igmp.qqic"),
+            Column("query_interval", "duration", "Query, version 3: querier's query interval, seconds.",
+                   why="igmp.qqic decoded to seconds"),
+            Column("sources", List("ipv4"), "Query, version 3: source addresses.", wireshark="igmp.saddr"),
+            Column("records", List(RECORD), "Report, version 3: group records in wire order."),
+            Column("source_count", "u16", "Query, version 3: number of sources that the message announces.",
+                   why="the tshark field also counts sources of records"),
+            Column("record_count", "u16", "Report, version 3: number of records that the message announces.",
+                   wireshark="igmp.num_grp_recs"),
         ),
     ),
-)
+)  # fmt: skip
 
 
 def read(messages: Messages) -> Columns:
-    """Columns of what lies at its place; what version 3 adds one by one. What the type does not have is left out."""
+    """Columns at fixed offsets by gathers; the further fields of version 3 message by message."""
     columns = fixed(TABLES[0], messages)
     kind, code = byte_at(messages, 0), byte_at(messages, 1)
     size = messages.end - messages.start
@@ -108,19 +84,19 @@ def read(messages: Messages) -> Columns:
     version = np.zeros(len(messages), np.int16)
     for number, known in VERSIONS.items():
         version[(kind == number) & ((code >= 0) | report)] = known
-    latest = query & (size + messages.missing >= SHORTEST_VERSION_3_QUERY)
-    version[query] = np.where(latest, 3, np.where(code > 0, 2, 1))[query]
+    version_3 = query & (size + messages.missing >= SHORTEST_VERSION_3_QUERY)
+    version[query] = np.where(version_3, 3, np.where(code > 0, 2, 1))[query]
     columns["version"] = Nullable(version, version > 0)
     columns["max_response_code"] = Nullable(code.astype(np.int16), query)
-    time = np.where(latest, FLOATING[code], code) / 10
+    time = np.where(version_3, FLOATING[code], code) / 10
     columns["max_response_time"] = Nullable(time, query & (version > 1))
     grouped = (version > 0) & ~report
     mark_short(messages, grouped & (size < WITH_GROUP))
     index = np.flatnonzero(grouped & (size >= WITH_GROUP))
-    found = addresses("ipv4", messages.data, messages.start[index] + HEADER, messages.pools)
-    columns["group"] = fill(len(messages), index, found)
-    if latest.any():
-        columns |= each(TABLES[0], _version_3_query, messages, latest & (size >= WITH_GROUP), WITH_GROUP)
+    values = addresses("ipv4", messages.data, messages.start[index] + HEADER, messages.pools)
+    columns["group"] = fill(len(messages), index, values)
+    if version_3.any():
+        columns |= each(TABLES[0], _version_3_query, messages, version_3 & (size >= WITH_GROUP), WITH_GROUP)
     if report.any():
         columns |= each(TABLES[0], _records, messages, report & (size >= HEADER), HEADER)
     return columns
@@ -157,7 +133,7 @@ def _records(message: Cursor) -> Iterator[tuple[str, Any]]:
 
 
 def floating(code: int) -> int:
-    """The number behind a code of version 3 (RFC 3376 section 4.1.1): itself below 128, else mantissa and exponent."""
+    """Value of a code of version 3 (RFC 3376 section 4.1.1): the code below 128, else mantissa and exponent."""
     if code < 128:
         return code
     return (code & 0x0F | 0x10) << (code >> 4 & 7) + 3

@@ -1,7 +1,8 @@
-"""IP headers that another IP header carries directly: 4in4, 6in4, 4in6 and 6in6, the plainest of tunnels.
+"""IP headers directly in an IP header: the tunnels 4in4, 6in4, 4in6 and 6in6.
 
-The walk finds them; extension headers and the authentication header may stand between the two. The row is of the
-outer conversation, whose addresses are those of the tunnel's ends.
+Decided here:
+- The walk finds them; extension headers and an authentication header may be between the two IP headers.
+- The flow of a row is the outer one, so its addresses are the tunnel endpoints.
 """
 
 from __future__ import annotations
@@ -18,28 +19,28 @@ IPV4, IPV6 = 4, 6
 TABLES = (
     Table(
         "ip_in_ip",
-        "One row for each IP header that another IP header carries directly.",
+        "One row for each IP header that is directly in another IP header.",
         spec="RFC 2003, RFC 4213, RFC 2473",
         on=(),
         size=HEADER_4,
+        why="compared in ipv4 and ipv6",
         columns=(
-            Column("kind", "word", "4in4, 6in4, 4in6 or 6in6: the inner version in the outer.", why="our own"),
-            Column("outer_version", "u8", "Version of the outer header, 4 or 6.", why="compared in ipv4 and ipv6"),
-            Column("inner_version", "u8", "Version of the inner header, 4 or 6.", why="compared in ipv4 and ipv6"),
-            Column("inner_length", "u32", "Bytes of the inner packet, its header included.",
-                   why="compared in ipv4 and ipv6"),
-            Column("inner_protocol", "u8", "IANA number of what the inner header carries.",
-                   why="compared in ipv4 and ipv6"),
-            Column("inner_ttl", "u8", "TTL or hop limit of the inner header.", why="compared in ipv4 and ipv6"),
-            Column("inner_src_ip", "ip", "Source address of the inner header.", why="compared in ipv4 and ipv6"),
-            Column("inner_dst_ip", "ip", "Destination address of the inner header.", why="compared in ipv4 and ipv6"),
+            Column("kind", "word", "Tunnel type, inner in outer version: 4in4, 6in4, 4in6 or 6in6.",
+                   why="defined by netlake"),
+            Column("outer_version", "u8", "Version of the outer header, 4 or 6."),
+            Column("inner_version", "u8", "Version of the inner header, 4 or 6."),
+            Column("inner_length", "u32", "Bytes of the inner packet, its header included."),
+            Column("inner_protocol", "u8", "IANA protocol number of the payload of the inner header."),
+            Column("inner_ttl", "u8", "TTL or hop limit of the inner header."),
+            Column("inner_src_ip", "ip", "Source address of the inner header."),
+            Column("inner_dst_ip", "ip", "Destination address of the inner header."),
         ),
     ),
 )  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One inner header; the outer version is the hint of the message."""
+    """Columns of one inner header; the hint of the message is the version of the outer header."""
     yield "outer_version", message.hint
     first = message.number(1)
     version = first >> 4

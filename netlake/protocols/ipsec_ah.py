@@ -1,4 +1,4 @@
-"""The IP Authentication Header: proves who sent a packet, and hides nothing of it."""
+"""IP Authentication Header: authenticates a packet without encryption."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ TABLES = (
         spec="RFC 4302",
         on=("ip.protocol=51",),
         columns=(
-            Column("next_header", "u8", "IANA number of what follows.", wireshark="ah.next_header"),
-            Column("length", "u16", "Bytes of this header.", why="ah.length counts four bytes, less two"),
-            Column("reserved", "u16", "Zero.", why="ah.reserved is bytes"),
-            Column("spi", "u32", "Number of the security association at the receiver.", wireshark="ah.spi"),
-            Column("sequence", "u32", "Number of the packet.", wireshark="ah.sequence"),
-            Column("icv", "bytes", "What proves it.", wireshark="ah.icv"),
+            Column("next_header", "u8", "IANA protocol number of the next header.", wireshark="ah.next_header"),
+            Column("length", "u16", "Bytes of this header, 8 to 1028.", why="ah.length counts 4 bytes, less 2"),
+            Column("reserved", "u16", "Reserved, 0.", why="ah.reserved is of type bytes"),
+            Column("spi", "u32", "Security parameters index: number of the security association at the receiver.",
+                   wireshark="ah.spi"),
+            Column("sequence", "u32", "Sequence number of the packet.", wireshark="ah.sequence"),
+            Column("icv", "bytes", "Integrity check value.", wireshark="ah.icv"),
         ),
     ),
 )  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One header."""
+    """Columns of one header."""
     yield "next_header", message.number(1)
     length = (message.number(1) + 2) * 4
     yield "length", length

@@ -1,6 +1,8 @@
-"""The IP Encapsulating Security Payload: all but two numbers of it is encrypted.
+"""IP Encapsulating Security Payload: SPI and sequence number; the rest is encrypted.
 
-Over UDP port 4500 it shares its messages with ISAKMP, whose begin with four zero bytes; a single byte is a keep-alive.
+Decided here:
+- On UDP port 4500 a message that starts with four zero bytes is ISAKMP, and a single byte FF is a keep-alive (RFC
+  3948): neither has a row here.
 """
 
 from __future__ import annotations
@@ -19,23 +21,24 @@ KEEP_ALIVE = 0xFF
 TABLES = (
     Table(
         "ipsec_esp",
-        "One row for each encrypted packet of IPsec.",
+        "One row for each ESP packet.",
         spec="RFC 4303, RFC 3948",
         on=("ip.protocol=50", "udp.port=4500"),
         size=HEADER,
-        inside="isakmp",  # over UDP, where a stack names the port's own protocol
+        inside="isakmp",  # on UDP the port is that of ISAKMP
         columns=(
-            Column("spi", "u32", "Number of the security association at the receiver.", at=0, wireshark="esp.spi"),
-            Column("sequence", "u32", "Number of the packet.", at=4, wireshark="esp.sequence"),
-            Column("encrypted_length", "i32", "Bytes behind the two numbers; null where these are not whole.",
-                   why="no field of tshark's"),
+            Column("spi", "u32", "Security parameters index: number of the security association at the receiver.", at=0,
+                   wireshark="esp.spi"),
+            Column("sequence", "u32", "Sequence number of the packet.", at=4, wireshark="esp.sequence"),
+            Column("encrypted_length", "i32", "Bytes after the sequence number; null if the header is incomplete.",
+                   why="no tshark field"),
         ),
     ),
 )  # fmt: skip
 
 
 def read(messages: Messages) -> tuple[Messages, Columns]:
-    """Rows of messages that are ESP: on port 4500 those without ISAKMP's four zero bytes."""
+    """Rows of the messages that are ESP: on port 4500 those without the four zero bytes of ISAKMP."""
     traversed = (messages.source_port == TRAVERSAL) | (messages.destination_port == TRAVERSAL)
     size = messages.end - messages.start + messages.missing
     zero = np.ones(len(messages), np.bool_)

@@ -1,4 +1,4 @@
-"""Internet Protocol version 6: the base header. Extension headers have tables of their own."""
+"""Internet Protocol version 6: the base header. Extension headers have their own tables."""
 
 from __future__ import annotations
 
@@ -18,50 +18,23 @@ TABLES = (
         size=HEADER,
         context="network",
         columns=(
-            Column("version", "u8", "Version of the protocol, 6.", at=0, bits=(4, 4), wireshark="ipv6.version"),
-            Column(
-                "dscp",
-                "u8",
-                "Differentiated services code point, 0 to 63.",
-                at=0,
-                bits=(6, 6),
-                wireshark="ipv6.tclass.dscp",
-            ),
-            Column(
-                "ecn",
-                "u8",
-                "Explicit congestion notification: 0 none, 1 and 2 capable, 3 congestion.",
-                at=1,
-                bits=(4, 2),
-                wireshark="ipv6.tclass.ecn",
-            ),
-            Column(
-                "flow_label",
-                "i32",
-                "What packets of one flow share, 0 to 1048575; 0 if unused.",
-                at=0,
-                bits=(0, 20),
-                wireshark="ipv6.flow",
-            ),
-            Column(
-                "payload_length",
-                "u16",
-                "Bytes behind this header, extension headers included; 0 in jumbograms.",
-                at=4,
-                wireshark="ipv6.plen",
-            ),
-            Column(
-                "next_header",
-                "u8",
-                "IANA number of the header that follows, an extension or a protocol.",
-                at=6,
-                wireshark="ipv6.nxt",
-            ),
-            Column("hop_limit", "u8", "Hops that it may still make.", at=7, wireshark="ipv6.hlim"),
+            Column("version", "u8", "IP version, 6.", at=0, bits=(4, 4), wireshark="ipv6.version"),
+            Column("dscp", "u8", "Differentiated services code point, 0 to 63.", at=0, bits=(6, 6),
+                   wireshark="ipv6.tclass.dscp"),
+            Column("ecn", "u8",
+                   "Explicit congestion notification: 0 not capable, 1 and 2 capable, 3 congestion experienced.", at=1,
+                   bits=(4, 2), wireshark="ipv6.tclass.ecn"),
+            Column("flow_label", "i32", "Flow label, shared by all packets of one flow, 0 to 1048575; 0 if unused.",
+                   at=0, bits=(0, 20), wireshark="ipv6.flow"),
+            Column("payload_length", "u16", "Bytes after this header, extension headers included; 0 in jumbograms.",
+                   at=4, wireshark="ipv6.plen"),
+            Column("next_header", "u8", "IANA protocol number of the next header: an extension header or a protocol.",
+                   at=6, wireshark="ipv6.nxt"),
+            Column("hop_limit", "u8", "Hop limit: hops left.", at=7, wireshark="ipv6.hlim"),
             ENTROPY,
         ),
     ),
-)
+)  # fmt: skip
 
 
 def read(messages: Messages) -> Columns:
@@ -73,6 +46,6 @@ def read(messages: Messages) -> Columns:
 
 
 def entropy(messages: Messages, columns: Columns) -> Nullable:
-    """The column `entropy`, for who asks for it; `columns` as from `read`."""
+    """Column `entropy`, computed on request only; `columns` is not used."""
     del columns
     return payload_entropy(messages, HEADER)

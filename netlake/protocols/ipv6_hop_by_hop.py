@@ -1,4 +1,4 @@
-"""The IPv6 hop-by-hop options header, which every router on the way looks at."""
+"""The IPv6 hop-by-hop options header, which every router on the path examines."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ JUMBO_PAYLOAD = 0xC2
 
 OPTION = Struct(
     (
-        Column(
-            "type", "u8", "Type of the option; its highest bits say what to do if it is not known.", why="padding too"
-        ),
-        Column("data", "bytes", "What follows its type and length.", why="many fields, one for each type"),
+        Column("type", "u8", "Option type; its two highest bits give the action if it is not recognised.",
+               why="ipv6.opt.type shows padding too"),
+        Column("data", "bytes", "Option data, after type and length.", why="one tshark field for each type"),
     )
-)
+)  # fmt: skip
 
 TABLES = (
     Table(
@@ -30,29 +29,22 @@ TABLES = (
         on=("ip.protocol=0",),
         context="network",
         columns=(
-            Column("next_header", "u8", "IANA number of what follows.", wireshark="ipv6.hopopts.nxt"),
-            Column("length", "i32", "Bytes of this header, 8 to 2048.", why="ipv6.hopopts.len in other units"),
-            Column(
-                "router_alert",
-                "u16",
-                "Option: why routers should look at the packet; 0 is multicast listener discovery.",
-                wireshark="ipv6.opt.router_alert",
-                encoding="dictionary",
-            ),
-            Column("jumbo_payload", "u32", "Option: bytes of payload, above 65535.", wireshark="ipv6.opt.jumbo"),
-            Column(
-                "options",
-                List(OPTION),
-                "Every option in wire order but padding with zeros.",
-                why="compared in its typed columns",
-            ),
+            Column("next_header", "u8", "IANA protocol number of the next header.", wireshark="ipv6.hopopts.nxt"),
+            Column("length", "i32", "Bytes of this header, 8 to 2048.", why="ipv6.hopopts.len is in other units"),
+            Column("router_alert", "u16",
+                   "Router alert option: 0 multicast listener discovery, 1 RSVP; others by IANA.",
+                   wireshark="ipv6.opt.router_alert", encoding="dictionary"),
+            Column("jumbo_payload", "u32", "Jumbo payload option: bytes of payload, above 65535.",
+                   wireshark="ipv6.opt.jumbo"),
+            Column("options", List(OPTION), "Options in wire order, without Pad1 and PadN of zero bytes.",
+                   why="compared in router_alert and jumbo_payload"),
         ),
     ),
-)
+)  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One header."""
+    """Columns of one header; a typed column has the first option of its type with the right length."""
     yield "next_header", message.number(1)
     yield "length", 8 + 8 * message.number(1)
     options: list[dict[str, Any]] = []

@@ -1,7 +1,12 @@
-"""Kerberos version 5 over UDP: who asks for tickets, for which services, with which encryption.
+"""Kerberos version 5: ticket requests, replies and errors.
 
-Over TCP the same message follows four bytes of length: a stream hands over what comes behind them. Every field of a
-message is tagged with its number, so that a message is read by number; what is encrypted is kept as it is.
+Decided here:
+- Over TCP a message follows a length of four bytes; the stream layer passes the bytes after it, so both transports are
+  read alike.
+- Every field of a message has a context tag, so fields are read by number, in any order. Encrypted parts are kept as
+  sent.
+- Columns that requests, replies and errors have in common are read from a different field in each. AP requests and
+  other types have the message type only.
 """
 
 from __future__ import annotations
@@ -20,10 +25,10 @@ from netlake.schema import Column, List, Table
 AS_REQUEST, AS_REPLY, TGS_REQUEST, TGS_REPLY, ERROR = 10, 11, 12, 13, 30
 REQUESTS, REPLIES = (AS_REQUEST, TGS_REQUEST), (AS_REPLY, TGS_REPLY)
 APPLICATION, CONTEXT = 0x60, 0xA0
-# bytes; what is longer is none
+# bytes of a KerberosTime; longer values are null
 LONGEST_TIME = 15
 
-# times of a request by number, and kinds of the hosts in it, with their bytes
+# times of a request by field number; address types of IPv4 and IPv6, with their sizes in bytes
 TIMES = {4: "starts", 5: "till", 6: "renew_until"}
 HOSTS = ((2, 4), (24, 16))
 NETBIOS = 20
@@ -35,44 +40,50 @@ TABLES = (
         spec="RFC 4120",
         on=("udp.port=88",),
         columns=(
-            Column("message_type", "u8", "10 and 11 AS request and reply, 12 and 13 TGS, 14 AP request, 30 error.",
+            Column("message_type", "u8",
+                   "Message type: 10 AS-REQ, 11 AS-REP, 12 TGS-REQ, 13 TGS-REP, 14 AP-REQ, 30 KRB-ERROR.",
                    wireshark="kerberos.msg_type"),
-            Column("client_realm", "text", "Realm of the client; of the server in a request.", why="several fields"),
-            Column("client_name", "text", "Who wants the ticket, parts joined by slashes.",
-                   why="kerberos.CNameString, in parts"),
-            Column("service_realm", "text", "Realm of the service; that of the ticket in a reply.",
-                   why="several fields"),
-            Column("service_name", "text", "What the ticket is for, parts joined by slashes.",
-                   why="kerberos.SNameString, in parts"),
-            Column("options", "bytes", "Request: flags of the ticket that are wanted, 4 bytes.",
-                   wireshark="kerberos.kdc_options"),
-            Column("till", "ts", "Request: end of the ticket that is wanted, UTC.", why="shown as text"),
-            Column("nonce", "i64", "Request: what the reply must hold.", wireshark="kerberos.nonce"),
-            Column("encryption_types", List("i64"), "Request: wanted, best first; 18 and 17 AES, 23 RC4.",
+            Column("client_realm", "text", "Realm of the client; null in a request.", why="tshark has several fields"),
+            Column("client_name", "text", "Principal name of the client, parts joined by slashes.",
+                   why="kerberos.CNameString is in parts"),
+            Column("service_realm", "text", "Realm of the service; in a reply that of the ticket.",
+                   why="tshark has several fields"),
+            Column("service_name", "text", "Principal name of the service, parts joined by slashes.",
+                   why="kerberos.SNameString is in parts"),
+            Column("options", "bytes", "Request: KDC options, 4 bytes.", wireshark="kerberos.kdc_options"),
+            Column("till", "ts", "Request: requested end time of the ticket, UTC.", why="tshark shows text"),
+            Column("nonce", "i64", "Request: nonce, repeated in the reply.", wireshark="kerberos.nonce"),
+            Column("encryption_types", List("i64"),
+                   "Request: encryption types in order of preference; 18 and 17 AES, 23 RC4.",
                    wireshark="kerberos.ENCTYPE"),
-            Column("preauthentication", List("i64"), "Kinds of data sent for authentication beforehand.",
-                   why="kerberos.padata_type, in errors within data too"),
-            Column("ticket_encryption_type", "i64", "Reply: encryption of the ticket.", why="kerberos.etype of three"),
-            Column("ticket_cipher", "bytes", "Reply: the ticket's encrypted part.", why="kerberos.cipher of three"),
-            Column("reply_encryption_type", "i64", "Reply: encryption of the part for the client.", why="as above"),
-            Column("error_code", "i64", "Error: 6 no such client, 7 no such service, 18 revoked, 24 wrong password, 25 "
-                   "authenticate beforehand.", wireshark="kerberos.error_code"),
-            Column("error_text", "text", "Error: in words.", wireshark="kerberos.e_text"),
-            Column("starts", "ts", "Request: beginning of the ticket that is wanted, UTC.", why="shown as text"),
-            Column("renew_until", "ts", "Request: until when it shall be renewable, UTC.", why="shown as text"),
-            Column("client_addresses", List("text"), "Request: hosts of the client; NetBIOS names without filling.",
-                   why="a field for each kind"),
-            Column("ticket_key_version", "i64", "Reply: version of the key that the ticket is encrypted with.",
-                   why="kerberos.kvno of three"),
-            Column("reply_cipher", "bytes", "Reply: the part for the client, encrypted.", why="kerberos.cipher of all"),
-            Column("server_time", "ts", "Error: time of the server, UTC, seconds.", why="shown as text"),
+            Column("preauthentication", List("i64"), "Types of the pre-authentication data.",
+                   why="kerberos.padata_type also appears within error data"),
+            Column("ticket_encryption_type", "i64", "Reply: encryption type of the ticket.",
+                   why="kerberos.etype appears in three places"),
+            Column("ticket_cipher", "bytes", "Reply: encrypted part of the ticket.",
+                   why="kerberos.cipher appears in three places"),
+            Column("reply_encryption_type", "i64", "Reply: encryption type of the part for the client.",
+                   why="kerberos.etype appears in three places"),
+            Column("error_code", "i64",
+                   "Error code: 6 unknown client, 7 unknown service, 18 revoked, 24 pre-auth failed, 25 required.",
+                   wireshark="kerberos.error_code"),
+            Column("error_text", "text", "Error: text.", wireshark="kerberos.e_text"),
+            Column("starts", "ts", "Request: requested start time of the ticket, UTC.", why="tshark shows text"),
+            Column("renew_until", "ts", "Request: requested end of renewal, UTC.", why="tshark shows text"),
+            Column("client_addresses", List("text"), "Request: addresses of the client; NetBIOS names without padding.",
+                   why="one tshark field for each type"),
+            Column("ticket_key_version", "i64", "Reply: version of the key that encrypts the ticket.",
+                   why="kerberos.kvno appears in three places"),
+            Column("reply_cipher", "bytes", "Reply: encrypted part for the client.",
+                   why="kerberos.cipher appears in three places"),
+            Column("server_time", "ts", "Error: time at the server, UTC, seconds.", why="tshark shows text"),
         ),
     ),
 )  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One message."""
+    """Columns of one message."""
     tag, outer = ber.value(message)
     if tag & 0xE0 != APPLICATION:
         raise Malformed("bad_value")
@@ -91,7 +102,7 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
 
 
 def _fields(body: Cursor) -> Iterator[tuple[int, Cursor]]:
-    """Number and content of each tagged field."""
+    """Number and content of each context-tagged field."""
     for tag, content in ber.values(body):
         if tag & 0xE0 != CONTEXT:
             raise Malformed("bad_value")
@@ -121,8 +132,8 @@ def _request_body(number: int, value: Cursor) -> Iterator[tuple[str, Any]]:
     elif number == 7:
         yield "nonce", ber.signed(ber.taken(value, ber.INTEGER))
     elif number == 8:
-        types = [ber.integer(found) for _, found in ber.values(ber.expect(value, ber.SEQUENCE))]
-        yield "encryption_types", [found for found in types if found is not None]
+        types = [ber.integer(item) for _, item in ber.values(ber.expect(value, ber.SEQUENCE))]
+        yield "encryption_types", [number for number in types if number is not None]
 
 
 def _reply(fields: Iterator[tuple[int, Cursor]]) -> Iterator[tuple[str, Any]]:
@@ -196,14 +207,14 @@ def _hosts(content: Cursor) -> Iterator[tuple[str, Any]]:
 
 
 def _host(kind: int | None, data: bytes) -> str:
-    """An address as text, or a NetBIOS name of 15 letters and a suffix, filled up with spaces."""
+    """Text of an address; of a NetBIOS name its first 15 characters without padding; hexadecimal for other types."""
     if (kind, len(data)) in HOSTS:
         return address_text(data)
     return text(data[:15].rstrip(b" ")) if kind == NETBIOS else data.hex()
 
 
 def _name(content: Cursor) -> str | None:
-    """Parts of a principal's name, joined."""
+    """Components of a principal name, joined by slashes."""
     for number, value in _fields(ber.expect(content, ber.SEQUENCE)):
         if number == 1:
             return "/".join(text(ber.whole(part)) for _, part in ber.values(ber.expect(value, ber.SEQUENCE)))
@@ -215,12 +226,12 @@ def _text(content: Cursor) -> str:
 
 
 def _time(data: bytes) -> datetime | None:
-    """A time as 20261123063000Z; clients ask for the same far away one."""
-    return _remembered(data[: LONGEST_TIME + 1])
+    """Value of a KerberosTime such as 20261123063000Z; cached, as clients send the same one again and again."""
+    return _parsed_time(data[: LONGEST_TIME + 1])
 
 
 @lru_cache(256)
-def _remembered(data: bytes) -> datetime | None:
+def _parsed_time(data: bytes) -> datetime | None:
     try:
         return datetime.strptime(data.decode("ascii", "replace"), "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
     except ValueError:

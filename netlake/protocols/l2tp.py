@@ -1,7 +1,10 @@
-"""Layer 2 Tunneling Protocol, version 2 over UDP and version 3 over UDP or IP: how tunnels are set up, and their data.
+"""Layer 2 Tunneling Protocol: version 2 over UDP, version 3 over UDP or IP; control messages and data headers.
 
-What version 3 carries, and behind how many bytes of cookie, was agreed upon when the session was set up: it is not
-walked into.
+Decided here:
+- The payload of version 3 is not decoded: its type, and the length of the cookie before it, were negotiated in the
+  control connection.
+- Over IP (no ports) four zero bytes are before a control message, and a session ID starts a data message.
+- Typed columns are read from attributes of vendor 0 that are not hidden and have the right length.
 """
 
 from __future__ import annotations
@@ -21,49 +24,52 @@ TEXTS = {7: "host_name", 8: "vendor_name"}
 
 AVP = Struct(
     (
-        Column("mandatory", "bool", "It must be understood.", wireshark="l2tp.avp.mandatory"),
-        Column("hidden", "bool", "Its value is hidden with a secret.", wireshark="l2tp.avp.hidden"),
-        Column("vendor", "u16", "Who defines it; 0 the standard.", wireshark="l2tp.avp.vendor_id"),
-        Column("type", "u16", "Type of the attribute.", wireshark="l2tp.avp.type"),
-        Column("value", "bytes", "What it holds.", why="a field for each type"),
+        Column("mandatory", "bool",
+               "Mandatory flag: a receiver that does not recognise it must end the tunnel or session.",
+               wireshark="l2tp.avp.mandatory"),
+        Column("hidden", "bool", "Hidden flag: the value is encrypted with a shared secret.",
+               wireshark="l2tp.avp.hidden"),
+        Column("vendor", "u16", "Vendor ID; 0 for attributes of the standard.", wireshark="l2tp.avp.vendor_id"),
+        Column("type", "u16", "Attribute type.", wireshark="l2tp.avp.type"),
+        Column("value", "bytes", "Attribute value, as sent.", why="one tshark field for each type"),
     )
-)
+)  # fmt: skip
 
 TABLES = (
     Table(
         "l2tp",
-        "One row for each L2TP message, of control and of data.",
+        "One row for each L2TP message, control or data.",
         spec="RFC 2661, RFC 3931",
         on=("udp.port=1701", "ip.protocol=115"),
         columns=(
-            Column("control", "bool", "It is a message of control, else of data.", wireshark="l2tp.type"),
-            Column("priority", "bool", "It goes first; of data alone.", wireshark="l2tp.priority"),
-            Column("version", "u8", "2 or 3; null for data over IP, which are of version 3.",
+            Column("control", "bool", "Control message; false for data.", wireshark="l2tp.type"),
+            Column("priority", "bool", "Data, version 2: priority flag.", wireshark="l2tp.priority"),
+            Column("version", "u8", "Version, 2 or 3; null for data over IP, which is version 3.",
                    wireshark="l2tp.version"),
-            Column("length", "u16", "Bytes of the message; null where it does not say.", wireshark="l2tp.length"),
-            Column("tunnel_id", "u32", "The receiver's number of the tunnel; of version 3 control connection.",
+            Column("length", "u16", "Bytes of the message; null without the length field.", wireshark="l2tp.length"),
+            Column("tunnel_id", "u32", "Tunnel ID of the receiver; in version 3 the control connection ID.",
                    wireshark="l2tp.tunnel"),
-            Column("session_id", "u32", "The receiver's number of the session; of version 3 in data alone.",
+            Column("session_id", "u32", "Session ID of the receiver; in version 3 in data messages only.",
                    wireshark="l2tp.session"),
-            Column("ns", "u16", "Number of this message.", wireshark="l2tp.Ns"),
-            Column("nr", "u16", "Number of the message that is expected next.", wireshark="l2tp.Nr"),
-            Column("offset", "u16", "Version 2, data: bytes of padding before the payload.", wireshark="l2tp.offset"),
-            Column("message_type", "u16", "Control: 1 to 4 tunnel, 6 hello, 7 to 14 calls, 16 PPP.",
+            Column("ns", "u16", "Ns: sequence number of this message.", wireshark="l2tp.Ns"),
+            Column("nr", "u16", "Nr: sequence number expected next.", wireshark="l2tp.Nr"),
+            Column("offset", "u16", "Data, version 2: bytes of padding before the payload.", wireshark="l2tp.offset"),
+            Column("message_type", "u16", "Control: message type: 1 to 4 tunnel, 6 hello, 7 to 14 calls, 16 PPP.",
                    wireshark="l2tp.avp.message_type"),
-            Column("host_name", "text", "Control: name of the sender.", why="no field of tshark's"),
-            Column("vendor_name", "text", "Control: who made the sender.", why="no field of tshark's"),
-            Column("assigned_tunnel_id", "u32", "Control: number by which the sender wants the tunnel to be called.",
+            Column("host_name", "text", "Control: host name of the sender.", why="no tshark field"),
+            Column("vendor_name", "text", "Control: vendor name of the sender.", why="no tshark field"),
+            Column("assigned_tunnel_id", "u32", "Control: tunnel ID that the sender assigns.",
                    wireshark="l2tp.avp.assigned_tunnel_id"),
-            Column("assigned_session_id", "u32", "Control: number by which the sender wants the session to be called.",
+            Column("assigned_session_id", "u32", "Control: session ID that the sender assigns.",
                    wireshark="l2tp.avp.assigned_session_id"),
-            Column("avps", List(AVP), "Control: every attribute in wire order.", why="compared in its fields"),
+            Column("avps", List(AVP), "Control: attribute-value pairs in wire order."),
         ),
     ),
 )  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One message; over IP it has no ports, and four bytes tell data from control."""
+    """Columns of one message; over IP (no ports) the first four bytes distinguish data from control."""
     if message.source_port < 0:
         session = message.number(4)
         if session:

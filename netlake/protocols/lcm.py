@@ -1,4 +1,4 @@
-"""Lightweight Communications and Marshalling: messages on named channels, as robots send them by multicast."""
+"""Lightweight Communications and Marshalling: messages on named channels over UDP multicast, used in robotics."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ FRAGMENT = 0x4C433033
 TABLES = (
     Table(
         "lcm",
-        "One row for each LCM message or fragment of one.",
+        "One row for each LCM message or fragment.",
         spec="LCM UDP multicast protocol",
         on=("udp.port=7667",),
+        why="tshark 4.0 has no dissector",
         columns=(
-            Column("magic", "u32", "1279471666 (LC02) a message, 1279471667 (LC03) a fragment.",
-                   why="tshark 4.0 has no dissector"),
-            Column("sequence", "u32", "Number of the message.", why="tshark 4.0 has no dissector"),
-            Column("fragmented", "bool", "Whether it is a fragment.", why="told by the magic number"),
-            Column("payload_size", "u32", "Fragment: bytes of the whole message.", why="no dissector"),
-            Column("fragment_offset", "u32", "Fragment: where it stands in the message, bytes.", why="no dissector"),
-            Column("fragment_number", "u16", "Fragment: its number, from 0.", why="no dissector"),
-            Column("total_fragments", "u16", "Fragment: how many there are.", why="no dissector"),
-            Column("channel", "text", "Name of the channel; of fragments the first has it.", why="no dissector"),
-            Column("data", "bytes", "What is sent; its first 8 bytes tell its type.", why="no dissector"),
+            Column("magic", "u32", "Magic number: 1279471666 (LC02) message, 1279471667 (LC03) fragment."),
+            Column("sequence", "u32", "Sequence number of the message."),
+            Column("fragmented", "bool", "The message is a fragment."),
+            Column("payload_size", "u32", "Fragment: bytes of the whole message."),
+            Column("fragment_offset", "u32", "Fragment: offset in the message, bytes."),
+            Column("fragment_number", "u16", "Fragment: number of the fragment, from 0."),
+            Column("total_fragments", "u16", "Fragment: number of fragments of the message."),
+            Column("channel", "text", "Channel name; null for fragments after the first."),
+            Column("data", "bytes", "Payload; its first 8 bytes are the fingerprint of its type."),
         ),
     ),
 )  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One message or fragment."""
+    """Columns of one message or fragment."""
     magic = message.number(4)
     yield "magic", magic
     if magic not in (SHORT_MESSAGE, FRAGMENT):

@@ -1,4 +1,4 @@
-"""IEEE 802.2 logical link control: who speaks to whom above the link where no EtherType says it."""
+"""IEEE 802.2 logical link control: service access points of a frame without an EtherType."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from netlake.packets import Columns, Messages
 from netlake.schema import Column, Table
 
 HEADER = 3
-# control fields of unnumbered frames end in these bits and are one byte, all others two
+# the low bits of an unnumbered frame's control field, which has one byte; other control fields have two
 UNNUMBERED = 3
 
 TABLES = (
@@ -21,26 +21,24 @@ TABLES = (
         size=HEADER,
         context="record",
         columns=(
-            Column(
-                "dsap", "u8", "Destination service access point, its group bit included.", at=0, wireshark="llc.dsap"
-            ),
-            Column("group", "bool", "The destination is a group.", at=0, bits=(0, 1), wireshark="llc.dsap.ig"),
-            Column("ssap", "u8", "Source service access point, its response bit included.", at=1, wireshark="llc.ssap"),
-            Column("response", "bool", "It is a response.", at=1, bits=(0, 1), wireshark="llc.ssap.cr"),
-            Column(
-                "control",
-                "u16",
-                "Control field: one byte in unnumbered frames, else two, the first the lower.",
-                wireshark="llc.control",
-                encoding="dictionary",
-            ),
+            Column("dsap", "u8", "Destination service access point (DSAP), group bit included.", at=0,
+                   wireshark="llc.dsap"),
+            Column("group", "bool", "Group bit: the destination is a group.", at=0, bits=(0, 1),
+                   wireshark="llc.dsap.ig"),
+            Column("ssap", "u8", "Source service access point (SSAP), response bit included.", at=1,
+                   wireshark="llc.ssap"),
+            Column("response", "bool", "Response bit: a response, else a command.", at=1, bits=(0, 1),
+                   wireshark="llc.ssap.cr"),
+            Column("control", "u16",
+                   "Control field: one byte in unnumbered frames, else two bytes in little-endian order.",
+                   wireshark="llc.control", encoding="dictionary"),
         ),
     ),
-)
+)  # fmt: skip
 
 
 def read(messages: Messages) -> Columns:
-    """Columns of the header, whose control field has one or two bytes."""
+    """Columns of the header; the control field has one or two bytes."""
     columns = fixed(TABLES[0], messages)
     size = messages.end - messages.start
     control = np.zeros(len(messages), np.int32)

@@ -1,4 +1,4 @@
-"""Memcached over UDP: questions to a cache, and the answers that attackers had sent to others."""
+"""Memcached over UDP: requests and responses, in text or binary form; often used in amplification attacks."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ TABLES = (
         "One row for each memcached datagram.",
         spec="memcached protocol.txt, BinaryProtocolRevamped",
         on=("udp.port=11211",),
+        why="tshark does not read the UDP frame header",
         columns=(
-            Column("request_id", "u16", "What ties answers to the question.", why="tshark reads no UDP frame"),
-            Column("sequence", "u16", "Number of the datagram in its message, from 0.", why="as above"),
-            Column("total", "u16", "Datagrams of the message.", why="as above"),
-            Column("opcode", "u8", "Binary form: 0 get, 1 set, 4 delete, 16 statistics; null in the text form.",
-                   why="as above"),
-            Column("status", "u16", "Binary form, answer: 0 success, 1 no such key.", why="as above"),
-            Column("command", "word", "Text form: first word of the first line, such as get, stats or VALUE.",
-                   why="as above"),
-            Column("arguments", "text", "Text form: what follows it on the line.", why="as above"),
-            Column("data", "bytes", "What follows the first line or the binary header.", why="as above"),
+            Column("request_id", "u16", "Request ID that matches responses to requests."),
+            Column("sequence", "u16", "Sequence number of the datagram in its message, from 0."),
+            Column("total", "u16", "Number of datagrams of the message."),
+            Column("opcode", "u8",
+                   "Binary form: opcode: 0 get, 1 set, 4 delete, 16 statistics; null in the text form."),
+            Column("status", "u16", "Binary form, response: status: 0 success, 1 key not found."),
+            Column("command", "word", "Text form: first word of the first line, such as get, stats or VALUE."),
+            Column("arguments", "text", "Text form: rest of the first line."),
+            Column("data", "bytes", "Bytes after the first line or the binary header."),
         ),
     ),
 )  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One datagram; of a message of several only the first has a command."""
+    """Columns of one datagram; only the first datagram of a message has a command."""
     yield "request_id", message.number(2)
     sequence = message.number(2)
     yield "sequence", sequence

@@ -1,4 +1,4 @@
-"""Multicast Listener Discovery, versions 1 and 2, messages of ICMPv6: who wants to hear which multicast group."""
+"""Multicast Listener Discovery, versions 1 and 2 (ICMPv6): queries for and reports of multicast group memberships."""
 
 from __future__ import annotations
 
@@ -12,95 +12,56 @@ from netlake.schema import Column, List, Struct, Table
 QUERY = 130
 VERSION_2_REPORT = 143
 SHORTEST_VERSION_2_QUERY = 28
-# of ICMPv6
+# bytes of the ICMPv6 header
 HEADER = 4
 
 RECORD = Struct(
     (
-        Column(
-            "type",
-            "u8",
-            "1 include, 2 exclude, 3 to include, 4 to exclude, 5 allow, 6 block.",
-            wireshark="icmpv6.mldr.mar.record_type",
-        ),
-        Column("group", "ipv6", "Address of the group.", wireshark="icmpv6.mldr.mar.multicast_address"),
-        Column("sources", List("ipv6"), "Addresses of the sources meant.", wireshark="icmpv6.mldr.mar.source_address"),
-        Column("auxiliary", "bytes", "Auxiliary data, none in version 2.", wireshark="icmpv6.mldr.mar.auxiliary_data"),
+        Column("type", "u8", "Record type: 1 include, 2 exclude, 3 to include, 4 to exclude, 5 allow new, 6 block old.",
+               wireshark="icmpv6.mldr.mar.record_type"),
+        Column("group", "ipv6", "Multicast address of the group.", wireshark="icmpv6.mldr.mar.multicast_address"),
+        Column("sources", List("ipv6"), "Source addresses.", wireshark="icmpv6.mldr.mar.source_address"),
+        Column("auxiliary", "bytes", "Auxiliary data; not defined in version 2.",
+               wireshark="icmpv6.mldr.mar.auxiliary_data"),
     )
-)
+)  # fmt: skip
 
 TABLES = (
     Table(
         "mld",
-        "One row for each message of Multicast Listener Discovery.",
+        "One row for each Multicast Listener Discovery message.",
         spec="RFC 3810, RFC 2710",
         on=("icmpv6.type=130", "icmpv6.type=131", "icmpv6.type=132", "icmpv6.type=143"),
         columns=(
-            Column(
-                "type", "u8", "130 query, 131 and 143 report (versions 1 and 2), 132 done.", wireshark="icmpv6.type"
-            ),
-            Column("version", "u8", "Version of the protocol, 1 or 2; a query's by its length.", why="by length"),
-            Column(
-                "max_response_code",
-                "u16",
-                "Query: the longest wait, as sent; 0 in other messages of version 1.",
-                wireshark="icmpv6.mld.maximum_response_delay",
-            ),
-            Column(
-                "max_response_time",
-                "duration",
-                "Query: the longest wait before a report, seconds.",
-                why="decoded from the code",
-            ),
-            Column(
-                "group",
-                "ipv6",
-                "Group asked for, joined or left; :: in a general query; null in version 2 reports.",
-                wireshark="icmpv6.mld.multicast_address",
-            ),
-            Column(
-                "suppress",
-                "bool",
-                "Query, version 2: routers shall not restart their timers.",
-                wireshark="icmpv6.mld.flag.s",
-            ),
-            Column(
-                "robustness",
-                "u8",
-                "Query, version 2: how many losses the querier allows for, 0 to 7.",
-                wireshark="icmpv6.mld.flag.qrv",
-            ),
-            Column(
-                "query_interval_code",
-                "u8",
-                "Query, version 2: time between queries, as sent.",
-                wireshark="icmpv6.mld.qqi",
-            ),
-            Column(
-                "query_interval",
-                "duration",
-                "Query, version 2: time between queries, seconds.",
-                why="icmpv6.mld.qqi decoded",
-            ),
-            Column(
-                "sources",
-                List("ipv6"),
-                "Query, version 2: the sources asked for.",
-                wireshark="icmpv6.mld.source_address",
-            ),
-            Column(
-                "records",
-                List(RECORD),
-                "Report, version 2: what is wanted of each group.",
-                why="compared in its fields",
-            ),
+            Column("type", "u8", "ICMPv6 type: 130 query, 131 and 143 report (versions 1 and 2), 132 done.",
+                   wireshark="icmpv6.type"),
+            Column("version", "u8", "Protocol version, 1 or 2; that of a query follows from its length.",
+                   why="derived from type and length"),
+            Column("max_response_code", "u16",
+                   "Query: maximum response code, as sent; 0 in other messages of version 1.",
+                   wireshark="icmpv6.mld.maximum_response_delay"),
+            Column("max_response_time", "duration", "Query: maximum response time before a report, seconds.",
+                   why="decoded from the code"),
+            Column("group", "ipv6", "Group address; :: in a general query; null in version 2 reports.",
+                   wireshark="icmpv6.mld.multicast_address"),
+            Column("suppress", "bool", "Query, version 2: routers must not restart their timers.",
+                   wireshark="icmpv6.mld.flag.s"),
+            Column("robustness", "u8", "Query, version 2: robustness variable of the querier, 0 to 7.",
+                   wireshark="icmpv6.mld.flag.qrv"),
+            Column("query_interval_code", "u8", "Query, version 2: querier's query interval code, as sent.",
+                   wireshark="icmpv6.mld.qqi"),
+            Column("query_interval", "duration", "Query, version 2: querier's query interval, seconds.",
+                   why="icmpv6.mld.qqi decoded to seconds"),
+            Column("sources", List("ipv6"), "Query, version 2: source addresses.",
+                   wireshark="icmpv6.mld.source_address"),
+            Column("records", List(RECORD), "Report, version 2: group records in wire order."),
         ),
     ),
-)
+)  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One message, from its ICMPv6 header."""
+    """Columns of one message, which starts at its ICMPv6 header."""
     promised = message.promised
     kind = message.number(1)
     yield "type", kind
@@ -152,7 +113,7 @@ def _records(message: Cursor) -> Iterator[tuple[str, Any]]:
 
 
 def floating(code: int, bits: int) -> int:
-    """The number behind a code of so many bits (RFC 3810 section 5.1): itself if small, else mantissa and exponent."""
+    """Value of a code of `bits` bits (RFC 3810 section 5.1): a small code itself, else mantissa and exponent."""
     if code < 1 << bits - 1:
         return code
     width = bits - 4

@@ -1,4 +1,4 @@
-"""Multiprotocol Label Switching: one row a label, the outermost of a stack first."""
+"""Multiprotocol Label Switching: one row for each entry of a label stack, the outermost first."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ TABLES = (
         size=4,
         context="record",
         columns=(
-            Column("label", "u32", "The label, 0 to 1048575; below 16 they have meanings of their own.",
-                   at=0, bits=(12, 20), wireshark="mpls.label", encoding="dictionary"),
-            Column("traffic_class", "u8", "Class of service, 0 to 7.", at=2, bits=(1, 3), wireshark="mpls.exp"),
-            Column("bottom", "bool", "It is the last of the stack.", at=2, bits=(0, 1), wireshark="mpls.bottom"),
-            Column("ttl", "u8", "Hops that it may still make, 0 to 255.", at=3, wireshark="mpls.ttl"),
+            Column("label", "u32", "Label, 0 to 1048575; 0 to 15 are reserved.", at=0, bits=(12, 20),
+                   wireshark="mpls.label", encoding="dictionary"),
+            Column("traffic_class", "u8", "Traffic class, 0 to 7.", at=2, bits=(1, 3), wireshark="mpls.exp"),
+            Column("bottom", "bool", "Bottom of stack: the last label.", at=2, bits=(0, 1), wireshark="mpls.bottom"),
+            Column("ttl", "u8", "Time to live: hops left, 0 to 255.", at=3, wireshark="mpls.ttl"),
         ),
     ),
 )  # fmt: skip

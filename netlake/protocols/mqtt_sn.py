@@ -1,4 +1,4 @@
-"""MQTT for sensor networks: what small devices publish over datagrams."""
+"""MQTT for sensor networks: publish and subscribe over UDP."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from netlake.schema import Column, Table
 
 CONNECT, CONNACK, REGISTER, REGACK, PUBLISH, PUBACK = 0x04, 0x05, 0x0A, 0x0B, 0x0C, 0x0D
 SUBSCRIBE, SUBACK, UNSUBSCRIBE, PINGREQ, DISCONNECT = 0x12, 0x13, 0x14, 0x16, 0x18
-# with one byte that says what became of it
+# types that end in a return code, with the fields before it
 RETURNED = {CONNACK: (), REGACK: ("topic_id", "message_id"), PUBACK: ("topic_id", "message_id")}
 
 TABLES = (
@@ -21,27 +21,30 @@ TABLES = (
         spec="MQTT-SN 1.2",
         on=("udp.port=1883", "udp.port=10000"),
         columns=(
-            Column("length", "u16", "Bytes of the message.", why="in two fields, by size"),
-            Column("message_type", "u8", "4 connect, 10 register, 12 publish, 18 subscribe, 22 ping, 24 disconnect.",
+            Column("length", "u16", "Bytes of the message.", why="two tshark fields, by size"),
+            Column("message_type", "u8",
+                   "Message type: 4 connect, 10 register, 12 publish, 18 subscribe, 22 ping, 24 disconnect.",
                    wireshark="mqttsn.msg.type"),
-            Column("flags", "u8", "128 repeated, 96 quality, 16 retained, 8 will, 4 clean, 3 kind of topic.",
-                   why="a field for each flag"),
-            Column("client_id", "text", "Connect: who.", wireshark="mqttsn.client.id"),
-            Column("keep_alive", "u16", "Connect: longest silence, seconds.", wireshark="mqttsn.keep.alive"),
-            Column("topic_id", "u16", "Number of the topic.", wireshark="mqttsn.topic.id"),
-            Column("message_id", "u16", "What ties answers to the message.", wireshark="mqttsn.msg.id"),
-            Column("topic_name", "text", "Register and subscribe: the topic.", why="in several fields"),
-            Column("return_code", "u8", "Answer: 0 accepted, 1 busy, 2 no such topic, 3 not supported.",
+            Column("flags", "u8", "Flags: 128 duplicate, 96 QoS, 16 retain, 8 will, 4 clean session, 3 topic ID type.",
+                   why="one tshark field for each flag"),
+            Column("client_id", "text", "Connect: client identifier.", wireshark="mqttsn.client.id"),
+            Column("keep_alive", "u16", "Connect: keep-alive timer, seconds.", wireshark="mqttsn.keep.alive"),
+            Column("topic_id", "u16", "Topic ID.", wireshark="mqttsn.topic.id"),
+            Column("message_id", "u16", "Message ID that matches replies to requests.", wireshark="mqttsn.msg.id"),
+            Column("topic_name", "text", "Register, subscribe, unsubscribe: topic name.",
+                   why="tshark has several fields"),
+            Column("return_code", "u8",
+                   "Reply: return code: 0 accepted, 1 congestion, 2 invalid topic ID, 3 not supported.",
                    wireshark="mqttsn.return.code"),
-            Column("data", "bytes", "Publish: what is said; of other types what else they hold.",
-                   why="shown as text"),
+            Column("data", "bytes", "Publish: payload; in other types the bytes after the columns.",
+                   why="tshark shows text"),
         ),
     ),
 )  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One message."""
+    """Columns of one message."""
     length, head = message.number(1), 1
     if length == 1:
         length, head = message.number(2), 3

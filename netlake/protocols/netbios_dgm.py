@@ -1,7 +1,8 @@
-"""NetBIOS datagram service: messages to names, most of them announcements of the Windows browser.
+"""NetBIOS datagram service: messages to NetBIOS names, mostly announcements of the Windows browser service.
 
-An announcement is an SMB transaction to the mailslot of the browser. Of it are columns what is whole in the datagram;
-`data` has all of it.
+Decided here:
+- An announcement is an SMB transaction to a browser mailslot. Its columns are read only where the datagram contains
+  them completely, since a fragment or another SMB command is no error; `data` has all of it.
 """
 
 from __future__ import annotations
@@ -14,17 +15,17 @@ from netlake.layers.netbios import name
 from netlake.packets import Cursor
 from netlake.schema import Column, Table
 
-# direct, to a group, to all
+# direct unique, direct group, broadcast
 DATAGRAMS = (0x10, 0x11, 0x12)
 ERROR = 0x13
 QUERIES = (0x14, 0x15, 0x16)
-# an SMB transaction: where its words, their count and the first of what they say lie
+# SMB transaction: offsets of its words, of the data offset and of the setup count
 SMB, TRANSACTION, WORDS, DATA_OFFSET, SETUP_COUNT = b"\xffSMB", 0x25, 33, 57, 59
 BROWSERS = ("\\MAILSLOT\\BROWSE", "\\MAILSLOT\\LANMAN")
-# of the browser: a host's, a domain's and the local master's announcement, which have one form
+# browser commands of one form: announcements of a host, a domain and the local master
 ANNOUNCEMENTS = (1, 12, 15)
 ELECTION = 8
-# what the name of a mailslot begins with
+# first byte of a mailslot name
 SLASH = 0x5C
 
 TABLES = (
@@ -34,37 +35,39 @@ TABLES = (
         spec="RFC 1002, MS-BRWS",
         on=("udp.port=138",),
         columns=(
-            Column("message_type", "u8", "16 to one, 17 to a group, 18 to all, 19 error, 20 to 22 queries.",
+            Column("message_type", "u8", "Message type: 16 unique, 17 group, 18 broadcast, 19 error, 20 to 22 queries.",
                    wireshark="nbdgm.type"),
             Column("more_fragments", "bool", "More fragments follow.", wireshark="nbdgm.next"),
-            Column("first_fragment", "bool", "The first fragment.", wireshark="nbdgm.first"),
-            Column("node_type", "u8", "Kind of node: 0 broadcast, 1 point to point, 2 mixed, 3 hybrid.",
+            Column("first_fragment", "bool", "First fragment.", wireshark="nbdgm.first"),
+            Column("node_type", "u8", "Source node type: 0 broadcast, 1 point-to-point, 2 mixed, 3 hybrid.",
                    wireshark="nbdgm.node_type"),
-            Column("datagram_id", "u16", "What ties fragments together.", wireshark="nbdgm.dgram_id"),
-            Column("source_ip", "ipv4", "Address of the sender, by its own word.", wireshark="nbdgm.src.ip"),
-            Column("source_port", "u16", "Port of the sender, by its own word.", wireshark="nbdgm.src.port"),
+            Column("datagram_id", "u16", "Datagram ID, shared by all fragments.", wireshark="nbdgm.dgram_id"),
+            Column("source_ip", "ipv4", "Source address in the message.", wireshark="nbdgm.src.ip"),
+            Column("source_port", "u16", "Source port in the message.", wireshark="nbdgm.src.port"),
             Column("length", "u16", "Bytes of names and data.", wireshark="nbdgm.dgram_len"),
-            Column("offset", "u16", "Where the data stands in the whole, bytes.", wireshark="nbdgm.pkt_offset"),
-            Column("error_code", "u8", "Error: 130 no such name, 131 and 132 malformed names.",
+            Column("offset", "u16", "Offset of the data in the whole datagram, bytes.", wireshark="nbdgm.pkt_offset"),
+            Column("error_code", "u8", "Error code: 130 name not present, 131 and 132 invalid names.",
                    wireshark="nbdgm.error_code"),
-            Column("source_name", "text", "Name of the sender, without the spaces that fill it up.",
-                   why="shown with its suffix"),
-            Column("source_suffix", "u8", "Kind of service of the sender.", why="shown within the name"),
-            Column("destination_name", "text", "Name that it is sent to.", why="shown with its suffix"),
-            Column("destination_suffix", "u8", "Kind of service that it is sent to; 29 and 30 browsers.",
-                   why="shown within the name"),
-            Column("data", "bytes", "What it carries, an SMB message for most.", why="dissected by tshark"),
-            Column("mailslot", "text", "Mailslot that it is for, such as \\MAILSLOT\\BROWSE.",
-                   wireshark="mailslot.name"),
-            Column("browser_command", "u8", "Browser: 1 host, 2 request, 8 election, 12 domain, 15 local master.",
+            Column("source_name", "text", "Source name, without padding spaces.",
+                   why="tshark shows it with the suffix"),
+            Column("source_suffix", "u8", "Suffix of the source name: service type.",
+                   why="tshark shows it within the name"),
+            Column("destination_name", "text", "Destination name, without padding spaces.",
+                   why="tshark shows it with the suffix"),
+            Column("destination_suffix", "u8", "Suffix of the destination name: service type; 29 and 30 browsers.",
+                   why="tshark shows it within the name"),
+            Column("data", "bytes", "User data, mostly an SMB message.", why="tshark dissects it"),
+            Column("mailslot", "text", "Mailslot name, such as \\MAILSLOT\\BROWSE.", wireshark="mailslot.name"),
+            Column("browser_command", "u8",
+                   "Browser command: 1 host, 2 request, 8 election, 12 domain, 15 local master.",
                    wireshark="browser.command"),
-            Column("server_name", "text", "Browser: host or domain that is announced, or stands for election.",
+            Column("server_name", "text", "Browser: announced host or domain, or candidate of an election.",
                    wireshark="browser.server"),
-            Column("server_type", "u32", "Browser: bits of what it is: 1 workstation, 2 server, 8 domain controller.",
+            Column("server_type", "u32", "Browser: server type, bits: 1 workstation, 2 server, 8 domain controller.",
                    wireshark="browser.server_type"),
-            Column("os_version", "word", "Browser: version that it gives of its system, such as 10.0.",
+            Column("os_version", "word", "Browser: version of the operating system, such as 10.0.",
                    why="browser.os_major and os_minor"),
-            Column("comment", "text", "Browser: description of the host; of a domain its master.",
+            Column("comment", "text", "Browser: description of the host; for a domain its master.",
                    wireshark="browser.comment"),
         ),
     ),
@@ -72,7 +75,7 @@ TABLES = (
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One message."""
+    """Columns of one message."""
     kind, flags = message.number(1), message.number(1)
     yield "message_type", kind
     yield "more_fragments", bool(flags & 1)
@@ -97,7 +100,7 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
 
 
 def _mailslot(data: bytes) -> Iterator[tuple[str, Any]]:
-    """The mailslot of an SMB transaction, and what the browser is told; nothing of what is not whole."""
+    """Mailslot of an SMB transaction and fields of the browser command; incomplete fields are omitted."""
     if data[:4] != SMB or len(data) <= SETUP_COUNT or data[4] != TRANSACTION:
         return
     start = WORDS + 2 * data[WORDS - 1] + 2
@@ -114,13 +117,13 @@ def _mailslot(data: bytes) -> Iterator[tuple[str, Any]]:
         yield "server_name", c_text(data[at + 6 : at + 22])
         yield "os_version", f"{data[at + 22]}.{data[at + 23]}"
         yield "server_type", int.from_bytes(data[at + 24 : at + 28], "little")
-        yield from _closed("comment", data[at + 32 :])
+        yield from _terminated("comment", data[at + 32 :])
     elif data[at] == ELECTION:
-        yield from _closed("server_name", data[at + 14 :])
+        yield from _terminated("server_name", data[at + 14 :])
 
 
-def _closed(column: str, data: bytes) -> Iterator[tuple[str, Any]]:
-    """Text that a zero byte ends."""
+def _terminated(column: str, data: bytes) -> Iterator[tuple[str, Any]]:
+    """Column of a text that ends with a zero byte; nothing without one."""
     if b"\0" in data:
         yield column, c_text(data)
 

@@ -1,6 +1,9 @@
-"""NetBIOS name service: names of hosts and services in a Windows network, asked for, claimed and defended.
+"""NetBIOS name service: queries, registrations and releases of names in a Windows network.
 
-The form is that of DNS; a name's sixteen bytes, of which the last tells the kind of service, lie as thirty-two letters.
+Decided here:
+- The format is that of DNS; a name's sixteen bytes, of which the last is the service type (suffix), are encoded as 32
+  letters. Name and suffix have separate columns.
+- The 12-byte header is read by column, questions and records message by message.
 """
 
 from __future__ import annotations
@@ -20,65 +23,64 @@ from netlake.schema import Column, List, Struct, Table
 STATUS = 0x21
 ADDRESSES = 0x20
 STATUS_NAME = 18
-# bytes up to the numbers of questions and records
+# bytes before the counts of questions and records
 FLAGS_END = 4
 COUNTS = struct.Struct(">4H")
 
 QUESTION = Struct(
     (
-        Column("name", "text", "Name asked for, without the spaces that fill it up.", why="shown with its suffix"),
-        Column(
-            "suffix",
-            "u8",
-            "Kind of service: 0 workstation, 27 and 28 domain controllers, 32 file server.",
-            why="shown within the name",
-        ),
-        Column("type", "u16", "32 addresses (NB), 33 status (NBSTAT).", why="records have the same field"),
+        Column("name", "text", "Name, without padding spaces.", why="tshark shows it with the suffix"),
+        Column("suffix", "u8", "Suffix, service type: 0 workstation, 27 and 28 domain controllers, 32 file server.",
+               why="tshark shows it within the name"),
+        Column("type", "u16", "Type: 32 addresses (NB), 33 node status (NBSTAT).",
+               why="records have the same tshark field"),
     )
-)
+)  # fmt: skip
 RECORD = Struct(
     (
-        Column("name", "text", "Name that it is about.", why="shown with its suffix"),
-        Column("suffix", "u8", "Kind of service.", why="shown within the name"),
-        Column("type", "u16", "32 addresses (NB), 33 status (NBSTAT).", why="questions have the same field"),
-        Column("ttl", "u32", "How long it holds, seconds.", wireshark="nbns.ttl"),
-        Column("addresses", List("ipv4"), "Hosts that have the name.", wireshark="nbns.addr"),
-        Column("group", "bool", "Whether the name is a group's.", why="nbns.nb_flags.group of each address"),
-        Column(
-            "names", List("text"), "Status: names of the host, each with its suffix as <20>.", why="shown with flags"
-        ),
-        Column("mac", "mac", "Status: address of the host's interface.", wireshark="nbns.unit_id"),
+        Column("name", "text", "Name, without padding spaces.", why="tshark shows it with the suffix"),
+        Column("suffix", "u8", "Suffix, service type.", why="tshark shows it within the name"),
+        Column("type", "u16", "Type: 32 addresses (NB), 33 node status (NBSTAT).",
+               why="questions have the same tshark field"),
+        Column("ttl", "u32", "Time to live, seconds.", wireshark="nbns.ttl"),
+        Column("addresses", List("ipv4"), "Addresses of the hosts that have the name.", wireshark="nbns.addr"),
+        Column("group", "bool", "The name is a group name.", why="nbns.nb_flags.group appears once for each address"),
+        Column("names", List("text"), "Node status: names of the host, each with its suffix as <20>.",
+               why="tshark shows them with flags"),
+        Column("mac", "mac", "Node status: MAC address of the host's interface.", wireshark="nbns.unit_id"),
     )
-)
+)  # fmt: skip
 
 TABLES = (
     Table(
         "netbios_ns",
-        "One row for each message of the NetBIOS name service.",
+        "One row for each NetBIOS name service message.",
         spec="RFC 1002",
         on=("udp.port=137",),
         size=FLAGS_END,
         columns=(
-            Column("transaction_id", "u16", "What ties answers to the question.", at=0, wireshark="nbns.id"),
-            Column("response", "bool", "Whether it is an answer.", at=2, bits=(15, 1), wireshark="nbns.flags.response"),
-            Column("opcode", "u8", "0 query, 5 registration, 6 release, 7 wait, 8 refresh.",
-                   at=2, bits=(11, 4), wireshark="nbns.flags.opcode"),
-            Column("truncated", "bool", "Whether it did not fit.", at=2, bits=(9, 1), wireshark="nbns.flags.truncated"),
-            Column("recursion_desired", "bool", "The asker wants the server to ask others.",
-                   at=2, bits=(8, 1), wireshark="nbns.flags.recdesired"),
-            Column("broadcast", "bool", "Sent to all.", at=3, bits=(4, 1), wireshark="nbns.flags.broadcast"),
-            Column("rcode", "u8", "Answer: 0 done, 3 no such name, 6 taken by another.",
-                   at=3, bits=(0, 4), why="nbns.flags.rcode, in answers only"),
-            Column("questions", List(QUESTION), "Questions in wire order.", why="compared in its fields"),
-            Column("records", List(RECORD), "Answers, authorities and additionals in wire order.",
-                   why="compared in its fields"),
+            Column("transaction_id", "u16", "Transaction ID that matches responses to requests.", at=0,
+                   wireshark="nbns.id"),
+            Column("response", "bool", "Response, else request.", at=2, bits=(15, 1), wireshark="nbns.flags.response"),
+            Column("opcode", "u8", "Opcode: 0 query, 5 registration, 6 release, 7 wait, 8 refresh.", at=2, bits=(11, 4),
+                   wireshark="nbns.flags.opcode"),
+            Column("truncated", "bool", "Truncated: the message did not fit the datagram.", at=2, bits=(9, 1),
+                   wireshark="nbns.flags.truncated"),
+            Column("recursion_desired", "bool", "Recursion desired.", at=2, bits=(8, 1),
+                   wireshark="nbns.flags.recdesired"),
+            Column("broadcast", "bool", "The message was broadcast.", at=3, bits=(4, 1),
+                   wireshark="nbns.flags.broadcast"),
+            Column("rcode", "u8", "Response code: 0 success, 3 name error, 6 name in use by another host.", at=3,
+                   bits=(0, 4), why="nbns.flags.rcode exists in responses only"),
+            Column("questions", List(QUESTION), "Questions in wire order."),
+            Column("records", List(RECORD), "Answer, authority and additional records in wire order."),
         ),
     ),
 )  # fmt: skip
 
 
 def read(messages: Messages) -> Columns:
-    """Number and flags by column, questions and records one by one."""
+    """Columns of ID and flags by gather; questions and records message by message."""
     columns = fixed(TABLES[0], messages)
     return columns | each(TABLES[0], _sections, messages, messages.end - messages.start >= FLAGS_END, FLAGS_END)
 

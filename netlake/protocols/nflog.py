@@ -1,6 +1,9 @@
-"""Packets as Linux's packet filter logs them: why, where and for whom, beside the packet itself.
+"""Metadata of packets that Linux netfilter logs (NFLOG), from the header before each packet.
 
-Attributes have the byte order of the host, which their first length tells; numbers within them are big-endian.
+Decided here:
+- Attribute lengths and types have the byte order of the capturing host. It follows from the first length, which is
+  below 256: its high byte is zero. Values are big-endian.
+- The packet itself is an attribute; it is skipped here and decoded by the walk.
 """
 
 from __future__ import annotations
@@ -21,53 +24,54 @@ NUMBERS = {
 
 ATTRIBUTE = Struct(
     (
-        Column("type", "u16", "Number of the attribute.", wireshark="nflog.tlv_type"),
-        Column("length", "u16", "Bytes that it has with its own header.", wireshark="nflog.tlv_length"),
+        Column("type", "u16", "Attribute type.", wireshark="nflog.tlv_type"),
+        Column("length", "u16", "Bytes of the attribute, its header included.", wireshark="nflog.tlv_length"),
     )
 )
 
 TABLES = (
     Table(
         "nflog",
-        "One row for each packet that the packet filter logged.",
+        "One row for each packet that netfilter logged.",
         spec="Linux nfnetlink_log",
         on=("link.type=239",),
         context="record",
         columns=(
-            Column("family", "u8", "Family of the packet: 2 IPv4, 10 IPv6, 7 bridge.", wireshark="nflog.family"),
+            Column("family", "u8", "Address family: 2 IPv4, 10 IPv6, 7 bridge.", wireshark="nflog.family"),
             Column("version", "u8", "Version of the format, 0.", wireshark="nflog.version"),
-            Column("resource_id", "u16", "Group that it was logged to.", wireshark="nflog.res_id"),
+            Column("resource_id", "u16", "Netlink group that it was logged to.", wireshark="nflog.res_id"),
             Column("protocol", "u16", "EtherType of the packet.", wireshark="nflog.protocol"),
-            Column("hook", "u8", "0 before routing, 1 in, 2 forward, 3 out, 4 after routing.", wireshark="nflog.hook"),
-            Column("mark", "u32", "Mark that the packet bears.", why="no field"),
-            Column("prefix", "text", "What the rule writes before it.", wireshark="nflog.prefix"),
-            Column("in_interface", "u32", "Index of the interface that it came by.", wireshark="nflog.ifindex_indev"),
-            Column("out_interface", "u32", "Index of the interface that it goes by.", wireshark="nflog.ifindex_outdev"),
-            Column("physical_in_interface", "u32", "Index of the bridge's port that it came by.",
+            Column("hook", "u8", "Netfilter hook: 0 prerouting, 1 input, 2 forward, 3 output, 4 postrouting.",
+                   wireshark="nflog.hook"),
+            Column("mark", "u32", "Mark of the packet.", why="no tshark field"),
+            Column("prefix", "text", "Log prefix of the rule.", wireshark="nflog.prefix"),
+            Column("in_interface", "u32", "Index of the input interface.", wireshark="nflog.ifindex_indev"),
+            Column("out_interface", "u32", "Index of the output interface.", wireshark="nflog.ifindex_outdev"),
+            Column("physical_in_interface", "u32", "Index of the input port of the bridge.",
                    wireshark="nflog.ifindex_physindev"),
-            Column("physical_out_interface", "u32", "Index of the bridge's port that it goes by.",
+            Column("physical_out_interface", "u32", "Index of the output port of the bridge.",
                    wireshark="nflog.ifindex_physoutdev"),
-            Column("uid", "u32", "User whose socket it is of.", wireshark="nflog.uid"),
-            Column("gid", "u32", "Group whose socket it is of.", wireshark="nflog.gid"),
-            Column("sequence", "u32", "Number of the message in its group.", why="no field"),
-            Column("global_sequence", "u32", "Number of the message among all.", why="no field"),
-            Column("timestamp", "duration", "Time that the kernel noted, seconds since 1970.", why="as text"),
-            Column("hardware_type", "u16", "ARP number of the interface's hardware.", why="no field"),
-            Column("hardware_address", "mac", "Address of the sender's hardware.", why="no field"),
-            Column("conntrack_id", "u32", "Id of the tracked connection.", why="no field"),
-            Column("attributes", List(ATTRIBUTE), "Every attribute in wire order.", why="compared in its fields"),
+            Column("uid", "u32", "User ID of the socket's owner.", wireshark="nflog.uid"),
+            Column("gid", "u32", "Group ID of the socket's owner.", wireshark="nflog.gid"),
+            Column("sequence", "u32", "Sequence number in the netlink group.", why="no tshark field"),
+            Column("global_sequence", "u32", "Sequence number over all groups.", why="no tshark field"),
+            Column("timestamp", "duration", "Timestamp of the kernel, seconds since 1970.", why="tshark shows text"),
+            Column("hardware_type", "u16", "ARP hardware type of the interface.", why="no tshark field"),
+            Column("hardware_address", "mac", "Hardware address of the sender.", why="no tshark field"),
+            Column("conntrack_id", "u32", "Connection tracking ID.", why="no tshark field"),
+            Column("attributes", List(ATTRIBUTE), "Attributes in wire order."),
         ),
     ),
 )  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """The header and its attributes; the packet is passed over, cut or not."""
+    """Columns of the header and of its attributes; the packet is skipped, complete or not."""
     yield "family", message.number(1)
     yield "version", message.number(1)
     yield "resource_id", message.number(2)
-    found: list[dict[str, Any]] = []
-    yield "attributes", found
+    attributes: list[dict[str, Any]] = []
+    yield "attributes", attributes
     big = message.left >= 2 and message.data[message.at] < message.data[message.at + 1]
     while message.promised:
         size = message.number(2) if big else message.little(2)
@@ -75,7 +79,7 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
         if size < 4:
             raise Malformed("bad_length")
         value = part(message, size - 4)
-        found.append({"type": kind, "length": size})
+        attributes.append({"type": kind, "length": size})
         yield from _attribute(kind, value)
         if value.missing:
             raise Short

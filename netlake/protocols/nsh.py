@@ -1,4 +1,4 @@
-"""Network Service Header: which services a packet still has to pass through."""
+"""Network Service Header: the service function chain of a packet."""
 
 from __future__ import annotations
 
@@ -20,21 +20,22 @@ TABLES = (
         context="record",
         columns=(
             Column("version", "u8", "Version, 0.", wireshark="nsh.version"),
-            Column("oam", "bool", "A message of operations, no data.", wireshark="nsh.Obit"),
-            Column("ttl", "u8", "Services that it may still pass, 0 to 63.", wireshark="nsh.ttl"),
-            Column("length", "u16", "Bytes of the header, 8 to 252.", why="nsh.length counts four bytes"),
-            Column("metadata_type", "u8", "1 sixteen bytes, 2 of any length.", wireshark="nsh.mdtype"),
-            Column("next_protocol", "u8", "1 IPv4, 2 IPv6, 3 Ethernet, 4 NSH, 5 MPLS.", wireshark="nsh.nextproto"),
-            Column("path", "u32", "Number of the chain of services, 0 to 16777215.", wireshark="nsh.spi"),
-            Column("index", "u8", "Where in the chain it is, falling.", wireshark="nsh.si"),
-            Column("metadata", "bytes", "What services tell each other.", why="several fields by type"),
+            Column("oam", "bool", "OAM packet: operations and management, no user data.", wireshark="nsh.Obit"),
+            Column("ttl", "u8", "Time to live: service functions left, 0 to 63.", wireshark="nsh.ttl"),
+            Column("length", "u16", "Bytes of the header, 8 to 252.", why="nsh.length counts 4 bytes"),
+            Column("metadata_type", "u8", "Metadata type: 1 sixteen bytes, 2 variable length.", wireshark="nsh.mdtype"),
+            Column("next_protocol", "u8", "Next protocol: 1 IPv4, 2 IPv6, 3 Ethernet, 4 NSH, 5 MPLS.",
+                   wireshark="nsh.nextproto"),
+            Column("path", "u32", "Service path identifier, 0 to 16777215.", wireshark="nsh.spi"),
+            Column("index", "u8", "Service index, decremented by each service function.", wireshark="nsh.si"),
+            Column("metadata", "bytes", "Context headers, as sent.", why="several tshark fields by type"),
         ),
     ),
 )  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One header."""
+    """Columns of one header."""
     bits = message.number(2)
     yield "version", bits >> 14
     yield "oam", bool(bits & 0x2000)

@@ -1,11 +1,11 @@
-"""Network Time Protocol: clock synchronisation over UDP port 123, and the questions put to its servers.
+"""Network Time Protocol: clock synchronisation over UDP port 123, and queries to its servers.
 
 Decided here:
-- A timestamp is a time, truncated to microseconds, and beside it the fraction of its second as sent, in 2^-32 seconds,
-  so that nothing is lost. Zero means that there is none. Seconds from 2^31 on count from 1900, smaller ones from 2036
-  (RFC 4330 section 3).
-- Control messages (mode 6) and private ones (mode 7) share only the first byte with the others; they are rare, and
-  read one by one into columns of their own. Their data is kept as sent.
+- A timestamp has two columns: a time, truncated to microseconds, and the fraction of its second as sent, in 2^-32
+  seconds, so that no precision is lost. Zero means no timestamp. Seconds from 2^31 on count from 1900, smaller ones
+  from 2036 (RFC 4330 section 3).
+- Control messages (mode 6) and private ones (mode 7) share only the first byte with the others. They are rare and are
+  read message by message into columns of their own; their data is kept as sent.
 """
 
 from __future__ import annotations
@@ -26,36 +26,31 @@ from netlake.schema import Column, List, Struct, Table
 HEADER = 48
 CONTROL = 6
 PRIVATE = 7
-# a key and a digest of 128 or 160 bits, or the key alone: what is no longer than that is no extension
+# bytes of a MAC: a key ID and a digest of 128 or 160 bits, or the key ID alone; no extension field is that short
 MACS = (4, 20, 24)
-# seconds from 1900 and from the next era, in 2036, to 1970
+# seconds from 1900, and from the start of the next era in 2036, to 1970
 EPOCHS = (2_208_988_800, 2_208_988_800 - (1 << 32))
 TIMES = ("reference_time", "origin_time", "receive_time", "transmit_time")
 
 EXTENSION = Struct(
     (
         Column("type", "u16", "IANA number of the extension field.", wireshark="ntp.ext.type"),
-        Column("value", "bytes", "What it holds, padding included.", wireshark="ntp.ext.value"),
+        Column("value", "bytes", "Value, padding included.", wireshark="ntp.ext.value"),
     )
 )
 
 
 def _times() -> Iterator[Column]:
-    about = (
-        ("reference_time", "When the clock was last set", "ntp.reftime"),
-        ("origin_time", "When the request left the client, by its clock", "ntp.org"),
-        ("receive_time", "When the request reached the server", "ntp.rec"),
-        ("transmit_time", "When this message left", "ntp.xmt"),
+    fields = (
+        ("reference_time", "Time when the clock was last set or corrected", "ntp.reftime"),
+        ("origin_time", "Time at the client when it sent the request", "ntp.org"),
+        ("receive_time", "Time at the server when it received the request", "ntp.rec"),
+        ("transmit_time", "Time at the sender when it sent this message", "ntp.xmt"),
     )
-    for position, (name, sentence, field) in enumerate(about):
-        yield Column(name, "ts", f"{sentence}, UTC, microseconds, truncated; null where not told.", wireshark=field)
-        yield Column(
-            f"{name}_fraction",
-            "u32",
-            f"Fraction of the second of `{name}` as sent, in 2^-32 seconds.",
-            at=20 + 8 * position,
-            why="part of the time before it",
-        )
+    for position, (name, sentence, field) in enumerate(fields):
+        yield Column(name, "ts", f"{sentence}, UTC, microseconds, truncated; null if zero.", wireshark=field)
+        yield Column(f"{name}_fraction", "u32", f"Fraction of the second of `{name}` as sent, in 2^-32 seconds.",
+                     at=20 + 8 * position, why="part of the timestamp field")  # fmt: skip
 
 
 TABLES = (
@@ -66,58 +61,64 @@ TABLES = (
         on=("udp.port=123",),
         size=HEADER,
         columns=(
-            Column("leap", "u8", "Leap second at the end of the day: 0 none, 1 added, 2 removed, 3 not synchronised.",
-                   at=0, bits=(6, 2), wireshark="ntp.flags.li"),
-            Column("version", "u8", "Version of the protocol, 0 to 7.", at=0, bits=(3, 3), wireshark="ntp.flags.vn"),
-            Column("mode", "u8", "1 and 2 peers, 3 client, 4 server, 5 broadcast, 6 control, 7 private.",
+            Column("leap", "u8",
+                   "Leap indicator: 0 none, 1 last minute has 61 seconds, 2 it has 59, 3 not synchronised.", at=0,
+                   bits=(6, 2), wireshark="ntp.flags.li"),
+            Column("version", "u8", "Version number, 0 to 7.", at=0, bits=(3, 3), wireshark="ntp.flags.vn"),
+            Column("mode", "u8", "Mode: 1 and 2 symmetric, 3 client, 4 server, 5 broadcast, 6 control, 7 private.",
                    at=0, bits=(0, 3), wireshark="ntp.flags.mode"),
-            Column("stratum", "u8", "Steps from a reference clock; 0 not told or a kiss of death, 16 none.",
-                   at=1, wireshark="ntp.stratum"),
-            Column("poll", "i8", "Longest interval between messages, log2 seconds.", at=2, wireshark="ntp.ppoll"),
+            Column("stratum", "u8",
+                   "Stratum: distance to a reference clock; 0 unspecified or kiss-o'-death, 16 unsynchronised.", at=1,
+                   wireshark="ntp.stratum"),
+            Column("poll", "i8", "Poll: maximum interval between messages, log2 seconds.", at=2, wireshark="ntp.ppoll"),
             Column("precision", "i8", "Precision of the sender's clock, log2 seconds.", at=3,
                    wireshark="ntp.precision"),
-            Column("root_delay", "u32", "Round trip to the reference clock, in 2^-16 seconds.", at=4,
+            Column("root_delay", "u32", "Root delay: round-trip time to the reference clock, in 2^-16 seconds.", at=4,
                    wireshark="ntp.rootdelay"),
-            Column("root_dispersion", "u32", "Dispersion to the reference clock, in 2^-16 seconds.", at=8,
+            Column("root_dispersion", "u32", "Root dispersion to the reference clock, in 2^-16 seconds.", at=8,
                    wireshark="ntp.rootdispersion"),
-            Column("reference_id", "u32", "Which clock or server the sender follows, as sent.", at=12,
+            Column("reference_id", "u32", "Reference ID: server or clock of the sender, as sent.", at=12,
                    wireshark="ntp.refid"),
-            Column("reference_code", "word", "Stratum 0 and 1: the same as letters, such as GPS or a kiss code.",
-                   why="a form of ntp.refid"),
-            Column("reference_ip", "ipv4", "Stratum 2 to 15: the same as an address; a hash where it is of IPv6.",
-                   at=12, why="a form of ntp.refid"),
+            Column("reference_code", "word", "Stratum 0 and 1: reference ID as ASCII, such as GPS or a kiss code.",
+                   why="same bytes as ntp.refid"),
+            Column("reference_ip", "ipv4",
+                   "Stratum 2 to 15: reference ID as an IPv4 address; for an IPv6 server a hash.", at=12,
+                   why="same bytes as ntp.refid"),
             *_times(),
-            Column("extensions", List(EXTENSION), "Extension fields, in wire order.", why="compared in its fields"),
-            Column("key_id", "u32", "Number of the key that signs the message.", wireshark="ntp.keyid"),
-            Column("mac", "bytes", "Message authentication code, 16 or 20 bytes.", wireshark="ntp.mac"),
-            Column("response", "bool", "Control and private: an answer.", why="a field for each mode"),
-            Column("error", "bool", "Control: the answer is an error.", wireshark="ntp.ctrl.flags2.error"),
-            Column("more", "bool", "Control and private: not the last part of the answer.",
-                   why="a field for each mode"),
-            Column("opcode", "u8", "Control: 1 read status, 2 read variables, 3 write variables, 10 read MRU list.",
+            Column("extensions", List(EXTENSION), "Extension fields in wire order."),
+            Column("key_id", "u32", "Key identifier of the message authentication code.", wireshark="ntp.keyid"),
+            Column("mac", "bytes", "Digest of the message authentication code, 16 or 20 bytes.", wireshark="ntp.mac"),
+            Column("response", "bool", "Control and private: response.", why="one tshark field for each mode"),
+            Column("error", "bool", "Control: error response.", wireshark="ntp.ctrl.flags2.error"),
+            Column("more", "bool", "Control and private: more parts of the response follow.",
+                   why="one tshark field for each mode"),
+            Column("opcode", "u8",
+                   "Control: opcode: 1 read status, 2 read variables, 3 write variables, 10 read MRU list.",
                    wireshark="ntp.ctrl.flags2.opcode"),
-            Column("sequence", "u16", "Control and private: which question or answer.", why="a field for each mode"),
-            Column("status", "u16", "Control: status of the system, peer or clock, or the error.",
+            Column("sequence", "u16", "Control and private: sequence number that matches responses to requests.",
+                   why="one tshark field for each mode"),
+            Column("status", "u16", "Control: status of the system, peer or clock; error code in an error response.",
                    wireshark="ntp.ctrl.status"),
-            Column("association_id", "u16", "Control: which peer; 0 the system itself.",
+            Column("association_id", "u16", "Control: association identifier; 0 is the system itself.",
                    wireshark="ntp.ctrl.associd"),
-            Column("data_offset", "u16", "Control: where the data stands in the whole answer, bytes.",
+            Column("data_offset", "u16", "Control: offset of the data in the whole response, bytes.",
                    wireshark="ntp.ctrl.offset"),
             Column("data_count", "u16", "Control: bytes of data.", wireshark="ntp.ctrl.count"),
-            Column("authenticated", "bool", "Private: the message is signed.", wireshark="ntp.priv.auth"),
-            Column("implementation", "u8", "Private: whose codes are meant; 2 and 3 ntpd's.",
+            Column("authenticated", "bool", "Private: the message is authenticated.", wireshark="ntp.priv.auth"),
+            Column("implementation", "u8", "Private: implementation number; 2 and 3 are ntpd.",
                    wireshark="ntp.priv.impl"),
-            Column("request_code", "u8", "Private: what is asked for; 20 and 42 the list of clients (monlist).",
+            Column("request_code", "u8", "Private: request code; 20 and 42 are the client list (monlist).",
                    wireshark="ntp.priv.reqcode"),
-            Column("error_code", "u8", "Private: 0 none, 4 no data, 7 not allowed.", wireshark="ntp.priv.err"),
-            Column("item_count", "u16", "Private: items in the data.", wireshark="ntp.priv.numitems"),
+            Column("error_code", "u8", "Private: error code: 0 none, 4 no data, 7 not permitted.",
+                   wireshark="ntp.priv.err"),
+            Column("item_count", "u16", "Private: number of items in the data.", wireshark="ntp.priv.numitems"),
             Column("item_size", "u16", "Private: bytes of an item.", wireshark="ntp.priv.itemsize"),
-            Column("data", "bytes", "Control and private: the data as sent.", why="a field for each code"),
+            Column("data", "bytes", "Control and private: data, as sent.", why="one tshark field for each code"),
         ),
     ),
 )  # fmt: skip
 
-# the same with a time as its seconds, which lie before the fraction
+# the table with each time as its seconds, the four bytes before the fraction
 _RAW = replace(
     TABLES[0],
     columns=tuple(
@@ -152,7 +153,7 @@ def read(messages: Messages) -> Columns:
 
 
 def _time(seconds: Any, fraction: Any, rare: Mask) -> pa.Array:
-    """Times of 1968 to 2104; null where both numbers are zero, where the message ended before them, and in `rare`."""
+    """Times between 1968 and 2104; null if both numbers are zero, if the message is too short, and for `rare` rows."""
     whole, part = plain(seconds), plain(fraction)
     unix = whole - np.where(whole >= 1 << 31, EPOCHS[0], EPOCHS[1])
     valid = ((whole != 0) | (part != 0)) & ~rare
@@ -163,7 +164,7 @@ def _time(seconds: Any, fraction: Any, rare: Mask) -> pa.Array:
 
 
 def _codes(identifiers: Any, among: Mask) -> pa.Array:
-    """Letters of the identifiers `among` that are printable, without the zeros that fill them up."""
+    """Identifiers of the rows `among` as printable ASCII without trailing zeros; null for others."""
     if isinstance(identifiers, Nullable):
         among = among & identifiers.valid
     distinct, index = np.unique(np.where(among, plain(identifiers), 0), return_inverse=True)
@@ -173,7 +174,7 @@ def _codes(identifiers: Any, among: Mask) -> pa.Array:
 
 
 def _later(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """What no header's place holds, by the mode."""
+    """Columns after the fixed header, or of control and private messages, by mode."""
     mode = message.data[0] & 7 if message.data else 0
     return {CONTROL: _control, PRIVATE: _private}.get(mode, _extensions)(message)
 

@@ -1,4 +1,4 @@
-"""OpenVPN over UDP: how a tunnel is set up, and its packets; what they carry is encrypted."""
+"""OpenVPN over UDP: session setup and data packets; their payload is encrypted."""
 
 from __future__ import annotations
 
@@ -20,21 +20,22 @@ TABLES = (
         on=("udp.port=1194",),
         columns=(
             Column("opcode", "u8",
-                   "7 and 8 client's and server's reset, 4 control, 5 acknowledgment, 6 and 9 data, 10 wrapped reset.",
+                   "Opcode: 4 control, 5 ACK, 6 and 9 data, 7 client reset, 8 server reset, 10 wrapped client reset.",
                    wireshark="openvpn.opcode"),
-            Column("key_id", "u8", "Which of the session's keys, 0 to 7.", wireshark="openvpn.keyid"),
-            Column("peer_id", "u32", "Data of the newer form: the client's number.", wireshark="openvpn.peerid"),
-            Column("session_id", "bytes", "Control: the sender's number of the session, 8 bytes.",
+            Column("key_id", "u8", "Key ID, 0 to 7.", wireshark="openvpn.keyid"),
+            Column("peer_id", "u32", "Data, version 2: peer ID.", wireshark="openvpn.peerid"),
+            Column("session_id", "bytes", "Control: session ID of the sender, 8 bytes.",
                    why="openvpn.sessionid is a number"),
-            Column("payload_length", "i32", "Bytes behind it; of control with signature and acknowledgments.",
-                   why="split by tshark by guess"),
+            Column("payload_length", "i32",
+                   "Bytes after the header; in control packets HMAC and acknowledgements included.",
+                   why="tshark splits it by a heuristic"),
         ),
     ),
 )  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One message; what lies behind the session's number depends on settings that are not sent."""
+    """Columns of one message; the format after the session ID depends on settings that are not sent."""
     first = message.number(1)
     opcode = first >> 3
     yield "opcode", opcode

@@ -1,4 +1,4 @@
-"""Remarks that someone kept with packets in the capture. The pipeline fills it."""
+"""Comments on packets that the capture contains. The pipeline writes the rows."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from netlake.schema import Column, Table
 TABLES = (
     Table(
         "packet_comment",
-        "One row for each remark kept with a packet; a packet may have several.",
+        "One row for each comment on a packet; a packet may have several.",
         spec="draft-ietf-opsawg-pcapng",
         on=(),
         context="record",
-        columns=(Column("comment", "text", "The remark.", wireshark="frame.comment"),),
+        columns=(Column("comment", "text", "Comment.", wireshark="frame.comment"),),
     ),
 )

@@ -1,4 +1,10 @@
-"""Protocol Independent Multicast, version 2: routers that want, and do not want, the traffic of multicast groups."""
+"""Protocol Independent Multicast, version 2: neighbours, multicast trees and rendezvous points.
+
+Decided here:
+- One table has the columns of all types; what a type does not have is null.
+- An address has a family and an encoding; a family other than IPv4 and IPv6 is `bad_value`, since its size is unknown.
+- The packet in a register is not decoded; it is in `data`, like the body of unknown types.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +27,7 @@ GRAFT_ACKNOWLEDGMENT = 7
 CANDIDATE_RP = 8
 STATE_REFRESH = 9
 ELECTION = 10
-# address families: bytes of an address
+# bytes of an address, by address family
 WIDTHS = {1: 4, 2: 16}
 HOLD_TIME = 1
 LAN_PRUNE_DELAY = 2
@@ -33,32 +39,33 @@ Fields = Iterator[tuple[str, Any]]
 
 OPTION = Struct(
     (
-        Column("type", "u16", "IANA number of the option.", wireshark="pim.optiontype"),
-        Column("value", "bytes", "The value as it lies.", why="many fields, one for each type"),
+        Column("type", "u16", "IANA number of the hello option.", wireshark="pim.optiontype"),
+        Column("value", "bytes", "Option value, as sent.", why="one tshark field for each type"),
     )
 )
 SOURCE = Struct(
     (
-        Column("address", "ip", "The source, or the rendezvous point.", wireshark="pim.source"),
-        Column("length", "u8", "Bits of it that are meant.", why="pim.mask_len of all"),
-        Column("join", "bool", "It is wanted, else not any more.", why="pim.numjoins tells where prunes begin"),
-        Column("flags", "u8", "4 sparse, 2 wildcard, 1 of the shared tree.", wireshark="pim.source_addr.flags"),
+        Column("address", "ip", "Address of the source or of the rendezvous point.", wireshark="pim.source"),
+        Column("length", "u8", "Mask length, bits.", why="pim.mask_len also has other mask lengths"),
+        Column("join", "bool", "The source is joined, else pruned.", why="derived from pim.numjoins"),
+        Column("flags", "u8", "Flags: 4 sparse, 2 wildcard, 1 rendezvous point tree.",
+               wireshark="pim.source_addr.flags"),
     )
-)
+)  # fmt: skip
 GROUP = Struct(
     (
-        Column("group", "ip", "Address of the group.", wireshark="pim.group"),
-        Column("length", "u8", "Bits of it that are meant.", why="pim.mask_len of all"),
-        Column("sources", List(SOURCE), "Sources wanted, then those not wanted.", why="compared in its fields"),
+        Column("group", "ip", "Multicast group address.", wireshark="pim.group"),
+        Column("length", "u8", "Mask length, bits.", why="pim.mask_len also has other mask lengths"),
+        Column("sources", List(SOURCE), "Joined sources, then pruned ones."),
     )
 )
 POINT = Struct(
     (
-        Column("group", "ip", "Groups that it is for, as an address.", wireshark="pim.group"),
-        Column("length", "u8", "Bits of it that are meant.", why="pim.mask_len of all"),
+        Column("group", "ip", "Group prefix, as an address.", wireshark="pim.group"),
+        Column("length", "u8", "Mask length, bits.", why="pim.mask_len also has other mask lengths"),
         Column("rp", "ip", "Address of the rendezvous point.", wireshark="pim.rp"),
-        Column("hold_time", "u16", "Seconds that it is valid.", why="pim.holdtime of all"),
-        Column("priority", "u8", "Lower wins.", wireshark="pim.priority"),
+        Column("hold_time", "u16", "Holdtime, seconds.", why="pim.holdtime also has other holdtimes"),
+        Column("priority", "u8", "Priority; lower is preferred.", wireshark="pim.priority"),
     )
 )
 
@@ -69,61 +76,55 @@ TABLES = (
         spec="RFC 7761, RFC 3973, RFC 5059, RFC 5015",
         on=("ip.protocol=103",),
         columns=(
-            Column("version", "u8", "Version of the protocol, 2.", wireshark="pim.version"),
-            Column(
-                "type",
-                "u8",
-                "0 hello, 1 register, 3 join and prune, 4 bootstrap, 5 assert, 6 graft, 8 candidate, 10 election.",
-                wireshark="pim.type",
-            ),
-            Column(
-                "election_subtype",
-                "u8",
-                "Election of forwarders: 1 offer, 2 winner, 3 backoff, 4 pass.",
-                wireshark="pim.df_elect.subtype",
-            ),
+            Column("version", "u8", "PIM version, 2.", wireshark="pim.version"),
+            Column("type", "u8",
+                   "Type: 0 hello, 1 register, 3 join/prune, 4 bootstrap, 5 assert, 6 graft, 8 candidate, 10 election.",
+                   wireshark="pim.type"),
+            Column("election_subtype", "u8", "DF election subtype: 1 offer, 2 winner, 3 backoff, 4 pass.",
+                   wireshark="pim.df_elect.subtype"),
             Column("checksum", "u16", "Internet checksum of the message.", wireshark="pim.cksum"),
-            Column("hold_time", "u16", "Seconds that it is valid; 65535 for ever.", wireshark="pim.holdtime"),
-            Column("propagation_delay", "u16", "Hello: milliseconds on the link.", wireshark="pim.propagation_delay"),
-            Column(
-                "override_interval",
-                "u16",
-                "Hello: milliseconds in which prunes are overruled.",
-                wireshark="pim.override_interval",
-            ),
-            Column("dr_priority", "u32", "Hello: the highest is designated.", wireshark="pim.dr_priority"),
-            Column("generation_id", "u32", "Hello: changes when it starts anew.", wireshark="pim.generation_id"),
-            Column("addresses", List("ip"), "Hello: its other addresses.", wireshark="pim.address_list"),
-            Column("options", List(OPTION), "Hello: every option, those above too.", why="compared in its fields"),
-            Column("border", "bool", "Register: from another domain.", wireshark="pim.register_flag.border"),
-            Column("null_register", "bool", "Register: without a packet.", wireshark="pim.register_flag.null_register"),
-            Column(
-                "upstream_neighbor", "ip", "Join and prune, graft: whom it is for.", wireshark="pim.upstream_neighbor"
-            ),
-            Column("groups", List(GROUP), "Join and prune, graft: by group.", why="compared in its fields"),
-            Column("fragment_tag", "u16", "Bootstrap: what puts its parts together.", wireshark="pim.fragment_tag"),
-            Column("hash_mask_length", "u8", "Bootstrap: bits for the hash.", wireshark="pim.hash_mask_len"),
-            Column("bsr_priority", "u8", "Bootstrap: the highest is elected.", wireshark="pim.bsr_priority"),
-            Column("bsr", "ip", "Bootstrap: the router that sends it.", wireshark="pim.bsr"),
-            Column(
-                "points", List(POINT), "Bootstrap, candidate: rendezvous points by group.", why="compared in its fields"
-            ),
-            Column("group", "ip", "Stop, assert, refresh: the group.", wireshark="pim.group"),
-            Column("source", "ip", "Stop, assert, refresh: the source.", wireshark="pim.source"),
-            Column("originator", "ip", "Refresh: the router that began it.", wireshark="pim.originator"),
-            Column("rpt", "bool", "Assert, refresh: for the shared tree.", wireshark="pim.rpt"),
-            Column(
-                "metric_preference", "u32", "Assert, refresh: of the routing protocol.", wireshark="pim.metric_pref"
-            ),
-            Column("metric", "u32", "Assert, refresh: of the way to the source.", wireshark="pim.metric"),
-            Column("data", "bytes", "What follows, of other types and of a register.", why="inner packet, by type"),
+            Column("hold_time", "u16", "Holdtime, seconds; 65535: never expires.", wireshark="pim.holdtime"),
+            Column("propagation_delay", "u16", "Hello: propagation delay, milliseconds.",
+                   wireshark="pim.propagation_delay"),
+            Column("override_interval", "u16", "Hello: override interval, milliseconds.",
+                   wireshark="pim.override_interval"),
+            Column("dr_priority", "u32", "Hello: designated router priority; higher is preferred.",
+                   wireshark="pim.dr_priority"),
+            Column("generation_id", "u32", "Hello: generation ID, changes when the router restarts.",
+                   wireshark="pim.generation_id"),
+            Column("addresses", List("ip"), "Hello: secondary addresses.", wireshark="pim.address_list"),
+            Column("options", List(OPTION), "Hello: options in wire order, those with typed columns included."),
+            Column("border", "bool", "Register: border bit, from a border router of another domain.",
+                   wireshark="pim.register_flag.border"),
+            Column("null_register", "bool", "Register: null-register bit, without a packet.",
+                   wireshark="pim.register_flag.null_register"),
+            Column("upstream_neighbor", "ip", "Join/prune, graft: upstream neighbour.",
+                   wireshark="pim.upstream_neighbor"),
+            Column("groups", List(GROUP), "Join/prune, graft: groups in wire order."),
+            Column("fragment_tag", "u16", "Bootstrap: fragment tag, shared by all fragments of one message.",
+                   wireshark="pim.fragment_tag"),
+            Column("hash_mask_length", "u8", "Bootstrap: hash mask length, bits.", wireshark="pim.hash_mask_len"),
+            Column("bsr_priority", "u8", "Bootstrap: priority of the bootstrap router; higher is preferred.",
+                   wireshark="pim.bsr_priority"),
+            Column("bsr", "ip", "Bootstrap: address of the bootstrap router.", wireshark="pim.bsr"),
+            Column("points", List(POINT), "Bootstrap, candidate RP: rendezvous points by group."),
+            Column("group", "ip", "Register-stop, assert, state refresh: group address.", wireshark="pim.group"),
+            Column("source", "ip", "Register-stop, assert, state refresh: source address.", wireshark="pim.source"),
+            Column("originator", "ip", "State refresh: address of the originating router.", wireshark="pim.originator"),
+            Column("rpt", "bool", "Assert, state refresh: RPT bit, on the rendezvous point tree.", wireshark="pim.rpt"),
+            Column("metric_preference", "u32", "Assert, state refresh: preference of the unicast routing protocol.",
+                   wireshark="pim.metric_pref"),
+            Column("metric", "u32", "Assert, state refresh: metric of the route to the source.",
+                   wireshark="pim.metric"),
+            Column("data", "bytes", "Rest of the message for register, state refresh, DF election and unknown types.",
+                   why="tshark dissects it"),
         ),
     ),
-)
+)  # fmt: skip
 
 
 def parse(message: Cursor) -> Fields:
-    """One message."""
+    """Columns of one message."""
     first = message.number(1)
     yield "version", first >> 4
     kind = first & 0x0F
@@ -136,7 +137,7 @@ def parse(message: Cursor) -> Fields:
 
 
 def _address(message: Cursor, extra: int) -> tuple[str, bytes]:
-    """An encoded address and the `extra` bytes between its encoding and itself (flags and mask)."""
+    """An encoded address, and the `extra` bytes (flags, mask length) between its encoding type and the address."""
     family = message.number(1)
     if family not in WIDTHS:
         raise Malformed("bad_value")

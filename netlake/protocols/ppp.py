@@ -1,6 +1,10 @@
-"""The Point-to-Point Protocol: its frame, and the protocols by which its ends agree (LCP, PAP, CHAP, IPCP and others).
+"""Point-to-Point Protocol: its frames, and its control protocols (LCP, PAP, CHAP, IPCP and others).
 
-Control protocols share one form: code, identifier, length. What they hold is told by protocol and code.
+Decided here:
+- Address and control may be compressed away, the protocol has one byte if its low bit is set (RFC 1661); in a tunnel
+  the first byte may be that of Cisco HDLC, which has an EtherType instead.
+- Control protocols share one header of code, identifier and length, so they share one table. Its hint is the protocol;
+  protocol and code decide how the body is read. Bytes after the length are padding.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ from netlake.schema import Column, List, Struct, Table
 ALL_STATIONS = 0xFF
 CISCO = (0x0F, 0x8F)
 LCP, IPCP, PAP, CHAP = 0xC021, 0x8021, 0xC023, 0xC223
-# codes: requests and answers about options; of LCP those that begin with a magic number
+# codes with options, request to reject; LCP codes that start with a magic number
 CONFIGURE = (1, 2, 3, 4)
 WITH_MAGIC = (9, 10, 11, 12, 13)
 MAGIC, AUTHENTICATION, MRU = 5, 3, 1
@@ -23,8 +27,8 @@ IPCP_ADDRESSES = {3: "ip", 129: "primary_dns", 131: "secondary_dns"}
 
 OPTION = Struct(
     (
-        Column("type", "u8", "Type of the option, of the protocol's own numbers.", wireshark="lcp.opt.type"),
-        Column("value", "bytes", "What it holds.", why="a field for each type"),
+        Column("type", "u8", "Option type, numbered by each protocol.", wireshark="lcp.opt.type"),
+        Column("value", "bytes", "Option value, as sent.", why="one tshark field for each type"),
     )
 )
 
@@ -36,44 +40,44 @@ TABLES = (
         on=("link.type=9", "link.type=50", "link.type=166", "link.type=204", "ether.type=0x880b"),
         context="record",
         columns=(
-            Column("address", "u8", "255, all stations; null where left out; 15 and 143 in a tunnel: HDLC of Cisco.",
+            Column("address", "u8",
+                   "Address: 255 all stations; null if compressed; 15 and 143 in a tunnel: Cisco HDLC.",
                    wireshark="ppp.address"),
-            Column("control", "u8", "3, unnumbered; null where it is left out.", wireshark="ppp.control"),
-            Column("protocol", "u16", "What it carries: 33 IPv4, 87 IPv6, 49185 LCP; of one byte or two.",
+            Column("control", "u8", "Control: 3 unnumbered information; null if compressed.", wireshark="ppp.control"),
+            Column("protocol", "u16", "Protocol, one or two bytes: 33 IPv4, 87 IPv6, 49185 LCP.",
                    wireshark="ppp.protocol", encoding="dictionary"),
-            Column("ethertype", "u16", "HDLC of Cisco in a tunnel: EtherType of what it carries.",
-                   why="chdlc.protocol"),
+            Column("ethertype", "u16", "Cisco HDLC in a tunnel: EtherType of the payload.",
+                   why="chdlc.protocol belongs to another tshark layer"),
         ),
     ),
     Table(
         "ppp_control",
-        "One row for each message by which the ends of a PPP link agree: LCP, PAP, CHAP, IPCP, IPV6CP, CCP and others.",
+        "One row for each message of a PPP control protocol: LCP, PAP, CHAP, IPCP, IPV6CP, CCP and others.",
         spec="RFC 1661, RFC 1334, RFC 1994, RFC 1332, RFC 1877, RFC 5072, RFC 1962, RFC 1968",
         on=("ppp.protocol=0xc021", "ppp.protocol=0xc023", "ppp.protocol=0xc223", "ppp.protocol=0x8021",
             "ppp.protocol=0x8057", "ppp.protocol=0x80fd", "ppp.protocol=0x8053", "ppp.protocol=0x8281"),
         columns=(
-            Column("protocol", "u16", "49185 LCP, 49187 PAP, 49699 CHAP, 32801 IPCP, 32855 IPV6CP, 33021 CCP.",
+            Column("protocol", "u16",
+                   "PPP protocol: 49185 LCP, 49187 PAP, 49699 CHAP, 32801 IPCP, 32855 IPV6CP, 33021 CCP.",
                    why="compared in ppp", encoding="dictionary"),
-            Column("code", "u8", "1 to 4 request, acknowledge, nak, reject; of PAP and CHAP its own.",
+            Column("code", "u8", "Code: 1 to 4 configure request, ack, nak, reject; PAP and CHAP have their own.",
                    wireshark="ppp.code"),
-            Column("identifier", "u8", "What ties an answer to its question.", wireshark="ppp.identifier"),
-            Column("length", "u16", "Bytes of the message.", wireshark="ppp.length"),
-            Column("options", List(OPTION), "Options that are agreed upon, in wire order.",
-                   why="compared in its fields"),
-            Column("mru", "u16", "LCP: the largest frame that is taken, bytes.", wireshark="lcp.opt.mru"),
-            Column("authentication", "u16", "LCP: protocol by which the other end shall prove itself.",
+            Column("identifier", "u8", "Identifier that matches replies to requests.", wireshark="ppp.identifier"),
+            Column("length", "u16", "Bytes of the message, padding not included.", wireshark="ppp.length"),
+            Column("options", List(OPTION), "Configuration options in wire order."),
+            Column("mru", "u16", "LCP: maximum receive unit, bytes.", wireshark="lcp.opt.mru"),
+            Column("authentication", "u16", "LCP: authentication protocol that the sender requires.",
                    wireshark="lcp.opt.auth_protocol"),
-            Column("magic_number", "u32", "LCP: a random number, by which a loop is seen.", why="of two fields"),
-            Column("ip", "ipv4", "IPCP: the sender's address.", wireshark="ipcp.opt.ip_address"),
-            Column("user", "text", "PAP: who asks to be let in.", wireshark="pap.peer_id"),
-            Column("password", "text", "PAP: the password, in clear text.", wireshark="pap.password"),
-            Column("value", "bytes", "CHAP: the challenge, or the answer to it.", wireshark="chap.value"),
-            Column("name", "text", "CHAP: who sends it.", wireshark="chap.name"),
-            Column("message", "text", "PAP and CHAP: what is said to success or failure.", wireshark="pap.message"),
-            Column("data", "bytes", "What follows in other messages.", why="of several fields"),
-            Column("primary_dns", "ipv4", "IPCP: the first DNS server, asked for or given.",
-                   wireshark="ipcp.opt.pri_dns_address"),
-            Column("secondary_dns", "ipv4", "IPCP: the second DNS server, asked for or given.",
+            Column("magic_number", "u32", "LCP: magic number, detects looped-back links.", why="two tshark fields"),
+            Column("ip", "ipv4", "IPCP: IP address of the sender.", wireshark="ipcp.opt.ip_address"),
+            Column("user", "text", "PAP: peer ID (user name).", wireshark="pap.peer_id"),
+            Column("password", "text", "PAP: password, in clear text.", wireshark="pap.password"),
+            Column("value", "bytes", "CHAP: challenge or response value.", wireshark="chap.value"),
+            Column("name", "text", "CHAP: name of the sender.", wireshark="chap.name"),
+            Column("message", "text", "PAP and CHAP: message of success or failure.", wireshark="pap.message"),
+            Column("data", "bytes", "Data of other messages.", why="several tshark fields"),
+            Column("primary_dns", "ipv4", "IPCP: primary DNS server address.", wireshark="ipcp.opt.pri_dns_address"),
+            Column("secondary_dns", "ipv4", "IPCP: secondary DNS server address.",
                    wireshark="ipcp.opt.sec_dns_address"),
         ),
     ),
@@ -81,7 +85,7 @@ TABLES = (
 
 
 def parse_ppp(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One frame's header."""
+    """Columns of the header of one frame."""
     first = message.number(1)
     cisco = first in CISCO and message.promised > 2 and message.data[message.at : message.at + 1] in (b"", b"\0")
     if first == ALL_STATIONS or cisco:
@@ -96,7 +100,7 @@ def parse_ppp(message: Cursor) -> Iterator[tuple[str, Any]]:
 
 
 def parse_ppp_control(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One message; what is behind its length is padding."""
+    """Columns of one message; bytes after its length are padding."""
     protocol = message.hint
     yield "protocol", protocol
     code = message.number(1)

@@ -1,4 +1,4 @@
-"""PPP over Ethernet: how a session is found and ended, and the frames of sessions."""
+"""PPP over Ethernet: discovery messages, and the headers of session frames."""
 
 from __future__ import annotations
 
@@ -17,43 +17,41 @@ BYTES = {0x0103: "host_uniq", 0x0104: "ac_cookie"}
 
 TAG = Struct(
     (
-        Column("type", "u16", "Type of the tag.", why="pppoed.tag of unknown ones alone"),
-        Column("value", "bytes", "What it holds.", why="a field for each type"),
+        Column("type", "u16", "Tag type.", why="pppoed.tag exists for unknown tags only"),
+        Column("value", "bytes", "Tag value, as sent.", why="one tshark field for each type"),
     )
 )
 
 TABLES = (
     Table(
         "pppoe",
-        "One row for each PPPoE header: messages of discovery, and frames of sessions.",
+        "One row for each PPPoE header: discovery messages and session frames.",
         spec="RFC 2516",
         on=("ether.type=0x8863", "ether.type=0x8864"),
         context="record",
         columns=(
-            Column("version", "u8", "Version of the protocol, 1.", wireshark="pppoe.version"),
-            Column("type", "u8", "Type of the protocol, 1.", wireshark="pppoe.type"),
-            Column("code", "u8", "0 session; discovery: 9 initiation, 7 offer, 25 request, 101 confirmation, 167 end.",
+            Column("version", "u8", "PPPoE version, 1.", wireshark="pppoe.version"),
+            Column("type", "u8", "PPPoE type, 1.", wireshark="pppoe.type"),
+            Column("code", "u8", "Code: 0 session; discovery: 9 PADI, 7 PADO, 25 PADR, 101 PADS, 167 PADT.",
                    wireshark="pppoe.code"),
-            Column("session_id", "u16", "Number of the session; 0 until it is confirmed.",
-                   wireshark="pppoe.session_id"),
-            Column("length", "u16", "Bytes behind this header, without Ethernet's padding.",
+            Column("session_id", "u16", "Session ID; 0 until it is assigned.", wireshark="pppoe.session_id"),
+            Column("length", "u16", "Bytes of the payload, Ethernet padding not included.",
                    wireshark="pppoe.payload_length"),
-            Column("service_name", "text", "Discovery: the service that is asked for or offered.",
+            Column("service_name", "text", "Discovery: service name, requested or offered.",
                    wireshark="pppoed.tags.service_name"),
-            Column("ac_name", "text", "Discovery: name of the access concentrator.",
-                   wireshark="pppoed.tags.ac_name"),
-            Column("host_uniq", "bytes", "Discovery: what ties an offer to its initiation.",
+            Column("ac_name", "text", "Discovery: name of the access concentrator.", wireshark="pppoed.tags.ac_name"),
+            Column("host_uniq", "bytes", "Discovery: Host-Uniq, matches replies to the host's requests.",
                    wireshark="pppoed.tags.host_uniq"),
-            Column("ac_cookie", "bytes", "Discovery: what the host must send back.",
+            Column("ac_cookie", "bytes", "Discovery: AC cookie, repeated by the host.",
                    wireshark="pppoed.tags.ac_cookie"),
-            Column("tags", List(TAG), "Discovery: every tag in wire order.", why="compared in its fields"),
+            Column("tags", List(TAG), "Discovery: tags in wire order."),
         ),
     ),
 )  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One header, and the tags of discovery."""
+    """Columns of one header, and of the tags of discovery messages."""
     first = message.number(1)
     yield "version", first >> 4
     yield "type", first & 15

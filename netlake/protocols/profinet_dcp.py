@@ -1,4 +1,11 @@
-"""PROFINET: its frames by id, and the discovery and configuration protocol by which devices are found and named."""
+"""PROFINET real-time frames, and the discovery and basic configuration protocol (DCP) in them.
+
+Decided here:
+- The frame ID decides: 256 to 64511 is cyclic data, which ends in four status bytes; 65276 to 65279 is DCP. All frames
+  have a row of `profinet_rt`, DCP frames also one of `profinet_dcp`.
+- Of a DCP block that is repeated, the first one has the columns. Blocks of an identify request have no block
+  information before the value, and those of a get request have no length.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +18,9 @@ from netlake.packets import Cursor, Malformed, Short
 from netlake.schema import Column, List, Struct, Table
 
 ON = ("ether.type=0x8892",)
-# hello, get and set, identify request, identify response
+# frame IDs of DCP: hello, get and set, identify request, identify response
 DISCOVERY = range(0xFEFC, 0xFF00)
-# cyclic data, which ends in four bytes of status
+# frame IDs of cyclic data, which ends in four status bytes
 CYCLIC = range(0x0100, 0xFC00)
 STATUS = 4
 GET = 3
@@ -24,83 +31,78 @@ DEVICE = 2
 
 BLOCK = Struct(
     (
-        Column("option", "u8", "1 IP, 2 device, 3 DHCP, 5 control, 6 initiative, 255 all.", wireshark="pn_dcp.option"),
-        Column("suboption", "u8", "What of it.", why="a field for each option"),
-        Column("information", "u16", "Information or qualifier in front of the value.", why="several fields"),
-        Column("value", "bytes", "The value as it lies.", why="many fields"),
+        Column("option", "u8", "Option: 1 IP, 2 device, 3 DHCP, 5 control, 6 initiative, 255 all.",
+               wireshark="pn_dcp.option"),
+        Column("suboption", "u8", "Suboption.", why="one tshark field for each option"),
+        Column("information", "u16", "Block information or block qualifier before the value.",
+               why="several tshark fields"),
+        Column("value", "bytes", "Value, as sent.", why="one tshark field for each option"),
     )
-)
+)  # fmt: skip
 
 TABLES = (
     Table(
         "profinet_rt",
-        "One row for each PROFINET real-time frame, of discovery too.",
+        "One row for each PROFINET real-time frame, discovery included.",
         spec="IEC 61158-6-10",
         on=ON,
         context="record",
         columns=(
-            Column(
-                "frame_id",
-                "u16",
-                "What the frame is: 256 to 64511 cyclic data, 65276 to 65279 discovery.",
-                wireshark="pn_rt.frame_id",
-            ),
-            Column("cycle_counter", "u16", "Cyclic: time, in 31.25 microseconds.", wireshark="pn_rt.cycle_counter"),
-            Column("data_status", "u8", "Cyclic: 1 primary, 4 valid, 16 running, 32 no problem.", wireshark="pn_rt.ds"),
-            Column("transfer_status", "u8", "Cyclic: 0, or what went wrong.", wireshark="pn_rt.transfer_status"),
+            Column("frame_id", "u16", "Frame ID: 256 to 64511 cyclic data, 65276 to 65279 discovery.",
+                   wireshark="pn_rt.frame_id"),
+            Column("cycle_counter", "u16", "Cyclic: cycle counter, in 31.25 microseconds.",
+                   wireshark="pn_rt.cycle_counter"),
+            Column("data_status", "u8", "Cyclic: data status: 1 primary, 4 valid, 16 running, 32 no problem.",
+                   wireshark="pn_rt.ds"),
+            Column("transfer_status", "u8", "Cyclic: transfer status, 0 if correct.",
+                   wireshark="pn_rt.transfer_status"),
         ),
     ),
     Table(
         "profinet_dcp",
-        "One row for each message of the PROFINET discovery and configuration protocol.",
+        "One row for each PROFINET DCP message.",
         spec="IEC 61158-6-10",
         on=ON,
         context="record",
         inside="profinet_rt",
         columns=(
-            Column(
-                "frame_id", "u16", "65276 hello, 65277 get and set, 65278 identify, 65279 answer.", why="pn_rt.frame_id"
-            ),
-            Column("service_id", "u8", "3 get, 4 set, 5 identify, 6 hello.", wireshark="pn_dcp.service_id"),
-            Column("service_type", "u8", "0 request, 1 answer, 5 not supported.", wireshark="pn_dcp.service_type"),
-            Column("xid", "u32", "What puts requests and answers together.", wireshark="pn_dcp.xid"),
-            Column(
-                "response_delay",
-                "u16",
-                "Identify: how far answers are to be spread, units of 10 milliseconds.",
-                wireshark="pn_dcp.response_delay",
-            ),
+            Column("frame_id", "u16",
+                   "Frame ID: 65276 hello, 65277 get and set, 65278 identify request, 65279 identify response.",
+                   why="compared in profinet_rt"),
+            Column("service_id", "u8", "Service ID: 3 get, 4 set, 5 identify, 6 hello.", wireshark="pn_dcp.service_id"),
+            Column("service_type", "u8", "Service type: 0 request, 1 response, 5 response not supported.",
+                   wireshark="pn_dcp.service_type"),
+            Column("xid", "u32", "Transaction ID that matches responses to requests.", wireshark="pn_dcp.xid"),
+            Column("response_delay", "u16", "Identify request: response delay factor, in 10 milliseconds.",
+                   wireshark="pn_dcp.response_delay"),
             Column("data_length", "u16", "Bytes of the blocks.", wireshark="pn_dcp.data_length"),
-            Column("name_of_station", "text", "Name of the device.", wireshark="pn_dcp.suboption_device_nameofstation"),
-            Column("alias_name", "text", "Name by neighbour and port.", wireshark="pn_dcp.suboption_device_aliasname"),
-            Column(
-                "device_vendor_value",
-                "text",
-                "Kind of device, in the vendor's words.",
-                wireshark="pn_dcp.suboption_device_devicevendorvalue",
-            ),
-            Column("vendor_id", "u16", "Number of the vendor.", wireshark="pn_dcp.suboption_vendor_id"),
-            Column("device_id", "u16", "The vendor's number of the device.", wireshark="pn_dcp.suboption_device_id"),
-            Column(
-                "device_role",
-                "u8",
-                "1 device, 2 controller, 4 multi-device, 8 supervisor.",
-                wireshark="pn_dcp.suboption_device_role",
-            ),
-            Column("ip", "ipv4", "Address of the device.", wireshark="pn_dcp.suboption_ip_ip"),
-            Column("subnet_mask", "ipv4", "Its mask.", wireshark="pn_dcp.suboption_ip_subnetmask"),
-            Column("gateway", "ipv4", "Its gateway.", wireshark="pn_dcp.suboption_ip_standard_gateway"),
-            Column("blocks", List(BLOCK), "Every block in wire order.", why="compared in its fields"),
+            Column("name_of_station", "text", "Name of station.", wireshark="pn_dcp.suboption_device_nameofstation"),
+            Column("alias_name", "text", "Alias name: station name and port of the neighbour.",
+                   wireshark="pn_dcp.suboption_device_aliasname"),
+            Column("device_vendor_value", "text", "Device vendor value: device type, as the vendor names it.",
+                   wireshark="pn_dcp.suboption_device_devicevendorvalue"),
+            Column("vendor_id", "u16", "Vendor ID.", wireshark="pn_dcp.suboption_vendor_id"),
+            Column("device_id", "u16", "Device ID, assigned by the vendor.", wireshark="pn_dcp.suboption_device_id"),
+            Column("device_role", "u8",
+                   "Device role: 1 IO device, 2 IO controller, 4 IO multi-device, 8 IO supervisor.",
+                   wireshark="pn_dcp.suboption_device_role"),
+            Column("ip", "ipv4", "IP address of the device; null if 0.0.0.0 (not set).", unset=True,
+                   wireshark="pn_dcp.suboption_ip_ip"),
+            Column("subnet_mask", "ipv4", "Subnet mask of the device; null if 0.0.0.0.", unset=True,
+                   wireshark="pn_dcp.suboption_ip_subnetmask"),
+            Column("gateway", "ipv4", "Standard gateway of the device; null if 0.0.0.0.", unset=True,
+                   wireshark="pn_dcp.suboption_ip_standard_gateway"),
+            Column("blocks", List(BLOCK), "Blocks in wire order."),
         ),
     ),
-)
+)  # fmt: skip
 
-# columns and bytes of what blocks hold
+# columns of text by option and suboption
 TEXTS = {(DEVICE, 1): "device_vendor_value", (DEVICE, 2): "name_of_station", (DEVICE, 6): "alias_name"}
 
 
 def parse_profinet_rt(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """Any frame; the status of cyclic data is what it ends in."""
+    """Columns of any frame; the status of cyclic data is in its last four bytes."""
     frame = message.number(2)
     yield "frame_id", frame
     if frame in CYCLIC:
@@ -111,7 +113,7 @@ def parse_profinet_rt(message: Cursor) -> Iterator[tuple[str, Any]]:
 
 
 def parse_profinet_dcp(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """A frame of discovery; what pads it to the length that Ethernet wants is not read."""
+    """Columns of one DCP frame; padding after the blocks is not read."""
     if message.left < 2:
         yield NO_ROW, None
     frame = message.number(2)
@@ -145,7 +147,7 @@ def parse_profinet_dcp(message: Cursor) -> Iterator[tuple[str, Any]]:
 
 
 def _block(block: dict[str, Any], body: Cursor, *, informed: bool) -> Iterator[tuple[str, Any]]:
-    """One block, padded to an even length; all but those of an identify request have two bytes before the value."""
+    """Columns of one block, which is padded to even length; `informed`: two bytes of block information are first."""
     size = body.number(2)
     if size > body.promised:
         raise Malformed("bad_length")

@@ -1,8 +1,11 @@
-"""Remote Authentication Dial In User Service: who logs in where, whether they may, and what they used.
+"""Remote Authentication Dial In User Service: network access requests, their replies, and accounting.
 
-Every attribute stands in `attributes` as sent, one of a vendor with the vendor's number and the vendor's own type;
-those that people ask for stand in columns too, the first where one stands twice. Passwords are kept as sent: hidden by
-the shared secret.
+Decided here:
+- `attributes` has all attributes as sent; a vendor-specific one is split into the vendor's attributes if its bytes are
+  a sequence of them, else it is kept as one.
+- Common attributes have typed columns; of a repeated one the first is used. Passwords are kept as sent, hidden by the
+  shared secret.
+- Bytes after the length are not read.
 """
 
 from __future__ import annotations
@@ -19,12 +22,14 @@ VENDOR = 26
 
 ATTRIBUTE = Struct(
     (
-        Column("type", "u8", "IANA number of the attribute.", why="radius.avp.type is the vendor's too"),
-        Column("vendor", "u32", "IANA number of the vendor; null for others.", why="repeated by tshark"),
-        Column("vendor_type", "u8", "The vendor's number of the attribute.", why="repeated by tshark"),
-        Column("value", "bytes", "What it holds, as sent.", why="a field for each attribute"),
+        Column("type", "u8", "IANA number of the attribute.", why="radius.avp.type also has vendor types"),
+        Column("vendor", "u32", "Vendor-specific: IANA enterprise number of the vendor; else null.",
+               why="tshark repeats it"),
+        Column("vendor_type", "u8", "Vendor-specific: attribute number of the vendor; else null.",
+               why="tshark repeats it"),
+        Column("value", "bytes", "Attribute value, as sent.", why="one tshark field for each attribute"),
     )
-)
+)  # fmt: skip
 
 TABLES = (
     Table(
@@ -34,51 +39,55 @@ TABLES = (
         on=("udp.port=1812", "udp.port=1813", "udp.port=1645", "udp.port=1646", "udp.port=3799", "udp.port=1700"),
         columns=(
             Column("code", "u8",
-                   "1 access request, 2 accept, 3 reject, 4 accounting, 5 its answer, 11 challenge, 40 disconnect.",
+                   "Code: 1 access request, 2 accept, 3 reject, 4 and 5 accounting, 11 challenge, 40 disconnect.",
                    wireshark="radius.code"),
-            Column("identifier", "u8", "What ties answers to the question.", wireshark="radius.id"),
+            Column("identifier", "u8", "Identifier that matches replies to requests.", wireshark="radius.id"),
             Column("length", "u16", "Bytes of the message, 20 to 4096.", wireshark="radius.length"),
-            Column("authenticator", "bytes", "Random in a request, a digest in an answer; 16 bytes.",
+            Column("authenticator", "bytes", "Authenticator: random in a request, a digest in a reply; 16 bytes.",
                    wireshark="radius.authenticator"),
-            Column("user_name", "text", "Who logs in.", wireshark="radius.User_Name"),
-            Column("nas_ip", "ip", "Access server that asks.", why="a field for each version of IP"),
-            Column("nas_identifier", "text", "Name of the access server.", wireshark="radius.NAS_Identifier"),
-            Column("nas_port", "u32", "Its port.", wireshark="radius.NAS_Port"),
-            Column("nas_port_type", "u32", "5 virtual, 15 Ethernet, 19 wireless.", wireshark="radius.NAS_Port_Type"),
-            Column("service_type", "u32", "What is asked for; 2 framed, 8 authenticate only, 10 call check.",
+            Column("user_name", "text", "User name.", wireshark="radius.User_Name"),
+            Column("nas_ip", "ip", "IP address of the network access server.",
+                   why="one tshark field for each IP version"),
+            Column("nas_identifier", "text", "Name of the network access server.", wireshark="radius.NAS_Identifier"),
+            Column("nas_port", "u32", "Port of the network access server.", wireshark="radius.NAS_Port"),
+            Column("nas_port_type", "u32", "Port type: 5 virtual, 15 Ethernet, 19 wireless.",
+                   wireshark="radius.NAS_Port_Type"),
+            Column("service_type", "u32", "Service type: 2 framed, 8 authenticate only, 10 call check.",
                    wireshark="radius.Service_Type"),
-            Column("framed_ip", "ipv4", "Address of the user.", wireshark="radius.Framed_IP_Address"),
-            Column("called_station_id", "text", "What was called; an access point's MAC and network.",
+            Column("framed_ip", "ipv4", "Address assigned to the user.", wireshark="radius.Framed_IP_Address"),
+            Column("called_station_id", "text", "Called station; for an access point its MAC address and SSID.",
                    wireshark="radius.Called_Station_Id"),
-            Column("calling_station_id", "text", "Who calls; the user's MAC or number.",
+            Column("calling_station_id", "text", "Calling station: MAC address or telephone number of the user.",
                    wireshark="radius.Calling_Station_Id"),
-            Column("reply_message", "text", "Text shown to the user.", wireshark="radius.Reply_Message"),
-            Column("session_timeout", "u32", "Longest session, seconds.", wireshark="radius.Session_Timeout"),
-            Column("acct_status_type", "u32", "1 start, 2 stop, 3 interim, 7 on, 8 off.",
+            Column("reply_message", "text", "Text for the user.", wireshark="radius.Reply_Message"),
+            Column("session_timeout", "u32", "Maximum session time, seconds.", wireshark="radius.Session_Timeout"),
+            Column("acct_status_type", "u32",
+                   "Accounting status: 1 start, 2 stop, 3 interim, 7 accounting on, 8 accounting off.",
                    wireshark="radius.Acct_Status_Type"),
-            Column("acct_session_id", "text", "What ties the records of a session together.",
+            Column("acct_session_id", "text", "Accounting session ID, shared by all records of a session.",
                    wireshark="radius.Acct_Session_Id"),
-            Column("acct_session_time", "u32", "Length of the session so far, seconds.",
-                   wireshark="radius.Acct_Session_Time"),
-            Column("acct_input_octets", "u32", "Bytes from the user, modulo 2^32.",
+            Column("acct_session_time", "u32", "Session time so far, seconds.", wireshark="radius.Acct_Session_Time"),
+            Column("acct_input_octets", "u32", "Bytes received from the user, modulo 2^32.",
                    wireshark="radius.Acct_Input_Octets"),
-            Column("acct_output_octets", "u32", "Bytes to the user, modulo 2^32.",
+            Column("acct_output_octets", "u32", "Bytes sent to the user, modulo 2^32.",
                    wireshark="radius.Acct_Output_Octets"),
-            Column("acct_terminate_cause", "u32", "Why it ended; 1 by the user, 4 idle, 5 its time was up.",
+            Column("acct_terminate_cause", "u32", "Terminate cause: 1 user request, 4 idle timeout, 5 session timeout.",
                    wireshark="radius.Acct_Terminate_Cause"),
-            Column("attributes", List(ATTRIBUTE), "Every attribute in wire order.", why="compared in columns"),
-            Column("acct_input_packets", "u32", "Packets from the user.", wireshark="radius.Acct_Input_Packets"),
-            Column("acct_output_packets", "u32", "Packets to the user.", wireshark="radius.Acct_Output_Packets"),
-            Column("acct_input_gigawords", "u32", "How often `acct_input_octets` has passed 2^32; null for never.",
+            Column("attributes", List(ATTRIBUTE), "Attributes in wire order.", why="compared in the typed columns"),
+            Column("acct_input_packets", "u32", "Packets received from the user.",
+                   wireshark="radius.Acct_Input_Packets"),
+            Column("acct_output_packets", "u32", "Packets sent to the user.", wireshark="radius.Acct_Output_Packets"),
+            Column("acct_input_gigawords", "u32", "Wraps of `acct_input_octets` at 2^32; null for none.",
                    wireshark="radius.Acct_Input_Gigawords"),
-            Column("acct_output_gigawords", "u32", "How often `acct_output_octets` has passed 2^32; null for never.",
+            Column("acct_output_gigawords", "u32", "Wraps of `acct_output_octets` at 2^32; null for none.",
                    wireshark="radius.Acct_Output_Gigawords"),
-            Column("nas_port_id", "text", "Name of the access server's port.", wireshark="radius.NAS_Port_Id"),
-            Column("connect_info", "text", "How the user is connected, such as CONNECT 54Mbps 802.11g.",
+            Column("nas_port_id", "text", "Name of the port of the network access server.",
+                   wireshark="radius.NAS_Port_Id"),
+            Column("connect_info", "text", "Connection of the user, such as CONNECT 54Mbps 802.11g.",
                    wireshark="radius.Connect_Info"),
-            Column("tunnel_client_endpoint", "text", "Address of the tunnel's end that asks, without its tag.",
-                   why="tshark has the tag in a field of its own"),
-            Column("event_time", "ts", "Accounting: when it happened, UTC, seconds.",
+            Column("tunnel_client_endpoint", "text", "Address of the tunnel initiator, without its tag.",
+                   why="tshark has the tag in another field"),
+            Column("event_time", "ts", "Accounting: time of the event, UTC, seconds.",
                    why="radius.Event_Timestamp is text"),
         ),
     ),
@@ -94,7 +103,7 @@ def _address(value: bytes) -> bytes | None:
 
 
 def _untagged(value: bytes) -> str:
-    """Text behind a tag, a byte below 32 by which the attributes of one tunnel are told."""
+    """Text without its tag: a first byte below 32 that groups the attributes of one tunnel."""
     return text(value[1:] if value[:1] < b"\x20" else value)
 
 
@@ -116,7 +125,7 @@ TYPED: dict[int, tuple[str, Callable[[bytes], Any]]] = {
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One message; what follows its length belongs to nobody."""
+    """Columns of one message; bytes after its length are not read."""
     yield "code", message.number(1)
     yield "identifier", message.number(1)
     length = message.number(2)
@@ -140,9 +149,9 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
 
 
 def _vendor(value: bytes, attributes: list[dict[str, Any]]) -> None:
-    """The vendor's own attributes, if the bytes are made of such; else the bytes as one."""
-    vendor, inside, found = int.from_bytes(value[:4], "big"), value[4:], []
+    """Append the attributes of a vendor, or one attribute with all bytes if these are no sequence of attributes."""
+    vendor, inside, result = int.from_bytes(value[:4], "big"), value[4:], []
     while len(inside) >= 2 and 2 <= inside[1] <= len(inside):
-        found.append({"type": VENDOR, "vendor": vendor, "vendor_type": inside[0], "value": inside[2 : inside[1]]})
+        result.append({"type": VENDOR, "vendor": vendor, "vendor_type": inside[0], "value": inside[2 : inside[1]]})
         inside = inside[inside[1] :]
-    attributes.extend([{"type": VENDOR, "vendor": vendor, "value": value[4:]}] if inside or not found else found)
+    attributes.extend([{"type": VENDOR, "vendor": vendor, "value": value[4:]}] if inside or not result else result)

@@ -1,4 +1,4 @@
-"""Routing Information Protocol, versions 1 and 2 and that for IPv6: which networks lie how far behind a router."""
+"""Routing Information Protocol, versions 1 and 2, and RIPng for IPv6: networks and their distance in hops."""
 
 from __future__ import annotations
 
@@ -20,27 +20,24 @@ NEXT_HOP = 0xFF
 
 ROUTE = Struct(
     (
-        Column("family", "u16", "Family of the address: 2 IPv4, 0 the whole table.", wireshark="rip.family"),
-        Column("tag", "u16", "Version 2: what a route from outside is known by.", wireshark="rip.route_tag"),
-        Column("ip", "ipv4", "Address of the network; null unless it is of IPv4.", wireshark="rip.ip"),
-        Column("mask", "ipv4", "Version 2: mask of the network.", wireshark="rip.netmask"),
-        Column("next_hop", "ipv4", "Version 2: where to send; 0.0.0.0 is the sender.", wireshark="rip.next_hop"),
-        Column("metric", "u32", "Hops, 1 to 15; 16 cannot be reached.", wireshark="rip.metric"),
+        Column("family", "u16", "Address family: 2 IPv4, 0 the whole routing table.", wireshark="rip.family"),
+        Column("tag", "u16", "Version 2: route tag of an external route.", wireshark="rip.route_tag"),
+        Column("ip", "ipv4", "Network address; null for other families.", wireshark="rip.ip"),
+        Column("mask", "ipv4", "Version 2: subnet mask.", wireshark="rip.netmask"),
+        Column("next_hop", "ipv4", "Version 2: next hop; 0.0.0.0 is the sender.", wireshark="rip.next_hop"),
+        Column("metric", "u32", "Metric: 1 to 15 hops, 16 unreachable.", wireshark="rip.metric"),
     )
 )
 PREFIX = Struct(
     (
-        Column("prefix", "ipv6", "The network, as an address.", wireshark="ripng.rte.ipv6_prefix"),
-        Column("tag", "u16", "What a route from outside is known by.", wireshark="ripng.rte.route_tag"),
-        Column("length", "u8", "Bits of the prefix that are meant.", wireshark="ripng.rte.prefix_length"),
-        Column(
-            "metric",
-            "u8",
-            "Hops, 1 to 15; 16 cannot be reached, 255: the address is the next hop of what follows.",
-            wireshark="ripng.rte.metric",
-        ),
+        Column("prefix", "ipv6", "Prefix, as an address.", wireshark="ripng.rte.ipv6_prefix"),
+        Column("tag", "u16", "Route tag of an external route.", wireshark="ripng.rte.route_tag"),
+        Column("length", "u8", "Prefix length, bits.", wireshark="ripng.rte.prefix_length"),
+        Column("metric", "u8",
+               "Metric: 1 to 15 hops, 16 unreachable; 255: the prefix is the next hop of the following routes.",
+               wireshark="ripng.rte.metric"),
     )
-)
+)  # fmt: skip
 
 TABLES = (
     Table(
@@ -49,14 +46,15 @@ TABLES = (
         spec="RFC 2453, RFC 1058, RFC 4822",
         on=("udp.port=520",),
         columns=(
-            Column("command", "u8", "1 request, 2 response.", wireshark="rip.command"),
-            Column("version", "u8", "Version of the protocol, 1 or 2.", wireshark="rip.version"),
-            Column("auth_type", "u16", "2 password, 3 digest; null without.", wireshark="rip.auth.type"),
-            Column("password", "text", "The password, in clear text.", wireshark="rip.auth.passwd"),
-            Column("key_id", "u8", "Digest: which key.", wireshark="rip.key_id"),
-            Column("sequence", "u32", "Digest: number that grows.", wireshark="rip.seq_num"),
-            Column("digest", "bytes", "Digest: the digest.", wireshark="rip.authentication_data"),
-            Column("routes", List(ROUTE), "Every route in wire order.", why="compared in its fields"),
+            Column("command", "u8", "Command: 1 request, 2 response.", wireshark="rip.command"),
+            Column("version", "u8", "Version, 1 or 2.", wireshark="rip.version"),
+            Column("auth_type", "u16", "Authentication type: 2 password, 3 digest; null without authentication.",
+                   wireshark="rip.auth.type"),
+            Column("password", "text", "Password, in clear text.", wireshark="rip.auth.passwd"),
+            Column("key_id", "u8", "Digest: key ID.", wireshark="rip.key_id"),
+            Column("sequence", "u32", "Digest: sequence number, increases.", wireshark="rip.seq_num"),
+            Column("digest", "bytes", "Digest: authentication data.", wireshark="rip.authentication_data"),
+            Column("routes", List(ROUTE), "Routes in wire order."),
         ),
     ),
     Table(
@@ -65,16 +63,16 @@ TABLES = (
         spec="RFC 2080",
         on=("udp.port=521",),
         columns=(
-            Column("command", "u8", "1 request, 2 response.", wireshark="ripng.cmd"),
-            Column("version", "u8", "Version of the protocol, 1.", wireshark="ripng.version"),
-            Column("routes", List(PREFIX), "Every route in wire order.", why="compared in its fields"),
+            Column("command", "u8", "Command: 1 request, 2 response.", wireshark="ripng.cmd"),
+            Column("version", "u8", "Version, 1.", wireshark="ripng.version"),
+            Column("routes", List(PREFIX), "Route table entries in wire order."),
         ),
     ),
-)
+)  # fmt: skip
 
 
 def parse_rip(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One message: entries of 20 bytes, of which some hold no route but what proves the sender."""
+    """Columns of one message: entries of 20 bytes, which are routes or authentication."""
     yield "command", message.number(1)
     version = message.number(1)
     yield "version", version
@@ -110,7 +108,7 @@ def _authentication(kind: int, message: Cursor) -> Iterator[tuple[str, Any]]:
 
 
 def parse_ripng(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One message: entries of 20 bytes."""
+    """Columns of one message: entries of 20 bytes."""
     yield "command", message.number(1)
     yield "version", message.number(1)
     message.skip(2)

@@ -1,7 +1,9 @@
-"""RTP Control Protocol: how a call's streams arrive, who takes part, and what receivers ask of senders.
+"""RTP Control Protocol: reception reports, participants and feedback of RTP sessions.
 
-Several packets travel in one datagram; each is a row. RTCP has no port of its own: `probe` takes payloads that are made
-of such packets to the byte, the first of them a report or feedback.
+Decided here:
+- RTCP has no port. `probe` accepts a payload that is a sequence of RTCP packets up to its last byte and starts with a
+  report or feedback; SRTCP, which appends bytes, is not recognised.
+- Each packet of a datagram is a row.
 """
 
 from __future__ import annotations
@@ -26,69 +28,71 @@ EPOCH = datetime(1900, 1, 1, tzinfo=UTC)
 
 REPORT = Struct(
     (
-        Column("ssrc", "u32", "Source that is reported on.", wireshark="rtcp.ssrc.identifier"),
-        Column("fraction_lost", "u8", "Share lost since the last report, in 1/256.", wireshark="rtcp.ssrc.fraction"),
-        Column("lost", "i32", "Packets lost since the beginning; below 0 where some came twice.",
+        Column("ssrc", "u32", "SSRC of the reported source.", wireshark="rtcp.ssrc.identifier"),
+        Column("fraction_lost", "u8", "Fraction lost since the last report, in 1/256.", wireshark="rtcp.ssrc.fraction"),
+        Column("lost", "i32", "Cumulative number of packets lost; negative if duplicates were received.",
                wireshark="rtcp.ssrc.cum_nr"),
-        Column("highest_sequence", "u32", "Highest sequence number, with its cycles.",
+        Column("highest_sequence", "u32", "Extended highest sequence number received, cycles included.",
                wireshark="rtcp.ssrc.ext_high"),
-        Column("jitter", "u32", "Variation of arrival, in the codec's unit of time.", wireshark="rtcp.ssrc.jitter"),
-        Column("last_report", "u32", "Middle of the last sender report's time; 0 for none.",
+        Column("jitter", "u32", "Interarrival jitter, in timestamp units.", wireshark="rtcp.ssrc.jitter"),
+        Column("last_report", "u32", "Last SR: middle 32 bits of the NTP time of the last sender report; 0 for none.",
                wireshark="rtcp.ssrc.lsr"),
-        Column("delay", "u32", "Since that report, in 2^-16 seconds.", wireshark="rtcp.ssrc.dlsr"),
+        Column("delay", "u32", "Delay since the last sender report, in 2^-16 seconds.", wireshark="rtcp.ssrc.dlsr"),
     )
 )  # fmt: skip
 ITEM = Struct(
     (
-        Column("ssrc", "u32", "Source that is described.", why="rtcp.ssrc.identifier is the reports' too"),
-        Column("type", "u8", "1 canonical name, 2 name, 3 mail, 4 telephone, 6 program.", why="shown with ends"),
-        Column("text", "text", "What it says.", wireshark="rtcp.sdes.text"),
+        Column("ssrc", "u32", "SSRC of the described source.", why="rtcp.ssrc.identifier also has those of reports"),
+        Column("type", "u8", "SDES type: 1 CNAME, 2 name, 3 email, 4 telephone, 6 tool.",
+               why="tshark shows the end too"),
+        Column("text", "text", "Text.", wireshark="rtcp.sdes.text"),
     )
-)
+)  # fmt: skip
 
 TABLES = (
     Table(
         "rtcp",
-        "One row for each RTCP packet, of which a datagram holds several.",
+        "One row for each RTCP packet; a datagram contains several.",
         spec="RFC 3550, RFC 4585, RFC 3611",
         on=(),
         columns=(
             Column("version", "u8", "Version, 2.", wireshark="rtcp.version"),
-            Column("padding", "bool", "Padding ends the packet.", wireshark="rtcp.padding"),
-            Column("count", "u8", "Reports or sources in it; of feedback and applications the kind.",
-                   why="in several fields, by type"),
+            Column("padding", "bool", "Padding bit: the packet ends with padding.", wireshark="rtcp.padding"),
+            Column("count", "u8", "Number of reports or sources; for feedback and applications the subtype.",
+                   why="several tshark fields, by type"),
             Column("packet_type", "u8",
-                   "200 sender, 201 receiver, 202 description, 203 bye, 204 application, 205 and 206 feedback.",
+                   "Type: 200 SR, 201 RR, 202 SDES, 203 BYE, 204 APP, 205 transport feedback, 206 payload feedback.",
                    wireshark="rtcp.pt"),
-            Column("length", "u16", "32-bit words behind the first.", wireshark="rtcp.length"),
-            Column("ssrc", "u32", "Source that sends it.", wireshark="rtcp.senderssrc"),
-            Column("media_ssrc", "u32", "Feedback: source that it is about.", wireshark="rtcp.mediassrc"),
-            Column("ntp_time", "ts", "Sender: the time, UTC, microseconds, truncated; null where not told.",
-                   why="rtcp.timestamp.ntp, often no real time"),
-            Column("ntp_time_fraction", "u32", "Sender: fraction of that second, in 2^-32 seconds.",
+            Column("length", "u16", "Length in 32-bit words after the first.", wireshark="rtcp.length"),
+            Column("ssrc", "u32", "SSRC of the sender.", wireshark="rtcp.senderssrc"),
+            Column("media_ssrc", "u32", "Feedback: SSRC of the media source.", wireshark="rtcp.mediassrc"),
+            Column("ntp_time", "ts", "SR: NTP timestamp, UTC, microseconds, truncated; null if zero.",
+                   why="rtcp.timestamp.ntp is often no real time"),
+            Column("ntp_time_fraction", "u32", "SR: fraction of the NTP timestamp, in 2^-32 seconds.",
                    wireshark="rtcp.timestamp.ntp.lsw"),
-            Column("rtp_timestamp", "u32", "Sender: the same in the codec's unit.", wireshark="rtcp.timestamp.rtp"),
-            Column("packet_count", "u32", "Sender: packets sent.", wireshark="rtcp.sender.packetcount"),
-            Column("octet_count", "u32", "Sender: bytes of payload sent.", wireshark="rtcp.sender.octetcount"),
-            Column("reports", List(REPORT), "What was received, source by source.", why="compared in its fields"),
-            Column("items", List(ITEM), "Description: who the sources are.", why="compared in its fields"),
-            Column("bye_sources", List("u32"), "Bye: sources that leave.", why="rtcp.ssrc.identifier is others' too"),
-            Column("bye_reason", "text", "Bye: why.", why="tshark has no such field of its own"),
-            Column("application", "text", "Application: name of four letters.", wireshark="rtcp.app.name"),
-            Column("data", "bytes", "What else it holds, padding included.", why="dissected by tshark"),
-            Column("heuristic", "bool", "True: it was found by its content.", why="our own"),
+            Column("rtp_timestamp", "u32", "SR: RTP timestamp of the same instant.", wireshark="rtcp.timestamp.rtp"),
+            Column("packet_count", "u32", "SR: packets sent.", wireshark="rtcp.sender.packetcount"),
+            Column("octet_count", "u32", "SR: payload bytes sent.", wireshark="rtcp.sender.octetcount"),
+            Column("reports", List(REPORT), "Reception reports in wire order."),
+            Column("items", List(ITEM), "SDES: items in wire order."),
+            Column("bye_sources", List("u32"), "BYE: SSRCs that leave.",
+                   why="rtcp.ssrc.identifier also has those of reports"),
+            Column("bye_reason", "text", "BYE: reason for leaving.", why="no tshark field of its own"),
+            Column("application", "text", "APP: name, four ASCII characters.", wireshark="rtcp.app.name"),
+            Column("data", "bytes", "Rest of the packet, padding included.", why="tshark dissects it"),
+            Column("heuristic", "bool", "True: recognised by content.", why="defined by netlake"),
         ),
     ),
 )  # fmt: skip
 
 
 def probe(messages: Messages) -> Mask:
-    """Payloads that are a chain of packets to the byte; what encryption appends to one is not allowed for."""
+    """Payloads that are a sequence of packets up to the last byte; bytes after them, as of SRTCP, exclude a payload."""
     size = messages.end - messages.start + messages.missing
     at = np.zeros(len(messages), np.int64)
     kind = byte_at(messages, 1)
-    going = (byte_at(messages, 0) >> 6 == 2) & np.isin(kind, FIRST_TYPES) & (size % 4 == 0)
-    index = np.flatnonzero(going)
+    candidates = (byte_at(messages, 0) >> 6 == 2) & np.isin(kind, FIRST_TYPES) & (size % 4 == 0)
+    index = np.flatnonzero(candidates)
     result = np.zeros(len(messages), np.bool_)
     for _ in range(MOST_PACKETS):
         if not len(index):
@@ -103,7 +107,7 @@ def probe(messages: Messages) -> Mask:
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """Every packet of a datagram."""
+    """Rows of all packets of a datagram."""
     for number in range(MOST_PACKETS):
         if number:
             yield NEXT, None

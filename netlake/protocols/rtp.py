@@ -1,8 +1,9 @@
-"""Real-time Transport Protocol: sound and pictures of calls. It has no port of its own, so it is found by content.
+"""Real-time Transport Protocol: audio and video streams. It has no port of its own; content identifies it.
 
-`probe` takes payloads whose header is sound and whose conversation shows several of them with one synchronisation
-source and sequence numbers that count up: two bits of a version prove nothing. Calls are common where they are at all,
-so the fixed header is read by column, sources and extensions one by one.
+Decided here:
+- `probe` requires a valid header, and in one batch at least 3 packets of one SSRC between the same ports, with
+  increasing sequence numbers: a version of two bits alone is too weak.
+- The fixed header is read by column, since RTP is frequent; contributing sources and extensions message by message.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from netlake.schema import Column, List, Table, faults
 
 HEADER = 12
 VERSION = 2
-# RTCP's packet types look like these where the marker is set
+# RTCP packet types are in this range if the marker bit is set
 RTCP_TYPES = range(64, 96)
-# of one source in one direction, in one batch
+# packets of one source in one direction, in one batch
 FEWEST = 3
-# between neighbours; more is another stream or no stream
+# maximum difference of two subsequent sequence numbers in a stream
 WIDEST_STEP = 64
 
 TABLES = (
@@ -37,55 +38,56 @@ TABLES = (
         size=HEADER,
         columns=(
             Column("version", "u8", "Version, 2.", at=0, bits=(6, 2), wireshark="rtp.version"),
-            Column("padding", "bool", "Padding follows the payload.", at=0, bits=(5, 1), wireshark="rtp.padding"),
-            Column("extension", "bool", "A header extension is there.", at=0, bits=(4, 1), wireshark="rtp.ext"),
-            Column("source_count", "u8", "Contributing sources, 0 to 15.", at=0, bits=(0, 4), wireshark="rtp.cc"),
-            Column("marker", "bool", "Set at the end of a picture, or where speech begins.", at=1, bits=(7, 1),
+            Column("padding", "bool", "Padding bit: padding follows the payload.", at=0, bits=(5, 1),
+                   wireshark="rtp.padding"),
+            Column("extension", "bool", "Extension bit: a header extension follows.", at=0, bits=(4, 1),
+                   wireshark="rtp.ext"),
+            Column("source_count", "u8", "CSRC count, 0 to 15.", at=0, bits=(0, 4), wireshark="rtp.cc"),
+            Column("marker", "bool", "Marker bit: end of a video frame, or start of speech.", at=1, bits=(7, 1),
                    wireshark="rtp.marker"),
-            Column("payload_type", "u8", "Codec: 0 PCMU, 8 PCMA, 9 G.722; 96 to 127 as agreed.", at=1, bits=(0, 7),
+            Column("payload_type", "u8", "Payload type: 0 PCMU, 8 PCMA, 9 G.722; 96 to 127 dynamic.", at=1, bits=(0, 7),
                    wireshark="rtp.p_type"),
-            Column("sequence", "u16", "Number of the packet, modulo 2^16.", at=2, wireshark="rtp.seq"),
-            Column("timestamp", "u32", "When it was sampled, in the codec's own unit.", at=4,
+            Column("sequence", "u16", "Sequence number, modulo 2^16.", at=2, wireshark="rtp.seq"),
+            Column("timestamp", "u32", "Timestamp: sampling instant, in units of the payload's clock.", at=4,
                    wireshark="rtp.timestamp", encoding="delta"),
-            Column("ssrc", "u32", "Synchronisation source: whose stream it is.", at=8, wireshark="rtp.ssrc",
-                   encoding="dictionary"),
-            Column("contributing", List("u32"), "Sources that were mixed into it.", wireshark="rtp.csrc.item"),
-            Column("extension_profile", "u16", "Kind of the extension; 48862 (0xbede) for short elements.",
+            Column("ssrc", "u32", "SSRC: synchronisation source.", at=8, wireshark="rtp.ssrc", encoding="dictionary"),
+            Column("contributing", List("u32"), "CSRCs: contributing sources of a mix.", wireshark="rtp.csrc.item"),
+            Column("extension_profile", "u16", "Header extension profile; 48862 (0xbede) for one-byte headers.",
                    wireshark="rtp.ext.profile"),
-            Column("extension_data", "bytes", "The extension as sent.", why="split by tshark"),
-            Column("payload_length", "i32", "Bytes behind the headers on the wire; null if these do not fit.",
+            Column("extension_data", "bytes", "Header extension, as sent.", why="tshark splits it"),
+            Column("payload_length", "i32", "Bytes after the headers on the wire; null if the headers do not fit.",
                    why="tshark shows the bytes"),
-            Column("heuristic", "bool", "True: it was found by its content.", why="our own"),
+            Column("heuristic", "bool", "True: recognised by content.", why="defined by netlake"),
         ),
     ),
 )  # fmt: skip
 
 
 def probe(messages: Messages) -> Mask:
-    """Payloads of streams: header sound, and at least three of a source in a conversation that count up."""
+    """Payloads of streams: a valid header, and at least 3 packets of a source whose sequence numbers increase."""
     first, second = byte_at(messages, 0), byte_at(messages, 1)
     size = messages.end - messages.start + messages.missing
     needed = HEADER + 4 * (first & 0xF) + 4 * (first >> 4 & 1)
-    sound = (first >> 6 == VERSION) & (size > needed) & ~np.isin(second & 0x7F, RTCP_TYPES)
-    index = np.flatnonzero(sound & (number_at(messages, 8, 4) >= 0))
+    valid = (first >> 6 == VERSION) & (size > needed) & ~np.isin(second & 0x7F, RTCP_TYPES)
+    index = np.flatnonzero(valid & (number_at(messages, 8, 4) >= 0))
     result = np.zeros(len(messages), np.bool_)
     if len(index) < FEWEST:
         return result
     source, sequence = number_at(messages, 8, 4)[index], number_at(messages, 2, 2)[index]
     ports = messages.source_port[index].astype(np.int64) << 16 | messages.destination_port[index]
     order = np.lexsort((np.arange(len(index)), source, ports))
-    alike = (ports[order][1:] == ports[order][:-1]) & (source[order][1:] == source[order][:-1])
+    same_stream = (ports[order][1:] == ports[order][:-1]) & (source[order][1:] == source[order][:-1])
     step = (sequence[order][1:] - sequence[order][:-1]) & 0xFFFF
-    follows = np.concatenate([[False], alike & (step > 0) & (step <= WIDEST_STEP)])
-    stream = np.cumsum(np.concatenate([[True], ~alike])) - 1
-    counted, streams = np.bincount(stream), np.bincount(stream, weights=follows)
+    increasing = np.concatenate([[False], same_stream & (step > 0) & (step <= WIDEST_STEP)])
+    stream = np.cumsum(np.concatenate([[True], ~same_stream])) - 1
+    counted, streams = np.bincount(stream), np.bincount(stream, weights=increasing)
     good = (streams >= FEWEST - 1) & (2 * streams >= counted - 1)
     result[index[order]] = good[stream]
     return result
 
 
 def read(messages: Messages) -> Columns:
-    """Columns of the fixed header; what varies one by one, and for most packets there is nothing."""
+    """Columns of the fixed header; sources and extensions message by message, for those packets that have any."""
     columns = fixed(TABLES[0], messages)
     size = messages.end - messages.start
     whole = size >= HEADER
@@ -95,7 +97,7 @@ def read(messages: Messages) -> Columns:
     more = whole & ((plain(columns["source_count"]) > 0) | plain(columns["extension"]))
     if more.any():
         columns |= each(TABLES[0], _headers, messages, more)
-        rest = columns.get("payload_length")  # null where they do not end
+        rest = columns.get("payload_length")  # null if the headers do not end within the message
         payload[more] = -1 if rest is None else rest.fill_null(-1).to_numpy()[more]
     columns["payload_length"] = where(np.maximum(payload, 0).astype(np.int32), whole & (payload >= 0))
     columns["heuristic"] = np.ones(len(messages), np.bool_)

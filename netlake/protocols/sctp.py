@@ -1,4 +1,9 @@
-"""Stream Control Transmission Protocol: one row a packet, its chunks in a list."""
+"""Stream Control Transmission Protocol: one row for each packet, with its chunks in a list.
+
+Decided here:
+- A chunk that is incomplete is kept with the fields that were read. A chunk length that does not fit ends the packet.
+- The payload of data chunks is not repeated here: the tables of the payload protocols have it.
+"""
 
 from __future__ import annotations
 
@@ -22,90 +27,56 @@ CAUSE_HEADER = 4
 
 BLOCK = Struct(
     (
-        Column(
-            "start", "u16", "First TSN of the block, less the cumulative one.", wireshark="sctp.sack_gap_block_start"
-        ),
-        Column("end", "u16", "Last TSN of the block, less the cumulative one.", wireshark="sctp.sack_gap_block_end"),
+        Column("start", "u16", "First TSN of the block, relative to the cumulative TSN.",
+               wireshark="sctp.sack_gap_block_start"),
+        Column("end", "u16", "Last TSN of the block, relative to the cumulative TSN.",
+               wireshark="sctp.sack_gap_block_end"),
     )
-)
+)  # fmt: skip
 CHUNK = Struct(
     (
-        Column(
-            "type",
-            "u8",
-            "IANA number of the chunk: 0 data, 1 init, 3 selective acknowledgment.",
-            wireshark="sctp.chunk_type",
-        ),
-        Column("flags", "u8", "Flags of the chunk, meant by type.", wireshark="sctp.chunk_flags"),
-        Column("length", "u16", "Bytes of the chunk with its header, without padding.", wireshark="sctp.chunk_length"),
-        Column(
-            "tsn",
-            "u32",
-            "Transmission sequence number of data, the first of init, else the cumulative one.",
-            why="several fields, by type",
-        ),
-        Column("stream", "u16", "Data: the stream.", wireshark="sctp.data_sid"),
-        Column("stream_sequence", "u16", "Data: its number within the stream.", wireshark="sctp.data_ssn"),
-        Column(
-            "payload_protocol",
-            "u32",
-            "Data: IANA number of the protocol carried.",
-            wireshark="sctp.data_payload_proto_id",
-        ),
-        Column(
-            "initiate_tag",
-            "u32",
-            "Init: the verification tag to be used towards its sender.",
-            wireshark="sctp.initiate_tag",
-        ),
-        Column(
-            "window", "u32", "Init and acknowledgment: bytes that the sender will take.", why="several fields, by type"
-        ),
-        Column(
-            "outbound_streams", "u16", "Init: streams that the sender wants to send on.", why="several fields, by type"
-        ),
-        Column("inbound_streams", "u16", "Init: streams that the sender takes at most.", why="several fields, by type"),
-        Column(
-            "gap_blocks", List(BLOCK), "Acknowledgment: what was received beyond `tsn`.", why="compared in its fields"
-        ),
-        Column(
-            "duplicates",
-            List("u32"),
-            "Acknowledgment: TSNs received more than once.",
-            wireshark="sctp.sack_duplicate_tsn",
-        ),
-        Column("causes", List("u16"), "Abort and error: codes of the causes.", wireshark="sctp.cause_code"),
-        Column(
-            "value",
-            "bytes",
-            "What else the chunk holds behind the fields above; null for data.",
-            why="parameters, by type",
-        ),
+        Column("type", "u8", "Chunk type: 0 DATA, 1 INIT, 3 SACK; others by IANA.", wireshark="sctp.chunk_type"),
+        Column("flags", "u8", "Chunk flags; their meaning depends on the type.", wireshark="sctp.chunk_flags"),
+        Column("length", "u16", "Bytes of the chunk, its header included, padding not.", wireshark="sctp.chunk_length"),
+        Column("tsn", "u32", "TSN: DATA transmission sequence number, INIT initial, other types cumulative.",
+               why="several tshark fields, by type"),
+        Column("stream", "u16", "DATA: stream identifier.", wireshark="sctp.data_sid"),
+        Column("stream_sequence", "u16", "DATA: stream sequence number.", wireshark="sctp.data_ssn"),
+        Column("payload_protocol", "u32", "DATA: payload protocol identifier, by IANA.",
+               wireshark="sctp.data_payload_proto_id"),
+        Column("initiate_tag", "u32", "INIT: initiate tag, the verification tag for packets to its sender.",
+               wireshark="sctp.initiate_tag"),
+        Column("window", "u32", "INIT and SACK: advertised receiver window credit, bytes.",
+               why="several tshark fields, by type"),
+        Column("outbound_streams", "u16", "INIT: number of outbound streams.", why="several tshark fields, by type"),
+        Column("inbound_streams", "u16", "INIT: maximum number of inbound streams.",
+               why="several tshark fields, by type"),
+        Column("gap_blocks", List(BLOCK), "SACK: gap ack blocks, received after `tsn`."),
+        Column("duplicates", List("u32"), "SACK: duplicate TSNs.", wireshark="sctp.sack_duplicate_tsn"),
+        Column("causes", List("u16"), "ABORT and ERROR: cause codes.", wireshark="sctp.cause_code"),
+        Column("value", "bytes", "Bytes of the chunk after the fields above; null for data.",
+               why="one tshark field for each parameter"),
     )
-)
+)  # fmt: skip
 
 TABLES = (
     Table(
         "sctp",
-        "One row for each SCTP packet; its ports are those of the conversation.",
+        "One row for each SCTP packet; its ports are in `src_port` and `dst_port`.",
         spec="RFC 9260",
         on=("ip.protocol=132",),
         columns=(
-            Column(
-                "verification_tag",
-                "u32",
-                "What tells the association's packets from forged ones.",
-                wireshark="sctp.verification_tag",
-            ),
+            Column("verification_tag", "u32", "Verification tag of the association at the receiver.",
+                   wireshark="sctp.verification_tag"),
             Column("checksum", "u32", "CRC32c of the packet.", wireshark="sctp.checksum"),
-            Column("chunks", List(CHUNK), "Chunks in wire order.", why="compared in its fields"),
+            Column("chunks", List(CHUNK), "Chunks in wire order."),
         ),
     ),
-)
+)  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One packet; a chunk that runs short is kept as far as it goes."""
+    """Columns of one packet; an incomplete chunk is kept as far as it was read."""
     message.skip(4)
     yield "verification_tag", message.number(4)
     yield "checksum", message.number(4)
@@ -134,7 +105,7 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
 
 
 def _chunk(chunk: dict[str, Any], body: Cursor) -> None:
-    """Fill in what the type of `chunk` has; what was read before it ran short stays."""
+    """Fill `chunk` with the fields of its type, up to the end of the captured bytes."""
     kind = chunk["type"]
     if kind in (DATA, I_DATA):
         chunk["tsn"], chunk["stream"] = body.number(4), body.number(2)
@@ -151,7 +122,7 @@ def _chunk(chunk: dict[str, Any], body: Cursor) -> None:
         chunk["tsn"] = body.number(4)
     elif kind in (ABORT, ERROR):
         _causes(chunk["causes"], Cursor(body.data))
-    chunk["value"] = body.rest()
+    chunk["value"] = body.kept()
 
 
 def _acknowledgment(chunk: dict[str, Any], body: Cursor) -> None:
@@ -164,7 +135,7 @@ def _acknowledgment(chunk: dict[str, Any], body: Cursor) -> None:
 
 
 def _causes(causes: list[int], body: Cursor) -> None:
-    """Codes of the causes; each says its length, padded to 4 bytes."""
+    """Append the cause codes; each cause has a length and is padded to 4 bytes."""
     while body.left >= CAUSE_HEADER:
         causes.append(body.number(2))
         size = body.number(2) - CAUSE_HEADER

@@ -1,8 +1,10 @@
-"""Session Initiation Protocol: who calls whom, and the headers and bodies in which they agree.
+"""Session Initiation Protocol: call signalling.
 
-A message is text: a start line, headers, an empty line, a body. Every header stands in `headers` as sent, continued
-lines put together; those that people ask for stand in columns too, under their full names where the compact ones were
-sent. Where a header stands twice its column has the first; `via` and `contact` have all.
+Decided here:
+- A message is text: start line, headers, empty line, body. `headers` has all headers as sent, folded lines joined.
+- Common headers have columns, under their full names if the compact form was sent; of a repeated header the first is
+  used, `via` and `contact` have all.
+- Keep-alives of CR and LF on the SIP ports are rows without columns, with the fault `bad_value`.
 """
 
 from __future__ import annotations
@@ -33,8 +35,8 @@ LARGEST = (1 << 32) - 1
 
 HEADER = Struct(
     (
-        Column("name", "word", "Name as sent.", why="sip.msg_hdr is one text"),
-        Column("value", "text", "Value as sent, on one line.", why="sip.msg_hdr is one text"),
+        Column("name", "word", "Header name, as sent.", why="sip.msg_hdr is one text"),
+        Column("value", "text", "Header value, on one line.", why="sip.msg_hdr is one text"),
     )
 )
 
@@ -45,48 +47,51 @@ TABLES = (
         spec="RFC 3261",
         on=("udp.port=5060", "sctp.port=5060", "udp.port=5061"),
         columns=(
-            Column("response", "bool", "Whether it answers a request.", why="told by the start line"),
-            Column("version", "word", "Version, such as SIP/2.0.", why="part of the start line"),
-            Column("method", "word", "Request: INVITE, REGISTER and others; null in an answer.",
+            Column("response", "bool", "Response, else request.", why="derived from the start line"),
+            Column("version", "word", "SIP version, such as SIP/2.0.", why="part of the start line"),
+            Column("method", "word", "Request: method, such as INVITE or REGISTER; null in a response.",
                    wireshark="sip.Method"),
-            Column("request_uri", "text", "Request: whom it is for.", wireshark="sip.r-uri"),
-            Column("status_code", "u16", "Answer: 1xx goes on, 2xx done, 3xx elsewhere, 4xx to 6xx failed.",
+            Column("request_uri", "text", "Request: Request-URI.", wireshark="sip.r-uri"),
+            Column("status_code", "u16",
+                   "Response: status code: 1xx provisional, 2xx success, 3xx redirection, 4xx to 6xx failure.",
                    wireshark="sip.Status-Code"),
-            Column("reason_phrase", "text", "Answer: the code in words.", why="part of the start line"),
-            Column("from_header", "text", "Who began it, with the tag of its side.", wireshark="sip.From"),
-            Column("to_header", "text", "Whom it is meant for, with the tag of its side.", wireshark="sip.To"),
-            Column("call_id", "text", "What ties the messages of a call together.", wireshark="sip.Call-ID"),
-            Column("cseq_number", "u32", "Number of the request in its dialogue.", wireshark="sip.CSeq.seq"),
-            Column("cseq_method", "word", "Method of the request, in answers too.", wireshark="sip.CSeq.method"),
-            Column("via", List("text"), "Hops on the way back, the nearest first.", wireshark="sip.Via"),
-            Column("contact", List("text"), "Where the sender can be reached.", wireshark="sip.Contact"),
-            Column("user_agent", "text", "Program of the caller.", wireshark="sip.User-Agent"),
-            Column("server", "text", "Program of the answerer.", wireshark="sip.Server"),
-            Column("subject", "text", "What it is about.", wireshark="sip.Subject"),
-            Column("authorization", "text", "Credentials as sent, for the callee or a proxy.",
-                   why="two headers of one meaning"),
-            Column("max_forwards", "u32", "Hops that it may still take.", wireshark="sip.Max-Forwards"),
-            Column("expires", "u32", "How long it holds, seconds.", wireshark="sip.Expires"),
+            Column("reason_phrase", "text", "Response: reason phrase.", why="part of the start line"),
+            Column("from_header", "text", "From header: initiator of the request, with its tag.", wireshark="sip.From"),
+            Column("to_header", "text", "To header: recipient of the request, with its tag.", wireshark="sip.To"),
+            Column("call_id", "text", "Call-ID, shared by all messages of a call.", wireshark="sip.Call-ID"),
+            Column("cseq_number", "u32", "CSeq: sequence number of the request in its dialog.",
+                   wireshark="sip.CSeq.seq"),
+            Column("cseq_method", "word", "CSeq: method of the request, in responses too.",
+                   wireshark="sip.CSeq.method"),
+            Column("via", List("text"), "Via headers: path of the responses, nearest hop first.", wireshark="sip.Via"),
+            Column("contact", List("text"), "Contact headers: addresses of the sender.", wireshark="sip.Contact"),
+            Column("user_agent", "text", "User-Agent: software of the client.", wireshark="sip.User-Agent"),
+            Column("server", "text", "Server: software of the server.", wireshark="sip.Server"),
+            Column("subject", "text", "Subject header.", wireshark="sip.Subject"),
+            Column("authorization", "text", "Authorization or Proxy-Authorization header, as sent.",
+                   why="two headers in one column"),
+            Column("max_forwards", "u32", "Max-Forwards: hops left.", wireshark="sip.Max-Forwards"),
+            Column("expires", "u32", "Expires: validity, seconds.", wireshark="sip.Expires"),
             Column("content_type", "text", "Media type of the body, such as application/sdp.",
                    wireshark="sip.Content-Type"),
-            Column("content_length", "u32", "Bytes of the body, as told.", wireshark="sip.Content-Length"),
-            Column("headers", List(HEADER), "Every header in wire order.", why="compared in columns"),
-            Column("body", "bytes", "The body as sent; a session description for most calls.",
-                   why="sip.msg_body holds dissections"),
+            Column("content_length", "u32", "Content-Length: bytes of the body.", wireshark="sip.Content-Length"),
+            Column("headers", List(HEADER), "Headers in wire order.", why="compared in the typed columns"),
+            Column("body", "bytes", "Body, as sent; a session description in most calls.",
+                   why="sip.msg_body contains dissections"),
         ),
     ),
 )  # fmt: skip
 
 
 def accept(messages: Messages) -> Mask:
-    """On its ports: what begins with a letter, or the ends of lines that keep an address translation open."""
+    """On SIP ports: messages that start with a letter, and keep-alives of CR and LF."""
     first = byte_at(messages, 0)
     letter = first & 0xDF
     return np.asarray(((letter >= 0x41) & (letter <= 0x5A)) | (first == 0x0D) | (first == 0x0A) | (first <= 0))
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One message; keep-alives of empty lines have no columns and are marked."""
+    """Columns of one message; a keep-alive of empty lines has no columns and is marked."""
     first = line(message).split(" ", 2)
     if first[0].startswith("SIP/"):
         yield "response", True
@@ -117,12 +122,12 @@ def _number(value: str, message: Cursor, most: int = LARGEST) -> int | None:
 
 
 def _headers(message: Cursor) -> Iterator[tuple[str, Any]]:
-    found: list[dict[str, Any]] = []
+    all_headers: list[dict[str, Any]] = []
     listed: dict[str, list[str]] = {"via": [], "contact": []}
     seen: set[str] = set()
-    yield "headers", found
+    yield "headers", all_headers
     yield from listed.items()
-    for sent, value in headers(message, found):
+    for sent, value in headers(message, all_headers):
         name = COMPACT.get(sent, sent)
         if name in listed:
             listed[name].append(value)

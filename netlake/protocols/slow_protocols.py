@@ -1,4 +1,9 @@
-"""Slow protocols of IEEE 802.3: link aggregation (LACP), its markers, and whatever else shares their EtherType."""
+"""Slow protocols of IEEE 802.3: link aggregation (LACP), its marker protocol, and other subtypes of the EtherType.
+
+Decided here:
+- Every frame has a row of `slow_protocol`; LACP and marker frames also have one in their own table.
+- TLVs are read up to the terminator; unknown ones, which version 2 may add, are skipped.
+"""
 
 from __future__ import annotations
 
@@ -18,30 +23,22 @@ ACTOR = 1
 PARTNER = 2
 COLLECTOR = 3
 TLV_HEADER = 2
+STATES = (
+    "1 active, 2 short timeout, 4 aggregatable, 8 in sync, 16 collecting, 32 distributing, 64 defaulted, 128 expired"
+)
 
 
-def _of(side: str, who: str) -> tuple[Column, ...]:
-    """The columns of one side of the link."""
+def _side(side: str, who: str) -> tuple[Column, ...]:
+    """The columns of one side of the link; `who` is its name in sentences."""
     name = f"lacp.{side}"
     return (
-        Column(f"{side}_system_priority", "u16", f"Priority of {who}.", wireshark=f"{name}.sys_priority"),
-        Column(f"{side}_system", "mac", f"Address of {who}.", wireshark=f"{name}.sysid"),
-        Column(
-            f"{side}_key",
-            "u16",
-            f"Ports of one key may be aggregated: that of {who}.",
-            wireshark=f"{name}.key",
-        ),
-        Column(f"{side}_port_priority", "u16", f"Priority of the port of {who}.", wireshark=f"{name}.port_priority"),
-        Column(f"{side}_port", "u16", f"Number of the port of {who}.", wireshark=f"{name}.port"),
-        Column(
-            f"{side}_state",
-            "u8",
-            f"State of {who}: 1 active, 2 short timeout, 4 aggregatable, 8 in sync, 16 collecting, 32 distributing, "
-            "64 defaulted, 128 expired.",
-            wireshark=f"{name}.state",
-        ),
-    )
+        Column(f"{side}_system_priority", "u16", f"System priority of {who}.", wireshark=f"{name}.sys_priority"),
+        Column(f"{side}_system", "mac", f"System MAC address of {who}.", wireshark=f"{name}.sysid"),
+        Column(f"{side}_key", "u16", f"Key of {who}; ports with the same key can aggregate.", wireshark=f"{name}.key"),
+        Column(f"{side}_port_priority", "u16", f"Port priority of {who}.", wireshark=f"{name}.port_priority"),
+        Column(f"{side}_port", "u16", f"Port number of {who}.", wireshark=f"{name}.port"),
+        Column(f"{side}_state", "u8", f"State of {who}: {STATES}.", wireshark=f"{name}.state"),
+    )  # fmt: skip
 
 
 TABLES = (
@@ -52,13 +49,10 @@ TABLES = (
         on=ON,
         context="record",
         columns=(
-            Column(
-                "subtype",
-                "u8",
-                "1 link aggregation, 2 its markers, 3 operations and maintenance, 10 an organisation's own.",
-                wireshark="slow.subtype",
-            ),
-            Column("payload", "bytes", "What follows; null where it has a table of its own.", why="by subtype"),
+            Column("subtype", "u8", "Subtype: 1 LACP, 2 marker protocol, 3 OAM, 10 organization-specific.",
+                   wireshark="slow.subtype"),
+            Column("payload", "bytes", "Bytes after the subtype; null for frames with a table of their own.",
+                   why="tshark dissects it by subtype"),
         ),
     ),
     Table(
@@ -69,50 +63,48 @@ TABLES = (
         context="record",
         inside="slow_protocol",
         columns=(
-            Column("version", "u8", "Version of the protocol, 1 or 2.", wireshark="lacp.version"),
-            *_of("actor", "the sender"),
-            *_of("partner", "its partner, as the sender knows it"),
-            Column(
-                "collector_max_delay",
-                "u16",
-                "Tens of microseconds that a frame may wait.",
-                wireshark="lacp.collector.max_delay",
-            ),
+            Column("version", "u8", "LACP version, 1 or 2.", wireshark="lacp.version"),
+            *_side("actor", "the sender"),
+            *_side("partner", "the partner, as the sender sees it"),
+            Column("collector_max_delay", "u16", "Collector maximum delay, in 10 microseconds.",
+                   wireshark="lacp.collector.max_delay"),
         ),
     ),
     Table(
         "lacp_marker",
-        "One row for each marker of link aggregation, whose answer says that what was sent before it has arrived.",
+        "One row for each marker frame; its response follows all frames sent before it.",
         spec="IEEE 802.1AX",
         on=ON,
         context="record",
         inside="slow_protocol",
         columns=(
-            Column("version", "u8", "Version of the protocol.", wireshark="marker.version"),
-            Column("type", "u8", "1 marker, 2 answer.", wireshark="marker.tlvType"),
-            Column("requester_port", "u16", "Port that asked.", wireshark="marker.requesterPort"),
-            Column("requester_system", "mac", "System that asked.", wireshark="marker.requesterSystem"),
-            Column("requester_transaction", "u32", "Which of its questions.", wireshark="marker.requesterTransId"),
+            Column("version", "u8", "Marker protocol version.", wireshark="marker.version"),
+            Column("type", "u8", "Type: 1 marker information, 2 marker response.", wireshark="marker.tlvType"),
+            Column("requester_port", "u16", "Port of the requester.", wireshark="marker.requesterPort"),
+            Column("requester_system", "mac", "System MAC address of the requester.",
+                   wireshark="marker.requesterSystem"),
+            Column("requester_transaction", "u32", "Transaction ID of the requester.",
+                   wireshark="marker.requesterTransId"),
         ),
     ),
-)
+)  # fmt: skip
 
 
 def parse_slow_protocol(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """Any frame."""
+    """Columns of any frame."""
     subtype = message.number(1)
     yield "subtype", subtype
     if subtype not in (LACP, MARKER):
         yield from remainder(message, "payload")
 
 
-def _is(message: Cursor, subtype: int) -> bool:
+def _has_subtype(message: Cursor, subtype: int) -> bool:
     return message.left > 0 and message.number(1) == subtype
 
 
 def parse_lacp(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """A frame of link aggregation: TLVs, of which version 2 may add some."""
-    if not _is(message, LACP):
+    """Columns of an LACP frame, TLV by TLV; no row for other subtypes."""
+    if not _has_subtype(message, LACP):
         yield NO_ROW, None
     yield "version", message.number(1)
     while message.promised:
@@ -143,8 +135,8 @@ def _tlv(kind: int, value: Cursor) -> Iterator[tuple[str, Any]]:
 
 
 def parse_lacp_marker(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """A marker or its answer."""
-    if not _is(message, MARKER):
+    """Columns of a marker or its response; no row for other subtypes."""
+    if not _has_subtype(message, MARKER):
         yield NO_ROW, None
     yield "version", message.number(1)
     yield "type", message.number(1)

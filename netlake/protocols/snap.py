@@ -1,4 +1,4 @@
-"""Subnetwork Access Protocol: an organisation and a type of its own behind IEEE 802.2."""
+"""Subnetwork Access Protocol: an organization (OUI) and its protocol number after IEEE 802.2."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from netlake.layers.read import fixed, plain, where
 from netlake.packets import Columns, Messages
 from netlake.schema import Column, Table
 
-# organisations under which the type is an EtherType: IEEE 802, and two that encapsulate Ethernet by another number
+# organizations that use EtherTypes: IEEE 802, and two that encapsulate Ethernet
 WITH_ETHERTYPES = (0x000000, 0x0000F8, 0x080007)
 
 TABLES = (
@@ -20,37 +20,19 @@ TABLES = (
         size=5,
         context="record",
         columns=(
-            Column(
-                "oui",
-                "i32",
-                "IEEE number of the organisation, 24 bits; 0 means that an EtherType follows.",
-                at=0,
-                bits=(8, 24),
-                wireshark="llc.oui",
-                encoding="dictionary",
-            ),
-            Column(
-                "ethertype",
-                "u16",
-                "EtherType of what follows; null where the organisation has numbers of its own.",
-                at=3,
-                wireshark="llc.type",
-                encoding="dictionary",
-            ),
-            Column(
-                "pid",
-                "u16",
-                "Protocol identifier, the organisation's own number; null where an EtherType stands.",
-                why="a field for each organisation",
-                encoding="dictionary",
-            ),
+            Column("oui", "i32", "Organizationally unique identifier, 24 bits; 0: an EtherType follows.", at=0,
+                   bits=(8, 24), wireshark="llc.oui", encoding="dictionary"),
+            Column("ethertype", "u16", "EtherType of the payload; null if the organization has its own numbers.", at=3,
+                   wireshark="llc.type", encoding="dictionary"),
+            Column("pid", "u16", "Protocol identifier of the organization; null if it is an EtherType.",
+                   why="one tshark field for each organization", encoding="dictionary"),
         ),
     ),
-)
+)  # fmt: skip
 
 
 def read(messages: Messages) -> Columns:
-    """Columns of the header; the type is an EtherType or not by the organisation."""
+    """Columns of the header; the OUI decides whether the protocol number is an EtherType."""
     columns = fixed(TABLES[0], messages)
     last = columns["ethertype"]
     typed = np.isin(plain(columns["oui"]), WITH_ETHERTYPES)

@@ -1,7 +1,9 @@
-"""Simple Network Management Protocol, versions 1 to 3: what managers ask of devices, and what devices report.
+"""Simple Network Management Protocol, versions 1 to 3.
 
-A variable's value stands in `number` or `text` by its type, and always in `value` as sent. Of an encrypted message of
-version 3 there is what the header and the security parameters say.
+Decided here:
+- `value` of a variable has its bytes as sent; `number` or `text` also has the value, by its type.
+- An encrypted message of version 3 has the columns of its header and security parameters; the rest is in `encrypted`.
+- Get-bulk sends other numbers in the fields of error status and index; they have columns of their own.
 """
 
 from __future__ import annotations
@@ -30,12 +32,14 @@ UNSIGNED = (0x41, 0x42, 0x43, COUNTER64)
 
 VARIABLE = Struct(
     (
-        Column("oid", "text", "Name of the variable, numbers with dots.", wireshark="snmp.name"),
-        Column("type", "word", "integer, octets, oid, counter64 and others; null where it is of no known type.",
-               why="a field for each type"),
-        Column("number", "i64", "The value if it is a number that fits.", why="a field for each type"),
-        Column("text", "text", "The value if it is an OID, an address or printable text.", why="as above"),
-        Column("value", "bytes", "The value as sent.", why="a field for each type"),
+        Column("oid", "text", "Object identifier of the variable, dotted.", wireshark="snmp.name"),
+        Column("type", "word", "Type: integer, octets, oid, counter64 and others; null if unknown.",
+               why="one tshark field for each type"),
+        Column("number", "i64", "Value of a number that fits 63 bits; else null.",
+               why="one tshark field for each type"),
+        Column("text", "text", "Value of an OID, address or printable string; else null.",
+               why="one tshark field for each type"),
+        Column("value", "bytes", "Value, as sent.", why="one tshark field for each type"),
     )
 )  # fmt: skip
 
@@ -46,55 +50,62 @@ TABLES = (
         spec="RFC 1157, RFC 3416, RFC 3412, RFC 3414",
         on=("udp.port=161", "udp.port=162"),
         columns=(
-            Column("version", "u8", "As sent: 0 version 1, 1 version 2c, 3 version 3.",
-                   why="snmp.version and snmp.msgVersion"),
-            Column("community", "text", "Versions 1 and 2c: what serves as a password.", wireshark="snmp.community"),
+            Column("version", "u8", "Version, as sent: 0 version 1, 1 version 2c, 3 version 3.",
+                   why="two tshark fields, snmp.version and snmp.msgVersion"),
+            Column("community", "text", "Versions 1 and 2c: community string.", wireshark="snmp.community"),
             Column("pdu_type", "u8",
-                   "0 get, 1 get next, 2 response, 3 set, 4 trap of version 1, 5 get bulk, 6 inform, 7 trap, 8 report.",
-                   why="snmp.data and snmp.plaintext"),
-            Column("request_id", "i64", "What ties answers to the question.", wireshark="snmp.request_id"),
-            Column("error_status", "i64", "0 no error, 1 too big, 2 no such name, 5 general and others.",
+                   "PDU: 0 get, 1 get-next, 2 response, 3 set, 4 v1 trap, 5 get-bulk, 6 inform, 7 trap, 8 report.",
+                   why="two tshark fields, snmp.data and snmp.plaintext"),
+            Column("request_id", "i64", "Request ID that matches responses to requests.", wireshark="snmp.request_id"),
+            Column("error_status", "i64", "Error status: 0 no error, 1 too big, 2 no such name, 5 general error.",
                    wireshark="snmp.error_status"),
-            Column("error_index", "i64", "Which variable is in error, from 1.", wireshark="snmp.error_index"),
-            Column("non_repeaters", "i64", "Get bulk: variables that are asked for once.",
+            Column("error_index", "i64", "Error index: number of the variable in error, from 1.",
+                   wireshark="snmp.error_index"),
+            Column("non_repeaters", "i64", "Get-bulk: non-repeaters, variables that are retrieved once.",
                    wireshark="snmp.non_repeaters"),
-            Column("max_repetitions", "i64", "Get bulk: how often the others are.", wireshark="snmp.max_repetitions"),
-            Column("enterprise", "text", "Trap of version 1: kind of device, an OID.", wireshark="snmp.enterprise"),
-            Column("agent_ip", "ipv4", "Trap of version 1: the device.", wireshark="snmp.agent_addr"),
-            Column("generic_trap", "i64", "Trap of version 1: 0 cold start, 2 link down, 4 authentication failure, 6 "
-                   "of the enterprise.", wireshark="snmp.generic_trap"),
-            Column("specific_trap", "i64", "Trap of version 1: the enterprise's number.",
+            Column("max_repetitions", "i64", "Get-bulk: maximum repetitions of the other variables.",
+                   wireshark="snmp.max_repetitions"),
+            Column("enterprise", "text", "Trap of version 1: enterprise, OID of the device type.",
+                   wireshark="snmp.enterprise"),
+            Column("agent_ip", "ipv4", "Trap of version 1: address of the agent; null if 0.0.0.0.", unset=True,
+                   wireshark="snmp.agent_addr"),
+            Column("generic_trap", "i64",
+                   "Trap of version 1: 0 cold start, 2 link down, 4 authentication failure, 6 enterprise-specific.",
+                   wireshark="snmp.generic_trap"),
+            Column("specific_trap", "i64", "Trap of version 1: specific trap of the enterprise.",
                    wireshark="snmp.specific_trap"),
-            Column("uptime", "i64", "Trap of version 1: since the device began, hundredths of seconds.",
+            Column("uptime", "i64", "Trap of version 1: uptime of the agent, in 0.01 seconds.",
                    wireshark="snmp.time_stamp"),
-            Column("message_id", "i64", "Version 3: what ties messages together.", wireshark="snmp.msgID"),
-            Column("max_size", "i64", "Version 3: bytes of the longest message that the sender takes.",
+            Column("message_id", "i64", "Version 3: message ID that matches responses to requests.",
+                   wireshark="snmp.msgID"),
+            Column("max_size", "i64", "Version 3: maximum message size of the sender, bytes.",
                    wireshark="snmp.msgMaxSize"),
-            Column("message_flags", "u8", "Version 3: 1 authenticated, 2 encrypted, 4 to be reported on.",
+            Column("message_flags", "u8", "Version 3: flags: 1 authenticated, 2 encrypted, 4 reportable.",
                    wireshark="snmp.msgFlags"),
-            Column("security_model", "i64", "Version 3: 3 is by users.", wireshark="snmp.msgSecurityModel"),
-            Column("engine_id", "bytes", "Version 3: the authoritative engine.",
+            Column("security_model", "i64", "Version 3: security model; 3 is user-based (USM).",
+                   wireshark="snmp.msgSecurityModel"),
+            Column("engine_id", "bytes", "Version 3: authoritative engine ID.",
                    wireshark="snmp.msgAuthoritativeEngineID"),
-            Column("engine_boots", "i64", "Version 3: how often that engine began.",
+            Column("engine_boots", "i64", "Version 3: reboots of the authoritative engine.",
                    wireshark="snmp.msgAuthoritativeEngineBoots"),
-            Column("engine_time", "i64", "Version 3: seconds since it began.",
+            Column("engine_time", "i64", "Version 3: time since its last reboot, seconds.",
                    wireshark="snmp.msgAuthoritativeEngineTime"),
-            Column("user_name", "text", "Version 3: the user.", wireshark="snmp.msgUserName"),
-            Column("authentication", "bytes", "Version 3: digest of the message.",
+            Column("user_name", "text", "Version 3: user name.", wireshark="snmp.msgUserName"),
+            Column("authentication", "bytes", "Version 3: authentication parameters, the digest of the message.",
                    wireshark="snmp.msgAuthenticationParameters"),
-            Column("privacy", "bytes", "Version 3: salt of the encryption.", wireshark="snmp.msgPrivacyParameters"),
-            Column("context_engine_id", "bytes", "Version 3: engine that is asked.",
-                   wireshark="snmp.contextEngineID"),
-            Column("context_name", "text", "Version 3: which of its views.", wireshark="snmp.contextName"),
-            Column("encrypted", "bytes", "Version 3: what is encrypted.", wireshark="snmp.encryptedPDU"),
-            Column("variables", List(VARIABLE), "Variables in wire order.", why="compared in its fields"),
+            Column("privacy", "bytes", "Version 3: privacy parameters, the salt of the encryption.",
+                   wireshark="snmp.msgPrivacyParameters"),
+            Column("context_engine_id", "bytes", "Version 3: context engine ID.", wireshark="snmp.contextEngineID"),
+            Column("context_name", "text", "Version 3: context name.", wireshark="snmp.contextName"),
+            Column("encrypted", "bytes", "Version 3: encrypted PDU.", wireshark="snmp.encryptedPDU"),
+            Column("variables", List(VARIABLE), "Variable bindings in wire order."),
         ),
     ),
 )  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One message; what follows it belongs to nobody."""
+    """Columns of one message; bytes after it are not read."""
     body = ber.expect(message, ber.SEQUENCE)
     version = ber.signed(ber.taken(body, ber.INTEGER))
     if version not in (0, 1, 3):
@@ -156,9 +167,9 @@ def _pdu(body: Cursor) -> Iterator[tuple[str, Any]]:
     for tag, binding in ber.values(ber.expect(pdu, ber.SEQUENCE)):
         if tag != ber.SEQUENCE:
             raise Malformed("bad_value")
-        known = ber.oid(ber.taken(binding, ber.OID))
+        oid = ber.oid(ber.taken(binding, ber.OID))
         kind, content = ber.value(binding)
-        variables.append({"oid": known, **_typed(kind, ber.whole(content))})
+        variables.append({"oid": oid, **_typed(kind, ber.whole(content))})
 
 
 def _unsigned(data: bytes) -> int | None:
@@ -167,15 +178,15 @@ def _unsigned(data: bytes) -> int | None:
 
 
 def _typed(kind: int, data: bytes) -> dict[str, Any]:
-    found: dict[str, Any] = {"type": TYPES.get(kind), "value": data}
+    result: dict[str, Any] = {"type": TYPES.get(kind), "value": data}
     if kind == ber.INTEGER:
-        found["number"] = ber.signed(data)
+        result["number"] = ber.signed(data)
     elif kind in UNSIGNED:
-        found["number"] = _unsigned(data)
+        result["number"] = _unsigned(data)
     elif kind == ber.OID:
-        found["text"] = ber.oid(data)
+        result["text"] = ber.oid(data)
     elif kind == IP_ADDRESS and len(data) == 4:
-        found["text"] = address_text(data)
+        result["text"] = address_text(data)
     elif kind == ber.OCTETS and data.isascii() and (shown := text(data)).replace("\r\n", "").isprintable():
-        found["text"] = shown
-    return found
+        result["text"] = shown
+    return result

@@ -1,6 +1,7 @@
-"""Simple Service Discovery Protocol: devices of UPnP that look for each other and announce themselves.
+"""Simple Service Discovery Protocol: searches for and announcements of UPnP devices, in HTTP format.
 
-The form is HTTP's. Every header stands in `headers` as sent; those that people ask for stand in columns too.
+Decided here:
+- `headers` has all headers as sent; common ones have columns.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ TEXTS = {
 
 HEADER = Struct(
     (
-        Column("name", "word", "Name as sent.", why="http.request.line is one text"),
-        Column("value", "text", "Value as sent, on one line.", why="http.request.line is one text"),
+        Column("name", "word", "Header name, as sent.", why="http.request.line is one text"),
+        Column("value", "text", "Header value, on one line.", why="http.request.line is one text"),
     )
 )
 
@@ -33,33 +34,36 @@ TABLES = (
         spec="UPnP Device Architecture 2.0",
         on=("udp.port=1900",),
         columns=(
-            Column("response", "bool", "Whether it answers a search.", why="told by the start line"),
-            Column("method", "word", "M-SEARCH or NOTIFY; null in an answer.", wireshark="http.request.method"),
-            Column("target", "text", "What the method is for, an asterisk.", wireshark="http.request.uri"),
-            Column("version", "word", "Version, such as HTTP/1.1.", why="a field for each direction"),
-            Column("status_code", "u16", "Answer: 200.", wireshark="http.response.code"),
-            Column("host", "text", "Address that it is sent to.", wireshark="http.host"),
-            Column("man", "text", "Search: the extension, ssdp:discover in quotes.", why="tshark has no such field"),
-            Column("mx", "u32", "Search: longest wait before an answer, seconds.", why="tshark has no such field"),
-            Column("search_target", "text", "What is looked for, or was found (ST).", why="no such field"),
-            Column("notification_type", "text", "Announcement: what there is (NT).", why="no such field"),
-            Column("notification_subtype", "text", "Announcement: ssdp:alive, ssdp:byebye or ssdp:update (NTS).",
-                   why="no such field"),
-            Column("usn", "text", "Unique name of the service.", why="no such field"),
-            Column("location", "text", "Where its description is.", wireshark="http.location"),
-            Column("server", "text", "System and program of the device.", wireshark="http.server"),
-            Column("user_agent", "text", "System and program of the searcher.", wireshark="http.user_agent"),
-            Column("cache_control", "text", "How long it holds, such as max-age=1800.",
+            Column("response", "bool", "Response to a search, else request.", why="derived from the start line"),
+            Column("method", "word", "Method: M-SEARCH or NOTIFY; null in a response.",
+                   wireshark="http.request.method"),
+            Column("target", "text", "Request target, an asterisk.", wireshark="http.request.uri"),
+            Column("version", "word", "HTTP version, such as HTTP/1.1.", why="one tshark field for each direction"),
+            Column("status_code", "u16", "Response: status code, 200.", wireshark="http.response.code"),
+            Column("host", "text", "Host header: destination address.", wireshark="http.host"),
+            Column("man", "text", "Search: MAN header, ssdp:discover in quotes.", why="no tshark field"),
+            Column("mx", "u32", "Search: MX header, maximum delay of a response, seconds.", why="no tshark field"),
+            Column("search_target", "text", "ST header: search target, requested or found.", why="no tshark field"),
+            Column("notification_type", "text", "Announcement: NT header, notification type.", why="no tshark field"),
+            Column("notification_subtype", "text", "Announcement: NTS header: ssdp:alive, ssdp:byebye or ssdp:update.",
+                   why="no tshark field"),
+            Column("usn", "text", "USN header: unique service name.", why="no tshark field"),
+            Column("location", "text", "Location header: URL of the device description.", wireshark="http.location"),
+            Column("server", "text", "Server header: operating system and software of the device.",
+                   wireshark="http.server"),
+            Column("user_agent", "text", "User-Agent header: operating system and software of the searching host.",
+                   wireshark="http.user_agent"),
+            Column("cache_control", "text", "Cache-Control header: validity, such as max-age=1800.",
                    wireshark="http.cache_control"),
-            Column("headers", List(HEADER), "Every header in wire order.", why="compared in columns"),
-            Column("body", "bytes", "What follows the headers.", why="tshark has no such field"),
+            Column("headers", List(HEADER), "Headers in wire order.", why="compared in the typed columns"),
+            Column("body", "bytes", "Bytes after the headers.", why="no tshark field"),
         ),
     ),
 )  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One message."""
+    """Columns of one message."""
     first = line(message).split(" ", 2)
     if first[0].startswith("HTTP/"):
         yield from (("response", True), ("version", first[0]))
@@ -68,9 +72,9 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
         yield from (("response", False), ("method", first[0]), ("target", first[1]), ("version", first[2].strip()))
     else:
         message.fault("bad_value")
-    found: list[dict[str, Any]] = []
-    yield "headers", found
-    for name, value in headers(message, found):
+    all_headers: list[dict[str, Any]] = []
+    yield "headers", all_headers
+    for name, value in headers(message, all_headers):
         if name in TEXTS:
             yield TEXTS[name], value
         elif name == "mx":

@@ -1,4 +1,12 @@
-"""Spanning Tree Protocol: bridges agree on a tree without loops; the rapid, the multiple and the per-VLAN kind too."""
+"""Spanning Tree Protocol: the classic, rapid (RSTP) and multiple (MSTP) forms, and those per VLAN of Cisco (PVST+).
+
+Decided here:
+- Version and type decide which columns a unit (BPDU) has. Rapid flags are null in version 0; a topology change
+  notification has a header only.
+- A unit is of Cisco if the TLV of the originating VLAN is at the place where others end; padding may be in its place,
+  so type and length must both match.
+- Common fields are read by column; the region and the instances of MSTP message by message, as few networks use them.
+"""
 
 from __future__ import annotations
 
@@ -20,109 +28,101 @@ CONFIGURATION = (0, 2)
 RAPID = 2
 MULTIPLE = 3
 MSTI_SIZE = 16
-# of version 3 without an instance: format, name, revision, digest, cost, bridge, hops
+# length of version 3 without instances: format, name, revision, digest, cost, bridge, hops
 REGION_SIZE = 64
 HEADER = 4
-# bytes of all but those that only say that the tree has changed
+# bytes of a BPDU, except for topology change notifications
 SIZE = 35
-# 256ths of a second
+# units of the times, in a second
 TICKS = 256
 ORIGINATING_VLAN = 0
-# what Cisco adds: a byte, which is the length of version 1 in rapid units, and the VLAN
+# TLV of Cisco after the length of version 1, which has one byte
 CISCO_SIZE = 7
 
 INSTANCE = Struct(
     (
-        Column("flags", "u8", "Flags as above, bit 128 its root's region decides.", wireshark="mstp.msti.flags"),
-        Column("id", "u16", "Number of the instance.", wireshark="mstp.msti.msti_id"),
-        Column(
-            "root_priority", "u16", "Priority of its regional root, steps of 4096.", why="mstp.msti.priority shifted"
-        ),
-        Column("root_mac", "mac", "Address of its regional root.", wireshark="mstp.msti.root.hw"),
-        Column("cost", "u32", "Cost of the way to it.", wireshark="mstp.msti.root_cost"),
-        Column("bridge_priority", "u8", "Priority of the sender, 0 to 240.", why="mstp.msti.bridge_priority shifted"),
-        Column("port_priority", "u8", "Priority of the port, 0 to 240.", why="mstp.msti.port_priority shifted"),
-        Column("remaining_hops", "u8", "Bridges that may follow.", wireshark="mstp.msti.remaining_hops"),
+        Column("flags", "u8", "Flags as in the BPDU; 128 is the master flag.", wireshark="mstp.msti.flags"),
+        Column("id", "u16", "MSTI number.", wireshark="mstp.msti.msti_id"),
+        Column("root_priority", "u16", "Priority of the regional root, in steps of 4096.",
+               why="mstp.msti.priority is shifted"),
+        Column("root_mac", "mac", "MAC address of the regional root.", wireshark="mstp.msti.root.hw"),
+        Column("cost", "u32", "Internal root path cost.", wireshark="mstp.msti.root_cost"),
+        Column("bridge_priority", "u8", "Bridge priority of the sender, 0 to 240.",
+               why="mstp.msti.bridge_priority is shifted"),
+        Column("port_priority", "u8", "Port priority, 0 to 240.", why="mstp.msti.port_priority is shifted"),
+        Column("remaining_hops", "u8", "Remaining hops.", wireshark="mstp.msti.remaining_hops"),
     )
-)
+)  # fmt: skip
 
 FLAGS = (
-    Column("topology_change", "bool", "The tree has changed.", wireshark="stp.flags.tc"),
-    Column("proposal", "bool", "Rapid: the port asks to forward at once.", wireshark="stp.flags.proposal"),
-    Column("port_role", "u8", "Rapid: 1 alternate or backup, 2 root, 3 designated.", wireshark="stp.flags.port_role"),
-    Column("learning", "bool", "Rapid: the port learns addresses.", wireshark="stp.flags.learning"),
-    Column("forwarding", "bool", "Rapid: the port forwards.", wireshark="stp.flags.forwarding"),
-    Column("agreement", "bool", "Rapid: the port agrees to a proposal.", wireshark="stp.flags.agreement"),
-    Column("topology_change_ack", "bool", "The change was heard.", wireshark="stp.flags.tcack"),
-)
+    Column("topology_change", "bool", "Topology change flag.", wireshark="stp.flags.tc"),
+    Column("proposal", "bool", "Rapid: proposal flag.", wireshark="stp.flags.proposal"),
+    Column("port_role", "u8", "Rapid: port role: 1 alternate or backup, 2 root, 3 designated.",
+           wireshark="stp.flags.port_role"),
+    Column("learning", "bool", "Rapid: learning flag.", wireshark="stp.flags.learning"),
+    Column("forwarding", "bool", "Rapid: forwarding flag.", wireshark="stp.flags.forwarding"),
+    Column("agreement", "bool", "Rapid: agreement flag.", wireshark="stp.flags.agreement"),
+    Column("topology_change_ack", "bool", "Topology change acknowledgement flag.", wireshark="stp.flags.tcack"),
+)  # fmt: skip
 REGION = (
-    Column("region_name", "text", "Multiple: name of the region.", wireshark="mstp.config_name"),
-    Column("region_revision", "u16", "Multiple: revision of its settings.", wireshark="mstp.config_revision_level"),
-    Column("region_digest", "bytes", "Multiple: MD5 of its table of VLANs.", wireshark="mstp.config_digest"),
-    Column("internal_cost", "u32", "Multiple: cost within the region.", wireshark="mstp.cist_internal_root_path_cost"),
-    Column("sender_priority", "u16", "Multiple: the sender's priority.", wireshark="mstp.cist_bridge.prio"),
-    Column("sender_extension", "u16", "Multiple: what is added to it.", wireshark="mstp.cist_bridge.ext"),
-    Column("sender_mac", "mac", "Multiple: address of the sender.", wireshark="mstp.cist_bridge.hw"),
-    Column("remaining_hops", "u8", "Multiple: bridges that may follow.", wireshark="mstp.cist_remaining_hops"),
-    Column("instances", List(INSTANCE), "Multiple: every instance of the tree.", why="compared in its fields"),
-)
+    Column("region_name", "text", "MSTP: name of the region.", wireshark="mstp.config_name"),
+    Column("region_revision", "u16", "MSTP: revision level of the region.", wireshark="mstp.config_revision_level"),
+    Column("region_digest", "bytes", "MSTP: configuration digest, MD5 of the VLAN table.",
+           wireshark="mstp.config_digest"),
+    Column("internal_cost", "u32", "MSTP: CIST internal root path cost.",
+           wireshark="mstp.cist_internal_root_path_cost"),
+    Column("sender_priority", "u16", "MSTP: priority of the sending bridge, in steps of 4096.",
+           wireshark="mstp.cist_bridge.prio"),
+    Column("sender_extension", "u16", "MSTP: system ID extension of the sending bridge.",
+           wireshark="mstp.cist_bridge.ext"),
+    Column("sender_mac", "mac", "MSTP: MAC address of the sending bridge.", wireshark="mstp.cist_bridge.hw"),
+    Column("remaining_hops", "u8", "MSTP: CIST remaining hops.", wireshark="mstp.cist_remaining_hops"),
+    Column("instances", List(INSTANCE), "MSTP: instances in wire order."),
+)  # fmt: skip
 
 TABLES = (
     Table(
         "stp",
-        "One row for each bridge protocol data unit of the Spanning Tree Protocol.",
+        "One row for each bridge protocol data unit (BPDU) of the Spanning Tree Protocol.",
         spec="IEEE 802.1D, IEEE 802.1Q",
         on=("llc.dsap=0x42", "snap.cisco=0x010b"),
         size=HEADER,
         context="record",
         columns=(
-            Column("protocol", "u16", "0, spanning tree.", at=0, wireshark="stp.protocol"),
-            Column(
-                "version",
-                "u8",
-                "0 spanning tree, 2 rapid, 3 multiple, 4 shortest path.",
-                at=2,
-                wireshark="stp.version",
-            ),
-            Column(
-                "type", "u8", "0 configuration, 2 rapid or multiple, 128 topology change.", at=3, wireshark="stp.type"
-            ),
-            Column("flags", "u8", "All flags as they lie.", wireshark="stp.flags"),
+            Column("protocol", "u16", "Protocol identifier, 0.", at=0, wireshark="stp.protocol"),
+            Column("version", "u8", "Version: 0 STP, 2 RSTP, 3 MSTP, 4 SPT.", at=2, wireshark="stp.version"),
+            Column("type", "u8", "BPDU type: 0 configuration, 2 rapid or multiple, 128 topology change notification.",
+                   at=3, wireshark="stp.type"),
+            Column("flags", "u8", "Flags as sent, all bits.", wireshark="stp.flags"),
             *FLAGS,
-            Column("root_priority", "u16", "Priority of the root, steps of 4096.", wireshark="stp.root.prio"),
-            Column("root_extension", "u16", "What is added to it, often the VLAN.", wireshark="stp.root.ext"),
-            Column("root_mac", "mac", "Address of the root.", wireshark="stp.root.hw"),
-            Column("root_cost", "u32", "Cost of the way to the root.", wireshark="stp.root.cost"),
-            Column(
-                "bridge_priority",
-                "u16",
-                "Priority of the sender; multiple: of the regional root.",
-                wireshark="stp.bridge.prio",
-            ),
-            Column("bridge_extension", "u16", "What is added to it, often the VLAN.", wireshark="stp.bridge.ext"),
-            Column(
-                "bridge_mac",
-                "mac",
-                "Address of the sender; multiple: of the regional root.",
-                wireshark="stp.bridge.hw",
-            ),
-            Column("port", "u16", "Port that this was sent from, its priority above it.", wireshark="stp.port"),
-            Column("message_age", "duration", "Seconds since the root said this.", wireshark="stp.msg_age"),
-            Column("max_age", "duration", "Seconds after which it is forgotten.", wireshark="stp.max_age"),
-            Column("hello_time", "duration", "Seconds between messages.", wireshark="stp.hello"),
-            Column("forward_delay", "duration", "Seconds in each state before forwarding.", wireshark="stp.forward"),
-            Column("originating_vlan", "u16", "Cisco: VLAN of this tree.", wireshark="stp.pvst.origvlan"),
+            Column("root_priority", "u16", "Priority of the root bridge, in steps of 4096.", wireshark="stp.root.prio"),
+            Column("root_extension", "u16", "System ID extension of the root bridge, often the VLAN.",
+                   wireshark="stp.root.ext"),
+            Column("root_mac", "mac", "MAC address of the root bridge.", wireshark="stp.root.hw"),
+            Column("root_cost", "u32", "Root path cost.", wireshark="stp.root.cost"),
+            Column("bridge_priority", "u16", "Priority of the sending bridge; MSTP: of the regional root.",
+                   wireshark="stp.bridge.prio"),
+            Column("bridge_extension", "u16", "System ID extension of that bridge, often the VLAN.",
+                   wireshark="stp.bridge.ext"),
+            Column("bridge_mac", "mac", "MAC address of the sending bridge; MSTP: of the regional root.",
+                   wireshark="stp.bridge.hw"),
+            Column("port", "u16", "Port identifier: port number, and its priority in the upper bits.",
+                   wireshark="stp.port"),
+            Column("message_age", "duration", "Message age: time since the root sent the information, seconds.",
+                   wireshark="stp.msg_age"),
+            Column("max_age", "duration", "Maximum age of the information, seconds.", wireshark="stp.max_age"),
+            Column("hello_time", "duration", "Hello time between BPDUs, seconds.", wireshark="stp.hello"),
+            Column("forward_delay", "duration", "Forward delay in each state before forwarding, seconds.",
+                   wireshark="stp.forward"),
+            Column("originating_vlan", "u16", "Cisco: originating VLAN of the tree.", wireshark="stp.pvst.origvlan"),
             *REGION,
         ),
     ),
-)
+)  # fmt: skip
 
 
 def read(messages: Messages) -> Columns:
-    """Columns of what all have; of what Cisco's and multiple ones add, the latter one by one.
-
-    Cisco's are those that go on with the VLAN where the others have ended.
-    """
+    """Columns of the common fields by gather, of the originating VLAN, and of MSTP message by message."""
     columns = fixed(TABLES[0], messages)
     version, kind = number_at(messages, 2, 1), number_at(messages, 3, 1)
     tree = np.isin(kind, CONFIGURATION)
@@ -132,19 +132,19 @@ def read(messages: Messages) -> Columns:
     columns |= _flags(number_at(messages, 4, 1), tree, version >= RAPID)
     columns |= _tree(messages, tree)
     promised = size + messages.missing - SIZE
-    # a byte more: the length of version 1, which rapid ones have and Cisco's too
+    # one byte more: the version 1 length, which rapid and Cisco's units have
     byte = (version >= RAPID) | (promised >= CISCO_SIZE)
     mark_short(messages, tree & byte & (size == SIZE))
-    sound = tree & (size >= SIZE + byte)
-    multiple = sound & (version >= MULTIPLE) & (promised > REGION_SIZE)
-    columns |= _vlan(messages, sound & ~multiple & (promised >= CISCO_SIZE - 1 + byte), SIZE + byte)
+    complete = tree & (size >= SIZE + byte)
+    multiple = complete & (version >= MULTIPLE) & (promised > REGION_SIZE)
+    columns |= _vlan(messages, complete & ~multiple & (promised >= CISCO_SIZE - 1 + byte), SIZE + byte)
     if multiple.any():
         columns |= each(TABLES[0], _region, messages, multiple, SIZE + 1)
     return columns
 
 
 def _known(value: Ints, size: int, among: Mask) -> Nullable:
-    """A number of `size` bytes, null where the message did not reach to it or is not `among` those that have it."""
+    """A number of `size` bytes; null if the message ends before it, and for rows that are not `among`."""
     return Nullable(value.astype((np.int16, np.int32, np.int32, np.int64)[size - 1]), (value >= 0) & among)
 
 
@@ -161,15 +161,15 @@ def _flags(flags: Ints, tree: Mask, rapid: Mask) -> Columns:
 
 
 def _tree(messages: Messages, tree: Mask) -> Columns:
-    """Root, sender, port and times."""
+    """Columns of root, sending bridge, port and times."""
     columns: Columns = {"root_cost": _known(number_at(messages, 13, 4), 4, tree)}
     for name, at in (("root", 5), ("bridge", 17)):
         identifier = number_at(messages, at, 2)
         columns[f"{name}_priority"] = Nullable((identifier & 0xF000).astype(np.int32), tree & (identifier >= 0))
         columns[f"{name}_extension"] = Nullable((identifier & 0x0FFF).astype(np.int32), tree & (identifier >= 0))
         index = np.flatnonzero(tree & (messages.start + at + 8 <= messages.end))
-        found = addresses("mac", messages.data, messages.start[index] + at + 2, messages.pools)
-        columns[f"{name}_mac"] = fill(len(messages), index, found)
+        codes = addresses("mac", messages.data, messages.start[index] + at + 2, messages.pools)
+        columns[f"{name}_mac"] = fill(len(messages), index, codes)
     columns["port"] = _known(number_at(messages, 25, 2), 2, tree)
     for at, name in enumerate(("message_age", "max_age", "hello_time", "forward_delay")):
         ticks = number_at(messages, 27 + 2 * at, 2)
@@ -178,11 +178,11 @@ def _tree(messages: Messages, tree: Mask) -> Columns:
 
 
 def _vlan(messages: Messages, among: Mask, begin: Ints) -> Columns:
-    """What Cisco adds; a unit without it may be padded with zeros or end in anything."""
+    """Column `originating_vlan`; a unit without that TLV may have padding or other bytes in its place."""
     kind, size, vlan = (number_at(messages, begin + at, 2) for at in (0, 2, 4))
-    there = among & (kind == ORIGINATING_VLAN) & (size == 2)
-    mark_short(messages, among & (size < 0) | there & (vlan < 0))
-    return {"originating_vlan": _known(vlan, 2, there)}
+    present = among & (kind == ORIGINATING_VLAN) & (size == 2)
+    mark_short(messages, among & (size < 0) | present & (vlan < 0))
+    return {"originating_vlan": _known(vlan, 2, present)}
 
 
 def _region(message: Cursor) -> Iterator[tuple[str, Any]]:
@@ -200,7 +200,7 @@ def _region(message: Cursor) -> Iterator[tuple[str, Any]]:
     instances: list[dict[str, Any]] = []
     yield "instances", instances
     for _ in range((size - REGION_SIZE) // MSTI_SIZE):
-        instances.append(_instance(message.part(MSTI_SIZE)))  # noqa: PERF401 - what was read must stay
+        instances.append(_instance(message.part(MSTI_SIZE)))  # noqa: PERF401 - kept if a later one is short
 
 
 def _instance(message: Cursor) -> dict[str, Any]:

@@ -1,8 +1,11 @@
-"""STUN and TURN: how hosts behind address translation learn their addresses, test paths and relay data.
+"""STUN and TURN: discovery of translated addresses, connectivity checks (ICE) and relayed data.
 
-On the ports of STUN each message is a row, TURN's channel data included, but for DTLS, which has the same ports.
-Elsewhere (calls use any port) `probe` finds messages by the magic cookie and a length that fits to the byte; the old
-form without a cookie is not looked for there.
+Decided here:
+- On the STUN ports `accept` takes messages and channel data; DTLS and RTP on the same ports differ in their first byte
+  (RFC 7983).
+- On other ports `probe` requires the magic cookie and a length that fits to the byte; messages of RFC 3489, which have
+  no cookie, are not recognised there.
+- XOR-mapped addresses are decoded; `mapped` has the mapped address in either form.
 """
 
 from __future__ import annotations
@@ -35,20 +38,21 @@ ROLES = {0x8029: "controlled", 0x802A: "controlling"}
 ATTRIBUTE = Struct(
     (
         Column("type", "u16", "IANA number of the attribute.", wireshark="stun.att.type"),
-        Column("value", "bytes", "What it holds, as sent, without padding.", why="a field for each attribute"),
+        Column("value", "bytes", "Attribute value, as sent, without padding.",
+               why="one tshark field for each attribute"),
     )
-)
+)  # fmt: skip
 
 
 def _pairs() -> Iterator[Column]:
-    about = {
-        "mapped": "The asker as the server sees it", "peer": "TURN: the other end of what is relayed",
-        "relayed": "TURN: what stands for the asker at the server", "alternate": "Server to ask instead",
-        "other": "The server's other address, for tests",
+    sentences = {
+        "mapped": "Client as seen by the server", "peer": "TURN: peer of the relayed data",
+        "relayed": "TURN: relayed transport address of the client", "alternate": "Alternate server",
+        "other": "Other address of the server, for tests",
     }  # fmt: skip
-    for name, sentence in about.items():
-        yield Column(f"{name}_ip", "ip", f"{sentence}: address.", why="one field for all attributes")
-        yield Column(f"{name}_port", "u16", f"{sentence}: port.", why="one field for all attributes")
+    for name, sentence in sentences.items():
+        yield Column(f"{name}_ip", "ip", f"{sentence}: address.", why="tshark has one field for all attributes")
+        yield Column(f"{name}_port", "u16", f"{sentence}: port.", why="tshark has one field for all attributes")
 
 
 TABLES = (
@@ -58,39 +62,42 @@ TABLES = (
         spec="RFC 8489, RFC 8656, RFC 8445, RFC 3489",
         on=("udp.port=3478", "udp.port=5349"),
         columns=(
-            Column("class", "u8", "0 request, 1 indication, 2 success, 3 error; null for channel data.",
-                   why="stun.type.class keeps the bits where they lie"),
-            Column("method", "u16", "1 binding, 3 allocate, 4 refresh, 6 send, 7 data, 8 permission, 9 channel.",
+            Column("class", "u8",
+                   "Class: 0 request, 1 indication, 2 success response, 3 error response; null for channel data.",
+                   why="stun.type.class is not shifted"),
+            Column("method", "u16",
+                   "Method: 1 binding, 3 allocate, 4 refresh, 6 send, 7 data, 8 permission, 9 channel bind.",
                    wireshark="stun.type.method"),
-            Column("length", "u16", "Bytes behind the header, or of the channel's data.", wireshark="stun.length"),
-            Column("cookie", "bool", "Whether the magic cookie of the new form is there.", why="stun.cookie is bytes"),
-            Column("transaction_id", "bytes", "What ties answers to the question; 12 bytes, 16 in the old form.",
+            Column("length", "u16", "Bytes after the header, or of the channel data.", wireshark="stun.length"),
+            Column("cookie", "bool", "The message has the magic cookie of RFC 5389.",
+                   why="stun.cookie is of type bytes"),
+            Column("transaction_id", "bytes",
+                   "Transaction ID that matches responses to requests; 12 bytes, 16 without cookie.",
                    wireshark="stun.id"),
             *_pairs(),
-            Column("username", "text", "Who asks; of ICE both sides' fragments.", wireshark="stun.att.username"),
-            Column("realm", "text", "Where the user is known.", wireshark="stun.att.realm"),
-            Column("nonce", "text", "What the answer must be made with.", wireshark="stun.att.nonce"),
-            Column("software", "text", "Program of the sender.", wireshark="stun.att.software"),
-            Column("error_code", "u16", "300 to 699, such as 401 unauthorised.", why="in two fields"),
-            Column("error_reason", "text", "The same in words.", wireshark="stun.att.error.reason"),
+            Column("username", "text", "Username; for ICE the fragments of both sides.", wireshark="stun.att.username"),
+            Column("realm", "text", "Realm.", wireshark="stun.att.realm"),
+            Column("nonce", "text", "Nonce.", wireshark="stun.att.nonce"),
+            Column("software", "text", "Software of the sender.", wireshark="stun.att.software"),
+            Column("error_code", "u16", "Error code, 300 to 699, such as 401 unauthorized.", why="two tshark fields"),
+            Column("error_reason", "text", "Reason phrase of the error.", wireshark="stun.att.error.reason"),
             Column("priority", "u32", "ICE: priority of the candidate.", wireshark="stun.att.priority"),
-            Column("role", "word", "ICE: controlling or controlled.", why="stun.att.tie-breaker of either"),
-            Column("use_candidate", "bool", "ICE: true if the pair is chosen; null if not said.",
-                   why="an attribute without value"),
-            Column("lifetime", "u32", "TURN: how long the allocation lives, seconds.",
-                   wireshark="stun.att.lifetime"),
-            Column("channel", "u16", "TURN: number of the channel, 16384 to 20479.",
-                   why="stun.channel and stun.att.channelnum"),
-            Column("data", "bytes", "TURN: data that is relayed.", why="dissected by tshark"),
-            Column("attributes", List(ATTRIBUTE), "Every attribute in wire order.", why="compared in its fields"),
-            Column("heuristic", "bool", "Whether it was found by its content and not by a port.", why="our own"),
+            Column("role", "word", "ICE: controlling or controlled.", why="stun.att.tie-breaker exists for both"),
+            Column("use_candidate", "bool", "ICE: true if the sender nominates the pair; null without the attribute.",
+                   why="the attribute has no value"),
+            Column("lifetime", "u32", "TURN: lifetime of the allocation, seconds.", wireshark="stun.att.lifetime"),
+            Column("channel", "u16", "TURN: channel number, 16384 to 20479.",
+                   why="two tshark fields, stun.channel and stun.att.channelnum"),
+            Column("data", "bytes", "TURN: relayed data.", why="tshark dissects it"),
+            Column("attributes", List(ATTRIBUTE), "Attributes in wire order."),
+            Column("heuristic", "bool", "Recognised by content, not by port.", why="defined by netlake"),
         ),
     ),
 )  # fmt: skip
 
 
 def probe(messages: Messages) -> Mask:
-    """Messages with the magic cookie that are as long as they say, in whole words."""
+    """Messages with the magic cookie whose length, a multiple of 4, matches their size."""
     size = messages.end - messages.start + messages.missing
     length = number_at(messages, 2, 2)
     fits = (length == size - HEADER) & (length % 4 == 0) & (byte_at(messages, 0) < 0x40)
@@ -98,13 +105,13 @@ def probe(messages: Messages) -> Mask:
 
 
 def accept(messages: Messages) -> Mask:
-    """On its ports: what begins as a message or as channel data does; DTLS and RTP do not (RFC 7983)."""
+    """On STUN ports: first bytes of messages and of channel data, which DTLS and RTP do not have (RFC 7983)."""
     first = byte_at(messages, 0)
     return np.asarray((first < 4) | ((first >= 0x40) & (first < 0x80)))
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One message or one piece of channel data."""
+    """Columns of one message, or of one packet of channel data."""
     yield "heuristic", by_content(message, PORTS)
     first = message.number(2)
     length = 0
@@ -153,9 +160,9 @@ def _attributes(body: Cursor, identity: bytes) -> Iterator[tuple[str, Any]]:
 
 
 def _address(name: str, value: bytes, mask: bytes) -> Iterator[tuple[str, Any]]:
-    """An address of either family, with its bits turned by the cookie and the transaction where it is sent so."""
+    """Address and port, XORed with `mask`: cookie and transaction ID, or zero for plain attributes."""
     if len(value) in (8, 20):
         size = len(value) - 4
-        turned = int.from_bytes(value[4:], "big") ^ int.from_bytes(mask[:size], "big")
-        yield f"{name}_ip", turned.to_bytes(size, "big")
+        address = int.from_bytes(value[4:], "big") ^ int.from_bytes(mask[:size], "big")
+        yield f"{name}_ip", address.to_bytes(size, "big")
         yield f"{name}_port", int.from_bytes(value[2:4], "big") ^ int.from_bytes(mask[:2], "big")

@@ -1,8 +1,10 @@
-"""Syslog: lines that systems log, in the old form (RFC 3164) and the new (RFC 5424).
+"""Syslog: log messages of hosts, in the formats of RFC 3164 and RFC 5424.
 
-A message of the new form has version 1 behind its priority. Senders of the old form keep to it loosely: a time stamp
-and a host are taken where they are of its shape, and all else is the message. Times are kept as text: the old form
-lacks the year and the zone.
+Decided here:
+- A message is of RFC 5424 if version 1 follows its priority; any other is of RFC 3164. Senders follow RFC 3164 loosely:
+  timestamp, host and tag are read only where they match; everything else is the message.
+- Timestamps are kept as text, since RFC 3164 has neither year nor time zone.
+- Of a truncated message only the priority is read: other parts may be incomplete.
 """
 
 from __future__ import annotations
@@ -17,17 +19,17 @@ from netlake.schema import Column, List, Struct, Table
 
 HEAD = ("timestamp", "hostname", "app_name", "process_id", "message_id")
 PRIORITY = re.compile(r"<(\d{1,3})>")
-NEW = re.compile(r"1 (\S+) (\S+) (\S+) (\S+) (\S+) ?")
-OLD = re.compile(r"([A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\d\d:\d\d:\S+) (\S+) ")
+RFC_5424 = re.compile(r"1 (\S+) (\S+) (\S+) (\S+) (\S+) ?")
+RFC_3164 = re.compile(r"([A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\d\d:\d\d:\S+) (\S+) ")
 TAG = re.compile(r"([\w./-]{1,48})(?:\[([^\]]{1,32})\])?: ?")
 ELEMENT = re.compile(r"\[([^ =\]\"]+)((?: [^ =\]\"]+=\"(?:[^\"\\\]]|\\.)*\")*)\]")
 PARAMETER = re.compile(r" ([^ =\]\"]+)=\"((?:[^\"\\\]]|\\.)*)\"")
 
 PARAMETERS = Struct(
     (
-        Column("id", "word", "Name of the element.", why="tshark has no such field"),
-        Column("name", "word", "Name of the parameter; null for an element without any.", why="as above"),
-        Column("value", "text", "Its value, without escapes.", why="as above"),
+        Column("id", "word", "SD-ID: name of the structured data element.", why="no tshark field"),
+        Column("name", "word", "Parameter name; null for an element without parameters.", why="no tshark field"),
+        Column("value", "text", "Parameter value, without escapes.", why="no tshark field"),
     )
 )
 
@@ -38,28 +40,31 @@ TABLES = (
         spec="RFC 5424, RFC 3164, RFC 5426",
         on=("udp.port=514",),
         columns=(
-            Column("facility", "u8", "Which part of the system: 0 kernel, 3 daemons, 4 authorisation, 16 to 23 local.",
+            Column("facility", "u8", "Facility: 0 kernel, 3 daemons, 4 authorization, 16 to 23 local use.",
                    wireshark="syslog.facility"),
-            Column("severity", "u8", "0 emergency, 1 alert, 2 critical, 3 error, 4 warning, 5 notice, 6 info, 7 debug.",
+            Column("severity", "u8",
+                   "Severity: 0 emergency, 1 alert, 2 critical, 3 error, 4 warning, 5 notice, 6 info, 7 debug.",
                    wireshark="syslog.level"),
-            Column("version", "u8", "1 in the new form; null in the old.", wireshark="syslog.version"),
-            Column("timestamp", "text", "When it happened, as sent.", why="a field for each form"),
-            Column("hostname", "text", "Host that says so.", why="shown in the new form only"),
-            Column("app_name", "text", "Program that says so; the tag in the old form.", why="as above"),
-            Column("process_id", "text", "Its process.", why="as above"),
-            Column("message_id", "text", "New form: kind of message.", why="holds text of the old form"),
-            Column("structured_data", List(PARAMETERS), "New form: parameters in wire order.",
-                   why="tshark has no such field"),
-            Column("message", "text", "What is said, without what stands in the columns before.",
-                   why="syslog.msg is the whole line in the old form"),
+            Column("version", "u8", "RFC 5424: version, 1; null for RFC 3164.", wireshark="syslog.version"),
+            Column("timestamp", "text", "Timestamp, as sent.", why="one tshark field for each format"),
+            Column("hostname", "text", "Host name of the sender.", why="tshark has it for RFC 5424 only"),
+            Column("app_name", "text", "Application name; for RFC 3164 the tag.",
+                   why="tshark has it for RFC 5424 only"),
+            Column("process_id", "text", "Process ID.", why="tshark has it for RFC 5424 only"),
+            Column("message_id", "text", "RFC 5424: message ID, the type of message.",
+                   why="tshark has other text in it for RFC 3164"),
+            Column("structured_data", List(PARAMETERS), "RFC 5424: parameters of the structured data, in wire order.",
+                   why="no tshark field"),
+            Column("message", "text", "Message text, without the parts in other columns.",
+                   why="for RFC 3164 syslog.msg is the whole line"),
         ),
     ),
 )  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One message; of one that the capture cut the parts that are surely whole."""
-    line = text(message.rest()).rstrip("\r\n\0")
+    """Columns of one message; of a truncated one the priority only."""
+    line = text(message.kept()).rstrip("\r\n\0")
     at = 0
     if priority := PRIORITY.match(line):
         number = int(priority[1])
@@ -69,10 +74,10 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
         message.fault("bad_value")
     if message.missing:
         raise Short
-    yield from _new(line, new) if (new := NEW.match(line, at)) else _old(line, at)
+    yield from _rfc_5424(line, header) if (header := RFC_5424.match(line, at)) else _rfc_3164(line, at)
 
 
-def _new(line: str, head: re.Match[str]) -> Iterator[tuple[str, Any]]:
+def _rfc_5424(line: str, head: re.Match[str]) -> Iterator[tuple[str, Any]]:
     yield "version", 1
     for name, value in zip(HEAD, head.groups(), strict=True):
         yield name, None if value == "-" else value
@@ -83,15 +88,15 @@ def _new(line: str, head: re.Match[str]) -> Iterator[tuple[str, Any]]:
     yield "structured_data", parameters
     while element := ELEMENT.match(line, at):
         at = element.end()
-        found = PARAMETER.findall(element[2])
-        parameters += [{"id": element[1], "name": n, "value": re.sub(r"\\(.)", r"\1", v)} for n, v in found]
-        if not found:
+        pairs = PARAMETER.findall(element[2])
+        parameters += [{"id": element[1], "name": n, "value": re.sub(r"\\(.)", r"\1", v)} for n, v in pairs]
+        if not pairs:
             parameters.append({"id": element[1]})
     yield "message", line[at:].removeprefix(" ").removeprefix("\ufeff")
 
 
-def _old(line: str, at: int) -> Iterator[tuple[str, Any]]:
-    if head := OLD.match(line, at):
+def _rfc_3164(line: str, at: int) -> Iterator[tuple[str, Any]]:
+    if head := RFC_3164.match(line, at):
         yield from (("timestamp", head[1]), ("hostname", head[2]))
         at = head.end()
     if tag := TAG.match(line, at):

@@ -1,4 +1,13 @@
-"""Transmission Control Protocol: one row a segment, its common options in columns of their own."""
+"""Transmission Control Protocol: one row for each segment, with common options in columns.
+
+Decided here:
+- An option has its own column if it occurs once and has the right length; other options, repeated ones and those of a
+  wrong length are in `options`, so that nothing is lost. Bytes other than zero after the end of list are kind 0.
+- `option_kinds`, the order that operating systems differ in, is kept for SYN segments only, since fingerprints need
+  only these.
+- `window_scaled` needs the handshake, so the flow tracker fills it.
+- Options are read by a kernel into preallocated arrays: most segments have some.
+"""
 
 from __future__ import annotations
 
@@ -17,168 +26,86 @@ HEADER = 20
 
 BLOCK = Struct(
     (
-        Column("left", "u32", "First sequence number of the block.", wireshark="tcp.options.sack_le"),
-        Column("right", "u32", "Sequence number behind the block.", wireshark="tcp.options.sack_re"),
+        Column("left", "u32", "Left edge: first sequence number of the block.", wireshark="tcp.options.sack_le"),
+        Column("right", "u32", "Right edge: sequence number after the block.", wireshark="tcp.options.sack_re"),
     )
 )
 OPTION = Struct(
     (
-        Column("kind", "u8", "IANA number of the option.", why="tcp.option_kind lists the typed ones too"),
-        Column("data", "bytes", "What follows its kind and length.", why="many fields, one for each kind"),
+        Column("kind", "u8", "IANA number of the option.", why="tcp.option_kind also has those with typed columns"),
+        Column("data", "bytes", "Option data, after kind and length.", why="one tshark field for each kind"),
     )
 )
 
-# first byte behind the window
+# bytes of the header up to and including the window
 WINDOW_END = 16
 
 TABLES = (
     Table(
         "tcp",
-        "One row for each TCP segment; its ports are those of the conversation.",
+        "One row for each TCP segment; its ports are in `src_port` and `dst_port`.",
         spec="RFC 9293",
         on=("ip.protocol=6",),
         size=HEADER,
         columns=(
-            Column(
-                "seq",
-                "u32",
-                "Sequence number of the first byte of payload, or of the SYN.",
-                at=4,
-                wireshark="tcp.seq_raw",
-            ),
-            Column(
-                "ack",
-                "u32",
-                "Next sequence number that the sender expects; meant only where `ack_flag` is set.",
-                at=8,
-                wireshark="tcp.ack_raw",
-            ),
-            Column(
-                "header_length",
-                "u8",
-                "Bytes of the header with its options, 20 to 60.",
-                at=12,
-                bits=(4, 4),
-                wireshark="tcp.hdr_len",
-            ),
-            Column(
-                "flags",
-                "u16",
-                "All flags as a number, reserved bits included, 0 to 4095.",
-                at=12,
-                bits=(0, 12),
-                wireshark="tcp.flags",
-                encoding="dictionary",
-            ),
-            Column("ae", "bool", "Accurate ECN, once the nonce sum.", at=12, bits=(8, 1), wireshark="tcp.flags.ae"),
-            Column("cwr", "bool", "Congestion window reduced.", at=13, bits=(7, 1), wireshark="tcp.flags.cwr"),
-            Column("ece", "bool", "ECN echo.", at=13, bits=(6, 1), wireshark="tcp.flags.ece"),
-            Column("urg", "bool", "The urgent pointer is meant.", at=13, bits=(5, 1), wireshark="tcp.flags.urg"),
-            Column(
-                "ack_flag", "bool", "The acknowledgment number is meant.", at=13, bits=(4, 1), wireshark="tcp.flags.ack"
-            ),
-            Column(
-                "psh",
-                "bool",
-                "Hand the payload to the application at once.",
-                at=13,
-                bits=(3, 1),
-                wireshark="tcp.flags.push",
-            ),
-            Column("rst", "bool", "The connection is reset.", at=13, bits=(2, 1), wireshark="tcp.flags.reset"),
-            Column("syn", "bool", "A connection is begun.", at=13, bits=(1, 1), wireshark="tcp.flags.syn"),
-            Column("fin", "bool", "The sender has no more to send.", at=13, bits=(0, 1), wireshark="tcp.flags.fin"),
-            Column(
-                "window",
-                "u16",
-                "Bytes that the sender will take, as sent, 0 to 65535.",
-                at=14,
-                wireshark="tcp.window_size_value",
-            ),
-            Column(
-                "window_scaled",
-                "u32",
-                "`window` by the connection's scale; null where the capture does not show it.",
-                wireshark="tcp.window_size",
-            ),
-            Column(
-                "checksum",
-                "u16",
-                "Internet checksum over pseudo-header, header and payload.",
-                at=16,
-                wireshark="tcp.checksum",
-            ),
-            Column(
-                "urgent_pointer",
-                "u16",
-                "Offset behind the last urgent byte; meant only where `urg` is set.",
-                at=18,
-                wireshark="tcp.urgent_pointer",
-                encoding="dictionary",
-            ),
-            Column(
-                "payload_length",
-                "i32",
-                "Bytes of payload on the wire; null where the header's length cannot be.",
-                wireshark="tcp.len",
-            ),
-            Column(
-                "mss",
-                "u16",
-                "Option: the largest segment that the sender will take, bytes.",
-                wireshark="tcp.options.mss_val",
-                encoding="dictionary",
-            ),
-            Column(
-                "window_scale",
-                "u8",
-                "Option: how many bits later windows are shifted left, 0 to 14.",
-                wireshark="tcp.options.wscale.shift",
-            ),
-            Column(
-                "sack_permitted",
-                "bool",
-                "Option: selective acknowledgments may be sent; false without it.",
-                why="tshark shows presence by kind",
-            ),
-            Column(
-                "sack_blocks",
-                List(BLOCK),
-                "Option: blocks of bytes received beyond `ack`, in wire order.",
-                why="compared in its fields",
-            ),
-            Column(
-                "timestamp_value",
-                "u32",
-                "Option: the sender's clock, in units of its own.",
-                wireshark="tcp.options.timestamp.tsval",
-            ),
-            Column(
-                "timestamp_echo",
-                "u32",
-                "Option: the clock last received; meant only where `ack_flag` is set.",
-                wireshark="tcp.options.timestamp.tsecr",
-            ),
-            Column(
-                "options",
-                List(OPTION),
-                "Other options, and those twice there or of odd length; bytes behind the end are kind 0 unless zero.",
-                why="compared in its fields",
-            ),
-            Column(
-                "option_kinds",
-                List("u8"),
-                "Kinds of all options of a segment with `syn`, in wire order, end and no-operation too.",
-                why="tcp.option_kind is of every segment, and goes on behind the end",
-            ),
+            Column("seq", "u32", "Sequence number of the first payload byte, or of the SYN.", at=4,
+                   wireshark="tcp.seq_raw"),
+            Column("ack", "u32",
+                   "Acknowledgment number: next sequence number expected; valid only if `ack_flag` is set.", at=8,
+                   wireshark="tcp.ack_raw"),
+            Column("header_length", "u8", "Bytes of the header, options included, 20 to 60.", at=12, bits=(4, 4),
+                   wireshark="tcp.hdr_len"),
+            Column("flags", "u16", "Flags as a number, reserved bits included, 0 to 4095.", at=12, bits=(0, 12),
+                   wireshark="tcp.flags", encoding="dictionary"),
+            Column("ae", "bool", "Accurate ECN flag, formerly nonce sum.", at=12, bits=(8, 1),
+                   wireshark="tcp.flags.ae"),
+            Column("cwr", "bool", "Congestion window reduced flag.", at=13, bits=(7, 1), wireshark="tcp.flags.cwr"),
+            Column("ece", "bool", "ECN-Echo flag.", at=13, bits=(6, 1), wireshark="tcp.flags.ece"),
+            Column("urg", "bool", "URG flag: the urgent pointer is valid.", at=13, bits=(5, 1),
+                   wireshark="tcp.flags.urg"),
+            Column("ack_flag", "bool", "ACK flag: the acknowledgment number is valid.", at=13, bits=(4, 1),
+                   wireshark="tcp.flags.ack"),
+            Column("psh", "bool", "PSH flag: the receiver should deliver the payload at once.", at=13, bits=(3, 1),
+                   wireshark="tcp.flags.push"),
+            Column("rst", "bool", "RST flag: resets the connection.", at=13, bits=(2, 1), wireshark="tcp.flags.reset"),
+            Column("syn", "bool", "SYN flag: synchronises sequence numbers.", at=13, bits=(1, 1),
+                   wireshark="tcp.flags.syn"),
+            Column("fin", "bool", "FIN flag: the sender has no more data.", at=13, bits=(0, 1),
+                   wireshark="tcp.flags.fin"),
+            Column("window", "u16", "Window, as sent, 0 to 65535.", at=14, wireshark="tcp.window_size_value"),
+            Column("window_scaled", "u32", "Window with the window scale applied, bytes; null if the scale is unknown.",
+                   wireshark="tcp.window_size"),
+            Column("checksum", "u16", "Internet checksum over pseudo-header, header and payload.", at=16,
+                   wireshark="tcp.checksum"),
+            Column("urgent_pointer", "u16",
+                   "Urgent pointer: offset after the last urgent byte; valid only if `urg` is set.", at=18,
+                   wireshark="tcp.urgent_pointer", encoding="dictionary"),
+            Column("payload_length", "i32", "Bytes of payload on the wire; null if the header length is invalid.",
+                   wireshark="tcp.len"),
+            Column("mss", "u16", "Option: maximum segment size, bytes.", wireshark="tcp.options.mss_val",
+                   encoding="dictionary"),
+            Column("window_scale", "u8", "Option: window scale shift count, 0 to 14.",
+                   wireshark="tcp.options.wscale.shift"),
+            Column("sack_permitted", "bool", "Option: SACK permitted; false without it.",
+                   why="tshark shows the kind only"),
+            Column("sack_blocks", List(BLOCK), "Option: SACK blocks, received beyond `ack`, in wire order."),
+            Column("timestamp_value", "u32", "Option: timestamp value (TSval), in units of the sender's clock.",
+                   wireshark="tcp.options.timestamp.tsval"),
+            Column("timestamp_echo", "u32", "Option: timestamp echo reply (TSecr); valid only if `ack_flag` is set.",
+                   wireshark="tcp.options.timestamp.tsecr"),
+            Column("options", List(OPTION),
+                   "Other options, repeated ones or those of wrong length; non-zero bytes after the end are kind 0."),
+            Column("option_kinds", List("u8"),
+                   "Option kinds of a segment with `syn`, in wire order, end and no-operation included.",
+                   why="tcp.option_kind has all segments, and bytes after the end"),
             ENTROPY,
         ),
     ),
-)
+)  # fmt: skip
 
 
 def read(messages: Messages) -> Columns:
-    """Columns of the fixed header, the payload's length, and options; `window_scaled` is the flow tracker's to fill."""
+    """Columns of the fixed header, the payload length and options; the flow tracker fills `window_scaled`."""
     columns = fixed(TABLES[0], messages)
     size = messages.end - messages.start
     header = plain(columns["header_length"]).astype(np.int64) * 4
@@ -200,12 +127,12 @@ def read(messages: Messages) -> Columns:
 
 
 def entropy(messages: Messages, columns: Columns) -> Nullable:
-    """The column `entropy`, for who asks for it; `columns` as from `read`."""
+    """Column `entropy`, computed on request only; `columns` are those of `read`."""
     return payload_entropy(messages, plain(columns["header_length"]).astype(np.int64))
 
 
 def fill_from_flow(messages: Messages, columns: Columns, shift: Tiny) -> None:
-    """Fill `window_scaled` by the shift that the handshake agreed on; a SYN's own window is not scaled (RFC 7323)."""
+    """Fill `window_scaled` with the negotiated `shift` (-1: unknown); the window of a SYN is not scaled (RFC 7323)."""
     syn = plain(columns["syn"]).astype(np.bool_)
     window = plain(columns["window"]).astype(np.int64)
     scaled = np.where(syn, window, window << np.maximum(shift, 0).astype(np.int64))
@@ -214,10 +141,10 @@ def fill_from_flow(messages: Messages, columns: Columns, shift: Tiny) -> None:
 
 
 def _options(messages: Messages, end: Any) -> Columns:
-    """Columns of the options, which lie between byte 20 and byte `end` of each message."""
+    """Columns of the options, which are between byte 20 and byte `end` of each message."""
     rows = len(messages)
     room = int(np.maximum(end - HEADER, 0).sum())
-    found, wrong = np.zeros(rows, np.uint8), np.zeros(rows, np.uint8)
+    present, wrong = np.zeros(rows, np.uint8), np.zeros(rows, np.uint8)
     mss, scale = np.zeros(rows, np.int32), np.zeros(rows, np.int16)
     value, echo = np.zeros(rows, np.int64), np.zeros(rows, np.int64)
     sack_at, other_at, kinds_at = (np.zeros(rows + 1, np.int32) for _ in range(3))
@@ -229,16 +156,16 @@ def _options(messages: Messages, end: Any) -> Columns:
     )
     kinds = np.empty(room + 1, np.int16)
     kernel.tcp_options(
-        messages.data, messages.start + HEADER, messages.start + end, found, wrong, mss, scale, value, echo,
+        messages.data, messages.start + HEADER, messages.start + end, present, wrong, mss, scale, value, echo,
         sack_at, left, right, other_at, kind, bytes_at, other, kinds_at, kinds,
     )  # fmt: skip
     mark(messages, wrong == kernel.UNREADABLE, faults.BAD_OPTIONS)
     mark(messages, wrong == kernel.ODD_LENGTH, faults.BAD_LENGTH)
-    columns: Columns = {"sack_permitted": found & kernel.SACK_PERMITTED != 0}
-    timed = found & kernel.TIMESTAMPS != 0
+    columns: Columns = {"sack_permitted": present & kernel.SACK_PERMITTED != 0}
+    timed = present & kernel.TIMESTAMPS != 0
     if timed.any():
         columns["timestamp_value"], columns["timestamp_echo"] = Nullable(value, timed), Nullable(echo, timed)
-    sized, scaled = found & kernel.MSS != 0, found & kernel.WINDOW_SCALE != 0
+    sized, scaled = present & kernel.MSS != 0, present & kernel.WINDOW_SCALE != 0
     if sized.any() or scaled.any():
         columns["mss"], columns["window_scale"] = Nullable(mss, sized), Nullable(scale, scaled)
     if kinds_at[-1]:
@@ -252,7 +179,7 @@ def _options(messages: Messages, end: Any) -> Columns:
 
 
 def _others(other_at: Any, kind: Any, bytes_at: Any, other: Any) -> pa.Array:
-    """The list column `options` from what the kernel wrote."""
+    """The list column `options` from the arrays that the kernel filled."""
     count = int(other_at[-1])
     offsets = pa.py_buffer(bytes_at[: count + 1].tobytes())
     data = pa.Array.from_buffers(pa.binary(), count, [None, offsets, pa.py_buffer(other[: bytes_at[count]].tobytes())])

@@ -1,4 +1,4 @@
-"""Teredo: IPv6 over UDP through address translation, with what its servers add before the packet."""
+"""Teredo: IPv6 over UDP through NAT, with the authentication and origin indications of its servers."""
 
 from __future__ import annotations
 
@@ -19,17 +19,19 @@ TABLES = (
         spec="RFC 4380",
         on=("udp.port=3544",),
         columns=(
-            Column("authentication", "bool", "An authentication is there.", why="teredo.auth is no value"),
-            Column("client_id", "bytes", "Authentication: who asks; empty without a secret.",
+            Column("authentication", "bool", "The packet has an authentication indication.",
+                   why="teredo.auth has no value"),
+            Column("client_id", "bytes", "Authentication: client identifier; empty without a secret.",
                    wireshark="teredo.auth.id"),
-            Column("authentication_value", "bytes", "Authentication: what proves it.", wireshark="teredo.auth.value"),
-            Column("nonce", "bytes", "Authentication: 8 random bytes, the same in the answer.",
+            Column("authentication_value", "bytes", "Authentication: authentication value.",
+                   wireshark="teredo.auth.value"),
+            Column("nonce", "bytes", "Authentication: nonce, 8 bytes, repeated in the reply.",
                    wireshark="teredo.auth.nonce"),
-            Column("confirmation", "u8", "Authentication: 0, or why a new secret is needed.",
-                   why="teredo.auth.conf is bytes"),
-            Column("origin_ip", "ipv4", "Origin: the client's address as the server sees it.",
+            Column("confirmation", "u8", "Authentication: confirmation; 0, or non-zero if the client needs a new key.",
+                   why="teredo.auth.conf is of type bytes"),
+            Column("origin_ip", "ipv4", "Origin: IPv4 address of the client as seen by the server.",
                    wireshark="teredo.orig.addr"),
-            Column("origin_port", "u16", "Origin: the client's port as the server sees it.",
+            Column("origin_port", "u16", "Origin: UDP port of the client as seen by the server.",
                    wireshark="teredo.orig.port"),
         ),
     ),
@@ -37,10 +39,10 @@ TABLES = (
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """What stands before the IPv6 packet; address and port are sent with their bits turned."""
-    found = _begins(message, AUTHENTICATION)
-    yield "authentication", found
-    if found:
+    """Columns of the indications before the IPv6 packet; origin address and port are sent with inverted bits."""
+    authenticated = _has_marker(message, AUTHENTICATION)
+    yield "authentication", authenticated
+    if authenticated:
         message.skip(2)
         sizes = message.number(1), message.number(1)
         for name, size in zip(("client_id", "authentication_value"), sizes, strict=True):
@@ -49,7 +51,7 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
                 yield name, value
         yield "nonce", message.take(8)
         yield "confirmation", message.number(1)
-    if _begins(message, ORIGIN):
+    if _has_marker(message, ORIGIN):
         message.skip(2)
         yield "origin_port", message.number(2) ^ 0xFFFF
         yield "origin_ip", bytes(byte ^ 0xFF for byte in message.take(4))
@@ -57,8 +59,8 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
         raise Malformed("bad_value")
 
 
-def _begins(message: Cursor, marker: bytes) -> bool:
-    """Whether `marker` stands next; Short where the two bytes of one are not there."""
+def _has_marker(message: Cursor, marker: bytes) -> bool:
+    """Whether `marker` is next; Short if the message ends within it."""
     if message.left < len(marker):
         raise Short
     return message.data[message.at : message.at + len(marker)] == marker

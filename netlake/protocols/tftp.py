@@ -1,6 +1,6 @@
-"""Trivial File Transfer Protocol: requests for files on port 69, and blocks of them where the port is kept.
+"""Trivial File Transfer Protocol: requests to port 69, and transfers if they stay on it.
 
-Servers answer from another port, so that only requests are found by the port alone.
+Servers normally reply from another port, so that the port alone identifies requests only.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ READ, WRITE, DATA, ACKNOWLEDGMENT, ERROR, OPTIONS = range(1, 7)
 
 OPTION = Struct(
     (
-        Column("name", "word", "What is negotiated, such as blksize.", wireshark="tftp.option.name"),
-        Column("value", "text", "What is wanted or granted.", wireshark="tftp.option.value"),
+        Column("name", "word", "Option name, such as blksize.", wireshark="tftp.option.name"),
+        Column("value", "text", "Option value, requested or acknowledged.", wireshark="tftp.option.value"),
     )
 )
 
@@ -28,24 +28,24 @@ TABLES = (
         spec="RFC 1350, RFC 2347, RFC 2348, RFC 2349",
         on=("udp.port=69",),
         columns=(
-            Column("opcode", "u16", "1 read, 2 write, 3 data, 4 acknowledgment, 5 error, 6 options granted.",
+            Column("opcode", "u16",
+                   "Opcode: 1 read, 2 write, 3 data, 4 acknowledgment, 5 error, 6 option acknowledgment.",
                    wireshark="tftp.opcode"),
-            Column("filename", "text", "Read and write: the file.", why="a field for each direction"),
-            Column("mode", "word", "Read and write: octet, netascii or mail, as sent.", wireshark="tftp.type"),
-            Column("block", "u16", "Data and acknowledgment: number of the block, modulo 2^16.",
-                   wireshark="tftp.block"),
-            Column("error_code", "u16", "Error: 1 no such file, 2 not allowed, 3 disk full and others.",
+            Column("filename", "text", "Read and write: file name.", why="one tshark field for each direction"),
+            Column("mode", "word", "Read and write: mode, as sent: octet, netascii or mail.", wireshark="tftp.type"),
+            Column("block", "u16", "Data and acknowledgment: block number, modulo 2^16.", wireshark="tftp.block"),
+            Column("error_code", "u16", "Error: code: 1 file not found, 2 access violation, 3 disk full.",
                    wireshark="tftp.error.code"),
-            Column("error_message", "text", "Error: the same in words.", wireshark="tftp.error.message"),
-            Column("options", List(OPTION), "Options in wire order.", why="compared in its fields"),
-            Column("data", "bytes", "Data: the block.", why="tshark shows it whole only"),
+            Column("error_message", "text", "Error: message.", wireshark="tftp.error.message"),
+            Column("options", List(OPTION), "Options in wire order."),
+            Column("data", "bytes", "Data: data of the block.", why="tshark shows reassembled data only"),
         ),
     ),
 )  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One message."""
+    """Columns of one message."""
     opcode = message.number(2)
     yield "opcode", opcode
     if opcode in (READ, WRITE):
@@ -66,13 +66,13 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
 
 
 def _text(message: Cursor) -> str:
-    """Text up to its zero byte, which is passed over."""
+    """Text up to its zero byte, which is skipped."""
     end = message.data.find(b"\0", message.at, message.end)
     if end < 0:
         raise Short
-    found = text(message.take(end - message.at))
+    result = text(message.take(end - message.at))
     message.skip(1)
-    return found
+    return result
 
 
 def _options(message: Cursor) -> Iterator[tuple[str, Any]]:

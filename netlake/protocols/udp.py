@@ -14,39 +14,26 @@ HEADER = 8
 TABLES = (
     Table(
         "udp",
-        "One row for each UDP datagram; its ports are those of the conversation.",
+        "One row for each UDP datagram; its ports are in `src_port` and `dst_port`.",
         spec="RFC 768",
         on=("ip.protocol=17",),
         size=HEADER,
         columns=(
-            Column(
-                "length",
-                "u16",
-                "Bytes of header and payload that the header says, 8 to 65535; 0 in IPv6 jumbograms.",
-                at=4,
-                wireshark="udp.length",
-            ),
-            Column(
-                "checksum",
-                "u16",
-                "Internet checksum over pseudo-header, header and payload; 0 is none.",
-                at=6,
-                wireshark="udp.checksum",
-            ),
-            Column(
-                "payload_length",
-                "i32",
-                "Bytes of payload on the wire: `length` less 8, or what the IP header leaves where that does not fit.",
-                why="udp.length less 8",
-            ),
+            Column("length", "u16", "Bytes of header and payload by the header, 8 to 65535; 0 in IPv6 jumbograms.",
+                   at=4, wireshark="udp.length"),
+            Column("checksum", "u16", "Internet checksum over pseudo-header, header and payload; 0: no checksum.", at=6,
+                   wireshark="udp.checksum"),
+            Column("payload_length", "i32",
+                   "Payload bytes on the wire: `length` less 8, or what the IP header leaves if that does not fit.",
+                   why="derived from udp.length"),
             ENTROPY,
         ),
     ),
-)
+)  # fmt: skip
 
 
 def read(messages: Messages) -> Columns:
-    """Columns of the fixed header and the payload's length."""
+    """Columns of the fixed header, and the payload length."""
     columns = fixed(TABLES[0], messages)
     length = plain(columns["length"])
     room = messages.end - messages.start + messages.missing
@@ -59,6 +46,6 @@ def read(messages: Messages) -> Columns:
 
 
 def entropy(messages: Messages, columns: Columns) -> Nullable:
-    """The column `entropy`, for who asks for it; `columns` as from `read`."""
+    """Column `entropy`, computed on request only; `columns` is not used."""
     del columns
     return payload_entropy(messages, HEADER)

@@ -1,6 +1,8 @@
-"""WireGuard: the handshakes and the packets of a tunnel; what they carry is encrypted.
+"""WireGuard: handshakes and data packets of a tunnel; the payload is encrypted.
 
-Its first four bytes and the fixed lengths of three of its four messages tell it from all else, on any port.
+Decided here:
+- Off its port, `probe` requires the type in the first four bytes, and the fixed length of the three handshake types;
+  data must be in blocks of 16 bytes, with a counter below 2^32.
 """
 
 from __future__ import annotations
@@ -28,26 +30,25 @@ TABLES = (
         spec="wireguard.com/protocol",
         on=("udp.port=51820",),
         columns=(
-            Column("message_type", "u8", "1 initiation, 2 response, 3 cookie, 4 data.", wireshark="wg.type"),
-            Column("sender", "u32", "Handshake: the sender's number of the session.", wireshark="wg.sender"),
-            Column("receiver", "u32", "The receiver's number of the session.", wireshark="wg.receiver"),
-            Column("ephemeral", "bytes", "Handshake: public key made for it, 32 bytes.", wireshark="wg.ephemeral"),
-            Column("mac1", "bytes", "Handshake: proof that the receiver's key is known, 16 bytes.",
-                   wireshark="wg.mac1"),
-            Column("mac2", "bytes", "Handshake: proof of a cookie, 16 bytes; zero without one.",
-                   wireshark="wg.mac2"),
-            Column("nonce", "bytes", "Cookie: what it is encrypted with, 24 bytes.", wireshark="wg.nonce"),
-            Column("counter", "i64", "Data: number of the packet.", wireshark="wg.counter"),
+            Column("message_type", "u8", "Message type: 1 initiation, 2 response, 3 cookie reply, 4 data.",
+                   wireshark="wg.type"),
+            Column("sender", "u32", "Handshake: session index of the sender.", wireshark="wg.sender"),
+            Column("receiver", "u32", "Session index of the receiver.", wireshark="wg.receiver"),
+            Column("ephemeral", "bytes", "Handshake: ephemeral public key, 32 bytes.", wireshark="wg.ephemeral"),
+            Column("mac1", "bytes", "Handshake: MAC with the receiver's public key, 16 bytes.", wireshark="wg.mac1"),
+            Column("mac2", "bytes", "Handshake: MAC with a cookie, 16 bytes; zero without one.", wireshark="wg.mac2"),
+            Column("nonce", "bytes", "Cookie reply: nonce of the encryption, 24 bytes.", wireshark="wg.nonce"),
+            Column("counter", "i64", "Data: packet counter.", wireshark="wg.counter"),
             Column("encrypted_length", "i32", "Data: encrypted bytes, 16 for a keep-alive.",
                    why="tshark shows the bytes"),
-            Column("heuristic", "bool", "Whether it was found by its content and not by a port.", why="our own"),
+            Column("heuristic", "bool", "Recognised by content, not by port.", why="defined by netlake"),
         ),
     ),
 )  # fmt: skip
 
 
 def probe(messages: Messages) -> Mask:
-    """Messages of a known type and its length; data is whole blocks of 16 bytes and names its receiver."""
+    """Messages of a known type and its length; data are blocks of 16 bytes and have a receiver."""
     size = messages.end - messages.start + messages.missing
     first = number_at(messages, 0, 4)
     result = np.zeros(len(messages), np.bool_)
@@ -55,12 +56,12 @@ def probe(messages: Messages) -> Mask:
         result |= (first == kind << 24) & (size == length)
     counter = number_at(messages, 8, 4)
     data = (first == DATA << 24) & (size >= DATA_HEADER + TAG) & (size % 16 == 0)
-    # the counter begins at 0 and is little-endian: its upper half is zero
+    # the counter is little-endian and starts at 0: its upper half is zero
     return np.asarray(result | (data & (counter >= 0) & (number_at(messages, 12, 4) == 0)))
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One message."""
+    """Columns of one message."""
     yield "heuristic", by_content(message, PORTS)
     kind = message.number(1)
     yield "message_type", kind

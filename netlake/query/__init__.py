@@ -1,7 +1,8 @@
-"""Questions to a lake: the only home of DuckDB.
+"""SQL queries over a lake; the only package that uses DuckDB.
 
-`lake` is `netlake.Lake`, for Python: as powerful as its caller. `guard` runs user SQL from commands and services in a
-process that can change nothing. `connection` shows the tables that a statement names as views over the files that it
-can need, which `planning` and `pruning` find. `output` writes rows as table, csv, tsv, json, jsonl, parquet, arrow,
-proto, text.
+- `lake`: the class `netlake.Lake`, for Python; statements run with the rights of the calling process.
+- `guard`, `child`, `landlock`: run SQL of commands and services in a read-only process.
+- `connection`: makes a view for each table that a statement names, over the files that the statement needs.
+- `planning`, `pruning`: find those files from DuckDB's plan and the statistics in the catalog.
+- `output`: writes rows as table, csv, tsv, json, jsonl, parquet, arrow, proto or text.
 """

@@ -1,4 +1,4 @@
-"""What `Lake.sql` gives: a result that is computed when it is looked at, in the form that one asks for."""
+"""The lazy result of `Lake.sql`: each method computes the rows in another form."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ BATCH = 16_384
 
 
 class Answer:
-    """The rows of one statement. Each look at them computes them anew, save in `batches`, which streams once.
+    """The rows of one statement. Each method runs the query again; `batches` returns a stream that is read once.
 
-    `files` says how many files of each table are opened, of how many. Anything that takes Arrow takes an Answer:
+    `files` has the number of files read of each table. An Answer is an Arrow stream (`__arrow_c_stream__`):
     `polars.DataFrame(answer)`, `pyarrow.table(answer)`.
     """
 
@@ -37,25 +37,25 @@ class Answer:
 
     @property
     def files(self) -> dict[str, tuple[int, int]]:
-        """For each table of the lake that the statement reads: files opened, files there are."""
+        """For each table of the lake that the statement reads: (files read, files of the table)."""
         return {table: (opened, every) for table, (opened, every, _) in self._opened.tables.items()}
 
     def arrow(self) -> pa.Table:
         """All rows as an Arrow table."""
-        return self._asked(self._relation.to_arrow_table)
+        return self._run(self._relation.to_arrow_table)
 
     def pl(self) -> pl.DataFrame:
         """All rows as a Polars data frame."""
-        frame: pl.DataFrame = self._asked(self._relation.pl)
+        frame: pl.DataFrame = self._run(self._relation.pl)
         return frame
 
     def rows(self) -> list[tuple[Any, ...]]:
         """All rows as tuples of Python objects."""
-        return list(self._asked(self._relation.fetchall))
+        return list(self._run(self._relation.fetchall))
 
     def batches(self, rows: int = BATCH) -> pa.RecordBatchReader:
         """The rows as a stream of record batches, for results that do not fit in memory."""
-        return self._asked(lambda: self._relation.to_arrow_reader(rows))
+        return self._run(lambda: self._relation.to_arrow_reader(rows))
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         return self.batches().__arrow_c_stream__(requested_schema)
@@ -63,17 +63,17 @@ class Answer:
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         return iter(self.rows())
 
-    def _asked(self, how: Any) -> Any:
+    def _run(self, method: Any) -> Any:
         try:
-            return how()
+            return method()
         except duckdb.Error as error:
             raise translated(error, ()) from error
 
     def _first(self) -> tuple[list[list[str]], bool]:
-        """The first rows as text, and whether there are more."""
+        """The first SHOWN rows as text, and whether there are more."""
         from netlake.query.output import text
 
-        table = self._asked(self._relation.limit(SHOWN + 1).to_arrow_table).combine_chunks()
+        table = self._run(self._relation.limit(SHOWN + 1).to_arrow_table).combine_chunks()
         columns = [
             text.harmless(text.plain(column.combine_chunks()), spaces=False).fill_null("").to_pylist()
             for column in table.columns

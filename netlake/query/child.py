@@ -1,6 +1,12 @@
-"""The other side of `guard`: gives up its rights, then opens the lake, runs one statement and writes its rows.
+"""The child process of `guard`: restricts itself, then opens the lake, runs one statement and writes its rows.
 
-Nothing but the standard library and `landlock` may be imported before `lock`: the rest starts threads.
+Order matters: `lock` must run before anything but the standard library and `landlock` is imported, because importing
+the other modules starts threads, which Landlock would not restrict. The restrictions, from outside in:
+
+1. Landlock: read access to the lake, to Python's own files and to `_SYSTEM`; write access to the spill folder only.
+2. DuckDB's settings (`connection.allow_only`), locked: read access to the data folder of the lake. Without Landlock,
+   only the single files of the named tables are allowed, because DuckDB could write wherever it may read; these files
+   have mode 0444.
 """
 
 from __future__ import annotations
@@ -22,7 +28,7 @@ if TYPE_CHECKING:
 
 BATCH = 16_384
 _PACKAGE = Path(__file__).resolve().parent.parent
-# what the loader, the C library, Arrow and DuckDB look at: libraries, time zones, how much memory and how many cores
+# files that the loader, the C library, Arrow and DuckDB read: libraries, time zones, number of CPUs, size of memory
 _SYSTEM = (
     "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/share/zoneinfo", "/etc/localtime",
     "/etc/ld.so.cache",
@@ -32,7 +38,7 @@ _SYSTEM = (
 
 
 def main(request: dict[str, Any]) -> int:
-    """Answer one request; the exit code."""
+    """Run one request and return the exit code: 0, or 1 after a message on stderr."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     locked = lock(Path(request["lake"]), Path(request["spill"]))
     from netlake.errors import NetlakeError
@@ -46,7 +52,7 @@ def main(request: dict[str, Any]) -> int:
         return 1
     except OSError as error:
         if error.errno == errno.EPIPE:
-            # whoever reads has enough; what waits to be written must not be tried again at the end
+            # the reader closed the pipe; _exit avoids that Python flushes stdout again, which would fail
             os._exit(0)
         say(f"The rows could not be written: {error.strerror or error}.")
         return 1
@@ -54,7 +60,7 @@ def main(request: dict[str, Any]) -> int:
 
 
 def lock(lake: Path, spill: Path) -> bool:
-    """Give up every right but to read the lake and to write `spill`; whether the system could."""
+    """Restrict this process to reading the lake and writing `spill`; False without Landlock, after a warning."""
     places = [lake, _PACKAGE, _PACKAGE.parent / "schemas", *map(Path, _SYSTEM)]
     places += [Path(path) for path in (sys.prefix, sys.base_prefix, sys.exec_prefix, *sys.path)]
     if landlock.restrict([*places, spill], [spill]):
@@ -62,14 +68,14 @@ def lock(lake: Path, spill: Path) -> bool:
     from netlake.query.output.visible import say
 
     say(
-        "this system has no Landlock, so only DuckDB's own switches and the modes of its files keep the statement"
-        " from changing the lake."
+        "this kernel has no Landlock: only DuckDB's settings and read-only files protect the lake from the statement;"
+        " run only SQL that you trust."
     )
     return False
 
 
 def ready(request: dict[str, Any], *, locked: bool) -> tuple[Connection, Snapshot, str]:
-    """A connection that can read the lake and no more, the lake, and the statement that is asked for."""
+    """(a connection restricted to the lake, the snapshot, the SQL statement) for `request`."""
     from netlake.lake.catalog import Catalog
     from netlake.query.connection import Connection, allow_only
     from netlake.query.dump import Dump
@@ -79,7 +85,7 @@ def ready(request: dict[str, Any], *, locked: bool) -> tuple[Connection, Snapsho
     source = Snapshot(catalog, moment(request["at"]))
     statement = Dump(**request["dump"]).sql(source) if request["dump"] else str(request["sql"])
     connection = Connection(threads=request["threads"], memory=request["memory"])
-    # without Landlock DuckDB could write anything that may be read: then only the files themselves, which are 0444
+    # without Landlock DuckDB could write in any allowed folder: allow single files, which have mode 0444
     places = [catalog.data] if locked else _files(connection, statement, source)
     allow_only(connection.database, places, spill=Path(request["spill"]))
     return connection, source, statement
@@ -105,7 +111,7 @@ def _answer(request: dict[str, Any], out: BinaryIO, *, locked: bool) -> None:
 
 
 def _files(connection: Connection, statement: str, source: Snapshot) -> list[Path]:
-    """Every file of the tables that the statement names."""
+    """All files of the tables that the statement names."""
     from netlake.query.connection import named
 
     tables, _ = named(connection.database, statement, source)
@@ -113,7 +119,7 @@ def _files(connection: Connection, statement: str, source: Snapshot) -> list[Pat
 
 
 def _stream(relation: duckdb.DuckDBPyRelation, out: BinaryIO, name: str, style: Any, most: int | None) -> None:
-    """Write every row, or the first `most`, saying so when there are more."""
+    """Write all rows, or the first `most` and a message if there are more."""
     from netlake.query import output
     from netlake.query.output.visible import say
 
@@ -123,7 +129,7 @@ def _stream(relation: duckdb.DuckDBPyRelation, out: BinaryIO, name: str, style: 
     for batch in reader:
         if left is not None and batch.num_rows > left:
             writer.write(batch.slice(0, left))
-            say(f"there are more than {most} rows; --max-rows shows more.")
+            say(f"the output is cut after {most} rows; raise --max-rows to see more.")
             break
         writer.write(batch)
         left = None if left is None else left - batch.num_rows

@@ -1,12 +1,15 @@
-"""The one door to DuckDB: a connection in which the tables that a statement names are views over their files.
+"""DuckDB connections in which the tables of a lake are views over their files.
 
-Decided here:
-- A view is made when a statement names its table, over the files that can hold a row it asks for (see `planning`), by
-  field id, so that a file that lacks a column reads as null there. 150 tables at once would be 7 s.
-- Every statement runs on a cursor of its own, with views that are temporary, and so its own: a result that is still
-  being read keeps its connection busy, and a lazy relation would see another statement's files if views were shared.
-- A connection opened here is as powerful as its caller: it can read and write whatever the process can. Only `guard`
-  makes it otherwise, for user SQL that comes through commands and services.
+Rules:
+- A view is created only for tables that the statement names, because views of 150 tables take 7 s. It covers only the
+  files that can contain a matching row (see `planning`). Columns are matched by field id; a column that a file lacks is
+  null.
+- Every statement runs on its own cursor with its own temporary views. A result that is still being read keeps its
+  cursor busy, and a lazy relation would otherwise see the views of a later statement.
+- A connection has the rights of the process: it can read and write any file. Only `guard` restricts it, for SQL from
+  commands and services.
+- The names of tables come from DuckDB's parser before the views exist. A name that only binding reveals (a view or
+  macro in the statement) fails with a catalog error; then its view is created and the statement tried again.
 """
 
 from __future__ import annotations
@@ -30,14 +33,14 @@ from netlake.schema.sql import name as quoted
 from netlake.tables import entries
 
 _MISSING = re.compile(r"(?:Table|View) with name \"?(.+?)\"? does not exist")
-# statements that list what there is: every table is shown, and none opened
+# statements that list tables: every table gets a view without files
 _LISTING = re.compile(r"^\s*show\b|\binformation_schema\b|\bduckdb_(tables|views|columns)\b", re.IGNORECASE)
 JOINED = "_joined"
 
 
 @dataclass(slots=True)
 class Opened:
-    """What a statement opened: for each table (files opened, files there are, rows in those opened)."""
+    """What a statement reads: for each table (files read, files of the table, rows in the files read)."""
 
     tables: dict[str, tuple[int, int, int]] = field(default_factory=dict)
 
@@ -50,9 +53,9 @@ class Opened:
 
 
 class Connection:
-    """DuckDB, to which the tables of a source are shown. Not for use by several threads at once.
+    """A DuckDB database whose statements see the tables of a source; not thread-safe.
 
-    `variables` lets statements name the caller's Python variables as tables.
+    `variables` allows statements to use Python variables of the caller as tables.
     """
 
     def __init__(self, *, threads: int | None = None, memory: str | None = None, variables: bool = False) -> None:
@@ -61,28 +64,28 @@ class Connection:
         if memory:
             config["memory_limit"] = memory
         self.database = duckdb.connect(config=config)
-        # global, since every cursor is a session of its own
+        # global, because every cursor is its own session
         self.database.execute("SET GLOBAL TimeZone='UTC'")
-        # a name that is no table must not find one of this package's own variables
+        # otherwise an unknown table name could match a variable of this package
         self.database.execute(f"SET GLOBAL python_enable_replacements={str(variables).lower()}")
 
     def close(self) -> None:
-        """Close the database; results that are still open keep their own connection."""
+        """Close the database; open results keep their own cursor."""
         self.planner.close()
         self.database.close()
 
     def run(self, sql: str, source: Source, *, prune: bool = True) -> tuple[duckdb.DuckDBPyRelation, Opened]:
-        """The result of the last statement in `sql`, lazily if it is a query, and what was opened.
+        """(result of the last statement in `sql`, lazy if it is a query; the files that it reads).
 
-        Statements before it are run to their end, on the same cursor, so that what they made is there. QueryError says
-        what is wrong with a statement.
+        Earlier statements are executed first, on the same cursor, so that later ones can use what they created. Raises
+        QueryError for an invalid statement. `prune=False` reads all files of the named tables.
         """
         views = Views(self, source)
         try:
             statements = views.cursor.extract_statements(sql)
             if not statements:
-                raise QueryError("There is no statement to run.")
-            # what one statement makes may use a table of which another needs fewer files
+                raise QueryError("The SQL contains no statement.")
+            # a view that one statement creates may need more files of a table than the next statement
             prune = prune and len(statements) == 1
             for statement in statements[:-1]:
                 views.ready(statement.query, prune=prune)
@@ -94,7 +97,7 @@ class Connection:
 
 
 class Views:
-    """What one run of statements sees: a cursor, and on it the views that they need, made as they need them."""
+    """A cursor, and the temporary views that the statements run on it need."""
 
     def __init__(self, connection: Connection, source: Source) -> None:
         self.planner, self.source = connection.planner, source
@@ -102,7 +105,7 @@ class Views:
         self.opened = Opened()
 
     def ready(self, statement: str, *, prune: bool) -> None:
-        """Make the views and macros that `statement` needs."""
+        """Create the views and macros that `statement` needs."""
         if _LISTING.search(statement):
             for table in self.source.names():
                 self.cursor.execute(view(table, self.source.fields(table), ()))
@@ -113,7 +116,7 @@ class Views:
             self.cursor.execute(macro)
 
     def until_bound(self, act: Any, statement: Any) -> Any:
-        """`act` on `statement`; a table that turns out to be needed only when it is bound gets its view then."""
+        """Return `act(statement)`; a table that only binding reveals gets its view, and `act` runs again."""
         while True:
             try:
                 return act(statement)
@@ -125,7 +128,7 @@ class Views:
                 self.bind({table})
 
     def to_its_end(self, statement: Any) -> None:
-        """Run `statement`; a result that is not taken keeps the cursor busy."""
+        """Execute `statement` and discard its result, which would keep the cursor busy."""
         self.cursor.execute(statement)
         while self.cursor.fetchmany(10_000):
             pass
@@ -137,7 +140,10 @@ class Views:
         macros: tuple[str, ...] = (),
         joined: Collection[str] = (),
     ) -> None:
-        """Make the views of `tables`, over the files that `statement` can need if one is given; of `joined`, both."""
+        """Create the views of `tables`, and the views with packet columns of `joined`.
+
+        With `statement`, a view covers only the files that the statement can need; `macros` are created for planning.
+        """
         fields = {table: self.source.fields(table) for table in tables}
         files = {table: self.source.files(table) for table in tables}
         joins = [_joined(table) for table in joined]
@@ -156,7 +162,7 @@ class Views:
 
 
 def named(cursor: duckdb.DuckDBPyConnection, statement: str, source: Source) -> tuple[set[str], set[str]]:
-    """The tables that `statement` may read, and those of them that it names joined with their packets."""
+    """(tables that `statement` may read, tables of which it names the view `NAME_joined` with packet columns)."""
     try:
         found = cursor.get_table_names(statement)
     except duckdb.Error:
@@ -165,13 +171,13 @@ def named(cursor: duckdb.DuckDBPyConnection, statement: str, source: Source) -> 
     if network.named(statement):
         found.add("address")
     tables = {name for name in found if source.has(name)}
-    begun = {name.removesuffix(JOINED) for name in found - tables if name.endswith(JOINED)}
-    joined = {name for name in begun if source.has(name) and _joins(name, source)}
+    stems = {name.removesuffix(JOINED) for name in found - tables if name.endswith(JOINED)}
+    joined = {name for name in stems if source.has(name) and _joins(name, source)}
     return tables | joined | ({"packet"} if joined else set()), joined
 
 
 def _joins(table: str, source: Source) -> bool:
-    """Whether `table` declares its context, does not repeat the conversation, and is in the lake as it is declared."""
+    """Whether `table` has a view with packet columns: it is declared so, and the lake has all declared columns."""
     entry = entries().get(table)
     if entry is None or table == "packet" or not sql.joins(entry.table):
         return False
@@ -184,7 +190,7 @@ def _joined(table: str) -> str:
 
 
 def _of_the_lake(table: str, fields: Sequence[Field]) -> bool:
-    """Whether the rows of `table` are facts of the lake as a whole, which every capture writes again."""
+    """Whether the rows of `table` describe the lake and not one capture; each capture writes them, so they repeat."""
     if any(field.name == "capture" for field in fields):
         return False
     entry = entries().get(table)
@@ -192,7 +198,7 @@ def _of_the_lake(table: str, fields: Sequence[Field]) -> bool:
 
 
 def view(table: str, fields: Sequence[Field], files: Sequence[FileInfo], *, distinct: bool = False) -> str:
-    """The statement that makes `table` a temporary view of `files`, empty where there are none."""
+    """The SQL that creates `table` as a temporary view over `files`; without files the view has no rows."""
     made = f"CREATE OR REPLACE TEMP VIEW {quoted(table)} AS SELECT "
     if not files:
         columns = ", ".join(f"NULL::{field.type} AS {quoted(field.name)}" for field in fields)
@@ -207,9 +213,9 @@ def view(table: str, fields: Sequence[Field], files: Sequence[FileInfo], *, dist
 
 
 def allow_only(database: duckdb.DuckDBPyConnection, places: Iterable[Path | str], *, spill: Path | None) -> None:
-    """From now on the database reads only in `places` (files, and folders with all that is in them).
+    """Restrict the database to `places` (files, and folders with their contents) and lock its settings.
 
-    It spills to `spill`, if anywhere, and cannot be told otherwise. It may still write where it may read.
+    Temporary files go to `spill`; without it there are none. The database can still write where it may read.
     """
     folders: list[str] = []
     files: list[str] = []
@@ -229,7 +235,7 @@ def allow_only(database: duckdb.DuckDBPyConnection, places: Iterable[Path | str]
 
 
 def translated(error: duckdb.Error, tables: Iterable[str]) -> QueryError:
-    """DuckDB's error as one of ours: its first line, the place, and the nearest names where a table is unknown."""
+    """A QueryError for DuckDB's error: its first line and hints, or the nearest names for an unknown table."""
     text = str(error)
     if match := _MISSING.search(text):
         return names.unknown("table", match[1], tables)

@@ -1,4 +1,4 @@
-"""The statement behind `netlake dump`: one table, some of its columns and rows, in an order."""
+"""The SQL of `netlake dump`: selected columns and rows of one table, optionally sorted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from netlake.schema.sql import name as quoted
 
 @dataclass(frozen=True, slots=True)
 class Dump:
-    """What is asked of one table: `where` is SQL, a name in `sort` that begins with `-` sorts downwards."""
+    """A selection of one table: `where` is an SQL condition; `-` before a name in `sort` sorts in descending order."""
 
     table: str
     select: Sequence[str] = ()
@@ -21,14 +21,14 @@ class Dump:
     limit: int | None = None
 
     def sql(self, source: Source) -> str:
-        """The statement; QueryError where the table or a column does not exist."""
+        """The SQL statement; QueryError if the table or a column does not exist."""
         if not source.has(self.table):
             raise names.unknown("table", self.table, source.names())
         columns = [field.name for field in source.fields(self.table)]
         shown = [_column(name, columns, self.table) for name in self.select] or list(map(quoted, columns))
         parts = [f"SELECT {', '.join(shown)}", f"FROM {quoted(self.table)}"]
         if self.where:
-            # the condition stands on lines of its own, so that a comment in it ends where it should
+            # on its own lines, so that a comment at the end of the condition does not include the bracket
             parts.append(f"WHERE (\n{self.where}\n)")
         if self.sort:
             order = [_column(name.removeprefix("-"), columns, self.table) + _direction(name) for name in self.sort]

@@ -1,4 +1,4 @@
-"""A table as a lazy Polars frame over its files, which Polars itself prunes by what Parquet says of them."""
+"""A table as a lazy Polars frame over its files; Polars prunes them by the statistics in the Parquet footers."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from netlake.query.source import Source
 
 
 def scan(connection: Connection, source: Source, table: str) -> pl.LazyFrame:
-    """The rows of `table`, in the order of its files; a file that lacks a column reads as null there."""
-    # DuckDB's empty table says what every type of SQL is in Polars
+    """The rows of `table`, in the order of its files; a column that a file lacks is null."""
+    # an empty result of DuckDB gives the Polars type of each column
     cursor = connection.database.cursor()
     cursor.execute(view(table, source.fields(table), ()))
     empty: pl.DataFrame = cursor.table(table).pl()

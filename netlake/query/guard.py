@@ -1,15 +1,14 @@
-"""User SQL from commands and services runs in a process of its own, which can read the lake and change nothing.
+"""Runs SQL of commands and services in a child process that can read the lake and change nothing.
 
-Decided here:
-- DuckDB's own switches are not enough: with external access off and the configuration locked, `COPY ... TO` still
-  overwrote a Parquet file that could be read, and `WITH x AS (COPY ...) SELECT` says that it is a SELECT. Linux's
-  Landlock is: it is applied before anything is imported that starts threads, for it binds only threads that come
-  after it.
-- The child writes to a file that is already open when it starts, so that it needs no right to write anywhere but in a
-  private folder for what does not fit in memory, which is removed after it.
-- The child is a fresh interpreter and not a fork, so that a process with threads may ask too. Its request comes as
-  JSON on its standard input. It ends by SIGINT at once; a time limit kills it.
-- Where the kernel has no Landlock, DuckDB's switches and the files' modes (0444) are what there is; it says so once.
+Rules, and the reason of each:
+- The child restricts itself with Landlock before it imports anything that starts threads. DuckDB's settings are not
+  enough: with external access disabled and the configuration locked, `COPY ... TO` still overwrites a readable Parquet
+  file, and `WITH x AS (COPY ...) SELECT` is reported as a SELECT.
+- The child writes to a file descriptor that is open when it starts. It therefore needs write access only to a private
+  spill folder, for what does not fit in memory; the parent removes that folder.
+- The child is a new interpreter, not a fork, so that a process with threads can start one. It reads its request as
+  JSON from standard input. SIGINT ends it immediately; a timeout kills it.
+- On a kernel without Landlock, DuckDB's settings and the mode of the files (0444) remain; the child prints a warning.
 """
 
 from __future__ import annotations
@@ -38,11 +37,11 @@ sys.exit(main(request))
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the child is asked: a statement (`sql`), or one table (`dump`: the fields of `netlake.query.dump.Dump`).
+    """A request to the child: a statement (`sql`), or one table (`dump`: the fields of `netlake.query.dump.Dump`).
 
-    `at` is a snapshot of the lake or a time, as `source.moment` reads it, None for now; `width` the terminal's, 0 for
-    none; `rows` the most rows to give, None for all; `memory` as DuckDB spells it ("2GB"); `plan` tells on stderr
-    which files were opened.
+    `at` is a snapshot number or a time, see `source.moment`, None for the latest; `width` is that of the terminal, 0
+    for none; `rows` limits the rows, None for all; `memory` is DuckDB's memory limit ("2GB"); `plan` prints to stderr
+    how many files of each table are read.
     """
 
     lake: str
@@ -59,40 +58,39 @@ class Request:
 
 
 def run(request: Request, out: int | IO[bytes], *, timeout: float | None = None) -> int:
-    """Answer `request` into the open file `out`; the child's exit code (0, or 1 after a sentence on stderr).
+    """Write the rows of `request` to the open file `out` and return the child's exit code.
 
-    QueryError after `timeout` seconds. What `out` holds then, or after another code than 0, is not whole.
+    The code is 0, or 1 after a message on stderr. Raises QueryError after `timeout` seconds. In both cases of failure
+    `out` is incomplete.
     """
     with start(request, out) as child:
         try:
             return child.wait(timeout)
         except subprocess.TimeoutExpired:
-            raise QueryError(
-                f"The statement took longer than {timeout:g} s and was ended; --timeout allows more."
-            ) from None
+            raise QueryError(f"The statement was stopped after {timeout:g} s; raise --timeout to allow more.") from None
         finally:
             child.kill()
 
 
 class start:  # noqa: N801 - used as a function that gives a context
-    """The child at work on `request`, its standard output going to `out`; the context removes what it leaves behind."""
+    """The child process of `request`, which writes to `out`; leaving the context kills it and removes its files."""
 
     def __init__(self, request: Request, out: int | IO[bytes]) -> None:
         self.spill = tempfile.mkdtemp(prefix="netlake-spill-")
-        asked = dataclasses.asdict(request) | {"paths": _paths(), "spill": self.spill}
-        self.child = subprocess.Popen(  # noqa: S603 - our own interpreter
+        fields = dataclasses.asdict(request) | {"paths": _paths(), "spill": self.spill}
+        self.child = subprocess.Popen(  # noqa: S603 - runs the interpreter of this process
             [sys.executable, "-P", "-c", _BOOT], stdin=subprocess.PIPE, stdout=out
         )
         try:
-            self._send(json.dumps(asked).encode())
+            self._send(json.dumps(fields).encode())
         except BaseException:
             self.__exit__()
             raise
 
-    def _send(self, asked: bytes) -> None:
+    def _send(self, request: bytes) -> None:
         if self.child.stdin is not None:
             with self.child.stdin as pipe:
-                pipe.write(asked)
+                pipe.write(request)
 
     def __enter__(self) -> subprocess.Popen[bytes]:
         return self.child
@@ -106,6 +104,6 @@ class start:  # noqa: N801 - used as a function that gives a context
 
 
 def _paths() -> list[str]:
-    """Where the child finds modules: where we do, without the folder that one happens to stand in."""
+    """The module search path for the child: that of this process, without the current folder."""
     paths = [path for path in sys.path if path and Path(path).exists()]
     return paths if _ROOT in paths else [*paths, _ROOT]

@@ -1,7 +1,7 @@
-"""`netlake.Lake`: a lake from Python, for notebooks and programs.
+"""`netlake.Lake`: queries on a lake from Python programs and notebooks.
 
-Statements run here with all the rights of the process: `COPY ... TO` writes, `read_csv` reads what its caller can.
-SQL that comes from somebody else belongs to `netlake.query.guard`.
+Statements run with the rights of the process: `COPY ... TO` can write and `read_csv` can read any file of the caller.
+Run SQL from an untrusted source with `netlake.query.guard`.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 
 class Lake:
-    """A lake at `path`, read as it is when asked, or as it was `at` a snapshot (its number, or a time).
+    """The lake at `path`: each query reads the latest snapshot, or the snapshot `at` (a number or a time) if given.
 
-    Not for use by several threads at once; open one for each.
+    Not thread-safe: use one Lake for each thread.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, at: int | dt.datetime | None = None) -> None:
@@ -49,23 +49,23 @@ class Lake:
         return self._connection
 
     def sql(self, statement: str, *, prune: bool = True) -> Answer:
-        """Answer a statement; QueryError if it is wrong. `prune=False` opens every file of the tables named.
+        """Return the lazy result of `statement`; call `.pl()`, `.arrow()`, `.rows()` or `.batches()` on it.
 
-        The result is computed when it is looked at: `.pl()`, `.arrow()`, `.rows()`, `.batches()`.
+        Raises QueryError if the statement is invalid. `prune=False` reads all files of the named tables.
         """
         relation, opened = self._opened().run(statement, self._source(), prune=prune)
         return Answer(relation, opened)
 
     def scan(self, table: str) -> pl.LazyFrame:
-        """The rows of one table as a lazy Polars frame over its files; QueryError if there is no such table."""
+        """The rows of one table as a lazy Polars frame over its files; QueryError if the table does not exist."""
         from netlake.query.frames import scan
 
         return scan(self._opened(), self._checked(table), table)
 
     def connect(self, *tables: str) -> duckdb.DuckDBPyConnection:
-        """A DuckDB connection of your own with a view of each of `tables` (none named: of every table that has rows).
+        """A new DuckDB connection with a view of each of `tables`, by default of all tables with rows.
 
-        Nothing is pruned there, and views stay as they are now.
+        The views read all files of the present snapshot: nothing is pruned, and later captures are not included.
         """
         source = self._source()
         wanted = tables or tuple(name for name in source.names() if source.files(name))
@@ -77,18 +77,18 @@ class Lake:
 
     @property
     def tables(self) -> Mapping[str, int]:
-        """Rows of every table that has some."""
+        """Table name -> number of rows, without empty tables."""
         source = self._source()
         rows = {name: sum(file.rows for file in source.files(name)) for name in source.names()}
         return {name: count for name, count in rows.items() if count}
 
     @property
     def captures(self) -> list[CaptureFacts]:
-        """The captures that stand in the lake, in order of arrival."""
-        return [standing.facts for standing in self.catalog.captures()]
+        """The captures in the lake, in the order in which they were added."""
+        return [entry.facts for entry in self.catalog.captures()]
 
     def columns(self, table: str) -> dict[str, tuple[str, str]]:
-        """(SQL type, sentence) of each column of `table`."""
+        """Column name -> (SQL type, description) of `table`."""
         return {field.name: (field.type, field.doc) for field in self._checked(table).fields(table)}
 
     def _checked(self, table: str) -> Snapshot:
@@ -102,7 +102,7 @@ class Lake:
             raise names.unknown("table", table, source.names())
 
     def close(self) -> None:
-        """Close the connection; answers that are still held keep their own."""
+        """Close the connection; existing answers keep their own."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -1,7 +1,16 @@
-"""Linux's Landlock: the process gives up rights on files, and neither it nor its children can take them back.
+"""Landlock (Linux): restricts the file access of this process, irrevocably and for its children too.
 
-It binds the calling thread and the threads and processes that it starts from then on, so it must be applied before the
-first thread: importing NumPy or DuckDB starts some. An open file stays as open as it was.
+How it works: a ruleset names the access rights that it handles; a right that it handles is denied everywhere except
+below the paths that a rule of the set grants it for. `restrict` handles every right that the kernel supports,
+then grants reading or writing for the given paths, then applies the set to the calling thread.
+
+- The restriction applies to the calling thread and to threads and processes that it starts later. It must therefore be
+  applied before the first thread is started; importing NumPy or DuckDB starts some.
+- Files that are already open stay accessible.
+- Later versions of Landlock add rights: 2 moves between folders, 3 truncation, 4 TCP, 5 device control, 6 signals and
+  abstract sockets. A kernel rejects rights that it does not know, so the set depends on its version.
+
+Source: the kernel's documentation, userspace-api/landlock.
 """
 
 from __future__ import annotations
@@ -13,24 +22,24 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-# the system calls have these numbers on every architecture but alpha
+# numbers of the system calls, equal on every architecture except alpha
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _VERSION_FLAG = 1
 _PATH_BENEATH = 1
 _NO_NEW_PRIVILEGES = 38
 
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
-# remove, make and, from version 2, move things; truncate from 3, device control from 5
+# last bit of the file rights by version: creating and removing, 2 moves, 3 truncates, 5 controls devices
 _LAST_FILE_RIGHT = {1: 12, 2: 13, 3: 14, 4: 14}
 _LATEST_FILE_RIGHT = 15
 _READ = _READ_FILE | _READ_DIR
-# rights that make sense on a file that is no folder
+# rights that apply to files; a rule for a file with others is rejected
 _OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | 1 << 14 | 1 << 15
 _NETWORK, _SCOPES = 0b11, 0b11
 
 
 def version() -> int:
-    """The kernel's Landlock version, 0 where there is none."""
+    """The Landlock version of the kernel, 0 without Landlock."""
     if sys.platform != "linux":
         return 0
     found: int = _library().syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION_FLAG)
@@ -42,10 +51,10 @@ def _library() -> ctypes.CDLL:
 
 
 def restrict(readable: Iterable[Path], writable: Iterable[Path] = ()) -> bool:
-    """From now on only `readable` can be read, only `writable` be changed, nothing executed, no network reached.
+    """Allow reading below `readable` and writing below `writable`; deny all other file access, execution and TCP.
 
-    False, and nothing done, where the kernel has no Landlock; OSError if it has and refuses. Paths that do not exist
-    are passed over.
+    TCP is denied from version 4. Returns False, without a change, on a kernel without Landlock; raises OSError if the
+    kernel rejects the ruleset. Skips paths that do not exist.
     """
     level = version()
     if not level:
@@ -74,7 +83,7 @@ def _allow(ruleset: int, path: Path, rights: int) -> None:
         return
     try:
         rights = rights if path.is_dir() else rights & _OF_FILES
-        # packed: eight bytes of rights, four of file descriptor, no padding
+        # struct landlock_path_beneath_attr, packed: 8 bytes of rights, 4 of file descriptor
         rule = struct.pack("=Qi", rights, place)
         _checked(_ADD_RULE, ruleset, _PATH_BENEATH, ctypes.c_char_p(rule), 0)
     finally:

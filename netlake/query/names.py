@@ -1,4 +1,4 @@
-"""What is nearest to a name that does not exist: every refusal of a name says so in the same words."""
+"""The error for an unknown name, with the most similar known names; the same wording everywhere."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from netlake.query.output.visible import harmless
 
 
 def unknown(what: str, name: str, known: Iterable[str], where: str = "") -> QueryError:
-    """The error for `name`, which is no `what`: one sentence with the nearest of `known`."""
+    """The QueryError for the unknown `name` of kind `what` (table, column), with the nearest names of `known`."""
     every = sorted(known)
     near = difflib.get_close_matches(name.lower(), every, n=3, cutoff=0.6)
     near += [other for other in every if name and (name in other or other in name) and other not in near]

@@ -1,8 +1,12 @@
-"""Which files a statement can need: DuckDB plans it over empty tables, and the scans' filters are tried on each file.
+"""Finds the files that a statement can need: DuckDB plans it over empty tables, and the filters select files.
 
-`statistics_propagation` is off: with it DuckDB sees that an empty table gives an empty result and plans nothing, or
-drops conditions that the data at hand make needless. The planning database holds tables only, no view and no file,
-and has no access to files. A statement that cannot be planned there prunes nothing.
+1. The planning database has an empty table for each table that the statement names; no views, no files.
+2. `EXPLAIN (FORMAT json)` gives the plan, with the filters that DuckDB pushed down into each scan.
+3. `pruning` turns the filters of a scan into a test on the statistics of a file. A table with several scans needs the
+   files that pass any of the tests.
+
+The optimizer `statistics_propagation` is disabled: with it DuckDB would replace scans of empty tables by an empty
+result, and drop filters that empty statistics make redundant. A statement that cannot be planned is not pruned.
 """
 
 from __future__ import annotations
@@ -27,7 +31,7 @@ _SETTINGS = (
 
 
 class Planner:
-    """A database of empty tables; made when it is first needed, 40 ms."""
+    """A database of empty tables, created at the first use (40 ms)."""
 
     def __init__(self) -> None:
         self._connection: duckdb.DuckDBPyConnection | None = None
@@ -36,9 +40,9 @@ class Planner:
     def tests(
         self, statement: str, tables: Mapping[str, tuple[Field, ...]], also: tuple[str, ...] = ()
     ) -> dict[str, Test]:
-        """For each table, which of its files the statement can need; a table that is missing here needs all.
+        """For each table, the test that the files needed by `statement` pass; for missing tables all are needed.
 
-        `also` are statements that make what the statement uses, such as macros.
+        `also` are SQL statements that create what `statement` uses, such as macros.
         """
         connection = self._ready(tables, also)
         try:
@@ -68,7 +72,7 @@ class Planner:
         return self._connection
 
     def close(self) -> None:
-        """End the database."""
+        """Close the database."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -76,11 +80,11 @@ class Planner:
 
 
 def _scans(nodes: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
-    """(table, filters) of every scan of the plan; a table whose name is no plain word is never pruned."""
+    """(table, filters) of every scan in the plan; tables whose name is not a simple word are left out."""
     for node in nodes:
-        told: dict[str, Any] = node.get("extra_info") or {}
-        place = told.get("Table", "")
+        details: dict[str, Any] = node.get("extra_info") or {}
+        place = details.get("Table", "")
         table = str(place).removeprefix("memory.main.").strip('"')
         if place and pruning.SIMPLE.fullmatch(table):
-            yield table, told.get("Filters")
+            yield table, details.get("Filters")
         yield from _scans(node.get("children", []))

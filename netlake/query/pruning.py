@@ -1,16 +1,25 @@
-r"""Which files of a table can hold a row that a filter lets through, by the catalog's statistics alone.
+r"""Decides from a filter and the statistics in the catalog which files can contain a matching row.
 
-DuckDB's plan prints the filters of a scan as text. They are read here by a grammar of a few lines: comparisons of a
-column with a constant, IN, IS NULL, AND and OR. Whatever is not understood counts as "may match", so that it prunes
-nothing; this holds for a part of an AND as for a whole filter, but never inside NOT, which is not understood at all.
+Input: the filters of a scan, as text of DuckDB's plan. Output: a `Test`, a predicate over the `Range` (least and
+greatest value, number of nulls and of values) of each column in a file. A test may be true for a file without a
+matching row, never false for a file with one.
 
-Traps behind the care taken:
-- The plan splits a filter at the newlines *inside its constants*, so that `src_ip = 'a\n(packet = 5)\nb'` comes as
-  three filters, one of them made up. The pieces are joined again, and a constant with a newline in it is not
-  understood.
-- Constants are compared as values of the column's type, never as text, save for text itself, whose order by code point
-  is DuckDB's order by UTF-8 byte. Floating numbers are left alone: NaN is greater than all, and statistics leave it
-  out.
+Grammar, read by recursive descent (`_Reader`):
+
+    filter      = ["optional:"] sequence
+    sequence    = expression {"AND" expression} | expression {"OR" expression}
+    expression  = "(" sequence ")" | comparison
+    comparison  = column operator constant | constant operator column | column "IN" "(" constant {"," constant} ")"
+                | column "IS" ["NOT"] "NULL"
+
+Rules:
+- Text outside the grammar is `ALWAYS`, which every file passes. This is correct for a part of AND or OR and for a whole
+  filter. NOT is outside the grammar, so that `ALWAYS` is never negated.
+- DuckDB splits the filters of a scan at newlines, also those *inside constants*: `src_ip = 'a\n(packet = 5)\nb'` is
+  printed as three filters, the second of which is no filter. The pieces are joined until quotes and brackets are
+  closed, and a filter with a newline is `ALWAYS`.
+- Constants are compared as values of the column's type, not as text. Text is compared by code point, which is DuckDB's
+  order (UTF-8 bytes). Floating-point constants are `ALWAYS`: NaN is greater than every number, and statistics omit it.
 """
 
 from __future__ import annotations
@@ -30,16 +39,16 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?)\+00")
-_TURNED = {"=": "=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
+_REVERSED = {"=": "=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
 
-# by column id; a column without an entry may hold anything
+# by column id; a column without an entry can contain any value
 Ranges = Mapping[int, Range]
 
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """Whether a file may hold a row that passes; `columns` are the ids of those whose ranges it looks at."""
+    """Whether a file can contain a matching row; `columns` are the ids of the columns whose ranges are needed."""
 
     __test__ = False
 
@@ -47,19 +56,19 @@ class Test:
     may: Callable[[Ranges], bool]
 
     def __call__(self, ranges: Ranges) -> bool:
-        """Whether a file of these ranges may."""
+        """Whether a file with these ranges can contain a matching row."""
         return self.may(ranges)
 
 
-# of what is not understood
+# the test for text outside the grammar
 ALWAYS = Test(frozenset(), lambda _: True)
 
 
 def test(filters: list[str] | str | None, columns: Mapping[str, int]) -> Test:
-    """Whether a file may hold a row that passes `filters`, as the plan prints them, AND-ed.
+    """The test for the conjunction of `filters`, which are text of DuckDB's plan.
 
-    `columns` are the table's columns with their ids; where the name of one is no plain word nothing is understood,
-    since the plan prints names without quotes.
+    `columns` are the names of the table's columns with their ids. If one of the names is not a simple word the result
+    is ALWAYS, because the plan prints names without quotes.
     """
     if not filters or not all(SIMPLE.fullmatch(column) for column in columns):
         return ALWAYS
@@ -68,15 +77,15 @@ def test(filters: list[str] | str | None, columns: Mapping[str, int]) -> Test:
 
 
 def _rejoined(pieces: list[str]) -> Iterator[str]:
-    """Pieces until every quote and bracket is closed make one filter; what never closes is not understood."""
-    held = ""
+    """Join pieces until quotes and brackets are closed; a remainder that is never closed is returned as it is."""
+    joined = ""
     for piece in pieces:
-        held = f"{held}\n{piece}" if held else piece
-        if _closed(held):
-            yield held
-            held = ""
-    if held:
-        yield held
+        joined = f"{joined}\n{piece}" if joined else piece
+        if _closed(joined):
+            yield joined
+            joined = ""
+    if joined:
+        yield joined
 
 
 def _closed(text: str) -> bool:
@@ -93,24 +102,24 @@ def _read(text: str, columns: Mapping[str, int]) -> Test:
         if reader.word("optional"):
             reader.expect(":")
         found = reader.sequence()
-    except _NotUnderstoodError:
+    except _OutsideGrammarError:
         return ALWAYS
     return found if reader.done else ALWAYS
 
 
-class _NotUnderstoodError(Exception):
-    """The text is not of this grammar."""
+class _OutsideGrammarError(Exception):
+    """The text is outside the grammar."""
 
 
 class _Reader:
-    """Recursive descent over the tokens of one filter."""
+    """Recursive-descent parser over the tokens of one filter."""
 
     def __init__(self, tokens: list[re.Match[str]], columns: Mapping[str, int]) -> None:
         self.tokens, self.columns, self.at = tokens, columns, 0
 
     @property
     def done(self) -> bool:
-        """Whether every token was passed over."""
+        """Whether all tokens are consumed."""
         return self.at == len(self.tokens)
 
     def peek(self) -> re.Match[str] | None:
@@ -118,7 +127,7 @@ class _Reader:
         return None if self.done else self.tokens[self.at]
 
     def word(self, *words: str) -> bool:
-        """Pass over `words` if they are next."""
+        """Consume `words` if they are next."""
         found = [token["word"] for token in self.tokens[self.at : self.at + len(words)]]
         if found != list(words):
             return False
@@ -126,7 +135,7 @@ class _Reader:
         return True
 
     def mark(self, *marks: str) -> str | None:
-        """Pass over one of `marks` if it is next."""
+        """Consume one of `marks` if it is next, and return it."""
         token = self.peek()
         if token is None or token["mark"] not in marks:
             return None
@@ -134,25 +143,25 @@ class _Reader:
         return str(token["mark"])
 
     def expect(self, mark: str) -> None:
-        """Pass over `mark`, which must be next."""
+        """Consume `mark`, which must be next."""
         if not self.mark(mark):
-            raise _NotUnderstoodError
+            raise _OutsideGrammarError
 
     def expression(self) -> Test:
-        """A sequence in brackets, or a comparison; what is in brackets and not understood may match."""
+        """A sequence in brackets, or a comparison; brackets with text outside the grammar are ALWAYS."""
         if not self.mark("("):
             return self.comparison()
         start = self.at
         try:
             found = self.sequence()
             self.expect(")")
-        except _NotUnderstoodError:
+        except _OutsideGrammarError:
             self.at = start
-            return self.passed_over()
+            return self.skip_brackets()
         return found
 
     def sequence(self) -> Test:
-        """Parts with AND between them, or with OR; where both stand side by side, the rest is left."""
+        """Expressions joined by AND, or by OR; stops before the other word, so that a mixture is not consumed."""
         parts = [self.expression()]
         joint = ""
         while self.word(joint) if joint else (joint := self.joint()):
@@ -160,16 +169,16 @@ class _Reader:
         return any_of(parts) if joint == "OR" else _all(parts)
 
     def joint(self) -> str:
-        """Pass over the AND or OR that is next, if one is."""
+        """Consume the AND or OR that is next, if any."""
         return next((word for word in ("AND", "OR") if self.word(word)), "")
 
-    def passed_over(self) -> Test:
-        """To behind the bracket that closes the one before `at`."""
+    def skip_brackets(self) -> Test:
+        """Skip to after the bracket that closes the one before `at`."""
         depth = 1
         while depth:
             token = self.peek()
             if token is None:
-                raise _NotUnderstoodError
+                raise _OutsideGrammarError
             self.at += 1
             depth += {"(": 1, ")": -1}.get(token["mark"] or "", 0)
         return ALWAYS
@@ -178,7 +187,7 @@ class _Reader:
         """Column op constant, constant op column, column IN (...), column IS [NOT] NULL."""
         token = self.peek()
         if token is None or token["word"] not in self.columns:
-            return self.turned()
+            return self.constant_first()
         column = self.columns[token["word"]]
         self.at += 1
         if self.word("IS", "NULL"):
@@ -189,21 +198,21 @@ class _Reader:
             return self.within(column)
         operator = self.mark("=", "<", ">", "<=", ">=")
         if operator is None:
-            raise _NotUnderstoodError
+            raise _OutsideGrammarError
         return _compared(column, operator, self.constant())
 
-    def turned(self) -> Test:
-        """A comparison whose constant stands first."""
+    def constant_first(self) -> Test:
+        """Constant op column."""
         value = self.constant()
         operator = self.mark("=", "<", ">", "<=", ">=")
         token = self.peek()
         if operator is None or token is None or token["word"] not in self.columns:
-            raise _NotUnderstoodError
+            raise _OutsideGrammarError
         self.at += 1
-        return _compared(self.columns[token["word"]], _TURNED[operator], value)
+        return _compared(self.columns[token["word"]], _REVERSED[operator], value)
 
     def within(self, column: int) -> Test:
-        """The list behind IN."""
+        """The list after IN."""
         self.expect("(")
         values = [self.constant()]
         while self.mark(","):
@@ -212,10 +221,10 @@ class _Reader:
         return any_of([_compared(column, "=", value) for value in values])
 
     def constant(self) -> Any:
-        """A whole number, text, a day, a time in UTC, or a truth value."""
+        """An integer, text, a date, a time in UTC, or a boolean."""
         token = self.peek()
         if token is None:
-            raise _NotUnderstoodError
+            raise _OutsideGrammarError
         self.at += 1
         if token["number"] is not None:
             return int(token["number"])
@@ -223,7 +232,7 @@ class _Reader:
             return _typed(token["text"][1:-1].replace("''", "'"), token["type"])
         if token["word"] in ("true", "false"):
             return token["word"] == "true"
-        raise _NotUnderstoodError
+        raise _OutsideGrammarError
 
 
 def _typed(text: str, kind: str | None) -> Any:
@@ -236,7 +245,7 @@ def _typed(text: str, kind: str | None) -> Any:
             return dt.datetime.fromisoformat(match[1]).replace(tzinfo=dt.UTC)
     except ValueError:
         pass
-    raise _NotUnderstoodError
+    raise _OutsideGrammarError
 
 
 def _compared(column: int, operator: str, value: Any) -> Test:
@@ -255,7 +264,7 @@ def _compared(column: int, operator: str, value: Any) -> Test:
 
 
 def _passes(bound: Any, operator: str, value: Any, *, lowest: bool) -> bool:
-    """Whether values on the inner side of `bound` can stand in `operator` to `value`."""
+    """Whether a value at or beyond `bound`, towards the other end of the range, can satisfy `operator value`."""
     if lowest:
         return bool({"=": bound <= value, "<": bound < value, "<=": bound <= value}.get(operator, True))
     return bool({"=": bound >= value, ">": bound > value, ">=": bound >= value}.get(operator, True))
@@ -266,7 +275,7 @@ def _all(tests: list[Test]) -> Test:
 
 
 def any_of(tests: list[Test]) -> Test:
-    """Whether one of `tests` lets a file through."""
+    """The test that a file passes if it passes one of `tests`."""
     return Test(_columns(tests), lambda ranges: any(may(ranges) for may in tests))
 
 

@@ -1,8 +1,8 @@
-"""What queries need of a lake, whatever its catalog is: tables, columns, and files with what is known of each.
+"""The tables, columns and files of a lake as queries need them, independent of the catalog's format.
 
-A `Snapshot` is taken for every statement, so that a lake that grows is seen to grow and a statement sees one state of
-it. Tables that this netlake declares and the lake has not seen yet are there too, empty: a question about them is
-answered with no rows and not with an error.
+- Each statement uses a new `Snapshot`: it sees one state of the lake, and later statements see later captures.
+- Declared tables that the lake does not contain yet are included without files, so that a query on them returns no rows
+  instead of an error.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from netlake.schema.sql import TYPES, literal, type_of
 from netlake.schema.sql import name as quoted
 from netlake.tables import entries
 
-# what DuckLake calls a type and DuckDB does not; the rest are the same word in both
+# types with different names in DuckLake and DuckDB
 _OTHERS = {"int8": "TINYINT", "int128": "HUGEINT", "uint8": "UTINYINT", "uint16": "USMALLINT", "uint32": "UINTEGER",
            "uint64": "UBIGINT", "uint128": "UHUGEINT", "float32": "FLOAT", "timestamp_us": "TIMESTAMP"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One column: its frozen id, its name, its SQL type, what files without it read as (SQL), its sentence."""
+    """One column: frozen id, name, SQL type, default (SQL) for files without it, description."""
 
     number: int
     name: str
@@ -41,23 +41,23 @@ class Source(Protocol):
     """Tables by name, each with columns and files."""
 
     def names(self) -> Sequence[str]:
-        """Every table, sorted."""
+        """Names of all tables, sorted."""
 
     def has(self, table: str) -> bool:
-        """Whether there is such a table."""
+        """Whether the table exists."""
 
     def doc(self, table: str) -> str:
-        """What a row of `table` is, in one sentence."""
+        """The description of `table`: what one row is."""
 
     def fields(self, table: str) -> tuple[Field, ...]:
         """The columns of `table`, in order."""
 
     def files(self, table: str, columns: Collection[int] = ()) -> Sequence[FileInfo]:
-        """The files of `table`, in the order in which they were added, with what is known of these columns."""
+        """The files of `table` in the order in which they were added, with the statistics of `columns`."""
 
 
 class Snapshot:
-    """A lake at one snapshot, which no writer changes."""
+    """A lake at one snapshot, which is immutable."""
 
     def __init__(self, catalog: Catalog, at: int | dt.datetime | None = None) -> None:
         self.catalog = catalog
@@ -65,30 +65,30 @@ class Snapshot:
         self._tables = catalog.tables(self.at)
 
     def names(self) -> Sequence[str]:
-        """Every table of the lake, and every declared one."""
+        """Names of all tables in the lake and all declared tables, sorted."""
         return sorted(self._tables.keys() | entries().keys())
 
     def has(self, table: str) -> bool:
-        """Whether the lake has it, or it is declared; declarations are asked last, since they take 0.2 s to load."""
+        """Whether the table is in the lake or declared; declarations are checked last, as loading them takes 0.2 s."""
         return table in self._tables or table in entries()
 
     def doc(self, table: str) -> str:
-        """What a row of `table` is, in one sentence."""
+        """The description of `table`: what one row is."""
         return self._tables[table].doc if table in self._tables else entries()[table].table.doc
 
     def fields(self, table: str) -> tuple[Field, ...]:
-        """The columns of `table`: as the lake has them, and as declared where it has none."""
+        """The columns of `table` in the lake, or as declared if the lake does not have the table."""
         if table not in self._tables:
             return tuple(of_declaration(entries()[table].table))
         return tuple(of_catalog(column) for column in self.catalog.columns(table, self.at))
 
     def files(self, table: str, columns: Collection[int] = ()) -> Sequence[FileInfo]:
-        """The files of `table`; none where the lake has no such table."""
+        """The files of `table`, with the statistics of `columns`; none if the lake does not have the table."""
         return self.catalog.files(table, self.at, columns) if table in self._tables else ()
 
 
 def of_catalog(column: ColumnInfo) -> Field:
-    """A column as the catalog has it."""
+    """A column of the catalog as a Field."""
     kind = sql_type(column)
     default = "NULL" if column.default is None else f"{literal(column.default)}::{kind}"
     return Field(column.id, column.name, kind, default, column.doc)
@@ -107,20 +107,23 @@ def sql_type(column: ColumnInfo) -> str:
 
 
 def of_declaration(table: Table) -> Iterator[Field]:
-    """The columns of a table as this netlake declares it."""
+    """The columns of a declared table as Fields."""
     numbers = ids(table)
     for column in table.all_columns:
         yield Field(numbers[column.name], column.name, type_of(column.kind), doc=column.doc)
 
 
 def moment(text: str | None) -> int | dt.datetime | None:
-    """A snapshot as a person names it: its number, or a time (ISO 8601; without a zone it is UTC). None is now."""
+    """Parse a snapshot: a number, or a time (ISO 8601, by default UTC); None is the latest.
+
+    Raises QueryError for other text.
+    """
     if text is None or (text.isascii() and text.isdigit()):
         return int(text) if text else None
     try:
         time = dt.datetime.fromisoformat(text)
     except ValueError:
         raise QueryError(
-            f"{text!r} is no snapshot: write its number, or a time such as 2026-11-23T04:00:00Z."
+            f"{text!r} is not a snapshot: give its number, or a time such as 2026-11-23T04:00:00Z."
         ) from None
     return time if time.tzinfo is not None else time.replace(tzinfo=dt.UTC)

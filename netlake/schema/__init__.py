@@ -1,12 +1,12 @@
-"""What a table is: plain, frozen data from which everything else about it is derived.
+"""Declarations of tables: immutable data from which everything else about a table is derived.
 
 A protocol declares its tables once, in its own file. The Arrow schema, the protobuf message, the SQL view, the page
-in schemas/, shell completion, the comparison with tshark and the reader of a fixed header all come from here.
+in schemas/, shell completion, the comparison with tshark and the reader of a fixed header are derived from it.
 
-Decided here:
-- Context columns are written by the framework, never by a protocol, and carry the same field id in every table (1-15;
-  16-31 are kept for context to come). A table's own columns start at 32; their ids are frozen in schemas/NAME.json.
-- How much context a table repeats is the largest single cost of writing, so there are several sizes of it (CONTEXTS).
+Rules:
+- netlake writes the context columns, not the protocol. They have the same field id in every table: 1 to 15; 16 to 31
+  are reserved for future context. A table's own columns start at 32; their ids are frozen in schemas/NAME.json.
+- Context is the largest part of the cost of writing, so tables repeat as little of it as they need (CONTEXTS).
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ __all__ = ["CONTEXTS", "SCALARS", "Column", "Kind", "List", "Scalar", "Struct", 
 class Column:
     """One column, or one field of a Struct.
 
-    `at` is its offset in bytes from the start of a fixed header, `bits` the (shift, width) of it within the number
-    that lies there. `wireshark` is the field that tshark prints for it (`-e`), typed by hand; where there is none
-    or it cannot be compared, `why` says so in a few words (`reason` derives it for nested columns and for tables that
-    give one for all their columns). `encoding` overrides the Parquet encoding of its kind.
+    `at` is its offset in bytes from the start of a fixed header, `bits` its (shift, width) within the number at that
+    offset. `wireshark` is the field that tshark prints for it (`-e`), written by hand; without a comparable field,
+    `why` is the reason in a few words (`reason` derives it for nested columns and for tables with one reason for all
+    columns). `encoding` overrides the Parquet encoding of its kind. `unset` marks an address that its protocol sets to
+    all zeros where there is none: it is then null.
     """
 
     name: str
@@ -37,10 +38,11 @@ class Column:
     why: str | None = None
     encoding: str | None = None
     null: bool = True
+    unset: bool = False
 
     @property
     def scalar(self) -> Scalar | None:
-        """The row of SCALARS behind this column, None for a list or struct."""
+        """The row of SCALARS of this column, None for a list or struct."""
         return SCALARS[self.kind] if isinstance(self.kind, str) else None
 
     @property
@@ -59,15 +61,15 @@ class Column:
         return "compared in its fields" if self.fields else table.why if table is not None else None
 
 
-# compared and hashed as the object that it is: a table is declared once, and caches ask for its hash all the time
+# compared and hashed by identity: a table is declared once, and caches compute its hash often
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """One table: what a row of it is, where its messages are found, and its columns in wire order.
+    """One table: `doc` describes a row; `columns` are in wire order.
 
-    `on` holds dispatch keys as values ("udp.port=123", "ether.type=0x0806"); `size` is the number of bytes of a fixed
-    header, 0 where it varies; `context` names a row of CONTEXTS; `key` its key where it is not a message's place.
-    `inside` is the table whose messages hold this one's, where both read the same bytes: a stack names that one.
-    `why` is the reason for its columns that have no `wireshark` field and no reason of their own.
+    `on` contains the dispatch keys of its messages ("udp.port=123", "ether.type=0x0806"). `size` is the number of bytes
+    of a fixed header, 0 for other headers. `context` is a key of CONTEXTS. `key` are the columns that identify a row.
+    `inside` is the table whose messages contain those of this one, if both read the same bytes; the stack contains
+    `inside`. `why` is the reason for columns without a `wireshark` field and without a reason of their own.
     """
 
     name: str
@@ -83,15 +85,15 @@ class Table:
 
     @property
     def all_columns(self) -> tuple[Column, ...]:
-        """Context columns first, then the table's own."""
+        """The context columns, then the table's own."""
         return CONTEXTS[self.context] + self.columns
 
 
-DAY = Column("day", "day", "UTC date of `ts`: the partition; null where `ts` is.", why="derived from ts")
+DAY = Column("day", "day", "UTC date of `ts`, the partition; null if `ts` is null.", why="derived from ts")
 TS = Column(
     "ts",
     "ts",
-    "Time of the packet in which the record begins, UTC, microseconds, truncated; null where the capture gives none.",
+    "Time of the packet in which the record begins, UTC, truncated to microseconds; null if the capture has none.",
     why="compared in packet",
 )
 CAPTURE = Column("capture", "word", "Id of the capture, 16 hexadecimal digits.", why="our own", null=False)
@@ -111,11 +113,16 @@ PLACE = Column(
     encoding="dictionary",
     null=False,
 )
-FAULT = Column("fault", "word", "Null, or why the row is not whole: one word of a closed list.", why="our own")
+FAULT = Column(
+    "fault",
+    "word",
+    "Why the row is incomplete or invalid, one word of a closed list; null for a good row.",
+    why="our own",
+)
 LAST_PACKET = Column(
     "last_packet",
     "i64",
-    "Number of the packet in which the record ends; null when that is `packet`.",
+    "Number of the packet in which the record ends; null if that is `packet`.",
     why="the join",
     encoding="delta",
 )
@@ -136,19 +143,19 @@ TRANSPORT = (LAST_PACKET, FLOW, FROM_ORIGINATOR, SRC_IP, DST_IP, SRC_PORT, DST_P
 CONTEXT_IDS: dict[str, int] = {column.name: number for number, column in enumerate(RECORD + TRANSPORT, 1)}
 
 CONTEXTS: dict[str, tuple[Column, ...]] = {
-    # link headers: what is needed to join `packet`, and no more
+    # link headers: only what is needed to join `packet`
     "record": RECORD,
-    # network headers: their own addresses too
+    # network headers: also their own addresses
     "network": (*RECORD, SRC_IP, DST_IP),
-    # transport and above: the innermost flow whose headers carry the row
+    # transport layer and above: also the innermost flow whose headers carry the row
     "transport": RECORD + TRANSPORT,
     # facts about a capture that no packet carries
     "capture": (CAPTURE,),
-    # a flow as a whole, at the time of its first packet
+    # one row for each flow, at the time of its first packet
     "connection": (DAY, TS, CAPTURE, FLOW),
-    # the spine: one row a packet, so it never spans packets
+    # one row for each packet, so without `last_packet`
     "packet": (*RECORD, *TRANSPORT[1:]),
-    # facts of the lake as a whole
+    # facts about the lake
     "lake": (),
 }
 

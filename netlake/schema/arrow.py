@@ -1,4 +1,4 @@
-"""Table -> pyarrow.Schema: field ids and sentences travel as metadata into the Parquet footer."""
+"""Table -> pyarrow.Schema; field ids and descriptions are metadata, which the Parquet footer contains."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TYPES: dict[str, pa.DataType] = {
 
 
 def data_type(kind: Kind, path: str, numbers: dict[str, int]) -> pa.DataType:
-    """The Arrow type of `kind`; `numbers` gives the ids of its children, which lie under `path`."""
+    """The Arrow type of `kind`; `numbers` contains the ids of its children, by paths below `path`."""
     if isinstance(kind, List):
         child = f"{path}.element"
         return pa.list_(_field("element", kind.element, "", child, numbers, null=False))
@@ -33,7 +33,7 @@ def data_type(kind: Kind, path: str, numbers: dict[str, int]) -> pa.DataType:
     return TYPES[SCALARS[kind].arrow]
 
 
-def _field(  # noqa: PLR0913 - a field has so many parts
+def _field(  # noqa: PLR0913 - one argument for each part of a field
     name: str, kind: Kind, doc: str, path: str, numbers: dict[str, int], *, null: bool
 ) -> pa.Field:
     metadata = {"PARQUET:field_id": str(numbers[path])}
@@ -50,7 +50,7 @@ def field(column: Column, numbers: dict[str, int], prefix: str = "") -> pa.Field
 
 @cache
 def schema(table: Table) -> pa.Schema:
-    """The Arrow schema of `table`, context first; the file's own metadata names the table and its specification."""
+    """The Arrow schema of `table`, context columns first; its metadata has the table's name, doc and specification."""
     numbers = ids(table)
     fields = [field(column, numbers) for column in table.all_columns]
     return pa.schema(

@@ -1,12 +1,11 @@
-"""The frozen contract: every column of every table keeps its id for ever.
+"""Field ids of columns, frozen by the contracts: a column keeps its id in all versions.
 
-`schemas/NAME.json` is written by `netlake util generate` and committed. A column that is new in a declaration takes the
-next free id; nothing else may change.
-
-Nobody keeps a file for a table from outside, whose author moves its columns about and goes on with the same lake. So
-the id of each of its columns is made from the column's dotted path alone (`by_path`): the same in every run and lake,
-wherever the column stands. One that is renamed is another column; one that is retyped is refused by a lake that has it.
-A NAME.json beside the plugin is followed where there is one (see `directories`).
+- A table of netlake has a contract, `schemas/NAME.json`, written by `netlake util generate` and committed. Its columns
+  have the ids of the contract; a new column gets the next free id (`assign`).
+- A table of a plugin has no contract, and its author may reorder columns while the lake stays in use. The id of each
+  column is therefore a hash of its dotted path (`by_path`): the same in every run and lake, at any position. A renamed
+  column is a new column; a lake rejects a column whose type changed.
+- A plugin may provide a NAME.json beside its file; then the rules of a contract apply (see `directories`).
 """
 
 from __future__ import annotations
@@ -22,19 +21,19 @@ from netlake.errors import SchemaError
 from netlake.schema import CONTEXT_IDS, Column, List, Struct, Table, context
 
 FIRST_OWN_ID = 32
-# ids made from paths: above all that are frozen and all that Protobuf keeps for itself, below its 2^29
+# ids made from paths are above the frozen ids and Protobuf's reserved numbers, and below Protobuf's limit 2^29
 FIRST_OUTSIDE_ID = 1 << 16
 OUTSIDE_IDS = 1 << 28
-# beside the tables' files: the version and digest of all of them together
+# file with the version and digest of all contracts together
 CONTRACT = "contract.json"
 _PACKAGE = Path(__file__).resolve().parent.parent
 
-# where NAME.json is looked for: in an installed package, in a source tree, and what plugins add
+# folders searched for NAME.json: the installed package, the source tree, and folders that plugins add
 directories: list[Path] = [_PACKAGE / "_schemas", _PACKAGE.parent / "schemas"]
 
 
 def paths(columns: tuple[Column, ...], prefix: str = "") -> Iterator[tuple[str, Column | None]]:
-    """Every field of `columns` with its dotted path, parents first; a list's child is `element` (None if a scalar)."""
+    """(dotted path, column) of every field of `columns`, parents first; a list's child is `element`, with None."""
     for column in columns:
         path = prefix + column.name
         yield path, column
@@ -48,7 +47,7 @@ def paths(columns: tuple[Column, ...], prefix: str = "") -> Iterator[tuple[str, 
 
 
 def type_name(column: Column | None, kind: object = None) -> str:
-    """How the contract spells a column's type: `u16`, `list<text>`, `struct`."""
+    """A column's type as text of the contract: `u16`, `list<text>`, `struct`."""
     kind = column.kind if column is not None else kind
     if isinstance(kind, List):
         return f"list<{type_name(None, kind.element)}>"
@@ -75,7 +74,7 @@ def frozen(name: str) -> dict[str, Any] | None:
 
 @cache
 def version() -> int:
-    """The version of the contract as a whole: it grows whenever the columns of any table do; 0 if none is frozen."""
+    """The version of all contracts together, which grows when columns are added to any table; 0 without contracts."""
     for directory in directories:
         file = directory / CONTRACT
         if file.is_file():
@@ -85,13 +84,13 @@ def version() -> int:
 
 @cache
 def ids(table: Table) -> dict[str, int]:
-    """The field id of every path of `table`, context included; new paths follow the frozen ones."""
+    """The field id of every path of `table`, context included; new paths get ids after the frozen ones."""
     contract = frozen(table.name)
     return by_path(table) if contract is None else assign(table, contract)
 
 
 def by_path(table: Table) -> dict[str, int]:
-    """The field ids of a table that is frozen nowhere, each from its path. SchemaError where two paths have one id."""
+    """The field ids of a table without a contract, hashes of the paths. SchemaError if two paths get the same id."""
     result = {column.name: CONTEXT_IDS[column.name] for column in context(table)}
     taken: dict[int, str] = {}
     for path, _ in paths(table.columns):
@@ -99,19 +98,19 @@ def by_path(table: Table) -> dict[str, int]:
         number = FIRST_OUTSIDE_ID + int.from_bytes(digest, "big") % OUTSIDE_IDS
         if path in result or number in taken:
             other = taken.get(number, path)
-            raise SchemaError(f"Table {table.name}: columns {other} and {path} have one id; give one another name.")
+            raise SchemaError(f"Table {table.name}: columns {other} and {path} have the same id; rename one of them.")
         result[path], taken[number] = number, path
     return result
 
 
 def assign(table: Table, contract: dict[str, Any] | None) -> dict[str, int]:
-    """The field ids of `table` under `contract` (the content of a NAME.json; None: not frozen yet)."""
+    """The field ids of `table` under `contract`, the content of a NAME.json (None: no contract yet)."""
     known = dict(pair for entry in contract["columns"] for pair in _children(entry, "")) if contract else {}
     result = {column.name: CONTEXT_IDS[column.name] for column in context(table)}
     following = max([FIRST_OWN_ID - 1, *known.values()]) + 1
     for path, _ in paths(table.columns):
         if path in result:
-            raise SchemaError(f"Table {table.name}: column {path} stands twice; give one of them another name.")
+            raise SchemaError(f"Table {table.name}: two columns are named {path}; rename one of them.")
         if path in known:
             result[path] = known[path]
         else:

@@ -1,4 +1,4 @@
-"""Table -> the page that a person reads: what a row is, where it is found, its columns, and questions to begin with."""
+"""Table -> its reference page (Markdown): description, dispatch keys, columns, and example queries."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ _LAYERS = {
     "icmpv6.type": "ICMPv6 type",
 }
 _GROUPS = {
-    "packet": "The spine",
-    "record": "Link headers",
-    "network": "Network headers",
-    "transport": "Transport and above",
-    "connection": "Connections as a whole",
-    "capture": "Facts about captures",
-    "lake": "Facts of the lake",
+    "packet": "Packets",
+    "record": "Link layer",
+    "network": "Network layer",
+    "transport": "Transport layer and above",
+    "connection": "Connections",
+    "capture": "Captures",
+    "lake": "Lake",
 }
 _CONTEXT = {
-    "packet": "Every row begins with the context of its packet and of the flow to which it belongs.",
-    "record": "The context is short, to keep rows small: the flow is in [packet](packet.md).",
-    "network": "The context is short, to keep rows small: the flow is in [packet](packet.md).",
-    "transport": "Every row carries the innermost flow whose headers carry the message.",
-    "connection": "A row is a connection as a whole, at the time of its first packet.",
-    "capture": "A row belongs to a capture, not to one of its packets.",
+    "packet": "Every row has the context of its packet and of the flow to which the packet belongs.",
+    "record": "The context is short, to keep rows small; the flow is in [packet](packet.md).",
+    "network": "The context is short, to keep rows small; the flow is in [packet](packet.md).",
+    "transport": "Every row has the innermost flow whose headers carry the message.",
+    "connection": "Every row describes one flow, at the time of its first packet.",
+    "capture": "Every row describes a capture, not one of its packets.",
     "lake": "",
 }
 _PREFACE = (
-    "Generated from the declarations of the tables by `netlake util generate`. For each, `NAME.md` is the page to read "
-    "and `NAME.json` the frozen contract: columns keep their ids for ever, and only new ones are added. "
-    "[../proto](../proto) holds the same tables as Protobuf messages."
+    "Generated from the declarations of the tables by `netlake util generate`. `NAME.md` is the reference page of a "
+    "table, `NAME.json` its frozen contract: columns keep their ids, and only new columns are added. "
+    "[../proto](../proto) contains the same tables as Protobuf messages."
 )
 _RFCS = re.compile(r"RFC [0-9]+(?:, [0-9]+(?![0-9.-]))*")
 _NUMBER = re.compile(r"(?:RFC )?(?P<number>[0-9]+)")
@@ -70,17 +70,17 @@ def page(table: Table) -> str:
     parts = [f"# {table.name}", table.doc, *([facts] if (facts := _facts(table)) else [])]
     parts += [
         "## Columns",
-        "Every column may be null unless it says otherwise; a list may be empty, but is never null.",
+        'Columns can be null unless marked "Never null"; lists can be empty and are never null.',
     ]
     parts += [_columns(table.columns, table)] if table.columns else []
     if around := context(table):
         parts += ["## Context", _CONTEXT[table.context], _columns(around)]
-    parts += ["## Questions to begin with", *(f"{asked}\n\n```sql\n{query};\n```" for asked, query in questions(table))]
+    parts += ["## Example queries", *(f"{text}\n\n```sql\n{query};\n```" for text, query in questions(table))]
     return "\n\n".join(parts) + "\n"
 
 
 def index(tables: Iterable[Table]) -> str:
-    """The text of README.md: every table, grouped by what its rows stand for."""
+    """The text of README.md: all tables, grouped by context."""
     found = sorted(tables, key=lambda table: table.name)
     parts = [
         "# Tables",
@@ -105,10 +105,10 @@ def _facts(table: Table) -> str:
     facts = [f"- Specification: {linked(table.spec)}"] if table.spec else []
     by_content = any(column.name == "heuristic" for column in table.columns)
     if table.on:
-        more = ", and by their content at any other" if by_content else ""
-        facts.append(f"- Its messages are found at: {places(table.on)}{more}")
+        more = ", or any other port by content" if by_content else ""
+        facts.append(f"- Messages: {places(table.on)}{more}")
     elif by_content:
-        facts.append("- Its messages are found by their content: they have no port of their own")
+        facts.append("- Messages: found by content; the protocol has no well-known port")
     if table.size:
         facts.append(f"- Header: {table.size} bytes")
     if table.key:
@@ -117,7 +117,7 @@ def _facts(table: Table) -> str:
 
 
 def linked(spec: str) -> str:
-    """A specification with a link for each RFC, also where only the first of several says so: `RFC 2131, 951`."""
+    """`spec` with a link for each RFC, also in lists such as `RFC 2131, 951`."""
     return _RFCS.sub(lambda found: _NUMBER.sub(_link, found[0]), spec)
 
 
@@ -126,7 +126,7 @@ def _link(found: re.Match[str]) -> str:
 
 
 def places(on: tuple[str, ...]) -> str:
-    """Dispatch keys as a person says them: `UDP port 53 or 5353; TCP port 53`."""
+    """Dispatch keys as text: `UDP port 53 or 5353; TCP port 53`."""
     values: dict[str, list[str]] = {}
     for key in on:
         layer, _, value = key.partition("=")
@@ -139,7 +139,7 @@ def _or(values: list[str]) -> str:
 
 
 def _columns(columns: tuple[Column, ...], table: Table | None = None) -> str:
-    """A row for each column, with its Wireshark field if `table` is given: context columns have many or none."""
+    """A line for each column, with its Wireshark field if `table` is given; context columns have none or several."""
     rows = [
         f"| `{path}` | {_type(column)} | {_cell(_meaning(column))} |"
         + (f" {_wireshark(column, table)} |" if table else "")
@@ -150,7 +150,7 @@ def _columns(columns: tuple[Column, ...], table: Table | None = None) -> str:
 
 
 def _flat(columns: tuple[Column, ...], prefix: str) -> Iterator[tuple[str, Column]]:
-    """Columns and the fields in them; a list is marked `[]`."""
+    """(path, column) of all columns and the fields in them; `[]` marks a list."""
     for column in columns:
         yield prefix + column.name, column
         kind, mark = (column.kind.element, "[]") if isinstance(column.kind, List) else (column.kind, "")
@@ -177,34 +177,34 @@ def _cell(text: str) -> str:
 
 
 def questions(table: Table) -> Iterator[tuple[str, str]]:
-    """(question, query without semicolon): what one asks first of a table with such columns; all run in DuckDB."""
+    """(question, query without semicolon): example queries that fit the columns of `table`, in DuckDB's SQL."""
     target = bare(table.name)
     names = {column.name for column in table.all_columns}
     if code := _code(table):
         yield f"How often does each `{code}` occur?", _count(bare(code), target)
     if "src_ip" in names:
-        yield "Who sends most of it?", _count("src_ip", target)
+        yield "Which addresses send the most rows?", _count("src_ip", target)
     if names >= _PEERS:
-        yield "Who exchanges most with whom?", _exchanges(target)
+        yield "Which pairs of addresses exchange the most bytes?", _exchanges(target)
     for column in table.columns:
         if isinstance(column.kind, List):
-            yield f"What stands in `{column.name}`, one row for each?", _unnest(table, column)
+            yield f"What are the elements of `{column.name}`, one per row?", _unnest(table, column)
             break
     if joins(table):
-        yield "Which conversations carry it?", _conversations(target)
+        yield "Which flows carry it?", _flows(target)
     if "fault" in names:
-        yield "What is wrong with the rows that are not whole?", _count("fault", target, " WHERE fault IS NOT NULL")
+        yield "Which faults do the rows have?", _count("fault", target, " WHERE fault IS NOT NULL")
     if "ts" in names:
         yield (
-            "From when to when, and how many?",
+            "How many rows does each capture have, and from which period?",
             f"SELECT {_SPAN} FROM {target} GROUP BY capture ORDER BY first",  # noqa: S608 - names are quoted
         )
     else:
-        yield "What is in it?", f"SELECT * FROM {target} LIMIT 20"  # noqa: S608 - names are quoted
+        yield "What do the rows look like?", f"SELECT * FROM {target} LIMIT 20"  # noqa: S608 - names are quoted
 
 
 def _code(table: Table) -> str | None:
-    """The column to count by: one that says what the row is, else the first with few different values."""
+    """The column to count by: one that gives the kind of the row, else the first with few distinct values."""
     others = [column for column in table.columns if column.name not in table.key]
     scalars = [column for column in others if isinstance(column.kind, str) and column.kind not in ("bytes", "f64")]
     for ending in _NAMES:
@@ -232,7 +232,7 @@ def _exchanges(target: str) -> str:
     )
 
 
-def _conversations(target: str) -> str:
+def _flows(target: str) -> str:
     return (
         "SELECT p.capture, p.flow, p.src_ip, p.dst_ip, count(*) AS rows\n"
         f"FROM {target} AS t JOIN packet AS p USING (capture, packet)\n"

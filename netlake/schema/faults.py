@@ -1,22 +1,22 @@
-"""Why a row is not whole: the closed list behind the column `fault`, and what a code in an array means.
+"""The values of the column `fault`, with their meaning, and the codes that arrays use for them.
 
-`cut` is nobody's fault (the capture did not keep every byte) and is counted apart; the others are the sender's
-or the wire's. A row keeps the first fault found in it.
+`cut` is caused by the capture (snaplen) and is counted separately; the others are caused by the sender or the network.
+A row has the first fault that was found in it.
 """
 
 FAULTS: dict[str, str] = {
-    "cut": "The capture did not keep all bytes of it.",
-    "short_header": "It ends before its header does.",
-    "bad_length": "A length in it does not fit the bytes that it has.",
-    "bad_version": "Its version is not one that the protocol has.",
-    "bad_value": "A field holds a value that the protocol forbids.",
-    "bad_options": "Its options or extensions cannot be read to their end.",
-    "bad_name": "A name in it is malformed: a loop, a forward pointer, or too long.",
-    "overlap": "Its fragments overlap with different bytes.",
-    "too_deep": "More headers are nested in it than are followed.",
-    "too_large": "It holds more items or bytes than are kept.",
-    "out_of_range": "A number in it does not fit its column.",
-    "reader_failed": "What reads it failed on it, which is a mistake of the program and not of the sender.",
+    "cut": "The capture does not contain all bytes of the message.",
+    "short_header": "The message ends before the end of its header.",
+    "bad_length": "A length field does not fit the number of bytes.",
+    "bad_version": "The version is not one of the protocol.",
+    "bad_value": "A field has a value that the protocol forbids.",
+    "bad_options": "The options or extensions cannot be read to their end.",
+    "bad_name": "A name is malformed: a loop, a forward pointer, or too long.",
+    "overlap": "Fragments overlap with different bytes.",
+    "too_deep": "More headers are nested than netlake decodes.",
+    "too_large": "It has more items or bytes than netlake stores.",
+    "out_of_range": "A number does not fit its column.",
+    "reader_failed": "The reader failed on it: a bug in netlake or a plugin, not an error of the sender.",
 }
 
 NAMES: tuple[str | None, ...] = (None, *FAULTS)

@@ -1,18 +1,21 @@
-"""What is generated and committed: schemas/ and proto/, and the refusal of anything but added columns.
+"""Generates schemas/ and proto/ from the declarations, and rejects changes that break the frozen contract.
 
-    schemas/NAME.json      the frozen contract of a table: its columns with the ids that they keep for ever
-    schemas/NAME.md        the page that a person reads
-    schemas/README.md      all of them
+    schemas/NAME.json      the contract of a table: its columns with their frozen ids
+    schemas/NAME.md        the reference page of a table
+    schemas/README.md      the list of tables
     schemas/contract.json  version and digest of all contracts together
     proto/NAME.proto, proto/netlake.proto
 
-Decided here:
-- A column that was once frozen stays: it is not removed, renamed, retyped or renumbered, nor is `nullable` changed. Its
-  kind may change where the same type is stored (a byte order that was read wrongly). A new column must allow null,
-  since older files have none.
-- The version grows by one when anything but sentences changed against the committed files.
-- A table whose declaration is gone is an error too, unless the caller says that it never shipped (`forget`), which
-  also lets a table that is still being designed begin afresh.
+Method: a contract is computed from each declaration (`entry`), with the ids of the committed contract for known
+columns, and compared with the committed one (`_compare`). Files are written only if no rule is broken.
+
+Rules:
+- A frozen column is not removed, renamed, retyped or renumbered, and its `nullable` does not change, because old files
+  and readers depend on it. Its kind may change if the stored type is the same (to correct a byte order). A new column
+  must allow null, because older files do not have it.
+- The version grows by one if the committed contracts change in anything but descriptions.
+- A contract without a declaration is an error, unless `forget` names the table. `forget` is for tables that were never
+  released; it also renumbers the columns of a table that is still being designed.
 """
 
 from __future__ import annotations
@@ -29,19 +32,19 @@ from netlake.schema.contract import CONTRACT, assign, type_name
 from netlake.schema.kinds import SCALARS
 
 Entry = dict[str, Any]
-# what of an entry is frozen, and what one says when it differs
+# frozen keys of an entry -> message if they differ
 _FROZEN = {
     "id": "has another id",
     "number": "has another Protobuf number",
-    "nullable": "allows null otherwise than before",
+    "nullable": "differs in whether it allows null",
 }
 
 
 def generate(root: Path, tables: Iterable[Table], *, check: bool = False, forget: Collection[str] = ()) -> list[Path]:
-    """Write what is derived from `tables` under `root`; returns the files that changed (`check`: would change).
+    """Write schemas/ and proto/ of `tables` below `root`; return the files that changed (`check`: would change).
 
-    `forget` names tables that never shipped: their frozen contracts do not count, and the files of those that are no
-    longer declared are removed. SchemaError names the table and the column that may not be as they are declared.
+    `forget` names unreleased tables: their contracts are ignored, and the files of those that are not declared are
+    removed. Raises SchemaError, with table and column, if a declaration breaks a rule or the contract.
     """
     found = sorted(tables, key=lambda table: table.name)
     if problems := [*rules.broken_together(found), *(problem for table in found for problem in rules.broken(table))]:
@@ -50,19 +53,19 @@ def generate(root: Path, tables: Iterable[Table], *, check: bool = False, forget
     contracts = {table.name: entry(table, committed.get(table.name)) for table in found}
     _refuse_removed(committed, contracts)
     for name, contract in contracts.items():
-        _refuse_doubles(name, contract["columns"])
+        _refuse_duplicates(name, contract["columns"])
         if name in committed:
             _compare(name, committed[name]["columns"], contract["columns"], "")
     wanted = _render(root, found, contracts)
-    gone = [file for name in forget if name not in contracts for file in _files(root, name) if file.exists()]
+    removed = [file for name in forget if name not in contracts for file in _files(root, name) if file.exists()]
     changed = [file for file, text in wanted.items() if not file.exists() or file.read_text(encoding="utf-8") != text]
     if not check:
         for file in changed:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(wanted[file], encoding="utf-8")
-        for file in gone:
+        for file in removed:
             file.unlink()
-    return sorted(changed + gone)
+    return sorted(changed + removed)
 
 
 def _files(root: Path, name: str) -> list[Path]:
@@ -89,14 +92,14 @@ def _render(root: Path, tables: list[Table], contracts: dict[str, Entry]) -> dic
 
 
 def _whole(file: Path, contracts: dict[str, Entry]) -> Entry:
-    """The content of contract.json: the committed version where nothing frozen changed, else the next."""
+    """The content of contract.json: the committed version if nothing frozen changed, else the next."""
     old: Entry = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"version": 0, "digest": ""}
     new = digest(contracts)
     return {"version": old["version"] + (old["digest"] != new), "digest": new, "tables": sorted(contracts)}
 
 
 def digest(contracts: dict[str, Entry]) -> str:
-    """32 hexadecimal digits over everything in `contracts` but sentences and Wireshark's names."""
+    """The digest of `contracts` without descriptions and Wireshark names, 32 hexadecimal digits."""
     bare = {
         name: [contract["key"], [_bare(column) for column in contract["columns"]]]
         for name, contract in contracts.items()
@@ -117,7 +120,7 @@ def _json(content: Entry) -> str:
 
 
 def entry(table: Table, contract: Entry | None = None) -> Entry:
-    """The content of NAME.json; `contract` is what was committed of it, if anything was."""
+    """The content of NAME.json for `table`; `contract` is the committed content, None if there is none."""
     ids, numbers = assign(table, contract), proto.numbers(table, contract or {"columns": []})
     columns = [_column(column, column.name, ids, numbers, top=True) for column in table.all_columns]
     return {"name": table.name, "doc": table.doc, "spec": table.spec, "key": list(table.key), "columns": columns}
@@ -142,7 +145,7 @@ def _children(kind: Kind, path: str, ids: dict[str, int], numbers: dict[str, int
     if isinstance(kind, List):
         child = f"{path}.element"
         made: Entry = {"id": ids[child], "name": "element", "type": type_name(None, kind.element), "nullable": False}
-        made |= {"doc": "One of them.", "wireshark": None}
+        made |= {"doc": "One element.", "wireshark": None}
         if nested := list(_children(kind.element, child, ids, numbers)):
             made["columns"] = nested
         yield made
@@ -154,21 +157,23 @@ def _children(kind: Kind, path: str, ids: dict[str, int], numbers: dict[str, int
 def _refuse_removed(committed: dict[str, Entry], contracts: dict[str, Entry]) -> None:
     for name in sorted(committed.keys() - contracts.keys()):
         raise SchemaError(
-            f"Table {name} is frozen, but no longer declared; declare it again, or say that it never shipped"
-            f" (--forget {name})."
+            f"Table {name} has a contract but no declaration: declare it again, or, if it was never released, use"
+            f" --forget {name}."
         )
 
 
-def _refuse_doubles(table: str, columns: list[Entry]) -> None:
-    """Ids are one series a table, numbers one a message: two branches that both added a column may have met."""
+def _refuse_duplicates(table: str, columns: list[Entry]) -> None:
+    """Refuse duplicate ids in a table and numbers in a message, which merging two branches can cause."""
     seen: dict[int, str] = {}
     for path, column in _flat(columns, ""):
         if column["id"] in seen:
-            raise SchemaError(f"Table {table}: columns {seen[column['id']]} and {path} have one id, {column['id']}.")
+            raise SchemaError(
+                f"Table {table}: columns {seen[column['id']]} and {path} have the same id, {column['id']}."
+            )
         seen[column["id"]] = path
         children = [child["number"] for child in column.get("columns", []) if "number" in child]
         if len(set(children)) < len(children):
-            raise SchemaError(f"Table {table}: two fields of {path} have one Protobuf number.")
+            raise SchemaError(f"Table {table}: two fields of {path} have the same Protobuf number.")
 
 
 def _flat(columns: list[Entry], prefix: str) -> Iterator[tuple[str, Entry]]:
@@ -178,30 +183,30 @@ def _flat(columns: list[Entry], prefix: str) -> Iterator[tuple[str, Entry]]:
 
 
 def _compare(table: str, old: list[Entry], new: list[Entry], prefix: str) -> None:
-    """Refuse any difference but columns that are new and allow null."""
+    """Raise SchemaError for any difference except new columns that allow null."""
     declared = {column["name"]: column for column in new}
     for column in old:
         at = f"Table {table}: column {prefix}{column['name']}"
         now = declared.pop(column["name"], None)
         if now is None:
-            raise SchemaError(f"{at} was removed or renamed; a frozen column stays: declare it again under that name.")
+            raise SchemaError(f"{at} was removed or renamed; declare it again under that name, as frozen columns stay.")
         if stored(now["type"]) != stored(column["type"]):
             raise SchemaError(
                 f"{at} was retyped from {column['type']} to {now['type']}; add a column with another name."
             )
-        for key, told in _FROZEN.items():
+        for key, message in _FROZEN.items():
             if now.get(key) != column.get(key):
-                raise SchemaError(f"{at} {told}: {column.get(key)} was frozen, {now.get(key)} is declared.")
+                raise SchemaError(f"{at} {message}: {column.get(key)} was frozen, {now.get(key)} is declared.")
         _compare(table, column.get("columns", []), now.get("columns", []), f"{prefix}{column['name']}.")
     for name, column in declared.items():
         if not column["nullable"] and not column["type"].startswith("list<"):
             raise SchemaError(
-                f"Table {table}: column {prefix}{name} is new and must allow null, as older files have none."
+                f"Table {table}: column {prefix}{name} is new and must allow null, as older files do not have it."
             )
 
 
 def stored(kind: str) -> tuple[str, ...]:
-    """What is stored for a type as the contract spells it: two kinds with the same answer read each other's files."""
+    """The stored types of a contract type; kinds with the same stored types read each other's files."""
     if kind.startswith("list<"):
         return ("list", *stored(kind[5:-1]))
     scalar = SCALARS.get(kind)

@@ -1,8 +1,8 @@
-"""What a column can hold: one row for each scalar kind, and the two ways to nest them.
+"""The kinds of columns: the scalar kinds, and List and Struct, which nest them.
 
-Rules behind the stored types: signed integers only (Delta and Iceberg have no others), each wide enough
-for its wire form; times in microseconds (Spark refuses nanoseconds); durations are float64 seconds;
-addresses are text. A u64 counter above 2^63-1 is stored as null and its row marked.
+Rules for the stored types: integers are signed (Delta and Iceberg have no others) and wide enough for the wire format;
+times have microseconds (Spark does not read nanoseconds); durations are seconds as float64; addresses are text. A u64
+above 2^63-1 is stored as null and its row gets the fault `out_of_range`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """One kind of value: how it lies on the wire and what it becomes in each derived form.
+    """One scalar kind: its wire format and its type in each derived form.
 
-    `wire` is a NumPy format (big-endian unless the name ends in `le`), None where it has no fixed form;
-    `arrow`, `proto` and `lake` are the names of its type there (`lake` is DuckLake's spelling);
+    `wire` is a NumPy format (big-endian unless the name ends in `le`), None without a fixed format;
+    `arrow`, `proto` and `lake` are the names of its types in Arrow, Protobuf and DuckLake;
     `encoding` is its Parquet encoding: dictionary, delta, split (BYTE_STREAM_SPLIT) or plain.
     """
 
@@ -63,14 +63,14 @@ SCALARS: dict[str, Scalar] = {
 
 @dataclass(frozen=True, slots=True)
 class List:
-    """Any number of one kind; empty, never null."""
+    """Any number of values of one kind; may be empty, never null."""
 
     element: str | Struct
 
 
 @dataclass(frozen=True, slots=True)
 class Struct:
-    """Several named values that stand together; used inside a List, or alone."""
+    """Several named values; used inside a List or alone."""
 
     columns: tuple[Column, ...]
 

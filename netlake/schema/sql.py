@@ -1,7 +1,7 @@
-"""Table -> SQL (DuckDB's): the spelling of its types, its view with comments, and the view that joins its packet.
+"""Table -> SQL (DuckDB): types, the view with comments, and the view that adds columns of `packet`.
 
-`ethernet`, `ipv4` and the like do not repeat the conversation in every row (a third of the writing); `joined` gives it
-back from `packet` where a person wants it.
+Tables such as `ethernet` and `ipv4` do not repeat the flow in every row, which saves a third of the writing; the view
+of `joined` adds it from `packet`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ TYPES = {
     "varchar": "VARCHAR",
     "blob": "BLOB",
 }
-# words that are no names without quotes
+# reserved words, which need quotes as names
 _WORDS = """
 all analyse analyze and any array as asc asymmetric both case cast check collate column constraint create
 default deferrable desc describe distinct do else end except false fetch for foreign from group having in
@@ -33,12 +33,12 @@ _JOIN = ("capture", "packet")
 
 
 def name(identifier: str) -> str:
-    """`identifier` quoted, whatever is in it."""
+    """`identifier` in quotes, escaped."""
     return '"' + identifier.replace('"', '""') + '"'
 
 
 def bare(identifier: str) -> str:
-    """A snake_case `identifier` as a person writes it: quoted only where it must be."""
+    """A snake_case `identifier`, quoted only if it is a reserved word."""
     return name(identifier) if identifier in RESERVED else identifier
 
 
@@ -57,13 +57,13 @@ def type_of(kind: Kind) -> str:
 
 
 def view(table: Table, source: str, called: str | None = None) -> str:
-    """The view of `table` over `source`, which is SQL after FROM: a table's name, or `read_parquet([...])`."""
+    """The SQL that creates the view of `table` over `source`, the SQL after FROM, such as `read_parquet([...])`."""
     columns = ",\n  ".join(name(column.name) for column in table.all_columns)
     return f"CREATE OR REPLACE VIEW {name(called or table.name)} AS\nSELECT\n  {columns}\nFROM {source};\n"
 
 
 def comments(table: Table, called: str | None = None) -> list[str]:
-    """The statements that put the sentences of `table` on its view and on the view's columns."""
+    """The statements that set the descriptions of `table` as comments of its view and the view's columns."""
     return _comments(called or table.name, table.doc, [(column.name, column.doc) for column in table.all_columns])
 
 
@@ -75,29 +75,34 @@ def _comments(called: str, doc: str, columns: list[tuple[str, str]]) -> list[str
 
 
 def joins(table: Table) -> bool:
-    """Whether a row of `table` begins in a packet, but does not say in which conversation."""
+    """Whether rows of `table` have a packet but not its flow, so that `joined` can add it."""
     return table.context in ("record", "network")
 
 
 def joined_name(table: Table) -> str:
-    """What the joined view of `table` is called unless one says otherwise."""
+    """The default name of the joined view of `table`."""
     return f"{table.name}_joined"
 
 
 def added(table: Table) -> list[tuple[str, Column]]:
-    """What `joined` adds: (name there, column of `packet`). The table's own addresses keep their names."""
+    """(name in the view, column of `packet`) of the columns that `joined` adds.
+
+    Those that the table has as well get the prefix `conversation_`.
+    """
     own = {column.name for column in table.all_columns}
-    held = CONTEXTS["packet"][len(RECORD) :]
-    return [(f"conversation_{column.name}" if column.name in own else column.name, column) for column in held]
+    context_columns = CONTEXTS["packet"][len(RECORD) :]
+    return [
+        (f"conversation_{column.name}" if column.name in own else column.name, column) for column in context_columns
+    ]
 
 
 def joined(table: Table, called: str | None = None) -> str:
-    """A view of `table` with its packet's conversation, for tables of which `joins` is true.
+    """The SQL that creates a view of `table` with the flow of each row's packet; ValueError unless `joins(table)`.
 
-    It is that of the innermost conversation of the packet; a row without its packet in the lake keeps nulls there.
+    It is the innermost flow of the packet, or null if the lake does not contain the packet's row.
     """
     if not joins(table):
-        raise ValueError(f"table {table.name} has no packet to join, or says its conversation itself")
+        raise ValueError(f"table {table.name} has no packet to join, or has the flow itself")
     columns = [f"t.{name(column.name)}" for column in table.all_columns]
     columns += [f"p.{name(column.name)} AS {name(shown)}" for shown, column in added(table)]
     on = " AND ".join(f"t.{name(column)} = p.{name(column)}" for column in _JOIN)
@@ -112,4 +117,4 @@ def joined_comments(table: Table, called: str | None = None) -> list[str]:
     """The comments of the joined view."""
     columns = [(column.name, column.doc) for column in table.all_columns]
     columns += [(shown, f"{column.doc.rstrip('.')}, of the packet.") for shown, column in added(table)]
-    return _comments(called or joined_name(table), f"{table.doc} With its packet's conversation.", columns)
+    return _comments(called or joined_name(table), f"{table.doc} With the flow of its packet.", columns)

@@ -1,4 +1,4 @@
-"""Where rows go. A sink is handed one row group of one table at a time, in packet order, from one thread."""
+"""Sinks write rows. A sink gets one row group of one table at a time, in packet order, from one thread."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from netlake.schema import Table
 
 
 class Sink(Protocol):
-    """What every destination does.
+    """The interface of a sink.
 
-    The batch has the columns of `netlake.schema.arrow.schema(table)` in that order, of those types, but that a string
-    column may come as dictionary<int32, string> with a dictionary of its own that holds no unused value.
+    A batch has the columns of `netlake.schema.arrow.schema(table)`, in that order and of those types; a string column
+    can also be dictionary<int32, string>, with its own dictionary without unused values.
     """
 
     def write(self, table: Table, rows: pa.RecordBatch) -> None:
-        """Take one row group."""
+        """Write one row group."""
 
     def close(self) -> None:
-        """Finish what was written; nothing may be written after it."""
+        """Finish the output; `write` must not be called after it."""
 
     def abort(self) -> None:
-        """Take back what was written, as far as it is not yet anybody's."""
+        """Remove what was written and is not committed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """What is known of one column of one file: bytes stored, values, nulls, least and greatest value or None."""
+    """Statistics of one column of one file: bytes stored, values, nulls, least and greatest value or None."""
 
     size: int
     values: int
@@ -42,10 +42,10 @@ class Statistics:
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
-    """A finished Parquet file of one table and one day (None: no day, or one of too many), already durable on disk.
+    """A finished Parquet file of one table and one day, durable on disk.
 
-    `path` is where it lies (temporary names are gone); `footer` is the footer's length in bytes;
-    `statistics` are by field id, scalar top-level columns only.
+    `day` is None for tables and rows without a day, and for rows of days beyond the limit of partitions; `path` is the
+    final path; `size` and `footer` are lengths in bytes; `statistics` are by field id, for scalar top-level columns.
     """
 
     table: Table

@@ -1,4 +1,4 @@
-"""Rows kept in memory as Arrow tables: what `netlake.decode` hands back."""
+"""Rows in memory as Arrow tables, the result of `netlake.decode`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from netlake.schema import Table, arrow
 
 
 class MemorySink:
-    """Keeps every row group; `tables` are whole once it is closed."""
+    """Collects all row groups; `tables` is complete after `close`."""
 
     def __init__(self) -> None:
         self._parts: dict[str, list[pa.RecordBatch]] = {}
@@ -18,18 +18,18 @@ class MemorySink:
         self.tables: Mapping[str, pa.Table] = {}
 
     def write(self, table: Table, rows: pa.RecordBatch) -> None:
-        """Take one row group; strings stay dictionaries until the end, which is smaller."""
+        """Add one row group; strings stay dictionaries until `close`, which needs less memory."""
         if rows.num_rows:
             self._declared[table.name] = table
             self._parts.setdefault(table.name, []).append(rows)
 
     def close(self) -> None:
-        """Put the row groups of each table together, with exactly the declared schema."""
+        """Concatenate the row groups of each table, with the declared schema."""
         self.tables = {name: self._whole(name) for name in sorted(self._parts)}
         self._parts.clear()
 
     def abort(self) -> None:
-        """Forget everything."""
+        """Discard all rows."""
         self._parts.clear()
         self.tables = {}
 

@@ -1,4 +1,4 @@
-"""Rows that go nowhere: decoding alone, for measuring it and for checking a capture."""
+"""Discards rows, to measure decoding or to check a capture."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class NullSink:
         self.rows[table.name] += rows.num_rows
 
     def close(self) -> None:
-        """Nothing to finish."""
+        """Do nothing."""
 
     def abort(self) -> None:
-        """Forget the counts."""
+        """Reset the counts."""
         self.rows.clear()

@@ -1,12 +1,13 @@
-"""Tables into Parquet files: one for each table and UTC day of a capture, more where one would be long.
+"""Writes tables to Parquet files: one for each table and UTC day of a capture, several for a long table.
 
-Rules of this file:
-- A file is begun at its first row: a file costs 1 to 5 ms and some KB, and most captures hold few of all protocols.
-- At most `max_days` days of a table get files of their own; rows of further days go to the null partition, keeping
-  their true `day`, and are counted (`beyond`). A capture with hostile clocks would otherwise make a file a packet.
-- A file ends after MOST_GROUPS row groups, and another begins: until then Parquet holds half a KB of every column of
-  each, which made memory grow with the capture (12 million packets: 90 MiB).
-- Encoding runs in threads (see `ordered`), so `write` returns at once unless too much is waiting.
+Rules:
+- A file is created when its first row arrives: a file costs 1 to 5 ms and some KB, and most captures contain few of
+  the protocols.
+- At most `max_days` days of a table have their own files. Rows of other days go to the null partition, with their
+  true `day`, and are counted (`beyond`). Otherwise a capture with random timestamps would create a file per packet.
+- A file ends after MOST_GROUPS row groups and the next one starts, because Parquet keeps half a KB in memory for each
+  column of each row group until the file ends (90 MiB for 12 million packets).
+- Encoding runs in threads (see `ordered`); `write` blocks only if more than WAITING bytes are queued.
 """
 
 from __future__ import annotations
@@ -22,34 +23,35 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from netlake.records.ordered import Ordered
 from netlake.schema import Table
 from netlake.sinks import DataFile
-from netlake.sinks.ordered import Ordered
 from netlake.sinks.parquet_file import EPOCH, ParquetFile
 
-# row groups of a file
+# most row groups of a file
 MOST_GROUPS = 64
-# bytes of row groups that may wait for the writers
+# most bytes of row groups in the queue of the threads
 WAITING = 64 << 20
-# threads that put files in place: they wait for the disk, which takes several at once in the time of one
+# threads that finish files: they wait for fsync, and the disk syncs several files in the time of one
 FINISHERS = 8
 NO_DAY = "__HIVE_DEFAULT_PARTITION__"
-# the number of a day that a row does not have
+# stands for a null day
 UNKNOWN = np.iinfo(np.int32).min
 
 
 class ParquetSink:
-    """Writes under `directory` (a lake's data folder): `<table>/day=YYYY-MM-DD/<capture>-<uuid>.parquet`.
+    """Writes `<table>/day=YYYY-MM-DD/<capture>-<uuid>.parquet` below `directory`, a lake's data folder.
 
-    A table without a `day` column lies in `<table>/`. After `close`, `files` holds what was written, by table and day,
-    durable but nobody's until a catalog says so; `beyond` counts, by table, the rows of days past `max_days`.
+    Files of a table without a column `day` are in `<table>/`. After `close`, `files` contains the files, sorted by
+    table and day; they are durable, and belong to the lake when a catalog lists them. `beyond` counts, by table, the
+    rows of days over the limit `max_days`.
     """
 
     def __init__(
         self, directory: Path, capture: str, *, threads: int = 2, max_days: int = 32, bloom: bool = False
     ) -> None:  # fmt: skip
         if not re.fullmatch(r"[A-Za-z0-9_-]+", capture):
-            raise ValueError(f"{capture!r} is no id of a capture: letters, digits, - and _ only")
+            raise ValueError(f"{capture!r} is not a capture id: use letters, digits, - and _ only")
         self.directory, self.capture, self.max_days, self.bloom = Path(directory), capture, max_days, bloom
         self.files: list[DataFile] = []
         self.beyond: Counter[str] = Counter()
@@ -59,14 +61,14 @@ class ParquetSink:
         self._threads = Ordered(threads, WAITING)
 
     def write(self, table: Table, rows: pa.RecordBatch) -> None:
-        """Take one row group; raises what an earlier one raised in its thread."""
+        """Queue one row group; raises the exception of an earlier one, if writing it failed in its thread."""
         if rows.num_rows:
             self._open.setdefault(table.name, {})
             self._days.setdefault(table.name, {})
             self._threads.put(table.name, rows.nbytes, partial(self._store, table, rows))
 
     def close(self) -> None:
-        """Wait for the threads and put every file in place; on an error everything is taken back."""
+        """Wait for the threads and finish every file; on an error remove all files."""
         try:
             self._threads.wait()
             self._threads.threads = max(self._threads.threads, FINISHERS)
@@ -81,7 +83,7 @@ class ParquetSink:
         self.files.sort(key=lambda file: (file.table.name, file.day or dt.date.max))
 
     def abort(self) -> None:
-        """Remove everything that was written, also after `close`."""
+        """Remove all files, also after `close`."""
         self._threads.end()
         for days in self._open.values():
             for file in days.values():
@@ -113,7 +115,7 @@ class ParquetSink:
         return files[day]
 
     def _by_day(self, table: Table, rows: pa.RecordBatch) -> Iterator[tuple[dt.date | None, pa.RecordBatch]]:
-        """`rows` split by day, each part in packet order; those without a partition of their own last."""
+        """Split `rows` by day, each part in packet order; rows for the null partition last."""
         numbers = rows.column("day").cast(pa.int32()).fill_null(UNKNOWN).to_numpy()
         left = np.ones(len(numbers), np.bool_)
         for number in self._own_days(table.name, numbers):
@@ -125,7 +127,7 @@ class ParquetSink:
             yield None, _take(rows, left)
 
     def _own_days(self, name: str, numbers: npt.NDArray[np.int32]) -> list[int]:
-        """Which of these days have files of their own; the first to come get them."""
+        """Those of the days in `numbers` that have their own files, which are the first `max_days` to arrive."""
         if numbers.min() == numbers.max():
             numbers = numbers[:1]
         distinct, first = np.unique(numbers, return_index=True)
@@ -139,7 +141,7 @@ class ParquetSink:
 
 
 def _take(rows: pa.RecordBatch, where: npt.NDArray[np.bool_]) -> pa.RecordBatch:
-    """Some of `rows`, with dictionaries of what these use."""
+    """The rows at `where`, with dictionaries without unused values."""
     if where.all():
         return rows
     part = rows.filter(pa.array(where))

@@ -1,13 +1,15 @@
-"""How each column of a table is stored in Parquet: the writer's options, from the encoding declared with its kind.
+"""Parquet storage of each column: the options of the writer, derived from the declared encoding of the kind.
 
-- dictionary: strings. Integers of few values are plain: Parquet finds out that they are few by hashing every one,
-  which costs a tenth of all writing and saves 0.2 bytes a packet (two captures measured).
-- delta: numbers that climb. split: BYTE_STREAM_SPLIT for real numbers. Integers whose high bytes repeat (ports,
-  lengths) are plain: DuckDB before 2.0, and so the DuckLake extension, reads no split integers, and over all tables
-  they are neither faster nor smaller.
-- Parquet statistics are written for numbers only. For dictionary strings they cost half of the writing, so the least
-  and greatest are taken from each row group's dictionary, for the catalog; nobody prunes by a nested column.
-- Data pages of 128 KiB and a page index, so that a reader that knows what it wants reads little.
+- dictionary: strings. Integers with few distinct values are plain: Parquet would hash every value, which costs a tenth
+  of all writing and saves 0.2 bytes per packet (measured on two captures).
+- delta: increasing numbers.
+- split: BYTE_STREAM_SPLIT for floating-point numbers. Integers with repeating high bytes (ports, lengths) are plain:
+  DuckDB before 2.0, and with it the DuckLake extension, cannot read split integers, and over all tables they are
+  neither faster nor smaller.
+- Parquet statistics are written for numbers only. For dictionary strings they would cost half of the writing;
+  `parquet_file` takes least and greatest values from each row group's dictionary, for the catalog. Nested columns have
+  none, because no query prunes by them.
+- Data pages have 128 KiB, with a page index, so that a selective reader reads few bytes.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ ADDRESSES = {"ip", "ipv4", "ipv6", "mac"}
 
 
 def leaves(path: str, kind: Kind, encoding: str | None) -> Iterator[tuple[str, str, str]]:
-    """(Parquet path, Arrow type, encoding) of every stored column of a column."""
+    """(Parquet path, Arrow type, encoding) of every leaf column of a column at `path`."""
     if isinstance(kind, List):
         yield from leaves(path + ".list.element", kind.element, encoding)
     elif isinstance(kind, str):
@@ -39,7 +41,7 @@ def leaves(path: str, kind: Kind, encoding: str | None) -> Iterator[tuple[str, s
 
 
 def encoding(table: Table, path: str, arrow: str, wanted: str) -> str | None:
-    """The Parquet encoding of one stored column; None is a dictionary. SchemaError if there is no such encoding."""
+    """The Parquet encoding of one leaf column; None for a dictionary. SchemaError if `wanted` does not fit the type."""
     if wanted == "dictionary" and arrow not in NUMBERS:
         return None
     if wanted in ("plain", "dictionary") or (wanted == "split" and arrow in INTEGERS):
@@ -50,13 +52,13 @@ def encoding(table: Table, path: str, arrow: str, wanted: str) -> str | None:
 
 
 def has_statistics(column: Column) -> bool:
-    """Whether Parquet keeps the least and greatest of `column`."""
+    """Whether the Parquet file has least and greatest value of `column`."""
     return column.scalar is not None and column.scalar.arrow in NUMBERS
 
 
 @cache
 def writer_options(table: Table, *, bloom: bool = False) -> dict[str, Any]:
-    """What pyarrow's ParquetWriter is told for `table`; `bloom` adds Bloom filters to its address columns."""
+    """The options of pyarrow's ParquetWriter for `table`; `bloom` adds Bloom filters to address columns."""
     dictionary: list[str] = []
     others: dict[str, str] = {}
     for column in table.all_columns:

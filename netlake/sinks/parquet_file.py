@@ -1,14 +1,19 @@
-"""One Parquet file, from its first row group to its place on disk.
+"""Writes one Parquet file, from its first row group to its final name.
 
-Rules of this file:
-- It is written under a temporary name, made durable (fsync) and read-only, and put in place by a link that never
-  replaces; its folder is made durable too: what has its final name is whole. A name is never used twice, else a losing
-  racer could overwrite and then delete the winner's file.
-- Between two row groups no file is open: hostile clocks give a table 33 files, and there are 150 tables.
-- The schema in the file is Parquet's alone (field ids, plain strings): an embedded Arrow schema would tell readers
-  that strings are dictionaries, and costs 300 bytes a column. The sentences stand beside it, in one line of JSON.
-- The hash and the footer's length are taken from the bytes as they pass; the statistics from the writer, or, for
-  strings, from each row group's dictionary. Nothing is read back.
+Steps: `write` appends row groups to a temporary file (`_Hashed`) and collects statistics (`_Known`). `finish` writes
+the footer, makes the file durable (fsync) and read-only, links it to its final name and makes the folder durable.
+`discard` removes the file in any state.
+
+Rules:
+- A file with a final name is complete. The link never replaces a file, and a name is used once (UUID): otherwise one of
+  two concurrent writers could overwrite and then delete the file of the other.
+- The file is closed between two row groups: a table can have 33 open days, and there are 150 tables.
+- The file has only Parquet's schema (field ids, plain strings). An embedded Arrow schema would declare strings as
+  dictionaries, and takes 300 bytes per column. Descriptions are key-value metadata, as JSON.
+- Hash and footer length are computed from the bytes while they are written. Statistics come from the writer, for
+  strings from the dictionary of each row group. The file is not read again.
+- Statistics are bounds for pruning, so a column without reliable bounds has none: with NaN, with a text longer than
+  LONGEST or not valid, or with a time that Python cannot represent.
 """
 
 from __future__ import annotations
@@ -32,15 +37,15 @@ from netlake.sinks import DataFile, Statistics
 from netlake.sinks.parquet_columns import has_statistics, writer_options
 from netlake.sinks.places import make_folder, put_in_place, sync_folder, uuid7
 
-# a longer least or greatest text is not kept: it tells nothing more, and hostile text is long
+# longer texts are not stored as bounds, as they can have any length
 LONGEST = 128
-# how strings of few values reach the writer; in the file they are plain strings
+# the type of strings given to the writer; in the file they are plain strings
 TEXT = pa.dictionary(pa.int32(), pa.string())
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 class _Hashed:
-    """The file that Parquet writes to: hashes and counts what passes, remembers the last 8 bytes."""
+    """The file that Parquet writes to: hashes and counts the bytes, and keeps the last 8."""
 
     closed = False
 
@@ -51,11 +56,11 @@ class _Hashed:
         self._dropped = False
 
     def write(self, data: Any) -> int:
-        """Append bytes; their number."""
+        """Append `data`; return its number of bytes."""
         if self._dropped:
             return len(data)
         if self._file is None:
-            # never made anew at the second opening: without its beginning it would be garbage
+            # only the first opening creates the file: if it was removed since, appending must fail
             self._file = self.path.open("r+b" if self.size else "xb", buffering=256 << 10)
             self._file.seek(self.size)
         view = memoryview(data).cast("B")
@@ -66,11 +71,11 @@ class _Hashed:
         return len(view)
 
     def tell(self) -> int:
-        """Bytes written so far."""
+        """Number of bytes written."""
         return self.size
 
     def flush(self) -> None:
-        """Nothing: `rest` does it."""
+        """Do nothing; `rest` flushes."""
 
     def rest(self) -> None:
         """Close the file until the next write."""
@@ -79,7 +84,7 @@ class _Hashed:
             self._file = None
 
     def drop(self) -> None:
-        """Close the file; what is written from now on is lost."""
+        """Close the file and ignore later writes."""
         self.rest()
         self._dropped = True
 
@@ -89,7 +94,7 @@ class _Hashed:
         handle = os.open(self.path, os.O_RDONLY)
         try:
             if os.fstat(handle).st_size != self.size:
-                raise OSError(f"{self.path} was changed by another process while it was written.")
+                raise OSError(f"{self.path} was changed by another process while netlake wrote it.")
             os.fchmod(handle, 0o444)
             os.fsync(handle)
         finally:
@@ -97,29 +102,29 @@ class _Hashed:
 
 
 class _Known:
-    """What is known of one scalar column so far."""
+    """Statistics of one scalar column, over the row groups so far."""
 
     def __init__(self, column: Column) -> None:
         self.column = column
         self.values = self.nulls = 0
         self.least: Any = None
         self.greatest: Any = None
-        self.unknown = False  # a value came that cannot be ordered or kept
+        self.unknown = False  # a value cannot be ordered or stored as a bound
         scalar = column.scalar
         self.text = scalar is not None and scalar.arrow == "string"
         self.real = scalar is not None and scalar.arrow == "float64"
 
     def add(self, values: pa.Array) -> None:
-        """Take a row group's values: strings by their dictionary where they have one."""
+        """Add the values of a row group; bounds of strings come from their dictionary, if they have one."""
         self.values += len(values)
         self.nulls += values.null_count
         if self.real and pc.any(pc.is_nan(values)).as_py():
-            self.unknown = True  # Parquet leaves NaN out; to SQL it is the greatest number
+            self.unknown = True  # Parquet's statistics omit NaN, but in SQL it is the greatest number
         if self.text and not self.unknown and values.null_count < len(values):
             self.extend(*_ends(values.dictionary if pa.types.is_dictionary(values.type) else values))
 
     def extend(self, least: Any, greatest: Any) -> None:
-        """Widen the range."""
+        """Extend the bounds by `least` and `greatest`; None makes them unknown."""
         if least is None or greatest is None:
             self.unknown = True
             return
@@ -127,7 +132,7 @@ class _Known:
         self.greatest = greatest if self.greatest is None else max(self.greatest, greatest)
 
     def result(self, size: int) -> Statistics:
-        """The statistics, with `size` bytes stored."""
+        """The Statistics, for `size` bytes stored."""
         least, greatest = (None, None) if self.unknown else (self.least, self.greatest)
         return Statistics(size, self.values, self.nulls, least, greatest)
 
@@ -142,7 +147,7 @@ def _ends(values: pa.Array) -> tuple[str | None, str | None]:
 
 
 def _from_raw(column: Column, raw: Any) -> Any:
-    """A number of the footer as a value; None for a time that Python cannot name."""
+    """A number of the footer as a value; None for a time that Python cannot represent."""
     scalar = column.scalar
     try:
         if scalar is not None and scalar.arrow == "timestamp":
@@ -155,10 +160,10 @@ def _from_raw(column: Column, raw: Any) -> Any:
 
 
 def file_schema(table: Table, rows: pa.RecordBatch) -> pa.Schema:
-    """The schema of `table` with the field ids, but dictionaries where `rows` has them. SchemaError if names differ."""
+    """The schema of `table` with field ids, and dictionaries as in `rows`. SchemaError if column names differ."""
     schema = arrow.schema(table)
     if rows.schema.names != schema.names:
-        raise SchemaError(f"Table {table.name}: rows came with columns {rows.schema.names}, not {schema.names}.")
+        raise SchemaError(f"Table {table.name}: rows have the columns {rows.schema.names} instead of {schema.names}.")
     for index, column in enumerate(rows.schema.types):
         if pa.types.is_dictionary(column) and pa.types.is_string(column.value_type):
             schema = schema.set(index, schema.field(index).with_type(TEXT))
@@ -176,7 +181,7 @@ def _sentences(table: Table) -> dict[str, str]:
 
 
 class ParquetFile:
-    """A file of `table` being written in `folder`; `day` is its partition, None if it has none or too many."""
+    """A file of `table`, written to `folder`; `day` is its partition, None for the null partition or no `day`."""
 
     def __init__(self, table: Table, folder: Path, capture: str, day: dt.date | None, *, bloom: bool = False) -> None:
         self.table, self.folder, self.day, self.bloom = table, folder, day, bloom
@@ -197,7 +202,7 @@ class ParquetFile:
         self._writer = pq.ParquetWriter(self._out, self._schema, metadata_collector=self._metadata, **options)
 
     def write(self, rows: pa.RecordBatch) -> None:
-        """Add one row group."""
+        """Append one row group."""
         if self._writer is None:
             self._open(rows)
         columns = [
@@ -208,14 +213,14 @@ class ParquetFile:
             if known.column.scalar is not None:
                 known.add(column)
         table = pa.Table.from_arrays(columns, schema=self._schema)
-        # write_batch would make a row group of its own size; write_table takes ours
+        # write_batch would choose the size of the row group; write_table takes it as an argument
         self._writer.write_table(table, row_group_size=len(table))
         self._out.rest()
         self.rows += len(table)
         self.groups += 1
 
     def finish(self) -> DataFile:
-        """End the file and put it in place, durable."""
+        """Write the footer, give the file its final name, and make both durable."""
         self._writer.add_key_value_metadata(_sentences(self.table))
         self._writer.close()
         self._out.settle()
@@ -229,21 +234,21 @@ class ParquetFile:
         )  # fmt: skip
 
     def discard(self) -> None:
-        """Remove what was written, wherever it got to."""
+        """Remove the file, in any state."""
         if self._out is not None:
             self._out.drop()
         if self._writer is not None:
-            # the writer ends its file when it is collected; one that failed cannot, and nobody wants it
+            # close now, as otherwise garbage collection closes it; a writer that failed raises here
             with suppress(pa.ArrowException, OSError, RuntimeError, ValueError):
                 self._writer.close()
             self._writer = None
         for path in (self.temporary, self.final):
-            # what cannot be removed is an orphan, which is collected later; the other files are removed all the same
+            # a file that cannot be removed is an orphan, which `util gc` removes; continue with the others
             with suppress(OSError):
                 path.unlink(missing_ok=True)
 
     def _statistics(self) -> dict[int, Statistics]:
-        """By field id, of the scalar columns."""
+        """Statistics of the scalar columns by field id."""
         metadata, numbers = self._metadata[0], ids(self.table)
         groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
         place = {groups[0].column(index).path_in_schema: index for index in range(metadata.num_columns)}

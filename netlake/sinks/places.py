@@ -1,4 +1,4 @@
-"""Names of files: new ones, and how they come to be on disk for good."""
+"""New unique file names, and durable renaming."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def uuid7() -> str:
-    """A UUID of version 7 (RFC 9562): sorted by time of making, 74 bits at random."""
+    """A UUID of version 7 (RFC 9562): ordered by creation time, with 74 random bits."""
     number = (time.time_ns() // 1_000_000 & (1 << 48) - 1) << 80 | secrets.randbits(80)
     number = number & ~(0xF << 76) & ~(0x3 << 62) | 7 << 76 | 2 << 62
     text = f"{number:032x}"
@@ -17,7 +17,7 @@ def uuid7() -> str:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in `folder` durable."""
+    """Make the names in `folder` durable (fsync)."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -26,7 +26,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make `folder` and its parents, each durable in its own parent."""
+    """Create `folder` and its parents, and make their names durable."""
     if folder.is_dir():
         return
     make_folder(folder.parent)
@@ -35,12 +35,12 @@ def make_folder(folder: Path) -> None:
 
 
 def put_in_place(temporary: Path, final: Path) -> None:
-    """Give the file its final name; FileExistsError if that is taken."""
+    """Rename `temporary` to `final`; FileExistsError if `final` exists."""
     try:
         os.link(temporary, final)
     except FileExistsError:
         raise
-    except OSError:  # a file system without hard links (FAT, some network shares): reserve the name, then take it
+    except OSError:  # a file system without hard links (FAT, some network shares): create `final`, then replace it
         os.close(os.open(final, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
         temporary.replace(final)
     else:

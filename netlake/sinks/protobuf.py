@@ -1,13 +1,14 @@
-"""Tables as Protobuf: `proto/<table>/<capture>.pb.zst`, the streams that `dump` writes, and reading both back.
+"""Tables as Protobuf: writes `proto/<table>/<capture>.pb.zst` and the streams of `dump`, and reads both.
 
-A stream is messages with their lengths before them (varints): first a `Header`, then one for each row (proto/*.proto).
+A stream is a sequence of messages, each preceded by its length (varint): a `Header`, then one message for each row
+(proto/*.proto).
 
-Decided here:
-- A file has a temporary name until `close`: then all are made durable and take their names, replacing those of an
-  earlier decoding of the same capture.
-- Each row group is a zstd frame of its own, as zstd and pyarrow read them one after another: between row groups no
-  file is open, and the compressor's memory is not held for each of 150 tables.
-- Encoding runs in a thread of its own, so that `write` returns at once unless too much is waiting.
+Rules:
+- Files have temporary names until `close`, which makes all of them durable and renames them; they replace the files of
+  an earlier decoding of the same capture.
+- Each row group is its own zstd frame; zstd and pyarrow read concatenated frames. The file is therefore closed between
+  row groups, and no compressor is kept for each of 150 tables.
+- Encoding runs in a thread (see `ordered`); `write` blocks only if more than WAITING bytes are queued.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ from google.protobuf.message import DecodeError
 
 from netlake import tables
 from netlake.errors import InputError, SchemaError
+from netlake.records.ordered import Ordered
 from netlake.schema import Table, proto
 from netlake.schema.contract import version
-from netlake.sinks.ordered import Ordered
 from netlake.sinks.places import make_folder, sync_folder
 from netlake.sinks.protobuf_encode import encode, pieces
 from netlake.sinks.protobuf_read import Decoder, Readable, blocks
@@ -38,14 +39,14 @@ from netlake.sinks.protobuf_read import Decoder, Readable, blocks
 __all__ = ["SUFFIX", "Header", "ProtobufSink", "encode", "header", "pieces", "read", "write_stream"]
 
 SUFFIX = ".pb.zst"
-# bytes of row groups that may wait for the thread
+# most bytes of row groups in the queue of the thread
 WAITING = 96 << 20
 _ZSTD = b"\x28\xb5\x2f\xfd"
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a stream says of itself; None where it does not say it."""
+    """The header of a stream; None for absent fields."""
 
     table: str
     contract: int | None = None
@@ -56,7 +57,7 @@ class Header:
 
 
 def header(table: Table, *, capture: str | None = None, source: str | None = None) -> bytes:
-    """The header message of a stream that begins now, with its length before it."""
+    """The header message of a stream that starts now, preceded by its length."""
     made: Any = proto.header()(contract=version(), table=table.name, capture=capture, source=source)
     made.created.FromDatetime(dt.datetime.now(dt.UTC))
     made.netlake = package_version("netlake")
@@ -69,7 +70,7 @@ def header(table: Table, *, capture: str | None = None, source: str | None = Non
     return bytes(prefix) + bytes([length]) + bytes(body)
 
 
-def write_stream(  # noqa: PLR0913 - what the header says stands behind the star
+def write_stream(  # noqa: PLR0913 - the fields of the header are keyword-only
     file: BinaryIO,
     table: Table,
     batches: Iterable[pa.RecordBatch],
@@ -78,9 +79,9 @@ def write_stream(  # noqa: PLR0913 - what the header says stands behind the star
     source: str | None = None,
     some: bool = False,
 ) -> int:
-    """Write the header and all rows of `batches` to `file`, uncompressed; the number of rows.
+    """Write the header and all rows of `batches` to `file`, uncompressed; return the number of rows.
 
-    A batch has the columns of `table` (`some`: not all of them); anything else is a SchemaError.
+    A batch has the columns of `table`; `some` allows missing columns. SchemaError for other columns or types.
     """
     file.write(header(table, capture=capture, source=source))
     count = 0
@@ -91,21 +92,21 @@ def write_stream(  # noqa: PLR0913 - what the header says stands behind the star
 
 
 class ProtobufSink:
-    """Writes `proto/<table>/<capture>.pb.zst` under `directory` (a lake); `source` is how the capture was named.
+    """Writes `proto/<table>/<capture>.pb.zst` below `directory`, a lake; `source` is the name of the capture.
 
-    After `close`, `files` holds the paths by table name.
+    After `close`, `files` contains the paths by table name.
     """
 
     def __init__(self, directory: Path, capture: str, *, source: str | None = None, threads: int = 1) -> None:
         if not re.fullmatch(r"[A-Za-z0-9_-]+", capture):
-            raise ValueError(f"{capture!r} is no id of a capture: letters, digits, - and _ only")
+            raise ValueError(f"{capture!r} is not a capture id: use letters, digits, - and _ only")
         self.directory, self.capture, self.source = Path(directory) / "proto", capture, source
         self.files: dict[str, Path] = {}
         self._open: dict[str, Path] = {}
         self._threads = Ordered(threads, WAITING, "netlake-protobuf")
 
     def write(self, table: Table, rows: pa.RecordBatch) -> None:
-        """Take one row group; raises what an earlier one raised in its thread."""
+        """Queue one row group; raises the exception of an earlier one, if writing it failed in its thread."""
         if rows.num_rows:
             if table.name not in self._open:
                 folder = self.directory / table.name
@@ -113,18 +114,18 @@ class ProtobufSink:
             self._threads.put(table.name, rows.nbytes, partial(self._store, table, rows, self._open[table.name]))
 
     def _store(self, table: Table, rows: pa.RecordBatch, path: Path) -> None:
-        begun = path.exists()
-        if not begun:
+        exists = path.exists()
+        if not exists:
             make_folder(path.parent)
-        # a stream of its own: closing it ends the frame and leaves the file to the next
+        # one compressed stream for each row group: closing it ends the zstd frame
         with pa.OSFile(str(path), "ab") as raw, pa.CompressedOutputStream(raw, "zstd") as stream:
-            if not begun:
+            if not exists:
                 stream.write(header(table, capture=self.capture, source=self.source))
             for piece in pieces(table, rows):
                 stream.write(piece)
 
     def close(self) -> None:
-        """Wait for the thread and put every file in place, durably; on an error everything is taken back."""
+        """Wait for the thread, make every file durable and rename it; on an error remove the temporary files."""
         try:
             self._threads.wait()
             for path in self._open.values():
@@ -138,7 +139,7 @@ class ProtobufSink:
         self._threads.end()
 
     def abort(self) -> None:
-        """Remove what has not taken its name yet."""
+        """Remove all files that still have a temporary name."""
         self._threads.end()
         for path in self._open.values():
             path.unlink(missing_ok=True)
@@ -154,12 +155,11 @@ def _make_durable(path: Path) -> None:
 
 
 def read(source: str | Path | BinaryIO, table: Table | None = None) -> tuple[Header, Iterator[pa.RecordBatch]]:
-    """The header of a stream and its rows, batch by batch, in the types of `netlake.schema.arrow` (strings plain).
+    """(header, iterator over batches) of a stream; the batches have the types of `netlake.schema.arrow`.
 
-    `source` is a path, or a file that is open for reading bytes and stays open; zstd is told by its first bytes.
-    `table` is what the rows are of; without it the table that the header names. InputError: it is no such stream, ends
-    too soon, or holds what Protobuf forbids. SchemaError: it has fields that the table has not. Both may come while
-    the rows are taken.
+    `source` is a path, or a binary file that stays open; zstd is detected from the first bytes. `table` is by default
+    the table that the header names. Raises InputError if the stream has no header, is incomplete or is not valid
+    Protobuf, and SchemaError if it has fields that the table does not have; also while batches are read.
     """
     if isinstance(source, str | Path):
         steps = _from_path(Path(source), table)
@@ -170,7 +170,7 @@ def read(source: str | Path | BinaryIO, table: Table | None = None) -> tuple[Hea
 
 
 def _from_path(path: Path, table: Table | None) -> Iterator[Any]:
-    """As `_from_file`; the file is closed when the rows are taken or let go."""
+    """As `_from_file`; closes the file when the iterator ends or is closed."""
     try:
         with path.open("rb") as file:
             yield from _from_file(file, str(path), table)
@@ -179,7 +179,7 @@ def _from_path(path: Path, table: Table | None) -> Iterator[Any]:
 
 
 def _from_file(file: BinaryIO, name: str, table: Table | None) -> Iterator[Any]:
-    """The header, then the rows."""
+    """Yield the header, then the batches."""
     decoder, before = None, 0
     for data, starts, ends in blocks(_Source(file, name).plain(), name):
         first = 0
@@ -200,14 +200,16 @@ def _parsed(data: bytes, name: str) -> Header:
     except DecodeError:
         found = None
     if found is None or not found.table:
-        raise InputError(f"{name} does not begin with a netlake header: it is no stream of messages of a table.")
+        raise InputError(
+            f"{name} does not start with a netlake header: only `capture --proto` and `dump --format proto` write one."
+        )
     values = {field.name: value for field, value in found.ListFields() if field.name != "created"}
     created = None
     if found.HasField("created"):
         try:
             created = found.created.ToDatetime(dt.UTC)
         except (ValueError, OverflowError):
-            raise InputError(f"{name}: its header says that it was made at a time that there is not.") from None
+            raise InputError(f"{name}: the header has an invalid creation time.") from None
     return Header(created=created, **values)
 
 
@@ -215,11 +217,13 @@ def _named(name: str, stream: str) -> Table:
     try:
         return tables.table(name)
     except KeyError:
-        raise SchemaError(f"{stream} holds rows of a table {name!r}, which is not known here.") from None
+        raise SchemaError(
+            f"{stream} contains rows of an unknown table {name!r}; load its declaration with NETLAKE_PLUGINS."
+        ) from None
 
 
 class _Source:
-    """A file whose first bytes were looked at; what is wrong with its compression becomes an InputError."""
+    """A file whose first bytes were read to detect zstd; `plain` decompresses it if needed."""
 
     closed = False
 
@@ -228,26 +232,28 @@ class _Source:
         self.first = file.read(len(_ZSTD))
 
     def plain(self) -> Readable:
-        """The stream as it was before it was compressed."""
+        """The uncompressed stream."""
         return _Unpacked(self) if self.first == _ZSTD else self
 
     def read(self, size: int) -> bytes:
-        """At most `size` bytes."""
+        """Read at most `size` bytes."""
         first, self.first = self.first[:size], self.first[size:]
         return first + self.file.read(size - len(first))
 
     def close(self) -> None:
-        """Nothing: the file is its opener's."""
+        """Do nothing; the caller closes the file."""
 
 
 class _Unpacked:
+    """The decompressed content of a file; errors of zstd are raised as InputError."""
+
     def __init__(self, packed: _Source) -> None:
         self.name, self.stream = packed.name, pa.CompressedInputStream(pa.PythonFile(packed, "r"), "zstd")
 
     def read(self, size: int) -> bytes:
-        """At most `size` bytes."""
+        """Read at most `size` bytes."""
         try:
             unpacked: bytes = self.stream.read(size)
         except (OSError, pa.ArrowInvalid) as error:
-            raise InputError(f"{self.name}: its zstd compression is damaged or ends too soon ({error}).") from None
+            raise InputError(f"{self.name}: the zstd data is corrupt or incomplete ({error}).") from None
         return unpacked

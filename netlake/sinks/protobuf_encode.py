@@ -1,15 +1,20 @@
-"""Rows -> Protobuf, by column: sizes first, then bytes.
+"""Encodes rows as Protobuf, column by column: first the sizes of all messages, then the bytes.
 
-A batch becomes a tree: a `Level` is some messages of one kind, its parts are their fields, each a whole column. A part
-adds to the sizes of the messages, and later writes its field into all of them, at the cursor of each. What is nested
-(a struct, a list of structs, a packed list, a Timestamp) is a level below, whose messages get their places from above.
+Data structure: a batch becomes a tree. A `Level` is a sequence of messages of one type; its parts are their fields,
+each with the values of a whole column. Scalar parts are `Numbers` and `Texts`. Nested types (struct, list of structs,
+packed list, Timestamp) are a `Level` below, alone or inside `Items`, which assigns a range of messages of the level
+below to each message above.
 
-Decided here:
-- What does not fit is refused before a byte is written: a column too many, too few (unless `some`), or of another
-  type. Nothing is dropped in silence.
-- Fields stand in the order of their numbers, so the bytes are those that Protobuf's own classes write.
-- A null is absent; 0 and "" are written.
-- Rows are written in pieces of about PIECE bytes, since every column passes over all of them: they stay in the cache.
+Algorithm: 1. `add` of each part adds the size of its field to the size of every message. 2. The sums of the sizes are
+the offsets of the messages, the initial cursors. 3. `put` of each part writes its field into a range of messages, each
+at its cursor, and advances the cursors.
+
+Rules:
+- Unknown or missing columns (unless `some`) and wrong types raise SchemaError before the first byte is written.
+- Fields are in the order of their numbers, so that the bytes equal those of Protobuf's own classes.
+- Null is an absent field; 0 and "" are present.
+- Messages are written in pieces of about PIECE bytes, which fit in the CPU cache, because every column writes to all
+  messages of a piece.
 """
 
 from __future__ import annotations
@@ -30,9 +35,9 @@ from netlake.packets import Ints, Shorts
 from netlake.schema import Kind, List, Struct, Table, arrow, proto
 from netlake.schema.kinds import SCALARS
 
-# a message above this is refused, here as by the reader: Protobuf itself ends at 2 GiB, a reader's memory before that
+# greatest size of a message in bytes, for writer and reader; bounds the memory of a reader (Protobuf allows 2 GiB)
 LARGEST = 64 << 20
-# and a list of more values than this; the reader holds as many fields of a block, and no more
+# most values of a list; also most fields that the reader accepts in one level of a block
 MOST = 1 << 20
 PIECE = 256 << 10
 VARINT, FIXED, LENGTH = 0, 1, 2
@@ -48,13 +53,13 @@ def _ones(count: int) -> Bytes:
 
 
 def all_valid(count: int) -> Bytes:
-    """`count` ones, shared."""
+    """A read-only array of `count` ones, shared."""
     return _ones(1 << max(count - 1, 1).bit_length())[:count]
 
 
 @dataclass(slots=True)
 class Numbers:
-    """A field that is a varint or eight bytes in each message of the level where `valid`."""
+    """A scalar field: a varint, or eight bytes if `fixed`, in each message where `valid`."""
 
     values: Ints
     valid: Bytes
@@ -62,17 +67,17 @@ class Numbers:
     fixed: int = 0
 
     def add(self, sizes: Ints) -> None:
-        """Add the size of this field to that of every message."""
+        """Add the size of this field to the size of every message."""
         kernels.number_sizes(self.values, self.valid, self.key, self.fixed, sizes)
 
     def put(self, first: int, end: int, out: Bytes, cursor: Ints) -> None:
-        """Write this field into the messages `first` to `end`."""
+        """Write this field into the messages `first` to `end` (exclusive), at their cursors."""
         kernels.put_numbers(self.values, self.valid, self.key, self.fixed, first, end, out, cursor)
 
 
 @dataclass(slots=True)
 class Texts:
-    """A field of text or bytes: message i has text `codes[i]`, none where that is negative."""
+    """A field of text or bytes: message i has text number `codes[i]`, none if that is negative."""
 
     codes: Shorts
     offsets: Shorts
@@ -80,18 +85,18 @@ class Texts:
     key: int
 
     def add(self, sizes: Ints) -> None:
-        """Add the size of this field to that of every message."""
+        """Add the size of this field to the size of every message."""
         kernels.text_sizes(self.codes, self.offsets, self.key, sizes)
 
     def put(self, first: int, end: int, out: Bytes, cursor: Ints) -> None:
-        """Write this field into the messages `first` to `end`."""
+        """Write this field into the messages `first` to `end` (exclusive), at their cursors."""
         kernels.put_texts(self.codes, self.offsets, self.data, self.key, first, end, out, cursor)
 
 
 class Level:
-    """`count` messages and their fields; `key` stands before the length of each, 0 for none.
+    """`count` messages of one type; `parts` are their fields, `key` precedes the length of each message (0: no key).
 
-    Without a length (`bare`) the items are fields themselves: repeated text, the numbers in a packed list.
+    `bare` messages have neither key nor length: the texts of a repeated field, the numbers of a packed list.
     """
 
     def __init__(
@@ -103,7 +108,7 @@ class Level:
         self.inner = self.total = np.zeros(0, np.int64)
 
     def sizes(self) -> Ints:
-        """The size of each message with what stands before it."""
+        """The size of each message, key and length included."""
         self.inner = np.zeros(self.count, np.int64)
         for part in self.parts:
             part.add(self.inner)
@@ -114,11 +119,11 @@ class Level:
         return self.total
 
     def add(self, sizes: Ints) -> None:
-        """Where each message is the field of one message above: add its size to that."""
+        """Add the size of each message to that of the message above, one to one."""
         sizes += self.sizes()
 
     def put(self, first: int, end: int, out: Bytes, cursor: Ints) -> None:
-        """Write the messages `first` to `end`."""
+        """Write the messages `first` to `end` (exclusive), at their cursors."""
         if not self.bare:
             kernels.put_numbers(self.inner, self.valid, self.key, 0, first, end, out, cursor)
         for part in self.parts:
@@ -126,18 +131,18 @@ class Level:
 
 
 class Items:
-    """A field that is any number of messages of the level below: offsets[i] to offsets[i + 1] in message i."""
+    """A repeated field: message i has the messages offsets[i] to offsets[i + 1] (exclusive) of the level below."""
 
     def __init__(self, offsets: Ints, below: Level) -> None:
         self.offsets, self.below = offsets, below
         self.inner = np.zeros(below.count, np.int64)
 
     def add(self, sizes: Ints) -> None:
-        """Add the sizes of the items to those of their messages."""
+        """Add the sizes of the items to those of their messages above."""
         kernels.item_sizes(self.offsets, self.below.sizes(), sizes)
 
     def put(self, first: int, end: int, out: Bytes, cursor: Ints) -> None:
-        """Write the items of the messages `first` to `end`."""
+        """Write the items of the messages `first` to `end` (exclusive)."""
         kernels.place_items(self.offsets, self.below.total, first, end, cursor, self.inner)
         self.below.put(int(self.offsets[first]), int(self.offsets[end]), out, self.inner)
 
@@ -146,7 +151,7 @@ Part = Numbers | Texts | Items | Level
 
 
 def encode(table: Table, rows: pa.RecordBatch, *, some: bool = False) -> memoryview:
-    """All of `rows` as messages with their lengths before them. `some`: columns may be left out."""
+    """Encode `rows` as messages, each preceded by its length; `some` allows missing columns. Raises SchemaError."""
     level, starts = _measure(table, rows, some=some)
     out = np.empty(int(starts[-1]), np.uint8)
     for first, end in _pieces(starts):
@@ -155,7 +160,7 @@ def encode(table: Table, rows: pa.RecordBatch, *, some: bool = False) -> memoryv
 
 
 def pieces(table: Table, rows: pa.RecordBatch, *, some: bool = False) -> Iterator[memoryview]:
-    """The same, piece by piece: whole messages, about PIECE bytes of them."""
+    """As `encode`, in pieces of complete messages of about PIECE bytes."""
     level, starts = _measure(table, rows, some=some)
     for first, end in _pieces(starts):
         base = starts[first]
@@ -166,19 +171,21 @@ def pieces(table: Table, rows: pa.RecordBatch, *, some: bool = False) -> Iterato
 
 
 def _measure(table: Table, rows: pa.RecordBatch, *, some: bool) -> tuple[Level, Ints]:
-    """The level of the rows, and where each begins, with the end of the last; the entries become cursors."""
+    """(level of the rows, offset of each message and the end of the last one); the offsets become cursors."""
     level = Level(rows.num_rows, _parts(table, rows, some=some))
     sizes = level.sizes()
     if len(sizes) and int(sizes.max()) > LARGEST:
         row = int(sizes.argmax())
-        raise SchemaError(f"Table {table.name}: row {row} has {sizes[row]} bytes as a message; {LARGEST} is the most.")
+        raise SchemaError(
+            f"Table {table.name}: the message of row {row} has {sizes[row]} bytes; the limit is {LARGEST}."
+        )
     starts = np.zeros(len(sizes) + 1, np.int64)
     np.cumsum(sizes, out=starts[1:])
     return level, starts
 
 
 def _pieces(starts: Ints) -> Iterator[tuple[int, int]]:
-    """Ranges of messages of about PIECE bytes each, at least one in each; looks ahead only, since cursors move."""
+    """Ranges of messages of about PIECE bytes, at least one message each; reads no offset behind a moved cursor."""
     first, last = 0, len(starts) - 1
     while first < last:
         end = int(np.searchsorted(starts[first:], starts[first] + PIECE, side="right")) + first - 1
@@ -192,22 +199,22 @@ def _parts(table: Table, rows: pa.RecordBatch, *, some: bool) -> list[Part]:
     columns = {column.name: column for column in table.all_columns}
     names = rows.schema.names
     if unknown := [name for name in names if name not in columns or names.count(name) > 1]:
-        raise SchemaError(f"Table {table.name} has no column {unknown[0]}, or it came twice; nothing was written.")
+        raise SchemaError(f"Table {table.name}: column {unknown[0]} is unknown or given twice; nothing was written.")
     if not some and (missing := [name for name in columns if name not in names]):
-        raise SchemaError(f"Table {table.name}: column {missing[0]} did not come; nothing was written.")
+        raise SchemaError(f"Table {table.name}: column {missing[0]} is missing; nothing was written.")
     nanos = rows.column(proto.NANOS) if proto.NANOS in names and "ts" in names else None
     parts: list[Part] = []
     for name in sorted(names, key=numbers.__getitem__):
         values, column = rows.column(name), columns[name]
         if not matches(values.type, column.kind):
-            told = arrow.data_type(column.kind, name, _AnyId())
+            wanted = arrow.data_type(column.kind, name, _AnyId())
             raise SchemaError(
-                f"Table {table.name}: column {name} came as {values.type}, not as {told}; nothing was written."
+                f"Table {table.name}: column {name} has type {values.type} instead of {wanted}; nothing was written."
             )
         if values.null_count == len(values) and not isinstance(column.kind, List):
             continue
-        under = nanos if name == "ts" else None
-        parts.append(_Field(table.name, name, numbers).part(column.kind, values, numbers[name], under))
+        below = nanos if name == "ts" else None
+        parts.append(_Field(table.name, name, numbers).part(column.kind, values, numbers[name], below))
     return parts
 
 
@@ -217,7 +224,7 @@ class _AnyId(dict[str, int]):
 
 
 def matches(found: pa.DataType, kind: Kind) -> bool:
-    """Whether a column of `kind` may come as `found`: its own type, or a dictionary of strings; nullability aside."""
+    """Whether a column of `kind` may have type `found`: its Arrow type, or a dictionary of strings."""
     if isinstance(kind, List):
         return bool(pa.types.is_list(found)) and matches(found.value_type, kind.element)
     if isinstance(kind, Struct):
@@ -232,18 +239,18 @@ def matches(found: pa.DataType, kind: Kind) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """Makes the part of one column, or of one field in it; `path` is as in contract.paths."""
+    """Creates the part of one column, or of a field in it; `path` is as in contract.paths."""
 
     table: str
     path: str
     numbers: dict[str, int]
 
     def below(self, name: str) -> _Field:
-        """The field called `name` inside this one."""
+        """The field `name` inside this one."""
         return _Field(self.table, f"{self.path}.{name}", self.numbers)
 
     def part(self, kind: Kind, values: pa.Array, number: int, nanos: pa.Array | None = None) -> Part:
-        """The part for `values`; `nanos` are the nanoseconds below a time, where there are any."""
+        """The part for `values`; `nanos` are the nanoseconds of a time below the microsecond, if known."""
         if isinstance(kind, List):
             return self._list(kind.element, values, number)
         if isinstance(kind, Struct):
@@ -251,7 +258,7 @@ class _Field:
         return self.scalar(kind, values, number, nanos)
 
     def scalar(self, kind: str, values: pa.Array, number: int, nanos: pa.Array | None = None) -> Part:
-        """The part for values that nest nothing."""
+        """The part for scalar values."""
         stored = SCALARS[kind].arrow
         if stored in ("string", "binary"):
             return texts(values, number << 3 | LENGTH)
@@ -263,28 +270,30 @@ class _Field:
         )
 
     def time(self, values: pa.Array, number: int, nanos: pa.Array | None) -> Level:
-        """The messages google.protobuf.Timestamp of microseconds, with the nanoseconds below where known."""
+        """Messages google.protobuf.Timestamp from microseconds, and nanoseconds below the microsecond, if known."""
         seconds, below = np.divmod(integers(values), 1_000_000)
         below *= 1000
         if nanos is not None:
             more = integers(nanos)
             more = np.where(valid(nanos), more, 0)
             if len(more) and (more.min() < 0 or more.max() > 999):
-                raise SchemaError(f"Table {self.table}: {proto.NANOS} is not 0 to 999 everywhere; nothing was written.")
+                raise SchemaError(
+                    f"Table {self.table}: a value of {proto.NANOS} is outside 0 to 999; nothing was written."
+                )
             below += more
-        stands = valid(values)
+        present = valid(values)
         inner: list[Part] = [
-            Numbers(value, stands & (value != 0), field << 3 | VARINT) for field, value in ((1, seconds), (2, below))
+            Numbers(value, present & (value != 0), field << 3 | VARINT) for field, value in ((1, seconds), (2, below))
         ]
-        return Level(len(values), inner, number << 3 | LENGTH, stands)
+        return Level(len(values), inner, number << 3 | LENGTH, present)
 
     def _struct(self, kind: Struct, values: pa.Array, number: int) -> Part:
-        """The messages of a struct; where some are null, those that stand are items of their rows."""
+        """The messages of a struct; with nulls, the others are Items of their rows."""
         if values.null_count:
-            stands = valid(values)
+            present = valid(values)
             offsets = np.zeros(len(values) + 1, np.int64)
-            np.cumsum(stands, out=offsets[1:])
-            kept = values.filter(pa.array(stands.view(np.bool_)))
+            np.cumsum(present, out=offsets[1:])
+            kept = values.filter(pa.array(present.view(np.bool_)))
             return Items(offsets, self.messages(kind, kept, number))
         return self.messages(kind, values, number)
 
@@ -301,7 +310,7 @@ class _Field:
     def _list(self, kind: str | Struct, values: pa.Array, number: int) -> Items:
         if values.null_count:
             raise SchemaError(
-                f"Table {self.table}: a list of {self.path} is null; lists are empty. Nothing was written."
+                f"Table {self.table}: a list of {self.path} is null instead of empty; nothing was written."
             )
         absolute = np.asarray(values.offsets).astype(np.int64)
         offsets, items = absolute - absolute[0], values.flatten()
@@ -322,7 +331,7 @@ class _Field:
         return self._packed(offsets, inside.scalar(kind, items, 0), len(items), number)
 
     def _packed(self, offsets: Ints, part: Part, count: int, number: int) -> Items:
-        """One field for all numbers of a row, none where there are none."""
+        """One packed field for all numbers of a row; no field for an empty list."""
         filled = np.diff(offsets) > 0
         runs = np.zeros(len(offsets), np.int64)
         np.cumsum(filled, out=runs[1:])
@@ -332,7 +341,7 @@ class _Field:
 
 
 def valid(values: pa.Array) -> Bytes:
-    """1 where a value stands, 0 where null."""
+    """1 for each value, 0 for each null."""
     if values.null_count == 0:
         return all_valid(len(values))
     found: Bytes = np.asarray(values.is_valid()).view(np.uint8)
@@ -340,7 +349,7 @@ def valid(values: pa.Array) -> Bytes:
 
 
 def integers(values: pa.Array) -> Ints:
-    """The values as int64, anything where null: a time its microseconds, a day its number, a double its bits."""
+    """The values as int64, undefined for null: microseconds of a time, days of a date, bits of a double."""
     kind = values.type
     if pa.types.is_floating(kind):
         return _view(values.buffers()[1], np.float64, values.offset, len(values)).view(np.int64)
@@ -371,7 +380,7 @@ def texts(values: pa.Array, key: int) -> Texts:
 
 
 def _view(buffer: pa.Buffer | None, kind: type[np.generic], offset: int, count: int) -> npt.NDArray[Any]:
-    """`count` values of an Arrow buffer as they lie, or copied where they lie askew; zeros where there is no buffer."""
+    """`count` values of an Arrow buffer, copied only if they are not aligned; zeros without a buffer."""
     size = np.dtype(kind).itemsize
     if buffer is None or buffer.size < (offset + count) * size:
         return np.zeros(count, kind)

@@ -1,12 +1,16 @@
-"""Protobuf -> rows, by column: the other direction of protobuf_encode.
+"""Decodes Protobuf to rows, column by column: the inverse of protobuf_encode.
 
-Decided here:
-- The bytes are anybody's. A message is at most LARGEST bytes, messages are taken in blocks of about BLOCK bytes, one
-  level of a block has at most MOST fields: memory is bounded whatever a file says. What cannot be read raises
-  InputError with the number of the message, after all rows of the blocks before it were given.
-- A field that the table has not, or that is not of its column's type, is refused (SchemaError), never dropped.
-- Of a scalar that stands twice the last counts, as everywhere in Protobuf; a nested message that does is refused.
-- A column without a field is null, a list empty. What of a Timestamp lies below the microsecond stands in `ts_nanos`.
+Algorithm: `blocks` splits a stream into blocks of complete messages. For each block a kernel lists all fields of the
+messages (`_Fields`: message, value, size); `_Level` selects those of each column by key and converts them at once. A
+nested message is a `_Level` again, with the byte ranges of its field as messages.
+
+Rules:
+- The input is untrusted. A message has at most LARGEST bytes, a block about BLOCK bytes, and one level of a block at
+  most MOST fields, so that memory is bounded. Invalid input raises InputError with the number of the message, after
+  the rows of all blocks before it.
+- A field that the table does not have, or of another type than its column, raises SchemaError; none is dropped.
+- The last of a repeated scalar field counts, as in Protobuf; a repeated nested message raises InputError.
+- A column without a field is null, or an empty list. Times are truncated to microseconds; `ts_nanos` has the rest.
 """
 
 from __future__ import annotations
@@ -32,11 +36,11 @@ ROWS = 1 << 14
 
 Bytes = npt.NDArray[np.uint8]
 
-_TOLD = {
-    kernels.CUT: "a field in it goes beyond its end",
-    kernels.BAD_VARINT: "a number in it has more than ten bytes",
-    kernels.BAD_KEY: "a field in it has a number or a form that Protobuf has not, or that is no longer used",
-    kernels.TOO_MANY: f"more than {MOST} values lie in it",
+_ERRORS = {
+    kernels.CUT: "a field extends beyond its end",
+    kernels.BAD_VARINT: "a varint has more than ten bytes",
+    kernels.BAD_KEY: "a field has an invalid number or wire type, or is a group",
+    kernels.TOO_MANY: f"it has more than {MOST} values",
 }
 _LIMITS = {
     "int16": (-(1 << 15), (1 << 15) - 1),
@@ -46,41 +50,39 @@ _LIMITS = {
 
 
 class Readable(Protocol):
-    """Anything with read()."""
+    """An object with read()."""
 
     def read(self, size: int, /) -> bytes:
-        """At most `size` bytes, none at the end."""
+        """Read at most `size` bytes, none at the end."""
 
 
 def blocks(stream: Readable, name: str) -> Iterator[tuple[Bytes, Ints, Ints]]:
-    """Whole messages as (bytes, starts, ends): at most ROWS of them, from a read of about BLOCK bytes."""
+    """Yield (bytes, starts, ends) of complete messages: at most ROWS, from about BLOCK bytes."""
     starts, ends, state = np.zeros(ROWS, np.int64), np.zeros(ROWS, np.int64), np.zeros(2, np.int64)
-    held, before, need = b"", 0, 1
+    rest, before, need = b"", 0, 1
     while chunk := stream.read(max(BLOCK, need)):
-        data = np.frombuffer(held + chunk, np.uint8)
+        data = np.frombuffer(rest + chunk, np.uint8)
         at = 0
         while count := kernels.delimit(data, at, LARGEST, starts, ends, state):
             if count < 0:
-                raise InputError(
-                    f"{name}: message {before + 1} has a length that cannot be: at most {LARGEST} bytes are read."
-                )
+                raise InputError(f"{name}: message {before + 1} has an invalid length; the limit is {LARGEST} bytes.")
             yield data, starts[:count].copy(), ends[:count].copy()
             before, at = before + count, int(state[0])
-        held = data[at:].tobytes()
-        need = int(state[1]) - len(held)
-    if held:
-        raise InputError(f"{name}: it ends within message {before + 1}; the {before} before it are whole.")
+        rest = data[at:].tobytes()
+        need = int(state[1]) - len(rest)
+    if rest:
+        raise InputError(f"{name} ends within message {before + 1}; the {before} messages before it are complete.")
 
 
 @dataclass(frozen=True, slots=True)
 class Decoder:
-    """Makes batches of `table` from blocks; `name` is what the stream is called when something is wrong with it."""
+    """Decodes blocks to batches of `table`; `name` is the name of the stream in messages."""
 
     table: Table
     name: str
 
     def batch(self, data: Bytes, starts: Ints, ends: Ints, before: int) -> pa.RecordBatch:
-        """The rows of a block; `before` is how many messages came before it."""
+        """The rows of a block; `before` is the number of messages before it. Raises InputError or SchemaError."""
         schema = arrow.schema(self.table)
         try:
             arrays = _Level(self.table, data, proto.numbers(self.table)).columns(
@@ -92,13 +94,13 @@ class Decoder:
         return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-class _Unreadable(Exception):  # noqa: N818 - it becomes an InputError that says where
-    """What is wrong with the messages."""
+class _Unreadable(Exception):  # noqa: N818 - becomes an InputError with the message number
+    """The messages are invalid."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Fields:
-    """All fields of the messages of one level, in the order in which they lie."""
+    """Fields of the messages of one level in order: message, number or offset of the value, size."""
 
     items: Ints
     values: Ints
@@ -112,7 +114,7 @@ class _Level:
     numbers: dict[str, int]
 
     def columns(self, columns: tuple[Column, ...], prefix: str, starts: Ints, ends: Ints) -> list[pa.Array]:
-        """An array of each column, from the messages starts[i] to ends[i]."""
+        """An array for each column, from the messages starts[i] to ends[i]."""
         keys, found = self._fields(starts, ends)
         wanted = {column.name: self.numbers[prefix + column.name] << 3 | wire(column.kind) for column in columns}
         where = [np.flatnonzero(keys == wanted[column.name]) for column in columns]
@@ -131,14 +133,14 @@ class _Level:
         return keys[:count], _Fields(items[:count], values[:count], sizes[:count])
 
     def _refuse_others(self, keys: Ints, wanted: dict[str, int], prefix: str) -> None:
-        """Say which field of `keys` is none of those `wanted`."""
+        """Raise SchemaError for the first of `keys` that is not `wanted`."""
         for key in np.setdiff1d(keys, np.array(list(wanted.values()), np.int64)).tolist():
             names = [prefix + name for name, known in wanted.items() if known >> 3 == key >> 3]
             if names:
-                raise SchemaError(f"Table {self.table.name}: field {names[0]} is not of its column's type.")
+                raise SchemaError(f"Table {self.table.name}: field {names[0]} does not have the type of its column.")
             where = f" of {prefix.rstrip('.')}" if prefix else ""
             raise SchemaError(
-                f"Table {self.table.name}: field {key >> 3}{where} is not known here; a newer netlake wrote it."
+                f"Table {self.table.name}: field {key >> 3}{where} is unknown; a newer netlake may have written it."
             )
 
     def _column(self, kind: Kind, path: str, found: _Fields, count: int) -> pa.Array:
@@ -146,11 +148,11 @@ class _Level:
             return self._list(kind.element, path + ".element", found, count)
         nested = isinstance(kind, Struct) or SCALARS[str(kind)].arrow == "timestamp"
         if nested and (found.items[1:] == found.items[:-1]).any():
-            raise _Unreadable(f"{path} stands twice in one message")
+            raise _Unreadable(f"{path} occurs twice in one message")
         return _spread(self._values(kind, path, found), found.items, count)
 
     def _values(self, kind: str | Struct, path: str, found: _Fields) -> pa.Array:
-        """One value for each field found."""
+        """One value for each field of `found`."""
         if isinstance(kind, Struct):
             fields = self.columns(kind.columns, path + ".", found.values, found.values + found.sizes)
             return pa.StructArray.from_arrays(fields, fields=list(self._type(kind, path)))
@@ -173,10 +175,10 @@ class _Level:
             here = keys == number << 3 | VARINT
             values[inner.items[here]] = inner.values[here]
         if not np.isin(keys, (8, 16)).all():
-            raise _Unreadable("a time has a field that is not its seconds or nanoseconds")
-        stored = seconds * 1_000_000 + nanos // 1000  # wraps where it does not fit, and then is not in that second
+            raise _Unreadable("a time has a field other than seconds and nanoseconds")
+        stored = seconds * 1_000_000 + nanos // 1000  # on overflow it wraps, and the check below fails
         if (nanos < 0).any() or (nanos > 999_999_999).any() or (stored // 1_000_000 != seconds).any():
-            raise _Unreadable("a time is beyond what can be stored")
+            raise _Unreadable("a time is out of range")
         return pa.array(stored).view(arrow.TYPES["timestamp"])
 
     def _texts(self, data_type: pa.DataType, path: str, found: _Fields) -> pa.Array:
@@ -207,10 +209,10 @@ class _Level:
         return pa.ListArray.from_arrays(numbered, values, type=self._type(List(kind), path.removesuffix(".element")))
 
     def _packed(self, kind: str, path: str, found: _Fields) -> tuple[pa.Array, Ints]:
-        """The numbers in all runs, and how many are in each."""
+        """(the numbers of all packed fields, how many each has)."""
         if SCALARS[kind].arrow == "float64":
             if (found.sizes % 8).any():
-                raise _Unreadable(f"{path} is not whole")
+                raise _Unreadable(f"{path} has an incomplete value")
             return self._values(kind, path, found), found.sizes // 8
         values = np.empty(min(MOST, int(found.sizes.sum())), np.int64)
         counts = np.zeros(len(found.items), np.int64)
@@ -228,7 +230,7 @@ def wire(kind: Kind) -> int:
 
 def _checked(count: int) -> int:
     if count < 0:
-        raise _Unreadable(_TOLD[count])
+        raise _Unreadable(_ERRORS[count])
     return count
 
 
@@ -237,7 +239,7 @@ def _integers(stored: str, path: str, values: Ints) -> pa.Array:
         return pa.array(values != 0)
     low, high = _LIMITS.get(stored, (None, None))
     if low is not None and len(values) and (values.min() < low or values.max() > high):
-        raise _Unreadable(f"{path} does not fit its column")
+        raise _Unreadable(f"{path} is out of range")
     made: Any = pa.array(values)
     if stored == "date32":
         return made.cast(pa.int32()).view(pa.date32())
@@ -245,7 +247,7 @@ def _integers(stored: str, path: str, values: Ints) -> pa.Array:
 
 
 def _spread(values: pa.Array, items: Ints, count: int) -> pa.Array:
-    """`values` at the rows `items`, null elsewhere; where a row stands twice the last counts."""
+    """`values` at the rows `items`, null elsewhere; the last of several values of a row counts."""
     index = np.full(count, -1, np.int64)
     index[items] = np.arange(len(items))
     if len(items) == count and (index == np.arange(count)).all():

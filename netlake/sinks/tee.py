@@ -1,4 +1,4 @@
-"""Rows to several destinations at once."""
+"""Writes rows to several sinks."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from netlake.sinks import Sink
 
 
 class TeeSink:
-    """Hands every row group to each of `sinks`, in order; `abort` reaches all of them whatever one of them says."""
+    """Writes every row group to each of `sinks`, in order."""
 
     def __init__(self, sinks: Sequence[Sink]) -> None:
         self.sinks = sinks
 
     def write(self, table: Table, rows: pa.RecordBatch) -> None:
-        """Take one row group."""
+        """Write one row group to each sink."""
         for sink in self.sinks:
             sink.write(table, rows)
 
     def close(self) -> None:
-        """Close each."""
+        """Close each sink."""
         for sink in self.sinks:
             sink.close()
 
     def abort(self) -> None:
-        """Take back what each wrote."""
+        """Abort each sink."""
         for sink in self.sinks:
             sink.abort()

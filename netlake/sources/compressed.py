@@ -84,7 +84,16 @@ class Members:
         self._magic = next(magic for magic, name in MAGIC.items() if name == compression)
         self._decoder: Decoder = self._make()
         self._held = bytearray(PIECE)
-        self._rest = b""
+        self._rest = self._ahead = b""
+
+    @property
+    def until(self) -> float | None:
+        """As of the stream below: see ByteStream."""
+        return self._source.until
+
+    @until.setter
+    def until(self, value: float | None) -> None:
+        self._source.until = value
 
     def _input(self) -> bytes:
         rest, self._rest = self._rest, b""
@@ -106,14 +115,15 @@ class Members:
 
     def _next(self) -> bool:
         """Begin another member; False where none follows."""
-        rest = self._decoder.unused_data
-        while len(rest := rest.lstrip(b"\0")) < len(self._magic) and (more := self._input()):
-            rest += more
-        if not rest:
+        # kept in the object: a read that raises LateError is repeated from here
+        self._ahead = self._ahead or self._decoder.unused_data
+        while len(ahead := self._ahead.lstrip(b"\0")) < len(self._magic) and (more := self._input()):
+            self._ahead = ahead + more
+        if not ahead:
             return False
-        if not rest.startswith(self._magic):
-            raise ValueError("something else follows it")
-        self._decoder, self._rest = self._make(), rest
+        if not ahead.startswith(self._magic):
+            raise ValueError("other data follows it")
+        self._decoder, self._rest, self._ahead = self._make(), ahead, b""
         return True
 
 
@@ -146,6 +156,7 @@ class _Slow:
 
     def __init__(self, raw: Raw, near: int) -> None:
         self._raw, self._near = raw, near
+        self.until: float | None = None
 
     def readinto(self, view: memoryview) -> int:
         """Fill `view`, or its first byte."""
@@ -161,6 +172,18 @@ class Decompressed:
         self._stream = self._begin(raw)
         self.position = 0
         self.damage: str | None = None
+        self._until: float | None = None
+
+    @property
+    def until(self) -> float | None:
+        """See ByteStream; pyarrow's decoders would lose bytes if they were interrupted, so they wait."""
+        return self._until
+
+    @until.setter
+    def until(self, value: float | None) -> None:
+        self._until = value
+        if self.compression in DECODERS:
+            self._raw.until = value
 
     def _begin(self, source: ByteStream) -> ByteStream:
         return Members(source, self.compression) if self.compression in DECODERS else _arrow(source, self.compression)

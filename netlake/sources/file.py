@@ -92,12 +92,17 @@ class FileSource(Facts):
         """The one file that it is."""
         return [Part(self.name, self.size, self.capture_id, self.sha256, self.first_number)]
 
-    def batches(self, max_packets: int = 8192) -> Iterator[Packets]:
-        """Every packet not yet read, in batches that are valid until the next is asked for."""
-        batch = room(max_packets)
+    def batches(self, rows: int = 8192, max_wait: float | None = None) -> Iterator[Packets]:
+        """Every packet not yet read, in batches that are valid until the next is requested.
+
+        `max_wait` ends a batch of a pipe or of standard input so many seconds after its first packet (see `Source`).
+        Streams of zstd and lz4 are unpacked 64 KiB at a time and wait for so much.
+        """
+        self.window.max_wait = None if self.raw.regular else max_wait
+        batch = room(rows)
         while not self.reader.done:
-            self.window.carry()
-            if count := self.reader.fill(batch, max_packets):
+            self.window.begin()
+            if count := self.reader.fill(batch, rows):
                 lend(batch, self.window, count, self.next_number)
                 self.count(batch)
                 yield batch

@@ -83,8 +83,11 @@ class JoinedSource(Facts):
         """The files that were begun; the hash of the one being read is not known yet."""
         return list(self._begun)
 
-    def batches(self, max_packets: int = 8192) -> Iterator[Packets]:
-        """Every packet, in batches that are valid until the next is asked for; no batch spans two files."""
+    def batches(self, rows: int = 8192, max_wait: float | None = None) -> Iterator[Packets]:  # noqa: ARG002 - as Source
+        """Every packet, in batches that are valid until the next is requested; no batch spans two files.
+
+        `max_wait` is ignored: files do not wait.
+        """
         while self._files:
             file = self._files.pop(0)
             try:
@@ -93,7 +96,7 @@ class JoinedSource(Facts):
                 self.problem(0, str(error), partial=True, file=file.spec)
                 continue
             interfaces = len(self.interfaces)
-            for batch in child.batches(max_packets):
+            for batch in child.batches(rows):
                 self.count(batch)
                 self._collect(child, interfaces)
                 yield batch

@@ -10,15 +10,19 @@ Decided here:
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import queue
 import secrets
+import select
 import stat
 import sys
 import threading
+import time
 from pathlib import Path
 
 from netlake.errors import InputError
+from netlake.sources.window import LateError
 
 END = 1 << 20
 _CHUNK = 1 << 20
@@ -89,13 +93,14 @@ class Raw:
         self.size = mode.st_size if self.regular else None
         self.capture_id = secrets.token_hex(8) if self.size is None else capture_id(self.descriptor, self.size)
         self.bytes_read = 0
+        self.until: float | None = None  # see ByteStream
         self._pushed = b""
         self._ended = False
         self._sha256: str | None = None
         self._hash = Hash(self.descriptor if self.regular else None, self.size) if sha256 else None
 
     def readinto(self, view: memoryview) -> int:
-        """Fill `view` from the input; 0 at its end."""
+        """Fill `view` from the input; 0 at its end. LateError if it would have to wait beyond `until`."""
         if self._pushed:
             count = min(len(view), len(self._pushed))
             view[:count] = self._pushed[:count]
@@ -105,6 +110,8 @@ class Raw:
             view = view[: max(0, self.size - self.bytes_read)]
         if self._ended or not len(view):
             return 0
+        if self.until is not None and not self.regular:
+            self._wait(self.until)
         try:
             count = os.readv(self.descriptor, [view])
         except OSError as error:
@@ -114,6 +121,13 @@ class Raw:
         if self._hash and not self.regular:
             self._hash.feed(bytes(view[:count]))
         return count
+
+    def _wait(self, until: float) -> None:
+        poll = select.poll()
+        poll.register(self.descriptor, select.POLLIN)
+        left = until - time.monotonic()
+        if left <= 0 or not poll.poll(math.ceil(left * 1000)):
+            raise LateError
 
     @property
     def shrunk(self) -> bool:
@@ -133,7 +147,7 @@ class Raw:
         """The same file from its start, neither hashed nor counted here; only where `regular`."""
         copy = Raw.__new__(Raw)
         copy.name, copy.path, copy.regular, copy.size = self.name, self.path, True, self.size
-        copy.capture_id, copy.bytes_read = self.capture_id, 0
+        copy.capture_id, copy.bytes_read, copy.until = self.capture_id, 0, None
         copy._pushed, copy._ended, copy._sha256, copy._hash = b"", False, None, None  # noqa: SLF001 - its own kind
         copy.descriptor = _open(self.path)
         return copy

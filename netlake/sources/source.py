@@ -96,8 +96,12 @@ class Source(Protocol):
     def parts(self) -> list[Part]:
         """The files of the capture that were begun."""
 
-    def batches(self, max_packets: int = 8192) -> Iterator[Packets]:
-        """Every packet, in batches that are valid until the next is asked for."""
+    def batches(self, rows: int = 8192, max_wait: float | None = None) -> Iterator[Packets]:
+        """Every packet, in batches that are valid until the next is requested.
+
+        A batch has `rows` packets, or fewer at the end of the buffer or of the capture. With `max_wait`, a batch of a
+        pipe or of standard input ends at the latest so many seconds after its first packet; files ignore it.
+        """
 
     def close(self) -> None:
         """Give the input back."""

@@ -1,4 +1,4 @@
-"""What the tests of the command line share: a way to run it, in this process or as a program, and a lake."""
+"""Fixtures for the tests of the command line: run it in this process or as a program, and a lake."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "query"))
 
-import lakes  # noqa: E402 - the helpers' folder comes first
+import lakes  # noqa: E402 - needs the folder above in sys.path
 
 from netlake.cli import main  # noqa: E402
 
@@ -29,7 +29,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def run(capfd: pytest.CaptureFixture[str]) -> Run:
-    """Run a command in this process: exit code, stdout, stderr."""
+    """Run a command in this process; returns (exit code, stdout, stderr)."""
 
     def command(*arguments: object) -> Ran:
         capfd.readouterr()
@@ -41,7 +41,7 @@ def run(capfd: pytest.CaptureFixture[str]) -> Run:
 
 @pytest.fixture
 def program() -> Callable[..., subprocess.Popen[bytes]]:
-    """Start the program as a process of its own, in a group of its own."""
+    """Start the program as a separate process, in its own process group."""
 
     def start(*arguments: object, **settings: object) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "netlake", *map(str, arguments)]

@@ -1,4 +1,4 @@
-"""Every command and option says what it does, and saying it costs nothing."""
+"""Every command and option has a help text, and printing it imports no large package."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HEAVY = ("pyarrow", "duckdb", "polars", "numba", "numpy", "rich", "google.protob
 def commands(
     group: click.Group = netlake, path: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    """Every command with the words that call it."""
+    """Every command with the words that select it."""
     yield path, group
     with click.Context(group) as context:
         for name in group.list_commands(context):
@@ -36,7 +36,7 @@ EVERY = list(commands())
 
 
 @pytest.mark.parametrize(("path", "command"), EVERY, ids=[" ".join(path) or "netlake" for path, _ in EVERY])
-def test_commands_and_options_say_what_they_do(path: tuple[str, ...], command: click.Command) -> None:
+def test_commands_and_options_have_help_texts(path: tuple[str, ...], command: click.Command) -> None:
     assert command.help
     assert command.help.rstrip().endswith(".")
     assert command.get_short_help_str(200)
@@ -47,10 +47,10 @@ def test_commands_and_options_say_what_they_do(path: tuple[str, ...], command: c
             assert parameter.help.rstrip().endswith((".", '"')), parameter.name
         else:
             name = (parameter.metavar or parameter.name or "").upper().rstrip(".")
-            assert name in command.help, f"{path} does not say what {name} is"
+            assert name in command.help, f"the help of {path} does not mention {name}"
 
 
-def test_help_imports_nothing_heavy() -> None:
+def test_help_imports_no_large_package() -> None:
     arguments = [["--help"], *([*path, "--help"] for path, _ in EVERY if path)]
     code = (
         "import json, sys; from netlake.cli import main\n"
@@ -68,7 +68,7 @@ def test_help_imports_nothing_heavy() -> None:
         assert f"\n  {name} " in ran.stdout
 
 
-def test_the_program_is_there_by_module_and_says_its_version() -> None:
+def test_python_m_netlake_prints_version() -> None:
     ran = subprocess.run([sys.executable, "-m", "netlake", "--version"], capture_output=True, text=True, check=True)
     assert ran.stdout == f"netlake, version {__version__}\n"
 
@@ -83,7 +83,7 @@ Run = Callable[..., tuple[int, str, str]]
      ["capture"], ["captures", "rm"], ["sql", "FROM dns", "--format", "proto"],
      ["dump", "dns", "--select", "ts", "--format", "proto"]],
 )  # fmt: skip
-def test_what_is_not_understood_is_2(arguments: list[str], run: Run) -> None:
+def test_wrong_usage_exits_2(arguments: list[str], run: Run) -> None:
     code, out, err = run(*arguments)
     assert code == 2
     assert out == ""
@@ -91,12 +91,12 @@ def test_what_is_not_understood_is_2(arguments: list[str], run: Run) -> None:
     assert err
 
 
-def completed(words: list[str], begun: str) -> list[str]:
-    """What the shell would offer."""
-    return [item.value for item in ShellComplete(netlake, {}, "netlake", "_X").get_completions(words, begun)]
+def completed(words: list[str], incomplete: str) -> list[str]:
+    """The completions that the shell would offer."""
+    return [item.value for item in ShellComplete(netlake, {}, "netlake", "_X").get_completions(words, incomplete)]
 
 
-def test_the_shell_completes_tables_and_columns() -> None:
+def test_shell_completes_tables_and_columns() -> None:
     assert completed([], "ca") == ["capture", "captures"]
     assert completed(["dump"], "dns") == ["dns"]
     assert completed(["tables"], "icmpv6_e") == ["icmpv6_echo"]

@@ -1,4 +1,4 @@
-"""`tables`, `captures` and `util`: what there is, and upkeep."""
+"""`tables`, `captures` and `util`: lists and maintenance."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from netlake.schema import Column, Table
 Run = Callable[..., tuple[int, str, str]]
 
 
-def test_tables_with_their_rows(run: Run, lake: Path, tmp_path: Path) -> None:
+def test_tables_lists_tables_with_rows(run: Run, lake: Path, tmp_path: Path) -> None:
     assert run("tables", "--lake", lake) == (0, "sample  40  One row for each sample.\n", "")
     code, out, _ = run("tables", "--all", "--lake", lake)
     lines = {line.split()[0]: line.split()[1] for line in out.splitlines()}
     assert (code, lines["sample"], lines["dns"], lines["connection"]) == (0, "40", "0", "0")
-    # what there could be is told without a lake
+    # declared tables are listed without a lake
     code, out, _ = run("tables", "--all", "--lake", tmp_path / "none")
     assert code == 0
     assert "\ndns " in out
 
 
-def test_a_table_is_described_by_its_columns(run: Run, lake: Path, tmp_path: Path) -> None:
+def test_tables_name_describes_columns(run: Run, lake: Path, tmp_path: Path) -> None:
     code, out, _ = run("tables", "sample", "--lake", lake)
     assert code == 0
     assert out.startswith("sample: One row for each sample.\n\n")
@@ -46,12 +46,12 @@ def test_a_table_is_described_by_its_columns(run: Run, lake: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize(("width", "shown"), [(30, "first  12,345  a …"), (80, "first  12,345  a sentence")])
-def test_a_narrow_terminal_cuts_a_sentence_and_never_a_number(
+def test_narrow_terminal_cuts_text_not_numbers(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int, shown: str
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    listing.show([("first", "12,345", "a sentence" + " that goes on" * (width < 80))], right=(1,))
+    listing.show([("first", "12,345", "a sentence" + " with many words" * (width < 80))], right=(1,))
     listing.show([("a name that is long", "12,345", "678,901")], right=(1, 2))
     listing.show([("a name that is very long", "12,345", "a sentence")], right=(1,))
     lines = capsys.readouterr().out.splitlines()
@@ -61,8 +61,8 @@ def test_a_narrow_terminal_cuts_a_sentence_and_never_a_number(
     assert len(lines[0]) <= width
 
 
-def test_a_table_that_this_netlake_does_not_know_is_told_and_read(run: Run, tmp_path: Path) -> None:
-    """Sentences and names come from the catalog, and so from whoever wrote it: they cannot steer the terminal."""
+def test_undeclared_table_in_lake_is_listed_and_read(run: Run, tmp_path: Path) -> None:
+    """Its names and descriptions come from the catalog, which is untrusted, and are escaped."""
     path = tmp_path / "lake"
     foreign = Table("foreign_one", "Rows of \x1b[31manother.", "none", (), (Column("x", "i64", "X \x9b."),))
     lakes.commit(path, "a" * 16, {foreign: [{"x": 7}]})
@@ -73,7 +73,7 @@ def test_a_table_that_this_netlake_does_not_know_is_told_and_read(run: Run, tmp_
     assert run("dump", "foreign_one", "--lake", path, "--select", "x", "--format", "csv")[1] == "x\n7\n"
 
 
-def test_captures_are_listed_and_removed(run: Run, tmp_path: Path) -> None:
+def test_captures_lists_and_removes_captures(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "lake"
     for capture in ("aa11" * 4, "aa22" * 4, "bb33" * 4):
         begin = dt.datetime(2024, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
@@ -89,13 +89,13 @@ def test_captures_are_listed_and_removed(run: Run, tmp_path: Path) -> None:
     assert len(rest) == 2
     code, _, err = run("captures", "rm", "aa", "--lake", path)
     assert code == 1
-    assert "More than one capture" in err
+    assert "The ids of 2 captures in the lake start with aa" in err
     code, _, err = run("captures", "rm", "cc", "--lake", path)
     assert (code, "No capture" in err) == (1, True)
     code, out, _ = run("captures", "rm", "bb", "aa11", "--lake", path)
     assert code == 0
-    assert out.count("was removed") == 2
-    # where the lake is may also be said before rm
+    assert out.count("removed") == 2
+    # --lake is accepted before rm too
     assert run("captures", "--lake", path, "rm", "aa22")[0] == 0
     assert run("captures", "--lake", path)[1].count("\n") == 1
     assert run("sql", "SELECT count(*) FROM sample", "--lake", path, "--format", "csv")[1].splitlines()[1] == "0"
@@ -103,13 +103,13 @@ def test_captures_are_listed_and_removed(run: Run, tmp_path: Path) -> None:
 
 @pytest.fixture
 def own_lake(tmp_path: Path) -> Path:
-    """A lake to damage."""
+    """A lake that a test may damage."""
     lakes.commit(tmp_path / "lake", "a" * 16, {lakes.SAMPLE: [{"number": 1}]})
     return tmp_path / "lake"
 
 
-def test_validate_finds_what_was_changed(run: Run, own_lake: Path) -> None:
-    assert run("util", "validate", "--lake", own_lake) == (0, "Every file is as it was written.\n", "")
+def test_validate_finds_changed_and_missing_files(run: Run, own_lake: Path) -> None:
+    assert run("util", "validate", "--lake", own_lake) == (0, "All files exist and are unchanged.\n", "")
     file = next(own_lake.rglob("*.parquet"))
     assert file.stat().st_mode & 0o777 == 0o444
     data = bytearray(file.read_bytes())
@@ -124,13 +124,13 @@ def test_validate_finds_what_was_changed(run: Run, own_lake: Path) -> None:
     assert run("util", "validate", "--lake", own_lake)[0] == 3
 
 
-def test_a_lake_that_was_moved(run: Run, own_lake: Path, tmp_path: Path) -> None:
+def test_relocate_updates_path_of_moved_lake(run: Run, own_lake: Path, tmp_path: Path) -> None:
     moved = tmp_path / "elsewhere" / "lake"
     shutil.copytree(own_lake, moved)
     assert run("sql", "SELECT number FROM sample", "--lake", moved, "--format", "csv")[:2] == (0, "number\n1\n")
     for arguments in (["tables"], ["captures"]):
         code, out, err = run(*arguments, "--lake", moved)
-        assert (code, "moved here" in err, "sample" in out or "capture" in out) == (0, True, True)
+        assert (code, "moved" in err, "sample" in out or "capture" in out) == (0, True, True)
     code, out, _ = run("util", "relocate", "--lake", moved)
     assert code == 0
     assert str(moved / "data") in out
@@ -141,10 +141,10 @@ def test_a_lake_that_was_moved(run: Run, own_lake: Path, tmp_path: Path) -> None
     assert run("tables", "--lake", moved)[2] == ""
 
 
-def test_gc_removes_what_no_snapshot_knows(run: Run, own_lake: Path) -> None:
+def test_gc_removes_old_orphans_only(run: Run, own_lake: Path) -> None:
     kept = next(own_lake.rglob("*.parquet"))
     orphan = kept.with_name("b" * 16 + kept.name[16:])
-    orphan.write_bytes(b"left by a run that was killed")
+    orphan.write_bytes(b"left behind by a killed run")
     assert run("util", "gc", "--lake", own_lake) == (0, "", "")
     old = time.time() - 3 * 86_400
     os.utime(orphan, (old, old))
@@ -154,7 +154,7 @@ def test_gc_removes_what_no_snapshot_knows(run: Run, own_lake: Path) -> None:
     assert not orphan.exists()
 
 
-def test_generate_is_checked_and_written(run: Run, tmp_path: Path) -> None:
+def test_generate_writes_files_and_check_reports_changes(run: Run, tmp_path: Path) -> None:
     assert run("util", "generate", "--check", tmp_path)[0] == 1
     assert list(tmp_path.iterdir()) == []
     code, out, _ = run("util", "generate", tmp_path)

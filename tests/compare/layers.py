@@ -17,6 +17,9 @@ from tests.compare.values import Value
 FILE = Path(__file__).with_name("layers.toml")
 # the ports of a datagram, among the fields of its layer
 PORTS = ("udp.srcport", "udp.dstport")
+# what tshark shows for an address of zeros
+ANY = "0.0.0.0"  # noqa: S104 - shown, not bound to
+UNSET = {"ip": ANY, "ipv4": ANY, "ipv6": "::", "mac": "00:00:00:00:00:00"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,14 @@ def parts(
             yield column.wireshark, Part(here, str(kind), inside)
 
 
+def unset(columns: tuple[Column, ...]) -> Iterator[tuple[str, str]]:
+    """Fields of addresses that are null for netlake where they are all zeros, with their kinds."""
+    for column in columns:
+        if column.unset and column.wireshark:
+            yield column.wireshark, str(column.kind)
+        yield from unset(column.fields)
+
+
 def _fields(table: Table, entry: dict[str, Any]) -> tuple[Field, ...]:
     context = {column.name: column for column in table.all_columns}
     also = [
@@ -99,6 +110,7 @@ def _fields(table: Table, entry: dict[str, Any]) -> tuple[Field, ...]:
     for name, part in [*also, *parts(table.columns)]:
         found.setdefault(name, []).append(part)
     alias, silent, unless = (entry.get(key, {}) for key in ("alias", "silent", "unless"))
+    silent = {name: UNSET[kind] for name, kind in unset(table.columns)} | silent
     return tuple(
         Field(
             name,

@@ -15,8 +15,8 @@ from netlake import tables
 from netlake.errors import InputError, QueryError
 from netlake.pipeline.decoder import Decoder, Options
 from netlake.pipeline.run import run
+from netlake.records import rows as row_groups
 from netlake.schema import arrow
-from netlake.sinks import rows as row_groups
 from netlake.sinks.memory import MemorySink
 from netlake.sources import open_capture
 from tests.layers import build
@@ -111,6 +111,25 @@ def test_limits_change_no_row(limits: dict[str, int], monkeypatch: pytest.Monkey
     assert whole.keys() == parts.keys()
     for name in whole.keys() - {"address"}:
         assert sorted_rows(whole[name]) == sorted_rows(parts[name]), name
+
+
+def test_rotation_splits_rows_but_neither_flows_nor_numbers() -> None:
+    whole, first, second = decode_with(MemorySink()), MemorySink(), MemorySink()
+    with open_capture(DEMO, sha256=False) as source:
+        decoder = Decoder(first, source.capture_id, Options())
+        for number, packets in enumerate(source.batches(500)):
+            if number == 1:
+                written = decoder.rotate(second)
+            decoder.batch(packets)
+        decoder.finish()
+        decoder.rows.end()
+    for sink in (first, second):
+        sink.close()
+    assert written["packet"] == first.tables["packet"].num_rows == 500
+    assert whole.keys() == first.tables.keys() | second.tables.keys()
+    for name in whole.keys() - {"address"}:
+        parts = [sink.tables[name] for sink in (first, second) if name in sink.tables]
+        assert sorted_rows(pa.concat_tables(parts)) == sorted_rows(whole[name]), name
 
 
 def test_include_and_exclude() -> None:

@@ -1,4 +1,4 @@
-"""What the tests of queries share: the folder of their helpers, and a lake."""
+"""Fixtures for the tests of queries: the path of their helpers, and a lake."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes lakes for tests: real Parquet files under a real catalog, of rows given here."""
+"""Creates lakes for tests: Parquet files and a catalog, from given rows."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ START = dt.datetime(2024, 2, 28, 23, 54, tzinfo=dt.UTC)
 
 
 def batch(table: Table, capture: str, rows: Iterable[Mapping[str, Any]]) -> pa.RecordBatch:
-    """Rows of `table` with their context filled in: one a packet, a minute apart."""
+    """A batch of `rows` with context columns added: one row per packet, one minute apart."""
     made = []
     for number, row in enumerate(rows, 1):
         ts = row.get("ts", START + dt.timedelta(minutes=number))
@@ -41,7 +41,7 @@ def batch(table: Table, capture: str, rows: Iterable[Mapping[str, Any]]) -> pa.R
 
 
 def commit(lake: Path, capture: str, tables: Mapping[Table, Iterable[Mapping[str, Any]]], **facts: Any) -> str:
-    """Put a capture of these rows into `lake`; its id."""
+    """Add a capture with these rows to `lake`; return its id."""
     catalog = Catalog(lake, create=True)
     sink = ParquetSink(catalog.data, capture, threads=1)
     counts = {}
@@ -56,7 +56,7 @@ def commit(lake: Path, capture: str, tables: Mapping[Table, Iterable[Mapping[str
 
 
 def example(path: Path) -> Path:
-    """Four captures of ten rows, each over two days (so eight files), their numbers and addresses apart."""
+    """Four captures of ten rows over two days each (eight files), with disjoint numbers and addresses."""
     for index in range(4):
         rows = [
             {

@@ -1,4 +1,4 @@
-"""User SQL that comes through commands and services cannot change the lake, nor read beside it."""
+"""SQL of commands and services cannot change the lake, and cannot read other files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ needs_landlock = pytest.mark.skipif(not landlock.version(), reason="this kernel 
 
 
 def answer(request: Request, tmp_path: Path, **settings: float) -> tuple[int, str]:
-    """The exit code and what was written."""
+    """(exit code, output) of a request."""
     with (tmp_path / "out").open("w+b") as out:
         code = guard.run(request, out, **settings)
         out.seek(0)
@@ -31,7 +31,7 @@ def answer(request: Request, tmp_path: Path, **settings: float) -> tuple[int, st
 
 
 def state(folder: Path) -> dict[str, tuple[str, int]]:
-    """Every file under `folder` with its sha256 and mode."""
+    """Path -> (SHA-256, mode) of every file below `folder`."""
     return {
         str(path.relative_to(folder)): (hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_mode)
         for path in sorted(folder.rglob("*"))
@@ -41,7 +41,7 @@ def state(folder: Path) -> dict[str, tuple[str, int]]:
 
 @pytest.fixture
 def own_lake(tmp_path: Path) -> Path:
-    """A lake to attack, its files writable, as they are to a privileged user."""
+    """A lake with writable files, as for a privileged user."""
     path = tmp_path / "lake"
     lakes.commit(path, "a" * 16, {lakes.SAMPLE: [{"number": number} for number in range(5)]})
     for file in path.rglob("*.parquet"):
@@ -96,8 +96,8 @@ print(json.dumps(found))
 
 
 @needs_landlock
-def test_attacks_are_refused_and_change_nothing(own_lake: Path, tmp_path: Path) -> None:
-    """All of them in one process that has given up its rights as every child does: the next test goes the whole way."""
+def test_attacks_fail_and_change_no_file(own_lake: Path, tmp_path: Path) -> None:
+    """All attacks run in one restricted process; the next test runs three of them through `guard.run`."""
     outside, spill = tmp_path / "outside", tmp_path / "spill"
     outside.mkdir()
     spill.mkdir()
@@ -123,24 +123,24 @@ def test_attacks_are_refused_and_change_nothing(own_lake: Path, tmp_path: Path) 
 
 @pytest.mark.parametrize("attack", [ATTACKS[1], ATTACKS[4], ATTACKS[16]])
 @needs_landlock
-def test_an_attack_by_the_front_door(
+def test_attack_through_guard_fails_with_one_message(
     attack: str, own_lake: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "secret").write_text("secret words")
     before = state(own_lake)
     statement = attack.format(file=next(own_lake.rglob("*.parquet")), lake=own_lake, outside=tmp_path)
     code, out = answer(Request(str(own_lake), sql=statement, format="csv"), tmp_path)
-    said = capfd.readouterr().err
-    assert code == 1, (out, said)
+    err = capfd.readouterr().err
+    assert code == 1, (out, err)
     assert "secret words" not in out
-    assert said.startswith("netlake: ")
-    assert said.count("\n") == 1
+    assert err.startswith("netlake: ")
+    assert err.count("\n") == 1
     assert state(own_lake) == before
 
 
 @needs_landlock
-def test_landlock_holds_where_duckdb_does_not(own_lake: Path) -> None:
-    """The same statement, without Landlock, overwrites the file: what is tested above is no accident."""
+def test_duckdb_settings_alone_do_not_protect_files(own_lake: Path) -> None:
+    """Without Landlock the same statement overwrites the file, so the tests above depend on Landlock."""
     file = next(own_lake.rglob("*.parquet"))
     code = (
         "import sys, duckdb; from netlake.query.connection import Connection, allow_only; from pathlib import Path;"
@@ -153,8 +153,7 @@ def test_landlock_holds_where_duckdb_does_not(own_lake: Path) -> None:
 
 
 @needs_landlock
-def test_the_rights_that_are_given_up(tmp_path: Path) -> None:
-    """Reading and writing elsewhere, executing, and reaching the network."""
+def test_landlock_denies_other_reads_all_writes_and_execution(tmp_path: Path) -> None:
     (tmp_path / "open").mkdir()
     (tmp_path / "shut").mkdir()
     for name in ("open/file", "shut/file"):
@@ -190,7 +189,7 @@ print(json.dumps([attempt(action) for action in (
     assert (tmp_path / "open" / "file").read_text() == "x"
 
 
-def test_without_landlock_it_says_so_and_duckdb_still_guards(
+def test_without_landlock_a_warning_is_printed_and_duckdb_restricts(
     own_lake: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(guard, "_BOOT", "import netlake.query.landlock as l; l.version = lambda: 0\n" + guard._BOOT)
@@ -204,24 +203,24 @@ def test_without_landlock_it_says_so_and_duckdb_still_guards(
     assert state(own_lake) == before
 
 
-def test_answers_come_in_any_format(lake: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_requests_of_sql_and_dump_return_rows(lake: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     statement = "SELECT number, word FROM sample WHERE number >= 308 ORDER BY number"
     code, out = answer(Request(str(lake), sql=statement, format="jsonl", plan=True), tmp_path)
     assert (code, out) == (0, '{"number":308,"word":"word 3"}\n{"number":309,"word":"word 3"}\n')
     assert "sample: 1 of 8 files, 5 rows" in capfd.readouterr().err
     late = Request(str(lake), sql="SELECT count(*) FROM query('FROM sample')", format="csv")
     assert answer(late, tmp_path) == (0, "count_star()\n40\n")
-    asked = {"table": "sample", "select": ["number"], "where": "number > 5 -- few", "sort": ["-number"], "limit": 2}
-    assert answer(Request(str(lake), dump=asked, format="csv"), tmp_path) == (0, "number\n309\n308\n")
+    selection = {"table": "sample", "select": ["number"], "where": "number > 5 -- few", "sort": ["-number"], "limit": 2}
+    assert answer(Request(str(lake), dump=selection, format="csv"), tmp_path) == (0, "number\n309\n308\n")
 
 
-def test_limits_hold(lake: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_limits_of_rows_time_and_memory(lake: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     code, out = answer(Request(str(lake), sql="SELECT i FROM range(100000) r(i)", format="csv", rows=3), tmp_path)
     assert (code, out) == (0, "i\n0\n1\n2\n")
-    assert "more than 3 rows" in capfd.readouterr().err
+    assert "cut after 3 rows" in capfd.readouterr().err
     endless = "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range + b.range < 0"
     began = time.monotonic()
-    with pytest.raises(QueryError, match="longer than 1 s"):
+    with pytest.raises(QueryError, match="stopped after 1 s"):
         answer(Request(str(lake), sql=endless), tmp_path, timeout=1)
     assert time.monotonic() - began < 60
     much = "SELECT list(i) FROM range(100000000) r(i)"
@@ -230,9 +229,7 @@ def test_limits_hold(lake: Path, tmp_path: Path, capfd: pytest.CaptureFixture[st
     assert "Out of Memory" in capfd.readouterr().err
 
 
-def test_what_does_not_fit_in_memory_goes_to_a_folder_that_is_removed(
-    lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_spill_folder_is_removed(lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spills = tmp_path / "spills"
     spills.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(spills))
@@ -243,7 +240,7 @@ def test_what_does_not_fit_in_memory_goes_to_a_folder_that_is_removed(
 
 
 @pytest.mark.parametrize("form", ["csv", "table", "parquet", "arrow"])
-def test_a_reader_that_has_enough_ends_it_quietly(form: str, lake: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_closed_pipe_ends_child_without_message(form: str, lake: Path, capfd: pytest.CaptureFixture[str]) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     try:

@@ -1,4 +1,4 @@
-"""Every format: what goes in comes out again, whatever the text is, and none of it can steer a terminal."""
+"""Output formats: values are read back unchanged, and untrusted text cannot control a terminal."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ HOSTILE = [
     "=cmd()", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "bidi\u202eevil", "\u2066x\u2069", "\u2028", "\ufeff",
     "back\\slash", "\\n", "", " ", " padded ", "é", "日本", "\U0001f600", "'", "\x85", "a" * 5000,
 ]  # fmt: skip
-OBEYED = re.compile(
+CONTROLS = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]"
 )
 TEXTS = st.sampled_from(HOSTILE) | st.text(st.characters(codec="utf-8"), max_size=12)
 
 
 def written(name: str, table: pa.Table, style: output.Style | None = None, rows: int = 3) -> bytes:
-    """`table` in a format, handed over in small batches."""
+    """`table` in format `name`, written in batches of `rows`."""
     out = io.BytesIO()
     writer = output.writer(name, out, table.schema, style or output.Style())
     for part in table.to_batches(max_chunksize=rows):
@@ -47,12 +47,12 @@ def written(name: str, table: pa.Table, style: output.Style | None = None, rows:
 
 
 def as_csv(data: bytes) -> list[list[str]]:
-    """What Python's csv reads."""
+    """Parse CSV with Python's csv module."""
     return list(csv.reader(io.StringIO(data.decode(), newline="")))
 
 
 def every_kind() -> pa.Table:
-    """A table with every kind of column that tables have, nulls included."""
+    """A table with every kind of column, with nulls."""
     word, things = HOSTILE * 2, [{"name": name, "size": 2**32 - 1, "raw": b"\x00\xff"} for name in HOSTILE[:9]]
     rows: list[dict[str, Any]] = [
         {
@@ -68,7 +68,7 @@ def every_kind() -> pa.Table:
 
 
 def plain(value: Any) -> Any:
-    """What a value becomes in JSON."""
+    """A value as JSON data."""
     if isinstance(value, dt.datetime):
         return value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     if isinstance(value, dt.date):
@@ -83,7 +83,7 @@ def plain(value: Any) -> Any:
 
 
 def cell(value: Any) -> str:
-    """What a value becomes in a cell."""
+    """A value as text of a cell."""
     if value is None:
         return ""
     if isinstance(value, list):
@@ -94,7 +94,7 @@ def cell(value: Any) -> str:
 
 
 def same_cell(found: str, value: Any) -> bool:
-    """Whether a cell is right; numbers and JSON by value."""
+    """Whether a cell equals `value`; numbers and JSON are compared by value."""
     if isinstance(value, float) and not math.isnan(value):
         return float(found) == value
     if isinstance(value, list):
@@ -102,7 +102,7 @@ def same_cell(found: str, value: Any) -> bool:
     return found == cell(value)
 
 
-def test_csv_comes_back_as_it_was() -> None:
+def test_csv_round_trip_of_every_kind() -> None:
     table = every_kind()
     head, *lines = as_csv(written("csv", table, output.Style(raw=True)))
     assert head == table.column_names
@@ -114,14 +114,14 @@ def test_csv_comes_back_as_it_was() -> None:
 
 
 @given(st.lists(st.tuples(TEXTS, st.none() | TEXTS), min_size=1, max_size=8))
-def test_any_text_comes_back_from_csv(rows: list[tuple[str, str | None]]) -> None:
+def test_csv_round_trip_of_any_text(rows: list[tuple[str, str | None]]) -> None:
     table = pa.table({"a,b": [row[0] for row in rows], "=x": pa.array([row[1] for row in rows], pa.string())})
     _, *lines = as_csv(written("csv", table, output.Style(raw=True)))
     assert lines == [[first, second or ""] for first, second in rows]
 
 
 @given(st.lists(TEXTS, min_size=1, max_size=8))
-def test_any_text_comes_back_from_tsv(words: list[str]) -> None:
+def test_tsv_round_trip_of_any_text(words: list[str]) -> None:
     lines = written("tsv", pa.table({"a": words, "b": words}), output.Style(raw=True)).decode().split("\n")
     assert lines[0] == "a\tb"
     back = {"\\\\": "\\", "\\t": "\t", "\\n": "\n", "\\r": "\r"}
@@ -130,16 +130,16 @@ def test_any_text_comes_back_from_tsv(words: list[str]) -> None:
 
 
 @given(st.lists(TEXTS, min_size=1, max_size=8))
-def test_any_text_comes_back_from_json(words: list[str]) -> None:
+def test_json_round_trip_of_any_text(words: list[str]) -> None:
     table = pa.table({'"k\n': words, "n": [[{"x": word}] for word in words]})
     expected = [{'"k\n': word, "n": [{"x": word}]} for word in words]
     assert json.loads(written("json", table)) == expected
     data = written("jsonl", table).decode()
     assert [json.loads(line) for line in data.removesuffix("\n").split("\n")] == expected
-    assert not OBEYED.search(data)
+    assert not CONTROLS.search(data)
 
 
-def test_json_holds_every_kind() -> None:
+def test_json_round_trip_of_every_kind() -> None:
     table = every_kind()
     expected = [plain(row) for row in table.to_pylist()]
     assert json.loads(written("json", table)) == expected
@@ -148,28 +148,28 @@ def test_json_holds_every_kind() -> None:
 
 
 @pytest.mark.parametrize("name", ["table", "text", "csv", "tsv", "json", "jsonl"])
-def test_nothing_in_text_steers_a_terminal(name: str) -> None:
+def test_control_characters_are_escaped(name: str) -> None:
     words = HOSTILE + [f"{one}{two}" for one in HOSTILE[:20] for two in HOSTILE[:20]]
     table = pa.table({"\x1b]0;x\x07": words, "things": [[{"\x1bn": word}] for word in words]})
     found = written(name, table).decode()
-    assert not OBEYED.search(found)
+    assert not CONTROLS.search(found)
     if name in ("table", "text", "tsv", "json", "jsonl"):
         assert "\r" not in found
 
 
 @settings(max_examples=200)
 @given(word=TEXTS, spaces=st.booleans())
-def test_harmless_is_the_same_by_column_and_by_value(*, word: str, spaces: bool) -> None:
+def test_escaping_of_columns_and_single_values_is_equal(*, word: str, spaces: bool) -> None:
     found = text.harmless(pa.array([word, None, "plain"]), spaces=spaces).to_pylist()
     assert found[1:] == [None, "plain"]
-    assert not OBEYED.search(found[0])
+    assert not CONTROLS.search(found[0])
     if not spaces:
         assert found[0] == harmless(word)
     if harmless(word) == word:
         assert found[0] == word
 
 
-def test_formulas_are_guarded_in_text_alone() -> None:
+def test_formulas_are_escaped_in_text_columns_only() -> None:
     table = pa.table({
         "=head": ["=1+1", "+x", "-x", "@x", "\t=1", "\r=1", "safe", None, ""],
         "number": [-1, -2, -3, -4, -5, -6, -7, -8, -9],
@@ -187,8 +187,8 @@ def test_formulas_are_guarded_in_text_alone() -> None:
 def test_null_and_empty_text_differ_in_csv() -> None:
     data = written("csv", pa.table({"a": ["", None], "b": [1, 2]}))
     assert data == b'a,b\n"",1\n,2\n'
-    told_apart = pa.csv.ConvertOptions(strings_can_be_null=True, quoted_strings_can_be_null=False)
-    assert pa.csv.read_csv(io.BytesIO(data), convert_options=told_apart)["a"].to_pylist() == ["", None]
+    options = pa.csv.ConvertOptions(strings_can_be_null=True, quoted_strings_can_be_null=False)
+    assert pa.csv.read_csv(io.BytesIO(data), convert_options=options)["a"].to_pylist() == ["", None]
     assert written("csv", pa.table({"a": pa.array(["x", None])})) == b'a\nx\n""\n'
 
 
@@ -221,24 +221,24 @@ OTHERS: list[tuple[pa.Array, list[str | None], list[Any]]] = [
 
 
 @pytest.mark.parametrize(("values", "cells", "plain_values"), OTHERS, ids=[str(case[0].type) for case in OTHERS])
-def test_what_sql_may_give_beside_our_own_kinds(values: pa.Array, cells: list[str], plain_values: list[Any]) -> None:
+def test_other_arrow_types_of_sql_results(values: pa.Array, cells: list[str], plain_values: list[Any]) -> None:
     assert text.plain(values).to_pylist() == cells
     assert [json.loads(one) for one in text.json_text(values).to_pylist()] == plain_values
-    # slices begin where they begin, whatever lies before them
+    # the offset of a slice is respected
     twice = pa.concat_arrays([values, values])[len(values) :]
     assert text.plain(twice).to_pylist() == cells
     assert [json.loads(one) for one in text.json_text(twice).to_pylist()] == plain_values
 
 
-def test_binary_formats_hold_the_same_table() -> None:
+def test_parquet_and_arrow_round_trip() -> None:
     table = every_kind()
-    table = table.slice(0, table.num_rows - 1)  # the last row has a NaN, which equals nothing
+    table = table.slice(0, table.num_rows - 1)  # without the last row, whose NaN is not equal to itself
     assert pq.read_table(io.BytesIO(written("parquet", table))).equals(table)
     assert pa.ipc.open_stream(written("arrow", table)).read_all().equals(table)
     assert pq.read_table(io.BytesIO(written("parquet", table.slice(0, 0)))).num_rows == 0
 
 
-def test_a_table_is_aligned_and_fits() -> None:
+def test_table_is_aligned_and_fits_terminal() -> None:
     table = pa.table({"number": [1, 22], "word": ["日本", "x"], "long": ["y" * 200, None]})
     lines = written("table", table).decode().splitlines()
     assert lines[0].split() == ["number", "word", "long"]
@@ -252,7 +252,7 @@ def test_a_table_is_aligned_and_fits() -> None:
     assert written("table", table.slice(0, 0)).decode().splitlines()[0].split() == ["number", "word", "long"]
 
 
-def test_a_table_streams_after_its_first_rows() -> None:
+def test_table_streams_after_sample() -> None:
     out = io.BytesIO()
     table = pa.table({"n": list(range(5000))})
     writer = output.writer("table", out, table.schema, output.Style())
@@ -261,7 +261,7 @@ def test_a_table_streams_after_its_first_rows() -> None:
     assert writer.waiting == []  # type: ignore[attr-defined]
 
 
-def test_text_leaves_nulls_out_and_parts_rows() -> None:
+def test_text_omits_nulls_and_separates_rows() -> None:
     table = pa.table({"a": [1, None], "long": ["x\ny", "z"]})
     assert written("text", table, rows=1) == b"a     1\nlong  x\\ny\n\nlong  z\n"
 
@@ -274,6 +274,6 @@ def test_large_batches_are_rendered_in_pieces(monkeypatch: pytest.MonkeyPatch) -
     assert len(json.loads(written("json", table, rows=50))) == 50
 
 
-def test_rows_of_no_declared_table_cannot_be_proto() -> None:
-    with pytest.raises(QueryError, match="no message for rows of sample"):
+def test_proto_needs_declared_table() -> None:
+    with pytest.raises(QueryError, match="No message is declared for rows of sample"):
         output.writer("proto", io.BytesIO(), arrow.schema(lakes.SAMPLE), output.Style(table="sample"))

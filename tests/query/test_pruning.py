@@ -1,4 +1,4 @@
-"""Pruning: any statement gives the same rows with and without it, and it does leave files out."""
+"""Pruning: a statement returns the same rows with and without it, and files are skipped."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FILE = {
     35: Range(0.5, 1.5, 0, 5),
 }
 
-# what the plan says, and whether a file of the ranges above may hold such a row
+# (filter as printed in the plan, whether a file with the ranges above can contain a matching row)
 FILTERS = [
     ("(packet = 15)", True),
     ("(packet = 9)", False),
@@ -63,14 +63,14 @@ FILTERS = [
     ("(day = '2024-02-28'::DATE)", True),
     ("(flag = true)", False),
     ("(flag = false)", True),
-    # as DuckDB 1.5 writes them
+    # as DuckDB 1.5 prints them
     ("packet>=3 AND packet<=9", False),
     ("packet>=3 AND packet<=10", True),
     ("packet=3 OR packet=15", True),
     ("word='a'", False),
     ("packet=3 AND word='c' OR packet=15", True),
     ("(packet=3 AND word='c' OR packet=15)", True),
-    # what is not understood prunes nothing
+    # text outside the grammar prunes nothing
     ("flag", True),
     ("(word != 'c')", True),
     ("(packet = '9')", True),
@@ -87,11 +87,11 @@ FILTERS = [
     ("(day > '0044-03-15 (BC)'::DATE)", True),
     ("(word = 'a'", True),
     ("(word = 'x') trailing", True),
-    # a part of an AND that is not understood leaves the rest
+    # AND with one part outside the grammar: the other part prunes
     ("((len(word) > 3) AND (packet = 9))", False),
     ("((NOT (word = 'c')) AND (packet = 9))", False),
     ("((len(word) > 3) OR (packet = 9))", True),
-    # a constant with a newline is split into lines by the plan
+    # the plan splits a constant at its newlines
     (["(word = 'a", "(packet = 9)", "b')"], True),
     (["(word = 'a", "b')", "(packet = 9)"], False),
     (["(packet = 15)", "(word = 'a')"], False),
@@ -99,21 +99,21 @@ FILTERS = [
 
 
 @pytest.mark.parametrize(("filters", "may"), FILTERS, ids=[str(case[0]) for case in FILTERS])
-def test_a_filter_is_read_or_left_alone(filters: str | list[str], *, may: bool) -> None:
+def test_filter_selects_file(filters: str | list[str], *, may: bool) -> None:
     assert pruning.test(filters, IDS)(FILE) is may
 
 
-def test_names_that_need_quotes_are_never_understood() -> None:
+def test_column_names_that_need_quotes_prevent_pruning() -> None:
     assert pruning.test("(packet = 9)", IDS | {"packet = 9) OR (x": 40})(FILE)
 
 
-def test_a_file_of_which_nothing_is_known_is_opened() -> None:
+def test_file_without_statistics_is_read() -> None:
     for filters, _ in FILTERS:
         assert pruning.test(filters, IDS)({})
 
 
 @given(st.text("()'= <>ANDORpacketword0123456789:.-IN,\n", max_size=60))
-def test_any_text_is_survived(text: str) -> None:
+def test_any_filter_text_is_accepted(text: str) -> None:
     assert isinstance(pruning.test(text, IDS)(FILE), bool)
 
 
@@ -136,7 +136,7 @@ MOMENTS = [lakes.START + dt.timedelta(hours=hours) for hours in (-30, -1, 0, 1, 
 
 @pytest.fixture(scope="module")
 def mixed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    """Eight captures whose ranges overlap here and there, with nulls, a column of nulls only, and words that bite."""
+    """Eight captures with overlapping ranges, nulls, a column of nulls only, and words with special characters."""
     path = tmp_path_factory.mktemp("mixed") / "lake"
     for index in range(8):
         rows = [
@@ -224,15 +224,15 @@ SHAPES = [
 
 @settings(max_examples=80)
 @given(shape=st.sampled_from(SHAPES), condition=CONDITIONS, column=st.sampled_from(["word", "src_ip", "packet"]))
-def test_any_where_gives_the_same_rows(mixed: Lake, shape: str, condition: str, column: str) -> None:
+def test_pruning_does_not_change_rows(mixed: Lake, shape: str, condition: str, column: str) -> None:
     if "a.capture, b.packet" in shape:
-        # conditions name columns of one side
-        condition = f"a.packet IN (SELECT packet FROM sample WHERE {condition})"  # noqa: S608 - made here
+        # the condition uses unqualified columns
+        condition = f"a.packet IN (SELECT packet FROM sample WHERE {condition})"  # noqa: S608 - made of constants
     statement = shape.format(condition, column)
     try:
         every = mixed.sql(statement, prune=False).rows()
     except QueryError:
-        # a comparison of types that do not compare; then it is wrong both ways
+        # types that cannot be compared: an error in both cases
         with pytest.raises(QueryError):
             mixed.sql(statement).rows()
         return
@@ -258,14 +258,14 @@ OPENED = [
 
 
 @pytest.mark.parametrize(("statement", "files"), OPENED, ids=[case[0] for case in OPENED])
-def test_only_files_that_can_match_are_opened(lake: Path, statement: str, files: tuple[int, int]) -> None:
+def test_only_files_that_can_match_are_read(lake: Path, statement: str, files: tuple[int, int]) -> None:
     with Lake(lake) as opened:
         answer = opened.sql(statement)
         assert answer.files == {"sample": files}
         assert sorted(answer.rows(), key=repr) == sorted(opened.sql(statement, prune=False).rows(), key=repr)
 
 
-def test_a_statement_does_not_narrow_what_another_made(lake: Path) -> None:
+def test_pruning_of_one_statement_does_not_affect_another(lake: Path) -> None:
     with Lake(lake) as opened:
         several = "CREATE TEMP VIEW v AS FROM sample; SELECT * FROM sample WHERE number = 3; SELECT count(*) FROM v"
         assert opened.sql(several).rows() == [(40,)]

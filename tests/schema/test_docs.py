@@ -1,4 +1,4 @@
-"""The pages: what stands on them."""
+"""The reference pages of tables."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ TABLE = Table(
 )
 
 
-def test_a_page_says_what_where_and_how() -> None:
+def test_page_has_doc_dispatch_keys_and_columns() -> None:
     page = docs.page(TABLE)
     assert page.startswith("# sample\n\nOne row for each sample.\n")
-    assert "found at: UDP port 53 or 5353; TCP port 53; odd thing 1\n" in page
+    assert "- Messages: UDP port 53 or 5353; TCP port 53; odd thing 1\n" in page
     assert "- Key: `capture`, `packet`, `place`\n" in page
     assert "| `opcode` | smallint | What is asked. | `x.opcode` |\n" in page
     assert "| `answers` | struct[] | What is answered. | none: compared by name |\n" in page
@@ -32,7 +32,7 @@ def test_a_page_says_what_where_and_how() -> None:
     assert "SELECT opcode, count(*) AS rows" in page
 
 
-def test_every_rfc_is_a_link_and_nothing_else_is() -> None:
+def test_every_rfc_is_a_link() -> None:
     at = "https://www.rfc-editor.org/rfc/rfc"
     assert docs.linked("RFC 2131, 951") == f"[RFC 2131]({at}2131), [951]({at}951)"
     assert docs.linked("IEEE 802.1X, RFC 1 section 4.2") == f"IEEE 802.1X, [RFC 1]({at}1) section 4.2"
@@ -40,20 +40,16 @@ def test_every_rfc_is_a_link_and_nothing_else_is() -> None:
     assert docs.linked("BEP 5, 32, 42") == "BEP 5, 32, 42"
 
 
-def test_what_is_found_by_content_says_so() -> None:
+def test_page_mentions_detection_by_content() -> None:
     mark = Column("heuristic", "bool", "Found so.", why="our own")
     both = Table("both", "One row.", "none", ("udp.port=1",), (mark,))
     alone = Table("alone", "One row.", "none", (), (mark,))
-    assert "found at: UDP port 1, and by their content at any other\n" in docs.page(both)
-    assert "found by their content: they have no port" in docs.page(alone)
+    assert "- Messages: UDP port 1, or any other port by content\n" in docs.page(both)
+    assert "- Messages: found by content" in docs.page(alone)
 
 
-def test_the_index_names_every_table_in_its_group() -> None:
+def test_index_lists_tables_by_group() -> None:
     other = Table("zone", "One row for each zone.", "none", (), (), context="capture", key=("capture",))
     index = docs.index((other, TABLE))
-    assert (
-        index.index("## Transport and above")
-        < index.index("[sample](sample.md)")
-        < index.index("## Facts about captures")
-    )
+    assert index.index("## Transport layer and above") < index.index("[sample](sample.md)") < index.index("## Captures")
     assert "| [zone](zone.md) | One row for each zone. | none | 1 |" in index

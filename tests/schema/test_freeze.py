@@ -1,4 +1,4 @@
-"""The frozen contract: written, kept, extended, and nothing else."""
+"""The frozen contract: it is written, kept and extended; other changes are refused."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def ids(root: Path) -> dict[str, int]:
     return {entry["name"]: entry["id"] for entry in read(root)["columns"]}
 
 
-def test_what_is_written(tmp_path: Path) -> None:
+def test_generate_writes_contract_and_pages(tmp_path: Path) -> None:
     changed = generate(tmp_path, [TABLE])
     assert [str(path.relative_to(tmp_path)) for path in changed] == [
         "proto/frozen_test.proto",
@@ -65,7 +65,7 @@ def test_what_is_written(tmp_path: Path) -> None:
     assert read(tmp_path, "contract")["version"] == 1
 
 
-def test_again_changes_nothing(tmp_path: Path) -> None:
+def test_second_run_changes_nothing(tmp_path: Path) -> None:
     generate(tmp_path, [TABLE])
     assert generate(tmp_path, [TABLE]) == []
     assert generate(tmp_path, [TABLE], check=True) == []
@@ -76,7 +76,7 @@ def test_check_writes_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_added_column_takes_the_next_id_wherever_it_stands(tmp_path: Path) -> None:
+def test_added_column_gets_next_id_at_any_position(tmp_path: Path) -> None:
     generate(tmp_path, [TABLE])
     before = ids(tmp_path)
     generate(tmp_path, [with_columns(C, B, A, ITEMS, D)])
@@ -87,21 +87,21 @@ def test_an_added_column_takes_the_next_id_wherever_it_stands(tmp_path: Path) ->
     assert read(tmp_path, "contract")["version"] == 2
 
 
-def test_an_added_field_of_a_struct_keeps_the_numbers(tmp_path: Path) -> None:
+def test_added_struct_field_keeps_other_numbers(tmp_path: Path) -> None:
     generate(tmp_path, [TABLE])
     generate(tmp_path, [with_columns(A, B, column("items", List(Struct((C, *ITEMS.kind.element.columns)))))])
     fields = read(tmp_path)["columns"][-1]["columns"][0]["columns"]
     assert {field["name"]: field["number"] for field in fields} == {"c": 3, "a": 1, "inner": 2}
 
 
-def test_a_sentence_may_change(tmp_path: Path) -> None:
+def test_doc_may_change(tmp_path: Path) -> None:
     generate(tmp_path, [TABLE])
     changed = generate(tmp_path, [with_columns(replace(A, doc="Better."), B, ITEMS)])
     assert {path.name for path in changed} == {"frozen_test.json", "frozen_test.md", "frozen_test.proto"}
     assert read(tmp_path, "contract")["version"] == 1
 
 
-def test_a_kind_that_stores_the_same_may_change(tmp_path: Path) -> None:
+def test_kind_with_same_stored_type_may_change(tmp_path: Path) -> None:
     generate(tmp_path, [TABLE])
     generate(tmp_path, [with_columns(column("a", "u16le"), B, ITEMS)])
     assert read(tmp_path, "contract")["version"] == 2
@@ -113,7 +113,7 @@ REFUSED = [
     ([column("a", "u32"), B, ITEMS], "Table frozen_test: column a was retyped from u16 to u32"),
     ([column("a", List("u16")), B, ITEMS], "column a was retyped from u16 to list<u16>"),
     ([A, B, column("items", List("u16"))], "column items was retyped from list<struct> to list<u16>"),
-    ([column("a", null=False), B, ITEMS], "column a allows null otherwise than before"),
+    ([column("a", null=False), B, ITEMS], "column a differs in whether it allows null"),
     ([A, B, ITEMS, column("c", null=False)], "column c is new and must allow null"),
     ([A, B, column("items", List(Struct((A,))))], "column items.element.inner was removed"),
     (
@@ -124,12 +124,12 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("columns", "message"), REFUSED)
-def test_anything_else_is_refused(tmp_path: Path, columns: list[Column], message: str) -> None:
+def test_other_changes_are_refused(tmp_path: Path, columns: list[Column], message: str) -> None:
     generate(tmp_path, [TABLE])
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    with pytest.raises(SchemaError) as told:
+    with pytest.raises(SchemaError) as error:
         generate(tmp_path, [with_columns(*columns)])
-    assert message in str(told.value)
+    assert message in str(error.value)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
@@ -143,32 +143,32 @@ def edit(root: Path, change: object) -> None:
     ("change", "message"),
     [
         (lambda columns: columns[0].update(id=9), "column day has another id: 9 was frozen, 1 is declared"),
-        (lambda columns: columns[-2].update(id=32), "columns a and b have one id, 32"),
+        (lambda columns: columns[-2].update(id=32), "columns a and b have the same id, 32"),
         (
             lambda columns: columns[-1]["columns"][0]["columns"][1].update(number=1),
-            "items.element have one Protobuf number",
+            "items.element have the same Protobuf number",
         ),
     ],
 )
-def test_numbers_that_clash_are_refused(tmp_path: Path, change: object, message: str) -> None:
+def test_duplicate_and_changed_numbers_are_refused(tmp_path: Path, change: object, message: str) -> None:
     generate(tmp_path, [TABLE])
     edit(tmp_path, change)
-    with pytest.raises(SchemaError, match="Table frozen_test") as told:
+    with pytest.raises(SchemaError, match="Table frozen_test") as error:
         generate(tmp_path, [TABLE])
-    assert message in str(told.value)
+    assert message in str(error.value)
 
 
-def test_a_context_column_may_come_but_not_go(tmp_path: Path) -> None:
+def test_context_columns_may_be_added_not_removed(tmp_path: Path) -> None:
     generate(tmp_path, [replace(TABLE, context="network")])
     generate(tmp_path, [replace(TABLE, context="transport")])
     with pytest.raises(SchemaError, match="column last_packet was removed"):
         generate(tmp_path, [replace(TABLE, context="network")])
 
 
-def test_a_table_that_is_gone_needs_the_flag(tmp_path: Path) -> None:
+def test_removed_table_needs_forget(tmp_path: Path) -> None:
     other = replace(TABLE, name="other")
     generate(tmp_path, [TABLE, other])
-    with pytest.raises(SchemaError, match="Table other is frozen, but no longer declared"):
+    with pytest.raises(SchemaError, match="Table other has a contract but no declaration"):
         generate(tmp_path, [TABLE])
     changed = generate(tmp_path, [TABLE], forget=["other"])
     assert list(tmp_path.rglob("other*")) == []
@@ -176,13 +176,13 @@ def test_a_table_that_is_gone_needs_the_flag(tmp_path: Path) -> None:
     assert "other" not in (tmp_path / "proto" / "netlake.proto").read_text()
 
 
-def test_a_table_that_never_shipped_may_begin_afresh(tmp_path: Path) -> None:
+def test_forget_renumbers_columns(tmp_path: Path) -> None:
     generate(tmp_path, [TABLE])
     generate(tmp_path, [with_columns(C)], forget=["frozen_test"])
     assert ids(tmp_path)["c"] == 32
 
 
-def test_a_declaration_that_breaks_a_rule_is_not_written(tmp_path: Path) -> None:
-    with pytest.raises(SchemaError, match="frozen_test: a has no sentence"):
+def test_invalid_declaration_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(SchemaError, match="frozen_test: a has no description"):
         generate(tmp_path, [with_columns(replace(A, doc="None"))])
     assert list(tmp_path.iterdir()) == []

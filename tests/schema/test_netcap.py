@@ -1,4 +1,4 @@
-"""Every fact of netcap's records that are read from packets has a column: tests/schema/netcap.toml says which."""
+"""Every field of netcap's packet records has a column in netlake; tests/schema/netcap.toml maps them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RECORDS: dict[str, dict[str, Any]] = tomllib.loads(Path(__file__).with_name("net
 
 
 def names(columns: tuple[Column, ...], before: str) -> Iterator[str]:
-    """Every column and field in them, dotted."""
+    """Dotted names of all columns and the fields in them."""
     for column in columns:
         yield f"{before}.{column.name}"
         kind = column.kind.element if isinstance(column.kind, List) else column.kind
@@ -28,14 +28,14 @@ KNOWN = {name for entry in tables.entries().values() for name in names(entry.tab
 
 
 @pytest.mark.parametrize("record", RECORDS)
-def test_every_fact_has_a_column(record: str) -> None:
+def test_every_netcap_field_has_a_column(record: str) -> None:
     facts = {name: place for name, place in RECORDS[record].items() if name != "derived"}
     places = [one for place in facts.values() for one in (place if isinstance(place, list) else [place])]
     assert [place for place in places if place not in KNOWN] == []
 
 
-def test_records_of_conversations_have_their_ends() -> None:
-    """Netcap copies addresses and ports into the records above IP; here they are in the context of every such table."""
+def test_tables_above_ip_have_addresses_and_ports() -> None:
+    """Netcap copies addresses and ports into the records above IP; here they are context columns."""
     above = {place.split(".")[0] for record in ("BFD", "DHCPv4", "DNS", "ENIP", "LCM", "NTP", "SIP", "TCP", "UDP")
              for place in RECORDS[record].values() if isinstance(place, str)}  # fmt: skip
     for table in above:

@@ -1,4 +1,4 @@
-"""The .proto text and the runtime classes say the same, and protoc agrees."""
+"""The .proto text and the runtime classes are equal, as read by protoc."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SMALL = Table("small", "One row.", "none", (), (Column("size", "u8", "Size.", wh
 
 
 def compiled(folder: Path, made: dict[str, str]) -> dict[str, descriptor_pb2.FileDescriptorProto]:
-    """What protoc makes of the texts, by file."""
+    """File name -> descriptor that protoc makes of the text."""
     for name, text in made.items():
         (folder / name).write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "grpc_tools.protoc", f"-I{folder}", f"--descriptor_set_out={folder}/set", *made]
@@ -49,7 +49,7 @@ def compiled(folder: Path, made: dict[str, str]) -> dict[str, descriptor_pb2.Fil
 
 
 def plain(file: descriptor_pb2.FileDescriptorProto) -> descriptor_pb2.FileDescriptorProto:
-    """Without what protoc adds of itself: the JSON names, which follow from the names."""
+    """`file` without the JSON names that protoc adds."""
 
     def strip(message: descriptor_pb2.DescriptorProto) -> None:
         for field in message.field:
@@ -63,7 +63,7 @@ def plain(file: descriptor_pb2.FileDescriptorProto) -> descriptor_pb2.FileDescri
 
 
 @pytest.mark.parametrize("every", [(EVERY, SMALL), tables.every()], ids=["of this test", "of netlake"])
-def test_protoc_reads_the_text_as_the_runtime_classes(tmp_path: Path, every: tuple[Table, ...]) -> None:
+def test_text_and_runtime_classes_are_equal(tmp_path: Path, every: tuple[Table, ...]) -> None:
     pytest.importorskip("grpc_tools", reason="grpcio-tools is not installed")
     made = {f"{table.name}.proto": proto.text(table) for table in every} | {proto.INDEX: proto.index_text(every)}
     files = compiled(tmp_path, made)
@@ -76,18 +76,18 @@ def test_protoc_reads_the_text_as_the_runtime_classes(tmp_path: Path, every: tup
         assert plain(file).message_type == files[f"{table.name}.proto"].message_type
 
 
-def test_a_field_has_the_id_of_its_column() -> None:
+def test_field_number_is_column_id() -> None:
     numbers = proto.numbers(EVERY)
     descriptor = proto.message(EVERY).DESCRIPTOR
     assert {field.name: field.number for field in descriptor.fields} == {
         path: number for path, number in numbers.items() if "." not in path
     }
     assert (numbers["day"], numbers["ts"]) == (1, 2)
-    # a table that is frozen nowhere has ids that no frozen one has
+    # ids of a table without a contract are above all frozen ids
     assert numbers["a_bool"] > 19_999
 
 
-def test_nested_fields_count_from_one_and_stay() -> None:
+def test_nested_field_numbers_start_at_one_and_are_frozen() -> None:
     shorter = Struct(PAIR.columns[::2])
     before = Table("nest", "Nests.", "none", (), (Column("pairs", List(shorter), "Pairs.", why="a test"),))
     contract = freeze.entry(before)
@@ -101,7 +101,7 @@ def test_nested_fields_count_from_one_and_stay() -> None:
     }
 
 
-def test_null_zero_and_empty_are_three_things() -> None:
+def test_null_zero_and_empty_differ() -> None:
     row = proto.message(EVERY)()
     row.a_u8, row.a_text = 0, ""
     again = proto.message(EVERY).FromString(row.SerializeToString())
@@ -110,11 +110,11 @@ def test_null_zero_and_empty_are_three_things() -> None:
     assert not again.HasField("a_u16")
 
 
-def test_sentences_are_comments() -> None:
+def test_docs_are_comments() -> None:
     text = proto.text(EVERY)
     assert "// One row of every kind. Specification: none\nmessage EveryKind {" in text
     assert "  // A duration.\n  optional double a_duration = " in text
     assert "In days since 1970-01-01." in text
-    assert "Here with the nanoseconds of `ts_nanos`." in text
+    assert "Includes the nanoseconds of `ts_nanos`." in text
     assert "ts_nanos`." not in proto.text(SMALL)
     assert max(map(len, text.splitlines())) <= 120

@@ -1,4 +1,4 @@
-"""Every declared table keeps to the rules, and each rule catches what it is there for."""
+"""Every declared table follows the rules, and each rule finds its violation."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ GOOD = Column("first_byte", "u8", "The first byte.", at=0, wireshark="x.first")
 TABLE = Table("sample", "One row.", "RFC 1", ("udp.port=1",), (GOOD,), size=4)
 BROKEN = [
     (replace(TABLE, name="Sample"), "snake_case"),
-    (replace(TABLE, name="contract"), "taken"),
-    (replace(TABLE, name="header"), "taken"),
+    (replace(TABLE, name="contract"), "reserved"),
+    (replace(TABLE, name="header"), "reserved"),
     (replace(TABLE, doc="One row"), "full stop"),
-    (replace(TABLE, context="none"), "no context"),
+    (replace(TABLE, context="none"), "context none does not exist"),
     (replace(TABLE, on=("UDP 53",)), "layer.field=value"),
-    (replace(TABLE, key=("capture", "number")), "its key names number"),
-    (replace(TABLE, columns=(GOOD, GOOD)), "stands 2 times"),
-    (replace(TABLE, columns=(replace(GOOD, name="src_ip"),)), "stands 2 times"),
-    (replace(TABLE, columns=(GOOD, replace(GOOD, name="firstbyte"))), "stands 2 times"),
+    (replace(TABLE, key=("capture", "number")), "the key contains number"),
+    (replace(TABLE, columns=(GOOD, GOOD)), "2 columns are named"),
+    (replace(TABLE, columns=(replace(GOOD, name="src_ip"),)), "2 columns are named"),
+    (replace(TABLE, columns=(GOOD, replace(GOOD, name="firstbyte"))), "2 columns are named"),
     *(
         (replace(TABLE, columns=(replace(GOOD, **changed),)), text)
         for changed, text in (
             ({"name": "firstByte"}, "snake_case"),
             ({"doc": "The first byte"}, "full stop"),
-            ({"wireshark": None}, "does not say why"),
+            ({"wireshark": None}, "nor a reason"),
             ({"encoding": "rle"}, "encoding rle"),
             ({"kind": "u7"}, "kind u7"),
             ({"kind": List("u7"), "at": None}, "kind u7"),
             ({"kind": List(List("u8")), "at": None}, "list of lists"),
-            ({"kind": Struct(()), "at": None}, "no columns"),
+            ({"kind": Struct(()), "at": None}, "are no columns"),
             ({"kind": List(Struct((replace(GOOD, doc=""),))), "at": None}, "full stop"),
-            ({"kind": "text"}, "no fixed form"),
+            ({"kind": "text"}, "no fixed wire format"),
             ({"at": 4}, "bytes 4 to 5 of a header of 4"),
             ({"at": -1}, "bytes -1 to 0"),
             ({"kind": "u32", "at": 1}, "bytes 1 to 5"),
             ({"at": 3, "bits": (8, 1)}, "bytes 3 to 5"),
             ({"at": 0, "bits": (32, 8)}, "bytes 0 to 8"),
-            ({"at": None, "bits": (0, 1)}, "bits but no place"),
-            ({"bits": (0, 9)}, "9 bits from bit 0 for a value of 8"),
+            ({"at": None, "bits": (0, 1)}, "bits= but no at="),
+            ({"bits": (0, 9)}, "9 bits from bit 0 in a value of 8"),
             ({"bits": (0, 0)}, "0 bits"),
             ({"bits": (-1, 1)}, "from bit -1"),
             ({"kind": "bool", "bits": (0, 2)}, "2 bits"),
@@ -52,25 +52,25 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("table", "text"), BROKEN)
-def test_a_broken_rule_is_told(table: Table, text: str) -> None:
-    assert any(text in told for told in rules.broken(table))
+def test_broken_rule_is_reported(table: Table, text: str) -> None:
+    assert any(text in message for message in rules.broken(table))
 
 
-def test_a_table_in_order_breaks_none() -> None:
+def test_valid_table_breaks_no_rule() -> None:
     assert list(rules.broken(TABLE)) == []
     assert list(rules.broken_together((TABLE, replace(TABLE, name="other")))) == []
 
 
-def test_two_tables_may_not_have_one_message_name() -> None:
+def test_two_tables_with_one_message_name_are_reported() -> None:
     assert list(rules.broken_together((replace(TABLE, name="a_1b"), replace(TABLE, name="a1b"))))
 
 
 @pytest.mark.parametrize("table", tables.every(), ids=lambda table: table.name)
-def test_every_table_keeps_to_the_rules(table: Table) -> None:
+def test_every_table_follows_the_rules(table: Table) -> None:
     assert list(rules.broken(table)) == []
 
 
-def test_tables_keep_to_the_rules_between_them() -> None:
+def test_tables_follow_the_rules_together() -> None:
     assert list(rules.broken_together(tables.every())) == []
 
 
@@ -84,7 +84,7 @@ def lists(fields: list[pa.Field]) -> list[pa.Field]:
 
 
 @pytest.mark.parametrize("table", [*tables.every(), TABLE], ids=lambda table: table.name)
-def test_a_list_is_never_null(table: Table) -> None:
+def test_list_is_never_null(table: Table) -> None:
     for field in lists(list(arrow.schema(table))):
         assert not field.nullable, field.name
         assert not field.type.value_field.nullable, field.name

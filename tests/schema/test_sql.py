@@ -1,4 +1,4 @@
-"""The SQL of a table runs in DuckDB, on tables of the types that Arrow gives it, and joins what it says."""
+"""The SQL of tables runs in DuckDB, on columns of the Arrow types."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OWN = (PACKET, EVERY, ADDRESSED)
 
 
 def connect(every: tuple[Table, ...]) -> duckdb.DuckDBPyConnection:
-    """A connection with an empty table NAME_rows of each, and the view over it."""
+    """A connection with an empty table NAME_rows for each table, and its view."""
     connection = duckdb.connect()
     for table in every:
         empty = arrow.schema(table).empty_table()
@@ -36,24 +36,24 @@ def connect(every: tuple[Table, ...]) -> duckdb.DuckDBPyConnection:
 
 
 @pytest.mark.parametrize("every", [OWN, tables.every()], ids=["of this test", "of netlake"])
-def test_views_have_the_columns_types_and_sentences(every: tuple[Table, ...]) -> None:
+def test_views_have_columns_types_and_comments(every: tuple[Table, ...]) -> None:
     connection = connect(every)
     for table in every:
         query = "SELECT column_name, comment FROM duckdb_columns() WHERE table_name = ? ORDER BY column_index"
         found = connection.execute(query, [table.name]).fetchall()
         assert found == [(column.name, column.doc) for column in table.all_columns]
         for column in table.all_columns:
-            told = connection.execute(
+            declared = connection.execute(
                 f"SELECT typeof(x) FROM (SELECT NULL::{sql.type_of(column.kind)} AS x)"
             ).fetchone()
             stored = connection.execute(
                 f"SELECT typeof(any_value({sql.name(column.name)})) FROM {sql.name(table.name)}"
             ).fetchone()
-            assert told == stored, column.name
+            assert declared == stored, column.name
 
 
 @pytest.mark.parametrize("table", [EVERY, ADDRESSED], ids=lambda table: table.name)
-def test_the_joined_view_gives_the_conversation(table: Table) -> None:
+def test_joined_view_has_flow_of_packet(table: Table) -> None:
     connection = connect(OWN)
     connection.execute(sql.joined(table))
     for statement in sql.joined_comments(table):
@@ -74,18 +74,18 @@ def test_the_joined_view_gives_the_conversation(table: Table) -> None:
     assert rows == [("aa", 1, 0, 7, "10.0.0.1"), ("aa", 1, 1, 7, "10.0.0.1"), ("bb", 2, 0, None, None)]
 
 
-def test_what_says_its_conversation_is_not_joined() -> None:
+def test_table_with_flow_is_not_joined() -> None:
     with pytest.raises(ValueError, match="table packet"):
         sql.joined(PACKET)
 
 
 @pytest.mark.parametrize("every", [OWN, tables.every()], ids=["of this test", "of netlake"])
-def test_the_questions_of_the_pages_run(every: tuple[Table, ...]) -> None:
+def test_example_queries_run(every: tuple[Table, ...]) -> None:
     connection = connect(every if PACKET.name in {table.name for table in every} else (*every, PACKET))
     for table in every:
-        asked = list(docs.questions(table))
-        assert asked
-        for _, query in asked:
+        found = list(docs.questions(table))
+        assert found
+        for _, query in found:
             assert isinstance(connection.sql(query).to_arrow_table(), pa.Table)
 
 

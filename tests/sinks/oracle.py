@@ -1,4 +1,4 @@
-"""Rows of every kind drawn at random, and the same rows by Protobuf's own classes."""
+"""Random rows of every kind, and the same rows encoded by Protobuf's own classes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SETTINGS = settings(deadline=None, max_examples=15, suppress_health_check=SLOW)
 
 
 def bits(size: int) -> st.SearchStrategy[int]:
-    """Whole numbers of so many bits, the ends and small ones often."""
+    """Integers of `size` bits; limits and small numbers are frequent."""
     low, high = -(1 << size - 1), (1 << size - 1) - 1
     return st.sampled_from([low, -1, 0, 1, 127, 128, high]).filter(lambda x: low <= x <= high) | st.integers(low, high)
 
@@ -40,7 +40,7 @@ def column(name: str, kind: Kind) -> Column:
 
 
 def sample(kind: str) -> Table:
-    """A table that has `kind` in every way."""
+    """A table with `kind` as a column, in a list and in structs."""
     inner = (column("one", kind), column("many", List(kind)))
     deep = Struct((*inner, column("deep", Struct(inner)), column("deeps", List(Struct(inner)))))
     own = (*inner, column("ts_nanos", "i16"), column("pair", deep), column("pairs", List(deep)))
@@ -48,7 +48,7 @@ def sample(kind: str) -> Table:
 
 
 def value(kind: Kind, name: str = "") -> st.SearchStrategy[Any]:
-    """A value that is not null."""
+    """A random value of `kind`, not null."""
     if name == "ts_nanos":
         return st.integers(0, 999)
     if isinstance(kind, List):
@@ -69,7 +69,7 @@ def row(table: Table) -> st.SearchStrategy[dict[str, Any]]:
 
 @cache
 def numbered(kind: pa.DataType) -> pa.DataType:
-    """`kind` with times and days as whole numbers, as values are drawn."""
+    """`kind` with times and days as integers, like the random values."""
     if pa.types.is_timestamp(kind):
         return pa.int64()
     if pa.types.is_date(kind):
@@ -82,7 +82,7 @@ def numbered(kind: pa.DataType) -> pa.DataType:
 
 
 def stored(values: pa.Array, kind: pa.DataType) -> pa.Array:
-    """`values` of the type `numbered(kind)` as `kind`; Arrow has no cast from numbers inside of lists."""
+    """`values` of type `numbered(kind)` as `kind`; Arrow does not cast numbers inside lists."""
     if pa.types.is_list(kind):
         return pa.ListArray.from_arrays(values.offsets, stored(values.values, kind.value_type), type=kind)
     if pa.types.is_struct(kind):
@@ -98,7 +98,7 @@ def batch(table: Table, rows: list[dict[str, Any]]) -> pa.RecordBatch:
 
 
 def message(table: Table, values: dict[str, Any]) -> Any:
-    """The row by Protobuf's own class, set field by field."""
+    """The message of a row, set field by field with Protobuf's class."""
     made = proto.message(table)()
     fill(made, table.all_columns, values, values.get("ts_nanos") or 0)
     return made
@@ -115,7 +115,7 @@ def fill(made: Any, columns: tuple[Column, ...], values: dict[str, Any], nanos: 
 
 
 def put(target: Any, kind: Kind, found: Any, name: str | None, nanos: int = 0) -> None:
-    """Set field `name` of `target`, or (None) append to the repeated field that it is."""
+    """Set field `name` of `target`; None: `target` is a repeated field, append to it."""
     if isinstance(kind, Struct):
         inner = target.add() if name is None else getattr(target, name)
         inner.SetInParent()
@@ -145,12 +145,12 @@ def split(data: bytes) -> list[bytes]:
     return found
 
 
-def telling(kind: Kind, name: str = "") -> Any:
-    """A value that is not the one that a field has when nothing is set."""
+def non_default(kind: Kind, name: str = "") -> Any:
+    """A value that differs from the default of an unset field."""
     if isinstance(kind, List):
-        return [telling(kind.element), telling(kind.element)]
+        return [non_default(kind.element), non_default(kind.element)]
     if isinstance(kind, Struct):
-        return {c.name: telling(c.kind, c.name) for c in kind.columns}
+        return {c.name: non_default(c.kind, c.name) for c in kind.columns}
     known = {
         "bool": True,
         "float64": 2.5,
@@ -162,7 +162,7 @@ def telling(kind: Kind, name: str = "") -> Any:
 
 
 def complete(table: Table) -> dict[str, Any]:
-    return {c.name: telling(c.kind, c.name) for c in table.all_columns}
+    return {c.name: non_default(c.kind, c.name) for c in table.all_columns}
 
 
 TABLE = sample("text")

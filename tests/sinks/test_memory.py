@@ -1,4 +1,4 @@
-"""Sinks that keep rows in memory, or none."""
+"""MemorySink and NullSink."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def batch(*words: str | None, dictionary: bool) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, names=["capture", "word"])
 
 
-def test_row_groups_become_one_table_of_the_declared_schema() -> None:
+def test_row_groups_become_one_table_with_declared_schema() -> None:
     sink = MemorySink()
     sink.write(TABLE, batch("a", None, dictionary=True))
     sink.write(TABLE, batch("b", dictionary=False))
@@ -31,7 +31,7 @@ def test_row_groups_become_one_table_of_the_declared_schema() -> None:
     assert sink.tables["fact"]["word"].to_pylist() == ["a", None, "b", "c", "a"]
 
 
-def test_an_aborted_memory_is_empty() -> None:
+def test_aborted_memory_sink_is_empty() -> None:
     sink = MemorySink()
     sink.write(TABLE, batch("a", dictionary=True))
     sink.abort()
@@ -39,7 +39,7 @@ def test_an_aborted_memory_is_empty() -> None:
     assert sink.tables == {}
 
 
-def test_nothing_is_counted() -> None:
+def test_null_sink_counts_rows() -> None:
     sink = NullSink()
     for words in (("a",), ("b", "c")):
         sink.write(TABLE, batch(*words, dictionary=True))

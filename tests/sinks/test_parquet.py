@@ -1,4 +1,4 @@
-"""ParquetSink: what lies in the files, what is said of them, and that nothing is left when it goes wrong."""
+"""ParquetSink: content and statistics of the files, and cleanup after errors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.sinks.things import SCALARS, TABLE, UTC, batch, own_row, read, row, s
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(groups=st.lists(st.lists(own_row, min_size=1, max_size=12), min_size=1, max_size=3), plain=st.booleans())
-def test_rows_come_back_and_statistics_are_true(
+def test_rows_round_trip_and_statistics_match(
     tmp_path_factory: pytest.TempPathFactory, groups: list[list[dict[str, object]]], *, plain: bool
 ) -> None:
     place = tmp_path_factory.mktemp("lake")
@@ -51,7 +51,7 @@ def test_rows_come_back_and_statistics_are_true(
         check_file(file, expected, owned)
 
 
-def test_a_long_table_is_several_files_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_table_is_several_files_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("netlake.sinks.parquet.MOST_GROUPS", 2)
     sink = ParquetSink(tmp_path, "c0ffee")
     given_rows = [row(number, days=number % 2) for number in range(1, 29)]
@@ -73,7 +73,7 @@ def test_a_long_table_is_several_files_in_order(tmp_path: Path, monkeypatch: pyt
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
-def test_files_that_were_ended_go_with_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_finished_files_are_removed_after_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("netlake.sinks.parquet.MOST_GROUPS", 1)
     sink = ParquetSink(tmp_path, "c0ffee")
     for number in (1, 2, 3):
@@ -85,7 +85,7 @@ def test_files_that_were_ended_go_with_the_rest(tmp_path: Path, monkeypatch: pyt
 
 
 def check_file(file: object, expected: list[dict[str, object]], owned: list[dt.date]) -> None:
-    """The file holds the rows of its day, and what is said of it is what lies there."""
+    """Check rows, hash, size, footer and statistics of one file."""
     path, day = file.path, file.day
     mine = [line for line in expected if (line["day"] if line["day"] in owned else None) == day]
     assert same(read([path]), mine)
@@ -114,7 +114,7 @@ def check_statistics(name: str, known: object, values: list[object]) -> None:
         assert not any(there) or "\ufffd" in "".join(there)
 
 
-def test_one_dictionary_a_row_group_and_declared_encodings(tmp_path: Path) -> None:
+def test_encodings_are_as_declared(tmp_path: Path) -> None:
     sink = ParquetSink(tmp_path, "c0ffee")
     for first in (1, 1001):
         sink.write(
@@ -132,7 +132,7 @@ def test_one_dictionary_a_row_group_and_declared_encodings(tmp_path: Path) -> No
     assert "DELTA_BINARY_PACKED" in chunks["ts"].encodings
     assert "DELTA_BINARY_PACKED" in chunks["packet"].encodings
     assert "BYTE_STREAM_SPLIT" in chunks["ratio"].encodings
-    assert "BYTE_STREAM_SPLIT" not in chunks["port"].encodings  # which DuckDB before 2.0 cannot read
+    assert "BYTE_STREAM_SPLIT" not in chunks["port"].encodings  # DuckDB before 2.0 cannot read it
     assert "PLAIN" in chunks["port"].encodings
     assert "PLAIN" in chunks["key"].encodings
     assert "RLE_DICTIONARY" in chunks["words.list.element"].encodings
@@ -142,7 +142,7 @@ def test_one_dictionary_a_row_group_and_declared_encodings(tmp_path: Path) -> No
     assert {chunk.compression for chunk in chunks.values()} == {"ZSTD"}
 
 
-def test_the_file_explains_itself(tmp_path: Path) -> None:
+def test_footer_has_schema_ids_and_docs(tmp_path: Path) -> None:
     sink = ParquetSink(tmp_path, "c0ffee")
     sink.write(TABLE, batch([row(1)]))
     sink.close()
@@ -190,7 +190,7 @@ def test_duckdb_and_polars_read_every_encoding(tmp_path: Path) -> None:
     assert (frame["small"].sum(), frame["port"].sum(), frame["number"].sum(), frame["word"].n_unique()) == sums
 
 
-def test_no_table_writes_no_file(tmp_path: Path) -> None:
+def test_batch_without_rows_writes_no_file(tmp_path: Path) -> None:
     sink = ParquetSink(tmp_path, "c0ffee")
     sink.write(TABLE, batch([row(1)]).slice(0, 0))
     sink.close()
@@ -198,7 +198,7 @@ def test_no_table_writes_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_table_without_day_lies_in_its_folder(tmp_path: Path) -> None:
+def test_table_without_day_has_no_partition(tmp_path: Path) -> None:
     table = Table(
         "fact", "One row for each fact.", "none", (), (Column("word", "word", "It.", why="t"),), context="lake"
     )
@@ -221,7 +221,7 @@ def test_abort_leaves_no_file(tmp_path: Path, *, closed: bool) -> None:
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-def test_an_error_in_a_thread_reaches_the_caller_and_nothing_is_left(tmp_path: Path) -> None:
+def test_error_in_thread_is_raised_and_files_are_removed(tmp_path: Path) -> None:
     sink = ParquetSink(tmp_path, "c0ffee")
     sink.write(TABLE, batch([row(1)]))
     sink.write(TABLE, batch([row(1)]).select(["packet"]))
@@ -230,7 +230,7 @@ def test_an_error_in_a_thread_reaches_the_caller_and_nothing_is_left(tmp_path: P
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-def test_a_null_in_a_column_that_has_none_is_an_error(tmp_path: Path) -> None:
+def test_null_in_non_null_column_is_an_error(tmp_path: Path) -> None:
     rows = batch([row(1)])
     names = rows.schema.names
     columns = [pa.nulls(1, pa.int64()) if name == "packet" else rows.column(name) for name in names]
@@ -240,7 +240,7 @@ def test_a_null_in_a_column_that_has_none_is_an_error(tmp_path: Path) -> None:
         sink.close()
 
 
-def test_dictionaries_after_plain_strings_and_back(tmp_path: Path) -> None:
+def test_dictionaries_and_plain_strings_alternate(tmp_path: Path) -> None:
     sink = ParquetSink(tmp_path, "c0ffee")
     for number, dictionaries in enumerate((False, True, False), 1):
         sink.write(TABLE, batch([row(number, word="x")], dictionaries=dictionaries))
@@ -249,9 +249,7 @@ def test_dictionaries_after_plain_strings_and_back(tmp_path: Path) -> None:
     assert [line["packet"] for line in read([file.path])] == [1, 2, 3]
 
 
-def test_files_are_durable_before_they_have_a_name_and_names_before_anyone_knows(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_files_are_synced_before_and_folders_after_renaming(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[tuple[str, int]] = []
     sync, link = os.fsync, os.link
 
@@ -273,19 +271,19 @@ def test_files_are_durable_before_they_have_a_name_and_names_before_anyone_knows
     named = done.index(("named", itself))
     assert ("synced", itself) in done[:named]
     assert ("synced", folder) in done[named:]
-    # each folder that was made stands in its parent for good
+    # the parent of each new folder is synced
     assert {("synced", parent.stat().st_ino) for parent in (tmp_path, tmp_path / "data", file.path.parent.parent)} <= {
         *done[:named]
     }
 
 
 @pytest.mark.parametrize("capture", ["", "../x", "a b", "a/b"])
-def test_an_id_that_is_no_file_name_is_refused(tmp_path: Path, capture: str) -> None:
-    with pytest.raises(ValueError, match="no id of a capture"):
+def test_invalid_capture_id_is_refused(tmp_path: Path, capture: str) -> None:
+    with pytest.raises(ValueError, match="not a capture id"):
         ParquetSink(tmp_path, capture)
 
 
-def test_a_file_holds_no_handle_between_row_groups(tmp_path: Path) -> None:
+def test_file_is_closed_between_row_groups(tmp_path: Path) -> None:
     file = ParquetFile(TABLE, tmp_path, "c0ffee", None)
     file.write(batch([row(1)]))
     assert not [link for link in Path("/proc/self/fd").iterdir() if str(tmp_path) in _target(link)]
@@ -293,7 +291,7 @@ def test_a_file_holds_no_handle_between_row_groups(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_taken_away_while_it_is_written_is_an_error(tmp_path: Path) -> None:
+def test_removed_temporary_file_is_an_error(tmp_path: Path) -> None:
     sink = ParquetSink(tmp_path, "c0ffee")
     sink.write(TABLE, batch([row(1)]))
     sink._threads.wait()

@@ -1,4 +1,4 @@
-"""Names of files: never used twice, on any file system."""
+"""File names are unique, on any file system."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from netlake.sinks.places import put_in_place, uuid7
 
 
-def test_names_are_never_used_twice(tmp_path: Path) -> None:
+def test_existing_file_is_not_replaced_and_names_are_unique(tmp_path: Path) -> None:
     new, old = tmp_path / "new", tmp_path / "old"
     new.write_text("new")
     old.write_text("old")
@@ -22,7 +22,7 @@ def test_names_are_never_used_twice(tmp_path: Path) -> None:
     assert {(name[14], name[19] in "89ab") for name in names} == {("7", True)}
 
 
-def test_a_file_system_without_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_renaming_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 

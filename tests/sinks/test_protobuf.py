@@ -1,4 +1,4 @@
-"""Rows as Protobuf: Protobuf's own classes are the oracle, for every kind and every table, both ways."""
+"""Encoding and decoding Protobuf: compared with Protobuf's own classes, for every kind and table."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.sinks.oracle import ROW, SETTINGS, SLOW, TABLE, batch, complete, mess
 
 
 def check(table: Table, rows: list[dict[str, Any]]) -> None:
-    """Written as Protobuf's classes write it, read by them as it was, and read back by us."""
+    """The bytes equal those of Protobuf's classes, which parse them; and decoding returns the rows."""
     made = batch(table, rows)
     data = bytes(encode(table, made))
     expected = [message(table, values) for values in rows]
@@ -38,14 +38,14 @@ def check(table: Table, rows: list[dict[str, Any]]) -> None:
     assert pa.Table.from_batches(batches, arrow.schema(table)).equals(pa.Table.from_batches([made]))
 
 
-# one kind of each stored type: what is stored alike is written alike (and every kind comes through below)
+# one kind of each stored type, as equal stored types are encoded alike; all kinds are tested below
 STORED = {(scalar.arrow, scalar.proto): kind for kind, scalar in SCALARS.items()}
 
 
 @pytest.mark.parametrize("kind", STORED.values())
 @SETTINGS
 @given(st.data())
-def test_every_kind_in_every_way(kind: str, data: st.DataObject) -> None:
+def test_every_kind_round_trips(kind: str, data: st.DataObject) -> None:
     table = sample(kind)
     check(table, data.draw(st.lists(row(table), max_size=4)))
 
@@ -53,12 +53,12 @@ def test_every_kind_in_every_way(kind: str, data: st.DataObject) -> None:
 @pytest.mark.parametrize("table", tables.every(), ids=lambda table: table.name)
 @settings(deadline=None, max_examples=4, suppress_health_check=SLOW)
 @given(st.data())
-def test_every_table(table: Table, data: st.DataObject) -> None:
+def test_every_table_round_trips(table: Table, data: st.DataObject) -> None:
     check(table, data.draw(st.lists(row(table), max_size=3)))
 
 
 def filled(made: Any) -> None:
-    """Every field of the message, at any depth, is there and is not what it would be unset."""
+    """Check that every field of the message, at any depth, is set to a value other than its default."""
     for field in made.DESCRIPTOR.fields:
         items = getattr(made, field.name)
         items = items if field.is_repeated else [items]
@@ -71,7 +71,7 @@ def filled(made: Any) -> None:
 
 
 @pytest.mark.parametrize("table", [*tables.every(), *map(sample, SCALARS)], ids=lambda table: table.name)
-def test_every_column_of_every_table_comes_through(table: Table) -> None:
+def test_every_column_of_every_table_round_trips(table: Table) -> None:
     values = complete(table)
     for found in split(bytes(encode(table, batch(table, [values, values])))):
         filled(proto.message(table).FromString(found))
@@ -92,17 +92,17 @@ def messages(data):
             if byte < 128: break
         yield data[at:at + size]
         at += size
-told = {}
+found = {}
 for path in sys.argv[1:]:
     first, *rest = messages(open(path, "rb").read())
     name = netlake_pb2.Header.FromString(first).table
     kind = getattr(netlake_pb2, "".join(part.capitalize() for part in name.split("_")))
-    told[name] = [json_format.MessageToDict(kind.FromString(row)) for row in rest]
-print(json.dumps(told))
+    found[name] = [json_format.MessageToDict(kind.FromString(row)) for row in rest]
+print(json.dumps(found))
 """
 
 
-def test_generated_classes_read_it_in_another_process(tmp_path: Path) -> None:
+def test_classes_generated_by_protoc_read_files(tmp_path: Path) -> None:
     pytest.importorskip("grpc_tools", reason="grpcio-tools is not installed")
     every = (*tables.every(), *map(sample, SCALARS))
     for table in every:
@@ -130,7 +130,7 @@ def dictionaries(rows: pa.RecordBatch) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(arrays, names=rows.schema.names)
 
 
-def test_dictionaries_slices_and_pieces_write_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dictionaries_slices_and_pieces_give_equal_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = batch(TABLE, [ROW | {"one": None if n % 4 == 0 else f"text {n % 3}", "fault": None} for n in range(20)])
     plain = bytes(encode(TABLE, rows))
     assert bytes(encode(TABLE, dictionaries(rows))) == plain
@@ -143,7 +143,7 @@ def test_dictionaries_slices_and_pieces_write_the_same(monkeypatch: pytest.Monke
         assert bytes(encode(TABLE, rows)) == plain
 
 
-def test_nan_and_minus_zero_keep_their_bits() -> None:
+def test_nan_and_negative_zero_keep_their_bits() -> None:
     table = sample("f64")
     for number in (float("nan"), -0.0):
         made = batch(table, [complete(table) | {"one": number}])
@@ -160,30 +160,30 @@ def with_column(name: str, values: pa.Array) -> pa.RecordBatch:
 
 LIST_OF_NULL = pa.array([[None]], pa.list_(pa.string()))
 REFUSED = [
-    (lambda: rows_of(1).append_column("other", pa.array([1])), "no column other"),
-    (lambda: rows_of(1).append_column("one", pa.array(["x"])), "no column one, or it came twice"),
-    (lambda: rows_of(1).drop_columns("packet"), "column packet did not come"),
-    (lambda: with_column("packet", pa.array([1], pa.int32())), "column packet came as int32, not as int64"),
-    (lambda: with_column("packet", pa.array([1], pa.uint64())), "column packet came as uint64"),
-    (lambda: with_column("place", pa.array([1], pa.int64())), "column place came as int64"),
-    (lambda: with_column("ts", pa.array([1], pa.timestamp("ns", "UTC"))), "column ts came as timestamp[ns"),
-    (lambda: with_column("ts", pa.array([1], pa.timestamp("us"))), "column ts came as timestamp[us]"),
-    (lambda: with_column("one", pa.array(["x"], pa.large_string())), "column one came as large_string"),
-    (lambda: with_column("one", pa.array([b"x"])), "column one came as binary"),
-    (lambda: with_column("one", pa.nulls(1)), "column one came as null"),
-    (lambda: with_column("many", pa.array([[1]])), "column many came as list<"),
+    (lambda: rows_of(1).append_column("other", pa.array([1])), "column other is unknown"),
+    (lambda: rows_of(1).append_column("one", pa.array(["x"])), "column one is unknown or given twice"),
+    (lambda: rows_of(1).drop_columns("packet"), "column packet is missing"),
+    (lambda: with_column("packet", pa.array([1], pa.int32())), "column packet has type int32 instead of int64"),
+    (lambda: with_column("packet", pa.array([1], pa.uint64())), "column packet has type uint64"),
+    (lambda: with_column("place", pa.array([1], pa.int64())), "column place has type int64"),
+    (lambda: with_column("ts", pa.array([1], pa.timestamp("ns", "UTC"))), "column ts has type timestamp[ns"),
+    (lambda: with_column("ts", pa.array([1], pa.timestamp("us"))), "column ts has type timestamp[us]"),
+    (lambda: with_column("one", pa.array(["x"], pa.large_string())), "column one has type large_string"),
+    (lambda: with_column("one", pa.array([b"x"])), "column one has type binary"),
+    (lambda: with_column("one", pa.nulls(1)), "column one has type null"),
+    (lambda: with_column("many", pa.array([[1]])), "column many has type list<"),
     (lambda: with_column("many", pa.array([None], pa.list_(pa.string()))), "a list of many is null"),
     (lambda: with_column("many", LIST_OF_NULL), "a value in a list of many is null"),
-    (lambda: with_column("pair", pa.array([{"one": "x"}])), "column pair came as struct<"),
-    (lambda: with_column("ts_nanos", pa.array([1000], pa.int32())), "ts_nanos is not 0 to 999"),
+    (lambda: with_column("pair", pa.array([{"one": "x"}])), "column pair has type struct<"),
+    (lambda: with_column("ts_nanos", pa.array([1000], pa.int32())), "ts_nanos is outside 0 to 999"),
     (lambda: with_column("many", pa.array([[""] * (protobuf_encode.MOST + 1)])), "a list of many has more than"),
-    (lambda: with_column("one", pa.array(["x" * (protobuf_encode.LARGEST + 1)])), "bytes as a message"),
+    (lambda: with_column("one", pa.array(["x" * (protobuf_encode.LARGEST + 1)])), "bytes; the limit is"),
 ]
 
 
-@pytest.mark.parametrize(("rows", "told"), REFUSED, ids=[told for _, told in REFUSED])
-def test_what_does_not_fit_is_refused(rows: Any, told: str) -> None:
+@pytest.mark.parametrize(("rows", "message"), REFUSED, ids=[message for _, message in REFUSED])
+def test_invalid_rows_are_refused(rows: Any, message: str) -> None:
     with pytest.raises(SchemaError) as error:
         encode(TABLE, rows())
     assert f"Table {TABLE.name}" in str(error.value)
-    assert told in str(error.value)
+    assert message in str(error.value)

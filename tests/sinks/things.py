@@ -1,4 +1,4 @@
-"""A table with a column of every kind, and rows of it."""
+"""A table with columns of every kind, and its rows."""
 
 from __future__ import annotations
 
@@ -79,5 +79,5 @@ def read(files: list[Path]) -> list[dict[str, object]]:
 
 
 def same(left: object, right: object) -> bool:
-    """Equal, NaN being itself."""
+    """Whether two values are equal, with NaN equal to NaN."""
     return repr(left) == repr(right)

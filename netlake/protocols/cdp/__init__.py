@@ -1,1 +1,1 @@
-"""Cisco Discovery Protocol: what a device says of itself to its neighbours; the frame, and what its TLVs mean."""
+"""Cisco Discovery Protocol: announcements of a device to its neighbors; the frame, and the contents of its TLVs."""

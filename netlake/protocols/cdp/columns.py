@@ -1,4 +1,4 @@
-"""The columns of `cdp_info`."""
+"""Columns of table `cdp_info`."""
 
 from __future__ import annotations
 
@@ -6,24 +6,22 @@ from netlake.schema import Column, List, Struct
 
 ADDRESS = Struct(
     (
-        Column(
-            "protocol_type", "u8", "How the protocol is told: 1 NLPID, 2 IEEE 802.2.", wireshark="cdp.protocol_type"
-        ),
-        Column("protocol", "bytes", "The protocol; cc is IP.", wireshark="cdp.protocol"),
-        Column("ip", "ip", "The address; null unless it has 4 or 16 bytes.", wireshark="cdp.nrgyz.ip_address"),
-        Column("other", "bytes", "The address where it is another.", wireshark="cdp.address"),
+        Column("protocol_type", "u8", "Form of `protocol`: 1 NLPID, 2 IEEE 802.2.", wireshark="cdp.protocol_type"),
+        Column("protocol", "bytes", "Network protocol; the byte cc is IPv4.", wireshark="cdp.protocol"),
+        Column("ip", "ip", "IP address; null unless it has 4 or 16 bytes.", wireshark="cdp.nrgyz.ip_address"),
+        Column("other", "bytes", "Address of another size.", wireshark="cdp.address"),
     )
-)
+)  # fmt: skip
 PREFIX = Struct(
     (
-        Column("prefix", "ipv4", "The prefix, as an address.", wireshark="cdp.ip_prefix"),
-        Column("length", "u8", "Bits of it that are meant, 0 to 32.", why="tshark gives it in words"),
+        Column("prefix", "ipv4", "IP prefix as an address.", wireshark="cdp.ip_prefix"),
+        Column("length", "u8", "Prefix length, 0 to 32 bits.", why="tshark gives it as text"),
     )
 )
 UNKNOWN = Struct(
     (
-        Column("type", "u16", "Type of the TLV.", why="cdp.tlv.type of all"),
-        Column("value", "bytes", "The value as it lies.", why="cdp.data of all"),
+        Column("type", "u16", "TLV type.", why="cdp.tlv.type has every TLV"),
+        Column("value", "bytes", "TLV value as sent.", why="cdp.data has every TLV"),
     )
 )
 
@@ -32,92 +30,83 @@ LISTS = (
 )  # fmt: skip
 
 HELLO = (
-    Column("hello_oui", "i32", "Protocol hello: IEEE number of the organisation, 24 bits.", wireshark="cdp.oui"),
-    Column(
-        "hello_protocol", "u16", "Protocol hello: what it is for; 274 cluster management.", wireshark="cdp.protocol_id"
-    ),
-    Column("hello_master", "ipv4", "Cluster: address of its master.", wireshark="cdp.cluster.master_ip"),
-    Column("hello_address", "ipv4", "Cluster: an address, perhaps a mask.", wireshark="cdp.cluster.ip"),
+    Column("hello_oui", "i32", "Protocol Hello: OUI of the organization, 24 bits.", wireshark="cdp.oui"),
+    Column("hello_protocol", "u16", "Protocol Hello: protocol ID; 274 cluster management.",
+           wireshark="cdp.protocol_id"),
+    Column("hello_master", "ipv4", "Cluster: IP address of the cluster master.", wireshark="cdp.cluster.master_ip"),
+    Column("hello_address", "ipv4", "Cluster: IP address or mask.", wireshark="cdp.cluster.ip"),
     Column("hello_version", "u8", "Cluster: version.", wireshark="cdp.cluster.version"),
-    Column("hello_sub_version", "u8", "Cluster: version below it.", wireshark="cdp.cluster.sub_version"),
+    Column("hello_sub_version", "u8", "Cluster: sub-version.", wireshark="cdp.cluster.sub_version"),
     Column("hello_status", "u8", "Cluster: status.", wireshark="cdp.cluster.status"),
-    Column("hello_commander_mac", "mac", "Cluster: address of its commander.", wireshark="cdp.cluster.commander_mac"),
-    Column("hello_switch_mac", "mac", "Cluster: address of the switch.", wireshark="cdp.cluster.switch_mac"),
-    Column("hello_management_vlan", "u16", "Cluster: its VLAN.", wireshark="cdp.cluster.management_vlan"),
-    Column("hello_unknown", List("u8"), "Cluster: bytes that nobody explains.", wireshark="cdp.cluster.unknown"),
-)
+    Column("hello_commander_mac", "mac", "Cluster: MAC address of the commander.",
+           wireshark="cdp.cluster.commander_mac"),
+    Column("hello_switch_mac", "mac", "Cluster: MAC address of the switch.", wireshark="cdp.cluster.switch_mac"),
+    Column("hello_management_vlan", "u16", "Cluster: management VLAN.", wireshark="cdp.cluster.management_vlan"),
+    Column("hello_unknown", List("u8"), "Cluster: undocumented bytes.", wireshark="cdp.cluster.unknown"),
+)  # fmt: skip
 POWER = (
-    Column("power_consumption", "u16", "Milliwatts that the device draws at most.", wireshark="cdp.power_consumption"),
-    Column(
-        "power_requested_request_id", "u16", "Power requested: which of its requests.", why="cdp.request_id of both"
-    ),
-    Column(
-        "power_requested_management_id", "u16", "Power requested: its management id.", why="cdp.management_id of both"
-    ),
-    Column("power_requested", List("u32"), "Milliwatts that the device asks for.", wireshark="cdp.power_requested"),
-    Column("power_available_request_id", "u16", "Power available: to which request.", why="cdp.request_id of both"),
-    Column(
-        "power_available_management_id", "u16", "Power available: its management id.", why="cdp.management_id of both"
-    ),
-    Column("power_available", List("u32"), "Milliwatts that the port can give.", wireshark="cdp.power_available"),
-    Column(
-        "spare_pair_poe",
-        "u8",
-        "Power over all pairs: bit 1 the source can, 2 the device can, 4 the device asks, 8 the source does.",
-        wireshark="cdp.spare_poe_tlv",
-    ),
-)
+    Column("power_consumption", "u16", "Maximum power consumption of the device, milliwatts.",
+           wireshark="cdp.power_consumption"),
+    Column("power_requested_request_id", "u16", "Power requested: request ID.", why="cdp.request_id is of both TLVs"),
+    Column("power_requested_management_id", "u16", "Power requested: management ID.",
+           why="cdp.management_id is of both TLVs"),
+    Column("power_requested", List("u32"), "Power requested by the device, milliwatts.",
+           wireshark="cdp.power_requested"),
+    Column("power_available_request_id", "u16", "Power available: ID of the answered request.",
+           why="cdp.request_id is of both TLVs"),
+    Column("power_available_management_id", "u16", "Power available: management ID.",
+           why="cdp.management_id is of both TLVs"),
+    Column("power_available", List("u32"), "Power available at the port, milliwatts.", wireshark="cdp.power_available"),
+    Column("spare_pair_poe", "u8",
+           "Spare pair PoE flags: 1 source supports, 2 device supports, 4 device requests, 8 source provides.",
+           wireshark="cdp.spare_poe_tlv"),
+)  # fmt: skip
 ENERGYWISE = (
     Column("energywise_encrypted", "bytes", "EnergyWise: 20 encrypted bytes.", wireshark="cdp.encrypted_data"),
-    Column("energywise_sequence", "u32", "EnergyWise: which of several.", wireshark="cdp.sequence_number"),
-    Column("energywise_model", "text", "EnergyWise: model of the device.", wireshark="cdp.model_number"),
-    Column("energywise_hardware", "text", "EnergyWise: version of its hardware.", wireshark="cdp.hardware_version_id"),
-    Column("energywise_serial_number", "text", "EnergyWise: its serial number.", wireshark="cdp.system_serial_number"),
-    Column("energywise_role", "text", "EnergyWise: its role.", wireshark="cdp.nrgyz_reply_to.role"),
-    Column("energywise_domain", "text", "EnergyWise: its domain.", wireshark="cdp.nrgyz_reply_to.domain"),
-    Column("energywise_name", "text", "EnergyWise: its name.", wireshark="cdp.nrgyz_reply_to.name"),
-    Column("energywise_reply_port", "u16", "EnergyWise: port for answers.", wireshark="cdp.nrgyz_reply_to.port"),
-    Column(
-        "energywise_reply_ip", "ipv4", "EnergyWise: address for answers.", wireshark="cdp.nrgyz_reply_to.ip_address"
-    ),
-)
+    Column("energywise_sequence", "u32", "EnergyWise: sequence number.", wireshark="cdp.sequence_number"),
+    Column("energywise_model", "text", "EnergyWise: model number.", wireshark="cdp.model_number"),
+    Column("energywise_hardware", "text", "EnergyWise: hardware version.", wireshark="cdp.hardware_version_id"),
+    Column("energywise_serial_number", "text", "EnergyWise: serial number.", wireshark="cdp.system_serial_number"),
+    Column("energywise_role", "text", "EnergyWise: role.", wireshark="cdp.nrgyz_reply_to.role"),
+    Column("energywise_domain", "text", "EnergyWise: domain.", wireshark="cdp.nrgyz_reply_to.domain"),
+    Column("energywise_name", "text", "EnergyWise: name.", wireshark="cdp.nrgyz_reply_to.name"),
+    Column("energywise_reply_port", "u16", "EnergyWise: UDP port for replies.", wireshark="cdp.nrgyz_reply_to.port"),
+    Column("energywise_reply_ip", "ipv4", "EnergyWise: IP address for replies.",
+           wireshark="cdp.nrgyz_reply_to.ip_address"),
+)  # fmt: skip
 COLUMNS = (
-    Column("device_id", "text", "Name of the device.", wireshark="cdp.deviceid"),
-    Column("addresses", List(ADDRESS), "Addresses of the port.", why="compared in its fields"),
-    Column("port_id", "text", "Port that this was sent from.", wireshark="cdp.portid"),
-    Column(
-        "capabilities",
-        "u32",
-        "Bits of what the device is: 1 router, 2 bridge, 8 switch, 16 host, 32 IGMP, 128 telephone.",
-        wireshark="cdp.capabilities",
-    ),
-    Column("functions", List("word"), "Names of what the device is.", why="a field for each bit"),
-    Column("software_version", "text", "What the device runs, several lines.", why="cdp.software_version is a line"),
-    Column("platform", "text", "Hardware of the device.", wireshark="cdp.platform"),
-    Column("prefixes", List(PREFIX), "Networks behind the port.", why="compared in its fields"),
-    Column("default_gateway", "ipv4", "Default gateway for on-demand routing.", wireshark="cdp.odr_default_gateway"),
-    Column("vtp_domain", "text", "VLAN trunking domain.", wireshark="cdp.vtp_management_domain"),
-    Column("native_vlan", "u16", "VLAN of untagged frames.", wireshark="cdp.native_vlan"),
-    Column("full_duplex", "bool", "The port works in full duplex, else in half.", wireshark="cdp.duplex"),
-    Column("vlan_reply_id", "u8", "VLAN for an appliance, answer: kind of appliance.", why="cdp.data of several"),
-    Column("vlan_reply", "u16", "VLAN for an appliance, answer: the VLAN.", why="cdp.voice_vlan of both"),
-    Column("vlan_query_id", "u8", "VLAN for an appliance, question: kind of appliance.", why="cdp.data of several"),
-    Column("vlan_query", "u16", "VLAN for an appliance, question: the VLAN.", why="cdp.voice_vlan of both"),
-    Column("mtu", "u32", "Bytes that the port takes.", wireshark="cdp.mtu"),
-    Column("trust_bitmap", "u8", "Extended trust: bit 1 priorities are believed.", wireshark="cdp.trust_bitmap"),
-    Column("untrusted_cos", "u8", "Class of service of frames not believed.", wireshark="cdp.untrusted_port_cos"),
-    Column("system_name", "text", "System name, as in sysName.", wireshark="cdp.system_name"),
-    Column(
-        "system_object_id",
-        "bytes",
-        "Kind of system, as in sysObjectID, as BER encodes it.",
-        wireshark="cdp.system_object_identifier",
-    ),
-    Column("management_addresses", List(ADDRESS), "Addresses to manage it by.", why="compared in its fields"),
-    Column("location_type", "u8", "How the location is told.", wireshark="cdp.location.unknown"),
-    Column("location", "text", "Where the device is.", wireshark="cdp.location"),
+    Column("device_id", "text", "Device ID: name of the device.", wireshark="cdp.deviceid"),
+    Column("addresses", List(ADDRESS), "Addresses of the port."),
+    Column("port_id", "text", "Port ID: name of the port that sent the frame.", wireshark="cdp.portid"),
+    Column("capabilities", "u32",
+           "Capability bits: 1 router, 2 bridge, 4 source route bridge, 8 switch, 16 host, 32 IGMP, 128 phone.",
+           wireshark="cdp.capabilities"),
+    Column("functions", List("word"), "Names of the capability bits that are set.", why="one tshark field per bit"),
+    Column("software_version", "text", "Software version, several lines.", why="one cdp.software_version per line"),
+    Column("platform", "text", "Hardware platform.", wireshark="cdp.platform"),
+    Column("prefixes", List(PREFIX), "IP prefixes reachable through the port."),
+    Column("default_gateway", "ipv4", "Default gateway for on-demand routing (ODR).",
+           wireshark="cdp.odr_default_gateway"),
+    Column("vtp_domain", "text", "VTP management domain.", wireshark="cdp.vtp_management_domain"),
+    Column("native_vlan", "u16", "Native VLAN of the port.", wireshark="cdp.native_vlan"),
+    Column("full_duplex", "bool", "Duplex of the port: true full, false half.", wireshark="cdp.duplex"),
+    Column("vlan_reply_id", "u8", "VoIP VLAN reply: appliance ID.", why="cdp.data is of several TLVs"),
+    Column("vlan_reply", "u16", "VoIP VLAN reply: VLAN.", why="cdp.voice_vlan is of both TLVs"),
+    Column("vlan_query_id", "u8", "VoIP VLAN query: appliance ID.", why="cdp.data is of several TLVs"),
+    Column("vlan_query", "u16", "VoIP VLAN query: VLAN.", why="cdp.voice_vlan is of both TLVs"),
+    Column("mtu", "u32", "MTU of the port, bytes.", wireshark="cdp.mtu"),
+    Column("trust_bitmap", "u8", "Extended trust: bit 1, the priorities of received frames are trusted.",
+           wireshark="cdp.trust_bitmap"),
+    Column("untrusted_cos", "u8", "Class of service of frames from an untrusted port.",
+           wireshark="cdp.untrusted_port_cos"),
+    Column("system_name", "text", "System name (sysName).", wireshark="cdp.system_name"),
+    Column("system_object_id", "bytes", "System object ID (sysObjectID), BER-encoded.",
+           wireshark="cdp.system_object_identifier"),
+    Column("management_addresses", List(ADDRESS), "Management addresses of the device."),
+    Column("location_type", "u8", "Location: type.", wireshark="cdp.location.unknown"),
+    Column("location", "text", "Location of the device.", wireshark="cdp.location"),
     *HELLO,
     *POWER,
     *ENERGYWISE,
-    Column("unknown", List(UNKNOWN), "TLVs of other types.", why="compared in cdp"),
-)
+    Column("unknown", List(UNKNOWN), "TLVs of other types.", why="compared in table cdp"),
+)  # fmt: skip

@@ -1,4 +1,4 @@
-"""The frame of the Cisco Discovery Protocol: its header, and every TLV as it lies."""
+"""CDP frames: the header, and every TLV as sent."""
 
 from __future__ import annotations
 
@@ -15,40 +15,42 @@ TLV_HEADER = 4
 
 TLV = Struct(
     (
-        Column("type", "u16", "Type, such as 1 device id, 3 port id, 5 software version.", wireshark="cdp.tlv.type"),
-        Column("length", "u16", "Bytes of it, its own header included.", wireshark="cdp.tlv.len"),
-        Column("value", "bytes", "The value as it lies.", why="many fields, one for each type"),
+        Column("type", "u16", "TLV type: 1 device ID, 3 port ID, 5 software version; others by Cisco.",
+               wireshark="cdp.tlv.type"),
+        Column("length", "u16", "Length of the TLV, header included, bytes.", wireshark="cdp.tlv.len"),
+        Column("value", "bytes", "TLV value as sent.", why="one tshark field per TLV type"),
     )
-)
+)  # fmt: skip
 
 TABLES = (
     Table(
         "cdp",
-        "One row for each CDP frame; what its TLVs say stands in `cdp_info`.",
+        "One row for each CDP frame; `cdp_info` has the contents of its TLVs.",
         spec="Cisco Discovery Protocol, versions 1 and 2",
         on=ON,
         context="record",
         columns=(
-            Column("version", "u8", "Version of the protocol, 1 or 2.", wireshark="cdp.version"),
-            Column("ttl", "u8", "Seconds for which this is to be believed.", wireshark="cdp.ttl"),
+            Column("version", "u8", "Protocol version, 1 or 2.", wireshark="cdp.version"),
+            Column("ttl", "u8", "Time to live: how long the receiver keeps the information, seconds.",
+                   wireshark="cdp.ttl"),
             Column("checksum", "u16", "Checksum of the frame.", wireshark="cdp.checksum"),
-            Column("tlvs", List(TLV), "Every TLV in wire order.", why="compared in its fields"),
+            Column("tlvs", List(TLV), "TLVs in wire order."),
         ),
     ),
-)
+)  # fmt: skip
 
 
 def tlvs(message: Cursor) -> Iterator[tuple[int, bytes]]:
-    """Type and value of each TLV behind the header."""
+    """Type and value of each TLV after the header."""
     yield from items(message, code=2, size=2, header=TLV_HEADER)
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One frame."""
+    """Columns of one frame."""
     yield "version", message.number(1)
     yield "ttl", message.number(1)
     yield "checksum", message.number(2)
-    found: list[dict[str, Any]] = []
-    yield "tlvs", found
+    values: list[dict[str, Any]] = []
+    yield "tlvs", values
     for kind, value in tlvs(message):
-        found.append({"type": kind, "length": len(value) + TLV_HEADER, "value": value})
+        values.append({"type": kind, "length": len(value) + TLV_HEADER, "value": value})

@@ -1,4 +1,9 @@
-"""What the TLVs of a CDP frame say: names, addresses, VLANs, power, and the cluster and energy management behind it."""
+"""Contents of the TLVs of CDP frames: names, addresses, VLANs, power, and the protocols cluster and EnergyWise.
+
+Decided here:
+- Of a TLV that is repeated the first one is kept; addresses, prefixes and powers of all of them are listed.
+- A TLV that is shorter than its type requires gives the row the fault `bad_length`; the TLVs after it are read.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +23,7 @@ Fields = Iterator[tuple[str, Any]]
 TABLES = (
     Table(
         "cdp_info",
-        "One row for each CDP frame: what its TLVs say.",
+        "One row for each CDP frame: the contents of its TLVs.",
         spec="Cisco Discovery Protocol, versions 1 and 2",
         on=ON,
         context="record",
@@ -27,7 +32,7 @@ TABLES = (
 )
 
 TEXTS = {1: "device_id", 3: "port_id", 5: "software_version", 6: "platform", 9: "vtp_domain", 20: "system_name"}
-# column and bytes of TLVs that hold one number
+# column and size of TLVs that contain one number
 NUMBERS = {
     4: ("capabilities", 4),
     10: ("native_vlan", 2),
@@ -37,7 +42,7 @@ NUMBERS = {
     19: ("untrusted_cos", 1),
     31: ("spare_pair_poe", 1),
 }
-# what the bits of the capabilities mean, from the lowest
+# names of the capability bits, from bit 0
 FUNCTIONS = (
     "router", "transparent_bridge", "source_route_bridge", "switch", "host", "igmp_capable", "repeater", "voip_phone",
     "remotely_managed", "cvta", "two_port_mac_relay",
@@ -46,22 +51,22 @@ IP_SIZES = (4, 16)
 
 
 def parse(message: Cursor) -> Fields:
-    """One frame; of a TLV that stands twice the first counts, and one that is too short for its own marks the row."""
+    """Columns of one frame."""
     lists: Lists = {name: [] for name in LISTS}
     yield from lists.items()
     message.skip(HEADER)
     seen: set[str] = set()
     for kind, value in tlvs(message):
         try:
-            for name, found in _meaning(kind, Cursor(value), lists):
+            for name, content in _contents(kind, Cursor(value), lists):
                 if name not in seen:
                     seen.add(name)
-                    yield name, found
+                    yield name, content
         except Short:
             message.fault("bad_length")
 
 
-def _meaning(kind: int, value: Cursor, lists: Lists) -> Fields:
+def _contents(kind: int, value: Cursor, lists: Lists) -> Fields:
     if kind in TEXTS:
         yield TEXTS[kind], text(value.rest())
     elif kind in NUMBERS:
@@ -81,11 +86,11 @@ def _addresses(value: Cursor, into: list[Any]) -> None:
         address: dict[str, Any] = {"protocol_type": value.number(1)}
         into.append(address)
         address["protocol"] = value.take(value.number(1))
-        found = value.take(value.number(2))
-        if len(found) in IP_SIZES:
-            address["ip"] = address_text(found)
+        raw = value.take(value.number(2))
+        if len(raw) in IP_SIZES:
+            address["ip"] = address_text(raw)
         else:
-            address["other"] = found
+            address["other"] = raw
 
 
 def _own_addresses(value: Cursor, lists: Lists) -> Fields:

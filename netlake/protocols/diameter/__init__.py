@@ -1,8 +1,11 @@
-"""Diameter: authentication, authorisation and accounting between the servers of mobile and other networks.
+"""Diameter: authentication, authorization and accounting between servers of mobile and other networks.
 
-A message is one Diameter message: the user data of an SCTP chunk, or what a stream cuts out by its length. Every AVP
-stands in `avps` as sent, those inside a grouped one behind it with `depth` one more; those that people ask for stand in
-columns too, the first on the outermost level. An SCTP chunk that says 47 holds DTLS, not Diameter.
+Decided here:
+- A message is the user data of an SCTP chunk, or what a stream splits off by its length. SCTP chunks with payload
+  protocol 47 contain DTLS and are not read.
+- `avps` has every AVP as sent; those inside a grouped AVP follow it with a `depth` one higher, up to MOST_DEPTH.
+- Common AVPs are also columns: the first one of each code on the outermost level.
+- Bytes after the message's length are ignored.
 """
 
 from __future__ import annotations
@@ -26,20 +29,21 @@ NUMBERS = {268: "result_code", 416: "request_type", 415: "request_number", 258: 
 
 AVP = Struct(
     (
-        Column("code", "u32", "IANA or the vendor's number of the AVP.", wireshark="diameter.avp.code"),
-        Column("flags", "u8", "Bits: 128 of a vendor, 64 must be understood, 32 protected.",
+        Column("code", "u32", "AVP code, by IANA or by the vendor.", wireshark="diameter.avp.code"),
+        Column("flags", "u8", "AVP flags: 128 vendor-specific, 64 mandatory, 32 protected.",
                wireshark="diameter.avp.flags"),
-        Column("vendor", "u32", "IANA number of the vendor; null for others.", wireshark="diameter.avp.vendorId"),
-        Column("depth", "u8", "How many grouped AVPs are around it.", why="our own"),
-        Column("value", "bytes", "What it holds, as sent; null for a grouped one.", why="a field for each AVP"),
-        Column("vendor_name", "word", "Name of the vendor; null for one that is not known.", why="only text beside it"),
-        Column("name", "word", "Name of the AVP in the RFCs and 3GPP's documents; null for one that is not known.",
-               why="tshark names its fields so"),
-        Column("format", "word", "Format of the value there, such as Unsigned32, UTF8String or Grouped; null likewise.",
-               why="tshark's fields have types"),
-        Column("number", "i64", "The value where it is a number, up to 2^63-1.", why="a field for each AVP"),
-        Column("text", "text", "The value where it is text, an address, or a time: UTC, as RFC 3339 writes it.",
-               why="a field for each AVP"),
+        Column("vendor", "u32", "Vendor-ID: IANA enterprise number; null without one.",
+               wireshark="diameter.avp.vendorId"),
+        Column("depth", "u8", "Number of grouped AVPs around it, 0 to 7.", why="our own"),
+        Column("value", "bytes", "Value as sent; null for a grouped AVP.", why="one tshark field per AVP"),
+        Column("vendor_name", "word", "Name of the vendor; null if unknown.", why="tshark has it only as text"),
+        Column("name", "word", "Name of the AVP in the RFCs and 3GPP specifications; null if unknown.",
+               why="tshark has it as the name of a field"),
+        Column("format", "word", "Data format of the AVP, such as Unsigned32, UTF8String or Grouped; null if unknown.",
+               why="tshark has it as the type of a field"),
+        Column("number", "i64", "Value of a numeric AVP, up to 2^63-1.", why="one tshark field per AVP"),
+        Column("text", "text", "Value of a text, address or time AVP; times in UTC as in RFC 3339.",
+               why="one tshark field per AVP"),
     )
 )  # fmt: skip
 
@@ -51,45 +55,49 @@ TABLES = (
         on=("sctp.payload_protocol=46", "sctp.port=3868", "udp.port=3868"),
         columns=(
             Column("version", "u8", "Version, 1.", wireshark="diameter.version"),
-            Column("length", "u32", "Bytes of the message.", wireshark="diameter.length"),
-            Column("request", "bool", "Whether it is a request.", wireshark="diameter.flags.request"),
-            Column("proxiable", "bool", "Whether proxies may pass it on.", wireshark="diameter.flags.proxyable"),
-            Column("error", "bool", "Whether the answer is a protocol error.", wireshark="diameter.flags.error"),
-            Column("retransmitted", "bool", "Whether it may have been sent before.", wireshark="diameter.flags.T"),
-            Column("command_code", "u32", "257 capabilities, 272 credit control, 280 watchdog, 316 update location.",
+            Column("length", "u32", "Length of the message, bytes.", wireshark="diameter.length"),
+            Column("request", "bool", "Request flag: true request, false answer.", wireshark="diameter.flags.request"),
+            Column("proxiable", "bool", "Proxiable flag: the message may be proxied, relayed or redirected.",
+                   wireshark="diameter.flags.proxyable"),
+            Column("error", "bool", "Error flag: the answer contains a protocol error.",
+                   wireshark="diameter.flags.error"),
+            Column("retransmitted", "bool", "Potentially retransmitted flag.", wireshark="diameter.flags.T"),
+            Column("command_code", "u32",
+                   "Command code: 257 capabilities exchange, 272 credit control, 280 watchdog, 316 update location.",
                    wireshark="diameter.cmd.code"),
-            Column("application_id", "u32", "IANA number of the application: 0 base, 4 credit control, 16777251 S6a.",
+            Column("application_id", "u32", "Application-ID: 0 base, 4 credit control, 16777251 S6a; others by IANA.",
                    wireshark="diameter.applicationId"),
-            Column("hop_by_hop_id", "u32", "What ties the answer to the question on this hop.",
+            Column("hop_by_hop_id", "u32", "Hop-by-Hop Identifier: matches an answer to its request on one hop.",
                    wireshark="diameter.hopbyhopid"),
-            Column("end_to_end_id", "u32", "What tells repeated messages.", wireshark="diameter.endtoendid"),
-            Column("session_id", "text", "Session that it belongs to.", wireshark="diameter.Session-Id"),
-            Column("origin_host", "text", "Who sends it.", wireshark="diameter.Origin-Host"),
-            Column("origin_realm", "text", "The sender's realm.", wireshark="diameter.Origin-Realm"),
-            Column("destination_host", "text", "Who shall have it.", wireshark="diameter.Destination-Host"),
-            Column("destination_realm", "text", "The realm that shall have it.",
+            Column("end_to_end_id", "u32", "End-to-End Identifier: detects duplicates.",
+                   wireshark="diameter.endtoendid"),
+            Column("session_id", "text", "Session-Id.", wireshark="diameter.Session-Id"),
+            Column("origin_host", "text", "Origin-Host: sender of the message.", wireshark="diameter.Origin-Host"),
+            Column("origin_realm", "text", "Origin-Realm: realm of the sender.", wireshark="diameter.Origin-Realm"),
+            Column("destination_host", "text", "Destination-Host: receiver of the message.",
+                   wireshark="diameter.Destination-Host"),
+            Column("destination_realm", "text", "Destination-Realm: realm of the receiver.",
                    wireshark="diameter.Destination-Realm"),
-            Column("user_name", "text", "User; a subscriber's IMSI in mobile networks.",
-                   wireshark="diameter.User-Name"),
-            Column("result_code", "u32", "Answer: 2001 success, 3xxx to 5xxx errors.",
+            Column("user_name", "text", "User-Name; the IMSI in mobile networks.", wireshark="diameter.User-Name"),
+            Column("result_code", "u32", "Answer: Result-Code, 2001 success, 3xxx to 5xxx errors.",
                    wireshark="diameter.Result-Code"),
-            Column("error_message", "text", "Answer: what is wrong.", wireshark="diameter.Error-Message"),
-            Column("auth_application_id", "u32", "Application that the sender is asked for.",
+            Column("error_message", "text", "Answer: Error-Message.", wireshark="diameter.Error-Message"),
+            Column("auth_application_id", "u32", "Auth-Application-Id: application of the request.",
                    wireshark="diameter.Auth-Application-Id"),
-            Column("request_type", "u32", "Credit control: 1 first, 2 update, 3 last, 4 event.",
+            Column("request_type", "u32",
+                   "Credit control: CC-Request-Type, 1 initial, 2 update, 3 termination, 4 event.",
                    wireshark="diameter.CC-Request-Type"),
-            Column("request_number", "u32", "Credit control: number of the request in its session.",
+            Column("request_number", "u32", "Credit control: CC-Request-Number within the session.",
                    wireshark="diameter.CC-Request-Number"),
-            Column("product_name", "text", "Program of the sender.", wireshark="diameter.Product-Name"),
-            Column("avps", List(AVP), "Every AVP in wire order, grouped ones before what they hold.",
-                   why="compared in its fields"),
+            Column("product_name", "text", "Product-Name: software of the sender.", wireshark="diameter.Product-Name"),
+            Column("avps", List(AVP), "AVPs in wire order, each grouped AVP before its members."),
         ),
     ),
 )  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One message; what follows its length belongs to nobody."""
+    """Columns of one message."""
     version = message.number(1)
     yield "version", version
     if version != 1:
@@ -110,7 +118,7 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
 
 
 def _avps(body: Cursor, avps: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
-    """AVPs of a message, those in groups too: a stack of what is left to read, outermost first."""
+    """AVPs of a message with those inside groups; the stack has the groups that are being read, outermost first."""
     seen: set[str] = set()
     stack = [body]
     while stack:
@@ -118,18 +126,18 @@ def _avps(body: Cursor, avps: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]
             stack.pop()
             continue
         code, value = _avp(stack[-1], avps, len(stack) - 1)
-        found = avps[-1]
-        key = (found["vendor"], code)
-        found["name"], found["format"] = KNOWN.get(key, (None, None))
+        avp = avps[-1]
+        key = (avp["vendor"], code)
+        avp["name"], avp["format"] = KNOWN.get(key, (None, None))
         if key in GROUPED and len(stack) < MOST_DEPTH:
             stack.append(value)
             continue
-        data = found["value"] = value.take(value.promised)
-        found.update(meaning(found["format"] or "", data))
-        if found["format"] in SIZES and "number" not in found:
-            body.fault("out_of_range" if len(data) == SIZES[found["format"]] else "bad_length")
+        data = avp["value"] = value.take(value.promised)
+        avp.update(meaning(avp["format"] or "", data))
+        if avp["format"] in SIZES and "number" not in avp:
+            body.fault("out_of_range" if len(data) == SIZES[avp["format"]] else "bad_length")
         name = TEXTS.get(code) or NUMBERS.get(code)
-        if not name or name in seen or found["vendor"] is not None or len(stack) > 1:
+        if not name or name in seen or avp["vendor"] is not None or len(stack) > 1:
             continue
         seen.add(name)
         if code in TEXTS:
@@ -139,7 +147,7 @@ def _avps(body: Cursor, avps: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]
 
 
 def _avp(body: Cursor, avps: list[dict[str, Any]], depth: int) -> tuple[int, Cursor]:
-    """The next AVP without its value, which is the cursor."""
+    """Appends the next AVP to `avps`; returns its code and a cursor over its value."""
     code, flags, size = body.number(4), body.number(1), body.number(3)
     head = 8
     vendor = None

@@ -1,6 +1,6 @@
-"""Names and formats of AVPs: those of the base protocol, of credit control, of access servers, and 3GPP's most used.
+"""Names and data formats of AVPs: base protocol, credit control, access servers, and the common ones of 3GPP.
 
-The facts of RFC 6733, 7155, 8506 and of 3GPP TS 29.061, 29.212, 29.229, 29.272 and 32.299, ordered by format.
+Sources: RFC 6733, RFC 7155, RFC 8506, 3GPP TS 29.061, 29.212, 29.229, 29.272 and 32.299; ordered by format.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ VENDORS = {
     13019: "ETSI", THE_3GPP: "3GPP",
 }  # fmt: skip
 
-# numbers of IETF's own, by format
+# AVP codes of the IETF, by format
 STANDARD: dict[str, dict[int, str]] = {
     "OctetString": {
         2: "User-Password", 4: "NAS-IP-Address", 8: "Framed-IP-Address", 24: "State", 25: "Class", 33: "Proxy-State",
@@ -94,13 +94,13 @@ SIGNED = ("Enumerated", "Integer32", "Integer64")
 TEXTS = ("UTF8String", "DiameterIdentity", "DiameterURI", "IPFilterRule")
 ADDRESS_SIZES = {1: 4, 2: 16}
 LARGEST = (1 << 63) - 1
-# seconds since 1900, of which the highest bit is always set until 2036 (RFC 6733 section 4.3.1)
+# times are seconds since 1900 whose highest bit is set until 2036 (RFC 6733 section 4.3.1)
 BEGINNING = datetime(1900, 1, 1, tzinfo=UTC)
 ERA = 1 << 32
 
 
 def meaning(form: str, value: bytes) -> dict[str, Any]:
-    """What an AVP of `form` says, as `number` or `text`; nothing where the value does not fit the form."""
+    """Value of an AVP with data format `form`, as `number` or `text`; empty if the value does not fit the format."""
     if form in SIZES:
         number = int.from_bytes(value, "big", signed=form in SIGNED)
         return {"number": number} if len(value) == SIZES[form] and number <= LARGEST else {}

@@ -1,17 +1,17 @@
-r"""Domain Name System: messages over UDP, by multicast (mDNS, LLMNR), and those that lie whole in a TCP segment.
+r"""Domain Name System: messages over UDP, mDNS and LLMNR included, and those that are complete in a TCP segment.
 
 Decided here:
-- One row a message, with its records as lists of structs. A record has what people ask for in columns (address,
-  target, preference, ...) and everything else that its type defines in `fields`, by name: a column for every field of
-  every type would be some forty columns in each of three lists, of which a row uses two or three.
-- Names are text as sent (case kept), without the final dot, the root as "."; bytes that are special or not printable
-  are escaped as in zone files (RFC 1035, 5.1; RFC 4343): \. for a dot within a label, \032 for a space. `data` is as
-  `dig +nosplit` prints it: names in it have their final dot.
-- Data that does not fit its type is kept as unknown data (RFC 3597) and the row is marked; other records are read on. A
-  message that ends too soon keeps its whole records.
-- mDNS takes the top bit of a class for itself (`unicast_response`, `cache_flush`), LLMNR some of the header's flags
-  (`conflict`, `tentative`): the port tells which reading holds, and the columns of the others are null.
-- OPT is listed among the additionals by name and type alone; what it says stands in the message's EDNS columns.
+- One row per message, with its records in lists of structs. Common data of a record is in columns (address, target,
+  preference, ...); all other fields of its type are in `fields`, by name. A column for each field of each type would be
+  about forty columns in each of three lists, of which a row uses two or three.
+- Names are text as sent (case kept), without the final dot, the root as "."; special and unprintable bytes are escaped
+  as in zone files (RFC 1035 section 5.1, RFC 4343): \. for a dot within a label, \032 for a space. `data` has the
+  format of `dig +nosplit`: names in it have their final dot.
+- Data that does not fit its type is written as unknown data (RFC 3597) and the row gets a fault; the records after it
+  are read. A message that ends early keeps its complete records.
+- The port selects the protocol. mDNS uses the top bit of a class (`unicast_response`, `cache_flush`), LLMNR some flags
+  of the header (`conflict`, `tentative`); columns of the other protocols are null.
+- OPT is in `additionals` with name and type only; the EDNS columns of the message have its contents.
 """
 
 from __future__ import annotations
@@ -32,217 +32,123 @@ LLMNR_PORT = 5355
 
 QUESTION = Struct(
     (
-        Column("name", "text", "Name asked for, as sent; null if malformed.", wireshark="dns.qry.name"),
-        Column("type", "u16", "Type asked for, IANA's number.", wireshark="dns.qry.type"),
-        Column("type_name", "word", "Mnemonic of the type, TYPE123 where it has none.", why="a name for `type`"),
-        Column("class", "u16", "Class asked for; 1 is the Internet.", wireshark="dns.qry.class"),
-        Column(
-            "unicast_response",
-            "bool",
-            "mDNS: a unicast answer is welcome; null elsewhere.",
-            wireshark="dns.qry.qu",
-        ),
+        Column("name", "text", "QNAME as sent; null if malformed.", wireshark="dns.qry.name"),
+        Column("type", "u16", "QTYPE, by IANA.", wireshark="dns.qry.type"),
+        Column("type_name", "word", "Mnemonic of `type`; TYPE123 for a number without one.", why="derived from type"),
+        Column("class", "u16", "QCLASS; 1 is IN.", wireshark="dns.qry.class"),
+        Column("unicast_response", "bool", "mDNS: a unicast response is requested; null in DNS and LLMNR.",
+               wireshark="dns.qry.qu"),
     )
-)
+)  # fmt: skip
 FIELD = Struct(
     (
-        Column("name", "word", "What the field is called in the record type's RFC.", why="one list for all types"),
-        Column("number", "i64", "Its value if it is a number or a code.", why="one list for all types"),
-        Column("text", "text", "Its value if it is text, or the name of its code.", why="one list for all types"),
+        Column("name", "word", "Name of the field in the RFC of the record type.", why="tshark has one field for each"),
+        Column("number", "i64", "Value of a number or code; null for text.", why="tshark has one field for each"),
+        Column("text", "text", "Value of a text, or mnemonic of a code.", why="tshark has one field for each"),
     )
 )
 RECORD = Struct(
     (
-        Column("name", "text", "Owner, as sent; null if malformed.", wireshark="dns.resp.name"),
-        Column("type", "u16", "Type, IANA's number.", wireshark="dns.resp.type"),
-        Column("type_name", "word", "Mnemonic of the type, TYPE123 where it has none.", why="a name for `type`"),
-        Column("class", "u16", "Class, 1 is the Internet; null for OPT.", wireshark="dns.resp.class"),
-        Column(
-            "cache_flush",
-            "bool",
-            "mDNS: the record replaces what is cached; null elsewhere.",
-            wireshark="dns.resp.cache_flush",
-        ),
-        Column("ttl", "u32", "Seconds for which it may be cached; null for OPT.", wireshark="dns.resp.ttl"),
-        Column(
-            "data", "text", "Its data as dig prints it; null for OPT and without data.", why="tshark has no such field"
-        ),
-        Column("address", "ip", "A, AAAA, L32, WKS: the address.", why="dns.a and dns.aaaa are two fields"),
-        Column(
-            "target",
-            "text",
-            "CNAME, DNAME, MX, NAPTR, NS, PTR, SRV, SVCB and others: the name that it points to.",
-            why="a field for each type",
-        ),
-        Column(
-            "preference", "u16", "MX, SRV, SVCB, URI and others: lower is tried first.", why="a field for each type"
-        ),
-        Column("weight", "u16", "SRV, URI: share among equals.", why="a field for each type"),
-        Column("port", "u16", "SRV: port of the service.", why="a field for each type"),
-        Column(
-            "fields", List(FIELD), "Everything else that its type defines, in wire order.", why="a field for each type"
-        ),
+        Column("name", "text", "Owner name as sent; null if malformed.", wireshark="dns.resp.name"),
+        Column("type", "u16", "Record type, by IANA.", wireshark="dns.resp.type"),
+        Column("type_name", "word", "Mnemonic of `type`; TYPE123 for a number without one.", why="derived from type"),
+        Column("class", "u16", "Class, 1 is IN; null for OPT.", wireshark="dns.resp.class"),
+        Column("cache_flush", "bool", "mDNS: cache-flush bit, the record replaces cached ones; null in DNS and LLMNR.",
+               wireshark="dns.resp.cache_flush"),
+        Column("ttl", "u32", "Time to live, seconds; null for OPT.", wireshark="dns.resp.ttl"),
+        Column("data", "text", "RDATA in the format of dig; null for OPT and without RDATA.",
+               why="tshark has no field in this format"),
+        Column("address", "ip", "A, AAAA, L32, WKS: address.", why="two tshark fields: dns.a and dns.aaaa"),
+        Column("target", "text", "CNAME, DNAME, MX, NAPTR, NS, PTR, SRV, SVCB and others: target name.",
+               why="one tshark field per type"),
+        Column("preference", "u16", "MX, SRV, SVCB, URI and others: preference or priority, lower is tried first.",
+               why="one tshark field per type"),
+        Column("weight", "u16", "SRV, URI: weight among records of the same priority.",
+               why="one tshark field per type"),
+        Column("port", "u16", "SRV: port of the service.", why="one tshark field per type"),
+        Column("fields", List(FIELD), "Other fields of the record type, in wire order."),
     )
-)
+)  # fmt: skip
 OPTION = Struct(
     (
-        Column("code", "u16", "IANA's number of the option.", wireshark="dns.opt.code"),
-        Column("data", "bytes", "Its data.", wireshark="dns.opt.data"),
+        Column("code", "u16", "IANA number of the option.", wireshark="dns.opt.code"),
+        Column("data", "bytes", "Data of the option.", wireshark="dns.opt.data"),
     )
 )
 
 TABLES = (
     Table(
         "dns",
-        "One row for each DNS message over UDP, mDNS or LLMNR, and for those that lie whole in a TCP segment.",
+        "One row for each message of DNS over UDP, mDNS or LLMNR, and for those that are complete in a TCP segment.",
         spec="RFC 1035, RFC 2136, RFC 3597, RFC 4795, RFC 6762, RFC 6891, RFC 7871, RFC 9460",
         on=("udp.port=53", "udp.port=5353", "udp.port=5355", "tcp.port=53"),
         size=HEADER,
         columns=(
-            Column("transport", "word", "`udp` or `tcp`.", why="in the stack"),
-            Column("transaction_id", "u16", "Pairs a response with its query.", at=0, wireshark="dns.id"),
-            Column("response", "bool", "A response, not a query.", at=2, bits=(7, 1), wireshark="dns.flags.response"),
-            Column(
-                "opcode",
-                "u8",
-                "0 query, 4 notify, 5 update, 0 to 15.",
-                at=2,
-                bits=(3, 4),
-                wireshark="dns.flags.opcode",
-            ),
-            Column(
-                "authoritative",
-                "bool",
-                "The answer is the authority's; null in LLMNR.",
-                at=2,
-                bits=(2, 1),
-                wireshark="dns.flags.authoritative",
-            ),
-            Column(
-                "truncated",
-                "bool",
-                "Not all of the answer fits.",
-                at=2,
-                bits=(1, 1),
-                wireshark="dns.flags.truncated",
-            ),
-            Column(
-                "recursion_desired",
-                "bool",
-                "The server is asked to follow the name; null in LLMNR.",
-                at=2,
-                bits=(0, 1),
-                wireshark="dns.flags.recdesired",
-            ),
-            Column(
-                "recursion_available",
-                "bool",
-                "The server follows names; null in LLMNR.",
-                at=3,
-                bits=(7, 1),
-                wireshark="dns.flags.recavail",
-            ),
-            Column("z", "bool", "Reserved bit; null in LLMNR.", at=3, bits=(6, 1), wireshark="dns.flags.z"),
-            Column(
-                "authentic_data",
-                "bool",
-                "The server has verified the answer (DNSSEC); null in LLMNR.",
-                at=3,
-                bits=(5, 1),
-                wireshark="dns.flags.authenticated",
-            ),
-            Column(
-                "checking_disabled",
-                "bool",
-                "Answers that are not verified are welcome (DNSSEC); null in LLMNR.",
-                at=3,
-                bits=(4, 1),
-                wireshark="dns.flags.checkdisable",
-            ),
-            Column(
-                "conflict",
-                "bool",
-                "LLMNR: the name is not unique; null elsewhere.",
-                at=2,
-                bits=(2, 1),
-                wireshark="dns.flags.conflict",
-            ),
-            Column(
-                "tentative",
-                "bool",
-                "LLMNR: the name is not yet verified to be unique; null elsewhere.",
-                at=2,
-                bits=(0, 1),
-                wireshark="dns.flags.tentative",
-            ),
-            Column(
-                "rcode", "u8", "Response code of the header, 0 to 15.", at=3, bits=(0, 4), wireshark="dns.flags.rcode"
-            ),
-            Column(
-                "extended_rcode",
-                "u16",
-                "Response code with the upper bits that EDNS adds, 0 to 4095; null where records are missing.",
-                why="put together from dns.flags.rcode and dns.resp.ext_rcode",
-                encoding="dictionary",
-            ),
-            Column("rcode_name", "word", "Mnemonic of `extended_rcode`.", why="a name for `extended_rcode`"),
-            Column("question_count", "u16", "Questions that the header promises.", at=4, wireshark="dns.count.queries"),
-            Column("answer_count", "u16", "Answers that the header promises.", at=6, wireshark="dns.count.answers"),
-            Column(
-                "authority_count",
-                "u16",
-                "Authority records that the header promises.",
-                at=8,
-                wireshark="dns.count.auth_rr",
-            ),
-            Column(
-                "additional_count",
-                "u16",
-                "Additional records that the header promises.",
-                at=10,
-                wireshark="dns.count.add_rr",
-            ),
+            Column("transport", "word", "Transport protocol: `udp` or `tcp`.", why="part of the stack"),
+            Column("transaction_id", "u16", "Transaction ID: matches a response to its query.", at=0,
+                   wireshark="dns.id"),
+            Column("response", "bool", "True response, false query.", at=2, bits=(7, 1),
+                   wireshark="dns.flags.response"),
+            Column("opcode", "u8", "Opcode, 0 to 15: 0 query, 4 notify, 5 update.", at=2, bits=(3, 4),
+                   wireshark="dns.flags.opcode"),
+            Column("authoritative", "bool", "AA flag: the server is authoritative for the name; null in LLMNR.", at=2,
+                   bits=(2, 1), wireshark="dns.flags.authoritative"),
+            Column("truncated", "bool", "TC flag: the message is truncated.", at=2, bits=(1, 1),
+                   wireshark="dns.flags.truncated"),
+            Column("recursion_desired", "bool", "RD flag: the client requests recursion; null in LLMNR.", at=2,
+                   bits=(0, 1), wireshark="dns.flags.recdesired"),
+            Column("recursion_available", "bool", "RA flag: the server supports recursion; null in LLMNR.", at=3,
+                   bits=(7, 1), wireshark="dns.flags.recavail"),
+            Column("z", "bool", "Reserved flag; null in LLMNR.", at=3, bits=(6, 1), wireshark="dns.flags.z"),
+            Column("authentic_data", "bool", "AD flag: the server has verified the answer with DNSSEC; null in LLMNR.",
+                   at=3, bits=(5, 1), wireshark="dns.flags.authenticated"),
+            Column("checking_disabled", "bool",
+                   "CD flag: the client accepts data not verified with DNSSEC; null in LLMNR.", at=3, bits=(4, 1),
+                   wireshark="dns.flags.checkdisable"),
+            Column("conflict", "bool", "LLMNR, C flag: the name is not unique; null in DNS and mDNS.", at=2,
+                   bits=(2, 1), wireshark="dns.flags.conflict"),
+            Column("tentative", "bool",
+                   "LLMNR, T flag: uniqueness of the name is not yet verified; null in DNS and mDNS.", at=2,
+                   bits=(0, 1), wireshark="dns.flags.tentative"),
+            Column("rcode", "u8", "Response code of the header, 0 to 15.", at=3, bits=(0, 4),
+                   wireshark="dns.flags.rcode"),
+            Column("extended_rcode", "u16",
+                   "Response code with the upper bits of EDNS, 0 to 4095; null if the records are not complete.",
+                   why="combines dns.flags.rcode and dns.resp.ext_rcode", encoding="dictionary"),
+            Column("rcode_name", "word", "Mnemonic of `extended_rcode`.", why="derived from extended_rcode"),
+            Column("question_count", "u16", "QDCOUNT: questions according to the header.", at=4,
+                   wireshark="dns.count.queries"),
+            Column("answer_count", "u16", "ANCOUNT: answers according to the header.", at=6,
+                   wireshark="dns.count.answers"),
+            Column("authority_count", "u16", "NSCOUNT: authority records according to the header.", at=8,
+                   wireshark="dns.count.auth_rr"),
+            Column("additional_count", "u16", "ARCOUNT: additional records according to the header.", at=10,
+                   wireshark="dns.count.add_rr"),
             Column("query_name", "text", "Name of the first question, as sent.", why="compared in questions"),
             Column("query_type", "u16", "Type of the first question.", why="compared in questions"),
-            Column("query_type_name", "word", "Mnemonic of `query_type`.", why="a name for `query_type`"),
+            Column("query_type_name", "word", "Mnemonic of `query_type`.", why="derived from query_type"),
             Column("query_class", "u16", "Class of the first question.", why="compared in questions"),
-            Column("questions", List(QUESTION), "Questions (in an update: the zone).", why="compared in its fields"),
-            Column("answers", List(RECORD), "Answers (in an update: prerequisites).", why="compared in its fields"),
-            Column(
-                "authorities", List(RECORD), "Authority records (in an update: updates).", why="compared in its fields"
-            ),
-            Column("additionals", List(RECORD), "Additional records.", why="compared in its fields"),
+            Column("questions", List(QUESTION), "Questions; in an update the zone."),
+            Column("answers", List(RECORD), "Answers; in an update the prerequisites."),
+            Column("authorities", List(RECORD), "Authority records; in an update the updates."),
+            Column("additionals", List(RECORD), "Additional records."),
             Column("edns_version", "u8", "EDNS version; null without EDNS.", wireshark="dns.resp.edns0_version"),
-            Column(
-                "edns_udp_size",
-                "u16",
-                "Bytes that the sender takes over UDP; null without EDNS.",
-                wireshark="dns.rr.udp_payload_size",
-            ),
-            Column("dnssec_ok", "bool", "DNSSEC records are welcome; null without EDNS.", wireshark="dns.resp.z.do"),
-            Column("edns_options", List(OPTION), "EDNS options.", why="compared in its fields"),
-            Column("client_subnet", "ip", "EDNS: network address of the client.", why="dns.opt.client.addr4 and addr6"),
-            Column(
-                "client_subnet_prefix",
-                "u8",
-                "EDNS: leading bits of `client_subnet` that are given.",
-                wireshark="dns.opt.client.netmask",
-            ),
-            Column(
-                "client_subnet_scope",
-                "u8",
-                "EDNS: leading bits for which the answer holds.",
-                wireshark="dns.opt.client.scope",
-            ),
-            Column(
-                "extra_length",
-                "i32",
-                "Bytes behind the last record; null where the records do not end well.",
-                wireshark="dns.extraneous.length",
-            ),
+            Column("edns_udp_size", "u16", "Maximum UDP payload of the sender, bytes; null without EDNS.",
+                   wireshark="dns.rr.udp_payload_size"),
+            Column("dnssec_ok", "bool", "DO flag: the client accepts DNSSEC records; null without EDNS.",
+                   wireshark="dns.resp.z.do"),
+            Column("edns_options", List(OPTION), "EDNS options in wire order."),
+            Column("client_subnet", "ip", "EDNS Client Subnet: network address.",
+                   why="two tshark fields, by IP version"),
+            Column("client_subnet_prefix", "u8", "EDNS Client Subnet: source prefix length of `client_subnet`, bits.",
+                   wireshark="dns.opt.client.netmask"),
+            Column("client_subnet_scope", "u8", "EDNS Client Subnet: scope prefix length of the answer, bits.",
+                   wireshark="dns.opt.client.scope"),
+            Column("extra_length", "i32", "Bytes after the last record; null if the records are not complete.",
+                   wireshark="dns.extraneous.length"),
         ),
     ),
-)
+)  # fmt: skip
 
 TRANSPORTS = pa.array(["udp", "tcp"])
 COUNTS = ("question_count", "answer_count", "authority_count", "additional_count")
@@ -257,7 +163,7 @@ NOT_IN_LLMNR = (
 
 
 def read(messages: Messages) -> Columns | tuple[Messages, Columns]:
-    """Columns of `messages`; where there are TCP segments among them, the messages too, one for each row."""
+    """Columns of `messages`; with TCP segments among them, also the messages of the rows."""
     tcp = messages.hint == TCP
     if not tcp.any():
         return _columns(messages)
@@ -277,23 +183,23 @@ def _columns(messages: Messages) -> Columns:
         result[name] = where(result[name], llmnr)
     whole = messages.end - messages.start >= HEADER
     counts = np.ascontiguousarray([np.where(whole, plain(result[name]), 0) for name in COUNTS], np.int64)
-    found = records.find(messages, counts)
-    _mark(messages, found)
+    batch = records.find(messages, counts)
+    _mark(messages, batch)
     result["transport"] = TRANSPORTS.take(pa.array(messages.hint == TCP).cast(pa.int8()))
-    result.update(columns.questions(table, found, mdns))
-    result.update(columns.sections(table, found, mdns))
-    complete = whole & (found.found[3] == 0)
-    result.update(edns.columns(table, messages, found, result, complete))
-    extra = messages.end + messages.missing - found.found[2]
+    result.update(columns.questions(table, batch, mdns))
+    result.update(columns.sections(table, batch, mdns))
+    complete = whole & (batch.found[3] == 0)
+    result.update(edns.columns(table, messages, batch, result, complete))
+    extra = messages.end + messages.missing - batch.found[2]
     result["extra_length"] = Nullable(extra.astype(np.int32), complete)
     return result
 
 
-def _mark(messages: Messages, found: Records) -> None:
-    """Set the faults: what is wrong with names and data first, for it comes before the end."""
-    first = records.first_faults(found, len(messages))
+def _mark(messages: Messages, batch: Records) -> None:
+    """Set the faults in wire order: those of names and data come before that of the end."""
+    first = records.first_faults(batch, len(messages))
     messages.fault = np.where(messages.fault == 0, first, messages.fault)
-    stopped = found.found[3]
+    stopped = batch.found[3]
     mark(messages, stopped == faults.BAD_NAME, faults.BAD_NAME)
     mark_short(messages, stopped == faults.SHORT_HEADER)
     mark_short(messages, stopped == faults.BAD_LENGTH, faults.BAD_LENGTH)

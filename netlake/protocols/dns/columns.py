@@ -1,4 +1,4 @@
-"""From the arrays of records.py to Arrow columns: spans become strings, sections become lists of structs."""
+"""Converts the arrays of records.py to Arrow: spans to strings, sections to lists of structs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def spans(source: Bytes, start: Ints, end: Ints, data_type: pa.DataType) -> pa.A
     return pa.Array.from_buffers(data_type, len(start), [valid, pa.py_buffer(offsets), pa.py_buffer(target)])
 
 
-# what Arrow itself can tell only where pandas is installed
+# Arrow converts these types itself only if pandas is installed
 STORED: dict[pa.DataType, type[np.generic]] = {
     pa.bool_(): np.bool_,
     pa.int16(): np.int16,
@@ -47,7 +47,7 @@ STORED: dict[pa.DataType, type[np.generic]] = {
 
 
 def numbers(values: npt.NDArray[Any], data_type: pa.DataType, null: Mask | None = None) -> pa.Array:
-    """An array of numbers; null where `null`, or where the number is negative if that is not given."""
+    """An array of numbers; null where `null`, or without it where the number is negative."""
     null = values < 0 if null is None else null
     if not null.any():
         return pa.array(values.astype(STORED[data_type]))
@@ -57,7 +57,7 @@ def numbers(values: npt.NDArray[Any], data_type: pa.DataType, null: Mask | None 
 
 
 class Mnemonics:
-    """The names of codes from 0 to `size`: those of `known`, and what `name` makes of the others."""
+    """Names of codes from 0 to `size`: from `known`, else from the function `name`."""
 
     def __init__(self, known: dict[int, str], name: Callable[[int], str], size: int) -> None:
         self.texts, self.name = list(known.values()), name
@@ -81,7 +81,7 @@ RCODE_NAMES = Mnemonics(RCODES, rcode_name, 1 << 12)
 
 
 def lists(data_type: pa.DataType, lengths: Ints, *arrays: pa.Array) -> pa.Array:
-    """A list of structs: list i holds the next lengths[i] of `arrays`, one array a field."""
+    """Lists of structs: list i has the next lengths[i] values of `arrays`, one array for each field."""
     child = pa.StructArray.from_arrays(arrays, fields=list(data_type.value_type))
     offsets = np.zeros(len(lengths) + 1, np.int32)
     np.cumsum(lengths, out=offsets[1:])
@@ -99,14 +99,14 @@ def no_lists(data_type: pa.DataType, count: int) -> pa.Array:
     return pa.Array.from_buffers(data_type, count, [None, offsets], children=[_no_elements(data_type.value_type)])
 
 
-def questions(table: Table, found: Records, mdns: Mask) -> dict[str, pa.Array]:
-    """The list of questions, and the first of them in columns of its own."""
-    count = found.found[0]
-    message, kind = found.questions[k.Q_MESSAGE], found.questions[k.Q_TYPE]
+def questions(table: Table, batch: Records, mdns: Mask) -> dict[str, pa.Array]:
+    """Columns of the questions: the list, and the fields of the first one."""
+    count = batch.found[0]
+    message, kind = batch.questions[k.Q_MESSAGE], batch.questions[k.Q_TYPE]
     multicast = mdns[message]
-    klass = np.where(multicast, found.questions[k.Q_CLASS] & 0x7FFF, found.questions[k.Q_CLASS])
-    unicast = pa.array(found.questions[k.Q_CLASS] > 0x7FFF, mask=~multicast)
-    name = spans(found.arena, found.names[0], found.names[1], pa.string())
+    klass = np.where(multicast, batch.questions[k.Q_CLASS] & 0x7FFF, batch.questions[k.Q_CLASS])
+    unicast = pa.array(batch.questions[k.Q_CLASS] > 0x7FFF, mask=~multicast)
+    name = spans(batch.arena, batch.names[0], batch.names[1], pa.string())
     typed, classed, named = numbers(kind, pa.int32()), numbers(klass, pa.int32()), TYPES.of(kind)
     listed = lists(column_type(table, "questions"), count, name, typed, named, classed, unicast)
     firsts = {"query_name": name, "query_type": typed, "query_type_name": named, "query_class": classed}
@@ -116,67 +116,67 @@ def questions(table: Table, found: Records, mdns: Mask) -> dict[str, pa.Array]:
     return {**firsts, "questions": listed}
 
 
-def sections(table: Table, found: Records, mdns: Mask) -> dict[str, pa.Array]:
-    """The lists of records."""
-    count = found.found.shape[1]
-    section = found.records[k.R_SECTION]
+def sections(table: Table, batch: Records, mdns: Mask) -> dict[str, pa.Array]:
+    """Columns of the records: one list for each section."""
+    count = batch.found.shape[1]
+    section = batch.records[k.R_SECTION]
     result = {}
     for number, name in ((k.ANSWER, "answers"), (k.AUTHORITY, "authorities"), (k.ADDITIONAL, "additionals")):
         data_type = column_type(table, name)
         index = np.flatnonzero(section == number)
         if len(index):
-            lengths = np.bincount(found.records[k.R_MESSAGE][index], minlength=count)
-            result[name] = lists(data_type, lengths, *_record_columns(data_type.value_type, found, index, mdns))
+            lengths = np.bincount(batch.records[k.R_MESSAGE][index], minlength=count)
+            result[name] = lists(data_type, lengths, *_record_columns(data_type.value_type, batch, index, mdns))
         else:
             result[name] = no_lists(data_type, count)
     return result
 
 
-def _record_columns(record: pa.StructType, found: Records, index: npt.NDArray[np.intp], mdns: Mask) -> list[pa.Array]:
-    """The fields of `record` for the records `index`, in the order in which the table declares them."""
-    whole = len(index) == found.records.shape[1]
+def _record_columns(record: pa.StructType, batch: Records, index: npt.NDArray[np.intp], mdns: Mask) -> list[pa.Array]:
+    """The fields of `record` for the records `index`, in declared order."""
+    whole = len(index) == batch.records.shape[1]
 
     def row(rows: Rows, number: int) -> Rows:
         taken: Rows = rows[number] if whole else rows[number][index]
         return taken
 
     def span(number: int) -> pa.Array:
-        return spans(found.arena, row(found.texts, number), row(found.texts, number + 1), pa.string())
+        return spans(batch.arena, row(batch.texts, number), row(batch.texts, number + 1), pa.string())
 
-    kind, klass = row(found.records, k.R_TYPE), row(found.records, k.R_CLASS)
+    kind, klass = row(batch.records, k.R_TYPE), row(batch.records, k.R_CLASS)
     option = kind == t.OPT
-    multicast = mdns[row(found.records, k.R_MESSAGE)] & ~option
+    multicast = mdns[row(batch.records, k.R_MESSAGE)] & ~option
     made = {
         "name": span(t.T_NAME),
         "type": numbers(kind, pa.int32()),
         "type_name": TYPES.of(kind),
         "class": numbers(np.where(multicast, klass & 0x7FFF, klass), pa.int32(), option),
         "cache_flush": pa.array(klass > 0x7FFF, mask=~multicast),
-        "ttl": numbers(row(found.records, k.R_TTL), pa.int64(), option),
+        "ttl": numbers(row(batch.records, k.R_TTL), pa.int64(), option),
         "data": span(t.T_DATA),
         "address": span(t.T_ADDRESS),
         "target": span(t.T_TARGET),
-        "preference": numbers(row(found.texts, t.T_PREFERENCE), pa.int32()),
-        "weight": numbers(row(found.texts, t.T_WEIGHT), pa.int32()),
-        "port": numbers(row(found.texts, t.T_PORT), pa.int32()),
-        "fields": _fields(record.field("fields").type, found, index),
+        "preference": numbers(row(batch.texts, t.T_PREFERENCE), pa.int32()),
+        "weight": numbers(row(batch.texts, t.T_WEIGHT), pa.int32()),
+        "port": numbers(row(batch.texts, t.T_PORT), pa.int32()),
+        "fields": _fields(record.field("fields").type, batch, index),
     }
     return [made[field.name] for field in record]
 
 
-def _fields(data_type: pa.DataType, found: Records, index: npt.NDArray[np.intp]) -> pa.Array:
-    """The further fields of the records `index`."""
-    of = found.fields[F_RECORD]
-    chosen = np.zeros(found.records.shape[1], np.bool_)
+def _fields(data_type: pa.DataType, batch: Records, index: npt.NDArray[np.intp]) -> pa.Array:
+    """The column `fields` of the records `index`."""
+    of = batch.fields[F_RECORD]
+    chosen = np.zeros(batch.records.shape[1], np.bool_)
     chosen[index] = True
-    fields = found.fields[:, chosen[of]]
+    fields = batch.fields[:, chosen[of]]
     if not fields.shape[1]:
         return no_lists(data_type, len(index))
     lengths = np.bincount(of, minlength=len(chosen))[index]
     return lists(
         data_type,
         lengths,
-        pa.array(found.words, pa.string()).take(pa.array(fields[F_NAME])),
+        pa.array(batch.words, pa.string()).take(pa.array(fields[F_NAME])),
         numbers(fields[F_NUMBER], pa.int64(), fields[F_NUMBER] == NO_NUMBER),
-        spans(found.arena, fields[F_TEXT], fields[F_TEXT_END], pa.string()),
+        spans(batch.arena, fields[F_TEXT], fields[F_TEXT_END], pa.string()),
     )

@@ -1,4 +1,10 @@
-"""EDNS (RFC 6891): what the OPT record of a message says about the message."""
+"""EDNS (RFC 6891): columns of a message from its OPT record.
+
+Decided here:
+- The first OPT record counts. More than one, or one outside the additional section or not owned by the root, gives the
+  row the fault `bad_options` (RFC 6891 section 6.1.1).
+- A message has no EDNS only if all its records were read; until then the extended response code is null.
+"""
 
 from __future__ import annotations
 
@@ -17,19 +23,19 @@ from netlake.schema import Table, faults
 Mask = npt.NDArray[np.bool_]
 
 CLIENT_SUBNET = 8
-# address families (IANA) of a client subnet, and the bytes of an address
+# IANA address families of a client subnet: size of an address
 FAMILIES = {1: 4, 2: 16}
 
 
-def columns(table: Table, messages: Messages, found: Records, header: Columns, whole: Mask) -> Columns:
+def columns(table: Table, messages: Messages, batch: Records, header: Columns, whole: Mask) -> Columns:
     """Columns of the first OPT record of each message.
 
-    `whole` tells the messages whose records were all read: without OPT, only they are known to have no EDNS.
+    `whole` marks the messages whose records were all read.
     """
-    records = np.flatnonzero(found.records[k.R_TYPE] == t.OPT)
-    of, first = np.unique(found.records[k.R_MESSAGE][records], return_index=True)
-    _mark_misplaced(messages, found.records[:, records])
-    opt = found.records[:, records[first]]
+    records = np.flatnonzero(batch.records[k.R_TYPE] == t.OPT)
+    of, first = np.unique(batch.records[k.R_MESSAGE][records], return_index=True)
+    _mark_misplaced(messages, batch.records[:, records])
+    opt = batch.records[:, records[first]]
     has = np.zeros(len(messages), np.bool_)
     has[of] = True
 
@@ -49,7 +55,7 @@ def columns(table: Table, messages: Messages, found: Records, header: Columns, w
 
 
 def _mark_misplaced(messages: Messages, opt: npt.NDArray[np.int64]) -> None:
-    """RFC 6891, 6.1.1: one OPT record in a message, among the additionals, owned by the root."""
+    """Set the fault of messages whose OPT record is repeated or not in its place (RFC 6891 section 6.1.1)."""
     of = opt[k.R_MESSAGE]
     mark(messages, np.bincount(of, minlength=len(messages)) > 1, faults.BAD_OPTIONS)
     misplaced = (opt[k.R_SECTION] != k.ADDITIONAL) | (messages.data[opt[k.R_NAME]] != 0)
@@ -57,7 +63,7 @@ def _mark_misplaced(messages: Messages, opt: npt.NDArray[np.int64]) -> None:
 
 
 def _rcodes(header: Columns, of: npt.NDArray[np.int64], high: Ints, known: Mask) -> Columns:
-    """The response code with the upper eight bits that EDNS adds; null where it is not `known` whether it does."""
+    """Response code with the upper eight bits of EDNS; null where it is not `known` whether the message has EDNS."""
     whole = plain(header["rcode"]).astype(np.int32)
     whole[of] |= high.astype(np.int32) << 4
     return {
@@ -92,7 +98,7 @@ def _among(index: npt.NDArray[np.int64], count: int) -> Mask:
 
 
 def _client_subnets(messages: Messages, message: Ints, options: npt.NDArray[np.int64]) -> Columns:
-    """The client subnet (RFC 7871) of each message that has one; the first where there are several."""
+    """Columns of the first client subnet (RFC 7871) of each message."""
     subnets: dict[int, tuple[bytes, int, int]] = {}
     broken = np.zeros(len(messages), np.bool_)
     for option in np.flatnonzero(options[k.O_CODE] == CLIENT_SUBNET).tolist():
@@ -116,11 +122,11 @@ def _client_subnets(messages: Messages, message: Ints, options: npt.NDArray[np.i
     }
 
 
-def _addresses(messages: Messages, found: dict[int, bytes]) -> Value:
-    """A column of the addresses `found` by message, null elsewhere."""
+def _addresses(messages: Messages, by_message: dict[int, bytes]) -> Value:
+    """A column of the addresses by message, null for the other messages."""
     column = None
     for kind, size in (("ipv4", 4), ("ipv6", 16)):
-        chosen = {of: address for of, address in found.items() if len(address) == size}
+        chosen = {of: address for of, address in by_message.items() if len(address) == size}
         if chosen:
             data = np.frombuffer(b"".join(chosen.values()), np.uint8).copy()
             at = np.arange(len(chosen), dtype=np.int64) * size

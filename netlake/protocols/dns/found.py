@@ -1,4 +1,9 @@
-"""What is found in a batch of messages, as arrays; and how text and fields are appended to it."""
+"""Questions and records of a batch of messages as arrays, and a writer that appends text and fields to them.
+
+Data structures: each array has one row per property and one column per question, record, message or field. The
+constants Q_, R_ and T_ of the kernels and F_ of this module number its rows. Text is in one byte buffer, the arena; a
+span is its start and end there, -1 for null.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +17,7 @@ from netlake.packets import Bytes
 Rows = npt.NDArray[np.int64]
 Field = tuple[int, int, int, int]
 
-# rows of `fields`: the record, the field's name as an index of `words`, its number or NO_NUMBER, its text or -1
+# rows of `fields`: record, name as an index of `words`, number or NO_NUMBER, span of the text
 F_RECORD, F_NAME, F_NUMBER, F_TEXT, F_TEXT_END = range(5)
 NO_NUMBER = np.iinfo(np.int64).min
 WORDS = ("text", "mname", "rname", "serial", "refresh", "retry", "expire", "minimum")
@@ -20,10 +25,11 @@ WORDS = ("text", "mname", "rname", "serial", "refresh", "retry", "expire", "mini
 
 @dataclass(slots=True)
 class Records:
-    """Findings of one batch; the rows of the arrays are named Q_, R_, T_ in the kernels' modules and F_ here.
+    """Questions and records of one batch.
 
-    `found` (4, messages): questions, records, offset behind them, fault; `names` (3, questions): span and fault;
-    spans lie in `arena`; `fields` stand in the order of their records; `words` are the names that F_NAME indexes.
+    `found` (4, messages): number of questions, number of records, offset after them, fault; `names` (3, questions):
+    span and fault; `texts`: spans and numbers of the records; `fields` are ordered by record; F_NAME is an index of
+    `words`.
     """
 
     questions: Rows
@@ -37,7 +43,7 @@ class Records:
 
 
 class Writer:
-    """Appends texts behind the arena, and fields behind those that are there."""
+    """Appends texts to the arena and fields to `fields`; `finish` applies them."""
 
     def __init__(self, result: Records) -> None:
         self.result, self.at = result, len(result.arena)
@@ -46,7 +52,7 @@ class Writer:
         self.codes = {word: code for code, word in enumerate(result.words)}
 
     def span(self, text: str | None) -> tuple[int, int]:
-        """The span of one text."""
+        """Append one text; returns its span."""
         if text is None:
             return -1, -1
         start = self.at
@@ -55,12 +61,12 @@ class Writer:
         return start, self.at
 
     def field(self, name: str, number: int | None, text: str | None) -> Field:
-        """A field as rows of `fields` have it, without its record."""
+        """A row of `fields` without its record."""
         code = self.codes.setdefault(name, len(self.codes))
         return (code, NO_NUMBER if number is None else number, *self.span(text))
 
     def finish(self) -> None:
-        """Put together what was appended."""
+        """Store what was appended, in the order of the records."""
         result = self.result
         if self.parts:
             result.arena = np.concatenate([result.arena, *(np.frombuffer(part, np.uint8) for part in self.parts)])

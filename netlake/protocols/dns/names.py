@@ -1,6 +1,6 @@
 """Names and character strings as text, in plain Python.
 
-The rules and bounds are those of the kernel (kernels/dns_text.py), whose tables of escapes are used here.
+Rules and limits are those of the kernel (kernels/dns_text.py), whose tables of escapes this module uses.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from netlake.packets import Cursor, Malformed
 
 
 class NameCursor(Cursor):
-    """A cursor over a whole message that knows whether a name led elsewhere in it."""
+    """A cursor over a whole message; `pointed` is set when a name contains a pointer."""
 
     __slots__ = ("pointed",)
 
@@ -28,17 +28,17 @@ STRING_CHARACTERS = _escapes(IN_STRING.tobytes())
 
 
 def escaped(data: bytes) -> str:
-    """The bytes of a character string, escaped as between quotes."""
+    """The bytes of a character string, escaped as within quotes."""
     return "".join([STRING_CHARACTERS[byte] for byte in data])
 
 
 def without_dot(name: str) -> str:
-    """A name as columns have it: without the final dot, the root as one dot."""
+    """A name as in columns: without the final dot, the root as one dot."""
     return name[:-1] if len(name) > 1 else name
 
 
 def read_name(cursor: Cursor) -> str:
-    """The name at the cursor with its final dot; `cursor.data` must be the whole message, for pointers."""
+    """The name at the cursor with its final dot; `cursor.data` must be the whole message for pointers."""
     message, at = cursor.data, cursor.at
     _pass_name(cursor)
     if message[at] >= 192:
@@ -67,7 +67,7 @@ def _byte(message: bytes, at: int) -> int:
 
 
 def _pointed(cursor: Cursor, at: int, before: int) -> int:
-    """Where the pointer at `at` leads, which must be before `before`."""
+    """Target of the pointer at `at`; it must be less than `before`."""
     if isinstance(cursor, NameCursor):
         cursor.pointed = True
     target = (_byte(cursor.data, at) & 0x3F) << 8 | _byte(cursor.data, at + 1)
@@ -77,7 +77,7 @@ def _pointed(cursor: Cursor, at: int, before: int) -> int:
 
 
 def _pass_name(cursor: Cursor) -> None:
-    """Move the cursor behind the name as it lies in place."""
+    """Move the cursor after the name, at its end or its first pointer."""
     while size := cursor.number(1):
         if size >= 192:
             cursor.skip(1)

@@ -1,7 +1,7 @@
-"""Record data that no kernel writes: record by record, in Python, each different data of a batch once.
+"""Record data that the kernel does not write: in Python, record by record, each distinct data of a batch once.
 
-Text and fields of a message are bounded as the kernel's are (see kernels/dns_text.py), so the two together may take
-twice that bound.
+The size of text and fields per message has the limit of the kernel (kernels/dns_text.py); both together may use twice
+that limit.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from netlake.protocols.dns.names import NameCursor
 from netlake.protocols.dns.rdata import Data, layout, present, unknown
 from netlake.schema import faults
 
-# the rows of `texts` that are written here, T_DATA to T_STATE
+# rows of `texts` that this module writes, T_DATA to T_STATE
 FIRST, LAST = t.T_DATA, t.T_STATE
-# where a column of Data lies among them
+# index of each column of Data in these rows
 SPANS = {"target": t.T_TARGET - FIRST, "address": t.T_ADDRESS - FIRST}
 NUMBERS = {"preference": t.T_PREFERENCE - FIRST, "weight": t.T_WEIGHT - FIRST, "port": t.T_PORT - FIRST}
 NOTHING = [-1] * (LAST - FIRST)
@@ -29,7 +29,7 @@ TOO_LARGE = [*NOTHING, faults.TOO_LARGE]
 
 @dataclass(slots=True)
 class _Written:
-    """What was written for one record: its rows of `texts`, its fields, and what it takes of its message's room."""
+    """Result for one record: its rows of `texts`, its fields, and its share of the message's size limit."""
 
     rows: list[int]
     fields: list[Field]
@@ -37,26 +37,26 @@ class _Written:
 
 
 def write_rare(messages: Messages, result: Records, writer: Writer) -> None:
-    """Write the data of the records that the kernel left, and as unknown data that of those that it could not read."""
+    """Write the data of the records that the kernel did not write; data that it could not read as unknown data."""
     left = np.flatnonzero(result.texts[t.T_STATE])
     if not len(left):
         return
-    # the same records come again and again: what was written for one holds for all with the same data
+    # records repeat often: the result is reused for records with the same data
     memory: dict[tuple[int, bytes], _Written] = {}
     columns: list[list[int]] = []
     message, room, base, data = -1, 0, 0, b""
     states = result.texts[t.T_STATE, left].tolist()
-    for record, state, found in zip(left.tolist(), states, result.records[:, left].T.tolist(), strict=True):
-        if found[k.R_MESSAGE] != message:
-            message = found[k.R_MESSAGE]
+    for record, state, row in zip(left.tolist(), states, result.records[:, left].T.tolist(), strict=True):
+        if row[k.R_MESSAGE] != message:
+            message = row[k.R_MESSAGE]
             base = int(messages.start[message])
             data = messages.data[base : messages.end[message]].tobytes()
             room = t.TEXT_BASE + t.TEXT_FACTOR * len(data)
         if state == faults.TOO_LARGE or room < 0:
             columns.append(TOO_LARGE)
             continue
-        cursor = NameCursor(data, found[k.R_DATA] - base, found[k.R_END] - base)
-        written = _written(found, state, cursor, writer, memory)
+        cursor = NameCursor(data, row[k.R_DATA] - base, row[k.R_END] - base)
+        written = _written(row, state, cursor, writer, memory)
         room -= written.cost
         if room < 0:
             columns.append(TOO_LARGE)
@@ -67,17 +67,17 @@ def write_rare(messages: Messages, result: Records, writer: Writer) -> None:
 
 
 def _written(
-    found: list[int], state: int, cursor: NameCursor, writer: Writer, memory: dict[tuple[int, bytes], _Written]
+    row: list[int], state: int, cursor: NameCursor, writer: Writer, memory: dict[tuple[int, bytes], _Written]
 ) -> _Written:
-    """What is written for the data at the cursor, from memory if the same was written before."""
-    kind = found[k.R_TYPE]
+    """Result for the data at the cursor, from `memory` if the same data was written before."""
+    kind = row[k.R_TYPE]
     data = cursor.data[cursor.at : cursor.end]
-    meant = state == t.RARE and layout(kind) and not (kind == t.A and found[k.R_CLASS] == t.CHAOS)
-    # below 0: data that is shown as unknown, whatever its type
-    key = (kind if meant else min(-state, 0) - 1, data)
+    typed = state == t.RARE and layout(kind) and not (kind == t.A and row[k.R_CLASS] == t.CHAOS)
+    # keys below 0: data written as unknown data, of any type
+    key = (kind if typed else min(-state, 0) - 1, data)
     known = memory.get(key)
     if known is None:
-        shown, fault = _understood(kind, cursor, data) if meant else (Data(unknown(data)), max(state, 0))
+        shown, fault = _understood(kind, cursor, data) if typed else (Data(unknown(data)), max(state, 0))
         known = _write(shown, fault, writer)
         if not cursor.pointed:
             memory[key] = known
@@ -85,13 +85,13 @@ def _written(
 
 
 def _understood(kind: int, cursor: NameCursor, data: bytes) -> tuple[Data, int]:
-    """The data at the cursor and its fault; as unknown data where it breaks the layout of its type."""
+    """The data at the cursor and its fault; unknown data if it does not fit the layout of its type."""
     try:
         return present(kind, cursor), 0
     except Short:
         return Data(unknown(data)), faults.BAD_LENGTH
-    except Malformed as found:
-        return Data(unknown(data)), faults.CODES[found.fault]
+    except Malformed as error:
+        return Data(unknown(data)), faults.CODES[error.fault]
 
 
 def _write(shown: Data, fault: int, writer: Writer) -> _Written:

@@ -1,6 +1,6 @@
-"""The data of one record as text and as typed fields, in plain Python: every type that has a layout in types.py.
+"""RDATA of one record as text and as typed fields, in plain Python: every type with a layout in types.py.
 
-Common types are written by a kernel (kernels/dns_text.py) and come here only in tests, where both must agree.
+A kernel (kernels/dns_text.py) writes the common types; this module reads them in tests only, which compare both.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from netlake.packets import Cursor, Malformed
 from netlake.protocols.dns.readers import READERS, Reader
 from netlake.protocols.dns.types import LAYOUTS
 
-# fields that are columns of a record
+# fields of a layout that are columns of a record
 COLUMNS = frozenset(("address", "target", "preference", "weight", "port"))
 
 
 @dataclass(slots=True)
 class Data:
-    """The data of one record: as text, the columns that its type has, and its other fields (name, number, text)."""
+    """RDATA of one record: text, columns of its type, and other fields (name, number, text)."""
 
     text: str
     columns: dict[str, str | int] = field(default_factory=dict)
@@ -26,9 +26,9 @@ class Data:
 
 
 def present(kind: int, cursor: Cursor) -> Data:
-    """The data in `cursor` by the layout of `kind`; Short or Malformed where it does not fit.
+    """RDATA in `cursor`, by the layout of `kind`; raises Short or Malformed if it does not fit.
 
-    `cursor.data` is the whole message, because names point into it.
+    `cursor.data` is the whole message, since names point into it.
     """
     words: list[str] = []
     result = Data("")
@@ -51,11 +51,11 @@ def present(kind: int, cursor: Cursor) -> Data:
 
 @cache
 def layout(kind: int) -> tuple[tuple[str, Reader], ...]:
-    """The fields of a record type and their readers; empty where the data is not understood."""
+    """Fields of a record type and their readers; empty for a type without a layout."""
     words = (LAYOUTS.get(kind, ("", None))[1] or "").split()
     return tuple((name, READERS[reader]) for name, _, reader in (word.partition(":") for word in words))
 
 
 def unknown(data: bytes) -> str:
-    """Data without a meaning, as RFC 3597 writes it."""
+    """RDATA as unknown data (RFC 3597)."""
     return rf"\# {len(data)} {data.hex().upper()}" if data else r"\# 0"

@@ -1,7 +1,8 @@
-"""One reader for each way in which record data is written; the layouts in types.py name them.
+"""Readers of RDATA fields, one per encoding; the layouts in types.py name them.
 
-A reader takes the cursor and gives an Item or several: the word that `dig` prints (with +nosplit), and what the field
-is: a number, a text, or both where a number has a name. Data that breaks its rules raises Short or Malformed.
+A reader takes the cursor and returns an Item or several: the word that `dig +nosplit` prints, and the value of the
+field: a number, a text, or both if the number has a mnemonic. It raises Short or Malformed for data that breaks its
+rules.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from netlake.protocols.dns.types import SERVICE_KEYS, rcode_name, type_name
 
 
 class Item(NamedTuple):
-    """A word of the text (none if empty) and a field (none without number and value); `name` overrides the layout's."""
+    """A word of the text (none if empty), a field (none without number and value); `name` replaces the layout's."""
 
     text: str
     number: int | None = None
@@ -29,17 +30,17 @@ class Item(NamedTuple):
 
 Reader = Callable[[Cursor], Item | list[Item]]
 
-# the most values that a field may have: more come from nobody who means them, and each costs more than it weighs
+# most values of one field: real data has fewer, and each value needs more memory than its bytes
 MOST_VALUES = 1024
 
 
 def _same(text: str) -> Item:
-    """A word that is its own value."""
+    """An item whose word is its value."""
     return Item(text, None, text)
 
 
 def _every(cursor: Cursor) -> Iterator[None]:
-    """Goes on while there are bytes left, so long."""
+    """Yields while bytes are left; more than MOST_VALUES are `too_large`."""
     for _ in range(MOST_VALUES):
         if not cursor.left:
             return
@@ -85,7 +86,7 @@ def _ipv6(cursor: Cursor) -> Item:
     return _same(_ip(cursor.take(16)))
 
 
-# the hints of HTTPS records are the same few addresses again and again
+# HTTPS records repeat a few addresses in their hints
 _ip = lru_cache(maxsize=4096)(ip_text)
 
 
@@ -153,7 +154,7 @@ def _eui(size: int) -> Reader:
 
 
 def _bits(bitmap: bytes) -> list[int]:
-    """The positions of the bits that are set."""
+    """Positions of the bits that are set."""
     if int.from_bytes(bitmap, "big").bit_count() > MOST_VALUES:
         raise Malformed("too_large")
     return [8 * at + bit for at, byte in enumerate(bitmap) if byte for bit in range(8) if byte & 128 >> bit]
@@ -181,7 +182,7 @@ def _ports(cursor: Cursor) -> list[Item]:
 
 
 def _metres(size: int) -> tuple[str, int]:
-    """A precision of LOC (mantissa and exponent of centimetres) as text and in centimetres."""
+    """A precision of LOC (mantissa and exponent of centimetres) as text, and in centimetres."""
     mantissa, exponent = size >> 4, size & 15
     if mantissa > 9 or exponent > 9:
         raise Malformed("bad_value")
@@ -190,7 +191,7 @@ def _metres(size: int) -> tuple[str, int]:
 
 
 def _angle(number: int, limit: int, hemispheres: str) -> tuple[str, int]:
-    """Degrees, minutes, seconds and hemisphere, and the angle in thousandths of a second of arc."""
+    """Degrees, minutes, seconds and hemisphere, and the angle in thousandths of an arc second."""
     angle = number - (1 << 31)
     if abs(angle) > limit * 3_600_000:
         raise Malformed("bad_value")
@@ -226,7 +227,7 @@ def _prefixes(cursor: Cursor) -> list[Item]:
 
 
 def _gateway(cursor: Cursor, kind: int) -> Item:
-    """A gateway of IPSECKEY or relay of AMTRELAY."""
+    """Gateway of IPSECKEY or relay of AMTRELAY, by its type."""
     if kind > 3:
         raise Malformed("bad_value")
     return (lambda _: Item(".", None, "."), _ipv4, _ipv6, _name)[kind](cursor)
@@ -265,7 +266,7 @@ def _host_identity(cursor: Cursor) -> list[Item]:
 
 
 def _parameters(cursor: Cursor) -> list[Item]:
-    """SvcParams of RFC 9460: a word for each, and a field for each value in it."""
+    """SvcParams of RFC 9460: one word per parameter, one field per value."""
     items: list[Item] = []
     last = -1
     for _ in _every(cursor):
@@ -281,7 +282,7 @@ def _parameters(cursor: Cursor) -> list[Item]:
 
 
 def _parameter(key: int, cursor: Cursor) -> tuple[list[str], str]:
-    """The values of one SvcParam, and what stands behind its key."""
+    """Values of one SvcParam, and the text after its key."""
     every = _every(cursor)
     if key == 0:
         values = [SERVICE_KEYS.get(number, f"key{number}") for number in (cursor.number(2) for _ in every)]

@@ -1,7 +1,7 @@
-"""The questions and records of a batch of messages as arrays: what the kernels find, and what is left to do for them.
+"""Finds the questions and records of a batch of messages and writes their data to arrays.
 
-The kernel writes names, numbers and strings; addresses are written here for a whole batch at once, the fields of common
-types are gathered, and rare types go to rare.py.
+The kernel writes names, numbers and strings. This module writes addresses for a whole batch at once and gathers the
+fields of common types; rare.py reads the other types.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from netlake.protocols.dns.found import (
 from netlake.protocols.dns.rare import write_rare
 from netlake.schema import faults
 
-# the smallest question and record: a root name and the fixed part
+# size of the smallest question and record: a root name and the fixed part
 SMALLEST_QUESTION = 5
 SMALLEST_RECORD = 11
 
@@ -36,10 +36,10 @@ SOA_NUMBERS = np.dtype([(word, ">u4") for word in WORDS[3:]])
 
 
 def find(messages: Messages, counts: Rows) -> Records:
-    """Every question and record that `counts` (4, messages; 0 where the header is short) promise and the bytes hold."""
+    """Questions and records that `counts` (4, messages; 0 where the header is short) announce and the bytes contain."""
     size = np.maximum(messages.end - messages.start - k.HEADER, 0)
     found = np.zeros((4, len(messages)), np.int64)
-    # a message may promise 65535 of each: there cannot be more than fit
+    # a header may announce 65535 records: the size of the message limits the arrays
     most = np.minimum(counts[1:].sum(axis=0), size // SMALLEST_RECORD)
     questions = np.empty((4, int(np.minimum(counts[0], size // SMALLEST_QUESTION).sum())), np.int64)
     records = np.empty((8, int(most.sum())), np.int64)
@@ -54,7 +54,7 @@ def _texts(messages: Messages, questions: Rows, records: Rows, found: Rows) -> R
     names = np.empty((3, questions.shape[1]), np.int64)
     texts = np.full((t.T_NAME_FAULT + 1, records.shape[1]), -1, np.int64)
     strings = np.empty((3, int(length[(kind == t.TXT) | (kind == t.SPF)].sum())), np.int64)
-    # what is not written is not touched, so this costs addresses, not memory
+    # pages that are not written are not allocated: the size costs address space only
     arena = np.empty(int(t.TEXT_BASE * len(size) + t.TEXT_FACTOR * size.sum()), np.uint8)
     cache, totals = np.full((4, t.CACHED), -1, np.int64), np.zeros(2, np.int64)
     t.put_texts(
@@ -81,7 +81,7 @@ def _string_fields(strings: Rows) -> Rows:
 
 
 def _numbers(messages: Messages, result: Records) -> None:
-    """Preference, weight and port of the records whose data the kernel found to be whole."""
+    """Set preference, weight and port of the records whose data the kernel found complete."""
     kind, state = result.records[k.R_TYPE], result.texts[t.T_STATE]
     before = np.where(kind < len(t.LAYOUT), t.LAYOUT[np.minimum(kind, len(t.LAYOUT) - 1), 0], 0)
     for number, row in enumerate((t.T_PREFERENCE, t.T_WEIGHT, t.T_PORT)):
@@ -92,7 +92,7 @@ def _numbers(messages: Messages, result: Records) -> None:
 
 
 def _start_of_authority(messages: Messages, result: Records) -> None:
-    """The fields of SOA records: two names, five numbers."""
+    """Add the fields of SOA records: two names, five numbers."""
     texts = result.texts
     index = np.flatnonzero((result.records[k.R_TYPE] == t.SOA) & (texts[t.T_DATA] >= 0))
     if not len(index):
@@ -114,7 +114,7 @@ def _addresses(messages: Messages, result: Records, writer: Writer) -> None:
     for kind, size, write in ((t.A, 4, ipv4_text), (t.AAAA, 16, ipv6_text)):
         chosen = (records[k.R_TYPE] == kind) & (texts[t.T_STATE] == t.RARE)
         if kind == t.A:
-            # RFC 1035, 3.4: addresses are the Internet's; in class CH the data is something else
+            # RFC 1035 section 3.4: an A record has an IPv4 address in class IN; in class CH it has other data
             chosen &= records[k.R_CLASS] != t.CHAOS
         whole = records[k.R_END] - records[k.R_DATA] == size
         texts[t.T_STATE, chosen & ~whole] = faults.BAD_LENGTH
@@ -131,14 +131,14 @@ def _addresses(messages: Messages, result: Records, writer: Writer) -> None:
 
 
 def first_faults(result: Records, count: int) -> npt.NDArray[np.int8]:
-    """For each of `count` messages the first fault in its names and data, in wire order; 0 for none."""
+    """First fault in names and data of each of `count` messages, in wire order; 0 for none."""
     first = np.zeros(count, np.int8)
     name, data = result.texts[t.T_NAME_FAULT], result.texts[t.T_STATE]
     for of, fault in (
         (result.records[k.R_MESSAGE], np.where(name != 0, name, data)),
         (result.questions[k.Q_MESSAGE], result.names[2]),
     ):
-        # written backwards, so that the first stays
+        # assigned in reverse order, so that the first one remains
         wrong = np.flatnonzero(fault)[::-1]
         first[of[wrong]] = fault[wrong]
     return first

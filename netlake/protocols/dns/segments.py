@@ -1,7 +1,7 @@
-"""Messages in TCP segments: those that lie whole in one, each behind its length (RFC 1035, 4.2.2).
+"""DNS messages in TCP segments: those that are complete in one segment, each after its length (RFC 1035 section 4.2.2).
 
-A segment counts only if its messages fill it exactly: whatever begins or ends inside a message cannot be told from it
-without the stream. Such segments give no rows here; their bytes are in `packet` and `tcp`, and streams read them.
+Decided here: a segment has rows only if its messages fill it exactly. Without the stream, a segment that starts or ends
+within a message cannot be recognised; such segments have no rows here, and the streams of the tracker read them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Index = npt.NDArray[np.intp]
 
 
 def unpacked(messages: Messages, tcp: npt.NDArray[np.bool_]) -> Messages:
-    """`messages` with each TCP payload replaced by the messages in it, in wire order, their places numbered again."""
+    """`messages` with each TCP payload replaced by the messages in it, in wire order, with new places."""
     index, start, end = _framed(messages, np.flatnonzero(tcp))
     plain = np.flatnonzero(~tcp)
     index = np.concatenate([plain, index])
@@ -37,10 +37,10 @@ def unpacked(messages: Messages, tcp: npt.NDArray[np.bool_]) -> Messages:
 
 
 def _framed(messages: Messages, segments: Index) -> tuple[Index, Ints, Ints]:
-    """For each message in `segments`: its segment, start, and end on the wire (which the capture may not reach)."""
+    """Segment, start, and end on the wire (perhaps after the end of the capture) of each message in `segments`."""
     captured, wire = messages.end[segments], messages.end[segments] + messages.missing[segments]
     at = messages.start[segments].copy()
-    found: list[tuple[Index, Ints, Ints]] = []
+    rounds: list[tuple[Index, Ints, Ints]] = []
     whole = np.zeros(len(segments), np.bool_)
     active = np.arange(len(segments))
     while len(active):
@@ -49,21 +49,21 @@ def _framed(messages: Messages, segments: Index) -> tuple[Index, Ints, Ints]:
         end = start + (messages.data[start - 2].astype(np.int64) << 8 | messages.data[start - 1])
         fits = (end - start >= HEADER) & (end <= wire[active])
         active, start, end = active[fits], start[fits], end[fits]
-        found.append((active, start, end))
+        rounds.append((active, start, end))
         at[active] = end
         whole[active[end == wire[active]]] = True
         active = active[end < wire[active]]
-    kept = [(part[whole[part]], start[whole[part]], end[whole[part]]) for part, start, end in found]
+    kept = [(part[whole[part]], start[whole[part]], end[whole[part]]) for part, start, end in rounds]
     position = np.concatenate([part for part, _, _ in kept]) if kept else np.zeros(0, np.intp)
     start = np.concatenate([part for _, part, _ in kept]) if kept else np.zeros(0, np.int64)
     end = np.concatenate([part for _, _, part in kept]) if kept else np.zeros(0, np.int64)
-    # found by rounds, wanted by segment: a stable sort keeps the rounds in order
+    # each round finds one message per segment: a stable sort by segment keeps their order
     order = np.argsort(position, kind="stable")
     return segments[position[order]], start[order], end[order]
 
 
 def _places(messages: Messages, index: Index) -> npt.NDArray[np.int16]:
-    """Places of the rows `index`: counted through each packet, from the place of its first message."""
+    """Places of the rows `index`: consecutive in each packet, from the place of its first message."""
     row = messages.row[index]
     if len(row) == 0:
         return np.zeros(0, np.int16)

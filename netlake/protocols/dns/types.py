@@ -1,9 +1,9 @@
-"""Record types as data: the name of each and how its data is laid out.
+"""Record types as data: mnemonic and RDATA layout of each.
 
-A layout is a line of `field:reader` words in wire order; the readers stand in rdata.py. The fields `address`, `target`,
-`preference`, `weight` and `port` are columns of a record, all others are rows of its `fields`; readers of
-irregular data name their fields themselves. A type without a layout is
-written as RFC 3597 has it. Names of types and codes are IANA's (Domain Name System Parameters).
+A layout is `field:reader` words in wire order; the readers are in readers.py. The fields `address`, `target`,
+`preference`, `weight` and `port` are columns of a record, all others are rows of its `fields`. Readers of irregular
+data name their fields themselves. A type without a layout is written as unknown data (RFC 3597). Names of types and
+codes are those of IANA (Domain Name System Parameters).
 """
 
 from __future__ import annotations
@@ -155,11 +155,11 @@ SERVICE_KEYS: dict[int, str] = {
 
 
 def type_name(kind: int) -> str:
-    """The mnemonic of a record type, TYPE123 (RFC 3597) where it has none."""
+    """Mnemonic of a record type; TYPE123 (RFC 3597) for a number without one."""
     entry = LAYOUTS.get(kind)
     return entry[0] if entry else f"TYPE{kind}"
 
 
 def rcode_name(code: int) -> str:
-    """The mnemonic of a response code, RCODE123 where it has none."""
+    """Mnemonic of a response code; RCODE123 for a number without one."""
     return RCODES.get(code, f"RCODE{code}")

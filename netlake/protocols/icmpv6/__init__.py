@@ -1,1 +1,1 @@
-"""Internet Control Message Protocol for IPv6: every message has a row of `icmpv6`, known types one of their own too."""
+"""Internet Control Message Protocol for IPv6: table `icmpv6` has every message, further tables have known types."""

@@ -1,4 +1,4 @@
-"""The header of every ICMPv6 message, and what errors quote."""
+"""The header of every ICMPv6 message, and the packet that errors quote."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from netlake.schema import Column, Table
 HEADER = 4
 PACKET_TOO_BIG = 2
 PARAMETER_PROBLEM = 4
-# errors quote the packet which they are about from here on
+# offset of the quoted packet in an error
 QUOTED_AT = 8
 ERRORS = (1, PACKET_TOO_BIG, 3, PARAMETER_PROBLEM)
 
@@ -24,40 +24,22 @@ TABLES = (
         on=("ip.protocol=58",),
         size=HEADER,
         columns=(
-            Column(
-                "type",
-                "u8",
-                "1 unreachable, 2 too big, 3 time exceeded, 128 echo request, 129 reply, 133 to 137 discovery.",
-                at=0,
-                wireshark="icmpv6.type",
-            ),
-            Column("code", "u8", "What the type means in particular.", at=1, wireshark="icmpv6.code"),
-            Column(
-                "checksum",
-                "u16",
-                "Internet checksum over pseudo-header and message.",
-                at=2,
-                wireshark="icmpv6.checksum",
-            ),
-            Column(
-                "mtu",
-                "u32",
-                "Packet too big: bytes that the next link takes.",
-                wireshark="icmpv6.mtu",
-                encoding="dictionary",
-            ),
-            Column(
-                "pointer",
-                "u32",
-                "Parameter problem: which byte of the quoted packet is wrong.",
-                wireshark="icmpv6.pointer",
-                encoding="dictionary",
-            ),
+            Column("type", "u8",
+                   "ICMPv6 type: 1 unreachable, 2 too big, 3 time exceeded, 128 and 129 echo, 133 to 137 discovery.",
+                   at=0, wireshark="icmpv6.type"),
+            Column("code", "u8", "ICMPv6 code: subtype of the type.", at=1, wireshark="icmpv6.code"),
+            Column("checksum", "u16", "Internet checksum over the pseudo-header and the message.", at=2,
+                   wireshark="icmpv6.checksum"),
+            Column("mtu", "u32", "Packet too big: MTU of the next hop, bytes.", wireshark="icmpv6.mtu",
+                   encoding="dictionary"),
+            Column("pointer", "u32", "Parameter problem: offset of the invalid byte in the quoted packet.",
+                   wireshark="icmpv6.pointer", encoding="dictionary"),
             *QUOTED,
-            Column("payload_length", "i32", "Bytes on the wire behind the first 4.", why="ipv6.plen less headers"),
+            Column("payload_length", "i32", "Bytes on the wire after the first 4.",
+                   why="ipv6.plen includes other headers"),
         ),
     ),
-)
+)  # fmt: skip
 
 
 def read(messages: Messages) -> Columns:

@@ -1,4 +1,4 @@
-"""Neighbour discovery between hosts: who has an address, and where to send instead."""
+"""Neighbour discovery between hosts: address resolution and redirects."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ TABLES = (
         spec="RFC 4861 section 4.3",
         on=("icmpv6.type=135",),
         columns=(
-            Column("target", "ipv6", "Address that is asked for.", wireshark="icmpv6.nd.ns.target_address"),
+            Column("target", "ipv6", "Target address: the address to resolve.",
+                   wireshark="icmpv6.nd.ns.target_address"),
             SOURCE_MAC,
             OPTIONS,
         ),
@@ -27,10 +28,13 @@ TABLES = (
         spec="RFC 4861 section 4.4",
         on=("icmpv6.type=136",),
         columns=(
-            Column("router", "bool", "The sender is a router.", wireshark="icmpv6.nd.na.flag.r"),
-            Column("solicited", "bool", "It answers a solicitation.", wireshark="icmpv6.nd.na.flag.s"),
-            Column("override", "bool", "It replaces what is known.", wireshark="icmpv6.nd.na.flag.o"),
-            Column("target", "ipv6", "Address that it speaks for.", wireshark="icmpv6.nd.na.target_address"),
+            Column("router", "bool", "Router flag: the sender is a router.", wireshark="icmpv6.nd.na.flag.r"),
+            Column("solicited", "bool", "Solicited flag: it is a reply to a solicitation.",
+                   wireshark="icmpv6.nd.na.flag.s"),
+            Column("override", "bool", "Override flag: it replaces a cached link-layer address.",
+                   wireshark="icmpv6.nd.na.flag.o"),
+            Column("target", "ipv6", "Target address: the address that is advertised.",
+                   wireshark="icmpv6.nd.na.target_address"),
             TARGET_MAC,
             OPTIONS,
         ),
@@ -41,24 +45,25 @@ TABLES = (
         spec="RFC 4861 section 4.5",
         on=("icmpv6.type=137",),
         columns=(
-            Column("target", "ipv6", "Where to send instead.", wireshark="icmpv6.nd.rd.target_address"),
-            Column("destination", "ipv6", "For which destination.", wireshark="icmpv6.rd.na.destination_address"),
+            Column("target", "ipv6", "Target address: the better first hop.", wireshark="icmpv6.nd.rd.target_address"),
+            Column("destination", "ipv6", "Destination address: the destination that is redirected.",
+                   wireshark="icmpv6.rd.na.destination_address"),
             TARGET_MAC,
             OPTIONS,
         ),
     ),
-)
+)  # fmt: skip
 
 
 def parse_icmpv6_neighbor_solicitation(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One message, from its ICMPv6 header."""
+    """Columns of one message, which starts at its ICMPv6 header."""
     message.skip(8)
     yield "target", message.take(16)
     yield from options(message, "source_mac")
 
 
 def parse_icmpv6_neighbor_advertisement(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One message, from its ICMPv6 header."""
+    """Columns of one message, which starts at its ICMPv6 header."""
     message.skip(4)
     flags = message.number(1)
     yield "router", bool(flags & 0x80)
@@ -70,7 +75,7 @@ def parse_icmpv6_neighbor_advertisement(message: Cursor) -> Iterator[tuple[str, 
 
 
 def parse_icmpv6_redirect(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One message, from its ICMPv6 header."""
+    """Columns of one message, which starts at its ICMPv6 header."""
     message.skip(8)
     yield "target", message.take(16)
     yield "destination", message.take(16)

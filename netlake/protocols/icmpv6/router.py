@@ -1,4 +1,4 @@
-"""Router discovery: which routers and prefixes a link has."""
+"""Router discovery: routers and prefixes of a link."""
 
 from __future__ import annotations
 
@@ -23,40 +23,24 @@ TABLES = (
         spec="RFC 4861 section 4.2, RFC 4191, RFC 8106",
         on=("icmpv6.type=134",),
         columns=(
-            Column(
-                "hop_limit",
-                "u8",
-                "What hosts should send with; 0 if not said.",
-                wireshark="icmpv6.nd.ra.cur_hop_limit",
-            ),
-            Column("managed", "bool", "Addresses are given out by DHCPv6.", wireshark="icmpv6.nd.ra.flag.m"),
-            Column("other", "bool", "Other settings are given out by DHCPv6.", wireshark="icmpv6.nd.ra.flag.o"),
-            Column("home_agent", "bool", "The router is a Mobile IPv6 home agent.", wireshark="icmpv6.nd.ra.flag.h"),
-            Column(
-                "preference",
-                "u8",
-                "Among default routers: 0 medium, 1 high, 3 low; 2 is reserved.",
-                wireshark="icmpv6.nd.ra.flag.prf",
-            ),
-            Column("proxy", "bool", "Neighbour discovery is proxied.", wireshark="icmpv6.nd.ra.flag.p"),
-            Column(
-                "router_lifetime",
-                "u16",
-                "Seconds that it is a default router; 0 if it is none.",
-                wireshark="icmpv6.nd.ra.router_lifetime",
-            ),
-            Column(
-                "reachable_time",
-                "u32",
-                "Milliseconds that a neighbour counts as reachable; 0 if not said.",
-                wireshark="icmpv6.nd.ra.reachable_time",
-            ),
-            Column(
-                "retransmit_time",
-                "u32",
-                "Milliseconds between solicitations; 0 if not said.",
-                wireshark="icmpv6.nd.ra.retrans_timer",
-            ),
+            Column("hop_limit", "u8", "Hop limit that hosts should use; 0 if unspecified.",
+                   wireshark="icmpv6.nd.ra.cur_hop_limit"),
+            Column("managed", "bool", "Managed flag: addresses are available by DHCPv6.",
+                   wireshark="icmpv6.nd.ra.flag.m"),
+            Column("other", "bool", "Other flag: other configuration is available by DHCPv6.",
+                   wireshark="icmpv6.nd.ra.flag.o"),
+            Column("home_agent", "bool", "Home agent flag: the router is a Mobile IPv6 home agent.",
+                   wireshark="icmpv6.nd.ra.flag.h"),
+            Column("preference", "u8", "Default router preference: 0 medium, 1 high, 3 low; 2 is reserved.",
+                   wireshark="icmpv6.nd.ra.flag.prf"),
+            Column("proxy", "bool", "Proxy flag: neighbour discovery is proxied.", wireshark="icmpv6.nd.ra.flag.p"),
+            Column("router_lifetime", "u16", "Lifetime as a default router, seconds; 0 if it is no default router.",
+                   wireshark="icmpv6.nd.ra.router_lifetime"),
+            Column("reachable_time", "u32",
+                   "Time that a neighbour counts as reachable, milliseconds; 0 if unspecified.",
+                   wireshark="icmpv6.nd.ra.reachable_time"),
+            Column("retransmit_time", "u32", "Time between neighbour solicitations, milliseconds; 0 if unspecified.",
+                   wireshark="icmpv6.nd.ra.retrans_timer"),
             SOURCE_MAC,
             LINK_MTU,
             PREFIXES,
@@ -64,17 +48,17 @@ TABLES = (
             OPTIONS,
         ),
     ),
-)
+)  # fmt: skip
 
 
 def parse_icmpv6_router_solicitation(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One message, from its ICMPv6 header."""
+    """Columns of one message, which starts at its ICMPv6 header."""
     message.skip(8)
     yield from options(message, "source_mac")
 
 
 def parse_icmpv6_router_advertisement(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One message, from its ICMPv6 header."""
+    """Columns of one message, which starts at its ICMPv6 header."""
     message.skip(4)
     yield "hop_limit", message.number(1)
     flags = message.number(1)

@@ -1,1 +1,1 @@
-"""IEEE 802.15.4, low-rate radio networks: its frames, and ZigBee inside them."""
+"""IEEE 802.15.4, low-rate wireless networks: its frames, and ZigBee in them."""

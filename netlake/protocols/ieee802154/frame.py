@@ -1,4 +1,4 @@
-"""Frames of IEEE 802.15.4: one row each. Information elements are left in the payload."""
+"""IEEE 802.15.4 frames, one row each. Information elements are part of the payload."""
 
 from __future__ import annotations
 
@@ -17,50 +17,62 @@ TABLES = (
         on=ON,
         context="record",
         columns=(
-            Column("signal", "f64", "Power of the signal, dBm, where the capture says it.", wireshark="wpan-tap.rss"),
-            Column("channel", "u16", "Number of the channel, where the capture says it.", wireshark="wpan-tap.ch_num"),
-            Column("channel_page", "u8", "Page that the channel is of.", wireshark="wpan-tap.ch_page"),
-            Column("quality", "u8", "Quality of the link, 0 to 255.", wireshark="wpan-tap.lqi"),
-            Column("type", "u8", "0 beacon, 1 data, 2 acknowledgement, 3 command, 5 multipurpose.",
+            Column("signal", "f64", "Received signal strength, dBm; null if the capture does not give it.",
+                   wireshark="wpan-tap.rss"),
+            Column("channel", "u16", "Channel number; null if the capture does not give it.",
+                   wireshark="wpan-tap.ch_num"),
+            Column("channel_page", "u8", "Channel page; null if the capture does not give it.",
+                   wireshark="wpan-tap.ch_page"),
+            Column("quality", "u8", "Link quality indication, 0 to 255; null if the capture does not give it.",
+                   wireshark="wpan-tap.lqi"),
+            Column("type", "u8", "Frame type: 0 beacon, 1 data, 2 acknowledgement, 3 command, 5 multipurpose.",
                    wireshark="wpan.frame_type"),
-            Column("security", "bool", "The payload is encrypted or signed.", wireshark="wpan.security"),
-            Column("pending", "bool", "More is kept for the receiver.", wireshark="wpan.pending"),
-            Column("ack_request", "bool", "An acknowledgement is wanted.", wireshark="wpan.ack_request"),
-            Column("pan_compression", "bool", "A network's id is left out.", wireshark="wpan.pan_id_compression"),
-            Column("version", "u8", "0 of 2003, 1 of 2006, 2 of 2015.", wireshark="wpan.version"),
+            Column("security", "bool", "Security enabled: the payload is encrypted or authenticated.",
+                   wireshark="wpan.security"),
+            Column("pending", "bool", "Frame pending: the sender has more data for the receiver.",
+                   wireshark="wpan.pending"),
+            Column("ack_request", "bool", "Acknowledgement request.", wireshark="wpan.ack_request"),
+            Column("pan_compression", "bool", "PAN ID compression: one PAN ID is omitted.",
+                   wireshark="wpan.pan_id_compression"),
+            Column("version", "u8", "Frame version: 0 is 2003, 1 is 2006, 2 is 2015.", wireshark="wpan.version"),
             Column("sequence", "u8", "Sequence number.", wireshark="wpan.seq_no"),
-            Column("dst_pan", "u16", "Network of the destination, 65535 all.", wireshark="wpan.dst_pan"),
-            Column("dst_short", "u16", "Short address of the destination, 65535 all.", wireshark="wpan.dst16"),
-            Column("dst_extended", "word", "Extended address of the destination, with colons.",
-                   wireshark="wpan.dst64"),
-            Column("src_pan", "u16", "Network of the source, where it is sent.", wireshark="wpan.src_pan"),
+            Column("dst_pan", "u16", "PAN ID of the destination; 65535 is broadcast.", wireshark="wpan.dst_pan"),
+            Column("dst_short", "u16", "Short address of the destination; 65535 is broadcast.", wireshark="wpan.dst16"),
+            Column("dst_extended", "word", "Extended address of the destination, with colons.", wireshark="wpan.dst64"),
+            Column("src_pan", "u16", "PAN ID of the source; null if omitted.", wireshark="wpan.src_pan"),
             Column("src_short", "u16", "Short address of the source.", wireshark="wpan.src16"),
             Column("src_extended", "word", "Extended address of the source, with colons.", wireshark="wpan.src64"),
-            Column("security_level", "u8", "0 none, 1 to 3 signed, 4 encrypted, 5 to 7 both.",
+            Column("security_level", "u8", "Security level: 0 none, 1 to 3 authenticated, 4 encrypted, 5 to 7 both.",
                    wireshark="wpan.aux_sec.sec_level"),
-            Column("key_mode", "u8", "How the key is named: 0 not, 1 index, 2 and 3 source and index.",
+            Column("key_mode", "u8", "Key identifier mode: 0 implicit, 1 index, 2 and 3 source and index.",
                    wireshark="wpan.aux_sec.key_id_mode"),
-            Column("frame_counter", "u32", "Counter that grows with each secured frame.",
+            Column("frame_counter", "u32", "Frame counter of the sender, grows with each secured frame.",
                    wireshark="wpan.aux_sec.frame_counter"),
-            Column("key_source", "bytes", "Who made the key, as sent.", wireshark="wpan.aux_sec.key_source.bytes"),
-            Column("key_index", "u8", "Which of the source's keys.", wireshark="wpan.aux_sec.key_index"),
-            Column("command", "u8", "Command: 1 association, 3 its end, 4 data request, 7 beacon request.",
+            Column("key_source", "bytes", "Key source: originator of the key, as sent.",
+                   wireshark="wpan.aux_sec.key_source.bytes"),
+            Column("key_index", "u8", "Key index: number of the key at its source.",
+                   wireshark="wpan.aux_sec.key_index"),
+            Column("command", "u8",
+                   "Command: 1 association request, 3 disassociation, 4 data request, 7 beacon request.",
                    wireshark="wpan.cmd"),
-            Column("beacon_order", "u8", "Beacon: time between beacons as a power, 15 none.",
+            Column("beacon_order", "u8", "Beacon: exponent of the beacon interval, 0 to 15; 15 no beacons.",
                    wireshark="wpan.beacon_order"),
-            Column("superframe_order", "u8", "Beacon: active time as a power.", wireshark="wpan.superframe_order"),
-            Column("pan_coordinator", "bool", "Beacon: it is of the coordinator.", wireshark="wpan.bcn_coord"),
-            Column("association_permit", "bool", "Beacon: devices may join.", wireshark="wpan.assoc_permit"),
-            Column("payload", "bytes", "What follows the header, a message code at its end included.",
-                   why="dissected by tshark"),
-            Column("fcs", "u32", "Check sequence, where the capture kept it.", wireshark="wpan.fcs"),
+            Column("superframe_order", "u8", "Beacon: exponent of the active period, 0 to 15.",
+                   wireshark="wpan.superframe_order"),
+            Column("pan_coordinator", "bool", "Beacon: the sender is the PAN coordinator.", wireshark="wpan.bcn_coord"),
+            Column("association_permit", "bool", "Beacon: the coordinator accepts associations.",
+                   wireshark="wpan.assoc_permit"),
+            Column("payload", "bytes", "Payload after the header, a message integrity code included.",
+                   why="tshark dissects it"),
+            Column("fcs", "u32", "Frame check sequence; null if the capture does not contain it.",
+                   wireshark="wpan.fcs"),
         ),
     ),
 )  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """The header, the first fields of beacons and commands, payload and check sequence."""
+    """Columns of one frame: header, first fields of beacons and commands, payload and frame check sequence."""
     frame = Frame()
     yield from header(message, frame)
     body = payload(message, frame)
@@ -74,7 +86,7 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
         yield "pan_coordinator", bool(superframe & 0x4000)
         yield "association_permit", bool(superframe & 0x8000)
     if body.promised:
-        yield "payload", body.rest()
+        yield "payload", body.kept()
     if body.missing:
         raise Short
     if frame.check:

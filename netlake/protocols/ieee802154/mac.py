@@ -1,6 +1,10 @@
-"""The header of IEEE 802.15.4 as both of its tables read it, with what a capture puts around it.
+"""The IEEE 802.15.4 header, read by both tables of the package, and the pseudo-headers that captures add.
 
-Addresses of eight bytes are sent backwards and written as Wireshark does, the first byte first, with colons.
+Decided here:
+- Extended addresses are sent in little-endian order; they are written as Wireshark does, most significant byte first,
+  with colons.
+- The hint of a message is its LINKTYPE number: it decides whether a frame check sequence is at the end (195, 215, or
+  the TAP header's type field) and whether a preamble (215) or a TAP header (283) is at the start.
 """
 
 from __future__ import annotations
@@ -19,16 +23,16 @@ PREAMBLE = 6
 SHORT, EXTENDED = 2, 3
 BEACON, DATA, ACKNOWLEDGEMENT, COMMAND = range(4)
 MULTIPURPOSE = 5
-# bytes of check sequences by TAP's number
+# bytes of the frame check sequence, by TAP's FCS type
 CHECKS = {0: 0, 1: 2, 2: 4}
 FCS_TYPE, RSS, CHANNEL, QUALITY = 0, 1, 3, 10
-# bytes of a key's source by the mode that names the key
+# bytes of the key source, by key identifier mode
 SOURCES = (0, 0, 4, 8)
 
 
 @dataclass(slots=True)
 class Frame:
-    """What must be known to read on behind the header."""
+    """What the reader of a payload needs from the header; `check` is the size of the frame check sequence in bytes."""
 
     type: int = -1
     version: int = 0
@@ -39,13 +43,13 @@ class Frame:
 
 
 def extended(data: bytes) -> str:
-    """An address of eight bytes, as sent, as text."""
+    """Text of an extended address of eight bytes, as sent."""
     return data[::-1].hex(":")
 
 
 def header(message: Cursor, frame: Frame) -> Iterator[tuple[str, Any]]:
-    """Columns up to the payload; `frame` is filled. Of multipurpose and extended frames only the frame control."""
-    yield from _around(message, frame)
+    """Columns before the payload; fills `frame`. Multipurpose and extended frames have the type only."""
+    yield from _pseudo_header(message, frame)
     control = message.little(2)
     kind, version = control & 7, control >> 12 & 3
     frame.type, frame.version = kind, version
@@ -71,7 +75,7 @@ def header(message: Cursor, frame: Frame) -> Iterator[tuple[str, Any]]:
         message.skip(1)
 
 
-def _around(message: Cursor, frame: Frame) -> Iterator[tuple[str, Any]]:
+def _pseudo_header(message: Cursor, frame: Frame) -> Iterator[tuple[str, Any]]:
     if message.hint == WITH_PREAMBLE:
         message.skip(PREAMBLE)
     if message.hint in (WITH_FCS, WITH_PREAMBLE):
@@ -120,7 +124,7 @@ def _addresses(message: Cursor, frame: Frame, *, compressed: bool) -> Iterator[t
 
 
 def _networks(frame: Frame, *, compressed: bool) -> tuple[bool, bool]:
-    """Which network ids stand in the header: until 2006 by one rule, since 2015 by a table."""
+    """Whether the destination and the source PAN ID are present: by one rule before 2015, then by a table."""
     destination, source = (bool(mode) for mode in frame.modes)
     if frame.version < 2:
         return destination, source and not (compressed and destination)
@@ -147,7 +151,7 @@ def _security(message: Cursor) -> Iterator[tuple[str, Any]]:
 
 
 def payload(message: Cursor, frame: Frame) -> Cursor:
-    """What lies between the header and the check sequence."""
+    """The bytes between the header and the frame check sequence."""
     if message.promised < frame.check:
         raise Malformed("bad_length")
     return part(message, message.promised - frame.check)

@@ -1,7 +1,10 @@
-"""ZigBee: the network layer inside IEEE 802.15.4, and the application support layer inside that where it can be read.
+"""ZigBee in IEEE 802.15.4: the network layer, and the application support layer where it is not encrypted.
 
-No number says that a frame is ZigBee's: it is taken for one if its 802.15.4 addresses are short, the version is that of
-ZigBee 2006 and later, and no forbidden value stands in the first byte. What is encrypted is only told of.
+Decided here:
+- No number identifies ZigBee. A frame is ZigBee if its 802.15.4 addresses are short, the protocol version is 2 (ZigBee
+  2006 and later), and frame type and route discovery have valid values; all other frames have a row of `ieee802154`
+  only.
+- Encrypted payload is not decrypted: its security header is read, and `payload` has the bytes as sent.
 """
 
 from __future__ import annotations
@@ -31,56 +34,63 @@ TABLES = (
         on=ON,
         context="record",
         columns=(
-            Column("type", "u8", "0 data, 1 command.", wireshark="zbee_nwk.frame_type"),
-            Column("version", "u8", "Version of the protocol, 2.", wireshark="zbee_nwk.proto_version"),
-            Column("discover_route", "u8", "0 not, 1 if there is none.", wireshark="zbee_nwk.discovery"),
-            Column("multicast", "bool", "It goes to a group.", wireshark="zbee_nwk.multicast"),
-            Column("security", "bool", "It is encrypted with the network's key.", wireshark="zbee_nwk.security"),
-            Column("destination", "u16", "Network address of the destination; from 65528 broadcasts.",
+            Column("type", "u8", "Frame type: 0 data, 1 command.", wireshark="zbee_nwk.frame_type"),
+            Column("version", "u8", "Protocol version, 2.", wireshark="zbee_nwk.proto_version"),
+            Column("discover_route", "u8", "Discover route: 0 suppressed, 1 enabled.", wireshark="zbee_nwk.discovery"),
+            Column("multicast", "bool", "Multicast flag: the destination is a group.", wireshark="zbee_nwk.multicast"),
+            Column("security", "bool", "Security flag: encrypted with the network key.", wireshark="zbee_nwk.security"),
+            Column("destination", "u16", "Network address of the destination; from 65528 broadcast.",
                    wireshark="zbee_nwk.dst"),
             Column("source", "u16", "Network address of the source.", wireshark="zbee_nwk.src"),
-            Column("radius", "u8", "How many hops it may still go.", wireshark="zbee_nwk.radius"),
+            Column("radius", "u8", "Hops left.", wireshark="zbee_nwk.radius"),
             Column("sequence", "u8", "Sequence number.", wireshark="zbee_nwk.seqno"),
             Column("dst_extended", "word", "Extended address of the destination, with colons.",
                    wireshark="zbee_nwk.dst64"),
-            Column("src_extended", "word", "Extended address of the source, with colons.",
-                   wireshark="zbee_nwk.src64"),
-            Column("relays", List("u16"), "Source route: the addresses on the way.", wireshark="zbee_nwk.relay"),
-            Column("key_id", "u8", "Encrypted: 0 link key, 1 network key, 2 and 3 keys that carry keys.",
+            Column("src_extended", "word", "Extended address of the source, with colons.", wireshark="zbee_nwk.src64"),
+            Column("relays", List("u16"), "Source route: addresses of the relays.", wireshark="zbee_nwk.relay"),
+            Column("key_id", "u8",
+                   "Encrypted: key identifier: 0 data key, 1 network key, 2 key-transport key, 3 key-load key.",
                    wireshark="zbee.sec.key_id"),
-            Column("frame_counter", "u32", "Encrypted: counter that grows with each frame.",
+            Column("frame_counter", "u32", "Encrypted: frame counter of the sender, grows with each frame.",
                    wireshark="zbee.sec.counter"),
-            Column("security_source", "word", "Encrypted: extended address of who did it, with colons.",
+            Column("security_source", "word",
+                   "Encrypted: extended address of the device that secured the frame, with colons.",
                    wireshark="zbee.sec.src64"),
-            Column("key_sequence", "u8", "Encrypted: number of the network's key.", wireshark="zbee.sec.key_seqno"),
-            Column("command", "u8", "Network command: 1 route request, 2 reply, 3 status, 4 leave, 8 link status.",
+            Column("key_sequence", "u8", "Encrypted: sequence number of the network key.",
+                   wireshark="zbee.sec.key_seqno"),
+            Column("command", "u8",
+                   "Network command: 1 route request, 2 route reply, 3 network status, 4 leave, 8 link status.",
                    wireshark="zbee_nwk.cmd.id"),
-            Column("aps_type", "u8", "Application support: 0 data, 1 command, 2 acknowledgement, 3 between networks.",
+            Column("aps_type", "u8",
+                   "Application support: frame type: 0 data, 1 command, 2 acknowledgement, 3 inter-PAN.",
                    wireshark="zbee_aps.type"),
-            Column("aps_delivery", "u8", "0 unicast, 2 broadcast, 3 group.", wireshark="zbee_aps.delivery"),
-            Column("aps_security", "bool", "Application support is encrypted.", wireshark="zbee_aps.security"),
-            Column("aps_ack_request", "bool", "An acknowledgement is wanted.", wireshark="zbee_aps.ack_req"),
-            Column("dst_endpoint", "u8", "Endpoint of the destination, 0 the device.", wireshark="zbee_aps.dst"),
-            Column("group", "u16", "Group that it goes to.", wireshark="zbee_aps.group"),
-            Column("cluster", "u16", "What it is about: number of the cluster.", wireshark="zbee_aps.cluster"),
-            Column("profile", "u16", "Profile that the cluster is of: 0 device profile, 260 home automation.",
+            Column("aps_delivery", "u8", "Application support: delivery mode: 0 unicast, 2 broadcast, 3 group.",
+                   wireshark="zbee_aps.delivery"),
+            Column("aps_security", "bool", "Application support: the payload is encrypted.",
+                   wireshark="zbee_aps.security"),
+            Column("aps_ack_request", "bool", "Application support: acknowledgement request.",
+                   wireshark="zbee_aps.ack_req"),
+            Column("dst_endpoint", "u8", "Destination endpoint; 0 is the device itself.", wireshark="zbee_aps.dst"),
+            Column("group", "u16", "Group address of the destination.", wireshark="zbee_aps.group"),
+            Column("cluster", "u16", "Cluster identifier.", wireshark="zbee_aps.cluster"),
+            Column("profile", "u16", "Profile identifier: 0 device profile, 260 home automation.",
                    wireshark="zbee_aps.profile"),
-            Column("src_endpoint", "u8", "Endpoint of the source.", wireshark="zbee_aps.src"),
-            Column("aps_counter", "u8", "Counter of application support.", wireshark="zbee_aps.counter"),
-            Column("payload", "bytes", "What follows, encrypted or not.", why="dissected by tshark"),
+            Column("src_endpoint", "u8", "Source endpoint.", wireshark="zbee_aps.src"),
+            Column("aps_counter", "u8", "Counter of the application support layer.", wireshark="zbee_aps.counter"),
+            Column("payload", "bytes", "Payload after the headers, encrypted or not.", why="tshark dissects it"),
         ),
     ),
 )  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """A ZigBee frame, if it is one."""
+    """Columns of a ZigBee frame; no row if it is none."""
     frame = Frame()
     try:
         for _ in header(message, frame):
             pass
         body = payload(message, frame)
-    except (Short, Malformed):  # told of by the row of the frame
+    except (Short, Malformed):  # table `ieee802154` has the row and its fault
         yield NO_ROW, None
         return
     if frame.type != DATA_FRAME or frame.secured or frame.elements or frame.modes != (SHORT, SHORT):

@@ -1,1 +1,1 @@
-"""Link Layer Discovery Protocol: what a device says of itself to its neighbours; the frame, and what its TLVs mean."""
+"""Link Layer Discovery Protocol: descriptions that devices send to their neighbours; the frame and its TLVs."""

@@ -1,4 +1,10 @@
-"""The frame of the Link Layer Discovery Protocol: who sends it, from which port, and every TLV as it lies."""
+"""LLDP frames: the mandatory TLVs in columns, and all TLVs as sent.
+
+Decided here:
+- A frame starts with chassis ID, port ID and TTL; another order is `bad_value`. If a mandatory TLV is repeated, the
+  first one has the columns.
+- Reading ends at the TLV of type 0, so that padding after it is ignored.
+"""
 
 from __future__ import annotations
 
@@ -17,48 +23,36 @@ BEGINNING = (CHASSIS_ID, PORT_ID, TIME_TO_LIVE)
 
 TLV = Struct(
     (
-        Column("type", "u8", "Type, 0 to 127; 127 is an organisation's own.", wireshark="lldp.tlv.type"),
+        Column("type", "u8", "TLV type, 0 to 127; 127 is organizationally specific.", wireshark="lldp.tlv.type"),
         Column("length", "u16", "Bytes of the value, 0 to 511.", wireshark="lldp.tlv.len"),
-        Column("value", "bytes", "The value as it lies.", why="many fields, one for each type"),
+        Column("value", "bytes", "Value, as sent.", why="one tshark field for each type"),
     )
 )
 
 TABLES = (
     Table(
         "lldp",
-        "One row for each LLDP frame; what its optional TLVs say stands in `lldp_info`.",
+        "One row for each LLDP frame; its optional TLVs are in `lldp_info`.",
         spec="IEEE 802.1AB",
         on=ON,
         context="record",
         columns=(
-            Column(
-                "chassis_subtype",
-                "u8",
-                "What the chassis is called by: 4 MAC address, 5 network address, 7 a local name.",
-                wireshark="lldp.chassis.subtype",
-            ),
-            Column("chassis_id", "bytes", "Id of the chassis, as it lies.", wireshark="lldp.chassis.id"),
-            Column(
-                "port_subtype",
-                "u8",
-                "What the port is called by: 1 alias, 3 MAC address, 4 network address, 5 interface name, 7 local.",
-                wireshark="lldp.port.subtype",
-            ),
-            Column("port_id", "bytes", "Id of the port, as it lies.", wireshark="lldp.port.id"),
-            Column(
-                "ttl",
-                "u16",
-                "Seconds for which this is to be believed; 0 takes it back.",
-                wireshark="lldp.time_to_live",
-            ),
-            Column("tlvs", List(TLV), "Every TLV in wire order, its end too.", why="compared in its fields"),
+            Column("chassis_subtype", "u8", "Chassis ID subtype: 4 MAC address, 5 network address, 7 locally assigned.",
+                   wireshark="lldp.chassis.subtype"),
+            Column("chassis_id", "bytes", "Chassis ID, as sent.", wireshark="lldp.chassis.id"),
+            Column("port_subtype", "u8",
+                   "Port ID subtype: 1 alias, 3 MAC address, 4 network address, 5 interface name, 7 local.",
+                   wireshark="lldp.port.subtype"),
+            Column("port_id", "bytes", "Port ID, as sent.", wireshark="lldp.port.id"),
+            Column("ttl", "u16", "Time to live, seconds; 0 removes the sender.", wireshark="lldp.time_to_live"),
+            Column("tlvs", List(TLV), "TLVs in wire order, the end TLV included."),
         ),
     ),
-)
+)  # fmt: skip
 
 
 def tlvs(message: Cursor) -> Iterator[tuple[int, bytes]]:
-    """Type and value of each TLV, up to and with the one that ends the frame; the first three are always the same."""
+    """Type and value of each TLV up to and including the end TLV; `bad_value` if the mandatory ones are not first."""
     expected = list(BEGINNING)
     while message.promised:
         head = message.number(2)
@@ -73,12 +67,12 @@ def tlvs(message: Cursor) -> Iterator[tuple[int, bytes]]:
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One frame; of an id that stands twice the first counts."""
-    found: list[dict[str, Any]] = []
-    yield "tlvs", found
+    """Columns of one frame; of a repeated mandatory TLV the first is used."""
+    items: list[dict[str, Any]] = []
+    yield "tlvs", items
     seen: set[int] = set()
     for kind, value in tlvs(message):
-        found.append({"type": kind, "length": len(value), "value": value})
+        items.append({"type": kind, "length": len(value), "value": value})
         if kind not in seen:
             seen.add(kind)
             yield from _mandatory(kind, value, message)

@@ -1,4 +1,9 @@
-"""What the optional TLVs of an LLDP frame say: names, functions, management addresses, and the organisations' own."""
+"""Optional TLVs of an LLDP frame: names, capabilities, management addresses, and organizationally specific TLVs.
+
+Decided here:
+- Of a TLV that may occur once, the first one has the columns.
+- A TLV that is shorter than its type requires marks the row `bad_length`; the next TLV is read.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +21,7 @@ TEXTS = {4: "port_description", 5: "system_name", 6: "system_description"}
 CAPABILITIES = 7
 MANAGEMENT_ADDRESS = 8
 ORGANIZATION = 127
-# what the bits of the capabilities mean, from the lowest
+# names of the capability bits, from the lowest
 FUNCTIONS = (
     "other", "repeater", "bridge", "wlan_access_point", "router", "telephone", "docsis_cable_device", "station_only",
     "c_vlan", "s_vlan", "two_port_mac_relay",
@@ -26,70 +31,59 @@ IP_SIZES = {1: 4, 2: 16}
 ADDRESS = Struct(
     (
         Column("subtype", "u8", "IANA address family: 1 IPv4, 2 IPv6, 6 MAC.", wireshark="lldp.mgn.address.subtype"),
-        Column("ip", "ip", "The address; null unless it is of IPv4 or IPv6.", wireshark="lldp.mgn.addr.ip4"),
-        Column("other", "bytes", "The address where it is of another family.", wireshark="lldp.mgn.addr.hex"),
-        Column(
-            "interface_subtype",
-            "u8",
-            "How interfaces are numbered: 1 not known, 2 ifIndex, 3 system port number.",
-            wireshark="lldp.mgn.interface.subtype",
-        ),
-        Column("interface", "u32", "Number of the interface.", wireshark="lldp.mgn.interface.number"),
-        Column("object_id", "bytes", "Object identifier, as BER encodes it.", wireshark="lldp.mgn.obj.id"),
+        Column("ip", "ip", "Management address; null for other families than IPv4 and IPv6.",
+               wireshark="lldp.mgn.addr.ip4"),
+        Column("other", "bytes", "Management address of another family, as sent.", wireshark="lldp.mgn.addr.hex"),
+        Column("interface_subtype", "u8", "Interface numbering subtype: 1 unknown, 2 ifIndex, 3 system port number.",
+               wireshark="lldp.mgn.interface.subtype"),
+        Column("interface", "u32", "Interface number.", wireshark="lldp.mgn.interface.number"),
+        Column("object_id", "bytes", "Object identifier, BER-encoded.", wireshark="lldp.mgn.obj.id"),
     )
-)
+)  # fmt: skip
 OTHER = Struct(
     (
-        Column("type", "u8", "Type of the TLV, 9 to 126.", why="lldp.tlv.type of all"),
-        Column("value", "bytes", "The value as it lies.", why="tshark has no field"),
+        Column("type", "u8", "TLV type, 9 to 126.", why="lldp.tlv.type has those of all TLVs"),
+        Column("value", "bytes", "Value, as sent.", why="no tshark field"),
     )
 )
 
 TABLES = (
     Table(
         "lldp_info",
-        "One row for each LLDP frame: what its optional TLVs say.",
+        "One row for each LLDP frame, with its optional TLVs.",
         spec="IEEE 802.1AB, IEEE 802.1Q, IEEE 802.3, ANSI/TIA-1057, RFC 8520",
         on=ON,
         context="record",
         columns=(
-            Column("port_description", "text", "What the port is, in words.", wireshark="lldp.port.desc"),
-            Column("system_name", "text", "Name of the system.", wireshark="lldp.tlv.system.name"),
-            Column("system_description", "text", "What the system is and runs.", wireshark="lldp.tlv.system.desc"),
-            Column(
-                "capabilities",
-                "u16",
-                "Bits of what the system can be: 2 repeater, 4 bridge, 8 access point, 16 router, 32 telephone.",
-                wireshark="lldp.tlv.system_cap",
-            ),
-            Column(
-                "enabled_capabilities", "u16", "Bits of what it is at present.", wireshark="lldp.tlv.enable_system_cap"
-            ),
-            Column("functions", List("word"), "Names of what it is at present.", why="a field for each bit"),
-            Column(
-                "management_addresses",
-                List(ADDRESS),
-                "Where the system can be managed.",
-                why="compared in its fields",
-            ),
+            Column("port_description", "text", "Port description.", wireshark="lldp.port.desc"),
+            Column("system_name", "text", "System name.", wireshark="lldp.tlv.system.name"),
+            Column("system_description", "text", "System description.", wireshark="lldp.tlv.system.desc"),
+            Column("capabilities", "u16",
+                   "System capabilities, bits: 2 repeater, 4 bridge, 8 access point, 16 router, 32 telephone.",
+                   wireshark="lldp.tlv.system_cap"),
+            Column("enabled_capabilities", "u16", "Enabled capabilities, the same bits.",
+                   wireshark="lldp.tlv.enable_system_cap"),
+            Column("functions", List("word"), "Names of the enabled capabilities.",
+                   why="one tshark field for each bit"),
+            Column("management_addresses", List(ADDRESS), "Management addresses in wire order."),
             *COLUMNS,
-            Column("unknown", List(OTHER), "TLVs of reserved types.", why="compared in its fields"),
+            Column("unknown", List(OTHER), "TLVs of reserved types, in wire order."),
         ),
     ),
-)
+)  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One frame; of a TLV that may stand once the first counts, and one that is too short for its own marks the row."""
+    """Columns of one frame; of a repeated TLV the first is used, and one that is too short marks the row."""
     lists: dict[str, list[Any]] = {name: [] for name in ("functions", "management_addresses", *LISTS, "unknown")}
     yield from lists.items()
     seen: set[str] = set()
     for kind, value in tlvs(message):
         try:
-            for name, found in _optional(kind, Cursor(value), lists):
+            for name, field in _optional(kind, Cursor(value), lists):
                 if name not in seen:
                     seen.add(name)
-                    yield name, found
+                    yield name, field
         except Short:
             message.fault("bad_length")
 

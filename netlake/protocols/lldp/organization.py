@@ -1,4 +1,4 @@
-"""TLVs of LLDP that an organisation defines: IEEE 802.1 and 802.3, media endpoints (TIA) and IANA; others as bytes."""
+"""Organizationally specific TLVs of LLDP: IEEE 802.1 and 802.3, media endpoints (TIA) and IANA; others as bytes."""
 
 from __future__ import annotations
 
@@ -18,30 +18,28 @@ Fields = Iterator[tuple[str, Any]]
 
 VLAN = Struct(
     (
-        Column("id", "u16", "Number of the VLAN.", wireshark="lldp.ieee.802_1.vlan.id"),
-        Column("name", "text", "Its name.", wireshark="lldp.ieee.802_1.vlan.name"),
+        Column("id", "u16", "VLAN identifier.", wireshark="lldp.ieee.802_1.vlan.id"),
+        Column("name", "text", "VLAN name.", wireshark="lldp.ieee.802_1.vlan.name"),
     )
 )
 POLICY = Struct(
     (
-        Column(
-            "application",
-            "u8",
-            "What it is for: 1 voice, 2 voice signalling, 3 guest voice, 5 softphone voice, 6 video.",
-            wireshark="lldp.media.app_type",
-        ),
-        Column("unknown", "bool", "The device asks for the policy.", wireshark="lldp.media.policy_flag"),
-        Column("tagged", "bool", "Frames are to carry a VLAN tag.", wireshark="lldp.media.tag_flag"),
-        Column("vlan", "u16", "VLAN to be used, 0 to 4095.", wireshark="lldp.media.vlan_id"),
-        Column("priority", "u8", "Priority of frames, 0 to 7.", wireshark="lldp.media.l2_prio"),
+        Column("application", "u8",
+               "Application: 1 voice, 2 voice signalling, 3 guest voice, 5 softphone voice, 6 video.",
+               wireshark="lldp.media.app_type"),
+        Column("unknown", "bool", "Unknown policy flag: the device requests the policy.",
+               wireshark="lldp.media.policy_flag"),
+        Column("tagged", "bool", "Tagged flag: frames have a VLAN tag.", wireshark="lldp.media.tag_flag"),
+        Column("vlan", "u16", "VLAN identifier, 0 to 4095.", wireshark="lldp.media.vlan_id"),
+        Column("priority", "u8", "Layer 2 priority, 0 to 7.", wireshark="lldp.media.l2_prio"),
         Column("dscp", "u8", "Differentiated services code point, 0 to 63.", wireshark="lldp.media.dscp"),
     )
-)
+)  # fmt: skip
 OWN = Struct(
     (
-        Column("oui", "i32", "IEEE number of the organisation, 24 bits.", wireshark="lldp.orgtlv.oui"),
-        Column("subtype", "u8", "The organisation's own type.", why="a field for each organisation"),
-        Column("value", "bytes", "What follows it.", why="many fields"),
+        Column("oui", "i32", "Organizationally unique identifier (OUI), 24 bits.", wireshark="lldp.orgtlv.oui"),
+        Column("subtype", "u8", "Subtype, defined by the organization.", why="one tshark field for each organization"),
+        Column("value", "bytes", "Value after the subtype, as sent.", why="one tshark field for each type"),
     )
 )
 INVENTORY = {
@@ -55,95 +53,50 @@ INVENTORY = {
 }
 LISTS = ("vlans", "policies", "organization_tlvs")
 COLUMNS = (
-    Column(
-        "port_vlan",
-        "u16",
-        "802.1: VLAN of untagged frames; 0 where the port has none.",
-        wireshark="lldp.ieee.802_1.port_vlan.id",
-    ),
-    Column("vlans", List(VLAN), "802.1: VLANs of the port by name.", why="compared in its fields"),
-    Column(
-        "autonegotiation",
-        "u8",
-        "802.3: bit 1 negotiation is supported, 2 enabled.",
-        wireshark="lldp.ieee.802_3.mac_phy_auto_neg_status",
-    ),
-    Column(
-        "advertised",
-        "u16",
-        "802.3: bits of the speeds offered, as in ifMauAutoNegCapAdvertisedBits.",
-        wireshark="lldp.ieee.802_3.pmd_auto_neg_advertised_caps",
-    ),
-    Column("mau_type", "u16", "802.3: speed and medium, as in dot3MauType.", wireshark="lldp.ieee.802_3.pmd_mau_type"),
-    Column(
-        "power_support",
-        "u8",
-        "802.3: bit 1 the port gives power, 2 it is supported, 4 enabled, 8 pairs can be chosen.",
-        wireshark="lldp.ieee.802_3.mdi_power_support",
-    ),
-    Column(
-        "power_class",
-        "u8",
-        "802.3: class of power as sent: 1 is class 0, 5 class 4.",
-        wireshark="lldp.ieee.802_3.mdi_power_class",
-    ),
-    Column(
-        "power_requested",
-        "u16",
-        "802.3: tenths of a watt that the device asks for.",
-        why="lldp.ieee.802_3.mdi_pde_requested in some lengths",
-    ),
-    Column(
-        "power_allocated",
-        "u16",
-        "802.3: tenths of a watt that it is given.",
-        why="lldp.ieee.802_3.mdi_pse_allocated in some lengths",
-    ),
-    Column(
-        "aggregation",
-        "u8",
-        "Link aggregation: bit 1 the port can, 2 it does.",
-        wireshark="lldp.ieee.802_3.aggregation_status",
-    ),
-    Column(
-        "aggregated_port",
-        "u32",
-        "Number of the aggregated port; 0 if it is in none.",
-        wireshark="lldp.ieee.802_3.aggregated_port_id",
-    ),
-    Column(
-        "max_frame_size",
-        "u16",
-        "802.3: bytes of the largest frame.",
-        wireshark="lldp.ieee.802_3.max_frame_size",
-    ),
-    Column(
-        "media_capabilities",
-        "u16",
-        "Media endpoint: bits of the TLVs that it can send.",
-        wireshark="lldp.media.subtype.caps",
-    ),
-    Column(
-        "media_class",
-        "u8",
-        "Media endpoint: 1 to 3 endpoint class (3 is a telephone), 4 network device.",
-        wireshark="lldp.media.subtype.class",
-    ),
-    Column("policies", List(POLICY), "Media endpoint: how traffic is to be sent.", why="compared in its fields"),
-    Column("hardware_revision", "text", "Media endpoint: revision of its hardware.", wireshark="lldp.media.hardware"),
-    Column("firmware_revision", "text", "Media endpoint: revision of its firmware.", wireshark="lldp.media.firmware"),
-    Column("software_revision", "text", "Media endpoint: revision of its software.", wireshark="lldp.media.software"),
-    Column("serial_number", "text", "Media endpoint: its serial number.", wireshark="lldp.media.sn"),
-    Column("manufacturer", "text", "Media endpoint: who made it.", wireshark="lldp.media.manufacturer"),
-    Column("model", "text", "Media endpoint: its model.", wireshark="lldp.media.model"),
-    Column("asset_id", "text", "Media endpoint: its number in an inventory.", wireshark="lldp.media.asset"),
-    Column("mud_url", "text", "IANA: where the manufacturer says what it may do.", wireshark="lldp.iana.mudurl"),
-    Column("organization_tlvs", List(OWN), "Every such TLV, the typed ones too.", why="compared in its fields"),
-)
+    Column("port_vlan", "u16", "802.1: port VLAN identifier, that of untagged frames; 0 if the port has none.",
+           wireshark="lldp.ieee.802_1.port_vlan.id"),
+    Column("vlans", List(VLAN), "802.1: VLAN names in wire order."),
+    Column("autonegotiation", "u8", "802.3: auto-negotiation, bits: 1 supported, 2 enabled.",
+           wireshark="lldp.ieee.802_3.mac_phy_auto_neg_status"),
+    Column("advertised", "u16", "802.3: advertised capabilities, bits of ifMauAutoNegCapAdvertisedBits.",
+           wireshark="lldp.ieee.802_3.pmd_auto_neg_advertised_caps"),
+    Column("mau_type", "u16", "802.3: operational MAU type, speed and medium as in dot3MauType.",
+           wireshark="lldp.ieee.802_3.pmd_mau_type"),
+    Column("power_support", "u8",
+           "802.3: PoE support, bits: 1 port is the power source, 2 supported, 4 enabled, 8 pairs selectable.",
+           wireshark="lldp.ieee.802_3.mdi_power_support"),
+    Column("power_class", "u8", "802.3: PoE power class as sent: 1 is class 0, 5 is class 4.",
+           wireshark="lldp.ieee.802_3.mdi_power_class"),
+    Column("power_requested", "u16", "802.3: power that the device requests, in 0.1 watt.",
+           why="lldp.ieee.802_3.mdi_pde_requested exists for some lengths only"),
+    Column("power_allocated", "u16", "802.3: power that the source allocates, in 0.1 watt.",
+           why="lldp.ieee.802_3.mdi_pse_allocated exists for some lengths only"),
+    Column("aggregation", "u8", "Link aggregation, bits: 1 capable, 2 enabled.",
+           wireshark="lldp.ieee.802_3.aggregation_status"),
+    Column("aggregated_port", "u32", "Identifier of the aggregated port; 0 if the port is not aggregated.",
+           wireshark="lldp.ieee.802_3.aggregated_port_id"),
+    Column("max_frame_size", "u16", "802.3: maximum frame size, bytes.", wireshark="lldp.ieee.802_3.max_frame_size"),
+    Column("media_capabilities", "u16", "Media endpoint: capabilities, bits of the TLVs that it supports.",
+           wireshark="lldp.media.subtype.caps"),
+    Column("media_class", "u8", "Media endpoint: device class: 1 to 3 endpoint (3 is a telephone), 4 network device.",
+           wireshark="lldp.media.subtype.class"),
+    Column("policies", List(POLICY), "Media endpoint: network policies in wire order."),
+    Column("hardware_revision", "text", "Media endpoint: hardware revision.", wireshark="lldp.media.hardware"),
+    Column("firmware_revision", "text", "Media endpoint: firmware revision.", wireshark="lldp.media.firmware"),
+    Column("software_revision", "text", "Media endpoint: software revision.", wireshark="lldp.media.software"),
+    Column("serial_number", "text", "Media endpoint: serial number.", wireshark="lldp.media.sn"),
+    Column("manufacturer", "text", "Media endpoint: manufacturer name.", wireshark="lldp.media.manufacturer"),
+    Column("model", "text", "Media endpoint: model name.", wireshark="lldp.media.model"),
+    Column("asset_id", "text", "Media endpoint: asset identifier.", wireshark="lldp.media.asset"),
+    Column("mud_url", "text", "IANA: URL of the manufacturer usage description (RFC 8520).",
+           wireshark="lldp.iana.mudurl"),
+    Column("organization_tlvs", List(OWN),
+           "Organizationally specific TLVs in wire order, those with typed columns included."),
+)  # fmt: skip
 
 
 def organization(value: Cursor, lists: Lists) -> Fields:
-    """The columns of one TLV; Short where it is too short for its own type."""
+    """Columns of one TLV; Short if it is shorter than its type requires."""
     oui, subtype = value.number(3), value.number(1)
     lists["organization_tlvs"].append({"oui": oui, "subtype": subtype, "value": value.data[value.at :]})
     reader = READERS.get((oui, subtype))

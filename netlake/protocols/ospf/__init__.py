@@ -1,1 +1,1 @@
-"""Open Shortest Path First, versions 2 and 3: the packets that routers send, and what they advertise in them."""
+"""Open Shortest Path First, versions 2 and 3: packets between routers, and link state advertisements."""

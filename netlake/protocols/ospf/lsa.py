@@ -1,4 +1,12 @@
-"""Link state advertisements: one row each, wherever a packet of OSPF names or holds one."""
+"""Link state advertisements (LSAs) of OSPF: one row for each LSA, or LSA header, in a packet.
+
+Decided here:
+- Updates contain complete LSAs; database descriptions and acknowledgements contain headers only. Other packets have no
+  row here.
+- The length of an LSA bounds its body, so a body that is too short for its type marks its row, and the next LSA is
+  read.
+- One table has the columns of all types and of both versions; those of another type or version are null.
+"""
 
 from __future__ import annotations
 
@@ -14,55 +22,46 @@ from netlake.schema import Column, List, Struct, Table
 
 HEADER = 20
 DO_NOT_AGE = 0x8000
-# bytes before the first advertisement
+# bytes of the body before the first LSA, in version 2 and 3
 BEFORE = {DATABASE_DESCRIPTION: (8, 12), UPDATE: (4, 4), ACKNOWLEDGMENT: (0, 0)}
 
 LINK = Struct(
     (
-        Column(
-            "type",
-            "u8",
-            "1 to a router, 2 to a transit network, 3 to a stub network, 4 virtual.",
-            wireshark="ospf.lsa.router.linktype",
-        ),
-        Column("metric", "u16", "What it costs.", wireshark="ospf.lsa.router.metric0"),
-        Column("id", "ipv4", "Version 2: what it leads to.", wireshark="ospf.lsa.router.linkid"),
-        Column("data", "ipv4", "Version 2: its address, or the mask of a stub.", wireshark="ospf.lsa.router.linkdata"),
-        Column("interface_id", "u32", "Version 3: the interface.", wireshark="ospf.v3.lsa.interface_id"),
-        Column(
-            "neighbor_interface_id",
-            "u32",
-            "Version 3: the neighbour's interface.",
-            wireshark="ospf.v3.lsa.neighbor_interface_id",
-        ),
-        Column("neighbor_router_id", "ipv4", "Version 3: the neighbour.", wireshark="ospf.v3.lsa.neighbor_router_id"),
+        Column("type", "u8", "Link type: 1 point-to-point, 2 transit network, 3 stub network, 4 virtual.",
+               wireshark="ospf.lsa.router.linktype"),
+        Column("metric", "u16", "Metric of the link.", wireshark="ospf.lsa.router.metric0"),
+        Column("id", "ipv4", "Version 2: link ID.", wireshark="ospf.lsa.router.linkid"),
+        Column("data", "ipv4", "Version 2: link data: interface address, or mask of a stub network.",
+               wireshark="ospf.lsa.router.linkdata"),
+        Column("interface_id", "u32", "Version 3: interface ID.", wireshark="ospf.v3.lsa.interface_id"),
+        Column("neighbor_interface_id", "u32", "Version 3: interface ID of the neighbour.",
+               wireshark="ospf.v3.lsa.neighbor_interface_id"),
+        Column("neighbor_router_id", "ipv4", "Version 3: router ID of the neighbour.",
+               wireshark="ospf.v3.lsa.neighbor_router_id"),
     )
-)
+)  # fmt: skip
 PREFIX = Struct(
     (
-        Column("prefix", "ip", "The network, as an address.", wireshark="ospf.v3.address_prefix.ipv6"),
-        Column("length", "u8", "Bits of it that are meant.", wireshark="ospf.prefix_length"),
-        Column(
-            "options",
-            "u8",
-            "1 no unicast, 2 local address, 4 multicast, 8 to be propagated.",
-            wireshark="ospf.v3.prefix.options",
-        ),
-        Column("metric", "u16", "Intra-area: what it costs.", why="ospf.metric of several"),
+        Column("prefix", "ip", "Prefix, as an address.", wireshark="ospf.v3.address_prefix.ipv6"),
+        Column("length", "u8", "Bits of the prefix.", wireshark="ospf.prefix_length"),
+        Column("options", "u8", "Prefix options: 1 no unicast, 2 local address, 4 multicast, 8 propagate.",
+               wireshark="ospf.v3.prefix.options"),
+        Column("metric", "u16", "Intra-area: metric.", why="ospf.metric also has other metrics"),
     )
-)
+)  # fmt: skip
 TYPE_OF_SERVICE = Struct(
     (
-        Column("tos", "u8", "Type of service.", why="ospf.lsa.tos of the metric too"),
-        Column("metric", "u32", "What it costs.", why="ospf.metric of several"),
+        Column("tos", "u8", "Type of service.", why="ospf.lsa.tos also has that of the metric"),
+        Column("metric", "u32", "Metric of the type of service.", why="ospf.metric also has other metrics"),
     )
 )
 TLV = Struct(
     (
-        Column("type", "u16", "Type, by type of opaque advertisement.", why="a field for each"),
-        Column("value", "bytes", "The value as it lies; it may hold further ones.", why="a field for each"),
+        Column("type", "u16", "TLV type; its meaning depends on the opaque type.",
+               why="one tshark field for each opaque type"),
+        Column("value", "bytes", "Value, as sent; it may contain sub-TLVs.", why="one tshark field for each type"),
     )
-)
+)  # fmt: skip
 
 TABLES = (
     Table(
@@ -71,122 +70,70 @@ TABLES = (
         spec="RFC 2328, RFC 5340, RFC 3101, RFC 5250, RFC 7770",
         on=ON,
         columns=(
-            Column("version", "u8", "Version of the protocol, 2 or 3.", why="ospf.version, once a packet"),
-            Column(
-                "packet_type",
-                "u8",
-                "Where it stands: 2 database description, 4 update, 5 acknowledgment.",
-                why="ospf.msg, once a packet",
-            ),
-            Column("age", "u16", "Seconds since it was made, up to 3600.", wireshark="ospf.lsa.age"),
-            Column("do_not_age", "bool", "It does not grow old.", wireshark="ospf.lsa.donotage"),
-            Column("options", "u8", "Version 2: bits of what the router can do.", wireshark="ospf.v2.options"),
-            Column(
-                "type",
-                "u16",
-                "1 router, 2 network, 3 and 4 summary, 5 external, 7 NSSA, 9 to 11 opaque; version 3: with its scope.",
-                wireshark="ospf.lsa",
-            ),
-            Column("id", "ipv4", "Link state id: what it is about, by type.", why="several fields, by type"),
-            Column("advertising_router", "ipv4", "Router that made it.", wireshark="ospf.advrouter"),
-            Column("sequence", "u32", "Which of its versions.", wireshark="ospf.lsa.seqnum"),
-            Column("checksum", "u16", "Fletcher checksum.", wireshark="ospf.lsa.chksum"),
-            Column("length", "u16", "Bytes of it with its header of 20.", wireshark="ospf.lsa.length"),
-            Column(
-                "flags",
-                "u8",
-                "Router: 1 border of area, 2 of AS, 4 virtual link; version 3, external: 4 type 2.",
-                wireshark="ospf.v2.router.lsa.flags",
-            ),
-            Column("body_options", "u32", "Version 3: bits of what the router can do.", wireshark="ospf.v3.options"),
-            Column(
-                "links", List(LINK), "Router: its links; group membership: its vertices.", why="compared in its fields"
-            ),
-            Column("network_mask", "ipv4", "Version 2: mask of the network.", wireshark="ospf.lsa.network.netmask"),
-            Column("attached_routers", List("ipv4"), "Network: its routers.", wireshark="ospf.lsa.network.attchrtr"),
-            Column("metric", "u32", "What it costs.", why="ospf.metric of several"),
-            Column(
-                "external_type_2",
-                "bool",
-                "External: the metric is larger than any within.",
-                wireshark="ospf.lsa.asext.type",
-            ),
-            Column(
-                "forwarding_address",
-                "ip",
-                "External: where to send; null or 0.0.0.0: to the router.",
-                wireshark="ospf.lsa.asext.fwdaddr",
-            ),
-            Column(
-                "external_route_tag",
-                "u32",
-                "External: what border routers tell each other.",
-                wireshark="ospf.lsa.asext.extrttag",
-            ),
-            Column(
-                "tos_metrics",
-                List(TYPE_OF_SERVICE),
-                "Version 2: metrics by type of service.",
-                why="compared in its fields",
-            ),
-            Column(
-                "destination_router",
-                "ipv4",
-                "Version 3, inter-area router: the router.",
-                wireshark="ospf.v3.lsa.destination_router_id",
-            ),
-            Column(
-                "router_priority",
-                "u8",
-                "Version 3, link: 0 is never designated.",
-                wireshark="ospf.v3.lsa.router_priority",
-            ),
-            Column(
-                "link_local_address",
-                "ip",
-                "Version 3, link: address on the link.",
-                wireshark="ospf.v3.lsa.link_local_interface_address.ipv6",
-            ),
-            Column("prefixes", List(PREFIX), "Version 3: networks.", why="compared in its fields"),
-            Column(
-                "referenced_type",
-                "u16",
-                "Version 3: type of the advertisement that this belongs to.",
-                wireshark="ospf.v3.lsa.referenced_ls_type",
-            ),
-            Column(
-                "referenced_id",
-                "ipv4",
-                "Version 3: its link state id.",
-                wireshark="ospf.v3.lsa.referenced_link_state_id",
-            ),
-            Column(
-                "referenced_router",
-                "ipv4",
-                "Version 3: its router.",
-                wireshark="ospf.v3.lsa.referenced_advertising_router",
-            ),
-            Column(
-                "opaque_type",
-                "u8",
-                "Version 2, opaque: 1 traffic engineering, 3 restart, 4 router information.",
-                wireshark="ospf.lsid_opaque_type",
-            ),
-            Column("opaque_id", "i32", "Version 2, opaque: which of several, 24 bits.", why="three fields, by type"),
-            Column("tlvs", List(TLV), "Opaque and router information: what it holds.", why="compared in its fields"),
-            Column("data", "bytes", "The body where the type is another.", why="tshark has no field"),
+            Column("version", "u8", "OSPF version, 2 or 3.", why="ospf.version appears once for each packet"),
+            Column("packet_type", "u8", "Type of the packet: 2 database description, 4 update, 5 acknowledgement.",
+                   why="ospf.msg appears once for each packet"),
+            Column("age", "u16", "LS age, seconds, 0 to 3600.", wireshark="ospf.lsa.age"),
+            Column("do_not_age", "bool", "DoNotAge bit: the age does not increase.", wireshark="ospf.lsa.donotage"),
+            Column("options", "u8", "Version 2: options, bits of the router's optional capabilities.",
+                   wireshark="ospf.v2.options"),
+            Column("type", "u16",
+                   "LS type: 1 router, 2 network, 3 and 4 summary, 5 external, 7 NSSA, 9-11 opaque; v3 with scope.",
+                   wireshark="ospf.lsa"),
+            Column("id", "ipv4", "Link state ID; its meaning depends on the type.",
+                   why="several tshark fields, by type"),
+            Column("advertising_router", "ipv4", "Advertising router.", wireshark="ospf.advrouter"),
+            Column("sequence", "u32", "LS sequence number.", wireshark="ospf.lsa.seqnum"),
+            Column("checksum", "u16", "Fletcher checksum of the LSA.", wireshark="ospf.lsa.chksum"),
+            Column("length", "u16", "Bytes of the LSA, its header of 20 bytes included.", wireshark="ospf.lsa.length"),
+            Column("flags", "u8",
+                   "Router: 1 ABR, 2 ASBR, 4 virtual link endpoint; version 3, external: 4 type 2 metric.",
+                   wireshark="ospf.v2.router.lsa.flags"),
+            Column("body_options", "u32", "Version 3: options, bits of the router's optional capabilities.",
+                   wireshark="ospf.v3.options"),
+            Column("links", List(LINK), "Router: links in wire order; group membership: vertices."),
+            Column("network_mask", "ipv4", "Version 2: network mask.", wireshark="ospf.lsa.network.netmask"),
+            Column("attached_routers", List("ipv4"), "Network: attached routers.",
+                   wireshark="ospf.lsa.network.attchrtr"),
+            Column("metric", "u32", "Metric.", why="ospf.metric also has other metrics"),
+            Column("external_type_2", "bool", "External: type 2 metric, larger than any metric within the AS.",
+                   wireshark="ospf.lsa.asext.type"),
+            Column("forwarding_address", "ip", "External: forwarding address; null or 0.0.0.0: the advertising router.",
+                   wireshark="ospf.lsa.asext.fwdaddr"),
+            Column("external_route_tag", "u32", "External: route tag, defined by the AS boundary routers.",
+                   wireshark="ospf.lsa.asext.extrttag"),
+            Column("tos_metrics", List(TYPE_OF_SERVICE), "Version 2: metrics by type of service."),
+            Column("destination_router", "ipv4", "Version 3, inter-area router: destination router ID.",
+                   wireshark="ospf.v3.lsa.destination_router_id"),
+            Column("router_priority", "u8", "Version 3, link: router priority; 0: never designated router.",
+                   wireshark="ospf.v3.lsa.router_priority"),
+            Column("link_local_address", "ip", "Version 3, link: link-local interface address.",
+                   wireshark="ospf.v3.lsa.link_local_interface_address.ipv6"),
+            Column("prefixes", List(PREFIX), "Version 3: prefixes in wire order."),
+            Column("referenced_type", "u16", "Version 3: referenced LS type.",
+                   wireshark="ospf.v3.lsa.referenced_ls_type"),
+            Column("referenced_id", "ipv4", "Version 3: referenced link state ID.",
+                   wireshark="ospf.v3.lsa.referenced_link_state_id"),
+            Column("referenced_router", "ipv4", "Version 3: referenced advertising router.",
+                   wireshark="ospf.v3.lsa.referenced_advertising_router"),
+            Column("opaque_type", "u8",
+                   "Version 2, opaque: opaque type: 1 traffic engineering, 3 graceful restart, 4 router information.",
+                   wireshark="ospf.lsid_opaque_type"),
+            Column("opaque_id", "i32", "Version 2, opaque: opaque ID, 24 bits.", why="three tshark fields, by type"),
+            Column("tlvs", List(TLV), "Opaque and router information: TLVs in wire order."),
+            Column("data", "bytes", "Body of other types, as sent.", why="no tshark field"),
         ),
     ),
-)
+)  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """Every advertisement of one packet; one that is too short for its own type is marked, and the next is read."""
-    found = _start(message)
-    if found is None:
+    """Rows of all LSAs of one packet; one that is too short for its type is marked, and the next is read."""
+    start = _start(message)
+    if start is None:
         yield NO_ROW, None
         return
-    version, kind, instance, body = found
+    version, kind, instance, body = start
     while body.promised:
         yield "version", version
         yield "packet_type", kind
@@ -199,7 +146,7 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
 
 
 def _start(message: Cursor) -> tuple[int, int, int, Cursor] | None:
-    """Version, type and instance of a packet that holds advertisements, and where they begin."""
+    """Version, packet type, instance and a cursor at the first LSA; None if the packet contains none."""
     try:
         version, kind, instance, body = body_of(message)
         if kind not in BEFORE:
@@ -207,13 +154,13 @@ def _start(message: Cursor) -> tuple[int, int, int, Cursor] | None:
         body.skip(BEFORE[kind][version >= VERSION_3])
     except Short:
         return None
-    # a packet with a wrong length is marked in `ospf`
+    # the row of table `ospf` has the fault of a wrong packet length
     message.faults.clear()
     return version, kind, instance, body
 
 
 class _Header:
-    """The header of an advertisement while it is read: its fields are given one by one, and its body needs three."""
+    """Reader of an LSA header: yields its columns, and keeps type, ID and length for the reader of the body."""
 
     def __init__(self, version: int, body: Cursor) -> None:
         self.version, self.body = version, body
@@ -221,7 +168,7 @@ class _Header:
         self.id = b""
 
     def fields(self) -> Iterator[tuple[str, Any]]:
-        """Its columns."""
+        """Columns of the header."""
         body = self.body
         age = body.number(2)
         yield "age", age & ~DO_NOT_AGE
@@ -255,6 +202,6 @@ def _body(header: _Header, instance: int, body: Cursor) -> Iterator[tuple[str, A
         if own.missing:
             raise
         body.fault("bad_length")
-    except Malformed as found:
-        # its length is known, so the next one can be read
-        body.fault(found.fault)
+    except Malformed as error:
+        # the length bounds the body, so the next LSA can be read
+        body.fault(error.fault)

@@ -1,4 +1,4 @@
-"""Packets of OSPF: header, hellos, database descriptions, requests; the advertisements have a table of their own."""
+"""OSPF packets: header, hello, database description and request; the LSAs in them are in table `ospf_lsa`."""
 
 from __future__ import annotations
 
@@ -22,103 +22,75 @@ AUTHENTICATION = 8
 PASSWORD = 1
 CRYPTOGRAPHIC = 2
 
-WANTED = Struct(
+REQUESTED = Struct(
     (
-        Column("type", "u16", "Kind of advertisement.", why="ospf.lsa or ospf.v3.lsa, by version"),
-        Column("id", "ipv4", "Its link state id.", why="ospf.link_state_id, of advertisements too"),
-        Column("advertising_router", "ipv4", "Its router.", why="ospf.advrouter, of advertisements too"),
+        Column("type", "u16", "LS type.", why="ospf.lsa or ospf.v3.lsa, by version"),
+        Column("id", "ipv4", "Link state ID.", why="ospf.link_state_id also has those of LSAs"),
+        Column("advertising_router", "ipv4", "Advertising router.", why="ospf.advrouter also has those of LSAs"),
     )
 )
 
 TABLES = (
     Table(
         "ospf",
-        "One row for each OSPF packet; the advertisements in it stand in `ospf_lsa`.",
+        "One row for each OSPF packet; its link state advertisements are in `ospf_lsa`.",
         spec="RFC 2328, RFC 5340",
         on=ON,
         columns=(
-            Column("version", "u8", "Version of the protocol, 2 or 3.", wireshark="ospf.version"),
-            Column(
-                "type",
-                "u8",
-                "1 hello, 2 database description, 3 request, 4 update, 5 acknowledgment.",
-                wireshark="ospf.msg",
-            ),
+            Column("version", "u8", "OSPF version, 2 or 3.", wireshark="ospf.version"),
+            Column("type", "u8",
+                   "Packet type: 1 hello, 2 database description, 3 request, 4 update, 5 acknowledgement.",
+                   wireshark="ospf.msg"),
             Column("length", "u16", "Bytes of the packet.", wireshark="ospf.packet_length"),
-            Column("router_id", "ipv4", "Who sends it.", wireshark="ospf.srcrouter"),
-            Column("area_id", "ipv4", "Area that it belongs to; 0.0.0.0 is the backbone.", wireshark="ospf.area_id"),
+            Column("router_id", "ipv4", "Router ID of the sender.", wireshark="ospf.srcrouter"),
+            Column("area_id", "ipv4", "Area ID; 0.0.0.0 is the backbone.", wireshark="ospf.area_id"),
             Column("checksum", "u16", "Checksum of the packet.", wireshark="ospf.checksum"),
-            Column("auth_type", "u16", "Version 2: 0 none, 1 password, 2 cryptographic.", wireshark="ospf.auth.type"),
-            Column("authentication", "bytes", "Version 2: the 8 bytes of it.", why="by type"),
-            Column("password", "text", "Version 2: the password, in clear text.", wireshark="ospf.auth.simple"),
-            Column("key_id", "u8", "Version 2, cryptographic: which key.", wireshark="ospf.auth.crypt.key_id"),
-            Column(
-                "auth_sequence",
-                "u32",
-                "Version 2, cryptographic: number that grows.",
-                wireshark="ospf.auth.crypt.seq_nbr",
-            ),
-            Column("digest", "bytes", "Version 2, cryptographic: the digest.", wireshark="ospf.auth.crypt.data"),
-            Column(
-                "instance_id",
-                "u8",
-                "Version 3: which of several on a link; 64 and more: not of IPv6.",
-                wireshark="ospf.instance_id",
-            ),
-            Column(
-                "options",
-                "u32",
-                "Hello and description: bits of what the router can do.",
-                why="ospf.v2.options or ospf.v3.options, of advertisements too",
-            ),
-            Column(
-                "network_mask", "ipv4", "Hello, version 2: mask of the network.", wireshark="ospf.hello.network_mask"
-            ),
-            Column("interface_id", "u32", "Hello, version 3: the interface.", wireshark="ospf.hello.interface_id"),
-            Column("hello_interval", "u16", "Hello: seconds between hellos.", wireshark="ospf.hello.hello_interval"),
-            Column("router_priority", "u8", "Hello: 0 is never designated.", wireshark="ospf.hello.router_priority"),
-            Column(
-                "dead_interval",
-                "u32",
-                "Hello: seconds after which silence is death.",
-                wireshark="ospf.hello.router_dead_interval",
-            ),
-            Column(
-                "designated_router",
-                "ipv4",
-                "Hello: 0.0.0.0 if there is none.",
-                wireshark="ospf.hello.designated_router",
-            ),
-            Column(
-                "backup_designated_router",
-                "ipv4",
-                "Hello: 0.0.0.0 if there is none.",
-                wireshark="ospf.hello.backup_designated_router",
-            ),
-            Column("neighbors", List("ipv4"), "Hello: routers heard from.", wireshark="ospf.hello.active_neighbor"),
-            Column(
-                "interface_mtu",
-                "u16",
-                "Description: bytes that the interface takes.",
-                wireshark="ospf.db.interface_mtu",
-            ),
-            Column(
-                "description_flags",
-                "u8",
-                "Description: 1 master, 2 more, 4 first, 8 out of band.",
-                wireshark="ospf.dbd",
-            ),
-            Column("dd_sequence", "u32", "Description: which of several.", wireshark="ospf.db.dd_sequence"),
-            Column("requests", List(WANTED), "Request: advertisements wanted.", why="compared in its fields"),
-            Column("lsa_count", "u32", "Update: how many advertisements follow.", wireshark="ospf.ls.number_of_lsas"),
-            Column("reserved", "u8", "Version 3: the last byte of the header, 0.", why="ospf.reserved of many"),
+            Column("auth_type", "u16", "Version 2: authentication type: 0 none, 1 password, 2 cryptographic.",
+                   wireshark="ospf.auth.type"),
+            Column("authentication", "bytes", "Version 2: authentication field, 8 bytes.",
+                   why="several tshark fields, by type"),
+            Column("password", "text", "Version 2: password, in clear text.", wireshark="ospf.auth.simple"),
+            Column("key_id", "u8", "Version 2, cryptographic: key ID.", wireshark="ospf.auth.crypt.key_id"),
+            Column("auth_sequence", "u32", "Version 2, cryptographic: sequence number, increases.",
+                   wireshark="ospf.auth.crypt.seq_nbr"),
+            Column("digest", "bytes", "Version 2, cryptographic: message digest.", wireshark="ospf.auth.crypt.data"),
+            Column("instance_id", "u8",
+                   "Version 3: instance ID on the link; 0 to 63 IPv6, from 64 other address families.",
+                   wireshark="ospf.instance_id"),
+            Column("options", "u32", "Hello and description: options, bits of the router's optional capabilities.",
+                   why="ospf.v2.options and ospf.v3.options also have those of LSAs"),
+            Column("network_mask", "ipv4", "Hello, version 2: network mask.", wireshark="ospf.hello.network_mask"),
+            Column("interface_id", "u32", "Hello, version 3: interface ID.", wireshark="ospf.hello.interface_id"),
+            Column("hello_interval", "u16", "Hello: hello interval, seconds.", wireshark="ospf.hello.hello_interval"),
+            Column("router_priority", "u8", "Hello: router priority; 0: never designated router.",
+                   wireshark="ospf.hello.router_priority"),
+            Column("dead_interval", "u32", "Hello: router dead interval, seconds.",
+                   wireshark="ospf.hello.router_dead_interval"),
+            Column("designated_router", "ipv4", "Hello: designated router; null if 0.0.0.0 (none).", unset=True,
+                   wireshark="ospf.hello.designated_router"),
+            Column("backup_designated_router", "ipv4", "Hello: backup designated router; null if 0.0.0.0.",
+                   unset=True,
+                   wireshark="ospf.hello.backup_designated_router"),
+            Column("neighbors", List("ipv4"), "Hello: neighbours from which hellos were received.",
+                   wireshark="ospf.hello.active_neighbor"),
+            Column("interface_mtu", "u16", "Description: MTU of the interface, bytes.",
+                   wireshark="ospf.db.interface_mtu"),
+            Column("description_flags", "u8",
+                   "Description: flags: 1 master, 2 more, 4 init, 8 out-of-band resynchronisation.",
+                   wireshark="ospf.dbd"),
+            Column("dd_sequence", "u32", "Description: database description sequence number.",
+                   wireshark="ospf.db.dd_sequence"),
+            Column("requests", List(REQUESTED), "Request: requested LSAs in wire order."),
+            Column("lsa_count", "u32", "Update: number of LSAs.", wireshark="ospf.ls.number_of_lsas"),
+            Column("reserved", "u8", "Version 3: reserved byte of the header, 0.",
+                   why="ospf.reserved also has other reserved fields"),
         ),
     ),
-)
+)  # fmt: skip
 
 
 def body_of(message: Cursor) -> tuple[int, int, int, Cursor]:
-    """Version, type, instance (version 3) and body of a packet, for those who need nothing else of it."""
+    """Version, type, instance (0 in version 2) and body of a packet; other fields of the header are skipped."""
     version, kind, length = message.number(1), message.number(1), message.number(2)
     message.skip(10)
     instance = message.number(1)
@@ -131,14 +103,14 @@ def body_of(message: Cursor) -> tuple[int, int, int, Cursor]:
 
 
 def _size(message: Cursor, size: int) -> int:
-    """Bytes of the body; a length that does not fit marks the row."""
+    """Bytes of the body, within the message; a length that does not fit marks the row."""
     if not 0 <= size <= message.promised:
         message.fault("bad_length")
     return min(max(size, 0), message.promised)
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One packet; behind it there may be a digest, which its length does not count."""
+    """Columns of one packet; the packet length does not include the digest after it."""
     version, kind, length = message.number(1), message.number(1), message.number(2)
     yield from (("version", version), ("type", kind), ("length", length))
     yield "router_id", message.take(4)
@@ -175,9 +147,9 @@ def _body(version: int, kind: int, body: Cursor) -> Iterator[tuple[str, Any]]:
         requests: list[dict[str, Any]] = []
         yield "requests", requests
         while body.promised:
-            wanted = {"type": body.number(4) & 0xFFFF, "id": address_text(body.take(4))}
-            requests.append(wanted)
-            wanted["advertising_router"] = address_text(body.take(4))
+            request = {"type": body.number(4) & 0xFFFF, "id": address_text(body.take(4))}
+            requests.append(request)
+            request["advertising_router"] = address_text(body.take(4))
     elif kind == UPDATE:
         yield "lsa_count", body.number(4)
     elif kind != ACKNOWLEDGMENT:

@@ -1,4 +1,4 @@
-"""Bodies of the advertisements of OSPF version 2."""
+"""Bodies of LSAs of OSPF version 2."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TOS = 0x7F
 
 
 def body(kind: int, identifier: bytes, message: Cursor) -> Iterator[tuple[str, Any]]:
-    """The columns of one body, by type."""
+    """Columns of the body of an LSA of type `kind`."""
     if kind == ROUTER:
         yield from _router(message)
     elif kind == NETWORK:
@@ -91,8 +91,8 @@ def _external(message: Cursor) -> Iterator[tuple[str, Any]]:
 
 
 def tlvs(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """What an opaque advertisement holds; each is padded to 4 bytes."""
-    found: list[dict[str, Any]] = []
-    yield "tlvs", found
+    """Column `tlvs` of an opaque LSA or router information; each TLV is padded to 4 bytes."""
+    result: list[dict[str, Any]] = []
+    yield "tlvs", result
     for kind, value in items(message, code=2, size=2, pad=4):
-        found.append({"type": kind, "value": value})
+        result.append({"type": kind, "value": value})

@@ -1,4 +1,4 @@
-"""Bodies of the advertisements of OSPF version 3; its types hold the scope of flooding in their upper bits."""
+"""Bodies of LSAs of OSPF version 3. The upper bits of an LS type are the flooding scope, the lower the function."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from netlake.packets import Cursor, Malformed
 from netlake.protocols.ospf.version_2 import tlvs
 
 FUNCTION = 0x1FFF
-# instances that carry IPv4 (RFC 5838)
+# instance IDs of IPv4 address families (RFC 5838)
 IPV4_INSTANCES = range(64, 128)
 LONGEST = {4: 32, 16: 128}
 TYPE_2 = 4
@@ -21,7 +21,7 @@ Fields = Iterator[tuple[str, Any]]
 
 
 def body(kind: int, instance: int, message: Cursor) -> Fields:
-    """The columns of one body, by the function in its type."""
+    """Columns of the body of an LSA, by the function code of its type."""
     reader = READERS.get(kind & FUNCTION)
     if reader is None:
         yield from remainder(message, "data")
@@ -30,7 +30,7 @@ def body(kind: int, instance: int, message: Cursor) -> Fields:
 
 
 def _prefix(message: Cursor, length: int, width: int) -> str:
-    """A prefix of `length` bits, which lies in as many whole words as it needs."""
+    """A prefix of `length` bits as an address; it is sent in as many 32-bit words as it needs."""
     if length > LONGEST[width]:
         raise Malformed("bad_value")
     return address_text(message.take((length + 31) // 32 * 4).ljust(width, b"\0"))
@@ -130,7 +130,7 @@ READERS: dict[int, Callable[[Cursor, int], Fields]] = {
     7: _external,
     8: _link,
     9: _intra_area_prefix,
-    # grace and router information
+    # grace LSA and router information LSA
     11: _router_information,
     12: _router_information,
 }

@@ -1,15 +1,15 @@
-"""QUIC: the packets with a long header, which begin connections; Initial packets of clients are decrypted.
+"""QUIC: packets with a long header, which establish connections; Initial packets of clients are decrypted.
 
 Decided here:
-- Packets with a short header are encrypted and hold no facts: they are no rows, and are sorted out column by column.
-- No port is claimed, not even 443: STUN, DTLS, WireGuard and calls use it too, and are left to find their own there. On
-  443 `probe` takes any version, elsewhere only those that are known.
-- A row stands for each packet of a datagram. What a client says in CRYPTO frames is put together within the datagram:
-  the row whose packet completes its hello has all of it. A hello that goes on in a later datagram gives what its
-  beginning says, without fingerprints; `crypto` keeps the pieces, of which streams are made.
-- Keys come of the client's first Destination Connection ID. What a server sends, and a client after the server chose
-  an id, would need that of an earlier packet: such packets are rows that are not decrypted.
-- Google's versions before Q044 have a header of another form and are not looked for.
+- Packets with a short header are encrypted and have no row; they are removed column by column.
+- QUIC claims no port exclusively: STUN, DTLS, WireGuard and RTP also use 443, and their classifiers run there. On port
+  443 `probe` accepts any version, on other ports known versions only.
+- Each packet of a datagram is a row. CRYPTO frames of a client are reassembled within the datagram: the packet that
+  completes the ClientHello has all its columns. A ClientHello that continues in a later datagram has the columns of its
+  first part, without fingerprints; `crypto` has the pieces, from which streams are reassembled.
+- Keys are derived from the client's first Destination Connection ID. Packets of the server, and of the client after the
+  server chose an ID, need that of an earlier packet: they are rows that are not decrypted.
+- Versions of Google before Q044 have another header and are not recognised.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ from netlake.protocols.quic.frames import Datagram, frames
 from netlake.schema import Column, List, Struct, Table
 
 PORTS = (443,)
-# the first byte, the version and the lengths of two ids
+# the first byte, the version and the two connection ID lengths
 HEADER = 7
 LONG, FIXED = 0x80, 0x40
 TYPES = ("initial", "zero_rtt", "handshake", "retry")
 TAG = 16
 LONGEST_ID = 20
-# a client fills its first datagrams up to this
+# clients pad their first datagrams to this size
 SMALLEST_INITIAL = 1200
-# Google's versions before have headers, or packet types, of their own
+# earlier versions of Google have other headers or packet types
 FIRST_OF_IETF = 50
-# versions that are looked for off the usual port: whole, by their first three bytes, by their first
+# versions recognised on other ports: exact, by their first three bytes, by their first byte
 NUMBERS, FAMILIES, GOOGLE = (0, keys.VERSION_1, keys.VERSION_2), (0xFF0000, 0xFACEB0), (0x51, 0x54)
-# no datagram holds as many packets
+# limit for coalesced packets in a datagram
 MOST_PACKETS = 64
 
 PIECE = Struct(
     (
-        Column("offset", "i64", "Where in the stream of the handshake the data lies, bytes from 0.",
+        Column("offset", "i64", "Offset in the CRYPTO stream of the handshake, bytes from 0.",
                wireshark="quic.crypto.offset"),
-        Column("data", "bytes", "The data.", why="dissected by tshark"),
+        Column("data", "bytes", "Data of the CRYPTO frame.", why="tshark dissects it"),
     )
 )  # fmt: skip
 
@@ -60,88 +60,88 @@ TABLES = (
         size=HEADER,
         columns=(
             Column("version", "u32", "Version; 0 for version negotiation.", wireshark="quic.version"),
-            Column("version_name", "word", "The same as people call it: 1, 2, draft-29, mvfst-27, Q050, reserved.",
-                   why="tshark names it in text"),
+            Column("version_name", "word", "Name of the version: 1, 2, draft-29, mvfst-27, Q050, reserved.",
+                   why="tshark shows text"),
             Column("packet_type", "word",
-                   "initial, zero_rtt, handshake, retry or version_negotiation; null in versions that are not known.",
+                   "Packet type: initial, zero_rtt, handshake, retry, version_negotiation; null in unknown versions.",
                    why="compared in long_packet_type"),
-            Column("long_packet_type", "u8", "Bits of the type as sent, 0 to 3, which versions number differently.",
+            Column("long_packet_type", "u8", "Type bits as sent, 0 to 3; their meaning depends on the version.",
                    wireshark="quic.long.packet_type"),
-            Column("destination_connection_id", "bytes", "The receiver's id of the connection, up to 20 bytes.",
+            Column("destination_connection_id", "bytes", "Destination Connection ID, up to 20 bytes.",
                    wireshark="quic.dcid"),
-            Column("source_connection_id", "bytes", "The sender's id of the connection, up to 20 bytes.",
-                   wireshark="quic.scid"),
-            Column("token", "bytes", "Initial: what proves the address of the client; null without one.",
+            Column("source_connection_id", "bytes", "Source Connection ID, up to 20 bytes.", wireshark="quic.scid"),
+            Column("token", "bytes", "Initial: token, validates the client's address; null if empty.",
                    wireshark="quic.token"),
             Column("length", "i64", "Bytes of packet number and payload.", wireshark="quic.length"),
-            Column("decrypted", "bool", "Initial: whether it could be decrypted; else null.", why="our own"),
-            Column("packet_number", "i64", "Number of the packet as sent, its low bytes; null if encrypted.",
+            Column("decrypted", "bool", "Initial: the packet was decrypted; null for other types.",
+                   why="defined by netlake"),
+            Column("packet_number", "i64", "Packet number as sent, its low bytes; null if not decrypted.",
                    wireshark="quic.packet_number"),
-            Column("original_destination_connection_id", "bytes", "Retry of drafts up to 24: the client's choice.",
-                   wireshark="quic.odcid"),
-            Column("retry_token", "bytes", "Retry: what the client shall send back.", wireshark="quic.retry_token"),
-            Column("retry_integrity_tag", "bytes", "Retry: proof that the Initial was seen, 16 bytes.",
+            Column("original_destination_connection_id", "bytes",
+                   "Retry, drafts 22 to 24: Destination Connection ID that the client chose.", wireshark="quic.odcid"),
+            Column("retry_token", "bytes", "Retry: token that the client repeats.", wireshark="quic.retry_token"),
+            Column("retry_integrity_tag", "bytes",
+                   "Retry: integrity tag, authenticates the original Initial, 16 bytes.",
                    wireshark="quic.retry_integrity_tag"),
-            Column("supported_versions", List("u32"), "Version negotiation: what the server has.",
+            Column("supported_versions", List("u32"), "Version negotiation: versions that the server supports.",
                    wireshark="quic.supported_version"),
-            Column("frame_types", List("u16"), "Types of the frames in wire order; padding once for each run.",
+            Column("frame_types", List("u16"), "Frame types in wire order; a run of padding is one.",
                    wireshark="quic.frame_type"),
-            Column("crypto", List(PIECE), "Pieces of the TLS handshake in wire order.", why="compared in its fields"),
-            Column("error_code", "i64", "Why the connection is closed; 256 to 511 are alerts of TLS.",
+            Column("crypto", List(PIECE), "Data of CRYPTO frames in wire order."),
+            Column("error_code", "i64", "Error code of CONNECTION_CLOSE; 256 to 511 are TLS alerts.",
                    wireshark="quic.cc.error_code"),
-            Column("error_reason", "text", "The same in words.", wireshark="quic.cc.reason_phrase"),
-            Column("server_name", "text", "Hello: name of the server that is asked for.",
+            Column("error_reason", "text", "Reason phrase of CONNECTION_CLOSE.", wireshark="quic.cc.reason_phrase"),
+            Column("server_name", "text", "ClientHello: server name (SNI).",
                    wireshark="tls.handshake.extensions_server_name"),
-            Column("alpn", List("text"), "Hello: protocols that are offered, such as h3.",
+            Column("alpn", List("text"), "ClientHello: offered ALPN protocols, such as h3.",
                    wireshark="tls.handshake.extensions_alpn_str"),
-            Column("tls_versions", List("u16"), "Hello: versions of TLS that are offered; 772 (0x0304) is 1.3.",
+            Column("tls_versions", List("u16"), "ClientHello: offered TLS versions; 772 (0x0304) is 1.3.",
                    wireshark="tls.handshake.extensions.supported_version"),
-            Column("cipher_suites", List("u16"), "Hello: IANA numbers of the cipher suites that are offered.",
+            Column("cipher_suites", List("u16"), "ClientHello: IANA numbers of the offered cipher suites.",
                    wireshark="tls.handshake.ciphersuite"),
-            Column("ja3", "text", "JA3 of the client's hello, 32 hexadecimal digits; null unless it is whole.",
+            Column("ja3", "text", "JA3 of the ClientHello, 32 hexadecimal digits; null if it is incomplete.",
                    wireshark="tls.handshake.ja3"),
-            Column("ja4", "text", "JA4 of the client's hello; null unless it is whole.",
-                   why="tshark has it from 4.2 on"),
-            Column("user_agent", "text", "Google's versions: the program of the client.",
+            Column("ja4", "text", "JA4 of the ClientHello; null if it is incomplete.", why="tshark has it since 4.2"),
+            Column("user_agent", "text", "Versions of Google: user agent of the client.",
                    wireshark="tls.quic.parameter.google.user_agent"),
-            Column("heuristic", "bool", "Whether it was found by its content and not by a port.", why="our own"),
+            Column("heuristic", "bool", "Recognised by content, not by port.", why="defined by netlake"),
         ),
     ),
 )  # fmt: skip
 
 
 def accept(messages: Messages) -> Mask:
-    """On its port: what has the fixed bit, or negotiates the version; calls and DTLS have neither (RFC 9443)."""
+    """On port 443: messages with the fixed bit, or with version 0; RTP and DTLS have neither (RFC 9443)."""
     first = byte_at(messages, 0)
     return np.asarray((first & FIXED > 0) | ((first >= LONG) & (number_at(messages, 1, 4) == 0)))
 
 
 def read(messages: Messages) -> tuple[Messages, Columns]:
-    """Rows of datagrams that begin with a long header, or are none; short ones are encrypted, and common."""
+    """Rows of datagrams that start with a long header, or are invalid; short headers are encrypted and have no row."""
     first = byte_at(messages, 0)
     return by_message(TABLES[0], datagram, messages.take(np.flatnonzero((first >= LONG) | (first & FIXED == 0))))
 
 
 def probe(messages: Messages) -> Mask:
-    """Datagrams with a long header; off port 443 only of a known version, or with a negotiation of such versions."""
+    """Datagrams with a long header; off port 443 of known versions, or version negotiations of those."""
     result = byte_at(messages, 0) >= LONG
     index = np.flatnonzero(result)
     among = messages.take(index)
     version = number_at(among, 1, 4)
     usual = (among.source_port == PORTS[0]) | (among.destination_port == PORTS[0])
-    # most of what begins so is RTP
+    # most datagrams with this first byte are RTP
     result[index] = usual | np.isin(version, NUMBERS) | np.isin(version >> 8, FAMILIES) | np.isin(version >> 24, GOOGLE)
     result[index] |= version & 0x0F0F0F0F == 0x0A0A0A0A
     chosen = np.flatnonzero(result[index])
-    told = zip(among.take(chosen), version[chosen].tolist(), usual[chosen].tolist(), strict=True)
+    candidates = zip(among.take(chosen), version[chosen].tolist(), usual[chosen].tolist(), strict=True)
     result[index[chosen]] = [
-        len(data) >= HEADER and _plausible(data, number, usual=port) for data, number, port in told
+        len(data) >= HEADER and _plausible(data, number, usual=port) for data, number, port in candidates
     ]
     return result
 
 
 def _plausible(data: bytes, version: int, *, usual: bool) -> bool:
-    """Whether ids of a length that is allowed follow, and behind them what the version wants."""
+    """Whether connection IDs of valid length follow, and after them what the version requires."""
     if usual and keys.google(version) is not None:
         return bool(data[0] & FIXED)
     at = 6 + data[5]
@@ -159,7 +159,7 @@ def _plausible(data: bytes, version: int, *, usual: bool) -> bool:
 
 
 def datagram(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """Every packet of a datagram up to one that ends with it; padding and short headers behind them are passed over."""
+    """Rows of all coalesced packets of a datagram; padding and packets with short headers after them are skipped."""
     state = Datagram(by_content(message, PORTS))
     if message.left and message.data[0] < LONG:
         yield "heuristic", state.heuristic
@@ -227,7 +227,7 @@ def _negotiation(message: Cursor) -> Iterator[tuple[str, Any]]:
 
 
 def _retry(message: Cursor, draft: int | None) -> Iterator[tuple[str, Any]]:
-    """The token is what stands before the tag, which drafts have from 25 on."""
+    """Columns of a retry: the token, and before the end the integrity tag, which drafts have since 25."""
     if draft is not None and draft < 25:
         if draft >= 22:
             yield "original_destination_connection_id", message.take(message.number(1))
@@ -242,9 +242,9 @@ def _retry(message: Cursor, draft: int | None) -> Iterator[tuple[str, Any]]:
 
 
 def _long(message: Cursor, name: str, state: Datagram, packet: tuple[int, int, bytes]) -> Iterator[tuple[str, Any]]:
-    """A packet whose length is sent; the Initial is decrypted if it can be.
+    """Columns of a packet with a length field; an Initial is decrypted if possible.
 
-    `packet` is where it begins, its version and its destination's id.
+    `packet` is its offset, its version and its Destination Connection ID.
     """
     begin, version, destination = packet
     if name == "initial":
@@ -270,7 +270,7 @@ def _long(message: Cursor, name: str, state: Datagram, packet: tuple[int, int, b
 
 
 def _number(message: Cursor) -> int:
-    """A number of variable length."""
+    """A variable-length integer."""
     first = message.number(1)
     size = 1 << (first >> 6)
     return (first & 0x3F) << 8 * (size - 1) | message.number(size - 1)

@@ -1,4 +1,4 @@
-"""The frames of an Initial packet of QUIC, and the hello that a client's CRYPTO frames are pieces of."""
+"""Frames of a QUIC Initial packet, and the ClientHello that a client's CRYPTO frames contain."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from netlake.layers.items import text
 from netlake.layers.quic_keys import counted, varint
 from netlake.packets import Cursor, Malformed, Short
 
-# no packet holds as many frames, no flight of Initial packets as much of a hello
+# limits for the frames of a packet and for the handshake bytes of a flight of Initial packets
 MOST_FRAMES, MOST_CRYPTO = 4096, 1 << 16
 PADDING, PING, ACK, ACK_ECN, CRYPTO, OLD_CRYPTO, CLOSE, CLOSE_BY_APPLICATION = 0, 1, 2, 3, 6, 8, 0x1C, 0x1D
 USER_AGENT = 0x3129
@@ -20,15 +20,15 @@ USER_AGENT = 0x3129
 
 @dataclass(slots=True)
 class Datagram:
-    """What is known of a datagram across its packets: the first id, and the handshake's pieces by offset."""
+    """State across the packets of a datagram: whether content identified it, and the CRYPTO data by offset."""
 
     heuristic: bool
     pieces: list[tuple[int, bytes]] = field(default_factory=list)
-    told: bool = False
+    complete: bool = False
 
 
 def frames(message: Cursor, data: bytes, state: Datagram, version: int) -> Iterator[tuple[str, Any]]:
-    """The frames of an Initial; one that is not known, or is Google's own, ends them: none has a length."""
+    """Columns of the frames of an Initial; reading ends at an unknown frame or one of Google: they have no length."""
     types: list[int] = []
     pieces: list[dict[str, Any]] = []
     yield from (("frame_types", types), ("crypto", pieces))
@@ -59,12 +59,12 @@ def frames(message: Cursor, data: bytes, state: Datagram, version: int) -> Itera
         elif kind != PING:
             message.fault("bad_value")
             break
-    if pieces and not state.told:
+    if pieces and not state.complete:
         yield from _hello(message, state, tags=version >> 24 == 0x51)
 
 
 def _acknowledgment(data: bytes, at: int, kind: int) -> int:
-    """Where an acknowledgment ends."""
+    """Offset after an ACK frame."""
     for _ in range(2):
         at = varint(data, at)[1]
     ranges, at = varint(data, at)
@@ -73,19 +73,19 @@ def _acknowledgment(data: bytes, at: int, kind: int) -> int:
     return at
 
 
-def _together(pieces: list[tuple[int, bytes]]) -> bytes:
-    """What the pieces hold from offset 0 up to the first gap."""
-    found = bytearray()
+def _reassembled(pieces: list[tuple[int, bytes]]) -> bytes:
+    """The reassembled data from offset 0 up to the first gap."""
+    result = bytearray()
     for offset, data in sorted(pieces, key=lambda piece: piece[0]):
-        if offset > len(found) or len(found) > MOST_CRYPTO:
+        if offset > len(result) or len(result) > MOST_CRYPTO:
             break
-        found += data[len(found) - offset :]
-    return bytes(found)
+        result += data[len(result) - offset :]
+    return bytes(result)
 
 
 def _hello(message: Cursor, state: Datagram, *, tags: bool) -> Iterator[tuple[str, Any]]:
-    """What the client says as far as it is known; of Google's own handshake, its tags."""
-    data = _together(state.pieces)
+    """Columns of the ClientHello as far as it is complete; for versions of Google the tags of their own handshake."""
+    data = _reassembled(state.pieces)
     if tags:
         yield from _tags(data)
         return
@@ -98,10 +98,10 @@ def _hello(message: Cursor, state: Datagram, *, tags: bool) -> Iterator[tuple[st
     try:
         read_client_hello(body, hello)
     except Short:
-        pass  # it goes on in another packet
-    except Malformed as found:
-        message.fault(found.fault)
-    state.told = hello.whole
+        pass  # it continues in another packet
+    except Malformed as error:
+        message.fault(error.fault)
+    state.complete = hello.whole
     yield "server_name", hello.server_name
     yield "alpn", [text(name) for name in hello.alpn]
     yield "tls_versions", hello.supported_versions
@@ -112,7 +112,7 @@ def _hello(message: Cursor, state: Datagram, *, tags: bool) -> Iterator[tuple[st
 
 
 def _user_agent(parameters: bytes) -> str | None:
-    """The transport parameter of that name; parameters that cannot be read hold none."""
+    """Value of the transport parameter user_agent; None if the parameters cannot be read."""
     at = 0
     try:
         while at < len(parameters):
@@ -126,7 +126,7 @@ def _user_agent(parameters: bytes) -> str | None:
 
 
 def _tags(data: bytes) -> Iterator[tuple[str, Any]]:
-    """Google's hello: tags of four letters, each with where its value ends."""
+    """Columns of Google's CHLO: tags of four letters, each with the end of its value."""
     count = int.from_bytes(data[4:6], "little")
     values = data[8 + 8 * count :]
     if data[:4] != b"CHLO" or len(data) < 8 + 8 * count:

@@ -1,1 +1,1 @@
-"""USB as hosts capture it: the requests and answers of the bus, and the setup packets in them."""
+"""USB as captured on hosts: requests to the bus and their completions, and the setup packets in them."""

@@ -1,7 +1,10 @@
-"""The headers that Linux (usbmon) and Windows (USBPcap) put before what goes over USB.
+"""The pseudo-headers of Linux (usbmon) and Windows (USBPcap) before the data of USB transfers.
 
-Linux writes numbers in the byte order of its host, which the number of the bus tells: there are fewer than 256. It
-marks with '<' (to the device: no setup packet) and the like what is not there, by a flag that is 0 where it is.
+Decided here:
+- The hint of a message is its LINKTYPE number, which decides between the two.
+- Linux writes numbers in the byte order of the host. It follows from the bus number, which is below 256: one of its two
+  bytes is zero.
+- A setup or data flag of 0 means that a setup packet or data are present; other values, such as '<', say why not.
 """
 
 from __future__ import annotations
@@ -18,22 +21,22 @@ MMAPPED, USBPCAP = 220, 249
 CONTROL, ISOCHRONOUS = 2, 0
 INWARD = 0x80
 SETUP = 8
-# bytes after which Linux's byte order is known
+# bytes after which the byte order is known
 ORDER_KNOWN = 14
-# of a control transfer of USBPcap: the stage with the setup packet
+# stage of a control transfer of USBPcap that has the setup packet
 FIRST_STAGE = 0
 
 
 @dataclass(slots=True)
 class Setup:
-    """The setup packet that a header holds, if it does, and whether what follows goes to the host."""
+    """The setup packet of a header, None without one, and whether the data go to the host."""
 
     data: bytes | None = None
     inward: bool = False
 
 
 def header(message: Cursor, setup: Setup) -> Iterator[tuple[str, Any]]:
-    """Columns of the header that `message` begins with by its hint, a link type; `setup` is filled."""
+    """Columns of the pseudo-header, whose form depends on the link type; fills `setup`."""
     if message.hint == USBPCAP:
         yield from _usbpcap(message, setup)
         return
@@ -61,13 +64,13 @@ def header(message: Cursor, setup: Setup) -> Iterator[tuple[str, Any]]:
     yield "status", number(4, signed=True)
     yield "urb_length", number(4)
     yield "data_length", number(4)
-    about = message.take(SETUP)
+    fields = message.take(SETUP)
     count = 0
     if transfer == CONTROL and setup_flag == 0:
-        setup.data = about
+        setup.data = fields
     elif transfer == ISOCHRONOUS:
-        yield "error_count", int.from_bytes(about[:4], order)  # type: ignore[arg-type]
-        count = int.from_bytes(about[4:], order)  # type: ignore[arg-type]
+        yield "error_count", int.from_bytes(fields[:4], order)  # type: ignore[arg-type]
+        count = int.from_bytes(fields[4:], order)  # type: ignore[arg-type]
     if message.hint == MMAPPED:
         yield "interval", number(4, signed=True)
         yield "start_frame", number(4, signed=True)
@@ -95,19 +98,19 @@ def _usbpcap(message: Cursor, setup: Setup) -> Iterator[tuple[str, Any]]:
     size = message.little(2)
     if size < 27:
         raise Malformed("bad_length")
-    about = part(message, size - 2)
-    yield "id", f"{about.little(8):016x}"
-    yield "status", int.from_bytes(about.take(4), "little", signed=True)
-    yield "function", about.little(2)
-    yield "answer", bool(about.number(1) & 1)
-    yield "bus", about.little(2)
-    yield "device", about.little(2)
-    yield from _endpoint(about.number(1), setup)
-    transfer = about.number(1)
+    fields = part(message, size - 2)
+    yield "id", f"{fields.little(8):016x}"
+    yield "status", int.from_bytes(fields.take(4), "little", signed=True)
+    yield "function", fields.little(2)
+    yield "answer", bool(fields.number(1) & 1)
+    yield "bus", fields.little(2)
+    yield "device", fields.little(2)
+    yield from _endpoint(fields.number(1), setup)
+    transfer = fields.number(1)
     yield "transfer_type", transfer
-    yield "data_length", about.little(4)
+    yield "data_length", fields.little(4)
     if transfer == CONTROL:
-        stage = about.number(1)
+        stage = fields.number(1)
         yield "stage", stage
         if stage == FIRST_STAGE:
             setup.data = message.take(SETUP)

@@ -1,4 +1,4 @@
-"""Setup packets: what the host wants of a USB device, one row each."""
+"""Setup packets: requests of the host to a USB device, one row for each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from netlake.protocols.usb.header import ON, Setup, header
 from netlake.schema import Column, Table
 
 STANDARD = 0
-# standard requests whose value is the kind of a descriptor and its index
+# standard requests with descriptor type and index as their value
 GET_DESCRIPTOR, SET_DESCRIPTOR = 6, 7
 
 TABLES = (
@@ -23,29 +23,31 @@ TABLES = (
         on=ON,
         context="record",
         columns=(
-            Column("device", "u16", "Number of the device on its bus.", wireshark="usb.device_address"),
-            Column("request_type", "u8", "Kind of the request, all bits.", wireshark="usb.bmRequestType"),
-            Column("to_host", "bool", "Data go to the host.", wireshark="usb.bmRequestType.direction"),
-            Column("type", "u8", "0 standard, 1 class, 2 vendor.", wireshark="usb.bmRequestType.type"),
-            Column("recipient", "u8", "0 device, 1 interface, 2 endpoint, 3 other.",
+            Column("device", "u16", "Device address on its bus.", wireshark="usb.device_address"),
+            Column("request_type", "u8", "bmRequestType: request type, all bits.", wireshark="usb.bmRequestType"),
+            Column("to_host", "bool", "Direction: data go to the host.", wireshark="usb.bmRequestType.direction"),
+            Column("type", "u8", "Request type: 0 standard, 1 class, 2 vendor.", wireshark="usb.bmRequestType.type"),
+            Column("recipient", "u8", "Recipient: 0 device, 1 interface, 2 endpoint, 3 other.",
                    wireshark="usb.bmRequestType.recipient"),
-            Column("request", "u8", "Number of the request; standard: 6 get descriptor, 9 set configuration.",
+            Column("request", "u8", "bRequest: request number; standard: 6 get descriptor, 9 set configuration.",
                    wireshark="usb.setup.bRequest"),
-            Column("value", "u16", "Its value.", why="a field for each request"),
-            Column("index", "u16", "Its index, as of an interface or endpoint.", why="a field for each request"),
-            Column("length", "u16", "Bytes of data that may follow.", wireshark="usb.setup.wLength"),
-            Column("descriptor_type", "u8", "Descriptor: 1 device, 2 configuration, 3 string, 4 interface, 5 endpoint.",
+            Column("value", "u16", "wValue: value of the request.", why="one tshark field for each request"),
+            Column("index", "u16", "wIndex: index, such as an interface or endpoint number.",
+                   why="one tshark field for each request"),
+            Column("length", "u16", "wLength: maximum bytes of data.", wireshark="usb.setup.wLength"),
+            Column("descriptor_type", "u8",
+                   "Descriptor type: 1 device, 2 configuration, 3 string, 4 interface, 5 endpoint.",
                    wireshark="usb.bDescriptorType"),
-            Column("descriptor_index", "u8", "Descriptor: which of its kind.", wireshark="usb.DescriptorIndex"),
+            Column("descriptor_index", "u8", "Descriptor index.", wireshark="usb.DescriptorIndex"),
         ),
     ),
 )  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """The setup packet, if the message holds one whole."""
+    """Columns of the setup packet; no row if the message has none that is complete."""
     setup, device = Setup(), None
-    # a header that cannot be read to its end is told of by the row of the transfer
+    # table `usb` has the row of an incomplete header and its fault
     with suppress(Short, Malformed):
         for name, value in header(message, setup):
             device = value if name == "device" else device

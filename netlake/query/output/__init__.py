@@ -1,12 +1,12 @@
-"""How rows leave: one class a format, all of the same shape, fed record batches and never holding more than one.
+"""Output formats: one writer class for each, which takes record batches and writes them as they arrive.
 
-Decided here:
-- Text is rendered a column at a time by Arrow's kernels and joined into lines at the end, so that a million rows take
-  seconds; Python sees only the rare value that needs more (see `text`).
-- A nested value is JSON wherever the format has no nesting of its own; a time is ISO 8601 with as many digits as its
-  unit has, in UTC; bytes are hexadecimal. Null is an empty cell, empty text is `""` in CSV.
-- Text from the wire may hold terminal escapes and spreadsheet formulas. In table, text, csv and tsv both are made
-  harmless unless `raw` is asked for; json and jsonl write them as escapes, which changes nothing of their value.
+Rules:
+- Text is rendered column by column with Arrow's kernels and then joined into lines, so that a million rows take
+  seconds. Only values that need more are processed in Python (see `text`).
+- Nested values are JSON in formats without nesting. Times are ISO 8601 in UTC, with as many digits as their unit has.
+  Bytes are hexadecimal. Null is an empty cell; empty text is `""` in CSV.
+- Text from captures can contain terminal escapes and spreadsheet formulas. table, text, csv and tsv escape both unless
+  `raw` is set; json and jsonl escape control characters, which does not change the value.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# name -> (module, class, whether it is bytes that no terminal should see)
+# name -> (module, class, whether the format is binary)
 FORMATS: dict[str, tuple[str, str, bool]] = {
     "table": ("table", "Table", False),
     "csv": ("delimited", "Csv", False),
@@ -34,10 +34,10 @@ FORMATS: dict[str, tuple[str, str, bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """What a writer needs to know beside the rows.
+    """Settings of a writer.
 
-    `raw` leaves escapes and formulas as they are; `width` is the terminal's, 0 when the output is none;
-    `table` names the lake's table whose rows these are, if they are a table's.
+    `raw` writes control characters and formulas unchanged; `width` is that of the terminal, 0 if the output is not a
+    terminal; `table` is the name of the table whose rows are written, None for other rows.
     """
 
     raw: bool = False
@@ -46,22 +46,22 @@ class Style:
 
 
 class Writer(Protocol):
-    """One output: made with the schema, given batches of it, finished once."""
+    """The interface of a format: created with a schema, takes batches, is closed once."""
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Take some rows."""
+        """Write the rows of `batch`."""
 
     def close(self) -> None:
-        """Write what ends the format; the file itself stays open."""
+        """Write the end of the format; the file stays open."""
 
 
 def is_binary(name: str) -> bool:
-    """Whether format `name` should not be shown on a terminal."""
+    """Whether format `name` is binary and must not be written to a terminal."""
     return FORMATS[name][2]
 
 
 def writer(name: str, out: BinaryIO, schema: pa.Schema, style: Style) -> Writer:
-    """A writer of format `name` into `out`."""
+    """A writer of format `name` for rows of `schema`, which writes to `out`."""
     module, kind, _ = FORMATS[name]
     made: Writer = getattr(importlib.import_module(f"{__name__}.{module}"), kind)(out, schema, style)
     return made

@@ -1,4 +1,4 @@
-"""Parquet and the Arrow stream, written as the rows come; the file need not be seekable."""
+"""Parquet and the Arrow stream, written batch by batch; the file does not have to be seekable."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ import pyarrow.parquet as pq
 
 from netlake.query.output import Style
 
-# rows are gathered to groups of this many: small groups make large, slow files
+# rows of a row group: small row groups make large, slow files
 GROUP = 131_072
 
 
 class _Counted(io.RawIOBase):
-    """A file that knows its position by counting: a pipe has none to tell."""
+    """A file that counts its position, which a pipe does not have."""
 
     def __init__(self, out: BinaryIO) -> None:
         self.out, self.position = out, 0
 
     def writable(self) -> bool:
-        """It is for writing."""
+        """True."""
         return True
 
     def write(self, data: object) -> int:
-        """Pass `data` on, all of it."""
+        """Write all of `data`."""
         view = memoryview(data).cast("B")  # type: ignore[arg-type]
         self.out.write(view)
         self.position += len(view)
         return len(view)
 
     def tell(self) -> int:
-        """How many bytes were passed on."""
+        """Number of bytes written."""
         return self.position
 
 
 class Parquet:
-    """One Parquet file, zstd, row groups of 128k rows."""
+    """One Parquet file, compressed with zstd, in row groups of 128k rows."""
 
     def __init__(self, out: BinaryIO, schema: pa.Schema, style: Style) -> None:
         del style

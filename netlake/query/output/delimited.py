@@ -1,7 +1,7 @@
-"""CSV as RFC 4180 quotes it, with lines that end in LF; and TSV, in which tab, newline and backslash are escaped.
+"""CSV quoted as in RFC 4180, with lines that end in LF, and TSV with escaped tabs, newlines and backslashes.
 
-The header is a line like any other. A row of one empty cell would be an empty line, which readers skip, so there an
-empty cell is quoted.
+The first line contains the column names, quoted like cells. In CSV with one column a null is quoted (`""`), because
+readers skip empty lines.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from netlake.query.output import Style, text
 
 
 class Delimited(ABC):
-    """What CSV and TSV share: cells are rendered, made safe, quoted, joined."""
+    """Base of CSV and TSV: renders, escapes, quotes and joins cells."""
 
     separator = ","
 
@@ -33,7 +33,7 @@ class Delimited(ABC):
             self.out.write(self._lines(columns, text_columns=marks))
 
     def close(self) -> None:
-        """Make sure that all is written: nothing ends these formats."""
+        """Flush; these formats have no end mark."""
         self.out.flush()
 
     def _lines(self, columns: list[pa.Array], *, text_columns: list[bool]) -> memoryview | bytes:
@@ -45,14 +45,14 @@ class Delimited(ABC):
 
     @abstractmethod
     def cell(self, column: pa.Array, *, from_outside: bool, alone: bool) -> pa.Array:
-        """The cells of one column as they stand in the file."""
+        """The cells of one column as text of the file."""
 
 
 class Csv(Delimited):
     """Comma-separated values."""
 
     def cell(self, column: pa.Array, *, from_outside: bool, alone: bool) -> pa.Array:
-        """Quoted where it holds a quote, a comma, CR or LF, and where it is empty text: null is the bare empty cell."""
+        """Quote cells with a quote, comma, CR or LF, outer spaces, or empty text; null is an unquoted empty cell."""
         if not self.style.raw:
             column = text.harmless(column, spaces=True)
             column = text.guarded(column) if from_outside else column
@@ -64,12 +64,12 @@ class Csv(Delimited):
 
 
 class Tsv(Delimited):
-    r"""Tab-separated values: `\t`, `\n`, `\r` and `\\` stand for what would break a line."""
+    r"""Tab-separated values; tab, newline and backslash are escaped as `\t`, `\n`, `\r` and `\\`."""
 
     separator = "\t"
 
     def cell(self, column: pa.Array, *, from_outside: bool, alone: bool) -> pa.Array:
-        """Escaped; null is an empty cell."""
+        """Escape cells; null is an empty cell."""
         del alone
         if not self.style.raw and from_outside:
             column = text.guarded(column)

@@ -1,4 +1,4 @@
-"""JSON as one array, JSON one object a line, and `text`: a block of `name: value` lines for each row."""
+"""JSON as one array, JSON with one object per line, and `text`: a block of `name  value` lines for each row."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from netlake.query.output.visible import harmless
 
 
 class JsonLines:
-    """One object a line; every column stands in every object."""
+    """One object per line; every object has all columns."""
 
     def __init__(self, out: BinaryIO, schema: pa.Schema, style: Style) -> None:
         self.out, self.style, self.rows = out, style, 0
@@ -30,14 +30,14 @@ class JsonLines:
         return [*parts, "}"]
 
     def close(self) -> None:
-        """Nothing ends it."""
+        """Do nothing: the format has no end mark."""
 
 
 class Json(JsonLines):
-    """One array with an object a line."""
+    """One array with one object per line."""
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Append the rows of `batch`; what parts two objects stands before the second."""
+        """Append the rows of `batch`; the separator is written before each object but the first."""
         for part in text.portions(batch):
             lead = [",\n"] * part.num_rows
             if not self.rows:
@@ -51,7 +51,7 @@ class Json(JsonLines):
 
 
 class Text:
-    """For people: each row as a block of lines, nulls left out, blocks parted by an empty line."""
+    """Each row as a block of lines without nulls; blocks are separated by an empty line."""
 
     def __init__(self, out: BinaryIO, schema: pa.Schema, style: Style) -> None:
         self.out, self.style, self.first = out, style, True
@@ -76,4 +76,4 @@ class Text:
         return pc.binary_join_element_wise(label, cells, "\n", "").fill_null("")
 
     def close(self) -> None:
-        """Nothing ends it."""
+        """Do nothing: the format has no end mark."""

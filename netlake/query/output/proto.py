@@ -1,4 +1,4 @@
-"""Length-delimited protobuf messages behind a header message, for the rows of one whole table."""
+"""Length-delimited protobuf messages after a header message, for rows with all columns of a table."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from netlake.tables import entries
 
 
 class Proto:
-    """A stream as `netlake.sinks.protobuf` reads it back."""
+    """Writes a stream that `netlake.sinks.protobuf.read` reads."""
 
     def __init__(self, out: BinaryIO, schema: pa.Schema, style: Style) -> None:
         entry = entries().get(style.table or "")
         if entry is None:
             raise QueryError(
-                f"There is no message for rows of {style.table}: only declared tables can be written as proto."
+                f"No message is declared for rows of {style.table}: --format proto needs a declared table."
             )
         self.out = out
         self.table: Table = entry.table
@@ -28,16 +28,16 @@ class Proto:
         out.write(header(self.table))
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Append a message for each row; columns that the declaration does not know are left out."""
+        """Append a message for each row; columns that are not declared are left out."""
         rows = batch.select(self.schema.names).cast(self.schema)
         for piece in pieces(self.table, rows, some=True):
             self.out.write(piece)
 
     def close(self) -> None:
-        """Nothing ends it."""
+        """Do nothing: the format has no end mark."""
 
 
 def _wanted(table: Table, schema: pa.Schema) -> pa.Schema:
-    """The declared columns that the rows have, nullable as the rows' are: older files lack some."""
-    there = set(schema.names)
-    return pa.schema([field.with_nullable(True) for field in arrow.schema(table) if field.name in there])
+    """The declared columns that `schema` has, all nullable: older files lack some columns."""
+    present = set(schema.names)
+    return pa.schema([field.with_nullable(True) for field in arrow.schema(table) if field.name in present])

@@ -1,7 +1,7 @@
-"""Aligned columns for people: widths come from the first rows, so that any number of rows streams in little memory.
+"""Aligned columns. The widths are those of the first SAMPLE rows, so that memory does not grow with the rows.
 
-On a terminal, cells are cut at a width and columns that do not fit are left out from the right, which the last line
-says; elsewhere nothing is cut or left out.
+On a terminal, long cells are cut, and columns that do not fit are omitted; the last line names them. Elsewhere nothing
+is cut or omitted.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ GAP = "  "
 
 
 class Table:
-    """Columns under their names; numbers to the right."""
+    """Columns with a header line; numbers are right-aligned."""
 
     def __init__(self, out: BinaryIO, schema: pa.Schema, style: Style) -> None:
         self.out, self.style, self.schema = out, style, schema
@@ -31,7 +31,7 @@ class Table:
         self.waiting: list[list[str]] = []
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Append the rows of `batch`; the first are held until the widths are known."""
+        """Append the rows of `batch`; the first SAMPLE rows are buffered to measure the widths."""
         for part in text.portions(batch):
             columns = [self._cells(column) for column in part.columns]
             rows = [list(row) for row in zip(*columns, strict=True)]
@@ -66,7 +66,7 @@ class Table:
             lines.append(GAP.join(cells).rstrip())
         self.out.write(("\n".join(lines) + "\n").encode() if lines else b"")
 
-    def _fit(self, cell: str, width: int, right: bool) -> str:  # noqa: FBT001 - two facts of a column, unpacked
+    def _fit(self, cell: str, width: int, right: bool) -> str:  # noqa: FBT001 - passed by position
         length = len(cell) if cell.isascii() else cell_len(cell)
         if length > width and self.style.width:
             return set_cell_size(cell, max(0, width - 1)) + "…"
@@ -74,7 +74,7 @@ class Table:
         return space + cell if right else cell + space
 
     def close(self) -> None:
-        """Print what was held, and what was left out."""
+        """Print the buffered rows, and the names of omitted columns."""
         if not self.names:
             return
         if not self.widths:
@@ -85,7 +85,7 @@ class Table:
 
 
 def _fitting(widths: list[int], terminal: int) -> int:
-    """How many columns fit; the first always does."""
+    """How many columns fit in `terminal` characters, at least one."""
     used = 0
     for count, width in enumerate(widths):
         used += width + (len(GAP) if count else 0)

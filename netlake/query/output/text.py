@@ -1,7 +1,7 @@
-"""Columns as text, a whole array at a time: plain cells, JSON values, and what makes hostile text harmless.
+"""Columns as text, an array at a time: plain cells, JSON values, and escaping of untrusted text.
 
-Everything is done by Arrow's kernels; a value with a control character, which needs an escape that no kernel can
-compute, is found by one regular expression over the column and done by Python alone.
+Arrow's kernels do the work. Values with a control character are found by one regular expression over the column and
+escaped in Python, because no kernel computes the escape.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ import pyarrow.compute as pc
 from netlake.query.output.visible import ALL_BUT_SPACES, EVERY, SHORT, visible
 
 _FORMULA = r"^[=+\-@\t\r]"
-# rows rendered at once, and their bytes: a byte becomes 12 characters at worst (a control character twice escaped)
+# most rows and bytes rendered at once; a byte becomes up to 12 characters (a control character escaped twice)
 ROWS = 16_384
 BYTES = 64 << 20
 
 
 def _re2(pattern: re.Pattern[str]) -> str:
-    r"""The same class for Arrow's regular expressions, which know neither `\x9f` as a code point nor NUL as text."""
+    r"""`pattern` for Arrow (RE2), which reads `\x9f` as a byte and does not accept NUL: both become `\x{..}`."""
     body = "".join(f"\\x{{{ord(c):x}}}" if ord(c) > 127 else c for c in pattern.pattern)
     return re.sub(r"\\x([0-9a-f]{2})", r"\\x{\1}", body)
 
@@ -32,14 +32,14 @@ _RE2 = {EVERY: _re2(EVERY), ALL_BUT_SPACES: _re2(ALL_BUT_SPACES)}
 
 
 def is_text(kind: pa.DataType) -> bool:
-    """Whether values of `kind` are text that came from somewhere: what guards look at."""
+    """Whether values of `kind` are strings, which can come from a capture and need escaping."""
     if pa.types.is_dictionary(kind):
         return is_text(kind.value_type)
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
 def _rare(values: pa.Array, pattern: re.Pattern[str], change: Callable[[re.Match[str]], str]) -> pa.Array:
-    """`values` with every match of `pattern` changed by Python, where there is one at all."""
+    """`values` with every match of `pattern` replaced by `change`, in Python for matching values only."""
     hit = pc.match_substring_regex(values, _RE2[pattern])
     if not pc.any(hit).as_py():
         return values
@@ -52,12 +52,12 @@ def _json_escape(match: re.Match[str]) -> str:
 
 
 def harmless(values: pa.Array, *, spaces: bool) -> pa.Array:
-    """Text with control and reordering characters made visible; tab, CR and LF are left when `spaces`."""
+    """Text with control and reordering characters escaped; `spaces` keeps tab, CR and LF."""
     return _rare(values, ALL_BUT_SPACES if spaces else EVERY, visible)
 
 
 def guarded(values: pa.Array) -> pa.Array:
-    """Text that a spreadsheet would run as a formula, with an apostrophe before it."""
+    """Text with an apostrophe before values that a spreadsheet would run as a formula."""
     hit = pc.match_substring_regex(values, _FORMULA)
     if not pc.any(hit).as_py():
         return values
@@ -65,7 +65,7 @@ def guarded(values: pa.Array) -> pa.Array:
 
 
 def plain(values: pa.Array) -> pa.Array:
-    """Each value as text without quotes, null where it is null; nested values as JSON."""
+    """Each value as text without quotes; null stays null, nested values are JSON."""
     kind = values.type
     if pa.types.is_dictionary(kind):
         return plain(values.dictionary_decode())
@@ -73,7 +73,7 @@ def plain(values: pa.Array) -> pa.Array:
 
 
 def _rendered(values: pa.Array, kind: pa.DataType) -> pa.Array:
-    """`plain` for what is no text yet."""
+    """`plain` for values that are not strings."""
     types = pa.types
     if types.is_nested(kind):
         return pc.if_else(values.is_valid(), json_text(values), pa.scalar(None, pa.string()))
@@ -86,7 +86,7 @@ def _rendered(values: pa.Array, kind: pa.DataType) -> pa.Array:
 
 
 def _casts(kind: pa.DataType) -> bool:
-    """Whether Arrow's own cast writes `kind` as people expect it."""
+    """Whether Arrow's cast to string gives the wanted text for `kind`."""
     types = pa.types
     return bool(
         types.is_null(kind)
@@ -96,11 +96,11 @@ def _casts(kind: pa.DataType) -> bool:
 
 
 def _time(values: pa.Array) -> pa.Array:
-    """ISO 8601; a zoned time is UTC and ends in Z. Arrow holds zoned times in UTC whatever zone it names."""
+    """ISO 8601; a time with a zone is UTC and ends in Z. Arrow stores it in UTC, whatever zone the type names."""
     zoned = values.type.tz is not None
     naive = values.cast(pa.timestamp(values.type.unit)) if zoned else values
     if zoned:
-        # a cast to naive shifts to the zone's own clock; the stored number is the UTC one
+        # a cast to a type without zone would convert to local time; the stored number is UTC
         naive = values.cast(pa.int64()).cast(pa.timestamp(values.type.unit))
     return pc.replace_substring(
         pc.binary_join_element_wise(naive.cast(pa.string()), "Z" if zoned else "", ""), " ", "T", max_replacements=1
@@ -108,7 +108,7 @@ def _time(values: pa.Array) -> pa.Array:
 
 
 def json_text(values: pa.Array) -> pa.Array:
-    """Each value as JSON; null is `null`, and so are numbers that JSON has none of (NaN, infinity)."""
+    """Each value as JSON; null, NaN and infinity are `null`."""
     kind = values.type
     if pa.types.is_dictionary(kind):
         return json_text(values.dictionary_decode())
@@ -130,13 +130,13 @@ def json_text(values: pa.Array) -> pa.Array:
 
 
 def json_quoted(values: pa.Array) -> pa.Array:
-    """Text as JSON strings; control and reordering characters stand as escapes."""
+    """Text as JSON strings; control and reordering characters are escaped."""
     escaped = pc.replace_substring(pc.replace_substring(values, "\\", "\\\\"), '"', '\\"')
     return pc.binary_join_element_wise('"', _rare(escaped, EVERY, _json_escape), '"', "")
 
 
 def json_name(name: str) -> str:
-    """A field's name as a JSON string."""
+    """`name` as a JSON string."""
     return str(json_quoted(pa.array([name]))[0])
 
 
@@ -156,7 +156,7 @@ def _json_list(values: pa.Array) -> pa.Array:
 
 
 def portions(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """`batch` in pieces whose text is sure to fit the 32-bit offsets of an Arrow string array."""
+    """`batch` in pieces whose text fits the 32-bit offsets of an Arrow string array."""
     if batch.num_rows > ROWS or (batch.num_rows > 1 and batch.nbytes > BYTES):
         half = min(ROWS, (batch.num_rows + 1) // 2)
         yield from portions(batch.slice(0, half))
@@ -166,9 +166,9 @@ def portions(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
 
 
 def lines(parts: list[Any]) -> memoryview | bytes:
-    """`parts` (arrays and constants) joined element by element: the bytes of all the rows, one after another.
+    """`parts` (arrays and constants) joined element by element: the bytes of all rows, one after another.
 
-    No part may hold null.
+    The parts must not contain null.
     """
     joined = pc.binary_join_element_wise(*parts, "")
     if isinstance(joined, pa.ChunkedArray):

@@ -11,19 +11,18 @@ from collections import Counter
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from netlake.flows.tracker import Flows
 from netlake.layers.pools import Pool
-from netlake.packets import NO_TIME, Codes, Columns, Ints, Messages, Nullable, Packets, Shorts
-from netlake.schema import CONTEXT_IDS, Column, Table, arrow, faults
-from netlake.sinks import Sink
-from netlake.sinks.ordered import Ordered
-from netlake.sinks.slots import Arrays, Interned, Numbers, Slot, Words, empty, slot_for, storage
+from netlake.packets import Codes, Columns, Messages, Nullable
+from netlake.records.context import Context
+from netlake.records.ordered import Ordered
+from netlake.records.slots import Arrays, Interned, Numbers, Slot, Words, empty, slot_for, storage
+from netlake.schema import Column, Table, arrow, faults
 
 ROWS = 1 << 17
 DAY = 86_400_000_000
@@ -31,44 +30,11 @@ DAY = 86_400_000_000
 WAITING = 48 << 20
 
 
-@dataclass(slots=True)
-class Context:
-    """What the framework writes beside every row of a batch, by row of Packets and by conversation.
+class Writer(Protocol):
+    """Where full row groups go; every sink is one."""
 
-    `ts` in microseconds; conversation arrays have one entry more than there are conversations, so that -1 finds the
-    null at the end: flow 0, address -1, port -1.
-    """
-
-    number: Ints
-    ts: Ints
-    untimed: npt.NDArray[np.bool_] | None
-    last: Ints | None
-    flow: Ints
-    from_originator: npt.NDArray[np.bool_]
-    src: Shorts
-    dst: Shorts
-    src_port: Shorts
-    dst_port: Shorts
-
-    @classmethod
-    def of(cls, packets: Packets, flows: Flows) -> Context:
-        """The context of a batch."""
-        ts = packets.ts[: packets.rows]
-        untimed = ts == NO_TIME
-        number, last = packets.number[: packets.rows], packets.last[: packets.rows]
-        none = np.int32(-1)
-        return cls(
-            number=number,
-            ts=ts // 1000,
-            untimed=untimed if untimed.any() else None,
-            last=last if packets.rows > packets.count else None,
-            flow=np.append(flows.flow, 0),
-            from_originator=np.append(flows.from_originator, 0).astype(np.bool_),
-            src=np.append(flows.src, none),
-            dst=np.append(flows.dst, none),
-            src_port=np.append(flows.ports.source, none),
-            dst_port=np.append(flows.ports.destination, none),
-        )
+    def write(self, table: Table, rows: pa.RecordBatch) -> None:
+        """Take one row group."""
 
 
 class RowGroup:
@@ -182,7 +148,7 @@ def _fits(slot: Slot, value: Any) -> bool:
 class Rows:
     """The row groups of one capture; full ones go to `sink`."""
 
-    def __init__(self, sink: Sink, capture: str, pools: Mapping[str, Pool], *, budget: int = 64 << 20) -> None:
+    def __init__(self, sink: Writer, capture: str, pools: Mapping[str, Pool], *, budget: int = 64 << 20) -> None:
         self.sink, self.capture, self.pools, self.budget = sink, capture, pools, budget
         self.groups: dict[str, RowGroup] = {}
         self.thread = Ordered(1, WAITING, "netlake-rows")
@@ -258,6 +224,11 @@ class Rows:
             self.flush(group)
         self.thread.wait()
 
+    def rotate(self, sink: Writer) -> Counter[str]:
+        """Send further rows to `sink`, after `flush_all`; returns how many rows of each table the last one was sent."""
+        written, self.written, self.sink = self.written, Counter(), sink
+        return written
+
     def end(self) -> None:
         """End the thread; what was not written is dropped."""
         self.thread.end()
@@ -269,41 +240,23 @@ def times(value: pa.Array) -> Nullable:
 
 
 def put_context(group: RowGroup, messages: Messages, context: Context, first: int, last: int) -> None:
-    """Context columns of rows `first` to `last`."""
-    names = {column.name for column in group.table.all_columns if column.name in CONTEXT_IDS}
-    row = messages.row
-    ts = np.take(context.ts, row)
-    if context.untimed is None:
-        group.put("ts", ts, first, last)
-    else:
-        group.put("ts", Nullable(ts, ~context.untimed[row]), first, last)
-    number = np.take(context.number, row)
+    """Context columns of rows `first` to `last`, one for each message."""
+    number, untimed = context.number, context.untimed
+    group.put("ts", context.ts if untimed is None else Nullable(context.ts, ~untimed), first, last)
     group.put("packet", number, first, last)
     group.put("place", messages.place, first, last)
     if messages.fault.any():
         group.put("fault", messages.fault, first, last)
-    if context.last is not None and "last_packet" in names:
-        complete = np.take(context.last, row)
-        group.put("last_packet", Nullable(complete, complete != number), first, last)
-    if "src_ip" in names:
-        header = messages.header
-        group.put("src_ip", Codes(np.take(context.src, header, mode="wrap"), "ip"), first, last)
-        group.put("dst_ip", Codes(np.take(context.dst, header, mode="wrap"), "ip"), first, last)
-    if "flow" in names:
-        put_flow(group, messages.header, context, first, last)
-
-
-def put_flow(group: RowGroup, header: Shorts, context: Context, first: int, last: int) -> None:
-    """The conversation's number, direction and ports."""
-    flow = np.take(context.flow, header, mode="wrap")
-    known = flow > 0
-    direction = np.take(context.from_originator, header, mode="wrap")
-    ports = [np.take(array, header, mode="wrap") for array in (context.src_port, context.dst_port)]
-    if known.all():
-        group.put("flow", flow, first, last)
-        group.put("from_originator", direction, first, last)
-    else:
-        group.put("flow", Nullable(flow, known), first, last)
-        group.put("from_originator", Nullable(direction, known), first, last)
-    for name, port in zip(("src_port", "dst_port"), ports, strict=True):
-        group.put(name, port if (shown := port >= 0).all() else Nullable(port, shown), first, last)
+    if context.last is not None:
+        group.put("last_packet", Nullable(context.last, context.last != number), first, last)
+    for name, codes in (("src_ip", context.src), ("dst_ip", context.dst)):
+        if codes is not None:
+            group.put(name, Codes(codes, "ip"), first, last)
+    if context.flow is not None:
+        known = context.flow > 0
+        columns: Columns = {"flow": context.flow, "from_originator": context.from_originator}
+        for name, value in columns.items():
+            group.put(name, value if known.all() else Nullable(value, known), first, last)
+    for name, port in (("src_port", context.src_port), ("dst_port", context.dst_port)):
+        if port is not None:
+            group.put(name, port if (shown := port >= 0).all() else Nullable(port, shown), first, last)

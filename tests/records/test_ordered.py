@@ -1,4 +1,4 @@
-"""Threads that run jobs: in order, bounded, and what goes wrong in them."""
+"""Ordered: jobs run in order, the queue is bounded, errors are raised."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import threading
 
 import pytest
 
-from netlake.sinks.ordered import Ordered
+from netlake.records.ordered import Ordered
 
 
-def test_jobs_of_a_key_run_in_order_and_one_at_a_time() -> None:
+def test_jobs_of_one_key_run_in_order_one_at_a_time() -> None:
     pool, seen, at_work = Ordered(3, 1 << 20), [], []
 
     def job(key: str, number: int) -> None:
@@ -26,7 +26,7 @@ def test_jobs_of_a_key_run_in_order_and_one_at_a_time() -> None:
     assert [number for key, number in seen if key == "c"] == list(range(200))
 
 
-def test_what_waits_is_bounded() -> None:
+def test_queue_is_bounded() -> None:
     pool, gate, handed = Ordered(1, 100), threading.Event(), []
     pool.put("a", 60, gate.wait)
 
@@ -45,7 +45,7 @@ def test_what_waits_is_bounded() -> None:
     pool.end()
 
 
-def test_after_an_error_every_call_says_so() -> None:
+def test_every_call_after_an_error_raises_it() -> None:
     pool = Ordered(2, 100)
     pool.put("a", 1, lambda: 1 // 0)
     with pytest.raises(ZeroDivisionError):

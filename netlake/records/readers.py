@@ -39,13 +39,13 @@ class Failures:
 def reader(entry: tables.Entry, failures: Failures, *, entropy: bool) -> Reader:
     """How the messages of a table become columns: its own columnar reader, its parser, or its fixed header."""
     table = entry.table
-    read, parse = entry.reader("read"), entry.reader("parse")
+    read, parse = entry.hooks.read, entry.hooks.parse
     if read is None and parse is not None:
         # arrays of what a parser yielded may fail too: a value of another type than its column's
         failed = partial(failures.note, table.name)
         return partial(_columnar, partial(by_message, table, parse, failed=failed), table.name, failures)
     columnar = partial(_columnar, read or partial(fixed, table), table.name, failures)
-    payload = entry.reader("entropy") if entropy else None
+    payload = entry.hooks.entropy if entropy else None
     return columnar if payload is None else partial(_with_entropy, columnar, payload)
 
 

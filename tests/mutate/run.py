@@ -1,0 +1,137 @@
+"""Verdicts on mutants: each in a forked child, which executes the mutated module and runs the checks of its tables.
+
+A mutant is killed if a check fails, if the module cannot be executed, or if the child ends by itself, or needs more
+processor time than LIMIT times what the code as it is needs: a mutant may loop for ever. Memory is limited for the same
+reason.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+from tests import test_probes, test_protocols
+from tests.mutate import modules
+from tests.mutate.mutants import Mutant, mutated
+
+LIMIT = 10
+LEAST_SECONDS = 3.0
+MEMORY = 2 << 30
+# tests of hooks that decide by several messages or by ports, beside the cases of these tables
+FURTHER = {
+    "rtp": (test_probes.test_a_stream_of_rtp_is_found_and_a_few_packets_are_not,),
+    "isakmp": (test_probes.test_on_port_4500_only_what_stands_behind_the_marker_is_a_row,),
+    "ipsec_esp": (test_probes.test_on_port_4500_what_has_no_marker_and_is_no_keep_alive_is_encrypted,),
+    "quic": (
+        test_probes.test_quic_leaves_the_port_of_the_web_to_others,
+        test_probes.test_quic_reads_no_short_header,
+    ),
+}
+SURVIVED = "survived"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A mutant, and the check that killed it or SURVIVED."""
+
+    mutant: Mutant
+    by: str
+
+    @property
+    def killed(self) -> bool:
+        return self.by != SURVIVED
+
+
+def checks(names: list[str]) -> str:
+    """Run the checks of tables, those first that find most; which failed, or SURVIVED."""
+    own = [table for table in test_protocols.TABLES if table in names]
+    cases = [case for table in own for case in test_protocols.of_table(table)]
+    for check in test_protocols.CHECKS:
+        for case in cases:
+            if _fails(check, case):
+                return f"{check.__name__}[{case.name}]"
+    for together in test_protocols.CHECKS_TOGETHER:
+        for table in own:
+            if _fails(together, table):
+                return f"{together.__name__}[{table}]"
+    for table in own:
+        for further in FURTHER.get(table, ()):
+            if _fails(further):
+                return further.__name__
+    return SURVIVED
+
+
+def _fails(check: object, *arguments: object) -> bool:
+    try:
+        check(*arguments)  # type: ignore[operator]
+    except Exception:  # noqa: BLE001 - any failure notices the mutant
+        return True
+    return False
+
+
+@cache
+def seconds(names: tuple[str, ...]) -> float:
+    """Processor time that the checks of tables need; RuntimeError if they fail without a mutant."""
+    began = time.process_time()
+    failed = checks(list(names))
+    if failed != SURVIVED:
+        raise RuntimeError(f"{failed} fails without a mutant; run the tests first")
+    return time.process_time() - began
+
+
+def verdicts(chosen: list[Mutant], jobs: int) -> Iterator[Verdict]:
+    """The verdict on each mutant, as they are reached, by `jobs` processes side by side."""
+    running: dict[int, tuple[Mutant, int]] = {}
+    waiting = list(reversed(chosen))
+    while waiting or running:
+        while waiting and len(running) < jobs:
+            mutant = waiting.pop()
+            process, result = _start(mutant)
+            running[process] = (mutant, result)
+        process, _ = os.wait()
+        mutant, result = running.pop(process)
+        with os.fdopen(result) as stream:
+            said = stream.read()
+        yield Verdict(mutant, said or "ended by itself or by the limit of time")
+
+
+def _start(mutant: Mutant) -> tuple[int, int]:
+    """Fork a child for `mutant`: its id, and the descriptor to read its result from."""
+    names = tuple(modules.users(mutant.module))
+    limit = max(LEAST_SECONDS, LIMIT * seconds(names))
+    result, answer = os.pipe()
+    process = os.fork()
+    if process:
+        os.close(answer)
+        return process, result
+    try:
+        # its output would be a mutant's, not ours
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)
+        os.dup2(null, 2)
+        signal.setitimer(signal.ITIMER_PROF, limit)
+        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+        os.write(answer, _judge(mutant, list(names)).encode())
+    finally:
+        os._exit(0)
+
+
+def _judge(mutant: Mutant, names: list[str]) -> str:
+    tree = mutated(modules.source(mutant.module), mutant)
+    try:
+        modules.execute(mutant.module, compile(tree, str(modules.path(mutant.module)), "exec"))
+    except Exception as error:  # noqa: BLE001 - a module that cannot be executed is noticed at once
+        return f"import: {type(error).__name__}"
+    return checks(names)
+
+
+def say(sentence: str) -> None:
+    """A line on stderr, at once."""
+    sys.stderr.write(f"{sentence}\n")
+    sys.stderr.flush()

@@ -1,0 +1,59 @@
+"""What decoding changes in the process: nothing for a library call, the collector and the pool for the command."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+CAPTURES = Path(__file__).resolve().parents[1] / "captures"
+
+LIBRARY = """
+import gc, json, sys
+import numba, pyarrow as pa
+from numba.core.caching import Cache, CompileResultCacheImpl, FunctionCache
+
+def state():
+    return {
+        "thresholds": gc.get_threshold(),
+        "frozen": gc.get_freeze_count(),
+        "enabled": gc.isenabled(),
+        "pool": pa.default_memory_pool().backend_name,
+        "cache folder": numba.config.CACHE_DIR,
+        "cache": [id(vars(Cache)[name]) for name in ("load_overload", "_load_overload", "save_overload")],
+        "locators": [id(CompileResultCacheImpl._locator_classes), id(FunctionCache._impl_class)],
+    }
+
+before = state()
+import netlake
+found = netlake.decode(sys.argv[1])
+report = netlake.capture(sys.argv[1], sys.argv[2])
+print(json.dumps([before, state(), found["packet"].num_rows, report.captures[0].packets]))
+"""
+
+COMMAND = """
+import gc, sys
+import pyarrow as pa
+from netlake.cli import main
+try:
+    main(["capture", sys.argv[1], "--lake", sys.argv[2], "--json"])
+except SystemExit:
+    pass
+print(gc.get_threshold()[0], gc.get_freeze_count() > 0, pa.default_memory_pool().backend_name, file=sys.stderr)
+"""
+
+
+def run(program: str, lake: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", program, str(CAPTURES / "cooked.pcap"), str(lake)]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=600)
+
+
+def test_library_call_leaves_settings_of_the_process_unchanged(tmp_path: Path) -> None:
+    before, after, decoded, captured = json.loads(run(LIBRARY, tmp_path / "lake").stdout)
+    assert after == before
+    assert decoded == captured == 60
+
+
+def test_command_sets_collector_and_memory_pool(tmp_path: Path) -> None:
+    assert run(COMMAND, tmp_path / "lake").stderr.split("\n")[-2] == "100000 True system"
