@@ -197,8 +197,8 @@ def introduce(flow, data, at, limit, key, ts, number, outer):
 def codes_of(ends, pool):
     """The codes of both addresses of a record KEY or FLOW."""
     version = np.int64(ends.version)
-    a = interned(ends.a_high, ends.a_low, version, pool.table, pool.keys, pool.count, pool.seeds)
-    b = interned(ends.b_high, ends.b_low, version, pool.table, pool.keys, pool.count, pool.seeds)
+    a = interned(ends.a_high, ends.a_low, version, pool.table, pool.keys, pool.used, pool.seeds)
+    b = interned(ends.b_high, ends.b_low, version, pool.table, pool.keys, pool.used, pool.seeds)
     return a, b
 
 

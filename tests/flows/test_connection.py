@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from netlake.flows import address, connection
 from netlake.flows.tracker import MOST_FLOWS, Tracker
 from netlake.layers.pools import new_pools
-from netlake.flows import address, connection
 from netlake.schema import CONTEXT_IDS, arrow
 from tests.flows.build import Header, batch
 

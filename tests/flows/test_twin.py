@@ -38,6 +38,7 @@ def header(pick: random.Random, row: int) -> Header:
         key=pick.choice([0, 0, 0, 5]), ttl=pick.choice([0, 64, 255]), length=pick.choice([None, None, 60, 2**32 - 1]),
         keep=pick.choice([None] * 6 + [0, 4, 13, 15]),
         first=pick.choice(CHUNKS) if protocol == 132 else pick.randbytes(pick.randrange(17)),
+        mac=pick.choice([None, bytes(6), b"\2\0\0\0\0\1", b"\2\0\0\0\0\2"]),
         options=pick.choice([b"", b"", b"\1\1\3\3", b"\2\4\1\1\3\3\3\0", b"\3\0\0\0", b"\3\3\1\1"]),
     )  # fmt: skip
 

@@ -112,7 +112,9 @@ class Twin:
         flow.clock, flow.last_packet = self.now, p["last"]
         ttl = data[c["network"] + (8 if c["version"] == 4 else 7)]
         if c["kind"] != DATAGRAM:
-            see_packet(flow.sides[side], p, c["ip_length"], ttl, data[c["mac"] : c["mac"] + 6] if c["mac"] >= 0 else b"")
+            see_packet(
+                flow.sides[side], p, c["ip_length"], ttl, data[c["mac"] : c["mac"] + 6] if c["mac"] >= 0 else b""
+            )
         if c["kind"] != FRAGMENT:
             answer["shift"] = see_transport(flow, side, header, c["payload"], p["ts"])
         return flow
@@ -214,7 +216,12 @@ def see_segment(flow: Flow, mine: Side, other: Side, header: bytes, payload: int
         mine.first_window = window if mine.first_window is None else mine.first_window
         if not flags & 6:
             mine.windows.append(window)
-        if window == 0 and not flags & 4 and other.state != End.CLOSED and mine.state not in (End.RESET, End.RESET_CLOSED):
+        if (
+            window == 0
+            and not flags & 4
+            and other.state != End.CLOSED
+            and mine.state not in (End.RESET, End.RESET_CLOSED)
+        ):
             mine.zero_windows += 1
             flow.repeat("W", mine.zero_windows, upper=upper)
     if not flags & 4:
