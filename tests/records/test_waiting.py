@@ -57,12 +57,11 @@ def context(first: int) -> BatchContext:
     packets.number[:] = np.arange(first, first + 3)
     packets.last[:] = packets.number + np.array([0, 9, 0])
     packets.ts[:] = [first * 10_000, first * 20_000, NO_TIME]
+    ports = np.array([53, 54], np.int32)
     found = np.zeros(2, FLOW_OF_HEADER)
     found["flow"], found["from_originator"] = [1, 2], [1, 0]
     found["src"] = found["dst"] = [5, 6]
-    ports = np.array([53, 54], np.int32)
-    flows = Flows(found, Ports(ports, ports))
-    return BatchContext(packets, flows)
+    return BatchContext(packets, Flows(found, Ports(ports, ports)))
 
 
 def test_each_message_keeps_its_bytes_and_its_context() -> None:
