@@ -7,11 +7,9 @@ batch reuses it; what costs most, encoding, happens behind the sink in threads o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import chain
 
-import numpy as np
 import pyarrow as pa
 
 from netlake import tables

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from netlake import tables
 from netlake.kernels.answers import STOPS
-from netlake.kernels.steps import UNCLAIMED, Step
+from netlake.kernels.steps import Step
 from netlake.kernels.walk_state import MOST_NETWORK_HEADERS
 from netlake.layers.steps import dispatch
 from netlake.layers.walk import Walked, Walker

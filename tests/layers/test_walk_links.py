@@ -177,7 +177,9 @@ def test_hint_of_a_link_header_is_its_link_type() -> None:
 
 @settings(deadline=None, max_examples=300)
 @given(st.sampled_from(list(CASES.values())), st.data())
-def test_messages_of_any_bytes_stay_within_their_packet(case: tuple[int, bytes, str, str | None, int], data: st.DataObject) -> None:
+def test_messages_of_any_bytes_stay_within_their_packet(
+    case: tuple[int, bytes, str, str | None, int], data: st.DataObject
+) -> None:
     packet = bytearray(case[1])
     for position in data.draw(st.lists(st.integers(0, max(0, min(40, len(packet)) - 1)), max_size=4)):
         packet[position] = data.draw(st.integers(0, 255))

@@ -210,7 +210,9 @@ def test_hint_of_a_leaf_behind_ppp_is_the_protocol() -> None:
 
 @settings(deadline=None, max_examples=200)
 @given(st.lists(st.tuples(st.sampled_from(sorted(TUNNELS)), st.binary(max_size=40)), max_size=8), st.data())
-def test_messages_of_any_bytes_in_a_tunnel_stay_within_their_packet(parts: list[tuple[str, bytes]], data: st.DataObject) -> None:
+def test_messages_of_any_bytes_in_a_tunnel_stay_within_their_packet(
+    parts: list[tuple[str, bytes]], data: st.DataObject
+) -> None:
     frames = [TUNNELS[name][0][: data.draw(st.integers(14, 90))] + more for name, more in parts]
     packets = b.batch(frames, lengths=[len(frame) + data.draw(st.integers(0, 20)) for frame in frames])
     walker, result = walked(packets)

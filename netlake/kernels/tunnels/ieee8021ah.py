@@ -15,6 +15,4 @@ def ieee8021ah(data, keys, w):
     at = w.at
     if w.end - at < 4:
         return malformed(SHORT_HEADER)
-    return carries(
-        Space.ETHER_TYPE, EtherType.TRANSPARENT_ETHERNET, at + 4, identifier=u24(data, at + 1)
-    )
+    return carries(Space.ETHER_TYPE, EtherType.TRANSPARENT_ETHERNET, at + 4, identifier=u24(data, at + 1))
