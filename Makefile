@@ -1,27 +1,28 @@
-# Everything a developer does, each behind one word: `make help` lists them.
+# Targets for developers; `make help` lists them.
 #
-# The first of them that is called sets up an environment in .venv by itself; it is made again when pyproject.toml
-# changes. Another Python than the first that is new enough: make PYTHON=python3.13 VENV=.venv313 test
+# The first target that runs creates a virtual environment in .venv; it is updated when pyproject.toml changes. By default
+# the first Python found that is new enough is used; choose another with: make PYTHON=python3.13 VENV=.venv313 test
 
 VENV ?= .venv
-# an environment to use netlake in, and one to work on it
+# stamps of the environment: READY with the dependencies of netlake, TOOLS with those for development too
 READY := $(VENV)/.ready
 TOOLS := $(VENV)/.tools
 BIN := $(VENV)/bin
 NETLAKE := $(BIN)/netlake
 CAPTURES ?= ../shared/captures
+LABELLED ?= ../shared/labelled
 REPORT ?= docs/comparison.md
 ARGUMENTS ?=
-# the questions that the demonstration asks, files of queries/
-QUESTIONS := who_knocks_at_closed_doors who_calls_home what_was_lost
+# files of queries/ that `make demo` runs
+QUESTIONS := closed_ports beacons retransmissions
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format types contracts generate fresh bench compare robust clean
+.PHONY: help demo test check lint format types contracts generate fresh bench compare robust mutate clean
 
-help: ## List what there is to make
+help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-demo: $(READY) ## Decode the bundled capture into ./demo/lake and ask it three questions
+demo: $(READY) ## Decode the bundled capture into ./demo/lake and run three queries
 	@rm -rf demo
 	$(NETLAKE) capture tests/captures/demo.pcapng --lake demo/lake --proto
 	$(NETLAKE) tables --lake demo/lake
@@ -29,47 +30,50 @@ demo: $(READY) ## Decode the bundled capture into ./demo/lake and ask it three q
 	  printf '\n%s\n' "$$(sed -n 's/^-- //p' queries/$$name.sql)"; \
 	  $(NETLAKE) sql - --lake demo/lake <queries/$$name.sql || exit; \
 	done
-	@printf '\nThe lake stays in demo/lake. Ask it more: %s sql "FROM connection" --lake demo/lake\n' $(NETLAKE)
+	@printf '\nThe lake is in demo/lake. Query it with: %s sql "FROM connection" --lake demo/lake\n' $(NETLAKE)
 
 test: $(TOOLS) ## Run the tests
 	@$(BIN)/python -m netlake.kernels.warm
 	@$(BIN)/pytest -n auto $(ARGUMENTS)
 
-check: lint types contracts fresh ## Lint, formatting, types, import contracts, generated files
+check: lint types contracts fresh ## Check lint, formatting, types, import contracts and generated files
 
-lint: $(TOOLS) ## Lint and formatting
+lint: $(TOOLS) ## Check lint and formatting
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 
-format: $(TOOLS) ## Format and mend what the linter can
+format: $(TOOLS) ## Format, and fix what the linter can fix
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
 types: $(TOOLS) ## Check types
 	@$(BIN)/mypy
 
-contracts: $(TOOLS) ## Check which package may import which
+contracts: $(TOOLS) ## Check the import contracts
 	@$(BIN)/lint-imports
 
-generate: $(READY) ## Write schemas/ and proto/ from the declarations of tables
+generate: $(READY) ## Write schemas/ and proto/ from the declared tables
 	@$(NETLAKE) util generate
 
-fresh: $(TOOLS) ## Check that generated files are those that would be generated
+fresh: $(TOOLS) ## Check that the generated files are up to date
 	@$(BIN)/pytest tests/test_generated.py
 
-bench: $(READY) ## Measure speed and memory on a capture of a million packets
-	@$(BIN)/python -m tests.bench $(ARGUMENTS)
+bench: $(READY) ## Measure speed and memory on a mixed, an office and a plant capture, beside other programs
+	@$(BIN)/python -m tests.bench --labelled $(LABELLED) $(ARGUMENTS)
 
-compare: $(TOOLS) ## Compare every field with what tshark says of ../shared/captures, and write docs/comparison.md
+compare: $(TOOLS) ## Compare every field with tshark on the captures in CAPTURES, and write docs/comparison.md
 	@$(BIN)/python -m tests.compare $(CAPTURES) --report $(REPORT) $(ARGUMENTS)
 
-robust: $(TOOLS) ## Decode every one of ../shared/captures whole, cut at 50 places and with bytes changed
+robust: $(TOOLS) ## Decode the captures in CAPTURES complete, truncated at 50 offsets and with bytes changed
 	@$(BIN)/python -m tests.robust $(CAPTURES) $(ARGUMENTS)
 
-clean: ## Remove the environment, the demonstration and caches
+mutate: $(TOOLS) ## Change the code of readers at one place at a time; fail if the test cases miss too many changes
+	@$(BIN)/python -m tests.mutate $(ARGUMENTS)
+
+clean: ## Remove the environment, ./demo and caches
 	rm -rf $(VENV) demo bench .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
-# byte code is written at once, 10 s: where PYTHONDONTWRITEBYTECODE is set, each later start would take 0.6 s more
+# Compile byte code now (10 s): with PYTHONDONTWRITEBYTECODE set, every start would otherwise take 0.6 s longer.
 define SETUP
 	@python="$(PYTHON)"; \
 	for candidate in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -77,13 +81,13 @@ define SETUP
 	  $$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && python=$$candidate; \
 	done; \
 	if [ -z "$$python" ] || ! $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
-	  echo "netlake needs Python 3.11 or newer: install one, or name it with make PYTHON=/path/to/python3." >&2; exit 1; \
+	  echo "netlake needs Python 3.11 or newer: install it, or choose one with make PYTHON=/path/to/python3." >&2; exit 1; \
 	fi; \
 	if ! $$python -c 'import ensurepip, venv' 2>/dev/null; then \
-	  echo "Python's venv module is missing: install it (on Debian and Ubuntu: apt-get install python3-venv)." >&2; exit 1; \
+	  echo "Python's venv module is missing: install it (Debian and Ubuntu: apt-get install python3-venv)." >&2; exit 1; \
 	fi; \
 	[ -x $(BIN)/python ] || $$python -m venv $(VENV) || exit; \
-	echo "Setting up $(VENV), once; a minute or so ..." >&2; \
+	echo "Creating $(VENV) (about a minute, only once) ..." >&2; \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '$(1)' && \
 	$(BIN)/python -m compileall -q netlake
 endef

@@ -1,10 +1,11 @@
 """The exceptions that netlake raises for its callers.
 
-    NetlakeError              root; its text is one sentence for the user: what happened, where, what to do
-    ├── InputError            a capture cannot be opened, or is not a capture
-    ├── LakeError             a lake is missing, damaged, of an unknown layout, or in use
-    ├── SchemaError           a table's declaration breaks a rule or the frozen contract
-    └── QueryError            a filter, column name or SQL statement of the user is invalid
+    NetlakeError                root; its text is one sentence for the user: what happened, where, what to do
+    ├── InputError              a capture cannot be opened, or is not a capture
+    ├── LakeError               a lake is damaged, in use, or of an unknown layout or another contract
+    │   └── MissingLakeError    there is no lake
+    ├── SchemaError             a table's declaration breaks a rule or the frozen contract
+    └── QueryError              a filter, column name or SQL statement of the user is invalid
 
 Malformed traffic raises none of them: its rows are kept, with a fault (see `netlake.schema.faults`).
 """
@@ -19,7 +20,11 @@ class InputError(NetlakeError):
 
 
 class LakeError(NetlakeError):
-    """A lake is missing, damaged, of an unknown layout, or in use."""
+    """A lake is damaged, in use, or of an unknown layout or another contract."""
+
+
+class MissingLakeError(LakeError):
+    """There is no lake at the path."""
 
 
 class SchemaError(NetlakeError):

@@ -1,9 +1,8 @@
-"""Documents that run: commands in README.md and docs/ are executed, and what they print is written beside them.
+"""Runs the commands in README.md and docs/, to test them and to update their output.
 
-A block that stands under `<!-- run -->` is run by the tests and must succeed; under `<!-- run: exact -->` it must also
-print what stands there. All blocks of a document run in order, in a new folder in which `tests/captures` and `queries`
-are those of the project.
-`python -m tests.docs` writes what they print into the documents, and the help of every command into docs/commands.md.
+The tests run a block after `<!-- run -->`, which must succeed; after `<!-- run: exact -->` it must also print the text
+in the document. All blocks of a document run in order, in a new folder with links to `tests/captures` and `queries`.
+`python -m tests.docs` writes the output of the commands into the documents, and all help texts into docs/commands.md.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ WIDTH = "110"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One command of a document, and what it is said to print."""
+    """One command of a document, and the output given in the document."""
 
     document: Path
     line: int
@@ -40,7 +39,7 @@ class Step:
 
 
 def steps(document: Path) -> Iterator[Step]:
-    """Every command of a document that runs, in order."""
+    """All commands of a document that run, in order."""
     text = document.read_text(encoding="utf-8")
     for block in BLOCK.finditer(text):
         line = text.count("\n", 0, block.start()) + 1
@@ -54,7 +53,7 @@ def steps(document: Path) -> Iterator[Step]:
 
 
 def _split(part: str) -> tuple[str, str]:
-    """A command, with the lines that continue it (or those up to END of `<<'END'`), and what follows it."""
+    """(command with its continuation lines or here-document up to END, output after it)."""
     lines = part.splitlines(keepends=True)
     count = 1
     if lines[0].rstrip().endswith("<<'END'"):
@@ -66,7 +65,7 @@ def _split(part: str) -> tuple[str, str]:
 
 
 def folder(where: Path) -> Path:
-    """A folder in which the documents' commands find what they name."""
+    """Prepare the folder `where` for the commands of a document; return it."""
     (where / "tests").mkdir()
     (where / "tests" / "captures").symlink_to(ROOT / "tests" / "captures")
     (where / "queries").symlink_to(ROOT / "queries")
@@ -74,7 +73,7 @@ def folder(where: Path) -> Path:
 
 
 def run(step: Step, where: Path) -> subprocess.CompletedProcess[str]:
-    """Run one step: what it prints, both streams as one."""
+    """Run one step; stdout contains stderr too."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "COLUMNS": WIDTH, "NO_COLOR": "1", "TERM": "dumb"}
     command = [sys.executable, "-c", step.command] if step.language == "python" else ["bash", "-c", step.command]
@@ -83,14 +82,14 @@ def run(step: Step, where: Path) -> subprocess.CompletedProcess[str]:
 
 
 def plain(printed: str, place: Path) -> str:
-    """What a command printed, without the folder in which it ran."""
+    """The output of a command, without the folder in which it ran."""
     for above in (place.resolve(), place, ROOT):
         printed = printed.replace(f"{above}/", "")
     return printed
 
 
 def commands() -> Iterator[tuple[click.Command, click.Context]]:
-    """Every command of the command line, each in the context that it is called in."""
+    """(command, context) of all commands."""
     from netlake.cli import netlake as group
 
     def below(
@@ -110,14 +109,14 @@ def commands() -> Iterator[tuple[click.Command, click.Context]]:
 
 def help_page() -> str:
     """docs/commands.md: the help of every command."""
-    parts = ["# Commands\n", "What `--help` says of every command; `python -m tests.docs` writes this page.\n"]
+    parts = ["# Commands\n", "The output of `--help` for every command, written by `python -m tests.docs`.\n"]
     for command, context in commands():
         parts.append(f"## {context.command_path}\n\n```text\n{command.get_help(context)}\n```\n")
     return "\n".join(parts)
 
 
 def written(document: Path) -> str:
-    """A document with what its commands print now."""
+    """A document with the present output of its commands."""
     text = document.read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory() as where:
         found = iter(steps(document))
@@ -135,7 +134,7 @@ def written(document: Path) -> str:
 
 
 def main() -> None:
-    """Write the documents."""
+    """Update docs/commands.md and all documents with commands."""
     COMMANDS.write_text(help_page(), encoding="utf-8")
     for document in DOCUMENTS:
         if any(steps(document)):

@@ -1,4 +1,4 @@
-"""Documents are held to what they say: their commands run, every command stands in them, names and links exist."""
+"""The commands in documents run, every command is documented, names and links exist."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ RUNNING = [document for document in docs.DOCUMENTS if any(docs.steps(document))]
 
 
 @pytest.mark.parametrize("document", RUNNING, ids=lambda path: path.name)
-def test_a_document_runs(document: Path, tmp_path: Path) -> None:
-    """Each command succeeds, one after another; where the document says so, it prints just what stands there."""
+def test_commands_of_document_run(document: Path, tmp_path: Path) -> None:
+    """Every command succeeds; after `<!-- run: exact -->` its output equals that in the document."""
     place = docs.folder(tmp_path)
     for step in docs.steps(document):
         ran = docs.run(step, place)
@@ -29,11 +29,11 @@ def test_a_document_runs(document: Path, tmp_path: Path) -> None:
             )
 
 
-def test_the_page_of_commands_is_fresh() -> None:
+def test_commands_page_is_up_to_date() -> None:
     assert docs.COMMANDS.read_text(encoding="utf-8") == docs.help_page(), "run `python -m tests.docs`"
 
 
-def test_every_command_and_option_says_what_it_does() -> None:
+def test_every_command_and_option_has_help() -> None:
     for command, context in docs.commands():
         assert command.help, context.command_path
         for option in command.params:
@@ -41,14 +41,14 @@ def test_every_command_and_option_says_what_it_does() -> None:
             assert record or option.param_type_name == "argument", f"{context.command_path} {option.name}"
 
 
-def test_the_public_names_stand_in_the_readme() -> None:
+def test_readme_uses_public_names() -> None:
     text = (docs.ROOT / "README.md").read_text(encoding="utf-8")
     for name in ("Lake", "capture", "decode"):
         assert name in netlake.__all__
         assert f"netlake.{name}(" in text
 
 
-def test_links_lead_somewhere() -> None:
+def test_links_to_files_exist() -> None:
     broken = [
         f"{document.name}: {link}"
         for document in docs.DOCUMENTS
@@ -58,7 +58,7 @@ def test_links_lead_somewhere() -> None:
     assert broken == []
 
 
-def test_targets_that_documents_name_exist() -> None:
+def test_make_targets_in_documents_exist() -> None:
     makefile = (docs.ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
     for document in docs.DOCUMENTS:
@@ -66,7 +66,7 @@ def test_targets_that_documents_name_exist() -> None:
         assert named <= targets, document.name
 
 
-def test_make_lists_every_target_with_a_sentence() -> None:
+def test_make_help_lists_every_target() -> None:
     makefile = (docs.ROOT / "Makefile").read_text(encoding="utf-8")
     listed = subprocess.run(
         ["make", "--no-print-directory", "help"], cwd=docs.ROOT, capture_output=True, text=True, check=True
@@ -76,13 +76,13 @@ def test_make_lists_every_target_with_a_sentence() -> None:
     assert [line.split()[0] for line in listed.splitlines()] == phony[1].split()
 
 
-def test_the_version_is_one() -> None:
+def test_version_is_equal_everywhere() -> None:
     project = tomllib.loads((docs.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["version"] == netlake.__version__
     assert f"## [{netlake.__version__}]" in (docs.ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
-def test_every_contract_has_its_page() -> None:
+def test_every_contract_has_a_page() -> None:
     for contract in (docs.ROOT / "schemas").glob("*.json"):
         if "columns" in json.loads(contract.read_text(encoding="utf-8")):
             assert contract.with_suffix(".md").is_file()

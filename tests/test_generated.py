@@ -1,4 +1,4 @@
-"""What is generated is committed, and fresh: `netlake util generate` would change nothing."""
+"""The generated files are committed and up to date: `netlake util generate` would change nothing."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def contents(root: Path) -> dict[str, str]:
-    """Every generated file by its path."""
+    """Path -> text of every generated file."""
     files = [*(root / "schemas").iterdir(), *(root / "proto").iterdir()]
     return {str(file.relative_to(root)): file.read_text(encoding="utf-8") for file in files}
 
 
-def test_the_committed_files_are_those_that_are_generated(tmp_path: Path) -> None:
+def test_committed_files_equal_generated_files(tmp_path: Path) -> None:
     (tmp_path / "schemas").mkdir()
     for file in (ROOT / "schemas").glob("*.json"):
         shutil.copy(file, tmp_path / "schemas")
@@ -29,7 +29,7 @@ def test_the_committed_files_are_those_that_are_generated(tmp_path: Path) -> Non
     assert {name for name in fresh if fresh[name] != committed[name]} == set()
 
 
-def test_the_version_belongs_to_the_contracts() -> None:
+def test_contract_version_and_digest_match_contracts() -> None:
     files = [file for file in (ROOT / "schemas").glob("*.json") if file.name != contract.CONTRACT]
     contracts = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in files}
     whole = json.loads((ROOT / "schemas" / contract.CONTRACT).read_text(encoding="utf-8"))
@@ -37,7 +37,7 @@ def test_the_version_belongs_to_the_contracts() -> None:
     assert whole["version"] == contract.version() >= 1
 
 
-def test_the_arrow_schema_carries_the_frozen_ids() -> None:
+def test_arrow_schema_has_frozen_ids() -> None:
     for table in tables.every():
         frozen = json.loads((ROOT / "schemas" / f"{table.name}.json").read_text(encoding="utf-8"))
         ids = {entry["name"]: entry["id"] for entry in frozen["columns"]}

@@ -209,7 +209,7 @@ def test_rows_equal_the_expected_rows(case: Case) -> None:
 def test_hooks_accept_and_find_the_message(case: Case) -> None:
     entry = tables.entries()[case.table]
     for name in ("accept", "probe"):
-        hook = entry.reader(name)
+        hook = getattr(entry.hooks, name)
         if hook is not None:
             assert hook(case.messages).tolist() == [case.case.get(name, True)], name
 

@@ -1,4 +1,4 @@
-"""Every question in queries/ has one sentence that asks it, and finds what there is in the bundled capture."""
+"""Every query in queries/ starts with its question, and returns the expected rows of the bundled capture."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> netlake.Lake:
     return netlake.Lake(folder)
 
 
-def test_every_question_has_its_answer_here() -> None:
+def test_every_query_has_expected_rows() -> None:
     assert [file.stem for file in FILES] == sorted(EXPECTED)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_a_question_is_a_question(file: Path) -> None:
-    """The first line asks, as its name does; the demonstration prints it."""
+def test_first_line_of_query_is_its_question(file: Path) -> None:
+    """`make demo` prints this line."""
     first = file.read_text(encoding="utf-8").splitlines()[0]
     assert re.fullmatch(r"-- .*\?", first)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_a_question_finds_what_there_is(file: Path, lake: netlake.Lake) -> None:
+def test_query_returns_expected_rows(file: Path, lake: netlake.Lake) -> None:
     expected = EXPECTED[file.stem]
     found = lake.sql(file.read_text(encoding="utf-8")).arrow()
     assert found.num_rows == expected["count"]
@@ -44,9 +44,9 @@ def test_a_question_finds_what_there_is(file: Path, lake: netlake.Lake) -> None:
     assert [list(row.values()) for row in rows] == expected["rows"]
 
 
-def test_the_demonstration_asks_three_of_them() -> None:
-    asked = re.search(r"^QUESTIONS := (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
-    assert asked
-    names = asked[1].split()
+def test_make_demo_runs_three_queries() -> None:
+    listed = re.search(r"^QUESTIONS := (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert listed
+    names = listed[1].split()
     assert len(names) == len(set(names)) == 3
     assert set(names) <= {file.stem for file in FILES}

@@ -48,7 +48,7 @@ tcpdump -w - | netlake capture -
     help="Captures decoded in parallel (default: one per CPU).",
 )
 @click.option(
-    "--replace", is_flag=True, help="Decode captures that are already in the lake again, and replace their rows."
+    "--replace", is_flag=True, help="Decode captures again that are already in the lake, and replace their rows."
 )
 @click.option(
     "--refresh",

@@ -18,7 +18,7 @@ def command(ctx: click.Context, lake: Path) -> None:
     if ctx.invoked_subcommand is None:
         from netlake.lake.catalog import Catalog
 
-        catalog = Catalog(lake, readonly=True)
+        catalog = Catalog(lake, readonly=True, older=True)
         if catalog.notice:
             say(catalog.notice)
         rows = [
@@ -50,7 +50,7 @@ def remove(ctx: click.Context, ids: tuple[str, ...], lake: Path) -> None:
     from netlake.lake.catalog import Catalog
 
     given = ctx.get_parameter_source("lake") is not click.core.ParameterSource.DEFAULT
-    catalog = Catalog(lake if given else (ctx.obj or {}).get("lake", lake))
+    catalog = Catalog(lake if given else (ctx.obj or {}).get("lake", lake), older=True)
     known = [entry.facts.capture for entry in catalog.captures()]
     for prefix in ids:
         found = [prefix] if prefix in known else [capture for capture in known if capture.startswith(prefix)]

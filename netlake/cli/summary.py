@@ -112,7 +112,7 @@ _COUNTS = {
     "evicted_conversations": "flows ended early to limit memory",
     "problems_not_listed": "more problems, not listed",
 }
-_STATES = {"standing": "already in the lake"}
+_STATES = {"unchanged": "already in the lake"}
 _STOPS = {"unknown_port": "port", "unknown_ethertype": "EtherType"}
 
 

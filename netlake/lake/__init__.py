@@ -1,37 +1,45 @@
-"""The lake: Parquet files under a DuckLake 1.0 catalog, read and written with plain SQL.
+"""The lake: Parquet files with a DuckLake 1.0 catalog, read and written with plain SQL.
 
     catalog = Catalog("lake", create=True)          the folder, or its catalog.sqlite; readonly=True never writes
-    catalog.data                                    where a ParquetSink writes: Path("lake/data")
-    catalog.notice                                  None, or the sentence to show: the lake was moved
+    catalog.data                                    the folder for a ParquetSink: Path("lake/data")
+    catalog.notice                                  None, or a sentence for the user: the lake was moved
 
-    catalog.find(capture, contract, sha256=None)    before decoding: None, or the Outcome "it stands already"
+    catalog.find(capture, contract, sha256=None)    before decoding: None, or the Outcome "unchanged"
     catalog.commit(facts, files, replace=False)     all tables of a capture in one transaction -> Outcome
     catalog.remove(capture)                         -> Outcome
-    catalog.capture(id) / catalog.captures()        Standing, or None / all that stand, in order of arrival
+    catalog.capture(id) / catalog.captures()        Stored or None / all captures, in order of arrival
 
-    catalog.snapshot(at=None)                       id of a snapshot: None (now), a number, or a time (UTC)
+    catalog.replace_table(table, files, owner, version)   all rows of an owner in a derived table -> Outcome
+    catalog.owners(table, at=None)                  {owner: version} of a derived table
+
+    catalog.snapshot(at=None)                       id of a snapshot: None (newest), a number, or a time (UTC)
     catalog.snapshots()                             every SnapshotInfo
     catalog.tables(at=None)                         {name: TableInfo}
     catalog.columns(table, at=None)                 [ColumnInfo], nested, in order
     catalog.files(table, at=None, columns=None)     [FileInfo]; statistics of those column ids only, () for none
 
-    catalog.collect_orphans(grace_seconds)          removes files that no snapshot knows -> their paths
-    catalog.validate(deep=False)                    [Problem]: missing, other size; deep: other sha256
-    catalog.relocate()                              writes the folder's present place for other engines
+    catalog.collect_orphans(grace_seconds)          removes files that no snapshot names -> their paths
+    catalog.validate(deep=False)                    [Problem]: missing, other size; deep: other SHA-256
+    catalog.relocate()                              writes the folder's present path for other engines
 
-`commit` takes the files over: those that it does not keep it removes, so nobody aborts a sink after calling it.
-Captures are told apart by id and sha256: what stands is not written twice (`Outcome.status` is "standing").
+    Catalog("lake", older=True)                     also a lake of an older contract, see netlake.lake.contract:
+    catalog.outdated() / begin_refresh() / finish_refresh()
 
-The table `address` belongs to no capture, yet each capture writes its own rows of it, so that removing one takes no
-address from another: readers take DISTINCT.
-Every operation opens its own connection, so a Catalog may be shared by threads and survives a fork. Reading needs no
-lock: what a snapshot holds never changes. All text that is raised is a LakeError of one sentence.
+`commit` and `replace_table` take the files over and remove those that they do not keep, so a caller does not abort its
+sink afterwards. A capture is identified by its id and its SHA-256: one that is in the lake is not written again
+(`Outcome.status` is "unchanged").
+
+The table `address` belongs to no capture, but each capture writes its own rows of it, so that removing a capture
+removes no address of another: readers select DISTINCT.
+A Catalog may be shared by threads and after a fork. Reading needs no lock: a snapshot never changes. Errors are
+LakeError with one sentence.
 """
 
 from __future__ import annotations
 
 from netlake.lake.catalog import Catalog
 from netlake.lake.facts import (
+    CONTRACT,
     CaptureFacts,
     ColumnInfo,
     FileInfo,
@@ -39,11 +47,12 @@ from netlake.lake.facts import (
     Problem,
     Range,
     SnapshotInfo,
-    Standing,
+    Stored,
     TableInfo,
 )
 
 __all__ = [
+    "CONTRACT",
     "CaptureFacts",
     "Catalog",
     "ColumnInfo",
@@ -52,6 +61,6 @@ __all__ = [
     "Problem",
     "Range",
     "SnapshotInfo",
-    "Standing",
+    "Stored",
     "TableInfo",
 ]

@@ -1,7 +1,16 @@
-"""The captures of a lake: who stands in it, and what is to be done with one that comes.
+"""The captures of a lake: which are in it, and whether a new one is written.
 
-A capture stands once. It is known by its id, and by the sha256 of its bytes where that was computed: the same bytes
-read from a pipe have another id. Rows of `netlake_capture` are ended, never deleted, like everything in a snapshot.
+Rules
+- A capture is in a lake once. It is identified by its id and, where it was computed, by the SHA-256 of its bytes: the
+  same bytes read from a pipe have another id.
+- A capture that is in the lake is not written again. With `replace` its files end and the new ones are added in the
+  same snapshot; so are those of a second entry with the same bytes.
+- The same id with another SHA-256 is an error: ids are made from the size and both ends of a file.
+- A live capture is written in parts. A part with a higher number than the one in the lake is added to it as long as its
+  state is running; every other part is treated as the same capture again.
+- Rows of `netlake_capture` are ended, never deleted, like all rows that belong to snapshots.
+- A capture's rows are removed as whole files. If another engine merged files of several captures, they cannot be, and
+  `own_files` refuses.
 """
 
 # ruff: noqa: S608 - the names in statements are our own; values are bound
@@ -9,11 +18,12 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from typing import Any
 
 from netlake.errors import LakeError
 from netlake.lake.change import Change
 from netlake.lake.database import Row, Session
-from netlake.lake.facts import CaptureFacts, Outcome, Standing
+from netlake.lake.facts import CaptureFacts, Outcome, Stored
 from netlake.lake.values import encode
 
 COLUMNS = (
@@ -24,43 +34,51 @@ COLUMNS = (
 OwnFile = tuple[int, int, int, int]
 
 
-def _standing(row: Row) -> Standing:
-    capture, begin, _, kind, path, size, sha256, contract, state, part, packets, first, last, rows, report, version = (
-        row
-    )
+def _stored(row: Row) -> Stored:
+    value: dict[str, Any] = dict(zip(COLUMNS.replace(" ", "").split(","), row, strict=True))
     facts = CaptureFacts(
-        capture, kind, path, size, sha256, contract, state, part, packets,
-        first and dt.datetime.fromisoformat(first), last and dt.datetime.fromisoformat(last),
-        json.loads(rows), json.loads(report),
-    )  # fmt: skip
-    return Standing(facts, begin, version)
+        value["capture"],
+        value["kind"],
+        value["path"],
+        value["size"],
+        value["sha256"],
+        value["contract"],
+        value["state"],
+        value["part"],
+        value["packets"],
+        value["begin_time"] and dt.datetime.fromisoformat(value["begin_time"]),
+        value["end_time"] and dt.datetime.fromisoformat(value["end_time"]),
+        json.loads(value["row_counts"]),
+        json.loads(value["report"]),
+    )
+    return Stored(facts, value["begin_snapshot"], value["version"])
 
 
-def every(session: Session, snapshot: int) -> list[Standing]:
-    """All that stand at a snapshot, in order of arrival."""
+def every(session: Session, snapshot: int) -> list[Stored]:
+    """All captures at a snapshot, in order of arrival."""
     query = (
         f"SELECT {COLUMNS} FROM netlake_capture WHERE begin_snapshot <= ? "
         "AND (end_snapshot IS NULL OR end_snapshot > ?) ORDER BY begin_snapshot, capture"
     )
-    return [_standing(row) for row in session.rows(query, (snapshot, snapshot))]
+    return [_stored(row) for row in session.rows(query, (snapshot, snapshot))]
 
 
-def matching(session: Session, capture: str, sha256: str | None = None) -> list[Standing]:
-    """What stands under this id, and with these bytes under another: at most one each, in this order."""
+def matching(session: Session, capture: str, sha256: str | None = None) -> list[Stored]:
+    """The capture with this id, and the one with these bytes under another id: at most one each, in this order."""
     query = (
         f"SELECT {COLUMNS} FROM netlake_capture WHERE end_snapshot IS NULL AND (capture = ? OR sha256 = ?)"
         " ORDER BY CASE WHEN capture = ? THEN 0 ELSE 1 END"
     )
-    return [_standing(row) for row in session.rows(query, (capture, sha256, capture))]
+    return [_stored(row) for row in session.rows(query, (capture, sha256, capture))]
 
 
-def find(session: Session, capture: str, sha256: str | None = None) -> Standing | None:
-    """The capture that stands under this id, or else with these bytes."""
+def find(session: Session, capture: str, sha256: str | None = None) -> Stored | None:
+    """The capture with this id, else the one with these bytes; None if neither is in the lake."""
     return next(iter(matching(session, capture, sha256)), None)
 
 
 def write(change: Change, facts: CaptureFacts, version: str) -> None:
-    """Let the capture stand from this snapshot on; an earlier state of it ends."""
+    """Write the capture's row from this snapshot on; its earlier row ends."""
     end(change, facts.capture)
     row = (
         facts.capture, change.id, None, facts.kind, facts.path, facts.size, facts.sha256, facts.contract, facts.state,
@@ -71,43 +89,46 @@ def write(change: Change, facts: CaptureFacts, version: str) -> None:
 
 
 def end(change: Change, capture: str) -> None:
-    """Let the capture stand no longer."""
+    """End the capture's row in this snapshot."""
     statement = "UPDATE netlake_capture SET end_snapshot = ? WHERE capture = ? AND end_snapshot IS NULL"
     change.session.run(statement, (change.id, capture))
 
 
-def decide(standing: Standing | None, facts: CaptureFacts, *, replace: bool) -> Outcome | None:
-    """What becomes of a capture that comes: None if it is to be written, else why not. LakeError if it cannot be."""
-    if standing is None:
+def decide(stored: Stored | None, facts: CaptureFacts, *, replace: bool) -> Outcome | None:
+    """None if a capture is to be written, else the result "unchanged"; LakeError if its id has other bytes.
+
+    `stored` is what is in the lake under its id or with its bytes.
+    """
+    if stored is None:
         return None
-    there = standing.facts
+    there = stored.facts
     if there.capture == facts.capture:
         _same_bytes(there, facts)
         if there.kind == facts.kind == "live" and facts.part > there.part and there.state == "running":
             return None
     if replace:
         return None
-    return Outcome("standing", _why(there, facts), there.capture)
+    return Outcome("unchanged", _why(there, facts), there.capture)
 
 
 def _same_bytes(there: CaptureFacts, facts: CaptureFacts) -> None:
     if there.sha256 and facts.sha256 and there.sha256 != facts.sha256:
         raise LakeError(
-            f"{facts.called} has the id {facts.capture} of {there.called}, which stands in the lake, but other bytes"
-            f" (sha256 {facts.sha256[:12]}..., not {there.sha256[:12]}...); put one of them into a lake of its own."
+            f"{facts.called} has the id {facts.capture} of {there.called} in the lake, but other bytes"
+            f" (sha256 {facts.sha256[:12]}..., not {there.sha256[:12]}...); decode one of them into another lake."
         )
 
 
 def _why(there: CaptureFacts, facts: CaptureFacts) -> str:
-    name = f"{facts.called} stands in the lake already, as capture {there.capture}"
+    name = f"{facts.called} is already in the lake as capture {there.capture}"
     if facts.contract <= there.contract:
         return f"{name}; nothing was written."
-    return f"{name}, decoded by contract {there.contract}; nothing was written, --replace decodes again."
+    return f"{name}, decoded by contract {there.contract}; nothing was written, --replace decodes it again."
 
 
-def own_files(session: Session, standing: Standing) -> list[OwnFile]:
-    """The files that hold a capture's rows now. LakeError if another engine mixed them with others' rows."""
-    capture = standing.facts.capture
+def own_files(session: Session, stored: Stored) -> list[OwnFile]:
+    """The present files of a capture. LakeError if its rows may be in a file that another engine merged."""
+    capture = stored.facts.capture
     foreign = session.rows(
         "SELECT t.table_name, f.path FROM ducklake_data_file f"
         " JOIN ducklake_table t ON t.table_id = f.table_id AND t.end_snapshot IS NULL"
@@ -120,10 +141,10 @@ def own_files(session: Session, standing: Standing) -> list[OwnFile]:
         (capture, capture),
     )
     for name, path in foreign:
-        if not standing.facts.rows or standing.facts.rows.get(name):
+        if not stored.facts.rows or stored.facts.rows.get(name):
             raise LakeError(
-                f"Rows of capture {capture} may stand in {name}/{path}, which another engine put together, so they"
-                " cannot be taken out as files; decode the captures into a new lake."
+                f"Rows of capture {capture} may be in {name}/{path}, which another engine merged, so they cannot be"
+                " removed as files; decode the captures into a new lake."
             )
     rows = session.rows(
         "SELECT data_file_id, table_id, record_count, file_size_bytes FROM ducklake_data_file"

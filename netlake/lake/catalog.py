@@ -1,22 +1,46 @@
-"""The catalog of a lake, as the rest of netlake uses it: see the package for the whole interface."""
+"""The catalog of a lake: the class by which the rest of netlake reads and writes it.
+
+Rules
+- Every operation opens its own connection and is one transaction. A read sees one state. A write either commits all
+  tables of a capture (or of a derived table's owner), or nothing.
+- Files first, then the catalog: a data file is durable before the commit that names it. `commit` and `replace_table`
+  take the files over and remove those that they do not keep, whatever happens. If it is unknown whether a commit took
+  effect, the catalog is asked.
+- A lake of another contract or layout is refused when it is opened and again when it is written (`contract`, `layout`).
+- Nothing is overwritten: rows of the catalog begin and end at snapshots, and files that a snapshot names stay.
+
+The statements are in the modules beside this one: `captures` and `derived` decide what is written, `store` adds and
+ends files, `evolve` brings tables up to their declarations, `read` reads a snapshot, `upkeep` checks and collects files.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netlake.errors import LakeError
-from netlake.lake import captures, layout, read, store, upkeep
+from netlake.errors import LakeError, MissingLakeError
+from netlake.lake import captures, contract, derived, layout, read, store, upkeep
 from netlake.lake.change import Change
 from netlake.lake.database import Session, SQLite, UncertainError
-from netlake.lake.facts import CaptureFacts, ColumnInfo, FileInfo, Outcome, Problem, SnapshotInfo, Standing, TableInfo
+from netlake.lake.facts import (
+    CONTRACT,
+    CaptureFacts,
+    ColumnInfo,
+    FileInfo,
+    Outcome,
+    Problem,
+    SnapshotInfo,
+    Stored,
+    TableInfo,
+)
 from netlake.lake.read import At
 
 if TYPE_CHECKING:
+    from netlake.schema import Table
     from netlake.sinks import DataFile
 
 NAME = "catalog.sqlite"
@@ -29,31 +53,41 @@ def program() -> str:
 
 
 class Catalog:
-    """The catalog in a lake's folder; `create` makes one where there is none, `readonly` refuses every change."""
+    """The catalog in a lake's folder.
 
-    def __init__(self, path: Path | str, *, create: bool = False, readonly: bool = False) -> None:
+    `create` creates a lake if there is none, `readonly` refuses every change, `older` also opens a lake of an older
+    contract, for its captures to be listed, removed and decoded again. LakeError if it cannot be opened.
+    """
+
+    def __init__(self, path: Path | str, *, create: bool = False, readonly: bool = False, older: bool = False) -> None:
         given = Path(path).absolute()
         self.folder = given.parent if given.name == NAME else given
         self.data = self.folder / "data"
-        self.readonly = readonly
+        self.readonly, self.older = readonly, older
         self._database = SQLite(self.folder / NAME)
-        if create and not readonly and not self._exists():
+        found = self._contract()
+        if found is None and create and not readonly:
             self._create()
-        if not self._exists():
-            raise LakeError(f"There is no lake at {self.folder}; `netlake capture FILE --lake {given}` makes one.")
+            found = self._contract()
+        if found is None:
+            raise MissingLakeError(
+                f"There is no lake at {self.folder}; `netlake capture FILE --lake {given}` creates one."
+            )
+        contract.admit(found, self.folder, older=older)
 
-    def _exists(self) -> bool:
+    def _contract(self) -> int | None:
+        """The contract of the lake, None if there is no lake."""
         if not self._database.path.is_file():
-            return False
+            return None
         with self._read() as session:
-            return layout.exists(session)
+            return contract.recorded(session) if layout.exists(session) else None
 
     def _create(self) -> None:
         from netlake.sinks.places import make_folder, sync_folder  # Arrow: 0.3 s
 
         make_folder(self.data)
         with self._database.write(create=True) as session:
-            if not layout.exists(session):  # another process may have been faster
+            if not layout.exists(session):  # another process may have created it
                 layout.create(session, self._database.flag, self._data_path(), program())
         sync_folder(self.folder)
 
@@ -71,22 +105,22 @@ class Catalog:
             raise LakeError(f"The lake {self.folder} was opened for reading only.")
         with self._database.write() as session:
             layout.exists(session)
+            contract.admit(contract.recorded(session), self.folder, older=self.older)
             yield session
 
     @property
     def notice(self) -> str | None:
-        """What a person must know of this lake: that it was moved."""
+        """A sentence for the user if the lake was moved, else None."""
         with self._read() as session:
             row = session.row("SELECT value FROM ducklake_metadata WHERE key = 'data_path' AND scope IS NULL")
         if row is None or row[0] == self._data_path():
             return None
         return (
-            f"The lake was moved here from {row[0]}: netlake reads it all the same, other engines after"
-            " `netlake util relocate`."
+            f"The lake was moved here from {row[0]}; netlake reads it, other engines can after `netlake util relocate`."
         )
 
     def relocate(self) -> str:
-        """Write the folder's present place into the catalog, for other engines; it is returned."""
+        """Write the folder's present path into the catalog, for other engines, and return it."""
         with self._write() as session:
             statement = "UPDATE ducklake_metadata SET value = ? WHERE key = 'data_path' AND scope IS NULL"
             session.run(statement, (self._data_path(),))
@@ -94,36 +128,65 @@ class Catalog:
 
     # captures
 
-    def capture(self, capture: str) -> Standing | None:
-        """The capture of this id, if it stands."""
+    def capture(self, capture: str) -> Stored | None:
+        """The capture with this id, None if it is not in the lake."""
         with self._read() as session:
             return captures.find(session, capture)
 
-    def captures(self, at: At = None) -> list[Standing]:
-        """All captures that stand at a snapshot, in order of arrival."""
+    def captures(self, at: At = None) -> list[Stored]:
+        """All captures at a snapshot, in order of arrival."""
         with self._read() as session:
             return captures.every(session, read.snapshot(session, at))
 
     def find(self, capture: str, contract: int, sha256: str | None = None, path: str | None = None) -> Outcome | None:
-        """Before decoding: None, or why it need not be decoded; `path` is how the sentence calls it."""
+        """Before decoding: None, or the result "unchanged"; `path` is the capture's name in its sentence."""
         with self._read() as session:
-            standing = captures.find(session, capture, sha256)
-        called = path or (standing.facts.path if standing else "")
+            stored = captures.find(session, capture, sha256)
+        called = path or (stored.facts.path if stored else "")
         facts = CaptureFacts(capture, "file", called, sha256=sha256, contract=contract)
-        return captures.decide(standing, facts, replace=False)
+        return captures.decide(stored, facts, replace=False)
 
     def commit(self, facts: CaptureFacts, files: Sequence[DataFile], *, replace: bool = False) -> Outcome:
-        """Let a capture stand with all its tables, or say why not; the files that are not kept are removed."""
+        """Add a capture with all its tables, or return why not; files that are not kept are removed."""
+        return self._commit(files, lambda session: self._add_capture(session, facts, files, replace=replace))
+
+    def replace_table(self, table: Table, files: Sequence[DataFile], owner: str, version: str) -> Outcome:
+        """Replace all rows of `owner` in a derived table by `files`, in one commit (see netlake.lake.derived).
+
+        `version` is the owner's own, returned by `owners`. Rows of other owners stay. LakeError for a table that
+        captures write. Files that are not kept are removed.
+        """
+
+        def work(session: Session) -> Outcome:
+            derived.check(table, files, owner)
+            self._check(files)
+            change = Change(session)
+            outcome = derived.replace(change, table, files, owner, version, self.data)
+            extra = {"owner": owner, "table": table.name, "version": version}
+            change.finish(f"netlake {program()}", f"{outcome.status} rows of {owner} in {table.name}", extra)
+            return outcome
+
+        return self._commit(files, work)
+
+    def owners(self, table: str, at: At = None) -> dict[str, str]:
+        """The owners of a derived table's rows and the version of each; empty for a table that is not in the lake."""
+        with self._read() as session:
+            number = read.snapshot(session, at)
+            found = read.tables(session, number, self.data).get(table)
+            return derived.owners(session, found.id, number) if found else {}
+
+    def _commit(self, files: Sequence[DataFile], work: Callable[[Session], Outcome]) -> Outcome:
+        """Do `work` in one transaction; files that it does not keep are removed, however it ends."""
         done: list[Outcome] = []
         try:
             with self._write() as session:
-                done.append(self._commit(session, facts, files, replace=replace))
+                done.append(work(session))
         except UncertainError:
             if not self._keeps(files):
                 _remove(files)
                 raise
         except BaseException:
-            # also an interrupt that came when the transaction was over
+            # the transaction may be over already, as when an interrupt arrives late
             with suppress(LakeError):
                 if not self._keeps(files):
                     _remove(files)
@@ -132,23 +195,25 @@ class Catalog:
             _remove(files)
         return done[0]
 
-    def _commit(self, session: Session, facts: CaptureFacts, files: Sequence[DataFile], *, replace: bool) -> Outcome:
+    def _add_capture(
+        self, session: Session, facts: CaptureFacts, files: Sequence[DataFile], *, replace: bool
+    ) -> Outcome:
         found = captures.matching(session, facts.capture, facts.sha256)
-        standing = found[0] if found else None
-        outcome = captures.decide(standing, facts, replace=replace)
+        stored = found[0] if found else None
+        outcome = captures.decide(stored, facts, replace=replace)
         if outcome is not None:
             return outcome
         self._check(files)
+        derived.refuse_capture(session, sorted({file.table.name for file in files}))
         change = Change(session)
-        further = standing is not None and standing.facts.kind == "live" and facts.part > standing.facts.part
+        further = stored is not None and stored.facts.kind == "live" and facts.part > stored.facts.part
         for earlier in () if further else found:
             store.end(change, captures.own_files(session, earlier))
             captures.end(change, earlier.facts.capture)
         store.add(change, files, facts.capture, self.data)
         captures.write(change, facts, program())
-        verb = "replaced" if standing and not further else "added"
-        message = f"{verb} capture {facts.capture}: {facts.called}"
-        self._finish(change, facts, message)
+        verb = "replaced" if stored and not further else "added"
+        self._finish(change, facts, f"{verb} capture {facts.capture}: {facts.called}")
         return Outcome(verb, f"{facts.called} was {verb} as capture {facts.capture}.", facts.capture, change.id)
 
     def _finish(self, change: Change, facts: CaptureFacts, message: str) -> None:
@@ -156,15 +221,15 @@ class Catalog:
         change.finish(f"netlake {program()}", message, extra)
 
     def _check(self, files: Sequence[DataFile]) -> None:
-        """That each file is there, where the catalog will say: one that waited long may have been collected."""
+        """LakeError if a file is elsewhere or missing: one that waited long may have been collected."""
         for file in files:
             if not file.path.is_relative_to(self.data / file.table.name):
-                raise LakeError(f"{file.path} does not lie in the lake's folder for table {file.table.name}.")
+                raise LakeError(f"{file.path} is outside the lake's folder of table {file.table.name}.")
             if not file.path.is_file() or file.path.stat().st_size != file.size:
-                raise LakeError(f"{file.path} is not there as it was written; decode the capture again.")
+                raise LakeError(f"{file.path} is missing or changed since it was written; decode the capture again.")
 
     def _keeps(self, files: Sequence[DataFile]) -> bool:
-        """Whether the catalog knows these files, of which it has all or none."""
+        """Whether the catalog has these files; it has all or none."""
         if not files:
             return False
         with self._read() as session:
@@ -172,24 +237,49 @@ class Catalog:
             return session.row("SELECT 1 FROM ducklake_data_file WHERE path LIKE ?", named) is not None
 
     def remove(self, capture: str) -> Outcome:
-        """Take a capture out of the lake; earlier snapshots still hold it. LakeError if it does not stand."""
+        """Remove a capture; earlier snapshots still contain it. LakeError if it is not in the lake."""
         with self._write() as session:
-            standing = captures.find(session, capture)
-            if standing is None:
-                raise LakeError(f"No capture {capture} stands in the lake {self.folder}.")
+            stored = captures.find(session, capture)
+            if stored is None:
+                raise LakeError(f"The lake {self.folder} has no capture {capture}.")
             change = Change(session)
-            store.end(change, captures.own_files(session, standing))
+            store.end(change, captures.own_files(session, stored))
             captures.end(change, capture)
-            self._finish(change, standing.facts, f"removed capture {capture}: {standing.facts.called}")
-        # messages stand in no snapshot, so nothing holds them any longer
-        for path in self.folder.glob(f"proto/*/{standing.facts.capture}.pb.zst"):
+            self._finish(change, stored.facts, f"removed capture {capture}: {stored.facts.called}")
+        # messages belong to no snapshot
+        for path in self.folder.glob(f"proto/*/{stored.facts.capture}.pb.zst"):
             path.unlink(missing_ok=True)
-        return Outcome("removed", f"Capture {capture} ({standing.facts.called}) was removed.", capture, change.id)
+        return Outcome("removed", f"Capture {capture} ({stored.facts.called}) was removed.", capture, change.id)
+
+    # contract
+
+    @property
+    def older_contract(self) -> bool:
+        """Whether the lake has an older contract than this netlake."""
+        return (self._contract() or CONTRACT) < CONTRACT
+
+    def outdated(self) -> list[Stored]:
+        """The captures that a refresh must decode again because the lake has an older contract."""
+        with self._read() as session:
+            return contract.outdated(session, read.snapshot(session, None))
+
+    def begin_refresh(self) -> None:
+        """End the tables of an older contract; the captures in `outdated` must then be decoded again."""
+        with self._write() as session:
+            change = contract.begin(session, self._database.flag)
+            if change is not None:
+                message = f"began to decode all captures under contract {CONTRACT}"
+                change.finish(f"netlake {program()}", message, {"contract": CONTRACT})
+
+    def finish_refresh(self) -> None:
+        """Record the present contract. LakeError if captures have not been decoded again."""
+        with self._write() as session:
+            contract.finish(session)
 
     # reading
 
     def snapshot(self, at: At = None) -> int:
-        """The id of a snapshot: a number, the last at a time, the newest."""
+        """The id of a snapshot: `at` is its number, a time (the last snapshot at it) or None (the newest)."""
         with self._read() as session:
             return read.snapshot(session, at)
 
@@ -224,7 +314,7 @@ class Catalog:
     # upkeep
 
     def collect_orphans(self, grace_seconds: float) -> list[Path]:
-        """Remove files that no snapshot knows and that nobody wrote to for so long; they are returned."""
+        """Remove files that no snapshot names and that were not written to for so long; return their paths."""
         candidates = upkeep.old_files(self.data, upkeep.OURS, grace_seconds)
         candidates += upkeep.old_files(self.folder / "proto", upkeep.MESSAGES, grace_seconds)
         if not candidates:
@@ -233,7 +323,7 @@ class Catalog:
             return upkeep.remove_unknown(session, candidates)
 
     def validate(self, *, deep: bool = False) -> list[Problem]:
-        """The data files that are not as they were written: missing, of another size, and `deep` of other bytes."""
+        """The data files that are missing or have another size, and with `deep` those with another SHA-256."""
         with self._read() as session:
             return upkeep.check(session, self.data, deep=deep)
 

@@ -1,4 +1,9 @@
-"""A snapshot in the making: its number, the ids that it hands out, and what it did, in DuckLake's words."""
+"""The snapshot that a write session adds: its number, new ids, and its changes in DuckLake's notation.
+
+A Change reads the newest snapshot when the session begins; the session is the only writer, so its number and ids are
+free. The operations write rows that begin or end at `id`, and `note` each change; `finish` writes the snapshot itself.
+Nothing of it is visible before the session commits.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +16,7 @@ from netlake.lake.layout import now
 
 
 class Change:
-    """The next snapshot, within a write session; nobody sees it before the session ends well."""
+    """The next snapshot, within a write session."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -19,7 +24,7 @@ class Change:
             "SELECT snapshot_id, schema_version, next_catalog_id, next_file_id FROM ducklake_snapshot "
             "ORDER BY snapshot_id DESC LIMIT 1"
         )
-        assert last is not None  # noqa: S101 - a catalog is made with snapshot 0
+        assert last is not None  # noqa: S101 - a catalog is created with snapshot 0
         self.id: int = last[0] + 1
         self.schema_version: int = last[1]
         self._next_catalog: int = last[2]
@@ -38,17 +43,17 @@ class Change:
         return self._next_file - 1
 
     def note(self, what: str) -> None:
-        """Say what was done, in DuckLake's words: `inserted_into_table:7`."""
+        """Record a change in DuckLake's notation: `inserted_into_table:7`."""
         self._done[what] = None
 
     def new_schema(self, table: int) -> None:
-        """The columns of `table` are others from now on; other engines keep what they know by this number."""
+        """Record that the columns of `table` change with this snapshot; other engines cache schemas by this version."""
         if self.schema_version == self._before:
             self.schema_version += 1
         self.session.insert("ducklake_schema_versions", [(self.id, self.schema_version, table)])
 
     def finish(self, author: str, message: str, extra: Mapping[str, Any]) -> None:
-        """Write the snapshot."""
+        """Write the snapshot with its author, message and JSON."""
         row = (self.id, now(), self.schema_version, self._next_catalog, self._next_file)
         self.session.insert("ducklake_snapshot", [row])
         notes = json.dumps(extra, ensure_ascii=False)

@@ -1,10 +1,11 @@
-"""The one place that knows which database holds the catalog: connections, transactions, and how dialects differ.
+"""The database of the catalog: connections, transactions, and what differs between databases.
 
-All other SQL in this package is plain: `?` for values, no upsert, no database's own functions, flags given as Python
-booleans. Another database is another class with the three methods of SQLite.
-
-SQLite is run without write-ahead log (it needs shared memory, which network file systems lack) and with synchronous
-EXTRA: FULL alone may lose the deletion of the journal in a power cut, and with it a commit that was acknowledged.
+- All other SQL in this package is plain: `?` for values, no upsert, no functions of one database, flags as Python
+  booleans. Another database is another class with the methods of SQLite.
+- SQLite runs without a write-ahead log, which needs shared memory that network file systems lack, and with synchronous
+  EXTRA: with FULL a power cut may undo the deletion of the journal, and with it a commit that was acknowledged.
+- A reader of a catalog that an interrupted write left with a journal rolls it back first, which needs write permission.
+- Errors of the database are raised as LakeError.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ PATIENCE = 120.0
 
 
 class UncertainError(LakeError):
-    """A commit failed in a way that does not tell whether it holds."""
+    """A commit failed, and whether it took effect is unknown."""
 
 
 class Session:
@@ -33,7 +34,7 @@ class Session:
         self.connection = connection
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[Row]:
-        """Every row of a query."""
+        """All rows of a query."""
         return self.connection.execute(query, values).fetchall()
 
     def row(self, query: str, values: Sequence[Any] = ()) -> Row | None:
@@ -42,7 +43,7 @@ class Session:
         return found
 
     def run(self, statement: str, values: Sequence[Any] = ()) -> None:
-        """One statement."""
+        """Run one statement."""
         self.connection.execute(statement, values)
 
     def tables(self) -> set[str]:
@@ -50,7 +51,7 @@ class Session:
         return {name for (name,) in self.rows("SELECT name FROM sqlite_master WHERE type = 'table'")}
 
     def insert(self, table: str, rows: Iterable[Sequence[Any]]) -> None:
-        """Rows of as many values as `table` has columns."""
+        """Insert rows, each with a value for every column of `table`."""
         given = [tuple(row) for row in rows]
         if given:
             marks = ", ".join("?" * len(given[0]))
@@ -60,20 +61,20 @@ class Session:
 class SQLite:
     """A catalog in one SQLite file."""
 
-    # how the real extension spells a flag in SQLite
+    # the type that the DuckLake extension gives flags in SQLite
     flag = "BIGINT"
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def _connect(self, mode: str, *, write: bool = False) -> sqlite3.Connection:
-        # as_uri escapes what would end the path in a URI; isolation_level None: transactions are begun by us alone
+        # as_uri escapes characters that end the path in a URI; isolation_level None: only we begin transactions
         address = f"{self.path.absolute().as_uri()}?mode={mode}"
         connection = sqlite3.connect(address, timeout=PATIENCE, isolation_level=None, uri=True)
         try:
             connection.execute("PRAGMA synchronous = EXTRA")
             connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # only now the file is looked at
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # only now is the file read
         except BaseException:
             connection.close()
             raise
@@ -81,7 +82,7 @@ class SQLite:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A session that sees one state and writes nothing."""
+        """A session that reads one state and writes nothing."""
         with _sentences(self.path):
             connection = self._begun()
             try:
@@ -90,18 +91,18 @@ class SQLite:
                 connection.close()
 
     def _begun(self) -> sqlite3.Connection:
-        """A connection that sees one state; what a killed writer left half done is undone first."""
+        """A connection for reading; an interrupted write is rolled back first."""
         try:
             return self._connect("ro")
         except sqlite3.OperationalError as error:
             if "readonly" not in str(error):
                 raise
-        self._connect("rw").close()  # whoever opens read-only cannot undo it, and cannot read before it is undone
+        self._connect("rw").close()  # a read-only connection cannot roll back, nor read before
         return self._connect("ro")
 
     @contextmanager
     def write(self, *, create: bool = False) -> Iterator[Session]:
-        """A session that alone may write; it holds when the block ends well, and never was when it does not."""
+        """The only writing session: committed when the block ends, rolled back if it raises."""
         with _sentences(self.path):
             connection = self._connect("rwc" if create else "rw", write=True)
             try:
@@ -120,25 +121,28 @@ def _commit(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute("COMMIT")
     except sqlite3.OperationalError as error:
         if not connection.in_transaction:
-            raise UncertainError(f"The catalog {path} could not be written to its end: {error}.") from error
+            raise UncertainError(f"Writing the catalog {path} failed: {error}.") from error
         connection.execute("ROLLBACK")
         raise
 
 
 @contextmanager
 def _sentences(path: Path) -> Iterator[None]:
-    """Errors of the database as sentences."""
+    """Raise errors of the database as LakeError."""
     try:
         yield
     except sqlite3.DatabaseError as error:
         text = str(error)
         if "locked" in text:
-            raise LakeError(f"The catalog {path} is in use by another process for too long; try again.") from error
+            raise LakeError(
+                f"The catalog {path} is locked by another process for more than {PATIENCE:.0f} s; try again later."
+            ) from error
         if "unable to open" in text:
-            raise LakeError(f"There is no catalog that can be opened at {path}.") from error
+            raise LakeError(f"The catalog {path} cannot be opened: it is missing or not readable.") from error
         if "readonly" in text or "read-only" in text:
             raise LakeError(
-                f"The catalog {path} cannot be written; if a writer died in it, who may write must open it once."
+                f"The catalog {path} cannot be written; if an interrupted write left a journal, open the lake once"
+                " with write permission."
             ) from error
         if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError):
             raise

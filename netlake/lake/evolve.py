@@ -1,8 +1,12 @@
-"""Brings the catalog's tables up to the declared ones: only by adding, and by id, never by position.
+"""Bring the catalog's tables up to the declared ones: only by adding columns, matched by id, never by position.
 
-A column of ours that the catalog lacks is added with its frozen id; older files read as null there. A column that we do
-not know (a newer version's, a plugin's, another engine's) stays as it is. A column that another engine renamed is the
-same column; one that it dropped stays dropped. What cannot be the same column is refused.
+Rules
+- A table that the catalog lacks is created with its columns, comments and partitioning by `day`.
+- A declared column that the catalog lacks is added with its frozen id; rows of older files are null there.
+- A column that is not declared (of a newer version, a plugin, another engine) is left as it is.
+- A column that another engine renamed is the same column; one that it dropped stays dropped.
+- A column whose id has another type or parent in the catalog, or whose name has another id, cannot be the same column:
+  the commit is refused. Changes of this kind need a new contract (see `netlake.lake.contract`).
 """
 
 from __future__ import annotations
@@ -24,7 +28,7 @@ MAIN = 0  # the id of the schema `main`
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A column as the catalog stores it: `parent` is the id of the list or struct that it is part of."""
+    """A column as the catalog stores it: `parent` is the id of the list or struct that contains it."""
 
     id: int
     parent: int | None
@@ -42,7 +46,7 @@ def fields(table: Table) -> tuple[Field, ...]:
 
 
 def _column(column: Column, prefix: str, parent: int | None, numbers: dict[str, int]) -> Iterator[Field]:
-    # within lists and structs DuckLake has no column that cannot be null
+    # DuckLake has no NOT NULL columns within lists and structs
     null = parent is not None or (column.null and not isinstance(column.kind, List))
     path = prefix + column.name
     yield Field(numbers[path], parent, column.name, _type(column.kind), null, column.doc)
@@ -66,7 +70,7 @@ def _type(kind: Kind) -> str:
 
 
 def table_id(change: Change, table: Table) -> int:
-    """The id of `table` in the catalog, which is brought up to its declaration."""
+    """The id of `table` in the catalog, created or extended to its declaration. LakeError if that is impossible."""
     query = "SELECT table_id FROM ducklake_table WHERE schema_id = ? AND table_name = ? AND end_snapshot IS NULL"
     found = change.session.row(query, (MAIN, table.name))
     if found is None:
@@ -109,7 +113,7 @@ def _extend(change: Change, table: Table, number: int) -> None:
         if (field.parent, field.name.lower()) in names:
             raise LakeError(
                 f"Table {table.name} of the lake has a column {field.name} with another id than the declared one,"
-                " so its rows would be mixed up; keep this table's captures in a lake of their own."
+                " so values would be read from the wrong column; decode captures with this table into another lake."
             )
     if new:
         _add(change, number, new, first=max(row[4] for row in rows) + 1, empty=False)
@@ -123,12 +127,12 @@ def _compare(table: Table, field: Field, stored: tuple[object, ...] | None) -> N
     if (stored[1], stored[3]) != (field.parent, field.type):
         raise LakeError(
             f"Column {field.name} (id {field.id}) of table {table.name} is {stored[2]} {stored[3]} in this lake and"
-            f" {field.type} in this netlake; keep captures decoded by it in a lake of their own."
+            f" {field.type} in this netlake; decode captures into another lake."
         )
 
 
 def _add(change: Change, number: int, new: Sequence[Field], *, first: int, empty: bool) -> None:
-    """Add columns to a table; in one that is not `empty` older rows are null there."""
+    """Add columns to a table; if it is not `empty`, its older rows are null there."""
     session = change.session
     session.insert("ducklake_column", [
         (field.id, change.id, None, number, order, field.name, field.type, None, "NULL",

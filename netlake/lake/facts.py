@@ -1,4 +1,4 @@
-"""What goes into a lake's catalog and what comes out of it: plain facts, no behaviour."""
+"""What is written to a lake's catalog and read from it: plain records."""
 
 from __future__ import annotations
 
@@ -9,21 +9,27 @@ from typing import Any
 
 from netlake.schema import contract
 
+# the contract by which this netlake reads and writes lakes: see netlake.lake.contract
+CONTRACT = 2
+
 
 def contract_version() -> int:
-    """The number of the contract that this netlake decodes by; 1 where none is frozen yet."""
+    """The version of the frozen schemas by which this netlake decodes; 1 if none is frozen.
+
+    It grows with every added column or table; CONTRACT grows only with changes that older lakes cannot follow.
+    """
     return max(1, contract.version())
 
 
 @dataclass(frozen=True, slots=True)
 class CaptureFacts:
-    """What is known of a capture when it enters the lake.
+    """What is recorded of a capture.
 
-    `kind` is file, stream or live; `path` is the source as the user knows it, several files one a line; `size` is in
-    bytes, None where it has none; `sha256` is of the whole source, None if it was not computed; `state` is running,
-    complete, partial (it could not be read to its end) or failed; `part` counts the rotations of a live capture from 0;
-    `begin` and `end` are its least and greatest time; `rows` are counts by table; `report` is the quality report, any
-    JSON.
+    `kind` is file, stream or live; `path` is the source as the user gave it, several files one a line; `size` is in
+    bytes, None for a stream; `sha256` is of the whole source, None if it was not computed; `contract` is the
+    `contract_version` that decoded it; `state` is running, complete, partial (the source could not be read to its end)
+    or failed; `part` counts the rotations of a live capture from 0; `begin` and `end` are its least and greatest time;
+    `rows` are counts by table; `report` is the quality report, any JSON.
     """
 
     capture: str
@@ -42,14 +48,14 @@ class CaptureFacts:
 
     @property
     def called(self) -> str:
-        """The source in a sentence."""
+        """The source in one line."""
         first, *further = self.path.split("\n")
         return f"{first} and {len(further)} more" if further else first
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """A capture that stands in the lake: its facts and the snapshot in which it came to be as it is."""
+class Stored:
+    """A capture in the lake: its facts, the snapshot that wrote them, and the version of the program that did."""
 
     facts: CaptureFacts
     snapshot: int
@@ -58,11 +64,11 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of an operation.
+    """The result of an operation.
 
-    `status` is added, replaced, removed or standing (nothing was done: it is there already); `sentence` says so to a
-    person; `capture` is the id under which it stands, which may be another for the same bytes; `snapshot` is the one
-    made, None if none was.
+    `status` is added, replaced, removed or unchanged (the capture was already in the lake); `sentence` is for the user;
+    `capture` is the id in the lake, which may be another one for the same bytes (for a derived table: the owner);
+    `snapshot` is the new snapshot, None if nothing was written.
     """
 
     status: str
@@ -78,11 +84,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class ColumnInfo:
-    """A column as the catalog has it, whoever made it.
+    """A column in the catalog, created by netlake or another engine.
 
-    `id` is its Parquet field id; `type` is DuckLake's word for it (int16, timestamptz, varchar, list, struct, ...);
-    a list has one child `element`, a struct its fields. `begin` is the snapshot in which it came; rows of older files
-    read as `default` (text, None for null).
+    `id` is its Parquet field id; `type` is DuckLake's name of the type (int16, timestamptz, varchar, list, struct,
+    ...); a list has one child `element`, a struct its fields. `begin` is the snapshot that added it; rows of older
+    files are read as `default` (text, None for null).
     """
 
     id: int
@@ -97,7 +103,7 @@ class ColumnInfo:
 
 @dataclass(frozen=True, slots=True)
 class TableInfo:
-    """A table as the catalog has it; `path` is the folder of its files."""
+    """A table in the catalog; `path` is the folder of its files."""
 
     id: int
     schema: str
@@ -109,10 +115,10 @@ class TableInfo:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """What a file holds of one column: `least` and `greatest` are both None where they are not known.
+    """Statistics of one column in one file: `least` and `greatest` are both None if they are not known.
 
-    `nulls` and `values` (those not null) are None where not known; `nan` is whether a number may be NaN, which SQL
-    orders above all numbers and which no range shows.
+    `nulls` and `values` (those not null) are None if not known; `nan` is whether a value may be NaN, which SQL orders
+    above all numbers and which ranges do not include.
     """
 
     least: Any = None
@@ -124,9 +130,9 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class FileInfo:
-    """A data file: `path` is absolute, `begin` the snapshot in which it came; `stats` are by column id.
+    """A data file: `path` is absolute, `begin` the snapshot that added it; `stats` are by column id.
 
-    A column without an entry is unknown: it may be absent from the file (older than the column), or nobody counted.
+    A column without an entry has no known statistics: the file may be older than the column.
     """
 
     id: int
@@ -141,7 +147,7 @@ class FileInfo:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotInfo:
-    """A version of the lake; `extra` is what was noted as JSON: capture, version, source."""
+    """A version of the lake; `extra` is the JSON recorded with the commit: capture, source, contract, part."""
 
     id: int
     time: dt.datetime
@@ -153,7 +159,7 @@ class SnapshotInfo:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A data file that is not as it was written."""
+    """A data file that differs from what was written."""
 
     path: str
     sentence: str

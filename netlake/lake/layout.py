@@ -1,7 +1,10 @@
-"""The tables of the catalog: DuckLake 1.0's, column for column as the extension makes them, and our own beside them.
+"""The tables of the catalog: those of DuckLake 1.0, column for column as the extension creates them, and our own.
 
-`_flag` stands for the database's way to keep a flag. Some of our indexes are on DuckLake's tables: without them one
-table's statistics would be found by reading those of all.
+- Tables with the prefix `netlake_` are ours; the extension ignores them. `netlake_capture` has the captures,
+  `netlake_file` the writer and SHA-256 of each data file, `netlake_owner` the owners of derived tables,
+  `netlake_metadata` the layout, the contract and the program that created the lake.
+- `_flag` is replaced by the database's type of a flag.
+- Some of our indexes are on DuckLake's tables: without them, finding one table's statistics reads those of all tables.
 """
 
 from __future__ import annotations
@@ -11,9 +14,12 @@ import uuid
 
 from netlake.errors import LakeError
 from netlake.lake.database import Session
+from netlake.lake.facts import CONTRACT
 
 DUCKLAKE = "1.0"
 LAYOUT = "1"
+# in netlake_file.capture, before the name of a derived table's owner
+OWNER = "owner:"
 
 TABLES = """
 ducklake_metadata(key VARCHAR NOT NULL, value VARCHAR NOT NULL, scope VARCHAR, scope_id BIGINT)
@@ -46,6 +52,7 @@ ducklake_sort_info(sort_id BIGINT, table_id BIGINT, begin_snapshot BIGINT, end_s
 ducklake_sort_expression(sort_id BIGINT, table_id BIGINT, sort_key_index BIGINT, expression VARCHAR, dialect VARCHAR, sort_direction VARCHAR, null_order VARCHAR)
 netlake_metadata(key VARCHAR PRIMARY KEY, value VARCHAR NOT NULL)
 netlake_capture(capture VARCHAR NOT NULL, begin_snapshot BIGINT NOT NULL, end_snapshot BIGINT, kind VARCHAR NOT NULL, path VARCHAR NOT NULL, size BIGINT, sha256 VARCHAR, contract BIGINT NOT NULL, state VARCHAR NOT NULL, part BIGINT NOT NULL, packets BIGINT NOT NULL, begin_time VARCHAR, end_time VARCHAR, row_counts VARCHAR NOT NULL, report VARCHAR NOT NULL, version VARCHAR NOT NULL)
+netlake_owner(table_id BIGINT NOT NULL, owner VARCHAR NOT NULL, version VARCHAR NOT NULL, begin_snapshot BIGINT NOT NULL, end_snapshot BIGINT)
 netlake_file(data_file_id BIGINT NOT NULL, capture VARCHAR NOT NULL, sha256 VARCHAR NOT NULL, PRIMARY KEY (data_file_id, capture))
 """  # noqa: E501 - one table a line, as they are compared with the extension's
 
@@ -64,17 +71,19 @@ INDEXES = (
 
 
 def now() -> str:
-    """The present moment as the catalog writes it."""
+    """The current time as the catalog writes it."""
     return dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M:%S.%f+00")
 
 
 def exists(session: Session) -> bool:
-    """Whether the database holds a catalog; LakeError if it is another's or of a layout that we do not know."""
+    """Whether the database contains a catalog; LakeError if it is not ours or has an unknown layout."""
     names = session.tables()
     if not names:
         return False
     if "netlake_metadata" not in names:
-        raise LakeError("The database is no netlake catalog; name the folder of a lake, or an empty one to make it.")
+        raise LakeError(
+            "The database is not a netlake catalog; name the folder of a lake, or an empty folder to create one."
+        )
     _check(session, "netlake_metadata WHERE key = 'layout'", LAYOUT, "layout")
     _check(session, "ducklake_metadata WHERE key = 'version' AND scope IS NULL", DUCKLAKE, "DuckLake version")
     return True
@@ -84,11 +93,11 @@ def _check(session: Session, where: str, known: str, what: str) -> None:
     found = session.row(f"SELECT value FROM {where}")  # noqa: S608 - our own words
     if found != (known,):
         version = found[0] if found else "none"
-        raise LakeError(f"The lake has {what} {version}, and this netlake knows {known} only: use a newer netlake.")
+        raise LakeError(f"The lake has {what} {version} and this netlake reads {known} only: use a newer netlake.")
 
 
 def create(session: Session, flag: str, data: str, version: str) -> None:
-    """Make an empty catalog whose files lie at `data`, an absolute path with a slash at its end."""
+    """Create an empty catalog whose files are under `data`, an absolute path that ends in a slash."""
     for line in TABLES.strip().splitlines():
         session.run(f"CREATE TABLE {line.replace('_flag', flag)}")
     for line in INDEXES:
@@ -104,4 +113,13 @@ def create(session: Session, flag: str, data: str, version: str) -> None:
     session.insert("ducklake_snapshot", [(0, now(), 0, 1, 0)])
     session.insert("ducklake_snapshot_changes", [(0, 'created_schema:"main"', None, None, None)])
     session.insert("ducklake_schema", [(0, str(uuid.uuid4()), 0, None, "main", "", True)])
-    session.insert("netlake_metadata", [("layout", LAYOUT), ("version", version)])
+    session.insert("netlake_metadata", [("layout", LAYOUT), ("version", version), ("contract", str(CONTRACT))])
+
+
+def complete(session: Session, flag: str) -> None:
+    """Create those of our own tables that an older netlake did not create."""
+    present = session.tables()
+    for line in TABLES.strip().splitlines():
+        name = line.partition("(")[0]
+        if name.startswith("netlake_") and name not in present:
+            session.run(f"CREATE TABLE {line.replace('_flag', flag)}")

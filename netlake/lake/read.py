@@ -1,8 +1,9 @@
-"""Reads the catalog as it was at a snapshot: tables, columns and files, from its own tables alone.
+"""Read the catalog at a snapshot: tables, columns and files, from the catalog alone.
 
-Nothing here asks what this netlake declares: tables and columns of a newer version, a plugin or another engine are read
-like ours. What another engine may have done and reading Parquet files alone would get wrong is refused in one sentence:
-rows kept inside the catalog, deleted rows, files without field ids, encrypted files, files merged after the snapshot.
+- The declarations of this netlake are not used: tables and columns of a newer version, a plugin or another engine are
+  read like ours.
+- What another engine may write and reading only the Parquet files would get wrong is refused: rows kept in the catalog,
+  deleted rows, files without field ids, encrypted files, files merged after the snapshot.
 """
 
 # ruff: noqa: S608 - the names in statements are our own; values are bound
@@ -19,14 +20,14 @@ from netlake.lake.facts import ColumnInfo, FileInfo, Range, SnapshotInfo, TableI
 from netlake.lake.upkeep import place_of
 from netlake.lake.values import decode
 
-# of a row that begins and ends: whether it stands at snapshot ?1 (given twice)
-STANDS = "begin_snapshot <= ? AND (end_snapshot IS NULL OR end_snapshot > ?)"
+# the condition that a row is valid at a snapshot, whose number is bound twice
+VALID = "begin_snapshot <= ? AND (end_snapshot IS NULL OR end_snapshot > ?)"
 
 At = int | dt.datetime | None
 
 
 def snapshot(session: Session, at: At) -> int:
-    """The id of the snapshot `at`: a number, the last at a time, None for now. LakeError if there is none."""
+    """The id of a snapshot: `at` is its number, a time (the last one at it) or None (newest). LakeError if none is."""
     if isinstance(at, dt.datetime):
         query = "SELECT max(snapshot_id) FROM ducklake_snapshot WHERE snapshot_time <= ?"
         row = session.row(query, (_sortable(at),))
@@ -35,7 +36,7 @@ def snapshot(session: Session, at: At) -> int:
     else:
         row = session.row("SELECT snapshot_id FROM ducklake_snapshot WHERE snapshot_id = ?", (at,))
     if row is None or row[0] is None:
-        raise LakeError(f"The lake has no snapshot {at}: see its snapshots for those that there are.")
+        raise LakeError(f"The lake has no snapshot {at}; its first is 0 and its newest {snapshot(session, None)}.")
     number: int = row[0]
     return number
 
@@ -57,7 +58,7 @@ def snapshots(session: Session) -> list[SnapshotInfo]:
 
 
 def _notes(text: str | None) -> dict[str, object]:
-    """What was noted as JSON; another engine may note any text."""
+    """The JSON recorded with a commit; another engine may record any text."""
     try:
         notes = json.loads(text or "{}")
     except ValueError:
@@ -70,9 +71,9 @@ def tables(session: Session, at: int, data: Path) -> dict[str, TableInfo]:
     rows = session.rows(
         "SELECT t.table_id, s.schema_name, t.table_name, t.begin_snapshot, s.path, s.path_is_relative,"
         " t.path, t.path_is_relative, g.value FROM ducklake_table t"
-        f" JOIN ducklake_schema s ON s.schema_id = t.schema_id AND {_stands('s')}"
-        f" LEFT JOIN ducklake_tag g ON g.object_id = t.table_id AND g.key = 'comment' AND {_stands('g')}"
-        f" WHERE {_stands('t')} ORDER BY s.schema_name, t.table_name",
+        f" JOIN ducklake_schema s ON s.schema_id = t.schema_id AND {_valid('s')}"
+        f" LEFT JOIN ducklake_tag g ON g.object_id = t.table_id AND g.key = 'comment' AND {_valid('g')}"
+        f" WHERE {_valid('t')} ORDER BY s.schema_name, t.table_name",
         (at,) * 6,
     )
     result = {}
@@ -83,17 +84,17 @@ def tables(session: Session, at: int, data: Path) -> dict[str, TableInfo]:
     return result
 
 
-def _stands(alias: str) -> str:
+def _valid(alias: str) -> str:
     return f"{alias}.begin_snapshot <= ? AND ({alias}.end_snapshot IS NULL OR {alias}.end_snapshot > ?)"
 
 
 def columns(session: Session, at: int, table: TableInfo) -> list[ColumnInfo]:
-    """The columns of a table, nested ones within theirs, in order."""
+    """The columns of a table in order, nested ones as children."""
     rows = session.rows(
         "SELECT c.column_id, c.parent_column, c.column_name, c.column_type, c.nulls_allowed, c.begin_snapshot,"
         " c.initial_default, g.value FROM ducklake_column c LEFT JOIN ducklake_column_tag g"
-        f" ON g.table_id = c.table_id AND g.column_id = c.column_id AND g.key = 'comment' AND {_stands('g')}"
-        f" WHERE c.table_id = ? AND {_stands('c')} ORDER BY c.column_order, c.column_id",
+        f" ON g.table_id = c.table_id AND g.column_id = c.column_id AND g.key = 'comment' AND {_valid('g')}"
+        f" WHERE c.table_id = ? AND {_valid('c')} ORDER BY c.column_order, c.column_id",
         (at, at, table.id, at, at),
     )
     by_parent: dict[int | None, list[Row]] = {}
@@ -110,11 +111,11 @@ def _family(by_parent: dict[int | None, list[Row]], parent: int | None) -> list[
 
 
 def files(session: Session, at: int, table: TableInfo, wanted: Collection[int] | None) -> list[FileInfo]:
-    """The data files of a table in order of arrival, with statistics of the columns `wanted`, None for all."""
+    """The data files of a table in order of arrival, with statistics of the column ids `wanted`, None for all."""
     _refuse_other_forms(session, at, table)
     rows = session.rows(
         "SELECT data_file_id, path, path_is_relative, record_count, file_size_bytes, footer_size, begin_snapshot,"
-        f" partition_id FROM ducklake_data_file WHERE table_id = ? AND {STANDS} ORDER BY data_file_id",
+        f" partition_id FROM ducklake_data_file WHERE table_id = ? AND {VALID} ORDER BY data_file_id",
         (table.id, at, at),
     )
     days = _days(session, table)
@@ -163,28 +164,30 @@ def _refuse_other_forms(session: Session, at: int, table: TableInfo) -> None:
     present = session.tables()
     names = {name for (name,) in inside} & present
     for name in sorted(names):
-        if session.row(f'SELECT 1 FROM "{name}" WHERE {STANDS}', (at, at)):
-            raise _refusal(table, "rows that another engine keeps inside the catalog", "ducklake_flush_inlined_data")
+        if session.row(f'SELECT 1 FROM "{name}" WHERE {VALID}', (at, at)):
+            raise _refusal(table, "rows that another engine keeps in the catalog", "ducklake_flush_inlined_data")
     deletions = f"ducklake_inlined_delete_{table.id}"
     inlined = deletions in present and session.row(f"SELECT 1 FROM {deletions} WHERE begin_snapshot <= ?", (at,))
-    query = f"SELECT 1 FROM ducklake_delete_file WHERE table_id = ? AND {STANDS}"
+    query = f"SELECT 1 FROM ducklake_delete_file WHERE table_id = ? AND {VALID}"
     if inlined or session.row(query, (table.id, at, at)):
         raise _refusal(table, "rows that another engine deleted one by one", "ducklake_rewrite_data_files")
     row = session.row(
         "SELECT max(encryption_key), max(mapping_id), max(partial_max), max(file_format <> 'parquet')"
-        f" FROM ducklake_data_file WHERE table_id = ? AND {STANDS}",
+        f" FROM ducklake_data_file WHERE table_id = ? AND {VALID}",
         (table.id, at, at),
     )
     key, mapping, partial, other = row or (None, None, None, None)
     if key is not None or other:
         raise LakeError(
-            f"Table {table.name} has files that are encrypted or no Parquet; read it by the DuckLake extension."
+            f"Table {table.name} has files that are encrypted or not Parquet; read it with the DuckLake extension."
         )
     if mapping is not None:
-        raise LakeError(f"Table {table.name} has files without field ids; read it by the DuckLake extension.")
+        raise LakeError(f"Table {table.name} has files without field ids; read it with the DuckLake extension.")
     if partial is not None and partial > at:
-        raise LakeError(f"Files of table {table.name} were merged after snapshot {at}; read it there by the extension.")
+        raise LakeError(
+            f"Files of table {table.name} were merged after snapshot {at}; read it there with the DuckLake extension."
+        )
 
 
 def _refusal(table: TableInfo, what: str, remedy: str) -> LakeError:
-    return LakeError(f"Table {table.name} has {what}; call {remedy} there, then it can be read here.")
+    return LakeError(f"Table {table.name} has {what}; call {remedy} in that engine, then netlake can read it.")

@@ -1,8 +1,10 @@
-"""Adds data files to a snapshot, with all that is known of them, and ends those that it no longer holds.
+"""Add data files with their statistics to a snapshot, and end files in one.
 
-Statistics over a whole table serve other engines' optimizers only. They are kept for types whose range is always
-known, and widened, never narrowed: a column of which a file tells no range loses its row for good, since "none yet"
-and "not known" look the same there.
+- A file's statistics are those of its Parquet footer. A range that is not known is null: a wrong one would make readers
+  skip rows.
+- Statistics over a whole table are used by other engines' optimizers only. They are written for types whose range is
+  always known (RANGED), and widened, never narrowed. A column loses its row for good when a file has no range for it,
+  because DuckLake cannot express the difference between "no values yet" and "not known".
 """
 
 from __future__ import annotations
@@ -21,12 +23,12 @@ from netlake.schema.contract import ids
 if TYPE_CHECKING:
     from netlake.sinks import DataFile, Statistics
 
-# a column's range over a whole table: holds nulls, least, greatest, both as text
+# a column's statistics over a whole table: whether it has nulls, least and greatest value as text
 Total = tuple[bool, str | None, str | None]
 
 
 def add(change: Change, files: Sequence[DataFile], capture: str, data: Path) -> None:
-    """Add the files of `capture`, which lie under `data`."""
+    """Add files that are under `data`; `capture` is their writer: a capture's id, or an owner of derived rows."""
     by_table: dict[str, list[DataFile]] = {}
     for file in files:
         by_table.setdefault(file.table.name, []).append(file)
@@ -65,7 +67,7 @@ def _add_to_table(change: Change, files: list[DataFile], capture: str, data: Pat
 
 
 def _partition(change: Change, number: int, day: int | None) -> int | None:
-    """The partitioning of a table, None unless it is by day as we make it: another engine may have changed it."""
+    """The partitioning of a table; None unless it is by day as ours: another engine may have changed it."""
     query = (
         "SELECT partition_id, column_id, transform FROM ducklake_partition_info JOIN ducklake_partition_column "
         "USING (partition_id, table_id) WHERE table_id = ? AND end_snapshot IS NULL"
@@ -90,7 +92,7 @@ def _statistics(file: DataFile, file_id: int, number: int) -> list[tuple[Any, ..
 
 
 def _nan(known: Statistics, kind: str) -> bool | None:
-    """Whether NaN is among the values: a range is known only of numbers without it."""
+    """Whether a value is NaN, None if not known: a file with NaN has no range."""
     if kind not in REALS:
         return None
     return False if known.least is not None or known.values == known.nulls else None
@@ -132,7 +134,7 @@ def _wider(total: Total, known: Statistics, kind: str) -> Total | None:
 
 
 def end(change: Change, files: Sequence[tuple[int, int, int, int]]) -> None:
-    """End files in this snapshot, given as (id, table, rows, size); they lie on disk until no snapshot holds them."""
+    """End files in this snapshot, given as (id, table, rows, size); earlier snapshots still name them."""
     for file_id, number, rows, size in files:
         change.session.run(
             "UPDATE ducklake_data_file SET end_snapshot = ? WHERE data_file_id = ?", (change.id, file_id)

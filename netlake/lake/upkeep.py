@@ -1,4 +1,8 @@
-"""Looks after the data files: those that nobody knows, and those that are not as they were written."""
+"""Check the data files against the catalog, and collect files that no snapshot names.
+
+An interrupted run leaves files without a commit. They are removed only if their name is of our making and they were not
+written to for a grace period, because a running capture commits its files at its end.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +14,16 @@ from pathlib import Path, PurePosixPath
 from netlake.lake.database import Session
 from netlake.lake.facts import Problem
 
-# only names that our own sinks give: what other engines have under way is theirs
+# names that our sinks give; files of other engines are never removed
 OURS = re.compile(
     r"\.?[A-Za-z0-9_-]+-[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\.(parquet|tmp)"
 )
-# messages beside the tables: of a capture, or of one that is being taken in
+# protobuf messages beside the tables: of a capture, or of one that is being decoded
 MESSAGES = re.compile(r"([A-Za-z0-9_-]+)\.pb\.zst|\.[A-Za-z0-9_-]+-[0-9a-f]{32}\.part")
 
 
 def old_files(folder: Path, ours: re.Pattern[str], grace: float) -> list[Path]:
-    """The files of our making in `folder` that nobody wrote to for `grace` seconds."""
+    """The files in `folder` with names like `ours` that were not written to for `grace` seconds."""
     before = time.time() - grace
     return [path for path in folder.rglob("*") if ours.fullmatch(path.name) and _changed(path) <= before]
 
@@ -27,22 +31,22 @@ def old_files(folder: Path, ours: re.Pattern[str], grace: float) -> list[Path]:
 def _changed(path: Path) -> float:
     try:
         return path.stat().st_mtime
-    except FileNotFoundError:  # another process took it away meanwhile
+    except FileNotFoundError:  # another process removed it meanwhile
         return float("inf")
 
 
 def remove_unknown(session: Session, candidates: list[Path]) -> list[Path]:
-    """Remove those that no snapshot knows, and messages of captures that do not stand.
+    """Remove candidates that no snapshot names, and messages of captures that are not in the lake; return their paths.
 
-    In a write session: a commit that comes later finds its files gone.
+    It runs in a write session: a commit that waits for it finds its files missing and fails.
     """
     known = {
         PurePosixPath(path).name
         for table in ("ducklake_data_file", "ducklake_delete_file", "ducklake_files_scheduled_for_deletion")
         for (path,) in session.rows(f"SELECT path FROM {table}")  # noqa: S608 - our own names
     }
-    stands = {capture for (capture,) in session.rows("SELECT capture FROM netlake_capture WHERE end_snapshot IS NULL")}
-    known |= {f"{capture}.pb.zst" for capture in stands}
+    stored = {capture for (capture,) in session.rows("SELECT capture FROM netlake_capture WHERE end_snapshot IS NULL")}
+    known |= {f"{capture}.pb.zst" for capture in stored}
     unknown = sorted(path for path in candidates if path.name not in known)
     for path in unknown:
         path.unlink(missing_ok=True)
@@ -50,7 +54,7 @@ def remove_unknown(session: Session, candidates: list[Path]) -> list[Path]:
 
 
 def check(session: Session, data: Path, *, deep: bool) -> list[Problem]:
-    """Every file of every snapshot that is missing or has another size; `deep`: or another sha256."""
+    """The files of all snapshots that are missing or have another size; `deep`: or another SHA-256."""
     rows = session.rows(
         "SELECT DISTINCT f.data_file_id, s.path, s.path_is_relative, t.path, t.path_is_relative, f.path,"
         " f.path_is_relative, f.file_size_bytes, n.sha256 FROM ducklake_data_file f"
@@ -67,7 +71,7 @@ def check(session: Session, data: Path, *, deep: bool) -> list[Problem]:
 
 
 def place_of(base: str, path: str, relative: object) -> str:
-    """A path of the catalog: under `base` if it is relative."""
+    """The absolute path for a path of the catalog, which is under `base` if it is relative."""
     return f"{base.rstrip('/')}/{path.rstrip('/')}".rstrip("/") if relative else path
 
 
@@ -77,10 +81,10 @@ def _fault(path: Path, size: int, sha256: str | None) -> str | None:
     except FileNotFoundError:
         return "It is missing."
     if found != size:
-        return f"It has {found} bytes and was written with {size}."
+        return f"It has {found} bytes and had {size} when it was written."
     if sha256 is not None:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         if digest != sha256:
-            return "Its bytes are not those that were written: its sha256 differs."
+            return "Its bytes were changed: its SHA-256 differs."
     return None

@@ -1,6 +1,6 @@
-"""Least and greatest values as the catalog's text, and back: by DuckLake's name of the type.
+"""Least and greatest values as text of the catalog, and back, by DuckLake's name of the type.
 
-What cannot be told for certain is None, "not known": a bound that is wrong would hide rows.
+A value that cannot be converted exactly is None, "not known": a wrong bound would make readers skip rows.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any
 
 INTEGERS = {"int8", "int16", "int32", "int64", "int128", "uint8", "uint16", "uint32", "uint64", "uint128"}
 REALS = {"float32", "float64"}
-# types whose range over a whole table is kept: each can be compared, and is known of every file
+# types with statistics over a whole table: every file has a range of them, and ranges can be compared
 RANGED = {"int16", "int32", "int64", "timestamptz", "date"}
 
 
 def encode(value: Any) -> str | None:
-    """`value` as DuckLake writes it."""
+    """The text that DuckLake writes for a value; None for None."""
     if value is None:
         return None
     if isinstance(value, bool):
@@ -32,7 +32,7 @@ def encode(value: Any) -> str | None:
 
 
 def decode(text: str | None, kind: str) -> Any:
-    """The value behind `text`; None for types that we do not know and times that Python cannot name."""
+    """The value of a text; None for unknown types and for times outside Python's range."""
     reader = _READERS.get(kind)
     if text is None or reader is None:
         return None

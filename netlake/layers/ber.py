@@ -1,8 +1,10 @@
-"""ASN.1 values in BER and DER, as SNMP, Kerberos and LDAP send them: tag, length, content.
+"""ASN.1 values in BER and DER, as in SNMP, Kerberos and LDAP: tag, length, content.
 
-Read from a cursor without recursion: who wants what is inside of a value goes on with its cursor, so that depth is
-what the caller's own code has. A value that the capture cut is given as far as it goes and ends in Short; a length that
-never fitted is Malformed, and so are lengths that are not told (RFC 3417 and 4120 forbid them).
+Decided here:
+- Values are read from a cursor, without recursion: the caller reads nested values from the cursor of the content, so
+  that its own code bounds the depth.
+- A truncated value has a cursor over its captured bytes, whose end is Short. A length that exceeds the value around it
+  is Malformed, as are indefinite lengths, which RFC 3417 and RFC 4120 forbid.
 """
 
 from __future__ import annotations
@@ -19,16 +21,16 @@ NULL = 0x05
 OID = 0x06
 SEQUENCE = 0x30
 CONSTRUCTED = 0x20
-# of longer numbers and names no protocol here knows
+# most components of an object identifier; the protocols here have fewer
 MOST_NUMBERS = 128
-# bytes of names that are remembered
+# longest object identifier in the cache, bytes
 SHORT_OID = 32
 
 
 def value(message: Cursor) -> tuple[int, Cursor]:
-    """The next value: its first byte (class, form and tags below 31) and a cursor over its content."""
+    """Identifier byte (class, form and tags below 31) and content cursor of the next value."""
     data, at, last = message.data, message.at, message.end
-    # the common case, written out: nothing is missing and all is as it should be
+    # fast path: a complete value with a short tag and a valid length
     if at + 2 <= last and data[at] & 0x1F != 0x1F and (size := data[at + 1]) <= 0x84 and size != 0x80:
         begin = at + 2
         if size > 0x80:
@@ -48,13 +50,13 @@ def value(message: Cursor) -> tuple[int, Cursor]:
 
 
 def values(message: Cursor) -> Iterator[tuple[int, Cursor]]:
-    """Every value to the end of `message`."""
+    """Identifier byte and content cursor of every value to the end of `message`."""
     while message.at < message.end or message.missing:
         yield value(message)
 
 
 def expect(message: Cursor, *tags: int) -> Cursor:
-    """The content of the next value, which must have one of `tags`; else Malformed."""
+    """Content of the next value; Malformed if its identifier byte is not one of `tags`."""
     tag, content = value(message)
     if tag not in tags:
         raise Malformed("bad_value")
@@ -62,14 +64,14 @@ def expect(message: Cursor, *tags: int) -> Cursor:
 
 
 def whole(content: Cursor) -> bytes:
-    """All of a value's content; Short if the capture lacks some."""
+    """All bytes of a content; Short if it is truncated."""
     if content.missing:
         raise Short
     return content.rest()
 
 
 def taken(message: Cursor, tag: int) -> bytes:
-    """All of the content of the next value, which must have `tag`, as by `expect` and `whole`."""
+    """All bytes of the next value's content; like `whole(expect(message, tag))`, but faster."""
     data, at = message.data, message.at
     if at + 2 <= message.end and data[at] == tag and (size := data[at + 1]) < 0x80 and at + 2 + size <= message.end:
         message.at = at + 2 + size
@@ -78,18 +80,18 @@ def taken(message: Cursor, tag: int) -> bytes:
 
 
 def integer(content: Cursor) -> int | None:
-    """A signed number; None where it has no bytes or more than fit 64 bits."""
+    """A signed integer; None if it has no bytes or exceeds 64 bits."""
     return signed(whole(content))
 
 
 def signed(data: bytes) -> int | None:
-    """As `integer`, of the bytes of a value."""
+    """Like `integer`, for the bytes of a content."""
     number = int.from_bytes(data, "big", signed=True)
     return number if data and -(1 << 63) <= number < 1 << 63 else None
 
 
 def oid(data: bytes) -> str | None:
-    """An object identifier as numbers with dots; None where it is malformed or too long."""
+    """An object identifier as numbers joined by dots; None if it is malformed or too long."""
     return _remembered(data) if len(data) <= SHORT_OID else _dotted(data)
 
 
@@ -109,5 +111,5 @@ def _dotted(data: bytes) -> str | None:
     return ".".join(map(str, [first, numbers[0] - 40 * first, *numbers[1:]]))
 
 
-# devices are asked for the same names again and again
+# SNMP requests repeat a few object identifiers
 _remembered = lru_cache(1 << 12)(_dotted)

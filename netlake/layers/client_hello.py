@@ -1,8 +1,11 @@
-"""What TLS says before it encrypts: the hello of a client and that of a server, and the fingerprints made of them.
+"""TLS hello messages of client and server, and the fingerprints JA3, JA3S and JA4.
 
-Written over a cursor, so that QUIC, DTLS and TLS over TCP share it. A hello is filled as it is read: what was read
-before it ran short stands, and a fingerprint is made only of one that was read to its end (`whole`). GREASE (RFC 8701)
-is kept in the lists, as sent, and left out of every fingerprint.
+Decided here:
+- A hello is read from a cursor into a Hello, so that QUIC, DTLS and TLS over TCP share the code. A hello that ends
+  early keeps the fields before its end; only a complete one (`whole`) has fingerprints.
+- GREASE values (RFC 8701) are in the lists as sent, and in no fingerprint.
+- Of an extension that is repeated the first one is read: RFC 8446 forbids repetition, and this bounds the lists by the
+  size of the hello.
 """
 
 from __future__ import annotations
@@ -17,11 +20,11 @@ from netlake.packets import Cursor, Malformed
 CLIENT_HELLO, SERVER_HELLO = 1, 2
 SERVER_NAME, GROUPS, POINT_FORMATS, SIGNATURES = 0, 10, 11, 13
 SRTP, ALPN, SUPPORTED_VERSIONS, TRANSPORT_PARAMETERS = 14, 16, 43, 57
-# what QUIC drafts used before 57 was given
+# extension type of transport parameters in QUIC drafts, before 57 was assigned
 DRAFT_TRANSPORT_PARAMETERS = 0xFFA5
-# more extensions than any hello has: one beyond them is malformed
+# most extensions of a hello; a hello with more gets a fault
 MOST_EXTENSIONS = 512
-# how JA4 writes a version, in order from old to new; those of DTLS count down
+# versions in JA4, from old to new; DTLS versions count down
 VERSIONS = {
     0x0002: "s2", 0x0300: "s3", 0x0301: "10", 0x0302: "11", 0x0303: "12", 0x0304: "13",
     0xFEFF: "d1", 0xFEFD: "d2", 0xFEFC: "d3",
@@ -32,7 +35,7 @@ NOTHING = "0" * 12
 
 @dataclass(slots=True)
 class Hello:
-    """The hello of a client or a server as far as it was read; `whole` if to its end."""
+    """Fields of a client or server hello, as far as they were read; `whole` if to the end."""
 
     version: int | None = None
     random: bytes | None = None
@@ -52,7 +55,7 @@ class Hello:
 
 
 def read_client_hello(body: Cursor, hello: Hello, *, datagrams: bool = False) -> None:
-    """Read the body of a ClientHello into `hello`; that of DTLS has a cookie. Short or Malformed where it ends so."""
+    """Read the body of a ClientHello into `hello`; with `datagrams` it has a DTLS cookie. Raises Short or Malformed."""
     _begin(body, hello)
     if datagrams:
         hello.cookie = _vector(body, 1).rest()
@@ -62,7 +65,7 @@ def read_client_hello(body: Cursor, hello: Hello, *, datagrams: bool = False) ->
 
 
 def read_server_hello(body: Cursor, hello: Hello) -> None:
-    """Read the body of a ServerHello into `hello`, whose list of cipher suites is the one that was chosen."""
+    """Read the body of a ServerHello into `hello`; `cipher_suites` has the selected one. Raises Short or Malformed."""
     _begin(body, hello)
     hello.cipher_suites.append(body.number(2))
     body.skip(1)
@@ -76,7 +79,7 @@ def _begin(body: Cursor, hello: Hello) -> None:
 
 
 def _vector(body: Cursor, size: int) -> Cursor:
-    """What a length of `size` bytes stands before, which must have been captured whole."""
+    """The bytes after a length of `size` bytes; Short if they are truncated."""
     inside = part(body, body.number(size))
     if inside.missing:
         inside.skip(inside.promised)
@@ -84,7 +87,7 @@ def _vector(body: Cursor, size: int) -> Cursor:
 
 
 def _numbers(body: Cursor, size: int, into: list[int]) -> None:
-    """Numbers to the end of `body`; one that is cut in two is malformed."""
+    """Append the numbers to the end of `body`; Malformed if the last one is incomplete."""
     while body.left >= size:
         into.append(body.number(size))
     if body.left:
@@ -92,7 +95,7 @@ def _numbers(body: Cursor, size: int, into: list[int]) -> None:
 
 
 def _extensions(body: Cursor, hello: Hello, *, server: bool) -> None:
-    """Extensions to the end; a hello of old may have none. An extension that cannot be read leaves the others."""
+    """Read the extensions, if any; one that is malformed gives the row a fault, the others are read."""
     if body.promised:
         inside = part(body, body.number(2))
         for kind, value in items(inside, code=2, size=2, most=MOST_EXTENSIONS):
@@ -102,7 +105,7 @@ def _extensions(body: Cursor, hello: Hello, *, server: bool) -> None:
 
 
 def _extension(kind: int, body: Cursor, hello: Hello, *, server: bool) -> None:
-    # several in one hello are forbidden, and of its lists only the first is kept: no more than the hello is long
+    # RFC 8446 section 4.2 forbids repeated extensions; reading the first only also bounds the lists
     first = hello.extensions.count(kind) == 1
     if not first or not body.left:
         return
@@ -121,7 +124,7 @@ def _extension(kind: int, body: Cursor, hello: Hello, *, server: bool) -> None:
         _alpn(body, hello)
 
 
-# lists of numbers: their field, the size of their length, and that of each number
+# extensions with a list of numbers: field of Hello, size of the length, size of a number
 LISTS = {
     GROUPS: ("groups", 2, 2),
     POINT_FORMATS: ("point_formats", 1, 1),
@@ -131,7 +134,7 @@ LISTS = {
 
 
 def _listed(body: Cursor, size: int, into: list[int]) -> None:
-    """Numbers to the end of an extension, which is marked where one is cut in two."""
+    """Append the numbers to the end of an extension; fault `bad_options` if the last one is incomplete."""
     while body.left >= size:
         into.append(body.number(size))
     if body.left:
@@ -139,7 +142,7 @@ def _listed(body: Cursor, size: int, into: list[int]) -> None:
 
 
 def _counted(body: Cursor, prefix: int, size: int, into: list[int]) -> None:
-    """Numbers behind their length; an extension where that does not fit is marked."""
+    """Append the numbers after their length; fault `bad_options` if the length does not fit."""
     length = body.number(prefix) if body.left >= prefix else -1
     if 0 <= length <= body.left:
         _listed(Cursor(body.take(length), faults=body.faults), size, into)
@@ -148,7 +151,7 @@ def _counted(body: Cursor, prefix: int, size: int, into: list[int]) -> None:
 
 
 def _server_name(body: Cursor, hello: Hello) -> None:
-    """The first name of a host (type 0)."""
+    """Set the first host name (type 0)."""
     if body.left < 5:
         body.fault("bad_options")
         return
@@ -176,7 +179,7 @@ def _alpn(body: Cursor, hello: Hello) -> None:
 
 
 def grease(value: int) -> bool:
-    """Whether a value of two bytes is one of those that mean nothing (RFC 8701)."""
+    """Whether a 16-bit value is GREASE (RFC 8701)."""
     return value & 0x0F0F == 0x0A0A and value >> 8 == value & 0xFF
 
 
@@ -185,7 +188,7 @@ def _real(values: Iterable[int]) -> list[int]:
 
 
 def ja3(hello: Hello) -> str | None:
-    """JA3 of a client's hello: MD5 of its version, cipher suites, extensions, groups and point formats, in decimal."""
+    """JA3 of a client hello: MD5 of version, cipher suites, extensions, groups and point formats in decimal."""
     if not hello.whole:
         return None
     lists = (hello.cipher_suites, hello.extensions, hello.groups)
@@ -194,7 +197,7 @@ def ja3(hello: Hello) -> str | None:
 
 
 def ja3s(hello: Hello) -> str | None:
-    """JA3S of a server's hello: MD5 of its version, the cipher suite and the extensions, in decimal."""
+    """JA3S of a server hello: MD5 of version, cipher suite and extensions in decimal."""
     if not hello.whole:
         return None
     return _md5([str(hello.version), str(hello.cipher_suites[0]), "-".join(map(str, _real(hello.extensions)))])
@@ -205,7 +208,7 @@ def _md5(parts: list[str]) -> str:
 
 
 def ja4(hello: Hello, transport: str) -> str | None:
-    """JA4 of a client's hello over `transport`: t for TCP, q for QUIC, d for DTLS."""
+    """JA4 of a client hello over `transport`: t for TCP, q for QUIC, d for DTLS."""
     if not hello.whole:
         return None
     suites, extensions = _real(hello.cipher_suites), _real(hello.extensions)
@@ -213,11 +216,11 @@ def ja4(hello: Hello, transport: str) -> str | None:
     counts = f"{min(len(suites), 99):02d}{min(len(extensions), 99):02d}"
     first = f"{transport}{_version(hello)}{named}{counts}{_first_alpn(hello)}"
     sorted_suites = ",".join(sorted(f"{suite:04x}" for suite in suites))
-    about = [kind for kind in extensions if kind not in (SERVER_NAME, ALPN)]
-    told = ",".join(sorted(f"{kind:04x}" for kind in about))
+    hashed = [kind for kind in extensions if kind not in (SERVER_NAME, ALPN)]
+    listed = ",".join(sorted(f"{kind:04x}" for kind in hashed))
     signatures = ",".join(f"{one:04x}" for one in _real(hello.signatures))
-    told_all = f"{told}_{signatures}" if signatures else told
-    return f"{first}_{_sha256(sorted_suites)}_{_sha256(told_all if extensions else '')}"
+    with_signatures = f"{listed}_{signatures}" if signatures else listed
+    return f"{first}_{_sha256(sorted_suites)}_{_sha256(with_signatures if extensions else '')}"
 
 
 def _version(hello: Hello) -> str:
@@ -227,7 +230,7 @@ def _version(hello: Hello) -> str:
 
 
 def _first_alpn(hello: Hello) -> str:
-    """First and last character of the first protocol, of its hexadecimal form where one is no letter or digit."""
+    """First and last character of the first ALPN protocol; of its hexadecimal form if one is not alphanumeric."""
     if not hello.alpn or not hello.alpn[0]:
         return "00"
     name = hello.alpn[0]
@@ -237,5 +240,5 @@ def _first_alpn(hello: Hello) -> str:
     return name.hex()[0] + name.hex()[-1]
 
 
-def _sha256(told: str) -> str:
-    return sha256(told.encode()).hexdigest()[:12] if told else NOTHING
+def _sha256(written: str) -> str:
+    return sha256(written.encode()).hexdigest()[:12] if written else NOTHING

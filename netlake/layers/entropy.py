@@ -1,4 +1,4 @@
-"""How random a payload looks: a column that is filled only when asked for, since it reads every byte."""
+"""Optional column `entropy`: Shannon entropy of a payload, computed on request only, since it reads every byte."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from netlake.schema import Column
 
 ENTROPY = Column("entropy", "f64",
                  "Shannon entropy of the captured payload, bits per byte, 0 to 8; null if empty or not enabled.",
-                 why="Wireshark has none")  # fmt: skip
+                 why="Wireshark has no such field")  # fmt: skip
 
 
 def payload_entropy(messages: Messages, header: npt.NDArray[np.int64] | int) -> Nullable:
-    """The entropy of what follows the first `header` bytes of each message; null where nothing was captured of it."""
+    """Entropy of the captured bytes after the first `header` bytes of each message; null if there are none."""
     start = messages.start + header
     result = np.zeros(len(start), np.float64)
     entropy(messages.data, start, np.ascontiguousarray(messages.end), np.zeros(256, np.int64), result)

@@ -1,7 +1,7 @@
-"""Messages of text lines: a start line, headers (`Name: value`, continued by indentation), an empty line, a body.
+"""Messages of text lines: start line, headers (`Name: value`, continued by indentation), empty line, body.
 
-A line that the capture cut is not given: half a value would look like a whole one. SIP and SSDP are made of these, and
-whatever else takes its form from HTTP.
+SIP, SSDP and other protocols modelled on HTTP use it. A truncated line is not returned: part of a value would look like
+a complete one.
 """
 
 from __future__ import annotations
@@ -14,21 +14,22 @@ from netlake.packets import Cursor, Short
 
 
 def line(message: Cursor) -> str:
-    """The next line without its end, which is LF or CR LF; the last may lack it unless the capture cut the message."""
+    """The next line without its LF or CR LF; a last line without them is complete unless the message is truncated."""
     end = message.data.find(b"\n", message.at, message.end)
     if end < 0:
         if message.missing:
             raise Short
         return text(message.rest())
-    found = message.data[message.at : end]
+    content = message.data[message.at : end]
     message.at = end + 1
-    return text(found.rstrip(b"\r\n"))
+    return text(content.rstrip(b"\r\n"))
 
 
 def headers(message: Cursor, into: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
-    """Headers up to the empty line, added to `into` as sent; given in small letters once their value is whole.
+    """Name in lower case and value of each header up to the empty line; appends them to `into` as sent.
 
-    A line without a colon is a header without a value. A message that ends before the empty line is `short_header`.
+    A line without a colon is a header with an empty value. A message that ends before the empty line gets
+    `short_header`.
     """
     name, value = "", ""
     while message.promised:
@@ -50,7 +51,7 @@ def headers(message: Cursor, into: list[dict[str, Any]]) -> Iterator[tuple[str, 
 
 
 def whole_number(value: str, most: int = (1 << 63) - 1) -> int | None:
-    """A decimal number, None where the text is none or it is larger than `most`."""
+    """A decimal number; None if the text is not one, or if it is larger than `most`."""
     digits = value.strip()
     if not digits.isascii() or not digits.isdigit() or len(digits) > 20:
         return None

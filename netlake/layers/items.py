@@ -1,7 +1,8 @@
-"""What application messages are made of: items of code, length and value, parts with a length, text, and what is left.
+"""Parts of application messages: items of code, length and value; parts with a length; text; the rest of a message.
 
-All of it knows what the capture did not keep: a part that the capture cut is read as far as it goes and then ends in
-Short, a length that points behind what was promised is malformed. Every loop here takes at least one byte a turn.
+All functions distinguish truncation from error: a part that the capture truncated is read as far as it goes and then
+raises Short; a length beyond the end of the message on the wire raises Malformed. Every loop takes at least one byte
+per iteration, and so ends.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from netlake.packets import Cursor, Malformed, Short
 
 
 def part(message: Cursor, count: int) -> Cursor:
-    """The next `count` bytes as a cursor of their own, marking the same row; Malformed if there never were so many."""
+    """The next `count` bytes as a cursor with the same faults; Malformed if the message on the wire has fewer."""
     at, end = message.at, message.at + count
-    # the common case: nothing of it is missing
+    # fast path: all bytes are captured
     if count >= 0 and end <= message.end:
         message.at = end
         return Cursor(message.data[at:end], 0, count, message.hint, message.faults)
@@ -25,13 +26,13 @@ def part(message: Cursor, count: int) -> Cursor:
     return Cursor(kept, hint=message.hint, faults=message.faults, missing=count - len(kept))
 
 
-def items(  # noqa: PLR0913 - what tells one format from another
+def items(  # noqa: PLR0913 - the parameters in which the formats differ
     message: Cursor, *, code: int = 1, size: int = 1, header: int = 0, pad: int = 1, most: int = 1 << 16
 ) -> Iterator[tuple[int, bytes]]:
-    """Code and value of each item to the end of `message`: both numbers big-endian, of `code` and `size` bytes.
+    """Code and value of each item to the end of `message`; both numbers are big-endian, of `code` and `size` bytes.
 
-    `header` is how many bytes the length counts beside the value, `pad` what each item is filled up to. Malformed where
-    a length does not fit; Short where the capture cut one.
+    `header` is the part of the length beyond the value, `pad` the alignment of items. Raises Malformed if a length does
+    not fit, Short if an item is truncated; more than `most` items give the fault `too_large`.
     """
     data, end, head = message.data, message.end, code + size
     for _ in range(most):
@@ -40,7 +41,7 @@ def items(  # noqa: PLR0913 - what tells one format from another
             return
         begin = at + head
         if begin <= end:
-            # as `number` twice, written out
+            # two calls of `number`, inlined
             kind = data[at] if code == 1 else int.from_bytes(data[at : at + code])
             length = (data[begin - 1] if size == 1 else int.from_bytes(data[at + code : begin])) - header
         else:
@@ -60,14 +61,14 @@ def items(  # noqa: PLR0913 - what tells one format from another
 
 
 def remainder(message: Cursor, name: str) -> Iterator[tuple[str, Any]]:
-    """All that is left as column `name`, null where there is nothing; Short if the capture lacks some of it."""
+    """The rest of the message as column `name`, null if it is empty; Short if it is truncated."""
     if message.promised:
         yield name, message.kept()
     complete(message)
 
 
 def complete(message: Cursor) -> None:
-    """Short if the capture lacks bytes of what was just read to its end."""
+    """Raise Short if the capture lacks bytes of a message that was read to its end."""
     if message.missing:
         raise Short
 

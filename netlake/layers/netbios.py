@@ -1,4 +1,4 @@
-"""Names of NetBIOS as they lie in messages (RFC 1001 section 14): two letters a byte, in labels as of DNS."""
+"""NetBIOS names in messages (RFC 1001 section 14): each byte is two letters, in DNS labels."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from netlake.packets import Cursor, Malformed
 
 ENCODED = 32
 MOST_LABELS = 128
-# A to P, and the hexadecimal digits that they stand for
+# the letters A to P, and their hexadecimal digits
 LETTERS = b"ABCDEFGHIJKLMNOP"
 DIGITS = bytes.maketrans(LETTERS, b"0123456789abcdef")
 
 
 def name(message: Cursor) -> tuple[str | None, int | None]:
-    """The next name without the spaces that fill it up, and its last byte, the kind of service; None if malformed.
+    """The next name without padding, and its last byte, the service type; None if malformed.
 
-    Labels of a scope are appended with dots. A pointer leads to a name before it.
+    Labels of a scope are appended, joined by dots. A pointer must lead to a name before it.
     """
     at = message.at
     labels: list[bytes] = []
@@ -28,7 +28,7 @@ def name(message: Cursor) -> tuple[str | None, int | None]:
 
 
 def _labels(message: Cursor, labels: list[bytes]) -> None:
-    """Labels up to the root, or up to a pointer, which is passed over."""
+    """Append the labels up to the root or a pointer, and skip these."""
     for _ in range(MOST_LABELS):
         size = message.number(1)
         if not size:
@@ -43,7 +43,7 @@ def _labels(message: Cursor, labels: list[bytes]) -> None:
 
 
 def decoded(labels: list[bytes]) -> tuple[str | None, int | None]:
-    """The name that lies in the first label, with the others as its scope, and its last byte."""
+    """The name in the first label, with the other labels as its scope, and its last byte."""
     if not labels or len(labels[0]) != ENCODED or labels[0].translate(None, LETTERS):
         return None, None
     raw = bytes.fromhex(labels[0].translate(DIGITS).decode())

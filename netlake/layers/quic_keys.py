@@ -1,8 +1,8 @@
-"""The keys of QUIC's Initial packets, which anyone can derive: versions, their salts and labels, and the decryption.
+"""QUIC Initial packets: versions, their salts and labels, derivation of keys, and decryption.
 
-Initial packets are encrypted with keys made of the client's first Destination Connection ID and a salt that the
-version's specification prints, so that only a check of form stands between the wire and the reader. Keys of what
-the server sends come of the same id, which its own packets do not carry.
+The keys of Initial packets are derived from the first Destination Connection ID of the client and a salt that is
+published for the version (RFC 9001 section 5.2); anyone can decrypt them. The server's keys use the same ID, which the
+server's packets do not contain, so that only the client's are decrypted.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from netlake.packets import Malformed
 VERSION_1, VERSION_2 = 0x00000001, 0x6B3343CF
 SALT_1 = bytes.fromhex("38762cf7f55934b34d179ae6a4c80cadccbb7f0a")
 SALT_2 = bytes.fromhex("0dede3def700a6db819381be6e269dcbf9bd2ed9")
-# the salts of drafts of version 1, each from the draft that it begins with (draft-ietf-quic-tls)
+# salts of the drafts of version 1, with the first draft that uses each (draft-ietf-quic-tls)
 DRAFTS = (
     (33, SALT_1),
     (29, bytes.fromhex("afbfec289993d24c9e9786f19c6111e04390a899")),
@@ -24,7 +24,7 @@ DRAFTS = (
     (21, bytes.fromhex("7fbcdb0e7c66bbe9193a96cd21519ebd7a02644a")),
     (17, bytes.fromhex("ef4fb0abb47470c41befcf8031334fae485e09a0")),
 )
-# Facebook's own numbers for drafts
+# draft numbers of Facebook's versions
 MVFST = {0xFACEB000: 22, 0xFACEB001: 22, 0xFACEB002: 27, 0xFACEB00E: 27}
 SALTS = {
     VERSION_1: SALT_1,
@@ -35,13 +35,13 @@ SALTS = {
 }
 TAG = 16
 SAMPLE = 16
-# of which the facts are remembered: traffic has a few
+# cache size: captures contain few versions
 VERSIONS = 256
 
 
 @lru_cache(VERSIONS)
 def draft(version: int) -> int | None:
-    """The number of the draft that `version` is; None if it is none."""
+    """Draft number of `version`; None if it is not a draft."""
     if version >> 8 == 0xFF0000:
         return version & 0xFF
     return MVFST.get(version)
@@ -49,19 +49,19 @@ def draft(version: int) -> int | None:
 
 @lru_cache(VERSIONS)
 def google(version: int) -> int | None:
-    """Google's number of a version such as Q046 or T051, 46 or 51; None if it is none."""
+    """Number of a version of Google such as Q046 or T051 (46, 51); None for other versions."""
     letter, digits = version >> 24, (version & 0xFFFFFF).to_bytes(3, "big")
     return int(digits) if letter in (0x51, 0x54) and digits.isdigit() else None
 
 
 def reserved(version: int) -> bool:
-    """Whether `version` is one of those that are only there to force a negotiation."""
+    """Whether `version` is reserved to force version negotiation (RFC 9000 section 15)."""
     return version & 0x0F0F0F0F == 0x0A0A0A0A
 
 
 @lru_cache(VERSIONS)
 def known(version: int) -> bool:
-    """Whether `version` is one that the protocol has or had."""
+    """Whether `version` is or was a version of QUIC."""
     number = draft(version)
     if number is not None:
         return 1 <= number <= 34
@@ -70,7 +70,7 @@ def known(version: int) -> bool:
 
 @lru_cache(VERSIONS)
 def name(version: int) -> str | None:
-    """What people call a version."""
+    """Common name of a version; None if it is unknown."""
     number = draft(version)
     if version == 0:
         return "negotiation"
@@ -86,7 +86,7 @@ def name(version: int) -> str | None:
 
 
 def salt(version: int) -> bytes | None:
-    """The salt of a version, None if it is not known."""
+    """Salt of a version; None if it is unknown."""
     number = draft(version)
     if number is None:
         return SALTS.get(version)
@@ -94,16 +94,17 @@ def salt(version: int) -> bytes | None:
 
 
 def expand(secret: bytes, label: str, length: int) -> bytes:
-    """HKDF-Expand-Label of TLS 1.3 with SHA-256, up to 32 bytes: one block is enough."""
+    """HKDF-Expand-Label of TLS 1.3 with SHA-256, up to 32 bytes, which one block provides."""
     written = b"tls13 " + label.encode()
     info = length.to_bytes(2, "big") + bytes((len(written),)) + written + b"\0\x01"
     return hmac.digest(secret, info, hashlib.sha256)[:length]
 
 
 def decrypt(header: bytes, protected: bytes, version: int, connection: bytes) -> tuple[int, bytes] | None:
-    """Packet number and payload of a client's Initial; None where the keys are others, or a byte was changed.
+    """Packet number and payload of a client's Initial packet; None if its keys differ or it was modified.
 
-    `header` ends before the packet number, `protected` begins with it and is all that the packet's length counts.
+    `header` ends before the packet number; `protected` starts with it and has all bytes that the packet's length
+    counts.
     """
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -128,7 +129,7 @@ def decrypt(header: bytes, protected: bytes, version: int, connection: bytes) ->
 
 
 def varint(data: bytes, at: int) -> tuple[int, int]:
-    """The number of variable length at `at`, and where it ends; Malformed if it reaches behind the data."""
+    """Variable-length integer at `at` and the offset after it; Malformed if it exceeds the data."""
     if at >= len(data):
         raise Malformed("bad_length")
     size = 1 << (data[at] >> 6)
@@ -138,7 +139,7 @@ def varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def counted(data: bytes, at: int) -> tuple[bytes, int]:
-    """The bytes behind their length at `at`, and where they end; Malformed if they reach behind the data."""
+    """Bytes after their length at `at` and the offset after them; Malformed if they exceed the data."""
     size, at = varint(data, at)
     if at + size > len(data):
         raise Malformed("bad_length")

@@ -16,10 +16,10 @@ from typing import Any
 import pyarrow as pa
 
 from netlake import tables
-from netlake.errors import NetlakeError, QueryError
+from netlake.errors import LakeError, NetlakeError, QueryError
 from netlake.kernels import warm
 from netlake.lake.catalog import Catalog
-from netlake.lake.facts import CaptureFacts, contract_version
+from netlake.lake.facts import CaptureFacts, Stored, contract_version
 from netlake.pipeline.decoder import Options
 from netlake.pipeline.report import CaptureReport, Report, TableReport, Trouble
 from netlake.pipeline.run import Settings, inputs, open_source, to_lake, to_memory
@@ -106,38 +106,57 @@ def refresh(  # noqa: PLR0913 - as above
     progress: Watcher | None = None,
     begun: Callable[[int], None] | None = None,
 ) -> Report:
-    """Decode again every capture of a lake that another contract decoded, where its original still lies in its place.
+    """Decode the captures of a lake again that another contract decoded, if their originals are unchanged.
 
-    Each is decoded as it was: with the same tables included or excluded, with entropy and salvage if it had them.
-
-    Captures whose originals are gone, or are now others, stay as they are; the report's notices say which.
+    Each is decoded with its own options: tables included or excluded, entropy, salvage. Captures without their original
+    remain as they are; the report's notices name them. In a lake of an older contract (see netlake.lake.contract) no
+    row can remain: LakeError if an original is missing, and the lake is refused until every capture is decoded again.
     """
     tables.load(plugins)
-    catalog = Catalog(Path(lake))
+    catalog = Catalog(Path(lake), older=True)
     report = Report(notices=[catalog.notice] if catalog.notice else [])
+    older = catalog.older_contract
+    stored = catalog.outdated() if older else _of_other_contract(catalog)
     outside = tuple(os.fspath(plugin) for plugin in plugins)
-    common = Settings(Options(), proto, replace=True, sha256=sha256, plugins=outside)
+    common = Settings(Options(), proto, replace=True, sha256=sha256, plugins=outside, older=older)
     alike: dict[Settings, list[list[str]]] = {}
-    for standing in catalog.captures():
-        if standing.facts.contract == contract_version():
+    for facts in (entry.facts for entry in stored):
+        why = _unlike(facts)
+        if why and older:
+            raise LakeError(_needed(facts, why, catalog.folder))
+        if why:
+            report.notices.append(f"Capture {facts.capture} is not decoded again: {why}.")
             continue
-        if why := _unlike(standing.facts):
-            report.notices.append(f"Capture {standing.facts.capture} stays as it is: {why}.")
-            continue
-        settings = common.like(standing.facts.report.get("options", {}))
-        alike.setdefault(settings, []).append(standing.facts.path.split("\n"))
+        alike.setdefault(common.like(facts.report.get("options", {})), []).append(facts.path.split("\n"))
     if begun is not None:
         begun(sum(map(len, alike.values())))
+    if older:
+        catalog.begin_refresh()
     for settings, captures in alike.items():
         _all(captures, lake, settings, report, jobs, progress or _ignore, None)
+    if older and failed(report):
+        report.notices.append("The lake cannot be read before `netlake capture --refresh` succeeds for all captures.")
+    elif older:
+        catalog.finish_refresh()
     return report
 
 
+def _of_other_contract(catalog: Catalog) -> list[Stored]:
+    return [stored for stored in catalog.captures() if stored.facts.contract != contract_version()]
+
+
+def _needed(facts: CaptureFacts, why: str, lake: Path) -> str:
+    return (
+        f"The lake can only be refreshed with the original of every capture, but {why}; restore it, or remove the capture"
+        f" with `netlake captures rm {facts.capture} --lake {lake}`."
+    )
+
+
 def _unlike(facts: CaptureFacts) -> str | None:
-    """Why a capture cannot be decoded again: its original is gone, or another lies in its place."""
+    """Why a capture cannot be decoded again: its original is missing or another capture; None if it can."""
     paths = facts.path.split("\n")
     if facts.kind != "file" or not all(Path(path).is_file() for path in paths):
-        return f"{facts.called} is not there any more"
+        return f"{facts.called} is missing"
     try:
         with open_source(paths, Settings(sha256=False)) as source:
             same = source.capture_id == facts.capture

@@ -13,6 +13,7 @@ from itertools import chain
 import pyarrow as pa
 
 from netlake import tables
+from netlake.flows import address
 from netlake.flows.tracker import Tracker
 from netlake.layers.classifier import Classifier
 from netlake.layers.pools import new_pools
@@ -20,7 +21,6 @@ from netlake.layers.steps import dispatch
 from netlake.layers.walk import Walker
 from netlake.packets import Messages, Packets
 from netlake.pipeline.packet_rows import PacketRows
-from netlake.profiles import address
 from netlake.records.context import BatchContext
 from netlake.records.readers import Failures, reader
 from netlake.records.rows import Rows

@@ -51,6 +51,7 @@ class Settings:
     sha256: bool = True
     threads: int = 2
     plugins: tuple[str, ...] = ()
+    older: bool = False  # a refresh: the lake may have an older contract
 
     def kept(self) -> dict[str, Any]:
         """What of it decides which rows there are, as plain data: kept with the capture, for the next decoding."""
@@ -89,7 +90,7 @@ def to_lake(
     try:
         with open_source(specs, settings) as source:
             report.name, report.id = source.name, source.capture_id
-            _take(source, Catalog(Path(lake)), settings, progress, report)
+            _take(source, Catalog(Path(lake), older=settings.older), settings, progress, report)
     except NetlakeError as error:
         _fail(report, str(error))
     except OSError as error:
@@ -106,9 +107,9 @@ def _fail(report: CaptureReport, sentence: str) -> None:
 
 
 def _take(source: Source, catalog: Catalog, settings: Settings, progress: Progress, report: CaptureReport) -> None:
-    standing = None if settings.replace else catalog.find(source.capture_id, contract_version())
-    if standing is not None:
-        report.state, report.message = standing.status, standing.sentence
+    unchanged = None if settings.replace else catalog.find(source.capture_id, contract_version())
+    if unchanged is not None:
+        report.state, report.message = unchanged.status, unchanged.sentence
         return
     parquet = ParquetSink(catalog.data, source.capture_id, threads=settings.threads)
     again = settings.replace and _messages(catalog, source)  # they would be another decoding's

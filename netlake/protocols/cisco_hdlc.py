@@ -38,7 +38,8 @@ TABLES = (
         columns=(
             Column("type", "u32", "SLARP type: 0 address request, 1 address reply, 2 keepalive.",
                    wireshark="slarp.ptype"),
-            Column("address", "ipv4", "Request and reply: IP address of the sender.", wireshark="slarp.address"),
+            Column("address", "ipv4", "Request and reply: IP address of the sender; null if 0.0.0.0.", unset=True,
+                   wireshark="slarp.address"),
             Column("netmask", "ipv4", "Request and reply: network mask of the sender.", wireshark="slarp.netmask"),
             Column("my_sequence", "u32", "Keepalive: sequence number of the sender.", wireshark="slarp.mysequence"),
             Column("your_sequence", "u32", "Keepalive: last sequence number received from the other side.",

@@ -36,7 +36,8 @@ RELAY = Struct(
     (
         Column("hops", "u8", "Hop count: relay agents passed before this one.",
                why="tshark has a layer for each relay"),
-        Column("link_ip", "ipv6", "Link address: link of the client.", why="tshark has a layer for each relay"),
+        Column("link_ip", "ipv6", "Link address: link of the client; null if ::.", unset=True,
+               why="tshark has a layer for each relay"),
         Column("peer_ip", "ipv6", "Peer address: client or relay that sent the relayed message.",
                why="tshark has a layer for each relay"),
         Column("interface_id", "bytes", "Interface ID: interface of the relay that received the message.",
@@ -153,7 +154,7 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
             yield "transaction_id", message.number(3)
             yield from _options(message)
             return
-        hops, link, peer = message.number(1), ip_text(message.take(16)), ip_text(message.take(16))
+        hops, link, peer = message.number(1), message.take(16), message.take(16)
         relays.append({"hops": hops, "link_ip": link, "peer_ip": peer})
         inside = _relayed(message, relays[-1])
         if inside is None:

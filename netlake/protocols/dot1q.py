@@ -1,4 +1,4 @@
-"""IEEE 802.1Q VLAN tags; stacked tags (QinQ) have a row each."""
+"""IEEE 802.1Q VLAN tags; each tag of a stack (QinQ) is a row."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from netlake.layers.read import fixed, plain, where
 from netlake.packets import Columns, Messages
 from netlake.schema import Column, Table
 
-# as in Ethernet: what follows the tag is a type from here on, else a length
+# as in Ethernet: from this value on the last field is an EtherType, below it a length
 FIRST_ETHERTYPE = 0x0600
 
 TABLES = (
@@ -18,15 +18,15 @@ TABLES = (
         size=4,
         context="record",
         columns=(
-            Column("priority", "u8", "Priority code point, 0 to 7.", at=0, bits=(5, 3), wireshark="vlan.priority"),
-            Column("drop_eligible", "bool", "It may be dropped first when there is congestion.", at=0, bits=(4, 1),
-                   wireshark="vlan.dei"),
-            Column("vlan", "u16", "VLAN identifier, 0 (none, priority only) to 4095.", at=0, bits=(0, 12),
+            Column("priority", "u8", "Priority code point (PCP), 0 to 7.", at=0, bits=(5, 3),
+                   wireshark="vlan.priority"),
+            Column("drop_eligible", "bool", "Drop eligible indicator (DEI): the frame may be dropped first.", at=0,
+                   bits=(4, 1), wireshark="vlan.dei"),
+            Column("vlan", "u16", "VLAN identifier, 0 (priority tag without a VLAN) to 4095.", at=0, bits=(0, 12),
                    wireshark="vlan.id", encoding="dictionary"),
-            Column("ethertype", "u16",
-                   "EtherType of what follows, from 1536; null where the tag gives a length instead.", at=2,
-                   wireshark="vlan.etype", encoding="dictionary"),
-            Column("length", "u16", "Bytes of LLC data that follow, 0 to 1535; null where the tag gives an EtherType.",
+            Column("ethertype", "u16", "EtherType of the payload, from 1536; null where the tag has a length instead.",
+                   at=2, wireshark="vlan.etype", encoding="dictionary"),
+            Column("length", "u16", "Length of the LLC payload, 0 to 1535 bytes; null where the tag has an EtherType.",
                    wireshark="vlan.len", encoding="dictionary"),
         ),
     ),
@@ -34,7 +34,7 @@ TABLES = (
 
 
 def read(messages: Messages) -> Columns:
-    """Columns of the tag; its last field is a type or a length by its value."""
+    """Columns of the tag; the value of its last field decides between EtherType and length."""
     columns = fixed(TABLES[0], messages)
     last = columns["ethertype"]
     typed = plain(last) >= FIRST_ETHERTYPE

@@ -1,12 +1,12 @@
-"""DTLS: TLS over datagrams, and what its hellos say before it encrypts.
+"""Datagram Transport Layer Security: records, and the handshake before encryption.
 
 Decided here:
-- A row stands for each record; the handshake messages in one are a list, their hello is in columns. Of a hello in
-  several fragments the first gives what it holds; fingerprints are made of whole ones only.
-- Records of version 1.3 that are encrypted have a header of another form, which names neither a type nor, without
-  what was agreed before, where its parts lie: such a record is a row with its first byte, and ends the datagram.
-- Records with a connection id (RFC 9146) hide their length behind an id of unknown size: they end the datagram too.
-- On the ports of STUN, QUIC and others it is found by its content (RFC 7983, RFC 9443).
+- A row is one record; `handshake` lists its handshake messages, the fields of a hello are in columns. Of a hello in
+  several fragments the first one is read as far as it goes; only complete hellos have fingerprints.
+- Encrypted records of version 1.3 have a unified header, whose fields depend on the negotiated parameters: such a
+  record is a row with its first byte only, and ends the datagram.
+- Records with a connection ID (RFC 9146) have their length after an ID of unknown size; they end the datagram too.
+- On other ports than its own it is recognised by its content (RFC 7983, RFC 9443); `heuristic` marks these rows.
 """
 
 from __future__ import annotations
@@ -33,27 +33,29 @@ from netlake.packets import Cursor, Malformed, Mask, Messages, Short
 from netlake.schema import Column, List, Struct, Table
 
 PORTS = (5684,)
-# ports of STUN, where DTLS is told by its first byte
+# STUN ports: the first byte of a payload selects DTLS there (RFC 7983)
 ALERT, HANDSHAKE, CONNECTION_ID = 21, 22, 25
 CONTENT_TYPES = range(20, 27)
 UNIFIED = range(32, 64)
 HELLO_VERIFY_REQUEST = 3
 VERSIONS = (0xFEFF, 0xFEFD, 0xFEFC, 0x0100)
 HEADER = 13
-# a record may not carry more than this (RFC 6347), with what encryption adds
+# most bytes in a record (RFC 6347), with what encryption adds
 LONGEST = (1 << 14) + 2048
 MOST_RECORDS, MOST_MESSAGES = 4096, 1024
 
 MESSAGE = Struct(
     (
-        Column("type", "u8", "1 client hello, 2 server hello, 3 hello verify request, 11 certificate, 16 key exchange.",
+        Column("type", "u8",
+               "Type: 1 client hello, 2 server hello, 3 hello verify request, 11 certificate, 16 key exchange.",
                wireshark="dtls.handshake.type"),
-        Column("length", "u32", "Bytes of the whole message, up to 16777215.", wireshark="dtls.handshake.length"),
-        Column("message_sequence", "u16", "Number of the message in the handshake, from 0.",
+        Column("length", "u32", "Length of the complete message, up to 16777215 bytes.",
+               wireshark="dtls.handshake.length"),
+        Column("message_sequence", "u16", "Message sequence number in the handshake, from 0.",
                wireshark="dtls.handshake.message_seq"),
-        Column("fragment_offset", "u32", "Where in the message this fragment lies, bytes from 0.",
+        Column("fragment_offset", "u32", "Offset of the fragment in the message, bytes.",
                wireshark="dtls.handshake.fragment_offset"),
-        Column("fragment_length", "u32", "Bytes of this fragment; the length of a message that is whole.",
+        Column("fragment_length", "u32", "Length of the fragment, bytes; the message length if it is not fragmented.",
                wireshark="dtls.handshake.fragment_length"),
     )
 )  # fmt: skip
@@ -65,73 +67,77 @@ TABLES = (
         spec="RFC 6347, RFC 9147, RFC 4347, RFC 9146",
         on=("udp.port=5684",),
         columns=(
-            Column("content_type", "u8", "20 cipher change, 21 alert, 22 handshake, 23 data, 25 with connection id.",
+            Column("content_type", "u8",
+                   "Content type: 20 change cipher spec, 21 alert, 22 handshake, 23 data, 25 with connection ID.",
                    wireshark="dtls.record.content_type"),
             Column("unified_header", "u8",
-                   "Version 1.3: first byte of an encrypted record, 32 to 63; what follows is not read.",
-                   why="tshark has it from 4.2 on"),
-            Column("version", "u16", "65279 (0xfeff) 1.0, 65277 (0xfefd) 1.2, which 1.3 writes too.",
+                   "Version 1.3: first byte of an encrypted record, 32 to 63; the rest is not read.",
+                   why="tshark has it since 4.2"),
+            Column("version", "u16", "Version: 65279 (0xfeff) 1.0, 65277 (0xfefd) 1.2 and 1.3.",
                    wireshark="dtls.record.version"),
-            Column("epoch", "u16", "Counts changes of the keys; 0 is not encrypted.", wireshark="dtls.record.epoch"),
-            Column("sequence_number", "i64", "Number of the record in its epoch, 48 bits.",
+            Column("epoch", "u16", "Epoch: number of changes of the cipher state; 0 is not encrypted.",
+                   wireshark="dtls.record.epoch"),
+            Column("sequence_number", "i64", "Sequence number of the record in its epoch, 48 bits.",
                    wireshark="dtls.record.sequence_number"),
-            Column("length", "u16", "Bytes behind the header.", wireshark="dtls.record.length"),
-            Column("alert_level", "u8", "1 warning, 2 fatal; null if encrypted.", wireshark="dtls.alert_message.level"),
-            Column("alert_description", "u8", "IANA number of the alert, such as 0 close notify; null if encrypted.",
+            Column("length", "u16", "Length of the record after its header, bytes.", wireshark="dtls.record.length"),
+            Column("alert_level", "u8", "Alert level: 1 warning, 2 fatal; null if encrypted.",
+                   wireshark="dtls.alert_message.level"),
+            Column("alert_description", "u8", "Alert description: 0 close notify, others by IANA; null if encrypted.",
                    wireshark="dtls.alert_message.desc"),
-            Column("handshake", List(MESSAGE), "Messages of the handshake in wire order; none if encrypted."),
-            Column("hello_version", "u16", "Hello: version that is asked for or chosen, of old clients and servers.",
+            Column("handshake", List(MESSAGE), "Handshake messages in wire order; empty if encrypted."),
+            Column("hello_version", "u16", "Hello: legacy version, offered or selected.",
                    wireshark="dtls.handshake.version"),
-            Column("session_id", "bytes", "Hello: session that shall go on, up to 32 bytes; null without one.",
+            Column("session_id", "bytes", "Hello: session ID to resume, up to 32 bytes; null without one.",
                    wireshark="dtls.handshake.session_id"),
-            Column("cookie", "bytes", "Proof of the client's address, asked for or sent; null without one.",
+            Column("cookie", "bytes", "Cookie of the client hello or hello verify request; null without one.",
                    wireshark="dtls.handshake.cookie"),
-            Column("server_name", "text", "Client's hello: name of the server that is asked for.",
+            Column("server_name", "text", "Client hello: server name (SNI).",
                    wireshark="dtls.handshake.extensions_server_name"),
-            Column("alpn", List("text"), "Hello: protocols that are offered, or the one that is chosen.",
+            Column("alpn", List("text"), "Hello: ALPN protocols offered or selected.",
                    wireshark="dtls.handshake.extensions_alpn_str"),
-            Column("supported_versions", List("u16"), "Hello: versions that are offered, or the one that is chosen.",
+            Column("supported_versions", List("u16"), "Hello: versions offered or selected.",
                    wireshark="dtls.handshake.extensions.supported_version"),
-            Column("cipher_suites", List("u16"), "Hello: IANA numbers that are offered, or the one that is chosen.",
+            Column("cipher_suites", List("u16"), "Hello: cipher suites offered or selected, by IANA.",
                    wireshark="dtls.handshake.ciphersuite"),
-            Column("srtp_profiles", List("u16"), "Hello: how SRTP may be protected, or shall be.",
+            Column("srtp_profiles", List("u16"), "Hello: SRTP protection profiles offered or selected.",
                    wireshark="dtls.use_srtp.protection_profile"),
-            Column("ja3", "text", "JA3 of a client's hello that is whole, 32 hexadecimal digits.",
+            Column("ja3", "text", "JA3 of a complete client hello, 32 hexadecimal digits.",
                    wireshark="dtls.handshake.ja3"),
-            Column("ja3s", "text", "JA3S of a server's hello that is whole, 32 hexadecimal digits.",
+            Column("ja3s", "text", "JA3S of a complete server hello, 32 hexadecimal digits.",
                    wireshark="dtls.handshake.ja3s"),
-            Column("ja4", "text", "JA4 of a client's hello that is whole.", why="tshark has it from 4.2 on"),
-            Column("heuristic", "bool", "Whether it was found by its content and not by a port.", why="our own"),
+            Column("ja4", "text", "JA4 of a complete client hello.", why="tshark has it since 4.2"),
+            Column("heuristic", "bool", "Whether the record was recognised by its content and not by its port.",
+                   why="our own"),
         ),
     ),
 )  # fmt: skip
 
 
 def probe(messages: Messages) -> Mask:
-    """Datagrams whose first record has a known type, version and length, and is followed by another or by nothing."""
+    """Datagrams whose first record has a known type, version and length, and ends at the end or at another record."""
     first = byte_at(messages, 0)
     result = (first >= CONTENT_TYPES.start) & (first < CONTENT_TYPES.stop)
     index = np.flatnonzero(result)
     if len(index):
-        result[index] = _sound(messages.take(index))
+        result[index] = _valid(messages.take(index))
     return result
 
 
-def _sound(messages: Messages) -> Mask:
-    """Of datagrams with a known type, those whose first record is sound."""
+def _valid(messages: Messages) -> Mask:
+    """Of datagrams with a known type, those with a valid version and length of the first record."""
     size = messages.end - messages.start + messages.missing
     kind, length = byte_at(messages, 0), number_at(messages, 11, 2)
-    sound = np.isin(number_at(messages, 1, 2), VERSIONS)
-    sound &= (kind == CONNECTION_ID) | ((length > 0) & (length <= np.minimum(size - HEADER, LONGEST)))
-    for index in np.flatnonzero(sound & (kind != CONNECTION_ID) & (size > HEADER + length)).tolist():
+    valid = np.isin(number_at(messages, 1, 2), VERSIONS)
+    valid &= (kind == CONNECTION_ID) | ((length > 0) & (length <= np.minimum(size - HEADER, LONGEST)))
+    for index in np.flatnonzero(valid & (kind != CONNECTION_ID) & (size > HEADER + length)).tolist():
         follows = messages.start[index] + HEADER + length[index]
         if follows < messages.end[index]:
-            sound[index] = CONTENT_TYPES.start <= messages.data[follows] < UNIFIED.stop
-    return np.asarray(sound)
+            valid[index] = CONTENT_TYPES.start <= messages.data[follows] < UNIFIED.stop
+    return np.asarray(valid)
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """Every record of a datagram."""
+    """Columns of every record of a datagram."""
     heuristic = by_content(message, PORTS)
     for _ in range(MOST_RECORDS):
         yield "heuristic", heuristic
@@ -180,14 +186,14 @@ def _record(message: Cursor, kind: int) -> Iterator[tuple[str, Any]]:
 
 
 def _messages(body: Cursor) -> Iterator[tuple[str, Any]]:
-    found: list[dict[str, Any]] = []
-    yield "handshake", found
+    handshake: list[dict[str, Any]] = []
+    yield "handshake", handshake
     for _ in range(MOST_MESSAGES):
         if not body.promised:
             return
         kind = body.number(1)
         about: dict[str, Any] = {"type": kind}
-        found.append(about)
+        handshake.append(about)
         about["length"] = body.number(3)
         about["message_sequence"] = body.number(2)
         about["fragment_offset"] = offset = body.number(3)
@@ -204,7 +210,7 @@ def _messages(body: Cursor) -> Iterator[tuple[str, Any]]:
 
 
 def _message(kind: int, body: Cursor, elsewhere: int) -> Iterator[tuple[str, Any]]:
-    """The first fragment of a message, of which `elsewhere` bytes are in others."""
+    """The first fragment of a message; `elsewhere` bytes of the message are in other fragments."""
     if kind == HELLO_VERIFY_REQUEST and not elsewhere:
         yield "hello_version", body.number(2)
         cookie = part(body, body.number(1)).rest()
@@ -222,8 +228,8 @@ def _hello(kind: int, body: Cursor, hello: Hello, *, fragmented: bool) -> Iterat
             read_client_hello(body, hello, datagrams=True)
         else:
             read_server_hello(body, hello)
-    except (Short, Malformed) as found:
-        ended = None if fragmented and isinstance(found, Short) else found
+    except (Short, Malformed) as error:
+        ended = None if fragmented and isinstance(error, Short) else error
     yield "hello_version", hello.version
     yield "session_id", hello.session_id or None
     yield "cookie", hello.cookie or None

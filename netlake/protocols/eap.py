@@ -1,6 +1,6 @@
-"""Extensible Authentication Protocol: who wants in, and how; on a LAN, and from its switch on in RADIUS.
+"""Extensible Authentication Protocol: authentication to a network, in frames of EAP over LAN and in RADIUS messages.
 
-A RADIUS message holds one packet of EAP, in as many attributes as it takes, put together here.
+A RADIUS message contains one EAP packet, split into as many attributes as it needs; it is joined here.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from netlake.layers.parsed import NO_ROW
 from netlake.packets import Cursor, Malformed, Short
 from netlake.schema import Column, List, Table
 
-# the header of EAP over LAN, and its type of frame that holds EAP
+# header of EAP over LAN, and its packet type of EAP
 LAN_HEADER = 4
 LAN_EAP = 0
-# all of RADIUS's, so that its messages are one group; accounting holds no EAP
+# all ports of RADIUS, so that its messages are one group; accounting messages contain no EAP
 RADIUS_PORTS = (1812, 1813, 1645, 1646, 3799, 1700)
 RADIUS_HEADER = 20
 EAP_MESSAGE = 79
@@ -38,35 +38,38 @@ TABLES = (
         on=("ether.type=0x888e", *(f"udp.port={port}" for port in RADIUS_PORTS)),
         inside="eapol",
         columns=(
-            Column("code", "u8", "1 request, 2 response, 3 success, 4 failure.", wireshark="eap.code"),
-            Column("identifier", "u8", "What puts requests and responses together.", wireshark="eap.id"),
-            Column("length", "u16", "Bytes of the packet.", wireshark="eap.len"),
-            Column("type", "u8", "Method: 1 identity, 3 nak, 4 MD5, 13 TLS, 18 SIM, 21 TTLS, 25 PEAP, 254 expanded.",
+            Column("code", "u8", "Code: 1 request, 2 response, 3 success, 4 failure.", wireshark="eap.code"),
+            Column("identifier", "u8", "Identifier: matches a response to its request.", wireshark="eap.id"),
+            Column("length", "u16", "Length of the packet, bytes.", wireshark="eap.len"),
+            Column("type", "u8",
+                   "Method type: 1 identity, 3 Nak, 4 MD5, 13 TLS, 18 SIM, 21 TTLS, 25 PEAP, 254 expanded.",
                    wireshark="eap.type"),
-            Column("type_data", "bytes", "What the method sends.", why="many fields, one for each method"),
-            Column("identity", "text", "Response to identity: who it is.", wireshark="eap.identity"),
-            Column("notification", "text", "Notification: what people are to read.", wireshark="eap.notification"),
-            Column("desired_types", List("u8"), "Nak: methods wanted instead.", wireshark="eap.desired_type"),
-            Column("md5_value", "bytes", "MD5: the challenge or the response.", wireshark="eap.md5.value"),
+            Column("type_data", "bytes", "Type data of the method, as sent.", why="one tshark field per method"),
+            Column("identity", "text", "Identity response: identity of the peer.", wireshark="eap.identity"),
+            Column("notification", "text", "Notification: message for the user.", wireshark="eap.notification"),
+            Column("desired_types", List("u8"), "Nak: desired method types.", wireshark="eap.desired_type"),
+            Column("md5_value", "bytes", "MD5: challenge or response value.", wireshark="eap.md5.value"),
             Column("tls_flags", "u8",
-                   "TLS, TTLS, PEAP, FAST, TEAP: 128 length included, 64 more fragments, 32 start; version below.",
+                   "TLS, TTLS, PEAP, FAST, TEAP: 128 length included, 64 more fragments, 32 start; low bits version.",
                    wireshark="eap.tls.flags"),
-            Column("tls_length", "u32", "The same: bytes of the whole TLS message.", wireshark="eap.tls.len"),
-            Column("vendor_id", "i32", "Expanded: IANA number of the vendor.", wireshark="eap.ext.vendor_id"),
-            Column("vendor_type", "u32", "Expanded: the vendor's method.", wireshark="eap.ext.vendor_type"),
+            Column("tls_length", "u32", "TLS, TTLS, PEAP, FAST, TEAP: length of the complete TLS message, bytes.",
+                   wireshark="eap.tls.len"),
+            Column("vendor_id", "i32", "Expanded: IANA enterprise number of the vendor.",
+                   wireshark="eap.ext.vendor_id"),
+            Column("vendor_type", "u32", "Expanded: method type of the vendor.", wireshark="eap.ext.vendor_type"),
         ),
     ),
 )  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """The EAP packet of a frame of EAP over LAN or of a RADIUS message, which has ports, if it holds one."""
+    """Columns of the EAP packet in a frame of EAP over LAN or, for messages with ports, in a RADIUS message."""
     if message.source_port >= 0:
-        found = _in_radius(message)
-        if found is None:
+        joined = _in_radius(message)
+        if joined is None:
             yield NO_ROW, None
             return
-        yield from packet(found)
+        yield from packet(joined)
         return
     if message.left < 2 or message.data[1] != LAN_EAP:
         yield NO_ROW, None
@@ -75,7 +78,7 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
 
 
 def _in_radius(message: Cursor) -> Cursor | None:
-    """The attributes of RADIUS that hold EAP as one, as far as they can be read: that they cannot `radius` says."""
+    """The EAP-Message attributes, joined, as far as they can be read; table `radius` has the fault of the others."""
     pieces = []
     missing = 0
     try:
@@ -93,7 +96,7 @@ def _in_radius(message: Cursor) -> Cursor | None:
 
 
 def packet(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One EAP packet, wherever it lies."""
+    """Columns of one EAP packet."""
     code = message.number(1)
     yield "code", code
     yield "identifier", message.number(1)
@@ -129,5 +132,5 @@ def _method(kind: int, code: int, body: Cursor) -> Iterator[tuple[str, Any]]:
 
 
 def _whole(body: Cursor) -> bytes:
-    """What is left of the packet; Short if the capture cut it."""
+    """The rest of the packet; Short if the capture truncated it."""
     return body.take(body.promised)

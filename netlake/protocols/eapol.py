@@ -1,4 +1,8 @@
-"""Port-based access control (EAP over LAN): its frames, and the keys that they carry in the handshakes of Wi-Fi."""
+"""EAP over LAN (IEEE 802.1X): its frames, and the key frames of the Wi-Fi handshakes.
+
+Decided here: `message` numbers the four messages of the pairwise handshake from the bits ACK and MIC and the length of
+the key data, as their flags differ in these only; key frames of the group handshake and requests have null.
+"""
 
 from __future__ import annotations
 
@@ -32,54 +36,63 @@ TABLES = (
         size=HEADER,
         context="record",
         columns=(
-            Column("version", "u8", "Version of the protocol, 1 to 3.", at=0, wireshark="eapol.version"),
+            Column("version", "u8", "Protocol version, 1 to 3.", at=0, wireshark="eapol.version"),
             Column("type", "u8",
-                   "0 EAP packet, 1 start, 2 logoff, 3 key, 4 alert, 5 key agreement, 6 to 8 announcements.", at=1,
+                   "Packet type: 0 EAP packet, 1 start, 2 logoff, 3 key, 4 alert, 5 MKA, 6 to 8 announcements.", at=1,
                    wireshark="eapol.type"),
-            Column("length", "u16", "Bytes of the body.", at=2, wireshark="eapol.len"),
+            Column("length", "u16", "Length of the body, bytes.", at=2, wireshark="eapol.len"),
         ),
     ),
     Table(
         "eapol_key",
-        "One row for each key frame of EAP over LAN.",
+        "One row for each EAPOL-Key frame.",
         spec="IEEE 802.11 section 12.7, IEEE 802.1X-2001",
         on=ON,
         context="record",
         inside="eapol",
         columns=(
-            Column("descriptor_type", "u8", "1 RC4, 2 RSN (WPA2 and later), 254 WPA.", wireshark="eapol.keydes.type"),
-            Column("message", "u8", "Which of the four messages of the handshake, 1 to 4; null where that is not told.",
-                   why="wlan_rsna_eapol.keydes.msgnr counts group keys too"),
-            Column("information", "u16", "Key information, all its bits.", wireshark=INFORMATION),
-            Column("descriptor_version", "u8", "1 MD5 and RC4, 2 SHA-1 and AES, 3 AES-CMAC.",
+            Column("descriptor_type", "u8", "Descriptor type: 1 RC4, 2 RSN (WPA2 and later), 254 WPA.",
+                   wireshark="eapol.keydes.type"),
+            Column("message", "u8", "Message of the 4-way handshake, 1 to 4; null in other key frames.",
+                   why="wlan_rsna_eapol.keydes.msgnr numbers group keys too"),
+            Column("information", "u16", "Key information, bits.", wireshark=INFORMATION),
+            Column("descriptor_version", "u8",
+                   "Key descriptor version: 1 RC4 and HMAC-MD5, 2 AES and HMAC-SHA1, 3 AES and AES-CMAC.",
                    wireshark=f"{INFORMATION}.keydes_version"),
-            Column("pairwise", "bool", "A key of this pair, else of the group.", wireshark=f"{INFORMATION}.key_type"),
-            Column("key_index", "u8", "Index of the key; WPA: of the group's.", why="two fields, by descriptor type"),
-            Column("install", "bool", "The key is to be used.", wireshark=f"{INFORMATION}.install"),
-            Column("ack", "bool", "An answer is wanted.", wireshark=f"{INFORMATION}.key_ack"),
-            Column("mic_present", "bool", "The frame is signed.", wireshark=f"{INFORMATION}.key_mic"),
-            Column("secure", "bool", "Both sides have the key.", wireshark=f"{INFORMATION}.secure"),
-            Column("mic_error", "bool", "A signature was wrong.", wireshark=f"{INFORMATION}.error"),
-            Column("request", "bool", "The station asks for a handshake.", wireshark=f"{INFORMATION}.request"),
+            Column("pairwise", "bool", "Key type: true pairwise, false group.", wireshark=f"{INFORMATION}.key_type"),
+            Column("key_index", "u8", "Key index; in WPA that of the group key.",
+                   why="two tshark fields, by descriptor type"),
+            Column("install", "bool", "Install: the receiver must install the key.",
+                   wireshark=f"{INFORMATION}.install"),
+            Column("ack", "bool", "Key ACK: a response is required.", wireshark=f"{INFORMATION}.key_ack"),
+            Column("mic_present", "bool", "Key MIC: the frame has a message integrity code.",
+                   wireshark=f"{INFORMATION}.key_mic"),
+            Column("secure", "bool", "Secure: the initial key exchange is complete.",
+                   wireshark=f"{INFORMATION}.secure"),
+            Column("mic_error", "bool", "Error: a received MIC was invalid.", wireshark=f"{INFORMATION}.error"),
+            Column("request", "bool", "Request: the station requests a handshake.", wireshark=f"{INFORMATION}.request"),
             Column("encrypted", "bool", "The key data is encrypted.", wireshark=f"{INFORMATION}.encrypted_key_data"),
-            Column("smk_message", "bool", "It is for a link of stations.", wireshark=f"{INFORMATION}.smk_message"),
-            Column("key_length", "u16", "Bytes of the key.", wireshark="eapol.keydes.key_len"),
-            Column("replay_counter", "u64", "What tells frames from repeated ones.",
+            Column("smk_message", "bool", "SMK message: handshake of a direct link between stations.",
+                   wireshark=f"{INFORMATION}.smk_message"),
+            Column("key_length", "u16", "Length of the key, bytes.", wireshark="eapol.keydes.key_len"),
+            Column("replay_counter", "u64", "Replay counter: detects repeated frames.",
                    wireshark="eapol.keydes.replay_counter"),
-            Column("nonce", "bytes", "Random number of the sender.", wireshark="wlan_rsna_eapol.keydes.nonce"),
-            Column("iv", "bytes", "Initialisation vector.", wireshark="eapol.keydes.key_iv"),
-            Column("rsc", "bytes", "Receive sequence counter.", wireshark="wlan_rsna_eapol.keydes.rsc"),
-            Column("id", "bytes", "Id of the key; reserved.", wireshark="wlan_rsna_eapol.keydes.id"),
-            Column("mic", "bytes", "Message integrity code; RC4: the signature.", why="two fields, by descriptor type"),
-            Column("data_length", "u16", "Bytes of key data.", wireshark="wlan_rsna_eapol.keydes.data_len"),
-            Column("data", "bytes", "Key data, perhaps encrypted; RC4: the key.", why="two fields, by descriptor type"),
+            Column("nonce", "bytes", "Nonce of the sender, 32 bytes.", wireshark="wlan_rsna_eapol.keydes.nonce"),
+            Column("iv", "bytes", "Initialization vector, 16 bytes.", wireshark="eapol.keydes.key_iv"),
+            Column("rsc", "bytes", "Receive sequence counter, 8 bytes.", wireshark="wlan_rsna_eapol.keydes.rsc"),
+            Column("id", "bytes", "Key ID, reserved, 8 bytes.", wireshark="wlan_rsna_eapol.keydes.id"),
+            Column("mic", "bytes", "Message integrity code, 16 bytes; RC4: the signature.",
+                   why="two tshark fields, by descriptor type"),
+            Column("data_length", "u16", "Length of the key data, bytes.", wireshark="wlan_rsna_eapol.keydes.data_len"),
+            Column("data", "bytes", "Key data, perhaps encrypted; RC4: the key.",
+                   why="two tshark fields, by descriptor type"),
         ),
     ),
 )  # fmt: skip
 
 
 def parse_eapol_key(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """A frame, if it is of a key. Signatures longer than 16 bytes are told by the length of the whole."""
+    """Columns of one key frame; frames of other types have no row."""
     if message.left < 2 or message.data[1] != KEY:
         yield NO_ROW, None
     message.skip(2)
@@ -124,7 +137,7 @@ def _information(information: int) -> Iterator[tuple[str, Any]]:
 
 
 def _message(information: int, size: int) -> int:
-    """Which message of the handshake: the access point asks for answers, the station sends data once."""
+    """Number of the handshake message: the authenticator sets ACK, the supplicant has key data in message 2 only."""
     if information & ACK:
         return 3 if information & MIC else 1
     return 2 if size else 4

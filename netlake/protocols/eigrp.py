@@ -1,4 +1,10 @@
-"""Enhanced Interior Gateway Routing Protocol of Cisco: neighbours, and the routes that they tell each other."""
+"""Enhanced Interior Gateway Routing Protocol of Cisco: neighbors and routes.
+
+Decided here:
+- Each destination of a route TLV is a row of `routes`; `tlvs` has every TLV as sent.
+- A TLV that is shorter than its type requires gives the row the fault `bad_length`; the TLVs after it are read.
+- An IPv6 prefix has length // 8 + 1 bytes: one more than it needs if its length is a multiple of 8.
+"""
 
 from __future__ import annotations
 
@@ -15,43 +21,46 @@ AUTHENTICATION = 0x0002
 VERSIONS = 0x0004
 NEXT_SEQUENCE = 0x0005
 STUB = 0x0006
-# types of routes: width of addresses, whether from outside
+# route TLVs: size of an address, whether external
 ROUTES = {0x0102: (4, False), 0x0103: (4, True), 0x0402: (16, False), 0x0403: (16, True)}
 WIDE_ROUTES = {0x0602: False, 0x0603: True}
-# address families of wide routes
+# size of an address, by address family of wide-metric routes
 WIDTHS = {1: 4, 2: 16}
 TLV_HEADER = 4
 
 ROUTE = Struct(
     (
-        Column("type", "u16", "Type of the TLV: 258 within, 259 from outside, 1026 and 1027 IPv6.",
-               why="eigrp.tlv_type of all"),
-        Column("next_hop", "ip", "Where to send; 0.0.0.0 or :: is the sender.", wireshark="eigrp.ipv4.nexthop"),
-        Column("prefix", "ip", "The network, as an address.", wireshark="eigrp.ipv4.destination"),
-        Column("length", "u8", "Bits of it that are meant.", wireshark="eigrp.ipv4.prefixlen"),
-        Column("delay", "u64", "Delay, scaled; all ones cannot be reached.", wireshark="eigrp.old_metric.delay"),
-        Column("bandwidth", "u64", "Bandwidth, scaled.", wireshark="eigrp.old_metric.bw"),
-        Column("mtu", "u32", "Bytes of the smallest MTU.", wireshark="eigrp.old_metric.mtu"),
-        Column("hop_count", "u8", "Routers between.", wireshark="eigrp.old_metric.hopcount"),
-        Column("reliability", "u8", "255 is sure.", wireshark="eigrp.old_metric.rel"),
-        Column("load", "u8", "255 is full.", wireshark="eigrp.old_metric.load"),
-        Column("tag", "u8", "Tag of a route within.", wireshark="eigrp.old_metric.intag"),
-        Column("router_id", "ipv4", "Wide: router that has the route.", wireshark="eigrp.routerid"),
-        Column("originating_router", "ipv4", "From outside: where it came in.", wireshark="eigrp.extdata.origrid"),
-        Column("originating_as", "u32", "From outside: its autonomous system.", wireshark="eigrp.extdata.as"),
-        Column("external_tag", "u32", "From outside: tag.", wireshark="eigrp.extdata.tag"),
-        Column("external_metric", "u32", "From outside: metric there.", wireshark="eigrp.extdata.metric"),
-        Column("external_protocol", "u8", "From outside: 3 static, 4 RIP, 6 OSPF, 9 BGP, 11 connected.",
+        Column("type", "u16", "TLV type: 258 internal, 259 external, 1026 and 1027 IPv6; 1538 and 1539 wide metrics.",
+               why="eigrp.tlv_type has every TLV"),
+        Column("next_hop", "ip", "Next hop; 0.0.0.0 or :: is the sender.", wireshark="eigrp.ipv4.nexthop"),
+        Column("prefix", "ip", "Destination prefix as an address.", wireshark="eigrp.ipv4.destination"),
+        Column("length", "u8", "Prefix length, bits.", wireshark="eigrp.ipv4.prefixlen"),
+        Column("delay", "u64", "Scaled delay; all bits set is unreachable.", wireshark="eigrp.old_metric.delay"),
+        Column("bandwidth", "u64", "Scaled bandwidth.", wireshark="eigrp.old_metric.bw"),
+        Column("mtu", "u32", "Path MTU, bytes.", wireshark="eigrp.old_metric.mtu"),
+        Column("hop_count", "u8", "Hop count.", wireshark="eigrp.old_metric.hopcount"),
+        Column("reliability", "u8", "Reliability of the path, 255 is 100 %.", wireshark="eigrp.old_metric.rel"),
+        Column("load", "u8", "Load of the path, 255 is 100 %.", wireshark="eigrp.old_metric.load"),
+        Column("tag", "u8", "Internal: administrative tag.", wireshark="eigrp.old_metric.intag"),
+        Column("router_id", "ipv4", "Wide metric: router ID of the originator.", wireshark="eigrp.routerid"),
+        Column("originating_router", "ipv4", "External: originating router.", wireshark="eigrp.extdata.origrid"),
+        Column("originating_as", "u32", "External: autonomous system of the originating router.",
+               wireshark="eigrp.extdata.as"),
+        Column("external_tag", "u32", "External: administrative tag.", wireshark="eigrp.extdata.tag"),
+        Column("external_metric", "u32", "External: metric in the external protocol.",
+               wireshark="eigrp.extdata.metric"),
+        Column("external_protocol", "u8", "External protocol: 3 static, 4 RIP, 6 OSPF, 9 BGP, 11 connected.",
                wireshark="eigrp.extdata.proto"),
     )
 )  # fmt: skip
 OTHER = Struct(
     (
-        Column("type", "u16", "Type of the TLV.", wireshark="eigrp.tlv_type"),
-        Column("value", "bytes", "The value as it lies.", why="many fields"),
+        Column("type", "u16", "TLV type.", wireshark="eigrp.tlv_type"),
+        Column("value", "bytes", "TLV value as sent.", why="one tshark field per TLV type"),
     )
 )
-K_VALUES = Column("k_values", List("u8"), "Parameters: weights K1 to K6; all 255: farewell.", why="six fields")
+K_VALUES = Column("k_values", List("u8"), "Parameters: K1 to K6; all 255 is a goodbye message.",
+                  why="six tshark fields")  # fmt: skip
 
 TABLES = (
     Table(
@@ -60,37 +69,42 @@ TABLES = (
         spec="RFC 7868",
         on=("ip.protocol=88",),
         columns=(
-            Column("version", "u8", "Version of the protocol, 2.", wireshark="eigrp.version"),
-            Column("opcode", "u8", "1 update, 3 query, 4 reply, 5 hello, 10 and 11 stuck in active.",
+            Column("version", "u8", "Version, 2.", wireshark="eigrp.version"),
+            Column("opcode", "u8", "Opcode: 1 update, 3 query, 4 reply, 5 hello, 10 SIA query, 11 SIA reply.",
                    wireshark="eigrp.opcode"),
             Column("checksum", "u16", "Internet checksum of the packet.", wireshark="eigrp.checksum"),
-            Column("flags", "u32", "1 first, 2 conditional, 4 restart, 8 end of table.", wireshark="eigrp.flags"),
-            Column("sequence", "u32", "Which of several; 0 is not reliable.", wireshark="eigrp.seq"),
-            Column("acknowledge", "u32", "Which was received.", wireshark="eigrp.ack"),
-            Column("virtual_router_id", "u16", "0 unicast, 1 multicast, 32768 services.", wireshark="eigrp.vrid"),
-            Column("autonomous_system", "u16", "Number of the autonomous system.", wireshark="eigrp.as"),
+            Column("flags", "u32", "Flags: 1 init, 2 conditional receive, 4 restart, 8 end of table.",
+                   wireshark="eigrp.flags"),
+            Column("sequence", "u32", "Sequence number; 0 in packets that are not acknowledged.",
+                   wireshark="eigrp.seq"),
+            Column("acknowledge", "u32", "Sequence number of the acknowledged packet.", wireshark="eigrp.ack"),
+            Column("virtual_router_id", "u16", "Virtual router ID: 0 unicast, 1 multicast, 32768 services.",
+                   wireshark="eigrp.vrid"),
+            Column("autonomous_system", "u16", "Autonomous system number.", wireshark="eigrp.as"),
             K_VALUES,
-            Column("hold_time", "u16", "Parameters: seconds after which silence is death.",
-                   wireshark="eigrp.par.holdtime"),
-            Column("auth_type", "u16", "Authentication: 2 MD5, 3 SHA-256.", wireshark="eigrp.auth.type"),
-            Column("auth_key_id", "u32", "Authentication: which key.", wireshark="eigrp.auth.keyid"),
-            Column("auth_sequence", "u32", "Authentication: number that grows.", wireshark="eigrp.auth.keyseq"),
-            Column("auth_digest", "bytes", "Authentication: the digest.", wireshark="eigrp.auth.digest"),
-            Column("release_version", "u16", "Versions: of the router, two bytes.", wireshark="eigrp.release_version"),
-            Column("tlv_version", "u16", "Versions: of the TLVs, two bytes.", wireshark="eigrp.tlv_version"),
-            Column("next_multicast_sequence", "u32", "Sequence of the next multicast.",
+            Column("hold_time", "u16", "Parameters: hold time, seconds.", wireshark="eigrp.par.holdtime"),
+            Column("auth_type", "u16", "Authentication: type, 2 MD5, 3 SHA-256.", wireshark="eigrp.auth.type"),
+            Column("auth_key_id", "u32", "Authentication: key ID.", wireshark="eigrp.auth.keyid"),
+            Column("auth_sequence", "u32", "Authentication: key sequence.", wireshark="eigrp.auth.keyseq"),
+            Column("auth_digest", "bytes", "Authentication: digest.", wireshark="eigrp.auth.digest"),
+            Column("release_version", "u16", "Software version: of the router, one byte major, one byte minor.",
+                   wireshark="eigrp.release_version"),
+            Column("tlv_version", "u16", "Software version: of the TLVs, one byte major, one byte minor.",
+                   wireshark="eigrp.tlv_version"),
+            Column("next_multicast_sequence", "u32", "Sequence number of the next multicast.",
                    wireshark="eigrp.next_mcast_seq"),
-            Column("stub_options", "u16", "Stub: 1 connected, 2 static, 4 summary, 8 receive only, 16 redistributed.",
+            Column("stub_options", "u16",
+                   "Stub: options, 1 connected, 2 static, 4 summary, 8 receive only, 16 redistributed.",
                    wireshark="eigrp.stub_options"),
-            Column("routes", List(ROUTE), "Every route in wire order."),
-            Column("tlvs", List(OTHER), "Every TLV in wire order, those above too."),
+            Column("routes", List(ROUTE), "Routes in wire order, one per destination."),
+            Column("tlvs", List(OTHER), "TLVs in wire order."),
         ),
     ),
 )  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One packet; a TLV that is too short for its own type marks the row."""
+    """Columns of one packet."""
     names = (
         ("version", 1), ("opcode", 1), ("checksum", 2), ("flags", 4), ("sequence", 4), ("acknowledge", 4),
         ("virtual_router_id", 2), ("autonomous_system", 2),
@@ -98,11 +112,11 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
     for name, size in names:
         yield name, message.number(size)
     routes: list[dict[str, Any]] = []
-    found: list[dict[str, Any]] = []
+    tlvs: list[dict[str, Any]] = []
     yield "routes", routes
-    yield "tlvs", found
+    yield "tlvs", tlvs
     for kind, data in items(message, code=2, size=2, header=TLV_HEADER):
-        found.append({"type": kind, "value": data})
+        tlvs.append({"type": kind, "value": data})
         value = Cursor(data)
         try:
             yield from _tlv(kind, value, routes)
@@ -174,7 +188,7 @@ def _external(value: Cursor, route: dict[str, Any]) -> None:
 
 
 def _destinations(value: Cursor, route: dict[str, Any], width: int, routes: list[dict[str, Any]]) -> None:
-    """A route for each destination, which takes the bytes that its prefix needs, of IPv6 one more if that is even."""
+    """Append a route for each destination; the prefix length decides the size of its prefix."""
     if not value.left:
         routes.append(route)
     while value.left:

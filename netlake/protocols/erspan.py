@@ -1,6 +1,6 @@
 """Encapsulated Remote Switched Port Analyzer: frames that a switch mirrors through GRE.
 
-The first type has no header at all: a row of it says no more than that it is one.
+Type 1 has no header: its rows have only the type.
 """
 
 from __future__ import annotations
@@ -18,35 +18,39 @@ TABLES = (
         spec="draft-foschiano-erspan-03",
         on=("ether.type=0x88be", "ether.type=0x22eb"),
         columns=(
-            Column("type", "u8", "1, 2 or 3; the version in the header is one less.", why="erspan.version is less"),
-            Column("vlan", "u16", "VLAN of the frame as it was mirrored, 0 to 4095.", wireshark="erspan.vlan"),
-            Column("cos", "u8", "Class of service of the frame, 0 to 7.", wireshark="erspan.cos"),
-            Column("encapsulation", "u8", "Type 2: 0 no tag, 1 ISL, 2 802.1Q, 3 the tag is kept.",
+            Column("type", "u8", "Type: 1, 2 or 3; the version in the header is one less.",
+                   why="erspan.version is one less"),
+            Column("vlan", "u16", "VLAN of the mirrored frame, 0 to 4095.", wireshark="erspan.vlan"),
+            Column("cos", "u8", "Class of service of the mirrored frame, 0 to 7.", wireshark="erspan.cos"),
+            Column("encapsulation", "u8", "Type 2: trunk encapsulation, 0 none, 1 ISL, 2 802.1Q, 3 VLAN tag kept.",
                    wireshark="erspan.encap"),
-            Column("integrity", "u8", "Type 3: 0 good or unknown, 1 short, 2 oversized, 3 bad.",
+            Column("integrity", "u8", "Type 3: integrity, 0 good or unknown, 1 short, 2 oversized, 3 bad.",
                    wireshark="erspan.bso"),
-            Column("truncated", "bool", "The frame was cut to fit.", wireshark="erspan.truncated"),
-            Column("session_id", "u16", "Number of the mirror session, 0 to 1023.", wireshark="erspan.spanid"),
-            Column("index", "u32", "Type 2: the port, and its direction, in the switch's own numbers.",
+            Column("truncated", "bool", "The mirrored frame was truncated.", wireshark="erspan.truncated"),
+            Column("session_id", "u16", "Session ID, 0 to 1023.", wireshark="erspan.spanid"),
+            Column("index", "u32", "Type 2: port index, with direction, specific to the switch.",
                    wireshark="erspan.index"),
-            Column("timestamp", "u32", "Type 3: the switch's clock, in units of `granularity`.",
-                   wireshark="erspan.timestamp"),
-            Column("security_group", "u16", "Type 3: security group tag of the frame.", wireshark="erspan.sgt"),
-            Column("ethernet", "bool", "Type 3: the flag that a frame of Ethernet follows.", wireshark="erspan.p"),
-            Column("frame_type", "u8", "Type 3: 0 Ethernet, 2 IP.", wireshark="erspan.ft"),
-            Column("hardware_id", "u8", "Type 3: which engine of the switch, 0 to 63.", wireshark="erspan.hw"),
-            Column("egress", "bool", "Type 3: it was leaving the port, else entering.", wireshark="erspan.direction"),
-            Column("granularity", "u8", "Type 3: 0 100 microseconds, 1 100 nanoseconds, 2 IEEE 1588, 3 by the user.",
+            Column("timestamp", "u32", "Type 3: timestamp, in units of `granularity`.", wireshark="erspan.timestamp"),
+            Column("security_group", "u16", "Type 3: security group tag of the mirrored frame.",
+                   wireshark="erspan.sgt"),
+            Column("ethernet", "bool", "Type 3: P flag, an Ethernet frame follows.", wireshark="erspan.p"),
+            Column("frame_type", "u8", "Type 3: frame type, 0 Ethernet, 2 IP.", wireshark="erspan.ft"),
+            Column("hardware_id", "u8", "Type 3: hardware ID of the switch engine, 0 to 63.", wireshark="erspan.hw"),
+            Column("egress", "bool", "Type 3: direction, true egress, false ingress.", wireshark="erspan.direction"),
+            Column("granularity", "u8",
+                   "Type 3: granularity, 0 100 microseconds, 1 100 nanoseconds, 2 IEEE 1588, 3 user-defined.",
                    wireshark="erspan.gra"),
-            Column("platform_id", "u8", "Type 3: form of the optional header, 0 to 63.", wireshark="erspan.platid"),
-            Column("platform", "bytes", "Type 3: the optional header, 8 bytes, as sent.", why="a field for each form"),
+            Column("platform_id", "u8", "Type 3: platform ID, form of the optional subheader, 0 to 63.",
+                   wireshark="erspan.platid"),
+            Column("platform", "bytes", "Type 3: platform-specific subheader as sent, 8 bytes.",
+                   why="one tshark field per form"),
         ),
     ),
 )  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One header; the hint is 1 where GRE has no sequence number, and so there is none."""
+    """Columns of one header; the hint is 1 for GRE without a sequence number, which is type 1."""
     if message.hint:
         yield "type", 1
         return

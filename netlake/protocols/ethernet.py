@@ -9,7 +9,7 @@ from netlake.layers.read import fixed, plain, where
 from netlake.packets import Columns, Messages, Nullable
 from netlake.schema import Column, Table
 
-# a third field below this is a length (IEEE 802.3 clause 3.2.6), though none above 1500 is a sound one
+# a value below this is a length (IEEE 802.3 clause 3.2.6); lengths above 1500 are not valid
 FIRST_ETHERTYPE = 0x0600
 HEADER = 14
 
@@ -25,14 +25,14 @@ TABLES = (
             Column("dst_mac", "mac", "Destination address.", at=0, wireshark="eth.dst"),
             Column("src_mac", "mac", "Source address.", at=6, wireshark="eth.src"),
             Column("ethertype", "u16",
-                   "EtherType of what follows, from 1536; null where the frame gives a length instead.", at=12,
+                   "EtherType of the payload, from 1536; null where the frame has a length instead.", at=12,
                    wireshark="eth.type", encoding="dictionary"),
             Column("length", "u16",
-                   "Bytes of LLC data that the frame says it holds, 0 to 1535; null where it gives an EtherType.",
+                   "Length of the LLC payload according to the frame, 0 to 1535 bytes; null where it has an EtherType.",
                    wireshark="eth.len", encoding="dictionary"),
             Column("payload_length", "i32",
-                   "Bytes on the wire behind the header, padding and any check sequence that was captured included.",
-                   why="frame.len less 14, but for frames in tunnels"),
+                   "Length of the payload on the wire, bytes, with padding and an FCS that was captured.",
+                   why="frame.len minus 14, but not in tunnels"),
             ENTROPY,
         ),
     ),
@@ -40,7 +40,7 @@ TABLES = (
 
 
 def read(messages: Messages) -> Columns:
-    """Columns of the fixed header; the third field is a type or a length by its value."""
+    """Columns of the fixed header; the value of the third field decides between EtherType and length."""
     columns = fixed(TABLES[0], messages)
     third = columns["ethertype"]
     typed = plain(third) >= FIRST_ETHERTYPE
@@ -52,6 +52,6 @@ def read(messages: Messages) -> Columns:
 
 
 def entropy(messages: Messages, columns: Columns) -> Nullable:
-    """The column `entropy`, for who asks for it; `columns` as from `read`."""
+    """The optional column `entropy`; `columns` is the result of `read`."""
     del columns
     return payload_entropy(messages, HEADER)

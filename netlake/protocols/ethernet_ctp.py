@@ -1,4 +1,4 @@
-"""Ethernet Configuration Testing Protocol: frames sent round a loop, asked to be forwarded, then answered."""
+"""Ethernet Configuration Testing Protocol: loopback frames that stations forward and finally return as a reply."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from netlake.schema import Column, List, Table
 ON = ("ether.type=0x9000",)
 REPLY = 1
 FORWARD = 2
-# functions behind the header, each with an address: more than a frame of 1,500 bytes holds
+# most functions in a frame: more than 1500 bytes contain, each with an address
 MOST = 200
 
 TABLES = (
@@ -25,40 +25,39 @@ TABLES = (
         on=ON,
         context="record",
         columns=(
-            Column("skip_count", "u16", "Bytes to be passed over before the function that counts now.",
-                   wireshark="loop.skipcount"),
-            Column("function", "u16", "The function that counts now: 1 reply, 2 forward.",
-                   wireshark="loop.relevant_function"),
-            Column("functions", List("u16"), "Every function in wire order.", wireshark="loop.function"),
-            Column("forward_addresses", List("mac"), "Where the frame is to be sent on to, in wire order.",
+            Column("skip_count", "u16", "Skip count: bytes before the current function.", wireshark="loop.skipcount"),
+            Column("function", "u16", "Current function: 1 reply, 2 forward data.", wireshark="loop.relevant_function"),
+            Column("functions", List("u16"), "Functions in wire order.", wireshark="loop.function"),
+            Column("forward_addresses", List("mac"), "Forward addresses in wire order.",
                    wireshark="loop.forwarding_address"),
         ),
     ),
     Table(
         "ethernet_ctp_reply",
-        "One row for each reply in a configuration test: what such a frame ends in when it was forwarded everywhere.",
+        "One row for each reply of the Ethernet Configuration Testing Protocol, the last function of a frame.",
         spec="Ethernet version 2, section 8",
         on=ON,
         context="record",
         columns=(
-            Column("function", "u16", "1, a reply.", why="loop.function of all"),
-            Column("receipt_number", "u16", "What tells requests apart.", wireshark="loop.receipt_number"),
-            Column("data", "bytes", "What was sent along, padding of the frame included.", why="data.data"),
+            Column("function", "u16", "Function: 1 reply.", why="loop.function has every function"),
+            Column("receipt_number", "u16", "Receipt number: matches a reply to its request.",
+                   wireshark="loop.receipt_number"),
+            Column("data", "bytes", "Data, with the padding of the frame.", why="tshark shows it in the layer data"),
         ),
     ),
 )  # fmt: skip
 
 
-def _relevant(message: Cursor, skip: int) -> Cursor:
-    """Where the function lies that counts now."""
+def _current(message: Cursor, skip: int) -> Cursor:
+    """A cursor at the current function."""
     return Cursor(message.data, min(message.at + skip, message.end), missing=message.missing)
 
 
 def parse_ethernet_ctp(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One frame; its numbers are little-endian."""
+    """Columns of one frame; its numbers are little-endian."""
     skip = message.little(2)
     yield "skip_count", skip
-    yield "function", _relevant(message, skip).little(2)
+    yield "function", _current(message, skip).little(2)
     functions: list[int] = []
     addresses: list[str] = []
     yield "functions", functions
@@ -71,7 +70,7 @@ def parse_ethernet_ctp(message: Cursor) -> Iterator[tuple[str, Any]]:
 
 
 def parse_ethernet_ctp_reply(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """The reply of one frame, if it has one."""
+    """Columns of the reply of one frame; none without a reply."""
     if message.left < 2 or not _at_reply(message):
         yield NO_ROW, None
     yield "function", REPLY
@@ -80,7 +79,7 @@ def parse_ethernet_ctp_reply(message: Cursor) -> Iterator[tuple[str, Any]]:
 
 
 def _at_reply(message: Cursor) -> bool:
-    """Pass over the skip count and the functions before the reply; whether there is one."""
+    """Skip the functions before the reply; returns whether there is a reply."""
     message.skip(2)
     for _ in range(MOST):
         if message.left < 2:

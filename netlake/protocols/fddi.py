@@ -1,6 +1,6 @@
-"""Fiber distributed data interface: a ring of the 1990s that old captures are of.
+"""Fiber Distributed Data Interface, a token ring of the 1990s.
 
-Addresses stand as they were captured: their bits were put in order by who wrote the capture, as known addresses tell.
+Addresses are read as captured: programs that write such captures store their bits in the order of Ethernet.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ TABLES = (
         size=13,
         context="record",
         columns=(
-            Column("frame_control", "u8", "Kind of the frame: 80 to 87 LLC, 65 and 79 station management.", at=0,
+            Column("frame_control", "u8", "Frame control: 80 to 87 LLC, 65 and 79 station management.", at=0,
                    wireshark="fddi.fc"),
-            Column("class", "u8", "Class, length of addresses and format, 0 to 15.", at=0, bits=(4, 4),
-                   why="fddi.fc.clf keeps the bits where they lie"),
-            Column("priority", "u8", "LLC: priority, 0 to 7; null in other frames.", at=0, bits=(0, 3),
+            Column("class", "u8", "Class, address length and format bits, 0 to 15.", at=0, bits=(4, 4),
+                   why="fddi.fc.clf is not shifted"),
+            Column("priority", "u8", "Asynchronous LLC: priority, 0 to 7; null in other frames.", at=0, bits=(0, 3),
                    wireshark="fddi.fc.prio"),
             Column("dst_mac", "mac", "Destination address.", at=1, wireshark="fddi.dst"),
             Column("src_mac", "mac", "Source address.", at=7, wireshark="fddi.src"),
@@ -35,7 +35,7 @@ TABLES = (
 
 
 def read(messages: Messages) -> Columns:
-    """Columns of the header, whose lower bits are a priority in some frames only."""
+    """Columns of the header; only asynchronous LLC frames have a priority."""
     columns = fixed(TABLES[0], messages)
     asynchronous = plain(columns["frame_control"]) & 0xF0 == ASYNCHRONOUS_LLC
     columns["priority"] = where(columns["priority"], asynchronous)

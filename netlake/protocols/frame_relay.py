@@ -1,7 +1,9 @@
-"""Frame relay: which virtual circuit a frame is on, and how the network fares.
+"""Frame Relay: virtual circuits and congestion flags.
 
-The address has two to four bytes. Behind it stands a control byte and a number of the protocol (RFC 2427), or, as Cisco
-has it, an EtherType. Circuit 0 is for the network's own, whose frames are numbered.
+Decided here:
+- The address has two to four bytes. After it is a control byte and an NLPID (RFC 2427), or an EtherType in the
+  encapsulation of Cisco: other values than 3 in the first byte start an EtherType.
+- Circuit 0 is for signalling; its frames are numbered, with two control bytes.
 """
 
 from __future__ import annotations
@@ -27,15 +29,15 @@ TABLES = (
         on=("link.type=107",),
         context="record",
         columns=(
-            Column("dlci", "u32", "Data link connection identifier, 10, 16 or 23 bits.", wireshark="fr.dlci"),
-            Column("command", "bool", "It is a command, else a response.", wireshark="fr.cr"),
-            Column("fecn", "bool", "Congestion lies before it.", wireshark="fr.fecn"),
-            Column("becn", "bool", "Congestion lies in the other direction.", wireshark="fr.becn"),
-            Column("discard_eligible", "bool", "It may be dropped first.", wireshark="fr.de"),
-            Column("control", "u8", "Control; null where an EtherType stands.", wireshark="fr.control"),
-            Column("nlpid", "u8", "Number of the protocol: 204 IPv4, 142 IPv6, 128 SNAP follows, 8 Q.933.",
-                   wireshark="fr.nlpid"),
-            Column("ethertype", "u16", "Cisco: EtherType of what follows.", wireshark="fr.chdlctype",
+            Column("dlci", "u32", "Data link connection identifier (DLCI), 10, 16 or 23 bits.", wireshark="fr.dlci"),
+            Column("command", "bool", "C/R bit: true command, false response.", wireshark="fr.cr"),
+            Column("fecn", "bool", "Forward explicit congestion notification (FECN).", wireshark="fr.fecn"),
+            Column("becn", "bool", "Backward explicit congestion notification (BECN).", wireshark="fr.becn"),
+            Column("discard_eligible", "bool", "Discard eligibility (DE): the frame may be dropped first.",
+                   wireshark="fr.de"),
+            Column("control", "u8", "Control field; null in frames with an EtherType.", wireshark="fr.control"),
+            Column("nlpid", "u8", "NLPID: 204 IPv4, 142 IPv6, 128 SNAP, 8 Q.933.", wireshark="fr.nlpid"),
+            Column("ethertype", "u16", "Cisco encapsulation: EtherType of the payload.", wireshark="fr.chdlctype",
                    encoding="dictionary"),
         ),
     ),
@@ -43,7 +45,7 @@ TABLES = (
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """The address, and what says what follows."""
+    """Columns of the address, and of the fields that name the payload."""
     own = False
     for name, value in _address(message):
         own = name == "dlci" and value == 0 and message.at == SHORTEST
@@ -57,7 +59,7 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
     yield "control", control
     number = 0
     if control == UNNUMBERED:
-        # a zero is padding, which makes what follows begin at an even place
+        # a zero byte is padding: it aligns the payload
         number = message.number(1) or message.number(1)
     elif not control & NOT_NUMBERED:
         message.skip(1)
@@ -83,6 +85,6 @@ def _address(message: Cursor) -> Iterator[tuple[str, Any]]:
         last, size = message.number(1), size + 1
         if not last & LAST:
             circuit = circuit << 7 | last >> 1
-        elif not last & 2:  # else six bits of control stand there
+        elif not last & 2:  # with this bit set, the byte has control bits instead
             circuit = circuit << 6 | last >> 2
     yield "dlci", circuit

@@ -1,4 +1,4 @@
-"""Generic Network Virtualization Encapsulation: frames of virtual networks over UDP, with options."""
+"""Generic Network Virtualization Encapsulation: Ethernet and other frames over UDP, with options."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from netlake.schema import Column, List, Struct, Table
 
 OPTION = Struct(
     (
-        Column("class", "u16", "Who defines the option.", wireshark="geneve.option.class"),
-        Column("type", "u8", "Type of the option; from 128 on it must be understood.", wireshark="geneve.option.type"),
-        Column("value", "bytes", "What it holds.", why="geneve.option.unknown.data, or fields"),
-        Column("flags", "u8", "Three bits before its length that should be zero, 0 to 7.",
-               why="geneve.option.flags keeps the bits where they lie"),
+        Column("class", "u16", "Option class: organization that defines the option.", wireshark="geneve.option.class"),
+        Column("type", "u8", "Option type; types from 128 on are critical.", wireshark="geneve.option.type"),
+        Column("value", "bytes", "Option data, as sent.", why="geneve.option.unknown.data, or fields by type"),
+        Column("flags", "u8", "Three reserved bits before the option length, 0 to 7.",
+               why="geneve.option.flags is not shifted"),
     )
 )  # fmt: skip
 
@@ -26,23 +26,23 @@ TABLES = (
         spec="RFC 8926",
         on=("udp.port=6081",),
         columns=(
-            Column("version", "u8", "Version of the protocol, 0.", wireshark="geneve.version"),
-            Column("oam", "bool", "It is for operation and maintenance.", wireshark="geneve.flags.oam"),
-            Column("critical", "bool", "Some option must be understood.", wireshark="geneve.flags.critical"),
-            Column("protocol", "u16", "EtherType of what it carries; 25944 Ethernet.", wireshark="geneve.proto_type",
+            Column("version", "u8", "Version, 0.", wireshark="geneve.version"),
+            Column("oam", "bool", "O flag: control packet (OAM).", wireshark="geneve.flags.oam"),
+            Column("critical", "bool", "C flag: critical options are present.", wireshark="geneve.flags.critical"),
+            Column("protocol", "u16", "EtherType of the payload; 25944 (0x6558) Ethernet.",
+                   wireshark="geneve.proto_type", encoding="dictionary"),
+            Column("vni", "u32", "Virtual network identifier (VNI), 0 to 16777215.", wireshark="geneve.vni",
                    encoding="dictionary"),
-            Column("vni", "u32", "Number of the virtual network, 0 to 16777215.", wireshark="geneve.vni",
-                   encoding="dictionary"),
-            Column("options", List(OPTION), "Every option in wire order."),
-            Column("options_length", "u16", "Bytes of options that the header says, 0 to 252.",
-                   why="tshark has it in the text of a tree"),
+            Column("options", List(OPTION), "Options in wire order."),
+            Column("options_length", "u16", "Length of the options according to the header, 0 to 252 bytes.",
+                   why="tshark has it only as text"),
         ),
     ),
 )  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One header."""
+    """Columns of one header."""
     first, flags = message.number(1), message.number(1)
     yield "version", first >> 6
     if first >> 6:

@@ -1,4 +1,8 @@
-"""Generic Routing Encapsulation, the enhanced one of PPTP (version 1) included."""
+"""Generic Routing Encapsulation, with the enhanced version 1 of PPTP.
+
+The flags decide which fields follow; they are read by column, one field after the other. Source routes (RFC 1701) are
+rare and are read message by message.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +23,12 @@ HEADER = 4
 
 ROUTE = Struct(
     (
-        Column("family", "u16", "Family of the addresses in it: 2048 IPv4.", wireshark="gre.routing.address_family"),
-        Column("offset", "u8", "Byte of `information` that comes next.", wireshark="gre.routing.sre_offset"),
-        Column("information", "bytes", "The route, as sent.", wireshark="gre.routing.information"),
+        Column("family", "u16", "Address family: 2048 (0x0800) IPv4.", wireshark="gre.routing.address_family"),
+        Column("offset", "u8", "Offset of the active entry in `information`, bytes.",
+               wireshark="gre.routing.sre_offset"),
+        Column("information", "bytes", "Routing information as sent.", wireshark="gre.routing.information"),
     )
-)
+)  # fmt: skip
 
 TABLES = (
     Table(
@@ -33,32 +38,32 @@ TABLES = (
         on=("ip.protocol=47", "udp.port=4754"),
         size=HEADER,
         columns=(
-            Column("version", "u8", "0, or 1 for the enhanced one of PPTP.", at=1, bits=(0, 3),
+            Column("version", "u8", "Version: 0, or 1 for enhanced GRE (PPTP).", at=1, bits=(0, 3),
                    wireshark="gre.flags.version"),
-            Column("checksum_present", "bool", "A checksum is there.", at=0, bits=(15, 1),
+            Column("checksum_present", "bool", "C flag: a checksum is present.", at=0, bits=(15, 1),
                    wireshark="gre.flags.checksum"),
-            Column("routing_present", "bool", "A source route is there.", at=0, bits=(14, 1),
+            Column("routing_present", "bool", "R flag: source routes are present.", at=0, bits=(14, 1),
                    wireshark="gre.flags.routing"),
-            Column("key_present", "bool", "A key is there.", at=0, bits=(13, 1), wireshark="gre.flags.key"),
-            Column("sequence_present", "bool", "A sequence number is there.", at=0, bits=(12, 1),
+            Column("key_present", "bool", "K flag: a key is present.", at=0, bits=(13, 1), wireshark="gre.flags.key"),
+            Column("sequence_present", "bool", "S flag: a sequence number is present.", at=0, bits=(12, 1),
                    wireshark="gre.flags.sequence_number"),
-            Column("strict_source_route", "bool", "The route must be kept to.", at=0, bits=(11, 1),
+            Column("strict_source_route", "bool", "Strict source route flag.", at=0, bits=(11, 1),
                    wireshark="gre.flags.strict_source_route"),
-            Column("recursion_control", "u8", "How often it may be wrapped again, 0 to 7.", at=0, bits=(8, 3),
-                   wireshark="gre.flags.recursion_control"),
-            Column("protocol", "u16", "EtherType of what it carries.", at=2, wireshark="gre.proto",
-                   encoding="dictionary"),
+            Column("recursion_control", "u8", "Recursion control: permitted further encapsulations, 0 to 7.", at=0,
+                   bits=(8, 3), wireshark="gre.flags.recursion_control"),
+            Column("protocol", "u16", "EtherType of the payload.", at=2, wireshark="gre.proto", encoding="dictionary"),
             Column("checksum", "u16", "Internet checksum of header and payload.", wireshark="gre.checksum"),
-            Column("offset", "u16", "Byte of the source route that comes next.", wireshark="gre.offset"),
-            Column("key", "u32", "Version 0: which of the tunnels between two hosts it is.", wireshark="gre.key"),
-            Column("payload_length", "u16", "Version 1: bytes of payload.", wireshark="gre.key.payload_length"),
-            Column("call_id", "u16", "Version 1: the receiver's number of the call.", wireshark="gre.key.call_id"),
-            Column("sequence", "u32", "Number of the packet.", wireshark="gre.sequence_number"),
-            Column("acknowledgment", "u32", "Version 1: the highest number received.", wireshark="gre.ack_number"),
-            Column("routes", List(ROUTE), "The source route, but the empty end of it."),
-            Column("acknowledgment_present", "bool", "Version 1: an acknowledgment is there.",
+            Column("offset", "u16", "Offset of the active source route entry, bytes.", wireshark="gre.offset"),
+            Column("key", "u32", "Version 0: key, identifies a tunnel between two hosts.", wireshark="gre.key"),
+            Column("payload_length", "u16", "Version 1: length of the payload, bytes.",
+                   wireshark="gre.key.payload_length"),
+            Column("call_id", "u16", "Version 1: call ID of the receiver.", wireshark="gre.key.call_id"),
+            Column("sequence", "u32", "Sequence number.", wireshark="gre.sequence_number"),
+            Column("acknowledgment", "u32", "Version 1: highest sequence number received.", wireshark="gre.ack_number"),
+            Column("routes", List(ROUTE), "Source route entries, without the null entry at the end."),
+            Column("acknowledgment_present", "bool", "Version 1: A flag, an acknowledgment number is present.",
                    wireshark="gre.flags.ack"),
-            Column("flags", "u8", "Bits between recursion control and version that should be zero, 0 to 31.",
+            Column("flags", "u8", "Reserved bits between recursion control and version, 0 to 31.",
                    wireshark="gre.flags.reserved"),
         ),
     ),
@@ -66,7 +71,7 @@ TABLES = (
 
 
 def read(messages: Messages) -> Columns:
-    """Columns of the flags, then each field that they say is there; source routes, which nobody sends, one by one."""
+    """Columns of the flags, then of each field that they indicate, and of source routes."""
     columns = fixed(TABLES[0], messages)
     flags = number_at(messages, 0, 2)
     version = flags & 7
@@ -81,17 +86,17 @@ def read(messages: Messages) -> Columns:
         ("payload_length", 2, key & enhanced), ("call_id", 2, key & enhanced), ("key", 4, key & ~enhanced),
         ("sequence", 4, flags & SEQUENCE > 0), ("acknowledgment", 4, (flags & ACKNOWLEDGMENT > 0) & enhanced),
     )  # fmt: skip
-    sound = whole & (version <= ENHANCED)
+    valid = whole & (version <= ENHANCED)
     at = np.full(len(messages), HEADER, np.int64)
-    for name, size, told in fields:
-        there = sound & told
-        if there.any():
+    for name, size, indicated in fields:
+        present = valid & indicated
+        if present.any():
             value = number_at(messages, at, size)
-            columns[name] = Nullable(value.astype(np.int32 if size == 2 else np.int64), there & (value >= 0))
-            mark_short(messages, there & (value < 0))
-            at += np.where(there, size, 0)
-    # what ran short before has no routes
-    routing &= sound & (messages.start + at <= messages.end)
+            columns[name] = Nullable(value.astype(np.int32 if size == 2 else np.int64), present & (value >= 0))
+            mark_short(messages, present & (value < 0))
+            at += np.where(present, size, 0)
+    # messages that are too short so far have no routes
+    routing &= valid & (messages.start + at <= messages.end)
     if routing.any():
         columns.update(each(TABLES[0], _routes, messages, routing, at))
     return columns

@@ -1,10 +1,10 @@
-"""GTP control: how mobile networks set up, move and end the tunnels of their subscribers, and GTP', which charges.
+"""GTP control (GTP-C): mobile networks create, modify and delete the tunnels of subscribers; and GTP', for charging.
 
 Decided here:
-- Versions 0 and 1, 2 and GTP' share their ports, and so a table: the first byte says what a message is.
-- What people ask for is in columns, the first of each that a message has, those inside grouped elements too; every
-  element of the message itself is in a list, as sent.
-- Elements of version 1 below 128 have no length: an unknown one ends the reading, and the row is marked.
+- Versions 0, 1 and 2 and GTP' share ports and are one table; the first byte selects the version.
+- Common elements are also columns; of a repeated one the first, those inside grouped elements included.
+  `information_elements` has every element of the message itself, as sent.
+- Elements of version 1 below 128 have no length. An unknown one ends the message with the fault `bad_options`.
 """
 
 from __future__ import annotations
@@ -19,34 +19,35 @@ from netlake.packets import Cursor, Malformed, Short
 from netlake.schema import Column, List, Struct, Table
 
 MOST_ELEMENTS, MOST_MESSAGES, DEEPEST = 4096, 64, 3
-# lengths of the elements that do not say theirs, by type; those that version 0 has longer or shorter follow
+# sizes of the elements without a length, by type; below the sizes that differ in version 0
 SIZES = {
     1: 1, 2: 8, 3: 6, 4: 4, 5: 4, 8: 1, 9: 28, 11: 1, 12: 3, 13: 1, 14: 1, 15: 1, 16: 4, 17: 4, 18: 5, 19: 1, 20: 1,
     21: 1, 22: 9, 23: 1, 24: 1, 25: 2, 26: 2, 27: 2, 28: 2, 29: 1, 117: 5, 118: 6, 119: 8, 126: 1, 127: 4,
 }  # fmt: skip
 SIZES_0 = SIZES | {6: 3, 16: 2, 17: 2, 18: 2}
 TEIDS = {16: "data", 17: "control", 18: "data II"}
-# elements of version 2
+# information elements of version 2
 IMSI, CAUSE, APN, MEI, MSISDN, ADDRESS, RAT, F_TEID = 1, 2, 71, 75, 76, 79, 82, 87
 GROUPED = (93, 109)
 EXTENSION, SEQUENCE, NUMBER = 4, 2, 1
 
 TUNNEL = Struct(
     (
-        Column("interface_type", "u8", "Version 2: which end of which interface, 0 to 63.",
+        Column("interface_type", "u8", "Version 2: interface type of the endpoint, 0 to 63.",
                wireshark="gtpv2.f_teid_interface_type"),
-        Column("instance", "u8", "Version 2: tells elements of one type apart, 0 to 15.", why="in gtpv2.instance"),
-        Column("teid", "u32", "Id of the tunnel at that end.", wireshark="gtpv2.f_teid_gre_key"),
-        Column("ipv4", "ipv4", "Address of the end; null without one.", wireshark="gtpv2.f_teid_ipv4"),
-        Column("ipv6", "ipv6", "Address of the end; null without one.", wireshark="gtpv2.f_teid_ipv6"),
+        Column("instance", "u8", "Version 2: instance of the element, 0 to 15; distinguishes elements of one type.",
+               why="gtpv2.instance has every element"),
+        Column("teid", "u32", "Tunnel endpoint identifier (TEID).", wireshark="gtpv2.f_teid_gre_key"),
+        Column("ipv4", "ipv4", "IPv4 address of the endpoint; null without one.", wireshark="gtpv2.f_teid_ipv4"),
+        Column("ipv6", "ipv6", "IPv6 address of the endpoint; null without one.", wireshark="gtpv2.f_teid_ipv6"),
     )
 )  # fmt: skip
 ELEMENT = Struct(
     (
-        Column("type", "u8", "Type of the element, of its version.", wireshark="gtpv2.ie_type"),
-        Column("instance", "u8", "Version 2: tells elements of one type apart; else null.",
-               why="gtpv2.instance also shows those inside"),
-        Column("value", "bytes", "What it holds, as sent.", why="a field for each element"),
+        Column("type", "u8", "Type of the element, in its version.", wireshark="gtpv2.ie_type"),
+        Column("instance", "u8", "Version 2: instance of the element, 0 to 15; null in other versions.",
+               why="gtpv2.instance has those inside others too"),
+        Column("value", "bytes", "Value of the element, as sent.", why="one tshark field per element"),
     )
 )  # fmt: skip
 
@@ -57,37 +58,41 @@ TABLES = (
         spec="3GPP TS 29.060, 29.274, 32.295, GSM 09.60",
         on=("udp.port=2123", "udp.port=3386"),
         columns=(
-            Column("version", "u8", "Version, 0 to 2; of GTP' 0 to 2 too.", wireshark="gtpv2.version"),
-            Column("charging", "bool", "Whether it is GTP', which carries records of charging.",
-                   why="gtp.flags.payload in part"),
-            Column("message_type", "u8", "1 and 2 echo, 16 to 21 contexts of version 1, 32 to 37 sessions of 2.",
+            Column("version", "u8", "Version, 0 to 2, of GTP or of GTP'.", wireshark="gtpv2.version"),
+            Column("charging", "bool", "Whether the message is GTP', which transfers charging records.",
+                   why="gtp.flags.payload is not in every version"),
+            Column("message_type", "u8",
+                   "Message type: 1 and 2 echo, 16 to 21 PDP contexts (version 1), 32 to 37 sessions (version 2).",
                    wireshark="gtpv2.message_type"),
-            Column("length", "u16", "Bytes behind the first part of the header.", wireshark="gtpv2.msg_length"),
-            Column("teid", "u32", "Id of the receiver's tunnel; null without one.", wireshark="gtpv2.teid"),
-            Column("sequence_number", "u32", "What an answer is matched by; 24 bits in version 2, else 16.",
+            Column("length", "u16", "Length of the message after the first part of its header, bytes.",
+                   wireshark="gtpv2.msg_length"),
+            Column("teid", "u32", "Tunnel endpoint identifier (TEID) of the receiver; null without one.",
+                   wireshark="gtpv2.teid"),
+            Column("sequence_number", "u32",
+                   "Sequence number: matches a response to its request, 24 bits in version 2, else 16.",
                    wireshark="gtpv2.seq"),
-            Column("tunnel_id", "text", "Version 0: IMSI and number of the context, 16 digits.", why="shown in parts"),
-            Column("cause", "u8", "What came of it: 16 accepted in version 2, 128 in 1.", wireshark="gtpv2.cause"),
-            Column("imsi", "text", "The subscriber's number, up to 15 digits.", wireshark="e212.imsi"),
-            Column("msisdn", "text", "The subscriber's telephone number, digits.", wireshark="e164.msisdn"),
-            Column("imei", "text", "Number of the device, 15 or 16 digits.", wireshark="gtpv2.mei"),
-            Column("apn", "text", "Name of the network that is asked for.", wireshark="gtpv2.apn"),
-            Column("rat_type", "u8", "Radio: 1 UTRAN, 2 GERAN, 3 WLAN, 6 EUTRAN.", wireshark="gtpv2.rat_type"),
-            Column("user_ipv4", "ipv4", "Address of the subscriber; null without one.",
+            Column("tunnel_id", "text", "Version 0: tunnel identifier, IMSI and NSAPI, 16 digits.",
+                   why="tshark shows its parts"),
+            Column("cause", "u8", "Cause: 16 accepted in version 2, 128 in version 1.", wireshark="gtpv2.cause"),
+            Column("imsi", "text", "IMSI of the subscriber, up to 15 digits.", wireshark="e212.imsi"),
+            Column("msisdn", "text", "MSISDN (telephone number) of the subscriber, digits.", wireshark="e164.msisdn"),
+            Column("imei", "text", "IMEI of the device, 15 or 16 digits.", wireshark="gtpv2.mei"),
+            Column("apn", "text", "Access point name (APN).", wireshark="gtpv2.apn"),
+            Column("rat_type", "u8", "RAT type: 1 UTRAN, 2 GERAN, 3 WLAN, 6 EUTRAN.", wireshark="gtpv2.rat_type"),
+            Column("user_ipv4", "ipv4", "IPv4 address of the subscriber; null without one.",
                    wireshark="gtpv2.pdn_addr_and_prefix.ipv4"),
-            Column("user_ipv6", "ipv6", "Address or prefix of the subscriber; null without one.",
+            Column("user_ipv6", "ipv6", "IPv6 address or prefix of the subscriber; null without one.",
                    wireshark="gtpv2.pdn_addr_and_prefix.ipv6"),
-            Column("tunnels", List(TUNNEL), "Ends of tunnels in wire order, those in grouped elements too."),
-            Column("node_addresses", List("ip"), "Version 1: addresses of the nodes, in wire order.",
-                   wireshark="gtp.gsn_ipv4"),
-            Column("information_elements", List(ELEMENT), "Elements of the message in wire order."),
+            Column("tunnels", List(TUNNEL), "Tunnel endpoints in wire order, those in grouped elements included."),
+            Column("node_addresses", List("ip"), "Version 1: GSN addresses in wire order.", wireshark="gtp.gsn_ipv4"),
+            Column("information_elements", List(ELEMENT), "Information elements of the message in wire order."),
         ),
     ),
 )  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One message, and those that version 2 sends behind it in the same datagram."""
+    """Columns of one message, and of the messages of version 2 piggybacked on it."""
     for _ in range(MOST_MESSAGES):
         first = message.number(1)
         version, protocol = first >> 5, first >> 4 & 1
@@ -116,7 +121,7 @@ def _prime(message: Cursor, first: int) -> Iterator[tuple[str, Any]]:
     length = message.number(2)
     yield "length", length
     yield "sequence_number", message.number(2)
-    # version 0 may have the header of 20 bytes that GTP has
+    # version 0 may have the 20-byte header of GTP
     if not first >> 5 and not first & 1:
         message.skip(min(14, message.left))
     yield from _elements_1(part(message, length), SIZES)
@@ -176,15 +181,15 @@ def _elements_1(body: Cursor, sizes: dict[int, int]) -> Iterator[tuple[str, Any]
             tunnels.append({"teid": int.from_bytes(value[-4:], "big")})
         elif kind == 133 and length in (4, 16):
             nodes.append(address_text(value))
-        for name, found in _fact_1(kind, value):
+        for name, fact in _fact_1(kind, value):
             if name not in seen:
                 seen.add(name)
-                yield name, found
+                yield name, fact
     body.fault("too_large")
 
 
 def _fact_1(kind: int, value: bytes) -> Iterator[tuple[str, Any]]:
-    """What an element of version 0 or 1 says, as columns."""
+    """Columns of an element of version 0 or 1."""
     if kind == 1:
         yield "cause", value[0]
     elif kind == 2:
@@ -220,10 +225,10 @@ def _version_2(message: Cursor, first: int) -> Iterator[tuple[str, Any]]:
     seen: set[str] = set()
     for kind, instance, value in _elements_2(body):
         elements.append({"type": kind, "instance": instance, "value": value})
-        for name, found in _facts_2((kind, instance, value), tunnels, body, 0):
+        for name, fact in _facts_2((kind, instance, value), tunnels, body, 0):
             if name not in seen:
                 seen.add(name)
-                yield name, found
+                yield name, fact
 
 
 def _elements_2(body: Cursor) -> Iterator[tuple[int, int, bytes]]:
@@ -239,7 +244,7 @@ def _elements_2(body: Cursor) -> Iterator[tuple[int, int, bytes]]:
 def _facts_2(
     element: tuple[int, int, bytes], tunnels: list[dict[str, Any]], body: Cursor, depth: int
 ) -> Iterator[tuple[str, Any]]:
-    """What an element of version 2 and the elements inside it say; ends of tunnels are added to `tunnels`."""
+    """Columns of an element of version 2 and of those inside it; appends tunnel endpoints to `tunnels`."""
     kind, instance, value = element
     if kind in GROUPED and depth < DEEPEST:
         try:
@@ -254,7 +259,7 @@ def _facts_2(
 
 
 def _fact_2(kind: int, value: bytes) -> Iterator[tuple[str, Any]]:
-    """What an element of version 2 says, as columns."""
+    """Columns of an element of version 2 that is not grouped."""
     if kind in NUMBERS:
         yield NUMBERS[kind], digits(value)
     elif kind == APN:
@@ -275,7 +280,7 @@ NUMBERS = {IMSI: "imsi", MEI: "imei", MSISDN: "msisdn"}
 
 
 def _tunnel(value: bytes, instance: int) -> dict[str, Any]:
-    """An end of a tunnel: flags of its addresses, its id, the addresses that it has."""
+    """A tunnel endpoint: interface type, TEID, and the addresses that its flags indicate."""
     end: dict[str, Any] = {
         "interface_type": value[0] & 0x3F,
         "instance": instance,
@@ -290,16 +295,16 @@ def _tunnel(value: bytes, instance: int) -> dict[str, Any]:
 
 
 def digits(value: bytes) -> str:
-    """Digits of four bits, the lower first, up to the first filler."""
-    found = "".join(f"{byte & 15:x}{byte >> 4:x}" for byte in value)
-    return found.split("f", 1)[0]
+    """Digits of four bits, the lower half of a byte first, up to the first filler."""
+    decoded = "".join(f"{byte & 15:x}{byte >> 4:x}" for byte in value)
+    return decoded.split("f", 1)[0]
 
 
 def labels(value: bytes) -> str:
-    """A name as labels, each behind its length."""
-    found = []
+    """A name in labels, each after its length, joined by dots."""
+    names = []
     at = 0
     while at < len(value):
-        found.append(text(value[at + 1 : at + 1 + value[at]]))
+        names.append(text(value[at + 1 : at + 1 + value[at]]))
         at += 1 + value[at]
-    return ".".join(found)
+    return ".".join(names)

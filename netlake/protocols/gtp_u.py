@@ -1,4 +1,4 @@
-"""GPRS Tunnelling Protocol of the user plane: what a mobile network carries between its own nodes."""
+"""GPRS Tunnelling Protocol, user plane (GTP-U): packets of subscribers between the nodes of a mobile network."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ MOST_EXTENSIONS = 32
 
 HEADER = Struct(
     (
-        Column("type", "u8", "Type of the extension: 133 PDU session, 64 UDP port, 192 PDCP number.",
-               why="gtp.ext_hdr.next says the next"),
-        Column("value", "bytes", "What it holds.", why="a field for each type"),
+        Column("type", "u8", "Extension header type: 133 PDU session container, 64 UDP port, 192 PDCP PDU number.",
+               why="gtp.ext_hdr.next has the type of the next one"),
+        Column("value", "bytes", "Contents of the extension header, as sent.", why="one tshark field per type"),
     )
 )  # fmt: skip
 
@@ -29,29 +29,30 @@ TABLES = (
         spec="3GPP TS 29.281",
         on=("udp.port=2152",),
         columns=(
-            Column("version", "u8", "Version of the protocol, 1.", wireshark="gtp.flags.version"),
-            Column("protocol_type", "u8", "1 GTP, 0 the charging protocol.", wireshark="gtp.flags.payload"),
-            Column("extension_present", "bool", "Extension headers follow.", wireshark="gtp.flags.e"),
-            Column("sequence_present", "bool", "The sequence number means something.", wireshark="gtp.flags.s"),
-            Column("n_pdu_present", "bool", "The N-PDU number means something.", wireshark="gtp.flags.pn"),
-            Column("message_type", "u8", "255 a packet, 1 and 2 echo, 26 error, 31 supported headers, 254 end.",
+            Column("version", "u8", "Version, 1.", wireshark="gtp.flags.version"),
+            Column("protocol_type", "u8", "Protocol type: 1 GTP, 0 GTP'.", wireshark="gtp.flags.payload"),
+            Column("extension_present", "bool", "E flag: an extension header follows.", wireshark="gtp.flags.e"),
+            Column("sequence_present", "bool", "S flag: the sequence number is valid.", wireshark="gtp.flags.s"),
+            Column("n_pdu_present", "bool", "PN flag: the N-PDU number is valid.", wireshark="gtp.flags.pn"),
+            Column("message_type", "u8",
+                   "Type: 255 G-PDU, 1 and 2 echo, 26 error, 31 supported extension headers, 254 end marker.",
                    wireshark="gtp.message"),
-            Column("length", "u16", "Bytes behind the first eight.", wireshark="gtp.length"),
-            Column("teid", "u32", "The receiver's number of the tunnel.", wireshark="gtp.teid"),
-            Column("sequence", "u16", "Number of the message; null without.", wireshark="gtp.seq_number"),
-            Column("n_pdu_number", "u8", "Number for hand-over; null where it means nothing.",
+            Column("length", "u16", "Length of the message after the first 8 bytes, bytes.", wireshark="gtp.length"),
+            Column("teid", "u32", "Tunnel endpoint identifier (TEID) of the receiver.", wireshark="gtp.teid"),
+            Column("sequence", "u16", "Sequence number; null without the S flag.", wireshark="gtp.seq_number"),
+            Column("n_pdu_number", "u8", "N-PDU number, for handover; null without the PN flag.",
                    wireshark="gtp.npdu_number"),
-            Column("qos_flow_id", "u8", "PDU session: the flow of its own quality of service, 0 to 63.",
+            Column("qos_flow_id", "u8", "PDU session container: QoS flow identifier, 0 to 63.",
                    wireshark="gtp.ext_hdr.pdu_ses_con.qos_flow_id"),
-            Column("extensions", List(HEADER), "Extension headers in wire order.", why="compared in columns"),
-            Column("data", "bytes", "What other messages hold, as sent.", why="a field for each element"),
+            Column("extensions", List(HEADER), "Extension headers in wire order."),
+            Column("data", "bytes", "Data of messages other than G-PDU, as sent.", why="one tshark field per element"),
         ),
     ),
 )  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One message; the packet in it is walked into."""
+    """Columns of one message; the walk enters the packet in a G-PDU."""
     flags = message.number(1)
     yield "version", flags >> 5
     yield "protocol_type", flags >> 4 & 1
@@ -82,8 +83,8 @@ def _optional(body: Cursor, flags: int) -> Iterator[tuple[str, Any]]:
         yield "n_pdu_number", number
     if not flags & EXTENSION:
         return
-    found: list[dict[str, Any]] = []
-    yield "extensions", found
+    extensions: list[dict[str, Any]] = []
+    yield "extensions", extensions
     for _ in range(MOST_EXTENSIONS):
         if not kind:
             return
@@ -91,7 +92,7 @@ def _optional(body: Cursor, flags: int) -> Iterator[tuple[str, Any]]:
         if not size:
             raise Malformed("bad_options")
         value, following = body.take(size - 2), body.number(1)
-        found.append({"type": kind, "value": value})
+        extensions.append({"type": kind, "value": value})
         if kind == PDU_SESSION:
             yield "qos_flow_id", value[1] & 63
         kind = following

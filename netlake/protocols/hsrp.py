@@ -1,4 +1,9 @@
-"""Hot Standby Router Protocol of Cisco, versions 1 and 2: routers that share an address elect the one that answers."""
+"""Hot Standby Router Protocol of Cisco, versions 1 and 2: routers with a virtual address elect the active one.
+
+Decided here:
+- Version 1 starts with the byte 0; version 2 consists of TLVs, none of which has type 0.
+- `state` has the same values for both versions, which number states differently.
+"""
 
 from __future__ import annotations
 
@@ -23,34 +28,41 @@ TABLES = (
         spec="RFC 2281, HSRP version 2",
         on=("udp.port=1985", "udp.port=2029"),
         columns=(
-            Column("version", "u8", "0 version 1, 2 version 2, as sent.", wireshark="hsrp.version"),
-            Column("opcode", "u8", "0 hello, 1 coup, 2 resign, 3 advertisement.", wireshark="hsrp.opcode"),
+            Column("version", "u8", "Version as sent: 0 is version 1, 2 is version 2.", wireshark="hsrp.version"),
+            Column("opcode", "u8", "Opcode: 0 hello, 1 coup, 2 resign, 3 advertisement.", wireshark="hsrp.opcode"),
             Column("state", "u8",
-                   "0 initial, 1 learn, 2 listen, 3 speak, 4 standby, 5 active, whatever the version; null for others.",
-                   why="hsrp.state and hsrp2.state count differently"),
-            Column("hello_time", "duration", "Seconds between hellos.", why="hsrp.hellotime and hsrp2.hellotime"),
-            Column("hold_time", "duration", "Seconds after which silence is death.", why="as the time above"),
-            Column("priority", "u32", "The highest becomes active; 100 is usual.", wireshark="hsrp.priority"),
-            Column("group", "u16", "Which group of routers.", wireshark="hsrp.group"),
-            Column("ip_version", "u8", "Version 2: 4 or 6, of the address.", wireshark="hsrp2.ipversion"),
-            Column("identifier", "mac", "Version 2: address of the sender.", wireshark="hsrp2.identifier"),
-            Column("virtual_ip", "ip", "Address that the group shares.", wireshark="hsrp.virt_ip"),
-            Column("authentication", "text", "Password, in clear text.", wireshark="hsrp.auth_data"),
-            Column("active_groups", "u16", "Advertisement: groups in which it is active.",
+                   "State: 0 initial, 1 learn, 2 listen, 3 speak, 4 standby, 5 active; null for other values.",
+                   why="hsrp.state and hsrp2.state number them differently"),
+            Column("hello_time", "duration", "Interval between hellos, seconds.", why="two tshark fields, by version"),
+            Column("hold_time", "duration", "Hold time, seconds.", why="two tshark fields, by version"),
+            Column("priority", "u32", "Priority; the highest becomes active, the default is 100.",
+                   wireshark="hsrp.priority"),
+            Column("group", "u16", "Group number.", wireshark="hsrp.group"),
+            Column("ip_version", "u8", "Version 2: IP version of the virtual address, 4 or 6.",
+                   wireshark="hsrp2.ipversion"),
+            Column("identifier", "mac", "Version 2: identifier, the MAC address of the sender.",
+                   wireshark="hsrp2.identifier"),
+            Column("virtual_ip", "ip", "Virtual IP address of the group; null if 0.0.0.0 or ::.", unset=True,
+                   wireshark="hsrp.virt_ip"),
+            Column("authentication", "text", "Authentication data: password in clear text.",
+                   wireshark="hsrp.auth_data"),
+            Column("active_groups", "u16", "Advertisement: number of groups in which the sender is active.",
                    wireshark="hsrp.adv.activegrp"),
-            Column("passive_groups", "u16", "Advertisement: groups in which it is not.",
+            Column("passive_groups", "u16", "Advertisement: number of groups in which the sender is not active.",
                    wireshark="hsrp.adv.passivegrp"),
-            Column("md5_algorithm", "u8", "Version 2, signed: 1 is MD5.", wireshark="hsrp2.md5_algorithm"),
-            Column("md5_ip", "ipv4", "Version 2, signed: address of the sender.", wireshark="hsrp.md5_ip_address"),
-            Column("md5_key_id", "u32", "Version 2, signed: which key.", wireshark="hsrp2.md5_key_id"),
-            Column("md5_data", "bytes", "Version 2, signed: the digest.", wireshark="hsrp2.md5_auth_data"),
+            Column("md5_algorithm", "u8", "Version 2, MD5 authentication: algorithm, 1 MD5.",
+                   wireshark="hsrp2.md5_algorithm"),
+            Column("md5_ip", "ipv4", "Version 2, MD5 authentication: IP address of the sender.",
+                   wireshark="hsrp.md5_ip_address"),
+            Column("md5_key_id", "u32", "Version 2, MD5 authentication: key ID.", wireshark="hsrp2.md5_key_id"),
+            Column("md5_data", "bytes", "Version 2, MD5 authentication: digest.", wireshark="hsrp2.md5_auth_data"),
         ),
     ),
 )  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One message: version 1 begins with its number, 0; version 2 is TLVs, of which none has type 0."""
+    """Columns of one message."""
     if message.left and message.data[0]:
         yield from _version_2(message)
         return

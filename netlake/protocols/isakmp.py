@@ -135,28 +135,28 @@ def read(messages: Messages) -> tuple[Messages, Columns]:
     return by_message(TABLES[0], message, kept)
 
 
-def message(found: Cursor) -> Iterator[tuple[str, Any]]:
+def message(cursor: Cursor) -> Iterator[tuple[str, Any]]:
     """Columns of one message, after the four zero bytes if a port is 4500."""
-    if TRAVERSAL in (found.source_port, found.destination_port):
-        found.skip(4)
-    yield "initiator_spi", found.take(8)
-    yield "responder_spi", found.take(8)
-    kind, version = found.number(1), found.number(1)
+    if TRAVERSAL in (cursor.source_port, cursor.destination_port):
+        cursor.skip(4)
+    yield "initiator_spi", cursor.take(8)
+    yield "responder_spi", cursor.take(8)
+    kind, version = cursor.number(1), cursor.number(1)
     yield "next_payload", kind
     yield "major_version", version >> 4
     yield "minor_version", version & 0xF
-    yield "exchange_type", found.number(1)
-    flags = found.number(1)
+    yield "exchange_type", cursor.number(1)
+    flags = cursor.number(1)
     yield "flags", flags
-    yield "message_id", found.number(4)
-    length = found.number(4)
+    yield "message_id", cursor.number(4)
+    length = cursor.number(4)
     yield "length", length
     if version >> 4 not in (1, 2):
-        found.fault("bad_version")
+        cursor.fault("bad_version")
         return
     if length < HEADER:
         raise Malformed("bad_length")
-    body = part(found, length - HEADER)
+    body = part(cursor, length - HEADER)
     if version >> 4 == 1 and flags & ENCRYPTED:
         yield from remainder(body, "encrypted")
         return

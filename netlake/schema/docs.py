@@ -48,7 +48,7 @@ _RFCS = re.compile(r"RFC [0-9]+(?:, [0-9]+(?![0-9.-]))*")
 _NUMBER = re.compile(r"(?:RFC )?(?P<number>[0-9]+)")
 _CODES = ("u8", "word", "text", "ip", "mac")
 _SPAN = "capture, min(ts) AS first, max(ts) AS last, count(*) AS rows"
-_PEERS = {"orig_ip", "resp_ip", "orig_bytes", "resp_bytes"}
+_PEERS = {"orig_ip", "resp_ip", "orig_wire_bytes", "resp_wire_bytes"}
 _NAMES = [
     "conn_state",
     "type_name",
@@ -227,7 +227,7 @@ def _unnest(table: Table, column: Column) -> str:
 
 def _exchanges(target: str) -> str:
     return (
-        f"SELECT orig_ip, resp_ip, count(*) AS rows, sum(orig_bytes + resp_bytes) AS bytes\nFROM {target}\n"
+        f"SELECT orig_ip, resp_ip, count(*) AS rows, sum(orig_wire_bytes + resp_wire_bytes) AS bytes\nFROM {target}\n"
         "GROUP BY ALL ORDER BY bytes DESC LIMIT 20"
     )
 

@@ -1,4 +1,4 @@
-"""A synthetic capture for the benchmark where no real ones are at hand: TCP, DNS and others, interleaved.
+"""Generates a capture for the benchmark where there are no real ones: TCP, DNS and others, interleaved.
 
     python -m tests.bench.generate OUT.pcap --packets 1000000
 
@@ -15,13 +15,13 @@ from pathlib import Path
 
 MAGIC = 0xA1B2C3D4
 START = 1_700_000_000
-# a port that no table claims: what goes there is encrypted, as most of it is, and nobody's
-NOBODYS = 9999
+# a port of no table: the payload is random, as encrypted payload is, and is not decoded
+UNKNOWN_PORT = 9999
 CONVERSATION_PACKETS = (2, 4, 10, 20, 60)
 
 
 def address(generator: random.Random, *, six: bool) -> bytes:
-    """An address out of a few thousand."""
+    """One of a few thousand addresses."""
     host = generator.randrange(1, 4000)
     return bytes.fromhex("20010db8000000000000") + struct.pack(">IH", host, 1) if six else struct.pack(
         ">I", 0x0A000000 + host
@@ -65,23 +65,23 @@ def conversation(generator: random.Random) -> list[bytes]:
             side = index & 1
             data = bytes(generator.choice((0, 40, 600, 1400))) if flag == 24 else b""
             options = b"\x02\x04\x05\xb4\x01\x03\x03\x07" if flag & 2 else b""
-            ports = (port, service) if side == 0 else (service, port)
+            pair = (port, service) if side == 0 else (service, port)
             header = struct.pack(
-                ">HHIIBBHHH", *ports, sequence[side], sequence[1 - side], (20 + len(options)) << 2, flag, 5000, 0, 0
+                ">HHIIBBHHH", *pair, sequence[side], sequence[1 - side], (20 + len(options)) << 2, flag, 5000, 0, 0
             )
             sequence[side] = (sequence[side] + len(data) + bool(flag & 3)) & 0xFFFFFFFF
             result.append(frame(header + options + data, 6, *ends[side], tagged=tagged))
         return result
     if kind < 0.65:
-        pair = [question(generator, answer=False), question(generator, answer=True)]
+        messages = [question(generator, answer=False), question(generator, answer=True)]
         ports = [(port, 53), (53, port)]
         return [
             frame(struct.pack(">HHHH", *ports[i], 8 + len(m), 0) + m, 17, *ends[i], tagged=tagged)
-            for i, m in enumerate(pair)
+            for i, m in enumerate(messages)
         ]
     if kind < 0.85:
         sides = [generator.randrange(2) for _ in range(generator.choice(CONVERSATION_PACKETS))]
-        ports = [(port, NOBODYS), (NOBODYS, port)]
+        ports = [(port, UNKNOWN_PORT), (UNKNOWN_PORT, port)]
         sizes = [generator.choice((60, 200, 1200)) for _ in sides]
         return [
             frame(struct.pack(">HHHH", *ports[i], 8 + n, 0) + generator.randbytes(n), 17, *ends[i], tagged=tagged)

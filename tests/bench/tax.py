@@ -1,8 +1,8 @@
-"""The decode tax: decoding and writing a capture, over writing the same row groups from memory.
+"""Measures the decode tax: the time to decode and write a capture, over that to write the same row groups from memory.
 
     python -m tests.bench.tax CAPTURE FOLDER
 
-Prints `decode_and_write decode write` in wall seconds, and their processor seconds, of one run.
+Prints `decode_and_write decode write` in wall seconds, and their CPU seconds, of one run.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CAPTURE = "0123456789abcdef"
 
 
 class Keeper:
-    """Keeps the row groups as they come."""
+    """A sink that keeps row groups in memory."""
 
     def __init__(self) -> None:
         self.kept: list[tuple[Table, pa.RecordBatch]] = []
@@ -36,10 +36,10 @@ class Keeper:
         self.kept.append((table, rows))
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no file is open."""
 
     def abort(self) -> None:
-        """Forget."""
+        """Drop what was kept."""
         self.kept.clear()
 
 
@@ -51,7 +51,7 @@ def decode(path: str, sink: Sink) -> None:
 
 
 def timed(work: object) -> tuple[float, float]:
-    """Wall and processor seconds of a call."""
+    """Wall and CPU seconds of a call."""
     wall, cpu = time.monotonic(), time.process_time()
     work()  # type: ignore[operator]
     return time.monotonic() - wall, time.process_time() - cpu

@@ -1,8 +1,8 @@
-"""Nothing may crash or hang: every capture is decoded whole, cut at random bytes, and with random bytes changed.
+"""Robustness test: decodes captures complete, truncated at random offsets, and with random bytes changed.
 
 `python -m tests.robust PATH... [--cuts 50] [--changes 5] [--sample N]`
 
-Each capture has a process with a limit of memory and of time. What counts as a failure: an exception that is no
-sentence for a person, a reader that failed, a process that dies, one that takes too long, and a cut capture whose
-packets are not the first of the whole one's. The places are random, but the same each time for a capture and a seed.
+Each capture is decoded in a process with limits of memory and time. Failures are: an exception other than InputError
+with a complete message, a reader that failed, a process that ends abnormally or exceeds the time, and a truncated
+capture whose packets are not the first packets of the complete one. Offsets are random, but fixed by capture and seed.
 """

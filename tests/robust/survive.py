@@ -1,4 +1,4 @@
-"""One capture, decoded over and over: whole, cut, changed."""
+"""Decodes one capture repeatedly: complete, truncated, changed."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import netlake
 from netlake.errors import InputError
 from tests.compare.capture import Outcome
 
-# of a capture's bytes, one in so many is changed
+# one of this many bytes is changed
 RATE = 500
-# larger captures are cut behind this byte only now and then: a cut far behind the others' says nothing new
+# larger captures are truncated and changed within their first bytes only
 LARGE = 4 << 20
 SPINE = ("captured", "length", "offset", "ts", "ts_nanos")
 
@@ -24,12 +24,12 @@ Tables = dict[str, pa.Table]
 
 
 def decoded(path: Path) -> Tables | None:
-    """The tables, None where it is no capture; AssertionError if a reader failed."""
+    """The tables of a capture, None if it is not a capture; AssertionError if a reader failed."""
     try:
         tables = netlake.decode(path)
     except InputError as error:
         if not str(error).endswith("."):
-            raise AssertionError(f"no sentence: {error}") from error
+            raise AssertionError(f"incomplete message: {error}") from error
         return None
     for name, rows in tables.items():
         if "fault" in rows.column_names and pc.any(pc.equal(rows["fault"], "reader_failed")).as_py():
@@ -38,21 +38,21 @@ def decoded(path: Path) -> Tables | None:
 
 
 def check_cut(whole: Tables | None, cut: Tables | None, at: int) -> None:
-    """The packets of a capture cut behind byte `at` are the first of the whole one's; AssertionError if not."""
+    """AssertionError unless the packets of `cut`, truncated after byte `at`, are the first packets of `whole`."""
     if cut is None or "packet" not in cut:
         return
     assert whole is not None
     count = cut["packet"].num_rows
-    # the last may be another: put together from what is there, or cut itself
+    # the last packet may differ: it can be truncated, or reassembled from fewer bytes
     for name in SPINE:
         first, second = (tables["packet"][name].slice(0, max(0, count - 1)) for tables in (whole, cut))
-        assert first.equals(second), f"cut behind byte {at}: {name} differs"
+        assert first.equals(second), f"truncated at byte {at}: {name} differs"
 
 
 def survive(path: Path, name: str, *, cuts: int, changes: int, seed: int) -> Outcome:
-    """Decode one capture, called `name` in reports, in all these ways."""
+    """Decode one capture, named `name` in reports, in all these ways; AssertionError for a failure."""
     began = time.monotonic()
-    chance = random.Random(f"{seed} {name}")  # noqa: S311 - places to cut, no secrets
+    chance = random.Random(f"{seed} {name}")  # noqa: S311 - offsets, not secrets
     whole, data = decoded(path), path.read_bytes()
     with tempfile.TemporaryDirectory() as folder:
         changed = Path(folder) / path.name

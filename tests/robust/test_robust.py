@@ -1,4 +1,4 @@
-"""The check that nothing crashes can itself fail."""
+"""The robustness test detects failures."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from tests.robust import survive
 CAPTURE = Path(__file__).resolve().parent.parent / "captures" / "classic.pcap"
 
 
-def test_a_bundled_capture_survives() -> None:
+def test_bundled_capture_passes() -> None:
     outcome = survive.survive(CAPTURE, "classic", cuts=6, changes=4, seed=3)
     assert outcome.state == "survived"
     assert outcome.ours == 300
 
 
-def test_packets_that_are_not_the_first_are_found() -> None:
+def test_wrong_packets_of_truncated_capture_are_detected() -> None:
     whole = netlake.decode(CAPTURE)
     packets = whole["packet"]
     survive.check_cut(whole, {"packet": packets.slice(0, 20)}, 1)
-    with pytest.raises(AssertionError, match="cut behind byte 1"):
+    with pytest.raises(AssertionError, match="truncated at byte 1"):
         survive.check_cut(whole, {"packet": packets.slice(1, 20)}, 1)
 
 
-def test_a_reader_that_failed_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_reader_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = pa.table({"fault": [None, "reader_failed"]})
     monkeypatch.setattr(netlake, "decode", lambda _: {"dns": rows})
     with pytest.raises(AssertionError, match="reader of dns"):

@@ -1,1 +1,1 @@
-"""IEEE 802.11, the wireless LAN: its frames, and what its management frames say."""
+"""IEEE 802.11, the wireless LAN: its frames, and the contents of its management frames."""

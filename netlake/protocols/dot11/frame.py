@@ -1,7 +1,10 @@
-"""Frames of IEEE 802.11: one row each, with what the capture says about the radio.
+"""Frames of IEEE 802.11, with the radio header of the capture.
 
-Addresses stand twice: by their place, and by what they mean in a frame of this kind and direction. The duration of a
-power-save poll is an association id. Of the extension frames only the frame control is read.
+Decided here:
+- Addresses are in columns twice: by position (`address_1` to `address_4`), and by their meaning in a frame of this type
+  and direction. In an A-MSDU each subframe has its own destination and source, which are therefore null.
+- The duration field of a PS-Poll frame is an association ID.
+- Only the frame control of extension frames is read.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from netlake.protocols.dot11.radio import CHECKED, COLUMNS, radio
 from netlake.schema import Column, Table
 
 MANAGEMENT, CONTROL, DATA, EXTENSION = range(4)
-# control frames with one address: clear to send, acknowledgement
+# control frames with one address: CTS, Ack
 ONE_ADDRESS = (12, 13)
 POLL = 10
 CF_ENDS = (14, 15)
@@ -27,7 +30,7 @@ FLAGS = (
     ("to_ds", TO_DS), ("from_ds", FROM_DS), ("more_fragments", 0x04), ("retry", 0x08), ("power_management", 0x10),
     ("more_data", 0x20), ("protected", 0x40), ("order", ORDER),
 )  # fmt: skip
-# what addresses 1 to 4 of data frames mean, by direction
+# meaning of addresses 1 to 4 of data frames, by to DS and from DS
 MEANINGS = (
     ("destination", "source", "bssid"),
     ("bssid", "source", "destination"),
@@ -44,43 +47,48 @@ TABLES = (
         context="record",
         columns=(
             *COLUMNS,
-            Column("version", "u8", "Version of the protocol, 0.", wireshark="wlan.fc.version"),
-            Column("type", "u8", "0 management, 1 control, 2 data, 3 extension.", wireshark="wlan.fc.type"),
-            Column("subtype", "u8", "Kind within the type: management 8 beacon, control 13 acknowledge, data 8 QoS.",
+            Column("version", "u8", "Protocol version, 0.", wireshark="wlan.fc.version"),
+            Column("type", "u8", "Type: 0 management, 1 control, 2 data, 3 extension.", wireshark="wlan.fc.type"),
+            Column("subtype", "u8", "Subtype within the type: management 8 beacon, control 13 Ack, data 8 QoS data.",
                    wireshark="wlan.fc.subtype"),
-            Column("to_ds", "bool", "It goes to the distribution system.", wireshark="wlan.fc.tods"),
-            Column("from_ds", "bool", "It comes from the distribution system.", wireshark="wlan.fc.fromds"),
-            Column("more_fragments", "bool", "Further fragments follow.", wireshark="wlan.fc.frag"),
-            Column("retry", "bool", "It was sent before.", wireshark="wlan.fc.retry"),
-            Column("power_management", "bool", "The sender goes to sleep.", wireshark="wlan.fc.pwrmgt"),
-            Column("more_data", "bool", "More is kept for the receiver.", wireshark="wlan.fc.moredata"),
-            Column("protected", "bool", "The body is encrypted.", wireshark="wlan.fc.protected"),
-            Column("order", "bool", "An HT control field is there, or frames are strictly ordered.",
+            Column("to_ds", "bool", "To DS: the frame goes to the distribution system.", wireshark="wlan.fc.tods"),
+            Column("from_ds", "bool", "From DS: the frame comes from the distribution system.",
+                   wireshark="wlan.fc.fromds"),
+            Column("more_fragments", "bool", "More fragments follow.", wireshark="wlan.fc.frag"),
+            Column("retry", "bool", "Retry: the frame is a retransmission.", wireshark="wlan.fc.retry"),
+            Column("power_management", "bool", "Power management: the station enters power-save mode.",
+                   wireshark="wlan.fc.pwrmgt"),
+            Column("more_data", "bool", "More data is buffered for the receiver.", wireshark="wlan.fc.moredata"),
+            Column("protected", "bool", "Protected frame: the body is encrypted.", wireshark="wlan.fc.protected"),
+            Column("order", "bool", "+HTC/order: an HT Control field is present, or frames are strictly ordered.",
                    wireshark="wlan.fc.order"),
-            Column("duration", "u16", "For how long the medium is taken, microseconds; null where the top bit is set.",
+            Column("duration", "u16", "Duration (NAV), microseconds; null where the top bit is set.",
                    wireshark="wlan.duration"),
-            Column("association_id", "u16", "Power-save poll: id of the station, 1 to 2007.", wireshark="wlan.aid"),
-            Column("address_1", "mac", "First address, of the receiver.", why="compared by its meaning"),
-            Column("address_2", "mac", "Second address, of the transmitter.", why="compared by its meaning"),
-            Column("address_3", "mac", "Third address.", why="compared by its meaning"),
-            Column("address_4", "mac", "Fourth address.", why="compared by its meaning"),
-            Column("receiver", "mac", "Who is to receive it by radio.", wireshark="wlan.ra"),
-            Column("transmitter", "mac", "Who sent it by radio.", wireshark="wlan.ta"),
-            Column("destination", "mac", "For whom it is in the end.", wireshark="wlan.da"),
-            Column("source", "mac", "Who made it.", wireshark="wlan.sa"),
-            Column("bssid", "mac", "Id of the basic service set.", wireshark="wlan.bssid"),
-            Column("fragment", "u8", "Number of the fragment, 0 to 15.", wireshark="wlan.frag"),
+            Column("association_id", "u16", "PS-Poll: association ID of the station, 1 to 2007.", wireshark="wlan.aid"),
+            Column("address_1", "mac", "Address 1: receiver.", why="compared by meaning"),
+            Column("address_2", "mac", "Address 2: transmitter.", why="compared by meaning"),
+            Column("address_3", "mac", "Address 3.", why="compared by meaning"),
+            Column("address_4", "mac", "Address 4.", why="compared by meaning"),
+            Column("receiver", "mac", "Receiver address (RA).", wireshark="wlan.ra"),
+            Column("transmitter", "mac", "Transmitter address (TA).", wireshark="wlan.ta"),
+            Column("destination", "mac", "Destination address (DA).", wireshark="wlan.da"),
+            Column("source", "mac", "Source address (SA).", wireshark="wlan.sa"),
+            Column("bssid", "mac", "BSSID: ID of the basic service set.", wireshark="wlan.bssid"),
+            Column("fragment", "u8", "Fragment number, 0 to 15.", wireshark="wlan.frag"),
             Column("sequence", "u16", "Sequence number, 0 to 4095.", wireshark="wlan.seq"),
-            Column("qos", "u16", "QoS control, all its bits.", wireshark="wlan.qos"),
-            Column("tid", "u8", "QoS: traffic identifier, 0 to 15.", wireshark="wlan.qos.tid"),
-            Column("eosp", "bool", "QoS from the access point: the service period ends.", wireshark="wlan.qos.eosp"),
-            Column("ack_policy", "u8", "QoS: 0 normal, 1 none, 2 no explicit, 3 block.", wireshark="wlan.qos.ack"),
-            Column("amsdu", "bool", "QoS: it is an aggregate of frames.", wireshark="wlan.qos.amsdupresent"),
-            Column("txop", "u8", "QoS: upper byte; a limit, a wish or a queue's size, by direction and bit 4.",
-                   why="a field for each meaning"),
-            Column("ht_control", "u32", "HT control, all its bits.", wireshark="wlan.htc"),
-            Column("fcs", "u32", "Check sequence, where the capture kept it.", wireshark="wlan.fcs"),
-            Column("duration_id", "u16", "Duration or association id as sent, 16 bits.", why="shown by its meaning"),
+            Column("qos", "u16", "QoS Control field.", wireshark="wlan.qos"),
+            Column("tid", "u8", "QoS: traffic identifier (TID), 0 to 15.", wireshark="wlan.qos.tid"),
+            Column("eosp", "bool", "QoS from the access point: end of service period (EOSP).",
+                   wireshark="wlan.qos.eosp"),
+            Column("ack_policy", "u8", "QoS: ack policy, 0 normal, 1 no ack, 2 no explicit ack, 3 block ack.",
+                   wireshark="wlan.qos.ack"),
+            Column("amsdu", "bool", "QoS: the frame contains an A-MSDU.", wireshark="wlan.qos.amsdupresent"),
+            Column("txop", "u8",
+                   "QoS: upper byte; TXOP limit, TXOP duration requested or queue size, by direction and bit 4.",
+                   why="one tshark field per meaning"),
+            Column("ht_control", "u32", "HT Control field.", wireshark="wlan.htc"),
+            Column("fcs", "u32", "Frame check sequence, if the capture contains it.", wireshark="wlan.fcs"),
+            Column("duration_id", "u16", "Duration/ID field as sent, 16 bits.", why="tshark shows it by its meaning"),
             *HT_CONTROL,
         ),
     ),
@@ -88,7 +96,7 @@ TABLES = (
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """The radio's header, the frame's header and its check sequence."""
+    """Columns of the radio header, the frame header and the frame check sequence."""
     flags = 0
     for name, value in radio(message):
         flags = value if name == "radio_flags" else flags
@@ -112,7 +120,7 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
 
 
 def _header(message: Cursor, kind: int, subtype: int, bits: int) -> Iterator[tuple[str, Any]]:
-    """What stands between the frame control and the body."""
+    """Columns from the frame control to the body."""
     for name, bit in FLAGS:
         yield name, bool(bits & bit)
     yield from _duration(message, poll=kind == CONTROL and subtype == POLL)
@@ -126,7 +134,7 @@ def _header(message: Cursor, kind: int, subtype: int, bits: int) -> Iterator[tup
         for name, value in _qos(message, bits):
             aggregate = value if name == "amsdu" else aggregate
             yield name, value
-    # each frame of an aggregate has ends of its own
+    # in an A-MSDU each subframe has its own destination and source
     if not aggregate:
         yield from ends
     if bits & ORDER and (kind == MANAGEMENT or subtype & QOS):
@@ -145,7 +153,7 @@ def _duration(message: Cursor, *, poll: bool) -> Iterator[tuple[str, Any]]:
 
 
 def _control(message: Cursor, subtype: int) -> Iterator[tuple[str, Any]]:
-    """Receiver, and in most kinds transmitter; one of them may be the access point."""
+    """Receiver, and in most subtypes transmitter; one of them may be the BSSID."""
     first = message.take(6)
     yield "address_1", first
     yield "receiver", first
@@ -159,7 +167,7 @@ def _control(message: Cursor, subtype: int) -> Iterator[tuple[str, Any]]:
 
 
 def _addresses(message: Cursor, bits: int, ends: list[tuple[str, bytes]]) -> Iterator[tuple[str, Any]]:
-    """Three or four addresses and the sequence control between the last two; what the later ones mean, to `ends`."""
+    """Addresses with the sequence control after the third; meanings of the third and fourth are appended to `ends`."""
     meanings = MEANINGS[bits & (TO_DS | FROM_DS)]
     for index, meaning in enumerate(meanings):
         address = message.take(6)

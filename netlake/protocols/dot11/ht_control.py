@@ -1,4 +1,4 @@
-"""The HT control field of IEEE 802.11: how stations agree on rates and antennas, in the forms of HT and of VHT."""
+"""HT Control field of IEEE 802.11: link adaptation and antenna selection, in its HT and VHT variants."""
 
 from __future__ import annotations
 
@@ -7,61 +7,63 @@ from typing import Any
 
 from netlake.schema import Column
 
-# of MAI, four bits: not a request, but that an antenna is to be selected
+# value of the MAI subfield that means antenna selection instead of an MCS request
 ANTENNA_SELECTION = 14
 
 COLUMNS = (
-    Column("ht_variant", "word", "HT control: its form, `ht`, `vht` or `he`; of `he` no more is read.",
-           why="told by two fields"),
-    Column("ht_ac_constraint", "bool", "HT control: the answer must be of the same access category.",
+    Column("ht_variant", "word", "HT Control: variant, `ht`, `vht` or `he`; no other columns for `he`.",
+           why="derived from two tshark fields"),
+    Column("ht_ac_constraint", "bool", "HT Control: AC constraint, the response must have the same access category.",
            wireshark="wlan.htc.ac_constraint"),
-    Column("ht_rdg_more_ppdu", "bool", "HT control: the other side may send, or more frames follow.",
+    Column("ht_rdg_more_ppdu", "bool", "HT Control: RDG/more PPDU, reverse direction grant or more PPDUs follow.",
            wireshark="wlan.htc.rdg_more_ppdu"),
-    Column("ht_mcs_request", "bool", "HT control: advice on the rate is asked for (MRQ).", wireshark="wlan.htc.mrq"),
-    Column("ht_mcs_request_sequence", "u8", "HT control: number of that request, 0 to 7 (MSI).",
+    Column("ht_mcs_request", "bool", "HT Control: MCS request (MRQ).", wireshark="wlan.htc.mrq"),
+    Column("ht_mcs_request_sequence", "u8", "HT Control: sequence identifier of the MCS request (MSI), 0 to 7.",
            wireshark="wlan.htc.msi"),
-    Column("ht_mcs_feedback_sequence", "u8", "HT control: number of the request that is answered, 0 to 7 (MFSI).",
+    Column("ht_mcs_feedback_sequence", "u8", "HT Control: sequence identifier of the answered request (MFSI), 0 to 7.",
            why="tshark shows three bits as a boolean"),
-    Column("ht_mcs_feedback", "u16", "HT control: the advice, 7 bits in form `ht`, 15 in `vht` (MFB).",
+    Column("ht_mcs_feedback", "u16", "HT Control: MCS feedback (MFB), 7 bits in the HT variant, 15 in the VHT variant.",
            wireshark="wlan.htc.mfb"),
-    Column("ht_training_request", "bool", "Form `ht`: a sounding frame is asked for (TRQ).",
+    Column("ht_training_request", "bool", "HT variant: training request (TRQ) for a sounding PPDU.",
            wireshark="wlan.htc.lac.trq"),
-    Column("ht_antenna_command", "u8", "Form `ht`: command of antenna selection, 0 to 7; null in other frames.",
+    Column("ht_antenna_command", "u8", "HT variant: antenna selection command, 0 to 7; null without antenna selection.",
            wireshark="wlan.htc.lac.asel.command"),
-    Column("ht_antenna_data", "u8", "Form `ht`: what the command needs, 0 to 15.", wireshark="wlan.htc.lac.asel.data"),
-    Column("ht_calibration_position", "u8", "Form `ht`: 0 no calibration, 1 start, 2 sounding answer, 3 complete.",
+    Column("ht_antenna_data", "u8", "HT variant: antenna selection data, 0 to 15.", wireshark="wlan.htc.lac.asel.data"),
+    Column("ht_calibration_position", "u8",
+           "HT variant: calibration position, 0 none, 1 start, 2 sounding response, 3 complete.",
            wireshark="wlan.htc.cal.pos"),
-    Column("ht_calibration_sequence", "u8", "Form `ht`: number of the calibration, 0 to 3.",
-           wireshark="wlan.htc.cal.seq"),
-    Column("ht_csi_steering", "u8", "Form `ht`: feedback wanted: 0 none, 1 channel state, 2 and 3 steering matrices.",
+    Column("ht_calibration_sequence", "u8", "HT variant: calibration sequence, 0 to 3.", wireshark="wlan.htc.cal.seq"),
+    Column("ht_csi_steering", "u8",
+           "HT variant: requested feedback, 0 none, 1 CSI, 2 uncompressed, 3 compressed beamforming.",
            wireshark="wlan.htc.csi_steering"),
-    Column("ht_ndp_announcement", "bool", "Form `ht`: a frame without data follows, for sounding.",
+    Column("ht_ndp_announcement", "bool", "HT variant: NDP announcement, a null data packet for sounding follows.",
            wireshark="wlan.htc.ndp_announcement"),
-    Column("ht_drop_eligible", "bool", "Form `ht`: the frame may be dropped first.", why="reserved in tshark"),
-    Column("vht_unsolicited_feedback", "bool", "Form `vht`: the advice answers no request.",
+    Column("ht_drop_eligible", "bool", "HT variant: drop eligibility (DEI), the frame is dropped first.",
+           why="reserved in tshark"),
+    Column("vht_unsolicited_feedback", "bool", "VHT variant: unsolicited MFB, the feedback answers no request.",
            wireshark="wlan.htc.unsolicited_mfb"),
-    Column("vht_compressed_sequence", "u8", "Form `vht`, unsolicited: 0 to 3 (compressed MSI).",
+    Column("vht_compressed_sequence", "u8", "VHT variant, unsolicited: compressed MSI, 0 to 3.",
            wireshark="wlan.htc.compressed_msi"),
-    Column("vht_stbc", "bool", "Form `vht`, unsolicited: what was measured had space-time block coding.",
+    Column("vht_stbc", "bool", "VHT variant, unsolicited: the measured PPDU had space-time block coding.",
            wireshark="wlan.htc.ppdu_stbc_encoded"),
-    Column("vht_group_id", "u8", "Form `vht`, unsolicited: group of what was measured, 0 to 63.",
+    Column("vht_group_id", "u8", "VHT variant, unsolicited: group ID of the measured PPDU, 0 to 63.",
            why="tshark shows its two parts"),
-    Column("vht_coding_type", "u8", "Form `vht`, unsolicited: coding of it, 0 BCC, 1 LDPC.",
+    Column("vht_coding_type", "u8", "VHT variant, unsolicited: coding of the measured PPDU, 0 BCC, 1 LDPC.",
            wireshark="wlan.htc.coding_type"),
-    Column("vht_beamformed", "bool", "Form `vht`, unsolicited: it was beamformed.", wireshark="wlan.htc.fb_tx_type"),
-    Column("vht_streams", "u8", "Form `vht`, in the advice: space-time streams less 1, 0 to 7.",
+    Column("vht_beamformed", "bool", "VHT variant, unsolicited: the measured PPDU was beamformed.",
+           wireshark="wlan.htc.fb_tx_type"),
+    Column("vht_streams", "u8", "VHT variant, feedback: number of space-time streams minus 1, 0 to 7.",
            wireshark="wlan.htc.num_sts"),
-    Column("vht_mcs", "u8", "Form `vht`, in the advice: index of modulation and coding, 15 for no advice.",
-           wireshark="wlan.htc.vht_mcs"),
-    Column("vht_bandwidth", "u8", "Form `vht`, in the advice: 0 20, 1 40, 2 80, 3 160 megahertz.",
+    Column("vht_mcs", "u8", "VHT variant, feedback: MCS index; 15 no feedback.", wireshark="wlan.htc.vht_mcs"),
+    Column("vht_bandwidth", "u8", "VHT variant, feedback: bandwidth, 0 20 MHz, 1 40 MHz, 2 80 MHz, 3 160 MHz.",
            wireshark="wlan.htc.bw"),
-    Column("vht_snr", "i8", "Form `vht`, in the advice: signal to noise, decibels, -10 to 53.",
+    Column("vht_snr", "i8", "VHT variant, feedback: average SNR, dB, -10 to 53.",
            why="tshark shows a number of 6 bits"),
 )  # fmt: skip
 
 
 def ht_control(number: int) -> Iterator[tuple[str, Any]]:
-    """What the four bytes say, by their form."""
+    """Columns of the HT Control field, by its variant."""
     vht = bool(number & 1)
     if vht and number & 2:
         yield "ht_variant", "he"

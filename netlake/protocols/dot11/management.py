@@ -1,7 +1,9 @@
-"""Management frames of IEEE 802.11: beacons and probes, authentication and association, and their parameters.
+"""Management frames of IEEE 802.11: beacons, probes, authentication, association, and their elements.
 
-The message is the frame from its first byte, without a check sequence. Of an encrypted one nothing but the kind is
-known. What an action says behind its two numbers is kept as it is.
+Decided here:
+- A message is the frame from its first byte, without the frame check sequence.
+- Of a protected frame only the subtype is read: the body is encrypted.
+- `body` has the fields of action and SAE frames as sent.
 """
 
 from __future__ import annotations
@@ -33,8 +35,8 @@ HEADER = 22
 
 PARAMETER = Struct(
     (
-        Column("number", "u8", "Number of the element.", wireshark="wlan.tag.number"),
-        Column("value", "bytes", "What it holds, as sent.", why="a field for each element"),
+        Column("number", "u8", "Element ID.", wireshark="wlan.tag.number"),
+        Column("value", "bytes", "Contents of the element, as sent.", why="one tshark field per element"),
     )
 )
 
@@ -46,29 +48,35 @@ TABLES = (
         on=("dot11.type=0",),
         context="record",
         columns=(
-            Column("subtype", "u8", "0 to 3 association, 4 and 5 probe, 8 beacon, 10 and 12 end, 11 authentication.",
+            Column("subtype", "u8",
+                   "Subtype: 0 to 3 association, 4 and 5 probe, 8 beacon, 10 and 12 end, 11 authentication.",
                    wireshark="wlan.fc.subtype"),
-            Column("timestamp", "u64", "Clock of the sender, microseconds.", wireshark="wlan.fixed.timestamp"),
-            Column("beacon_interval", "u16", "Time between beacons, units of 1024 microseconds.",
+            Column("timestamp", "u64", "TSF timer of the sender, microseconds.", wireshark="wlan.fixed.timestamp"),
+            Column("beacon_interval", "u16", "Beacon interval, time units of 1024 microseconds.",
                    wireshark="wlan.fixed.beacon"),
-            Column("capabilities", "u16", "What the sender can do, all bits.", wireshark="wlan.fixed.capabilities"),
-            Column("listen_interval", "u16", "How often the station wakes up, beacon intervals.",
+            Column("capabilities", "u16", "Capability information of the sender, bits.",
+                   wireshark="wlan.fixed.capabilities"),
+            Column("listen_interval", "u16", "Listen interval of the station, beacon intervals.",
                    wireshark="wlan.fixed.listen_ival"),
-            Column("current_ap", "mac", "Reassociation: where the station comes from.",
+            Column("current_ap", "mac", "Reassociation request: current access point of the station.",
                    wireshark="wlan.fixed.current_ap"),
-            Column("status_code", "u16", "0 success, else why it was refused.", wireshark="wlan.fixed.status_code"),
-            Column("reason_code", "u16", "Why it ends.", wireshark="wlan.fixed.reason_code"),
-            Column("association_id", "u16", "Id that the station gets, 1 to 2007.", wireshark="wlan.fixed.aid"),
-            Column("auth_algorithm", "u16", "0 open, 1 shared key, 2 fast transition, 3 SAE.",
+            Column("status_code", "u16", "Status code: 0 success, others by IEEE 802.11.",
+                   wireshark="wlan.fixed.status_code"),
+            Column("reason_code", "u16", "Disassociation and deauthentication: reason code.",
+                   wireshark="wlan.fixed.reason_code"),
+            Column("association_id", "u16", "Association response: association ID of the station, 1 to 2007.",
+                   wireshark="wlan.fixed.aid"),
+            Column("auth_algorithm", "u16",
+                   "Authentication algorithm: 0 open system, 1 shared key, 2 fast BSS transition, 3 SAE.",
                    wireshark="wlan.fixed.auth.alg"),
-            Column("auth_sequence", "u16", "Number of the step, from 1.", wireshark="wlan.fixed.auth_seq"),
-            Column("category", "u8", "Action: what it is about.", wireshark="wlan.fixed.category_code"),
-            Column("action", "u8", "Action: its number within the category.", why="a field for each category"),
-            Column("ssid", "text", "Name of the network, the first where several are given.", why="tshark shows bytes"),
-            Column("channel", "u8", "Number of the channel that it says it is on.",
-                   wireshark="wlan.ds.current_channel"),
-            Column("parameters", List(PARAMETER), "Every tagged parameter in wire order."),
-            Column("body", "bytes", "Action or SAE: what else it holds, undecoded.", why="dissected by tshark"),
+            Column("auth_sequence", "u16", "Authentication transaction sequence number, from 1.",
+                   wireshark="wlan.fixed.auth_seq"),
+            Column("category", "u8", "Action: category.", wireshark="wlan.fixed.category_code"),
+            Column("action", "u8", "Action: action code within the category.", why="one tshark field per category"),
+            Column("ssid", "text", "SSID of the network; of several elements the first.", why="tshark shows bytes"),
+            Column("channel", "u8", "Channel number in the DSSS parameter set.", wireshark="wlan.ds.current_channel"),
+            Column("parameters", List(PARAMETER), "Elements in wire order."),
+            Column("body", "bytes", "Action and SAE: the fields after the columns, as sent.", why="tshark dissects it"),
         ),
     ),
 )  # fmt: skip
@@ -77,7 +85,7 @@ SIZES = {"timestamp": 8}
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One frame: fixed fields by its subtype, then elements."""
+    """Columns of one frame: fixed fields by its subtype, then elements."""
     subtype, bits = message.number(1) >> 4, message.number(1)
     yield "subtype", subtype
     message.skip(HEADER + (4 if bits & ORDER else 0))
@@ -101,11 +109,11 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
 
 
 def _parameters(message: Cursor) -> Iterator[tuple[str, Any]]:
-    found: list[dict[str, Any]] = []
-    yield "parameters", found
+    parameters: list[dict[str, Any]] = []
+    yield "parameters", parameters
     named = False
     for number, value in items(message):
-        found.append({"number": number, "value": value})
+        parameters.append({"number": number, "value": value})
         if number == SSID and not named:
             named = True
             yield "ssid", text(value)

@@ -1,6 +1,6 @@
-"""What a capture puts before an IEEE 802.11 frame about the radio: radiotap is read, Prism and AVS are passed over.
+"""Radio headers before IEEE 802.11 frames: radiotap is read; Prism and AVS headers are skipped.
 
-Of radiotap only the first word of fields is read; the words behind it repeat fields for each antenna.
+Of radiotap only the first presence word is read: the words after it repeat fields for each antenna.
 """
 
 from __future__ import annotations
@@ -14,31 +14,33 @@ from netlake.schema import Column
 
 PRISM, RADIOTAP, AVS = 119, 127, 163
 AVS_MAGIC = 0x80211
-# bytes of each field of radiotap in the order of its bit, and what its place must be a multiple of
+# size and alignment of each radiotap field, by the number of its bit
 FIELDS = (
     (8, 8), (1, 1), (1, 1), (4, 2), (2, 1), (1, 1), (1, 1), (2, 2), (2, 2), (2, 2), (1, 1), (1, 1), (1, 1), (1, 1),
     (2, 2), (2, 2), (1, 1), (1, 1), (8, 4), (3, 1),
 )  # fmt: skip
-# flags of the frame
+# radiotap flag: the frame includes the FCS
 CHECKED = 0x10
 MCS_KNOWN = 0x02
 
 COLUMNS = (
-    Column("radio_time", "u64", "Clock of the radio when the frame began, microseconds.", wireshark="radiotap.mactime"),
-    Column("radio_flags", "u8", "Radiotap's flags: 16 a check sequence is kept, 32 the header is padded, 64 it is bad.",
+    Column("radio_time", "u64", "Radiotap: TSF timer when the frame started, microseconds.",
+           wireshark="radiotap.mactime"),
+    Column("radio_flags", "u8",
+           "Radiotap flags: 16 the frame includes the FCS, 32 its header is padded, 64 the FCS is invalid.",
            wireshark="radiotap.flags"),
-    Column("rate", "f64", "Data rate, megabits a second.", wireshark="radiotap.datarate"),
-    Column("frequency", "u16", "Frequency of the channel, megahertz.", wireshark="radiotap.channel.freq"),
-    Column("channel_flags", "u16", "Kind of the channel, as bits of radiotap.", wireshark="radiotap.channel.flags"),
-    Column("signal", "i8", "Power of the signal, dBm.", wireshark="radiotap.dbm_antsignal"),
-    Column("noise", "i8", "Power of the noise, dBm.", wireshark="radiotap.dbm_antnoise"),
-    Column("antenna", "u8", "Number of the antenna.", wireshark="radiotap.antenna"),
-    Column("mcs", "u8", "Index of modulation and coding of 802.11n, 0 to 76.", wireshark="radiotap.mcs.index"),
+    Column("rate", "f64", "Radiotap: data rate, Mbit/s.", wireshark="radiotap.datarate"),
+    Column("frequency", "u16", "Radiotap: channel frequency, MHz.", wireshark="radiotap.channel.freq"),
+    Column("channel_flags", "u16", "Radiotap: channel flags.", wireshark="radiotap.channel.flags"),
+    Column("signal", "i8", "Radiotap: antenna signal, dBm.", wireshark="radiotap.dbm_antsignal"),
+    Column("noise", "i8", "Radiotap: antenna noise, dBm.", wireshark="radiotap.dbm_antnoise"),
+    Column("antenna", "u8", "Radiotap: antenna number.", wireshark="radiotap.antenna"),
+    Column("mcs", "u8", "Radiotap: MCS index of 802.11n, 0 to 76.", wireshark="radiotap.mcs.index"),
 )  # fmt: skip
 
 
 def radio(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """Columns of the header that `message` begins with by its hint, a link type; it is passed over."""
+    """Columns of the radio header of `message`, by its hint (a link type); moves the cursor to the frame."""
     if message.hint == RADIOTAP:
         message.skip(2)
         size = message.little(2)
@@ -55,7 +57,7 @@ def radio(message: Cursor) -> Iterator[tuple[str, Any]]:
 
 
 def _radiotap(header: Cursor) -> Iterator[tuple[str, Any]]:
-    """Fields of radiotap, whose places count from four bytes before the cursor's."""
+    """Columns of radiotap; its fields are aligned from four bytes before the cursor's start."""
     word = present = header.little(4)
     while word >> 31:
         word = header.little(4)

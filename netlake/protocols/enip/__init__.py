@@ -1,6 +1,6 @@
-"""EtherNet/IP: controllers and their modules; its encapsulation, and the CIP messages within it.
+"""EtherNet/IP: industrial controllers and their modules; the encapsulation of CIP.
 
-On port 44818 a message has a header of 24 bytes; on port 2222 input and output data travel as items without one.
+Messages on port 44818 have a header of 24 bytes; on port 2222 (input and output data) they start with the items.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ IDENTITY = 0x0C
 
 ITEM = Struct(
     (
-        Column("type", "u16", "Kind of item: 0 no address, 161 connected, 177 and 178 data, 32770 sequenced.",
+        Column("type", "u16",
+               "Item type: 0 null address, 161 connected address, 177 and 178 data, 32770 sequenced address.",
                wireshark="enip.cpf.typeid"),
-        Column("value", "bytes", "What it holds, as sent.", why="dissected by tshark"),
+        Column("value", "bytes", "Value of the item, as sent.", why="tshark dissects it"),
     )
 )  # fmt: skip
 
@@ -31,32 +32,33 @@ TABLES = (
         on=("udp.port=44818", "udp.port=2222"),
         columns=(
             Column("command", "u16",
-                   "99 list identity, 101 register, 111 request or response, 112 connected data; null on port 2222.",
+                   "Command: 99 list identity, 101 register session, 111 RR data, 112 unit data; null on port 2222.",
                    wireshark="enip.command"),
-            Column("length", "u16", "Bytes behind the header.", wireshark="enip.length"),
-            Column("session_handle", "u32", "Session that it belongs to.", wireshark="enip.session"),
-            Column("status", "u32", "0 success.", wireshark="enip.status"),
-            Column("sender_context", "bytes", "What the asker gets back, 8 bytes.", wireshark="enip.context"),
-            Column("options", "u32", "Flags, 0.", wireshark="enip.options"),
-            Column("interface_handle", "u32", "Request: 0 for CIP.", why="a field for each command"),
-            Column("timeout", "u16", "Request: how long to wait, seconds.", wireshark="enip.timeout"),
+            Column("length", "u16", "Length of the message after its header, bytes.", wireshark="enip.length"),
+            Column("session_handle", "u32", "Session handle.", wireshark="enip.session"),
+            Column("status", "u32", "Status: 0 success.", wireshark="enip.status"),
+            Column("sender_context", "bytes", "Sender context, 8 bytes; the receiver returns it.",
+                   wireshark="enip.context"),
+            Column("options", "u32", "Options, 0.", wireshark="enip.options"),
+            Column("interface_handle", "u32", "Send data: interface handle, 0 for CIP.",
+                   why="one tshark field per command"),
+            Column("timeout", "u16", "Send data: timeout, seconds.", wireshark="enip.timeout"),
             Column("items", List(ITEM), "Items in wire order."),
-            Column("identity_ip", "ipv4", "List identity: address of the device.", wireshark="enip.sinaddr"),
-            Column("vendor_id", "u16", "List identity: number of the vendor.", wireshark="enip.lir.vendor"),
-            Column("device_type", "u16", "List identity: kind of device.", wireshark="enip.lir.devtype"),
-            Column("product_code", "u16", "List identity: the vendor's number of the product.",
-                   wireshark="enip.lir.prodcode"),
-            Column("revision", "word", "List identity: its revision, such as 1.2.", why="in two parts"),
-            Column("serial_number", "u32", "List identity: its serial number.", wireshark="enip.lir.serial"),
-            Column("product_name", "text", "List identity: its name.", wireshark="enip.lir.name"),
-            Column("command_data", "bytes", "What other commands hold.", why="a field for each command"),
+            Column("identity_ip", "ipv4", "List identity: IP address of the device.", wireshark="enip.sinaddr"),
+            Column("vendor_id", "u16", "List identity: vendor ID.", wireshark="enip.lir.vendor"),
+            Column("device_type", "u16", "List identity: device type.", wireshark="enip.lir.devtype"),
+            Column("product_code", "u16", "List identity: product code of the vendor.", wireshark="enip.lir.prodcode"),
+            Column("revision", "word", "List identity: revision, such as 1.2.", why="two tshark fields"),
+            Column("serial_number", "u32", "List identity: serial number.", wireshark="enip.lir.serial"),
+            Column("product_name", "text", "List identity: product name.", wireshark="enip.lir.name"),
+            Column("command_data", "bytes", "Data of other commands, as sent.", why="one tshark field per command"),
         ),
     ),
 )  # fmt: skip
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """One message."""
+    """Columns of one message."""
     if plain(message):
         yield from _items(message)
         return
@@ -80,10 +82,10 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
 
 
 def _items(body: Cursor) -> Iterator[tuple[str, Any]]:
-    found: list[dict[str, Any]] = []
-    yield "items", found
+    values: list[dict[str, Any]] = []
+    yield "items", values
     for kind, value in items(body):
-        found.append({"type": kind, "value": value})
+        values.append({"type": kind, "value": value})
         if kind == IDENTITY and len(value) >= 34:
             yield from _identity(Cursor(value))
 

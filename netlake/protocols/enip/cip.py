@@ -1,7 +1,9 @@
-"""Common Industrial Protocol: what is asked of objects in controllers, and what they answer.
+"""Common Industrial Protocol: requests to objects in controllers, and their responses.
 
-Read from the data items of EtherNet/IP requests; messages without such an item have no row here. Class, instance and
-attribute are those of the request's path; a path by name is in `symbol`.
+Decided here:
+- A row is one CIP message in a data item of an EtherNet/IP message; messages without such an item have no row.
+- Class, instance and attribute are those of the request path; a symbolic path is in `symbol`.
+- Connected items on port 2222 are input and output data, not CIP messages, and have no row.
 """
 
 from __future__ import annotations
@@ -24,30 +26,34 @@ SEGMENTS = {0x20: "class_id", 0x24: "instance_id", 0x30: "attribute_id"}
 TABLES = (
     Table(
         "cip",
-        "One row for each CIP request or answer in EtherNet/IP.",
+        "One row for each CIP request or response in EtherNet/IP.",
         spec="CIP Networks Library, volume 1",
         on=("udp.port=44818", "udp.port=2222"),
         inside="enip",
         columns=(
-            Column("response", "bool", "Whether it is an answer.", wireshark="cip.rr"),
-            Column("service", "u8", "What is asked: 1 all attributes, 14 one, 76 read tag, 77 write tag, 84 open.",
+            Column("response", "bool", "True response, false request.", wireshark="cip.rr"),
+            Column("service", "u8",
+                   "Service: 1 get all attributes, 14 get one attribute, 76 read tag, 77 write tag, 84 forward open.",
                    wireshark="cip.sc"),
-            Column("connected", "bool", "Whether it travels on a connection.", why="told by the item"),
-            Column("sequence", "u16", "Number on its connection; null without one.", why="cip.seq in some layers"),
-            Column("class_id", "u32", "Request: class of the object.", wireshark="cip.class"),
-            Column("instance_id", "u32", "Request: instance of the class.", wireshark="cip.instance"),
-            Column("attribute_id", "u32", "Request: attribute of the instance.", wireshark="cip.attribute"),
-            Column("symbol", "text", "Request: name of the tag, parts joined by dots.", why="cip.symbol, in parts"),
-            Column("status", "u8", "Answer: 0 success.", wireshark="cip.genstat"),
-            Column("additional_status", List("u16"), "Answer: what it means in particular.", why="in several fields"),
-            Column("data", "bytes", "What the service takes or gives.", why="dissected by tshark"),
+            Column("connected", "bool", "Whether the message is on a CIP connection.",
+                   why="derived from the item type"),
+            Column("sequence", "u16", "Sequence count on the connection; null without one.",
+                   why="cip.seq is not in every layer"),
+            Column("class_id", "u32", "Request: class ID of the object.", wireshark="cip.class"),
+            Column("instance_id", "u32", "Request: instance ID.", wireshark="cip.instance"),
+            Column("attribute_id", "u32", "Request: attribute ID.", wireshark="cip.attribute"),
+            Column("symbol", "text", "Request: tag name, parts joined by dots.",
+                   why="cip.symbol has one value per part"),
+            Column("status", "u8", "Response: general status, 0 success.", wireshark="cip.genstat"),
+            Column("additional_status", List("u16"), "Response: additional status.", why="one tshark field per status"),
+            Column("data", "bytes", "Data of the service, as sent.", why="tshark dissects it"),
         ),
     ),
 )  # fmt: skip
 
 
 def read(messages: Messages) -> tuple[Messages, Columns]:
-    """Rows of the messages that carry CIP."""
+    """Columns and rows of the messages that contain CIP."""
     kept, columns = by_message(TABLES[0], each, messages)
     if "service" not in columns:
         return kept.take(np.zeros(0, np.intp)), {}
@@ -56,7 +62,7 @@ def read(messages: Messages) -> tuple[Messages, Columns]:
 
 
 def each(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """CIP messages of one EtherNet/IP message; a row without a service is none."""
+    """CIP messages of one EtherNet/IP message; the caller removes rows without a service."""
     if not plain(message):
         command = message.little(2)
         if command not in SEND_COMMANDS:
@@ -94,7 +100,7 @@ def _message(body: Cursor, *, connected: bool) -> Iterator[tuple[str, Any]]:
 
 
 def _path(path: Cursor) -> Iterator[tuple[str, Any]]:
-    """Segments of a path: numbers of one, two or four bytes, and names."""
+    """Class, instance and attribute of a path (numbers of one, two or four bytes), and its symbols joined by dots."""
     names: list[str] = []
     while path.left:
         segment = path.number(1)

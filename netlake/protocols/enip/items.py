@@ -1,4 +1,4 @@
-"""Items of EtherNet/IP's common packet format, in which addresses and data of CIP travel."""
+"""Items of the common packet format of EtherNet/IP, which contain addresses and data of CIP."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ LIST_COMMANDS = (0x04, 0x63, 0x64)
 
 
 def plain(message: Cursor) -> bool:
-    """Whether items begin at once: input and output data, told by the port."""
+    """Whether the message starts with items: input and output data, by its port."""
     ports = (message.source_port, message.destination_port)
     return INPUT_OUTPUT in ports and EXPLICIT not in ports
 
 
 def items(body: Cursor) -> Iterator[tuple[int, bytes]]:
-    """Type and value of each item, as many as are told."""
+    """Type and value of each item, up to the item count."""
     for _ in range(body.little(2)):
         kind, size = body.little(2), body.little(2)
         if size > body.promised:
