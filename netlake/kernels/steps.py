@@ -12,8 +12,8 @@ header has ports, a tunnel may begin flows of its own.
 To add a tunnel
 1. netlake/protocols/NAME.py: its table, whose `on` has the keys that lead to it.
 2. netlake/kernels/tunnels/NAME.py: its function NAME, `(data, keys, w) -> Next`, see netlake.kernels.answers.
-3. Here, at the end of Step: `NAME = Kind.TUNNEL, NAME.NAME`. `dispatcher` makes one kernel of the functions, a chain of comparisons that
-   is compiled into a jump table.
+3. Here, at the end of Step: `NAME = Kind.TUNNEL, NAME.NAME`. `dispatcher` makes one kernel of the functions, a chain of
+   comparisons that is compiled into a jump table.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Step(IntEnum):
     def __new__(cls, kind: Kind, function: Kernel | None = None, number: int | None = None) -> Any:
         """The member with `number`, by default the one after the member before."""
         if number is None:
-            number = next((step.value + 1 for step in reversed(cls.__members__.values())), 0)
+            number = max((step.value + 1 for step in cls.__members__.values()), default=0)
         member = int.__new__(cls, number)
         member._value_, member.kind, member.function = number, kind, function
         return member
