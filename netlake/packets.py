@@ -186,8 +186,8 @@ HEADER = np.dtype(
         ("transport", np.int64),  # offset of the transport header, -1 without, or too short to read its ports
         ("end", np.int64),  # offset behind the last captured byte
         ("key", np.int64),  # distinguishes flows of equal addresses and ports in different tunnels; 0 outside tunnels
-        # offset of the source MAC address of the Ethernet header around this IP header, -1 without; for an IP header
-        # inside another one only an Ethernet header between the two counts
+        # offset of the 6-byte source address of the innermost link header before this IP header, -1 without; for an IP
+        # header inside another one only a link header between the two counts
         ("mac", np.int64),
         ("row", np.int32),  # row in Packets
         ("outer", np.int32),  # row of the enclosing IP header in this array, -1 without
