@@ -71,7 +71,7 @@ from netlake.packets import NO_TIME, Headers, Ints, Packets, Shorts, Tiny
 MOST_FLOWS = 1 << 18
 # rows of one record batch
 MOST_ROWS = 1 << 14
-# a record batch costs 3 ms whatever its size, so fewer rows than this wait
+# a record batch costs 4 ms whatever its size, so fewer rows than this wait
 LEAST_ROWS = 1 << 12
 # places of the smallest hash table
 LEAST_TABLE = 1 << 10

@@ -84,7 +84,7 @@ ENDS = (
     StateColumn("ip", "ip", "Address of the {who}", why=COMPARED, null=False),
     StateColumn("port", "u16", "Port of the {who}; null without ports", why=COMPARED),
     StateColumn(
-        "mac", "mac", "Source MAC address of the first packet of the {who}, from the Ethernet header around IP",
+        "mac", "mac", "Source MAC address of the first packet of the {who}, from the link header around IP",
         np.int64, Valid.NOT_NEGATIVE, why="compared in ethernet", rare=True, start=-1,
     ),
 )  # fmt: skip

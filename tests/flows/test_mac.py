@@ -1,4 +1,4 @@
-"""MAC addresses of `connection`, through the whole pipeline: which Ethernet header is that of an IP header."""
+"""MAC addresses of `connection`, through the whole pipeline: which link header is that of an IP header."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def capture(path: Path, frames: list[bytes], link_type: int) -> Path:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_mac_is_that_of_the_ethernet_header_around_ip(name: str, tmp_path: Path) -> None:
+def test_mac_is_that_of_the_link_header_around_ip(name: str, tmp_path: Path) -> None:
     frame, link_type, expected = CASES[name]
     tables = netlake.decode(capture(tmp_path / "one.pcap", [frame], link_type))
     rows = sorted(tables["connection"].to_pylist(), key=lambda row: row["flow"])
