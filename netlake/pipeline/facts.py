@@ -143,7 +143,7 @@ def quality(facts: Facts) -> dict[str, Any]:
         "fragments": {name: count for name, count in sorted(decoder.walker.fragments.counts.items()) if count},
         "salvaged": source.salvaged,
         "clock_steps_back": source.clock_steps_back,
-        "evicted_conversations": decoder.tracker.evictions,
+        "evicted_flows": decoder.tracker.evictions,
         "skipped_blocks": {f"0x{kind:08x}": count for kind, count in sorted(source.skipped_blocks.items())},
         "problems_not_listed": source.unlisted,
     }
