@@ -25,29 +25,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from netlake.layers.parsed import Parser, by_message
 from netlake.layers.pools import ipv4_text, ipv6_text, mac_text
 from netlake.packets import Bytes, Codes, Columns, Ints, Mask, Messages, Nullable, Value
 from netlake.schema import Column, Table, arrow, faults
 from netlake.schema.kinds import SCALARS
 
-Reader = Callable[[Messages], Columns | tuple[Messages, Columns]]
-
 TEXT: dict[str, Callable[[Bytes, Ints], pa.Array]] = {"ipv4": ipv4_text, "ipv6": ipv6_text, "mac": mac_text}
 # the pool and the family in it of each kind of address that lies at a fixed place
 POOLS = {"ipv4": ("ip", 4), "ipv6": ("ip", 6), "mac": ("mac", 0)}
-
-
-def columns(
-    table: Table, messages: Messages, read: Reader | None = None, parse: Parser | None = None
-) -> tuple[Messages, Columns]:
-    """The rows of `messages` by the reader that its protocol has, and the messages again, one for each row."""
-    if read is not None:
-        result = read(messages)
-        return result if isinstance(result, tuple) else (messages, result)
-    if parse is not None:
-        return by_message(table, parse, messages)
-    return messages, fixed(table, messages)
 
 
 def gather(data: Bytes, at: Ints, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
