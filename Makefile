@@ -17,7 +17,7 @@ ARGUMENTS ?=
 QUESTIONS := closed_ports beacons retransmissions
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format types contracts generate fresh bench compare robust clean
+.PHONY: help demo test check lint format types contracts generate fresh bench compare robust mutate clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -66,6 +66,9 @@ compare: $(TOOLS) ## Compare every field with tshark on the captures in CAPTURES
 
 robust: $(TOOLS) ## Decode the captures in CAPTURES complete, truncated at 50 offsets and with bytes changed
 	@$(BIN)/python -m tests.robust $(CAPTURES) $(ARGUMENTS)
+
+mutate: $(TOOLS) ## Change the code of readers at one place at a time; fail if the test cases miss too many changes
+	@$(BIN)/python -m tests.mutate $(ARGUMENTS)
 
 clean: ## Remove the environment, ./demo and caches
 	rm -rf $(VENV) demo bench .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

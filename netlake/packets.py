@@ -186,6 +186,9 @@ HEADER = np.dtype(
         ("transport", np.int64),  # offset of the transport header, -1 without, or too short to read its ports
         ("end", np.int64),  # offset behind the last captured byte
         ("key", np.int64),  # distinguishes flows of equal addresses and ports in different tunnels; 0 outside tunnels
+        # offset of the 6-byte source address of the innermost link header before this IP header, -1 without; for an IP
+        # header inside another one only a link header between the two counts
+        ("mac", np.int64),
         ("row", np.int32),  # row in Packets
         ("outer", np.int32),  # row of the enclosing IP header in this array, -1 without
         ("source_port", np.int32),  # -1 without ports; of ICMP the type, see `pair_of_icmp` in kernels/walk_network.py

@@ -1,4 +1,4 @@
-"""Every table there is, found by walking protocols/, streams/ and profiles/: there is no list to add a new one to.
+"""Every table, found by walking protocols/, streams/ and flows/: no list of them is kept.
 
 A module there declares `TABLES`; a family's package declares them in its modules. Outside tables are modules of the
 same shape: installed ones come by the entry point group `netlake.protocols`, single files by `load`.
@@ -28,7 +28,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from netlake import profiles, protocols, streams
+from netlake import flows, protocols, streams
 from netlake.errors import SchemaError
 from netlake.hooks import Hooks, hooks_of, mistakes
 from netlake.schema import Table, contract
@@ -49,7 +49,7 @@ class Entry:
 
 
 def _modules() -> Iterator[ModuleType]:
-    for package in (protocols, streams, profiles):
+    for package in (protocols, streams, flows):
         for found in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
             yield importlib.import_module(found.name)
 

@@ -1,4 +1,4 @@
-"""What the import contracts cannot say: rooms stay small, kernels have one door, nothing is left lying about."""
+"""Rules that the import contracts cannot express: sizes, docstrings, kernels, unfinished code, language."""
 
 from __future__ import annotations
 
@@ -25,13 +25,17 @@ KERNELS = PACKAGE / "kernels" / "__init__.py"
 LONGEST_MODULE = 400
 LONGEST_FUNCTION = 60
 
-# split, so that this file does not find itself
+# split, so that the patterns do not match this file
 UNFINISHED = re.compile("|".join(["TO" + "DO", "FIX" + "ME", "X" + "XX", "NotImplemented" + "Error"]))
-STRANGE = re.compile(
+FOREIGN = re.compile(
     "|".join(["/wo" + "rk/", "/ho" + "me/", "/ro" + "ot/", r"\bpy" + r"pi\.(?!org)", "artif" + "actory"]), re.IGNORECASE
 )
 
-# tables that the pipeline fills with facts about packets and captures, not from a message's bytes
+# words that plain technical English does not need (see docs/contributing.md), and how many occurrences are allowed
+ARCHAIC = re.compile(r"\b(stands|lies|told|tells|seldom|whoever)\b", re.IGNORECASE)
+MOST_ARCHAIC = 40
+
+# tables that the pipeline fills from packets and captures, without messages
 FILLED = {"packet", "interface", "packet_comment", "name_resolution"}
 
 
@@ -42,12 +46,12 @@ def tree(path: Path) -> ast.Module:
 
 
 def called(path: Path) -> str:
-    """How a file is called in a report."""
+    """The path of a file relative to the project."""
     return str(path.relative_to(ROOT))
 
 
 def imported(path: Path) -> Iterator[str]:
-    """Every module that a file imports, anywhere in it."""
+    """All modules that a file imports, also inside functions."""
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -56,7 +60,7 @@ def imported(path: Path) -> Iterator[str]:
 
 
 def committed() -> list[Path]:
-    """Every text file of the project that git knows, or that lies there where git does not."""
+    """All text files of the project in git; without git, all Python files."""
     try:
         listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):
@@ -66,16 +70,16 @@ def committed() -> list[Path]:
 
 
 def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    """Every function of a file, however deep."""
+    """All functions of a file, nested ones included."""
     return (node for node in ast.walk(tree(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
-def test_a_module_is_no_larger_than_a_reader_can_hold() -> None:
+def test_modules_have_at_most_400_lines() -> None:
     lengths = {called(path): len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCES}
     assert {name: length for name, length in lengths.items() if length > LONGEST_MODULE} == {}
 
 
-def test_a_function_fits_a_screen() -> None:
+def test_functions_have_at_most_60_lines() -> None:
     lengths = {
         f"{called(path)}:{node.lineno} {node.name}": (node.end_lineno or 0) - node.lineno + 1
         for path in SOURCES
@@ -84,12 +88,12 @@ def test_a_function_fits_a_screen() -> None:
     assert {name: length for name, length in lengths.items() if length > LONGEST_FUNCTION} == {}
 
 
-def test_a_module_a_class_and_a_public_function_say_what_they_are() -> None:
+def test_modules_classes_and_public_functions_have_docstrings() -> None:
     assert [name for path in MODULES for name in undocumented(path)] == []
 
 
 def undocumented(path: Path) -> Iterator[str]:
-    """What of a file lacks a sentence: itself, its classes and functions, their methods."""
+    """Names in a file without a docstring: the module, its classes and functions, their methods."""
     if not ast.get_docstring(tree(path)):
         yield called(path)
     outer = [node for node in tree(path).body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
@@ -101,8 +105,8 @@ def undocumented(path: Path) -> Iterator[str]:
             yield f"{called(path)}:{node.lineno} {node.name}"
 
 
-def test_kernels_have_one_door() -> None:
-    """A jitted function that does not come through `kernel` would read outside its arrays unchecked."""
+def test_numba_is_imported_in_one_module() -> None:
+    """A function compiled without `kernel` would not check the bounds of arrays."""
     others = [path for path in MODULES if path != KERNELS]
     found = [(called(path), name) for path in others for name in imported(path)]
     assert [(path, name) for path, name in found if name.split(".")[0] in ("numba", "llvmlite")] == []
@@ -111,8 +115,8 @@ def test_kernels_have_one_door() -> None:
     ] == []
 
 
-def test_the_door_checks_bounds() -> None:
-    """There is one place that compiles, and nothing turns its checks off."""
+def test_kernels_check_bounds() -> None:
+    """The options of the only compiler call contain boundscheck, and nothing disables it."""
     calls = [node for node in ast.walk(tree(KERNELS)) if isinstance(node, ast.Call)]
     jitted = [node for node in calls if ast.unparse(node.func).endswith(("njit", ".jit", "vectorize", "cfunc"))]
     assert jitted
@@ -122,7 +126,7 @@ def test_the_door_checks_bounds() -> None:
     assert not re.search(r"boundscheck\W+(False|None)", text)
 
 
-def test_kernels_live_in_their_package() -> None:
+def test_kernels_are_in_their_package() -> None:
     outside = [path for path in MODULES if KERNELS.parent not in path.parents]
     jitted = [
         f"{called(path)}: {node.name}"
@@ -134,7 +138,7 @@ def test_kernels_live_in_their_package() -> None:
 
 
 def lines(paths: list[Path], pattern: re.Pattern[str]) -> list[str]:
-    """Every line that a pattern finds."""
+    """All lines that match a pattern."""
     return [
         f"{called(path)}:{number} {line.strip()[:100]}"
         for path in paths
@@ -143,22 +147,34 @@ def lines(paths: list[Path], pattern: re.Pattern[str]) -> list[str]:
     ]
 
 
-def test_nothing_is_left_open() -> None:
+def test_archaic_words_are_rare() -> None:
+    """The language rules of docs/contributing.md, as far as a count of words can check them."""
+    counts = {called(path): len(ARCHAIC.findall(path.read_text(encoding="utf-8"))) for path in prose()}
+    assert sum(counts.values()) <= MOST_ARCHAIC, {name: count for name, count in counts.items() if count}
+
+
+def prose() -> list[Path]:
+    """The README, the documents, and all modules and queries of the package."""
+    documents = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "queries").glob("*.sql")]
+    return sorted([*documents, *MODULES])
+
+
+def test_no_unfinished_code() -> None:
     assert lines(SOURCES, UNFINISHED) == []
 
 
-def test_the_project_speaks_of_itself_alone() -> None:
-    assert lines(committed(), STRANGE) == []
+def test_no_local_paths_or_hosts() -> None:
+    assert lines(committed(), FOREIGN) == []
 
 
-def homes() -> list[str]:
-    """Every file or package directly under protocols/."""
+def protocol_modules() -> list[str]:
+    """Names of all modules and packages in netlake.protocols."""
     return [found.name for found in pkgutil.iter_modules(protocols.__path__)]
 
 
-@pytest.mark.parametrize("home", homes())
-def test_a_protocol_declares_tables_and_each_has_cases(home: str) -> None:
-    name = f"netlake.protocols.{home}"
+@pytest.mark.parametrize("module", protocol_modules())
+def test_protocol_declares_tables_with_cases(module: str) -> None:
+    name = f"netlake.protocols.{module}"
     declared = [
         entry.table for entry in tables.entries().values() if f"{entry.module.__name__}.".startswith(f"{name}.")
     ]
@@ -171,7 +187,7 @@ def test_a_protocol_declares_tables_and_each_has_cases(home: str) -> None:
     assert without == []
 
 
-def test_public_names_are_there_and_cost_nothing_until_used() -> None:
+def test_public_names_exist_and_are_imported_lazily() -> None:
     assert sorted(netlake.__all__) == netlake.__all__
     for name in netlake.__all__:
         assert getattr(netlake, name) is not None

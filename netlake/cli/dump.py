@@ -11,7 +11,7 @@ from netlake.cli import options, rows
 
 EXAMPLES = """\b
 netlake dump dns --where "rcode = 3" --limit 10
-netlake dump connection --sort=-orig_bytes --format jsonl
+netlake dump connection --sort=-orig_wire_bytes --format jsonl
 netlake dump lake/proto/dns/384e23a2b2fdf607.pb.zst --select query_name
 """
 # options that select rows of the table; the others are about the query and its output

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from netlake.cli import listing, options
-from netlake.errors import LakeError
+from netlake.errors import MissingLakeError
 from netlake.query.output.visible import say
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def _catalog(lake: Path, *, needed: bool) -> Catalog | None:
 
     try:
         return Catalog(lake, readonly=True)
-    except LakeError:
+    except MissingLakeError:
         if needed:
             raise
         return None
@@ -50,7 +50,7 @@ def _catalog(lake: Path, *, needed: bool) -> Catalog | None:
 def _counted(lake: Path, *, needed: bool) -> dict[str, tuple[int | None, str]]:
     """Name -> (rows, description) of the tables in the lake.
 
-    LakeError without a lake if `needed`, else an empty dict; `needed` also omits tables without rows.
+    MissingLakeError without a lake if `needed`, else an empty dict; `needed` also omits tables without rows.
     """
     catalog = _catalog(lake, needed=needed)
     if catalog is None:

@@ -1,1 +1,1 @@
-"""Conversations: their numbers, directions, counts and ends."""
+"""Flows: their numbers, directions, counts and ends; the tables `connection` and `address`."""

@@ -1,8 +1,8 @@
-"""Community ID version 1, seed 0: one name for a conversation that other tools know it by too.
+"""Community ID version 1, seed 0: an id of a flow that other tools compute too.
 
-It is a hash of addresses, protocol and ports, the lesser end first. ICMP's types stand for ports where they have an
-answer (echo, timestamp, ...); otherwise type and code do, and the direction counts. Without the ports that its protocol
-has, a conversation has no such name. The tunnel around it is not part of it.
+It is a hash of addresses, protocol and ports, the lesser end first. The ports of ICMP are its types where a type has an
+answer (echo, timestamp, ...); otherwise type and code, and the id depends on the direction. A flow without the ports
+that its protocol has gets no id. The tunnel around a flow is not part of its id.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from netlake.kernels import flow_community_id as kernels
-from netlake.kernels import flow_state as s
+from netlake.kernels.flow_state import Ip
 
 ALPHABET = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", np.uint8).copy()
-WITH_PORTS = (s.ICMP, s.TCP, s.UDP, s.ICMPV6, s.SCTP)
-# types that ask and types that answer
+WITH_PORTS = (Ip.ICMP, Ip.TCP, Ip.UDP, Ip.ICMPV6, Ip.SCTP)
+# types of requests and of their answers
 PAIRED = {
-    s.ICMP: (0, 8, 9, 10, 13, 14, 15, 16, 17, 18),
-    s.ICMPV6: (128, 129, 130, 131, 133, 134, 135, 136, 139, 140, 144, 145),
+    Ip.ICMP: (0, 8, 9, 10, 13, 14, 15, 16, 17, 18),
+    Ip.ICMPV6: (128, 129, 130, 131, 133, 134, 135, 136, 139, 140, 144, 145),
 }
 
 Longs = npt.NDArray[np.int64]
 
 
 def community_ids(addresses: Longs, version: Longs, protocol: Longs, ports: Longs, originator: Longs) -> pa.StringArray:
-    """The Community ID of each conversation, null where it has none.
+    """The Community ID of each flow, null where it has none.
 
     `addresses` (n, 4) are high and low halves of ends 0 and 1 in order, `ports` (n, 2) theirs, -1 without; `originator`
-    is the end that began.
+    is the end that began the flow.
     """
     count = len(protocol)
     paired = np.zeros(count, np.bool_)
@@ -53,7 +53,7 @@ def community_ids(addresses: Longs, version: Longs, protocol: Longs, ports: Long
 
 
 def _blocks(addresses: Longs, protocol: Longs, ports: Longs, *, is_v6: bool) -> npt.NDArray[np.uint8]:
-    """What is hashed, padded: seed, addresses, protocol, a zero, ports."""
+    """The padded input of the hash: seed, addresses, protocol, a zero, ports."""
     rows = np.arange(len(protocol))
     blocks = np.zeros((len(rows), kernels.BLOCK), np.uint8)
     words = addresses.astype(">i8").view(np.uint8).reshape(len(rows), 4, 8)

@@ -1,11 +1,14 @@
-"""Ended conversations as rows of `connection`: the arrays of state turned into columns, a batch at once.
+"""Ended flows as rows of `connection`: records of state turned into Arrow columns, a batch at once.
 
-`longs` (n, 20) and `sides` (n, 2, 26) are copies of rows of state; see netlake.kernels.flow_state.
+The columns are declared in netlake.kernels.flow_columns. One with a field is that field, null where its `valid` does
+not apply: `_of_field`. One without is the result of the function of its name in COMPUTED, or for a direction in
+COMPUTED_OF_SIDE.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -14,41 +17,46 @@ import pyarrow.compute as pc
 
 from netlake.flows import tcp_tables
 from netlake.flows.community_id import community_ids
-from netlake.kernels import flow_state as s
+from netlake.kernels.addresses import MAC
+from netlake.kernels.flow_columns import DIRECTION, ENDS, FACTS, SIDES, WHOLE, StateColumn, Valid
+from netlake.kernels.flow_state import LONGEST_HISTORY, End, Ending, Ip, Records, Scale
 from netlake.layers.pools import key_texts
 from netlake.packets import NO_TIME
+from netlake.schema import SCALARS
 
-SIDES = ("orig", "resp")
 FLAGS = ("fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr")
-REASONS = {
-    s.FIN: "fin",
-    s.RST: "rst",
-    s.SHUTDOWN: "shutdown",
-    s.ABORT: "abort",
-    s.NEW_SYN: "new_syn",
-    s.TIMEOUT: "timeout",
-    s.EVICTED: "evicted",
-    s.END_OF_CAPTURE: "end_of_capture",
-}
 STATES_OF_UDP = ("OTH", "SHR", "S0", "SF")
+NANOSECONDS = 1e9
 
 Longs = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 
-def record_batch(longs: Longs, sides: Longs) -> pa.RecordBatch:
-    """Rows of `connection` without `capture` and `day`; `ts` and `last_ts` in microseconds."""
-    ended = Ended(longs, sides)
-    columns = dict(ended.whole())
-    for name, end in zip(SIDES, (ended.originator, 1 - ended.originator), strict=True):
-        side = np.ascontiguousarray(sides[np.arange(len(sides)), end])
-        columns.update((f"{name}_{field}", column) for field, column in direction(side, is_tcp=ended.protocol == s.TCP))
+def record_batch(flows: Records, sides: Records) -> pa.RecordBatch:
+    """Rows of `connection` without `capture` and `day`, of n `flows` and their `sides` (n, 2): copies of rows of state.
+
+    Times are microseconds.
+    """
+    ended = Ended(flows, sides)
+    columns = {"ts": times(flows["first_ts"]), "flow": pa.array(flows["number"])}
+    columns |= {column.name: ended.column(column) for column in (*WHOLE, *FACTS)}
+    for prefix, side in zip(SIDES, (ended.orig, ended.resp), strict=True):
+        columns |= {f"{prefix}_{column.name}": side.column(column) for column in (*ENDS, *DIRECTION)}
     return pa.RecordBatch.from_pydict(columns)
 
 
-def masked(values: npt.NDArray[np.generic], valid: Mask) -> pa.Array:
-    """An Arrow array, null where not `valid`."""
-    return pa.array(values, mask=None if valid.all() else ~valid)
+def taken(records: Records, index: npt.NDArray[np.integer]) -> Records:
+    """A copy of `records[index]`, made of whole words: NumPy copies records field by field, which takes 20 times as long.
+
+    `records` (n) is contiguous, of a dtype whose size is a multiple of 8.
+    """
+    words: Records = records.view(np.int64).reshape(len(records), -1)[index].view(records.dtype)[:, 0]
+    return words
+
+
+def masked(values: npt.NDArray[np.generic], valid: Mask | None) -> pa.Array:
+    """An Arrow array, null where not `valid` (None: nowhere)."""
+    return pa.array(values, mask=None if valid is None or valid.all() else ~valid)
 
 
 def words(names: list[str | None], codes: npt.NDArray[np.integer]) -> pa.DictionaryArray:
@@ -63,135 +71,174 @@ def times(ns: Longs) -> pa.Array:
 
 
 class Ended:
-    """Some ended conversations."""
+    """Some ended flows: `flows` (n) and `sides` (n, 2) are copies of rows of state, `orig` and `resp` their directions."""
 
-    def __init__(self, longs: Longs, sides: Longs) -> None:
-        self.longs, self.sides = longs, sides
-        self.octets = longs.view(np.uint8)
-        self.originator = self.octets[:, s.ORIGINATOR].astype(np.int64)
-        ports = longs[:, s.PORTS]
-        self.protocol = ports & 255
-        self.version = np.where(ports >> 42 & 1, 6, 4)
-        self.ports = np.stack([(ports >> 25 & 0x1FFFF) - 1, (ports >> 8 & 0x1FFFF) - 1], axis=1)
+    def __init__(self, flows: Records, sides: Records) -> None:
+        self.flows, self.sides = flows, sides
+        self.protocol = flows["protocol"].astype(np.int64)
+        self.is_tcp: Mask = self.protocol == Ip.TCP
+        self.is_icmp: Mask = (self.protocol == Ip.ICMP) | (self.protocol == Ip.ICMPV6)
+        self.originator = flows["originator"].astype(np.int64)
+        self.orig, self.resp = Side(self, self.originator), Side(self, 1 - self.originator)
 
-    def whole(self) -> Iterator[tuple[str, pa.Array]]:
-        """The columns that belong to no direction."""
-        longs = self.longs
-        first, last = longs[:, s.FIRST_TS], self.sides[:, :, s.MY_LAST_TS].max(axis=1)
-        # a conversation of reassembled datagrams alone has no packet's time but its first
-        last = np.maximum(first, last)
-        yield "ts", times(first)
-        yield "flow", pa.array(longs[:, s.FLOW])
-        yield "last_ts", times(last)
-        yield "duration", masked(_seconds(first, last), first != NO_TIME)
-        yield "first_packet", pa.array(longs[:, s.FIRST_PACKET])
-        yield "last_packet", pa.array(longs[:, s.LAST_PACKET])
-        yield "protocol", pa.array(self.protocol.astype(np.int16))
-        yield from self._ends()
-        for name, place in (("outer_flow", s.OUTER), ("quoted_flow", s.QUOTES)):
-            yield name, masked(longs[:, place], longs[:, place] != 0)
-        yield "tunnel_key", masked(longs[:, s.KEY], longs[:, s.KEY] != 0)
-        yield from self._verdict()
-        addresses = longs[:, [s.A_HIGH, s.A_LOW, s.B_HIGH, s.B_LOW]]
-        yield "community_id", community_ids(addresses, self.version, self.protocol, self.ports, self.originator)
+    @cached_property
+    def last_ts(self) -> Longs:
+        """Latest time; a flow of reassembled datagrams alone has only the time of its first packet."""
+        latest: Longs = np.maximum(self.flows["first_ts"], self.sides["last_ts"].max(axis=1))
+        return latest
 
-    def _ends(self) -> Iterator[tuple[str, pa.Array]]:
-        """Addresses and ports, ICMP type and code."""
-        rows = np.arange(len(self.longs))
-        for name, end in zip(SIDES, (self.originator, 1 - self.originator), strict=True):
-            keys = np.zeros((len(rows), 4), np.uint64)
-            keys[:, 0] = self.longs[rows, s.A_HIGH + 2 * end].view(np.uint64)
-            keys[:, 1] = self.longs[rows, s.A_LOW + 2 * end].view(np.uint64)
-            keys[:, 2] = self.version
-            yield f"{name}_ip", key_texts(keys).dictionary_encode()
-            port = self.ports[rows, end]
-            has_ports = (port >= 0) & (self.protocol != s.ICMP) & (self.protocol != s.ICMPV6)
-            yield f"{name}_port", masked(port.astype(np.int32), has_ports)
-        has_icmp = self.octets[:, s.HAS_ICMP] != 0
-        for name, place in (("icmp_type", s.ICMP_TYPE), ("icmp_code", s.ICMP_CODE)):
-            yield name, masked(self.octets[:, place].astype(np.int16), has_icmp)
+    def column(self, column: StateColumn) -> pa.Array:
+        """A column of the whole flow."""
+        if column.field is None:
+            return COMPUTED[column.name](self)
+        return _of_field(column, self.flows[column.name], self.valid(column))
 
-    def _verdict(self) -> Iterator[tuple[str, pa.Array]]:
-        """How it ended, and Zeek's two columns."""
-        reasons = [REASONS.get(code) for code in range(max(REASONS) + 1)]
-        yield "end_reason", words(reasons, self.octets[:, s.ENDING])
-        rows = np.arange(len(self.longs))
-        state = self.sides.view(np.uint8)[:, :, s.MY_STATE].astype(np.int64)
-        is_empty = (self.sides[:, :, s.MY_PAYLOAD] == 0).all(axis=1)
-        code = (state[rows, self.originator] * s.STATES + state[rows, 1 - self.originator]) * 2 + is_empty
-        sent = self.sides[:, :, s.MY_PACKETS] > 0
-        udp = sent[rows, self.originator] * 2 + sent[rows, 1 - self.originator]
-        names = tcp_tables.conn_states()
-        code = np.where(self.protocol == s.TCP, code, len(names) + np.where(self.protocol == s.UDP, udp, 0))
-        yield "conn_state", words([*names, *STATES_OF_UDP], code)
-        yield "history", self._history()
-
-    def _history(self) -> pa.Array:
-        """The letters; null where the protocol has none."""
-        size = self.octets[:, s.HISTORY_SIZE].astype(np.int32)
-        letters = self.octets[:, s.HISTORY : s.HISTORY + s.LONGEST_HISTORY]
-        data = letters[np.arange(s.LONGEST_HISTORY) < size[:, None]]
-        offsets = np.zeros(len(size) + 1, np.int32)
-        np.cumsum(size, out=offsets[1:])
-        text = pa.StringArray.from_buffers(len(size), pa.py_buffer(offsets), pa.py_buffer(data))
-        has_history = pa.array((self.protocol == s.TCP) | (self.protocol == s.UDP))
-        return pc.if_else(has_history, text, pa.scalar(None, pa.string())).dictionary_encode()
+    def valid(self, column: StateColumn) -> Mask | None:
+        """Where a column of the whole flow is not null, None: everywhere."""
+        if column.valid == Valid.NOT_ZERO:
+            return self.flows[column.name] != 0  # type: ignore[no-any-return]
+        return self.flows["has_icmp"] != 0 if column.valid == Valid.ICMP else None
 
 
-def _seconds(first: Longs, last: Longs) -> npt.NDArray[np.float64]:
-    """From `first` to `last`, which is never before it: what is negative did not fit 64 bits."""
+class Side:
+    """One direction of some ended flows: `end` is its side in each."""
+
+    def __init__(self, whole: Ended, end: Longs) -> None:
+        self.whole, self.end = whole, end
+        self.state: Records = taken(whole.sides.reshape(-1), 2 * np.arange(len(end)) + end)
+        self.masks = {
+            Valid.TCP: whole.is_tcp,
+            Valid.WITH_PACKETS: self.state["packets"] > 0,
+            Valid.WITH_INTERVALS: self.state["intervals"] > 0,
+        }
+
+    def column(self, column: StateColumn) -> pa.Array:
+        """A column of the direction."""
+        if column.field is None:
+            return COMPUTED_OF_SIDE[column.name](self)
+        return _of_field(column, self.state[column.name], self.valid(column))
+
+    def valid(self, column: StateColumn) -> Mask | None:
+        """Where a column of the direction is not null, None: everywhere."""
+        if column.valid == Valid.NOT_NEGATIVE:
+            return self.state[column.name] >= 0  # type: ignore[no-any-return]
+        return self.masks.get(column.valid)
+
+    def of(self, name: str) -> npt.NDArray[np.generic]:
+        """`a_NAME` or `b_NAME` of the flow: that of this end."""
+        chosen: npt.NDArray[np.generic] = np.where(
+            self.end == 0, self.whole.flows[f"a_{name}"], self.whole.flows[f"b_{name}"]
+        )
+        return chosen
+
+
+def _of_field(column: StateColumn, values: npt.NDArray[np.generic], valid: Mask | None) -> pa.Array:
+    """A field as the column that it is: times and durations are nanoseconds in the state."""
+    if column.kind == "ts":
+        return times(values)
+    if column.kind == "duration":
+        return masked(values / NANOSECONDS, valid)
+    if column.kind == "mac":
+        keys = np.zeros((len(values), 4), np.uint64)
+        keys[:, 1], keys[:, 2] = np.where(valid, values, 0), MAC
+        return pc.if_else(pa.array(valid), key_texts(keys), pa.scalar(None, pa.string())).dictionary_encode()
+    return masked(values.astype(SCALARS[str(column.kind)].arrow, copy=False), valid)
+
+
+def _duration(ended: Ended) -> pa.Array:
+    """From first to last time, which is never before it: what is negative did not fit 64 bits."""
+    first, last = ended.flows["first_ts"], ended.last_ts
     between = last - first
-    return np.where(between < 0, last.astype(np.float64) - first, between) / 1e9
+    seconds = np.where(between < 0, last.astype(np.float64) - first, between) / NANOSECONDS
+    return masked(seconds, first != NO_TIME)
 
 
-def direction(side: Longs, *, is_tcp: Mask) -> Iterator[tuple[str, pa.Array]]:
-    """The columns of one direction; those of TCP are null for everything else."""
-    reals, integers, octets = side.view(np.float64), side.view(np.int32), side.view(np.uint8)
-    packets, gaps = side[:, s.MY_PACKETS], integers[:, s.MY_GAPS].astype(np.int64)
-    yield "packets", pa.array(packets)
-    for name, place in (("bytes", s.MY_WIRE), ("ip_bytes", s.MY_IP), ("payload_bytes", s.MY_PAYLOAD)):
-        yield name, pa.array(side[:, place])
-    sent, timed = packets > 0, gaps > 0
-    for name, place in (("length_min", s.MY_LEAST_LENGTH), ("length_max", s.MY_GREATEST_LENGTH)):
-        yield name, masked(integers[:, place], sent)
-    yield "length_mean", masked(reals[:, s.MY_MEAN_LENGTH], sent)
-    yield "length_std", masked(_deviation(reals[:, s.MY_SQUARED_LENGTH], packets), sent)
-    for name, place in (("interarrival_min", s.MY_LEAST_GAP), ("interarrival_max", s.MY_GREATEST_GAP)):
-        yield name, masked(side[:, place] / 1e9, timed)
-    yield "interarrival_mean", masked(reals[:, s.MY_MEAN_GAP] / 1e9, timed)
-    yield "interarrival_std", masked(_deviation(reals[:, s.MY_SQUARED_GAP], gaps) / 1e9, timed)
-    for name, place in (("ttl_first", s.MY_FIRST_TTL), ("ttl_min", s.MY_LEAST_TTL), ("ttl_max", s.MY_GREATEST_TTL)):
-        yield name, masked(octets[:, place].astype(np.int16), sent)
-    yield from _segments(side, integers, octets, is_tcp)
+def _conn_state(ended: Ended) -> pa.Array:
+    orig, resp = ended.orig.state, ended.resp.state
+    is_empty = (ended.sides["payload_bytes"] == 0).all(axis=1)
+    tcp = (orig["state"].astype(np.int64) * len(End) + resp["state"]) * 2 + is_empty
+    udp = (orig["packets"] > 0) * 2 + (resp["packets"] > 0)
+    names = tcp_tables.conn_states()
+    codes = np.where(ended.is_tcp, tcp, len(names) + np.where(ended.protocol == Ip.UDP, udp, 0))
+    return words([*names, *STATES_OF_UDP], codes)
 
 
-def _segments(
-    side: Longs, integers: npt.NDArray[np.int32], octets: npt.NDArray[np.uint8], is_tcp: Mask
-) -> Iterator[tuple[str, pa.Array]]:
-    """What TCP adds to a direction."""
-    counts = integers[:, s.MY_FLAGS : s.MY_FLAGS + len(FLAGS)]
-    yield "flags", masked(((counts > 0) @ (1 << np.arange(len(FLAGS)))).astype(np.int16), is_tcp)
-    for bit, name in enumerate(FLAGS):
-        yield name, masked(counts[:, bit].astype(np.int64), is_tcp)
-    windows = (
-        ("window_first", s.MY_FIRST_WINDOW),
-        ("window_min", s.MY_LEAST_WINDOW),
-        ("window_max", s.MY_GREATEST_WINDOW),
-    )
-    for name, place in windows:
-        yield name, masked(integers[:, place], is_tcp & (integers[:, place] >= 0))
-    scale = octets[:, s.MY_SCALE].astype(np.int16)
-    yield "window_scale", masked(scale - s.WITH_SCALE, (scale >= s.WITH_SCALE) & (scale < s.OFFERED))
-    counters = (
-        ("retransmitted", s.MY_RETRANSMITTED),
-        ("out_of_order", s.MY_OUT_OF_ORDER),
-        ("zero_windows", s.MY_ZERO_WINDOWS),
-    )
-    for name, place in counters:
-        yield name, masked(integers[:, place].astype(np.int64), is_tcp)
-    yield "missed_bytes", masked(side[:, s.MY_MISSED], is_tcp)
+def _history(ended: Ended) -> pa.Array:
+    size = ended.flows["history_size"].astype(np.int32)
+    data = ended.flows["history"][np.arange(LONGEST_HISTORY) < size[:, None]]
+    offsets = np.zeros(len(size) + 1, np.int32)
+    np.cumsum(size, out=offsets[1:])
+    text = pa.StringArray.from_buffers(len(size), pa.py_buffer(offsets), pa.py_buffer(data))
+    has_history = pa.array(ended.is_tcp | (ended.protocol == Ip.UDP))
+    return pc.if_else(has_history, text, pa.scalar(None, pa.string())).dictionary_encode()
 
 
-def _deviation(squared: npt.NDArray[np.float64], count: Longs) -> npt.NDArray[np.float64]:
-    """The standard deviation of a whole population; its square may be a hair below 0 by rounding."""
-    return np.sqrt(np.maximum(squared, 0) / np.maximum(count, 1))
+def _community_id(ended: Ended) -> pa.Array:
+    flows = ended.flows
+    addresses = np.stack([flows[name].view(np.int64) for name in ("a_high", "a_low", "b_high", "b_low")], axis=1)
+    ports = np.stack([flows["a_port"], flows["b_port"]], axis=1).astype(np.int64)
+    return community_ids(addresses, flows["version"].astype(np.int64), ended.protocol, ports, ended.originator)
+
+
+def _service(ended: Ended) -> pa.Array:
+    """No protocol of any stream."""
+    offsets = pa.array(np.zeros(len(ended.flows) + 1, np.int32))
+    words_type = pa.list_(pa.field("element", pa.string(), nullable=False))
+    return pa.ListArray.from_arrays(offsets, pa.array([], pa.string()), type=words_type)
+
+
+def _ip(side: Side) -> pa.Array:
+    keys = np.zeros((len(side.end), 4), np.uint64)
+    keys[:, 0], keys[:, 1], keys[:, 2] = side.of("high"), side.of("low"), side.whole.flows["version"]
+    return key_texts(keys).dictionary_encode()
+
+
+def _port(side: Side) -> pa.Array:
+    """The port; of ICMP, types are in its place."""
+    port = side.of("port")
+    return masked(port, (port >= 0) & ~side.whole.is_icmp)  # type: ignore[operator]
+
+
+def _flags(side: Side) -> pa.Array:
+    seen = [(side.state[flag] > 0).astype(np.int16) << bit for bit, flag in enumerate(FLAGS)]
+    return masked(np.bitwise_or.reduce(seen), side.whole.is_tcp)
+
+
+def _window_scale(side: Side) -> pa.Array:
+    scale = side.state["scale"].astype(np.int16)
+    return masked(scale - np.int16(Scale.WITH_SCALE), (scale >= Scale.WITH_SCALE) & (scale < Scale.OFFERED))
+
+
+def _deviation(squares: npt.NDArray[np.float64], count: Longs) -> npt.NDArray[np.float64]:
+    """The standard deviation of a whole population; its square may be slightly below 0 by rounding."""
+    return np.sqrt(np.maximum(squares, 0) / np.maximum(count, 1))
+
+
+def _length_std(side: Side) -> pa.Array:
+    packets = side.state["packets"]
+    return masked(_deviation(side.state["length_squares"], packets), packets > 0)
+
+
+def _interarrival_std(side: Side) -> pa.Array:
+    intervals = side.state["intervals"]
+    return masked(_deviation(side.state["interarrival_squares"], intervals) / NANOSECONDS, intervals > 0)
+
+
+COMPUTED: dict[str, Callable[[Ended], pa.Array]] = {
+    "last_ts": lambda ended: times(ended.last_ts),
+    "duration": _duration,
+    "end_reason": lambda ended: words([end.name.lower() for end in Ending], ended.flows["ending"]),
+    "conn_state": _conn_state,
+    "history": _history,
+    "community_id": _community_id,
+    "service": _service,
+}
+COMPUTED_OF_SIDE: dict[str, Callable[[Side], pa.Array]] = {
+    "ip": _ip,
+    "port": _port,
+    "undecoded_bytes": lambda side: pa.nulls(len(side.end), pa.int64()),
+    "length_std": _length_std,
+    "interarrival_std": _interarrival_std,
+    "flags": _flags,
+    "window_scale": _window_scale,
+}

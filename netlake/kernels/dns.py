@@ -1,8 +1,12 @@
-"""Where the questions, records and EDNS options of DNS messages lie.
+"""Find the questions, records and EDNS options of DNS messages (RFC 1035 section 4, RFC 6891).
 
-Arrays of findings are int64 with one row a property and one column a finding, so that each property is contiguous; the
-names of the rows stand below. Offsets are into the batch's buffer. Every loop advances by at least one byte of its
-message, so the work and the findings are bounded by the bytes that were captured.
+- Results are int64 arrays with one row for each property and one column for each question, record or option, so that a
+  property is contiguous: it becomes a column of a table. The constants Q_, R_, O_ and FOUND_ number the rows.
+- Offsets are those of the batch's buffer.
+- Names are skipped here, not followed: a compressed name ends with its pointer. `dns_text` reads them.
+- A message is read up to the first question or record that does not fit; its fault tells which rule it broke.
+- Every iteration advances by at least one byte of its message, so that time and results are bounded by the captured
+  bytes, whatever the header's counts.
 """
 
 from __future__ import annotations
@@ -20,19 +24,21 @@ QUESTION, ANSWER, AUTHORITY, ADDITIONAL = range(4)
 
 # rows of `questions`
 Q_MESSAGE, Q_NAME, Q_TYPE, Q_CLASS = range(4)
-# rows of `records`: R_DATA and R_END are the bounds of the record's data
+# rows of `records`; R_DATA and R_END are the bounds of the record's data
 R_MESSAGE, R_SECTION, R_NAME, R_TYPE, R_CLASS, R_TTL, R_DATA, R_END = range(8)
+# rows of `found`, one column a message: numbers of both, offset after the last of them, fault code
+FOUND_QUESTIONS, FOUND_RECORDS, FOUND_END, FOUND_FAULT = range(4)
 # rows of `options`
 O_MESSAGE, O_CODE, O_DATA, O_END = range(4)
 
-# what skip_name returns instead of an offset
+# results of skip_name that are not offsets
 ENDS_EARLY = -1
 RESERVED_LABEL = -2
 
 
 @kernel()
 def skip_name(data, at, end):
-    """The offset behind the name at `at` as it lies in place, pointers not followed; ENDS_EARLY or RESERVED_LABEL."""
+    """The offset after the name at `at`, pointers not followed; ENDS_EARLY or RESERVED_LABEL if it is malformed."""
     while at < end:
         size = np.int64(data[at])
         if size == 0:
@@ -47,10 +53,9 @@ def skip_name(data, at, end):
 
 @kernel("i8(u1[::1], i8[::1], i8[::1], i8[:, ::1], i8[:, ::1], i8[:, ::1], i8[:, ::1])")
 def find_records(data, start, end, counts, questions, records, found):
-    """Find the questions and records that the header counts (4, messages) promise; stop a message where it breaks off.
+    """Find the questions and records of every message; returns the number of records.
 
-    `found` (4, messages) becomes: number of questions, number of records, offset behind the last of them, fault code.
-    Returns the number of records of all messages.
+    `counts` (4, messages) are the counts of the header; `found` (rows FOUND_) is written.
     """
     question = 0
     record = 0
@@ -62,47 +67,48 @@ def find_records(data, start, end, counts, questions, records, found):
         fault = 0
         for section in range(4):
             for _ in range(counts[section, message]):
-                behind = skip_name(data, at, stop)
+                after = skip_name(data, at, stop)
                 fixed = 4 if section == QUESTION else 10
-                if behind < 0 or behind + fixed > stop:
-                    fault = BAD_NAME if behind == RESERVED_LABEL else SHORT_HEADER
+                if after < 0 or after + fixed > stop:
+                    fault = BAD_NAME if after == RESERVED_LABEL else SHORT_HEADER
                     break
                 if section == QUESTION:
                     questions[Q_MESSAGE, question] = message
                     questions[Q_NAME, question] = at
-                    questions[Q_TYPE, question] = u16(data, behind)
-                    questions[Q_CLASS, question] = u16(data, behind + 2)
+                    questions[Q_TYPE, question] = u16(data, after)
+                    questions[Q_CLASS, question] = u16(data, after + 2)
                     question += 1
-                    at = behind + 4
+                    at = after + 4
                     continue
-                size = u16(data, behind + 8)
-                if behind + 10 + size > stop:
+                size = u16(data, after + 8)
+                if after + 10 + size > stop:
                     fault = BAD_LENGTH
                     break
                 records[R_MESSAGE, record] = message
                 records[R_SECTION, record] = section
                 records[R_NAME, record] = at
-                records[R_TYPE, record] = u16(data, behind)
-                records[R_CLASS, record] = u16(data, behind + 2)
-                records[R_TTL, record] = u32(data, behind + 4)
-                records[R_DATA, record] = behind + 10
-                records[R_END, record] = behind + 10 + size
+                records[R_TYPE, record] = u16(data, after)
+                records[R_CLASS, record] = u16(data, after + 2)
+                records[R_TTL, record] = u32(data, after + 4)
+                records[R_DATA, record] = after + 10
+                records[R_END, record] = after + 10 + size
                 record += 1
-                at = behind + 10 + size
+                at = after + 10 + size
             if fault != 0:
                 break
-        found[0, message] = question - first_question
-        found[1, message] = record - first_record
-        found[2, message] = at
-        found[3, message] = fault
+        found[FOUND_QUESTIONS, message] = question - first_question
+        found[FOUND_RECORDS, message] = record - first_record
+        found[FOUND_END, message] = at
+        found[FOUND_FAULT, message] = fault
     return record
 
 
 @kernel("i8(u1[::1], i8[::1], i8[::1], i8[:, ::1], b1[::1])")
 def find_options(data, start, end, options, broken):
-    """The EDNS options in the data of OPT records; `broken` marks data that does not end with one.
+    """Find the EDNS options in the data of OPT records; returns their number.
 
-    `options` must have room for a quarter of the bytes. Returns how many there are; O_MESSAGE indexes `start`.
+    `options` needs a column for every four bytes; O_MESSAGE is an index of `start`. `broken` marks data that does not
+    end with an option.
     """
     count = 0
     for position in range(len(start)):
@@ -123,7 +129,7 @@ def find_options(data, start, end, options, broken):
 
 @kernel("void(u1[::1], i8[::1], i8[::1], i4[::1], u1[::1])")
 def gather_spans(source, start, end, offsets, target):
-    """Copy `source[start:end]` one behind the other into `target`; `offsets` become Arrow's. A start of -1 is null."""
+    """Copy `source[start:end]` to `target`, in order; `offsets` become Arrow's. A start of -1 is null."""
     used = 0
     for position in range(len(start)):
         offsets[position] = used

@@ -1,91 +1,100 @@
-"""Where the state of a conversation lies: a row for the whole of it, and one for each of its two directions.
+"""The records of the tracker's kernels, and the codes in their fields.
 
-Rows are 8-byte words, seen as int64 (`long`), float64 (`real`), int32 (`integer`) and bytes (`octet`) at once: what a
-packet touches lies together on a few cache lines, and a field has the width that it needs. Columns of the whole come
-first below, then those of a direction, whose names begin with MY_: its sender's, [row, end] in arrays of directions.
-The two ends are 0 and 1 in the order of (address, port), so that both directions have one key; ORIGINATOR says which
-began.
+FLOW is one flow as a whole, SIDE one of its directions: `flows[row]`, `sides[row, side]`. The sides are 0 and 1 in the
+order of (address, port), so that both directions have one key; a direction has the number of its sender, and
+`originator` is the side that began the flow. KEY is the key of one IP header, FLOW_OF_HEADER what the tracker finds for
+it, CONTROL the numbers that kernels and their caller share.
+
+A field that is a column of `connection` is declared there (netlake.kernels.flow_columns); the others are declared here.
+Fields that most packets change are at the front, the widest first, so that no bytes are lost to alignment: FLOW has 176
+bytes (the first 96 hot), SIDE 224 (the first 168 hot), KEY 64, FLOW_OF_HEADER 24.
 """
 
 from __future__ import annotations
 
-# the whole: longs, the key first; FLOW is its number, 0 where the row is free, CLOCK the time at its last packet
-WORDS = 20
-A_HIGH, A_LOW, B_HIGH, B_LOW, PORTS, KEY, FLOW, CLOCK = range(8)
-KEY_WORDS = 6
+from collections.abc import Iterable
+from enum import IntEnum
+from typing import Annotated, NamedTuple
 
-# behind the words of the key of a packet: its hash; which end sent it, and TTL << 1 (-1: there is no header to read)
-K_CODE, K_SIDE, K_WORDS = range(6, 9)
-LAST_PACKET, FIRST_TS, FIRST_PACKET, OUTER, QUOTES = range(11, 16)
+import numpy as np
+import numpy.typing as npt
 
-# the whole: ints; codes of the addresses, the pool's generation in which they hold, place in the hash table
-CODE_A, CODE_B, GENERATION, PLACE = range(16, 20)
+from netlake.kernels.flow_columns import DIRECTION, ENDS, FACTS, WHOLE, StateColumn
+from netlake.packets import NO_TIME, Bytes, Ints, Shorts
 
-# the whole: bytes; the history lies behind them
-ORIGINATOR, ENDING, HAS_DATA, HISTORY_SIZE, HAS_ICMP, ICMP_TYPE, ICMP_CODE, RETIRED = range(80, 88)
-HISTORY = 128
 LONGEST_HISTORY = 32
+Records = npt.NDArray[np.void]
 
-# values of ENDING: why it ended (0: it has not)
-FIN = 1
-RST = 2
-SHUTDOWN = 3
-ABORT = 4
-NEW_SYN = 5
-TIMEOUT = 6
-EVICTED = 7
-END_OF_CAPTURE = 8
 
-# a direction: longs, then reals (mean and sum of squared deviations)
-MY_WORDS = 26
-MY_PACKETS, MY_WIRE, MY_IP, MY_PAYLOAD, MY_LAST_TS, MY_LEAST_GAP, MY_GREATEST_GAP, MY_MISSED = range(8)
-MY_MEAN_GAP, MY_SQUARED_GAP, MY_MEAN_LENGTH, MY_SQUARED_LENGTH = range(8, 12)
+class Ending(IntEnum):
+    """Why a flow ended; OPEN: it has not."""
 
-# a direction: ints; MY_FLAGS has one for each bit of the flag byte, MY_SEQS one for SYN, FIN and RST
-MY_GAPS, MY_LEAST_LENGTH, MY_GREATEST_LENGTH = range(24, 27)
-MY_FLAGS = 29
-MY_NEXT, MY_HOLE_START, MY_HOLE_END = range(37, 40)
-MY_RETRANSMITTED, MY_OUT_OF_ORDER, MY_LATE, MY_ZERO_WINDOWS, MY_HOLES = range(40, 45)
-MY_FIRST_WINDOW, MY_LEAST_WINDOW, MY_GREATEST_WINDOW = range(45, 48)
-MY_SEQS = 48
+    OPEN = 0
+    FIN = 1
+    RST = 2
+    SHUTDOWN = 3
+    ABORT = 4
+    NEW_SYN = 5
+    TIMEOUT = 6
+    EVICTED = 7
+    END_OF_CAPTURE = 8
 
-# a direction: bytes
-MY_FIRST_TTL, MY_LEAST_TTL, MY_GREATEST_TTL, MY_STATE, MY_SCALE, MY_LETTERS, MY_HAS_NEXT, MY_HAS_HOLE = range(108, 116)
 
-# values of MY_STATE: what an end of a TCP connection has shown; RESET_CLOSED: a FIN, then a RST
-INACTIVE = 0
-SYN_SENT = 1
-SYN_ACK_SENT = 2
-PARTIAL = 3
-ESTABLISHED = 4
-CLOSED = 5
-RESET = 6
-RESET_CLOSED = 7
-STATES = 8
+class End(IntEnum):
+    """What one side of a TCP connection has shown; RESET_CLOSED: a FIN, then a RST."""
 
-# values of MY_SCALE: no SYN seen, a SYN without the option, the shift + WITH_SCALE, or a SYN with the option that was
-# answered but not seen
-NO_SYN = 0
-NO_SCALE = 1
-WITH_SCALE = 2
-OFFERED = 32
+    INACTIVE = 0
+    SYN_SENT = 1
+    SYN_ACK_SENT = 2
+    PARTIAL = 3
+    ESTABLISHED = 4
+    CLOSED = 5
+    RESET = 6
+    RESET_CLOSED = 7
 
-# bits of MY_LETTERS: the letters of the history that this direction has
-LETTER_ACK = 1
-LETTER_DATA = 2
-LETTER_INCONSISTENT = 4
-LETTER_MULTIPLE = 8
-LETTER_SYN = 16
-LETTER_FIN = 32
-LETTER_RST = 64
 
-# control: numbers that kernels and their caller share
-NOW, SWEEP_AT, FLOWS, FREE, USED, LIVE, TOMBSTONES, ENDED_AT, ENDED, WHY, CONTROLS = range(11)
+class Scale(IntEnum):
+    """What is known of the window scale of one side; a shift is WITH_SCALE + shift.
 
-# values of WHY: what the caller must do before the kernel goes on
-SWEEP = 1
-MAKE_ROOM = 2
-REBUILD = 3
+    NO_SCALE: a SYN without the option. OFFERED: the SYN was not seen, but the answer has the option.
+    """
+
+    NO_SYN = 0
+    NO_SCALE = 1
+    WITH_SCALE = 2
+    OFFERED = 32
+
+
+class Letter(IntEnum):
+    """Bits of `letters`: which letters of the history a direction has."""
+
+    ACK = 1
+    DATA = 2
+    INCONSISTENT = 4
+    MULTIPLE = 8
+    SYN = 16
+    FIN = 32
+    RST = 64
+
+
+class Why(IntEnum):
+    """What the caller has to do before the kernel can go on."""
+
+    NOTHING = 0
+    SWEEP = 1
+    MAKE_ROOM = 2
+    REBUILD = 3
+
+
+class Ip(IntEnum):
+    """Numbers of protocols in IP (IANA)."""
+
+    ICMP = 1
+    TCP = 6
+    UDP = 17
+    ICMPV6 = 58
+    SCTP = 132
+
 
 # nanoseconds
 SECOND = 1_000_000_000
@@ -95,8 +104,180 @@ SILENCE = 180 * SECOND
 LINGER = 5 * SECOND
 BETWEEN_SWEEPS = 60 * SECOND
 
-ICMP = 1
-TCP = 6
-UDP = 17
-ICMPV6 = 58
-SCTP = 132
+Field = tuple[str, type[np.generic]] | tuple[str, type[np.generic], tuple[int, ...]]
+
+
+def record(hot: Iterable[Field], rare: Iterable[Field]) -> np.dtype[np.void]:
+    """A dtype of the fields `hot`, then `rare`, each group from the widest field to the narrowest."""
+    groups = (sorted(group, key=lambda field: -np.dtype(field[1]).itemsize) for group in (hot, rare))
+    return np.dtype([field for group in groups for field in group], align=True)
+
+
+def declared(columns: Iterable[StateColumn], *, rare: bool) -> list[Field]:
+    """The fields of the columns that are kept in the state."""
+    return [(column.name, column.field) for column in columns if column.field is not None and column.rare == rare]
+
+
+def blank(dtype: np.dtype[np.void], columns: Iterable[StateColumn], **more: int) -> Records:
+    """One record with the values that a new flow begins with: 0, but for `start` of `columns` and `more`."""
+    made: Records = np.zeros(1, dtype)
+    for column in columns:
+        if column.field is not None:
+            made[column.name] = column.start
+    for name, value in more.items():
+        made[name] = value
+    return made
+
+
+# the end that is less by (address, port) is a; addresses as in netlake.kernels.addresses, a port is -1 without ports
+ENDPOINTS: list[Field] = [
+    ("a_high", np.uint64), ("a_low", np.uint64), ("b_high", np.uint64), ("b_low", np.uint64),
+    ("a_port", np.int32), ("b_port", np.int32), ("version", np.int8),
+]  # fmt: skip
+OF_FLOW = (*WHOLE, *FACTS)
+OF_SIDE = (*(column for column in ENDS if column.field is not None), *DIRECTION)
+
+KEY = record(
+    [
+        *ENDPOINTS,
+        ("tunnel_key", np.int64),
+        ("code", np.uint64),  # hash of the key
+        ("protocol", np.int16),
+        ("side", np.int8),  # the side that sent it, -1: the header is not in the data
+        ("ttl", np.uint8),
+    ],
+    [],
+)
+FLOW = record(
+    [
+        *ENDPOINTS,
+        ("number", np.int64),  # of the flow in the capture, 0: the row is free
+        ("clock", np.int64),  # time at its last packet
+        ("code_a", np.int32),  # codes of the addresses in the pool, valid in `generation` of it
+        ("code_b", np.int32),
+        ("generation", np.int32),
+        ("originator", np.uint8),
+        ("ending", np.uint8),  # Ending
+        ("has_data", np.uint8),
+        ("retired", np.uint8),  # it ended, and is no longer in the hash table
+        ("history_size", np.uint8),
+        *declared(OF_FLOW, rare=False),
+    ],
+    [
+        ("first_ts", np.int64),  # time of the first packet
+        ("place", np.int32),  # in the hash table
+        ("has_icmp", np.uint8),
+        ("history", np.uint8, (LONGEST_HISTORY,)),
+        *declared(OF_FLOW, rare=True),
+    ],
+)
+SIDE = record(
+    [
+        ("length_squares", np.float64),  # sums of squared deviations from the mean
+        ("interarrival_squares", np.float64),
+        ("intervals", np.int32),  # pairs of packets with a time
+        ("next", np.uint32),  # the sequence number behind the highest that was sent
+        ("has_next", np.uint8),
+        ("has_gap", np.uint8),
+        ("state", np.uint8),  # End
+        ("scale", np.uint8),  # Scale
+        ("letters", np.uint8),  # bits of Letter
+        *declared(OF_SIDE, rare=False),
+    ],
+    [
+        ("gap_start", np.uint32),  # sequence numbers that were not seen, up to gap_end
+        ("gap_end", np.uint32),
+        ("syn_seq", np.uint32),  # of the last segment with this flag; of a FIN, behind its payload
+        ("fin_seq", np.uint32),
+        ("rst_seq", np.uint32),
+        ("late", np.int32),  # segments without new bytes
+        ("gaps", np.int32),  # acknowledgements of missed bytes
+        *declared(OF_SIDE, rare=True),
+    ],
+)
+FLOW_OF_HEADER = record(
+    [
+        ("flow", np.int64),  # number of the flow, 0 where an ICMP error quotes a flow that is not known
+        ("src", np.int32),  # codes of the pool of addresses, -1: the header is not in the data
+        ("dst", np.int32),
+        ("slot", np.int32),  # row of the flow in the tracker's state, -1 without a flow
+        ("from_originator", np.int8),  # 1, 0, or -1 without a flow
+        ("shift", np.int8),  # bits by which the TCP window is to be shifted left, -1: not known
+    ],
+    [],
+)
+CONTROL = record(
+    [
+        ("now", np.int64),  # the latest time
+        ("sweep_at", np.int64),  # when to look for flows that are over
+        ("flows", np.int64),  # flows so far
+        ("used", np.int64),  # rows of state that were ever used
+        ("free_at", np.int64),  # ring of free rows: first, count, and how many of them were free before this batch
+        ("free", np.int64),
+        ("settled", np.int64),
+        ("ended_at", np.int64),  # ring of rows that ended: first, count
+        ("ended", np.int64),
+        ("live", np.int64),  # flows in the hash table
+        ("tombstones", np.int64),
+        ("why", np.int64),  # Why
+    ],
+    [],
+)
+LETTER = np.dtype([("letter", np.uint8), ("bit", np.uint8)])
+MOVE = np.dtype([("sender", np.uint8), ("other", np.uint8)])
+
+
+class State(NamedTuple):
+    """All arrays behind a tracker; `control`, `blank_flow` and `blank_side` have one record.
+
+    `free` and `ended` are rings of rows, `table` is the hash table (see netlake.kernels.flow_table).
+    """
+
+    flows: Annotated[Records, "FLOW[::1]"]
+    sides: Annotated[Records, "SIDE[:, ::1]"]
+    table: Annotated[npt.NDArray[np.uint64], "uint64[::1]"]
+    free: Annotated[Shorts, "int32[::1]"]
+    ended: Annotated[Shorts, "int32[::1]"]
+    control: Annotated[Records, "CONTROL[::1]"]
+    blank_flow: Annotated[Records, "FLOW[::1]"]
+    blank_side: Annotated[Records, "SIDE[::1]"]
+
+
+class Pool(NamedTuple):
+    """The pool of addresses, with room for every address that a kernel may add (netlake.kernels.addresses)."""
+
+    table: Annotated[Shorts, "int32[::1]"]
+    keys: Annotated[npt.NDArray[np.uint64], "uint64[:, ::1]"]
+    count: Annotated[Ints, "int64[::1]"]
+    seeds: Annotated[npt.NDArray[np.uint64], "uint64[::1]"]
+
+
+class Batch(NamedTuple):
+    """The arrays of Packets that the tracker reads."""
+
+    data: Annotated[Bytes, "uint8[::1]"]
+    ts: Annotated[Ints, "int64[::1]"]
+    length: Annotated[Ints, "int64[::1]"]
+    number: Annotated[Ints, "int64[::1]"]
+    last: Annotated[Ints, "int64[::1]"]
+
+
+class Rules(NamedTuple):
+    """The tables of netlake.flows.tcp_tables: by segment; by state of sender and other side, segment, originator."""
+
+    letters: Annotated[Records, "LETTER[::1]"]
+    moves: Annotated[Records, "MOVE[:, :, :, ::1]"]
+
+
+def new_state(most: int, least_table: int) -> State:
+    """The state of a tracker that has seen nothing, with room for `most` flows; its pages are taken when first used."""
+    return State(
+        flows=np.zeros(most, FLOW),
+        sides=np.zeros((most, 2), SIDE),
+        table=np.zeros(least_table, np.uint64),
+        free=np.zeros(most, np.int32),
+        ended=np.zeros(most, np.int32),
+        control=blank(CONTROL, (), now=NO_TIME, sweep_at=NO_TIME),
+        blank_flow=blank(FLOW, OF_FLOW),
+        blank_side=blank(SIDE, OF_SIDE),
+    )

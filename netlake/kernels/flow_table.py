@@ -1,16 +1,32 @@
-"""The hash table of conversations, and the life of a row of state: taken, retired, freed.
+"""The hash table of flows, and the life of a row of state: taken, retired, freed.
 
 An entry of `table` (uint64, a power of two of them) is the upper half of the key's hash and the row + 1; 0 is empty and
 TOMBSTONE was removed. Keys are compared in full. The caller rebuilds the table before too few entries are empty.
-A retired row waits in `ended`, a ring, until it was exported; then it is free again.
+A retired row waits in the ring `ended` until it was exported; then it is in the ring `free`.
+
+The row of a new flow is the one that has been free for longest, of those that were free before the batch; then a row
+that was never used; only then one that was freed during the batch. So a row that is freed during a batch is used again
+in that batch only if no other is left: what is kept beside the state by row, such as streams, is then read in peace.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from netlake.kernels import flow_state as s
 from netlake.kernels import kernel
+from netlake.kernels.flow_state import (  # noqa: F401 - signatures name the records
+    CONTROL,
+    FLOW,
+    LINGER,
+    SIDE,
+    SILENCE,
+    TCP_SILENCE,
+    TCP_SILENCE_WITHOUT_DATA,
+    Ending,
+    Ip,
+    State,
+    Why,
+)
 from netlake.packets import NO_TIME
 
 UPPER = np.uint64(0xFFFFFFFF00000000)
@@ -24,182 +40,200 @@ FOREVER = np.int64(0x7FFFFFFFFFFFFFFF)
 
 @kernel()
 def product(word, seed):
-    """Its two halves, each moved by half of a secret, multiplied."""
+    """The product of the halves of `word`, each added to half of `seed`, a secret."""
     return ((word + seed) & LOWER) * (((word >> HALF) + (seed >> HALF)) & LOWER)
 
 
 @kernel()
 def hash_of(key, seeds):
-    """The keyed hash of the words of a conversation's key.
+    """The keyed hash of a flow's key, a record KEY or FLOW.
 
-    Sums of products of halves (NH, RFC 4418): two keys meet once in 2^32, whoever chose them; and no multiplication
-    waits for another. Then the bits are spread.
+    Sums of products of halves (NH, RFC 4418): two keys have the same hash with a probability of 2^-32, also keys that
+    an attacker chose; and no multiplication waits for another. Then the bits are spread.
     """
-    total = EMPTY
-    for word in range(s.KEY_WORDS):
-        total += product(np.uint64(key[word]), seeds[word])
+    ports = np.int64(key.a_port + 1) << 25 | np.int64(key.b_port + 1) << 8 | np.int64(key.protocol)
+    ports |= np.int64(key.version == 6) << 42
+    total = product(key.a_high, seeds[0]) + product(key.a_low, seeds[1])
+    total += product(key.b_high, seeds[2]) + product(key.b_low, seeds[3])
+    total += product(np.uint64(ports), seeds[4]) + product(np.uint64(key.tunnel_key), seeds[5])
     total = (total ^ total >> HALF) * SPREAD
     return total ^ total >> HALF
 
 
 @kernel()
-def retire(octet, row, why, ended, control):
-    """Put a conversation among those that have ended; a reason that it has stands."""
-    if octet[s.ENDING] == 0:
-        octet[s.ENDING] = why
-    octet[s.RETIRED] = 1
-    ended[(control[s.ENDED_AT] + control[s.ENDED]) % ended.size] = row
-    control[s.ENDED] += 1
-    control[s.LIVE] -= 1
+def is_same(flow, key):
+    """Whether a flow has `key`."""
+    return (
+        flow.a_low == key.a_low
+        and flow.b_low == key.b_low
+        and flow.a_port == key.a_port
+        and flow.b_port == key.b_port
+        and flow.a_high == key.a_high
+        and flow.b_high == key.b_high
+        and flow.protocol == key.protocol
+        and flow.version == key.version
+        and flow.tunnel_key == key.tunnel_key
+    )
+
+
+@kernel()
+def retire(flow, row, why, ended, control):
+    """Add a flow to those that have ended; a reason that it already has stays."""
+    if flow.ending == Ending.OPEN:
+        flow.ending = why
+    flow.retired = 1
+    ended[(control.ended_at + control.ended) % ended.size] = row
+    control.ended += 1
+    control.live -= 1
 
 
 @kernel(once=True)
-def find(table, longs, key):
-    """(row, place) of the conversation of `key`, or (-1, place where it may be entered)."""
-    mask = table.size - 1
-    code = np.uint64(key[s.K_CODE])
-    at = key[s.K_CODE] & mask
+def find(table, flows, key):
+    """(row, place) of the flow of `key`, or (-1, place where it may be entered)."""
+    mask = np.uint64(table.size - 1)
+    at = key.code & mask
     vacant = np.int64(-1)
     while True:
-        entry = table[at]
+        entry = table[np.int64(at)]
         if entry == EMPTY:
-            return np.int64(-1), at if vacant < 0 else vacant
+            return np.int64(-1), np.int64(at) if vacant < 0 else vacant
         if entry == TOMBSTONE:
             if vacant < 0:
-                vacant = at
-        elif (entry ^ code) & UPPER == 0:
+                vacant = np.int64(at)
+        elif (entry ^ key.code) & UPPER == EMPTY:
             row = np.int64(entry & LOWER) - 1
-            long = longs[row]
-            word = 0
-            while word < s.KEY_WORDS and long[word] == key[word]:
-                word += 1
-            if word == s.KEY_WORDS:
-                return row, at
-        at = (at + 1) & mask
+            if is_same(flows[row], key):
+                return row, np.int64(at)
+        at = (at + np.uint64(1)) & mask
 
 
 @kernel(once=True)
-def take_row(long, integer, longs, integers, key, place, control):
-    """Make a free row that of a conversation begun with `key`, whole and both directions."""
-    for word in range(s.WORDS):
-        long[word] = key[word] if word < s.KEY_WORDS else 0
-    for side in range(2):
-        for word in range(s.MY_WORDS):
-            longs[side, word] = 0
-        longs[side, s.MY_LAST_TS] = NO_TIME
-        integers[side, s.MY_FIRST_WINDOW] = -1
-        integers[side, s.MY_LEAST_WINDOW] = -1
-        integers[side, s.MY_GREATEST_WINDOW] = -1
-    control[s.LIVE] += 1
-    control[s.FLOWS] += 1
-    long[s.FLOW] = control[s.FLOWS]
-    integer[s.PLACE] = place
+def take_row(free, control, most):
+    """A free row; the caller has checked that there is one."""
+    if control.settled == 0 and control.used < most:
+        control.used += 1
+        return control.used - 1
+    row = np.int64(free[control.free_at])
+    control.free_at = (control.free_at + 1) % free.size
+    control.free -= 1
+    if control.settled > 0:
+        control.settled -= 1
+    return row
 
 
 @kernel(once=True)
-def begin(key, row, place, why, longs, integers, octets, side_longs, side_integers, table, free, ended, control):
-    """The row of a conversation begun now, -1 where the caller must do something first (WHY).
+def begin(key, row, place, why, state, control):
+    """The row of a new flow, -1 where the caller must do something first (control.why).
 
     `row` (-1: none) is the one whose place it takes, which ends because of `why`.
     """
-    if control[s.FREE] == 0 and control[s.USED] == longs.shape[0]:
-        control[s.WHY] = s.MAKE_ROOM
+    flows, table = state.flows, state.table
+    if control.free == 0 and control.used == flows.size:
+        control.why = Why.MAKE_ROOM
         return np.int64(-1)
     if row >= 0:
-        retire(octets[row], row, why, ended, control)
+        retire(flows[row], row, why, state.ended, control)
     elif table[place] != EMPTY:
-        control[s.TOMBSTONES] -= 1
-    elif 2 * (control[s.LIVE] + control[s.TOMBSTONES] + 1) > table.size:
-        control[s.WHY] = s.REBUILD
+        control.tombstones -= 1
+    elif 2 * (control.live + control.tombstones + 1) > table.size:
+        control.why = Why.REBUILD
         return np.int64(-1)
-    if control[s.FREE] > 0:
-        control[s.FREE] -= 1
-        row = np.int64(free[control[s.FREE]])
-    else:
-        row = control[s.USED]
-        control[s.USED] += 1
-    table[place] = (np.uint64(key[s.K_CODE]) & UPPER) | np.uint64(row + 1)
-    take_row(longs[row], integers[row], side_longs[row], side_integers[row], key, place, control)
+    row = take_row(state.free, control, flows.size)
+    table[place] = (key.code & UPPER) | np.uint64(row + 1)
+    flows[row] = state.blank_flow[0]
+    state.sides[row, 0] = state.blank_side[0]
+    state.sides[row, 1] = state.blank_side[0]
+    control.live += 1
+    control.flows += 1
+    flow = flows[row]
+    flow.a_high, flow.a_low, flow.b_high, flow.b_low = key.a_high, key.a_low, key.b_high, key.b_low
+    flow.a_port, flow.b_port, flow.protocol, flow.version = key.a_port, key.b_port, key.protocol, key.version
+    flow.tunnel_key, flow.number, flow.place = key.tunnel_key, control.flows, place
     return row
 
 
 @kernel()
-def silence(long, octet):
-    """The silence after which a conversation is over, ns."""
-    if octet[s.ENDING]:
-        return s.LINGER
-    if long[s.PORTS] & 255 == s.TCP:
-        return s.TCP_SILENCE if octet[s.HAS_DATA] else s.TCP_SILENCE_WITHOUT_DATA
-    return s.SILENCE
+def silence(flow):
+    """The silence after which a flow is over, ns."""
+    if flow.ending != Ending.OPEN:
+        return LINGER
+    if flow.protocol == Ip.TCP:
+        return TCP_SILENCE if flow.has_data else TCP_SILENCE_WITHOUT_DATA
+    return SILENCE
 
 
 @kernel()
-def is_over(long, octet, now):
-    """Whether it was silent for too long; without a time nothing is."""
-    quiet = now - long[s.CLOCK]
+def is_over(flow, now):
+    """Whether a flow was silent for too long; without a time none is."""
+    quiet = now - flow.clock
     # the clock never runs backwards, so what is negative does not fit 64 bits
-    return long[s.CLOCK] != NO_TIME and (quiet < 0 or quiet > silence(long, octet))
+    return flow.clock != NO_TIME and (quiet < 0 or quiet > silence(flow))
 
 
-@kernel("int64(int64[:, ::1], uint8[:, ::1], int64[::1], int32[::1], int64[::1])")
-def silent(longs, octets, control, rows, deadlines):
-    """Rows that were silent for too long, with the end of their patience; returns how many.
+@kernel("int64(State, int32[::1], int64[::1])")
+def silent(state, rows, deadlines):
+    """Rows of the flows that were silent for too long, with the time at which they were over; returns how many.
 
-    Conversations that have seen no time yet begin to age now.
+    The silence of a flow that has seen no time yet begins now.
     """
     count = 0
-    now = control[s.NOW]
-    for row in range(control[s.USED]):
-        long, octet = longs[row], octets[row]
-        if long[s.FLOW] == 0 or octet[s.RETIRED] or now == NO_TIME:
+    control = state.control[0]
+    now = control.now
+    for row in range(control.used):
+        flow = state.flows[row]
+        if flow.number == 0 or flow.retired or now == NO_TIME:
             continue
-        if long[s.CLOCK] == NO_TIME:
-            long[s.CLOCK] = now
-        elif is_over(long, octet, now):
+        if flow.clock == NO_TIME:
+            flow.clock = now
+        elif is_over(flow, now):
             rows[count] = row
-            last, patience = long[s.CLOCK], silence(long, octet)
+            last, patience = flow.clock, silence(flow)
             deadlines[count] = last + patience if last < FOREVER - patience else FOREVER
             count += 1
     return count
 
 
-@kernel("void(int32[::1], int64, uint64[::1], int32[:, ::1], uint8[:, ::1], int32[::1], int64[::1])")
-def retire_rows(rows, why, table, integers, octets, ended, control):
-    """Retire `rows` in their order, and take them out of the table."""
+@kernel("void(int32[::1], int64, State)")
+def retire_rows(rows, why, state):
+    """Retire `rows` in their order, and take them out of the hash table."""
+    table, control = state.table, state.control[0]
     mask = table.size - 1
     for i in range(rows.size):
         row = np.int64(rows[i])
-        place = np.int64(integers[row, s.PLACE])
+        flow = state.flows[row]
+        place = np.int64(flow.place)
         if table[(place + 1) & mask] == EMPTY:
             table[place] = EMPTY
         else:
             table[place] = TOMBSTONE
-            control[s.TOMBSTONES] += 1
-        retire(octets[row], row, why, ended, control)
+            control.tombstones += 1
+        retire(flow, row, why, state.ended, control)
 
 
-@kernel("void(int32[::1], int64[:, ::1], int32[::1], int64[::1])")
-def free_rows(rows, longs, free, control):
-    """Give `rows`, which were exported, free."""
+@kernel("void(int32[::1], State)")
+def free_rows(rows, state):
+    """Free `rows`, which were exported."""
+    free, control = state.free, state.control[0]
     for i in range(rows.size):
-        longs[np.int64(rows[i]), s.FLOW] = 0
-        free[control[s.FREE]] = rows[i]
-        control[s.FREE] += 1
+        state.flows[np.int64(rows[i])].number = 0
+        free[(control.free_at + control.free) % free.size] = rows[i]
+        control.free += 1
 
 
-@kernel("void(uint64[::1], int64[:, ::1], int32[:, ::1], uint8[:, ::1], uint64[::1], int64[::1])")
-def rebuild(table, longs, integers, octets, seeds, control):
-    """Enter every live conversation into the table anew."""
+@kernel("void(State, uint64[::1])")
+def rebuild(state, seeds):
+    """Enter every live flow into the hash table, which is emptied first."""
+    table, control = state.table, state.control[0]
     mask = table.size - 1
     table[:] = EMPTY
-    control[s.TOMBSTONES] = 0
-    for row in range(control[s.USED]):
-        long = longs[row]
-        if long[s.FLOW] == 0 or octets[row, s.RETIRED]:
+    control.tombstones = 0
+    for row in range(control.used):
+        flow = state.flows[row]
+        if flow.number == 0 or flow.retired:
             continue
-        code = hash_of(long, seeds)
-        at = np.int64(code) & mask
+        code = hash_of(flow, seeds)
+        at = np.int64(code & np.uint64(mask))
         while table[at] != EMPTY:
             at = (at + 1) & mask
         table[at] = (code & UPPER) | np.uint64(row + 1)
-        integers[row, s.PLACE] = at
+        flow.place = at

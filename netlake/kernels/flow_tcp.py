@@ -1,155 +1,191 @@
-"""What one TCP segment does to its conversation: flags, window, history, sequence numbers, states of the two ends.
+"""What one TCP segment changes in its flow: flags, window, history, sequence numbers, states of the two ends.
 
-The rules stand at the head of netlake.flows.tracker; which letter and which states follow is looked up in the tables of
-netlake.flows.tcp_tables, whose indices are made here. `octet` is the whole conversation's; `mine` and `my` are the
-sender's ints and bytes, `theirs` and `their` those of the other end.
+The rules are at the head of netlake.flows.tracker; letters and states are looked up in the tables of
+netlake.flows.tcp_tables. `side` is the record of the sender, `other` that of the other end, `upper` whether the sender
+is the originator.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from netlake.kernels import flow_state as s
 from netlake.kernels import kernel
-from netlake.kernels.bytes import u32
+from netlake.kernels.bytes import u16, u32
+from netlake.kernels.flow_state import LONGEST_HISTORY, End, Ending, Letter, Scale
 
 FIN = 1
 SYN = 2
 RST = 4
+PSH = 8
 ACK = 16
+URG = 32
+ECE = 64
+CWR = 128
 MOST = 0x7FFFFFFF
+# bytes of a TCP header up to the flags, and up to the window
+THROUGH_FLAGS = 14
+THROUGH_WINDOW = 16
 
 
 @kernel()
-def less(a, b):
-    """How far `a` lies behind `b`, two 32-bit sequence numbers, the shorter way round."""
+def seq_diff(a, b):
+    """`a` - `b`, two 32-bit sequence numbers, as a signed distance: the shorter way round."""
     return ((np.int64(a) - np.int64(b) + 0x80000000) & 0xFFFFFFFF) - 0x80000000
 
 
 @kernel()
-def bump(integer, at):
-    """Count, and stop at the top."""
-    if integer[at] < MOST:
-        integer[at] += 1
-    return integer[at]
+def bumped(count):
+    """`count` + 1, at most MOST."""
+    return min(np.int64(count) + 1, MOST)
 
 
 @kernel()
-def write_letter(octet, letter, upper):
+def write_letter(flow, letter, upper):
     """Add a letter to the history, upper case for the originator, while there is room."""
-    size = np.int64(octet[s.HISTORY_SIZE])
-    if size < s.LONGEST_HISTORY:
-        octet[s.HISTORY + size] = letter if upper else letter + 32
-        octet[s.HISTORY_SIZE] = size + 1
+    size = np.int64(flow.history_size)
+    if size < LONGEST_HISTORY:
+        flow.history[size] = letter if upper else letter + 32
+        flow.history_size = size + 1
 
 
 @kernel()
-def write_repeated(octet, letter, upper, count):
+def write_repeated(flow, letter, upper, count):
     """Add a letter where `count` is 1, 10, 100, ..."""
     while count >= 10 and count % 10 == 0:
         count //= 10
     if count == 1:
-        write_letter(octet, letter, upper)
+        write_letter(flow, letter, upper)
 
 
 @kernel(once=True)
-def write_history(letters, octet, mine, my, segment, seq, payload, upper):
-    """The letter of a segment's flags, once for each direction, or where its sequence number has moved."""
-    chosen = np.int64(letters[segment])
-    letter, bit, place = chosen & 255, chosen >> 8 & 255, chosen >> 16
-    if letter == 0:
+def count_flags(side, flags):
+    """Count a segment for each of its flags."""
+    if flags & ACK:
+        side.ack = bumped(side.ack)
+    if flags & PSH:
+        side.psh = bumped(side.psh)
+    if flags & (FIN | SYN | RST | URG | ECE | CWR) == 0:
         return
-    new = my[s.MY_LETTERS] & bit == 0
-    if place:
-        moved = seq + payload if bit == s.LETTER_FIN else seq
-        new = new or less(mine[place], moved) != 0
-        mine[place] = moved
-    my[s.MY_LETTERS] |= bit
+    if flags & FIN:
+        side.fin = bumped(side.fin)
+    if flags & SYN:
+        side.syn = bumped(side.syn)
+    if flags & RST:
+        side.rst = bumped(side.rst)
+    if flags & URG:
+        side.urg = bumped(side.urg)
+    if flags & ECE:
+        side.ece = bumped(side.ece)
+    if flags & CWR:
+        side.cwr = bumped(side.cwr)
+
+
+@kernel(once=True)
+def write_history(rule, flow, side, seq, payload, upper):
+    """The letter of a segment's flags, once for each direction, or again where its sequence number has moved."""
+    if rule.letter == 0:
+        return
+    new = side.letters & rule.bit == 0
+    if rule.bit == Letter.SYN:
+        new = new or seq_diff(side.syn_seq, seq) != 0
+        side.syn_seq = seq
+    elif rule.bit == Letter.FIN:
+        new = new or seq_diff(side.fin_seq, seq + payload) != 0
+        side.fin_seq = seq + payload
+    elif rule.bit == Letter.RST:
+        new = new or seq_diff(side.rst_seq, seq) != 0
+        side.rst_seq = seq
+    side.letters |= rule.bit
     if new:
-        write_letter(octet, letter, upper)
+        write_letter(flow, np.int64(rule.letter), upper)
 
 
 @kernel(once=True)
-def see_window(octet, mine, my, their, flags, window, upper):
-    """The window as sent: the first, and the least and greatest of segments without SYN and RST."""
-    if mine[s.MY_FIRST_WINDOW] < 0:
-        mine[s.MY_FIRST_WINDOW] = window
+def see_window(flow, side, other, flags, window, upper):
+    """The window as sent: the first, and the minimum and maximum of segments without SYN and RST."""
+    if side.window_first < 0:
+        side.window_first = window
     if flags & (SYN | RST) == 0:
-        if mine[s.MY_LEAST_WINDOW] < 0 or window < mine[s.MY_LEAST_WINDOW]:
-            mine[s.MY_LEAST_WINDOW] = window
-        if window > mine[s.MY_GREATEST_WINDOW]:
-            mine[s.MY_GREATEST_WINDOW] = window
-    if window == 0 and flags & RST == 0 and their[s.MY_STATE] != s.CLOSED and my[s.MY_STATE] < s.RESET:
-        write_repeated(octet, ord("W"), upper, bump(mine, s.MY_ZERO_WINDOWS))
+        if side.window_min < 0 or window < side.window_min:
+            side.window_min = window
+        if window > side.window_max:
+            side.window_max = window
+    if window == 0 and flags & RST == 0 and other.state != End.CLOSED and side.state < End.RESET:
+        side.zero_windows = bumped(side.zero_windows)
+        write_repeated(flow, ord("W"), upper, np.int64(side.zero_windows))
 
 
 @kernel(once=True)
-def see_acknowledgement(octet, theirs, their, flags, ack, upper):
-    """The sender has what it acknowledges: what the capture lacks of that was missed. Returns how many bytes."""
+def see_acknowledgement(flow, other, flags, ack, upper):
+    """Count the bytes that the sender acknowledges and the capture lacks: those of the gap, and those not yet seen."""
     missed = np.int64(0)
-    if their[s.MY_HAS_HOLE]:
-        reached = less(ack, theirs[s.MY_HOLE_START])
+    if other.has_gap:
+        reached = seq_diff(ack, other.gap_start)
         if reached > 0:
-            size = less(theirs[s.MY_HOLE_END], theirs[s.MY_HOLE_START])
+            size = seq_diff(other.gap_end, other.gap_start)
             if reached >= size:
                 reached = size
-                their[s.MY_HAS_HOLE] = 0
+                other.has_gap = 0
             missed += reached
-            theirs[s.MY_HOLE_START] += reached
-    beyond = less(ack, theirs[s.MY_NEXT])
+            other.gap_start += reached
+    beyond = seq_diff(ack, other.next)
     if beyond > 0:
         missed += beyond
-        theirs[s.MY_NEXT] = ack
+        other.next = ack
     if missed > 0:
-        count = bump(theirs, s.MY_HOLES)
+        other.missed_bytes += missed
+        other.gaps = bumped(other.gaps)
         if flags & FIN == 0:
-            write_repeated(octet, ord("G"), not upper, count)
-    return missed
+            write_repeated(flow, ord("G"), not upper, np.int64(other.gaps))
 
 
 @kernel()
-def fill_hole(mine, my, seq, end):
-    """A late segment takes what it fills away from the hole; whether it begins inside it."""
-    start, stop = mine[s.MY_HOLE_START], mine[s.MY_HOLE_END]
-    if my[s.MY_HAS_HOLE] == 0 or less(end, start) <= 0 or less(stop, seq) <= 0:
+def fill_gap(side, seq, end):
+    """Remove from the gap what a late segment fills; returns whether the segment begins inside the gap."""
+    start, stop = np.int64(side.gap_start), np.int64(side.gap_end)
+    if side.has_gap == 0 or seq_diff(end, start) <= 0 or seq_diff(stop, seq) <= 0:
         return False
-    before = less(seq, start)
+    before = seq_diff(seq, start)
     if before <= 0:
-        mine[s.MY_HOLE_START] = end
-    if less(end, stop) >= 0:
+        side.gap_start = end
+    if seq_diff(end, stop) >= 0:
         if before <= 0:
-            my[s.MY_HAS_HOLE] = 0
-        mine[s.MY_HOLE_END] = seq
+            side.has_gap = 0
+        side.gap_end = seq
     return before >= 0
 
 
 @kernel(once=True)
-def see_sequence(octet, mine, my, seq, payload, size, upper):
-    """Whether what is sent was sent before, is late or leaves a hole; `size` counts SYN and FIN too."""
+def see_sequence(flow, side, seq, payload, size, upper):
+    """Whether what is sent was sent before, is late or leaves a gap; `size` counts SYN and FIN too."""
     end = seq + size
-    ahead = less(seq, mine[s.MY_NEXT])
-    if my[s.MY_HAS_NEXT] == 0:
-        my[s.MY_HAS_NEXT] = 1
-        mine[s.MY_NEXT] = end
+    ahead = seq_diff(seq, side.next)
+    if side.has_next == 0:
+        side.has_next = 1
+        side.next = end
     elif ahead >= 0:
         if ahead > 0:
-            if my[s.MY_HAS_HOLE] == 0:
-                my[s.MY_HAS_HOLE] = 1
-                mine[s.MY_HOLE_START] = mine[s.MY_NEXT]
-            mine[s.MY_HOLE_END] = seq
-        mine[s.MY_NEXT] = end
-    elif ahead != -1 or size != payload or payload != 1:  # one byte again keeps a connection alive, and says nothing
-        beyond = less(end, mine[s.MY_NEXT])
+            if side.has_gap == 0:
+                side.has_gap = 1
+                side.gap_start = side.next
+            side.gap_end = seq
+        side.next = end
+    elif ahead != -1 or size != payload or payload != 1:  # the last byte again keeps a connection alive: not counted
+        beyond = seq_diff(end, side.next)
         if payload > 0 and beyond <= 0:
-            write_repeated(octet, ord("T"), upper, bump(mine, s.MY_LATE))
-        bump(mine, s.MY_OUT_OF_ORDER if fill_hole(mine, my, seq, end) else s.MY_RETRANSMITTED)
+            side.late = bumped(side.late)
+            write_repeated(flow, ord("T"), upper, np.int64(side.late))
+        if fill_gap(side, seq, end):
+            side.out_of_order = bumped(side.out_of_order)
+        else:
+            side.retransmitted = bumped(side.retransmitted)
         if beyond > 0:
-            mine[s.MY_NEXT] = end
+            side.next = end
 
 
 @kernel()
 def scale_offered(data, at, end):
-    """MY_SCALE of a SYN whose options lie between `at` and `end`."""
+    """The Scale of a SYN whose options are between `at` and `end`."""
     while at + 2 <= end and data[at] != 0:
         size = np.int64(data[at + 1])
         if data[at] == 1:
@@ -157,51 +193,62 @@ def scale_offered(data, at, end):
         elif size < 2 or at + size > end:
             break
         elif data[at] == 3 and size == 3:
-            return s.WITH_SCALE + min(np.int64(data[at + 2]), 14)
+            return Scale.WITH_SCALE + min(np.int64(data[at + 2]), 14)
         at += size
-    return s.NO_SCALE
+    return np.int64(Scale.NO_SCALE)
 
 
 @kernel(once=True)
-def is_new_syn(data, at, limit, octet, mine, my, their):
-    """Whether a segment opens another connection on ports in use."""
-    if at < 0 or limit - at < 14 or data[at + 13] & (SYN | ACK | RST) != SYN:
+def see_scale(data, at, limit, side, other):
+    """Bits by which the window of a segment is to be shifted; -1 where what was seen of the handshake is not enough.
+
+    If one end does not offer to scale, neither does; and an answer offers only what it was offered (RFC 7323).
+    """
+    if data[at + 13] & SYN:
+        header = at + (np.int64(data[at + 12]) >> 4) * 4
+        side.scale = scale_offered(data, at + 20, min(header, limit))
+        if data[at + 13] & ACK and side.scale >= Scale.WITH_SCALE and other.scale == Scale.NO_SYN:
+            other.scale = Scale.OFFERED
+        return 0
+    own, theirs = np.int64(side.scale), np.int64(other.scale)
+    if own == Scale.NO_SCALE or theirs == Scale.NO_SCALE:
+        return 0
+    if own == Scale.NO_SYN or own == Scale.OFFERED or theirs == Scale.NO_SYN:
+        return -1
+    return own - Scale.WITH_SCALE
+
+
+@kernel(once=True)
+def is_new_syn(data, at, limit, flow, side, other):
+    """Whether a segment begins another connection on ports in use."""
+    if at < 0 or limit - at < THROUGH_FLAGS or data[at + 13] & (SYN | ACK | RST) != SYN:
         return False
-    if my[s.MY_LETTERS] & s.LETTER_SYN:
-        return less(u32(data, at + 4), mine[s.MY_SEQS]) != 0
-    # the first word of this end: a simultaneous open, a SYN behind its answer, or one behind its fragments
-    awaited = their[s.MY_LETTERS] == 0 or their[s.MY_LETTERS] & s.LETTER_SYN != 0
-    return octet[s.ENDING] != 0 or my[s.MY_LETTERS] != 0 or not awaited
+    if side.letters & Letter.SYN:
+        return seq_diff(u32(data, at + 4), side.syn_seq) != 0
+    # the first segment of this end: a simultaneous open, a SYN behind its answer, or one behind its fragments
+    awaited = other.letters == 0 or other.letters & Letter.SYN != 0
+    return flow.ending != Ending.OPEN or side.letters != 0 or not awaited
 
 
 @kernel(once=True)
-def see_segment(data, at, payload, window, letters, moves, octet, mine, my, theirs, their, upper):
-    """Everything that a TCP segment does; its window is -1 where it was cut. Returns bytes that the capture missed."""
+def see_segment(data, at, limit, payload, rules, flow, side, other, upper):
+    """Everything that a TCP segment changes but its scale; its window is left out where the capture cut it."""
     flags, seq = np.int64(data[at + 13]), u32(data, at + 4)
     segment = flags & 7 | flags >> 1 & 8 | np.int64(payload > 0) << 4
-    left = flags
-    bit = s.MY_FLAGS
-    while left:
-        if left & 1:
-            bump(mine, bit)
-        left >>= 1
-        bit += 1
-    write_history(letters, octet, mine, my, segment, seq, payload, upper)
-    if window >= 0:
-        see_window(octet, mine, my, their, flags, window, upper)
-    missed = np.int64(0)
+    count_flags(side, flags)
+    write_history(rules.letters[segment], flow, side, seq, payload, upper)
+    if limit - at >= THROUGH_WINDOW:
+        see_window(flow, side, other, flags, u16(data, at + 14), upper)
     if flags & RST == 0:
-        if flags & ACK and their[s.MY_HAS_NEXT]:
-            missed = see_acknowledgement(octet, theirs, their, flags, u32(data, at + 8), upper)
+        if flags & ACK and other.has_next:
+            see_acknowledgement(flow, other, flags, u32(data, at + 8), upper)
         size = payload + (flags & FIN) + (flags >> 1 & 1)
         if size > 0:
-            see_sequence(octet, mine, my, seq, payload, size, upper)
-    state, other = np.int64(my[s.MY_STATE]), np.int64(their[s.MY_STATE])
-    states = moves[((state * s.STATES + other) * 32 + segment) * 2 + upper]
-    my[s.MY_STATE], their[s.MY_STATE] = states & 15, states >> 4
-    if octet[s.ENDING] == 0:
+            see_sequence(flow, side, seq, payload, size, upper)
+    move = rules.moves[side.state, other.state, segment, np.int64(upper)]
+    side.state, other.state = move.sender, move.other
+    if flow.ending == Ending.OPEN:
         if flags & RST:
-            octet[s.ENDING] = s.RST
-        elif flags & FIN and theirs[s.MY_FLAGS]:
-            octet[s.ENDING] = s.FIN
-    return missed
+            flow.ending = Ending.RST
+        elif flags & FIN and other.fin:
+            flow.ending = Ending.FIN

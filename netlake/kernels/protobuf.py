@@ -1,8 +1,9 @@
-"""Writing Protobuf by column: first every column adds to the sizes of its messages, then every column writes its field.
+"""Write Protobuf messages by column: every column adds to the sizes of its messages, then every column writes.
 
-`key` is field number << 3 | wire type, 0 for a value without a key (a packed item, the length before a message).
-`sizes[i]` is the number of bytes of message i so far, `cursor[i]` where its next byte goes. What is borrowed from Arrow
-may be read-only. The caller writes the rows whose sizes were counted and no others, so all cursors lie in `out`.
+- `key` is field number << 3 | wire type, 0 for a value without a key (a packed item, the length before a message).
+- `sizes[i]` is the number of bytes of message i so far, `cursor[i]` the offset of its next byte.
+- The caller writes exactly the rows of which it counted the sizes, so that all cursors are inside `out`.
+- Arrays from Arrow's memory may be read-only.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import numpy as np
 
 from netlake.kernels import kernel
 
-# arrays that are only read, and may lie in Arrow's memory
+# arrays that are only read, possibly in Arrow's memory
 _BYTES = "Array(uint8, 1, 'C', readonly=True)"
 _SHORTS = "Array(int32, 1, 'C', readonly=True)"
 _LONGS = "Array(int64, 1, 'C', readonly=True)"
@@ -19,7 +20,7 @@ _LONGS = "Array(int64, 1, 'C', readonly=True)"
 
 @kernel()
 def varint_size(value):
-    """Bytes of `value` (int64; a negative number takes ten)."""
+    """Bytes of `value` (int64; a negative number has ten)."""
     left = np.uint64(value) >> np.uint64(7)
     size = 1
     while left:
@@ -30,7 +31,7 @@ def varint_size(value):
 
 @kernel()
 def put_varint(out, at, value):
-    """Write `value` (int64) at `at`; returns where the next byte goes."""
+    """Write `value` (int64) at `at`; returns the offset after it."""
     left = np.uint64(value)
     while left >= np.uint64(128):
         out[at] = np.uint8(left & np.uint64(127) | np.uint64(128))
@@ -51,7 +52,7 @@ def number_sizes(values, valid, key, fixed, sizes):
 
 @kernel(f"void({_LONGS}, {_BYTES}, int64, int64, int64, int64, uint8[::1], int64[::1])")
 def put_numbers(values, valid, key, fixed, first, end, out, cursor):
-    """Write that number into the messages `first` to `end`; `values` holds the bits of a double where `fixed` is 1."""
+    """Write the number to the messages `first` to `end`; if `fixed` is 1, `values` are the bits of doubles."""
     for i in range(first, end):
         if not valid[i]:
             continue
@@ -71,7 +72,7 @@ def put_numbers(values, valid, key, fixed, first, end, out, cursor):
 
 @kernel(f"void({_SHORTS}, {_SHORTS}, int64, int64[::1])")
 def text_sizes(codes, offsets, key, sizes):
-    """Add the size of text `codes[i]` to message i; a negative code is null. Text c is offsets[c] to offsets[c + 1]."""
+    """Add the size of text `codes[i]` to message i; a negative code is null. Text c is offsets[c] : offsets[c + 1]."""
     extra = varint_size(key)
     for i in range(len(codes)):
         code = codes[i]
@@ -82,7 +83,7 @@ def text_sizes(codes, offsets, key, sizes):
 
 @kernel(f"void({_SHORTS}, {_SHORTS}, {_BYTES}, int64, int64, int64, uint8[::1], int64[::1])")
 def put_texts(codes, offsets, data, key, first, end, out, cursor):
-    """Write that text into the messages `first` to `end`."""
+    """Write the text to the messages `first` to `end`."""
     for i in range(first, end):
         code = codes[i]
         if code < 0:
@@ -106,7 +107,7 @@ def item_sizes(offsets, items, sizes):
 
 @kernel(f"void({_LONGS}, {_LONGS}, int64, int64, int64[::1], int64[::1])")
 def place_items(offsets, items, first, end, cursor, inner):
-    """Give the items of the messages `first` to `end` their places (`inner`), one behind the other."""
+    """Set the offsets (`inner`) of the items of the messages `first` to `end`, in order."""
     for i in range(first, end):
         at = cursor[i]
         for k in range(offsets[i], offsets[i + 1]):

@@ -1,7 +1,7 @@
-"""Reading Protobuf by column: where messages lie, what fields they have, and what a field can hold many of.
+"""Read Protobuf messages by column: find messages, list their fields, and read packed values.
 
-The bytes are anybody's: every position is checked against the end of its message before it is used, every loop
-advances, and what cannot be read gives a negative code instead of a count.
+The bytes are untrusted: every position is checked against the end of its message before it is used, every iteration
+advances, and a message that cannot be read gives a negative code instead of a count.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import numpy as np
 
 from netlake.kernels import kernel
 
-# what went wrong
+# results that are not counts
 CUT, BAD_VARINT, BAD_KEY, TOO_MANY, TOO_LONG = -1, -2, -3, -4, -5
 
 _BYTES = "Array(uint8, 1, 'C', readonly=True)"
@@ -19,7 +19,7 @@ _LONGS = "Array(int64, 1, 'C', readonly=True)"
 
 @kernel()
 def get_varint(data, at, end):
-    """The varint at `at` as int64 and where the next byte is; CUT or BAD_VARINT there if it does not end."""
+    """(value as int64, offset after it) of the varint at `at`; the offset is CUT or BAD_VARINT if it does not end."""
     value, shift = np.uint64(0), np.uint64(0)
     while at < end:
         byte = np.uint64(data[at])
@@ -33,39 +33,38 @@ def get_varint(data, at, end):
     return np.int64(0), np.int64(CUT)
 
 
-@kernel(f"int64({_BYTES}, int64, int64, int64[::1], int64[::1], int64[::1])")
-def delimit(data, at, longest, starts, ends, state):
-    """Find whole messages from `at` on, as many as `starts` has room for; their number, or BAD_VARINT or TOO_LONG.
+@kernel(f"Tuple((int64, int64, int64))({_BYTES}, int64, int64, int64[::1], int64[::1])")
+def delimit(data, at, longest, starts, ends):
+    """Find whole messages from `at` on, as many as `starts` has room for: (their number, next, need).
 
-    Such a message is told only where it is the first, so that those before it are given. `state` becomes: where the
-    first message lies that is not among them, and how many bytes it needs at least.
+    `next` is the offset of the first message that is not among them, `need` the least number of bytes that it has. The
+    number is BAD_VARINT or TOO_LONG if the first message is invalid; a later invalid one is left for the next call.
     """
-    count, used = 0, len(data)
-    state[0], state[1] = at, 1
+    count, used, need = np.int64(0), len(data), np.int64(1)
     while count < len(starts):
         size, begin = get_varint(data, at, used)
         if begin == CUT:
-            state[1] = used - at + 1
+            need = used - at + 1
             break
         if begin < 0 or size < 0 or size > longest:
-            if count:  # those before it first: the next call begins with this one
-                break
-            return BAD_VARINT if begin < 0 else TOO_LONG
+            if count == 0:
+                count = np.int64(BAD_VARINT if begin < 0 else TOO_LONG)
+            break
         if size > used - begin:
-            state[1] = begin - at + size
+            need = begin - at + size
             break
         starts[count], ends[count] = begin, begin + size
         at = begin + size
-        state[0], state[1] = at, 1
         count += 1
-    return count
+    return count, at, need
 
 
 @kernel(f"int64({_BYTES}, {_LONGS}, {_LONGS}, int64[::1], int64[::1], int64[::1], int64[::1])")
 def fields(data, starts, ends, items, keys, values, sizes):
-    """Every field of the messages starts[i] to ends[i]: its message, key, value (or place) and size; their number.
+    """List the fields of the messages starts[i] to ends[i]; returns their number or a negative code.
 
-    Eight fixed bytes are given by where they lie. The messages lie in `data`: the caller has checked it.
+    A field has the index of its message, its key, its value (the offset of its bytes if it is fixed or has a length)
+    and its size. The caller has checked that the messages are inside `data`.
     """
     count = 0
     for i in range(len(starts)):
@@ -101,7 +100,7 @@ def fields(data, starts, ends, items, keys, values, sizes):
 
 @kernel(f"int64({_BYTES}, {_LONGS}, {_LONGS}, int64[::1], int64[::1])")
 def packed(data, starts, sizes, values, counts):
-    """The varints packed in the runs at `starts`, and how many each run holds; their number."""
+    """Read the varints of the packed runs at `starts` and count those of each; returns their number or a code."""
     count = 0
     for i in range(len(starts)):
         at, end = starts[i], starts[i] + sizes[i]
@@ -120,7 +119,7 @@ def packed(data, starts, sizes, values, counts):
 
 @kernel(f"void({_BYTES}, {_LONGS}, {_LONGS}, uint8[::1])")
 def join(data, starts, sizes, out):
-    """The runs at `starts`, one behind the other; `out` has room for the sum of `sizes`."""
+    """Copy the runs at `starts` to `out`, in order; `out` has room for the sum of `sizes`."""
     at = 0
     for i in range(len(starts)):
         for k in range(starts[i], starts[i] + sizes[i]):

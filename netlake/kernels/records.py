@@ -1,102 +1,128 @@
-"""Where each record of a classic pcap file lies: one pass over the buffer, one record header after the other.
+"""Index the records of a classic pcap file: one pass over the buffer, one record header after the other.
 
-The kernel never looks behind the bytes that are there: a record that is not whole is left for the next call, and its
-size is told, so that the caller can fetch more. What a record header may hold is the caller's to say (`state`).
+- The kernel reads no byte beyond `end`: a record that is not whole is left for the next call, and the number of bytes
+  that it needs from its start is returned.
+- What a record header may contain depends on the variant of the file; the caller decides it and passes it as PCAP.
+- A record with a captured length above the limit ends the pass: its length, and so the next record, cannot be trusted.
+- `search_pcap` finds the next record after such a place: three plausible records in a row, or fewer up to the end.
 """
 
 from __future__ import annotations
+
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
 from netlake.kernels import kernel
 from netlake.kernels.bytes import l32, u32
+from netlake.packets import Ints, Shorts
 
 # why a kernel returned
 FULL = 0  # the arrays are full
-MORE = 1  # the next record needs more bytes than there are; the value is how many from its start
-CORRUPT = 2  # the next record cannot be one; the value is what is wrong with it, one of the reasons below
+MORE = 1  # the next record needs more bytes; the value is how many from its start
+CORRUPT = 2  # the next record is invalid; the value is its captured length, which is above the limit
 BLOCK = 3  # the next block is not a packet (pcapng); the value is its length
-COMMENTS = 4  # the arrays of comments are full (pcapng)
+COMMENTS = 4  # the array of comments is full (pcapng); the value is how many the next packet has
 
-# reasons for CORRUPT
-TOO_LONG = 0  # its captured length is above the limit; the second value is that length
+# when the two lengths of a record header are swapped
+NEVER_SWAPPED, SWAPPED_IF_LESS, ALWAYS_SWAPPED = range(3)
+LONGEST_SENT = 128 << 20
+NANO = 1_000_000_000
+
+# the variant of a pcap file
+PCAP = np.dtype(
+    [
+        ("base", np.int64),  # offset in the file of data[0]
+        ("big", np.int64),  # 1 for big-endian
+        ("header", np.int64),  # bytes of a record header
+        ("unit", np.int64),  # nanoseconds of one unit of the fraction
+        ("swapped", np.int64),  # NEVER_SWAPPED, SWAPPED_IF_LESS or ALWAYS_SWAPPED
+        ("limit", np.int64),  # greatest captured length
+    ],
+    align=True,
+)
+
+
+class Rows(NamedTuple):
+    """The arrays of a batch that an index fills: see `netlake.packets.Packets`."""
+
+    start: Annotated[Ints, "int64[::1]"]
+    captured: Annotated[Ints, "int64[::1]"]
+    length: Annotated[Ints, "int64[::1]"]
+    ts: Annotated[Ints, "int64[::1]"]
+    offset: Annotated[Ints, "int64[::1]"]
+    interface: Annotated[Shorts, "int32[::1]"]
+    link_type: Annotated[Shorts, "int32[::1]"]
 
 
 @kernel()
 def word(data, at, big):
-    """32 bits at `at` in the byte order of the file, as int64; the caller has checked that they are there."""
+    """32 bits at `at` in the byte order of the file, as int64; the caller has checked that they are in memory."""
     if big:
         return u32(data, at)
     return l32(data, at)
 
 
 @kernel()
-def pcap_lengths(data, at, big, swapped):
-    """Captured and original length of the record at `at`; `swapped` is 0 never, 1 if that makes sense, 2 always."""
-    captured = word(data, at + 8, big)
-    length = word(data, at + 12, big)
-    if swapped == 2 or (swapped == 1 and captured > length):
+def pcap_lengths(data, at, pcap):
+    """Captured and original length of the record at `at`."""
+    captured = word(data, at + 8, pcap.big == 1)
+    length = word(data, at + 12, pcap.big == 1)
+    if pcap.swapped == ALWAYS_SWAPPED or (pcap.swapped == SWAPPED_IF_LESS and captured > length):
         return length, captured
     return captured, length
 
 
-@kernel(
-    "Tuple((int64, int64, int64, int64))(uint8[::1], int64, int64, int64[::1], int64, int64, int64[::1], int64[::1],"
-    " int64[::1], int64[::1], int64[::1])"
-)
-def index_pcap(data, at, end, state, row, rows, start, captured, length, ts, offset):
-    """Index records from `at`, those whole before `end`, into rows `row` to `rows`: (row, at, why, value).
+@kernel("Tuple((int64, int64, int64, int64))(uint8[::1], int64, int64, PCAP[::1], int64, int64, Rows)")
+def index_pcap(data, at, end, variant, row, rows, out):
+    """Index the records that are whole between `at` and `end` into rows `row` to `rows`: (row, at, why, value).
 
-    `state`: file offset of data[0], 1 for big endian, bytes in a record header, nanoseconds in a fraction's unit,
-    how lengths are swapped (see `pcap_lengths`), the greatest captured length.
+    `variant` is one PCAP; interface and link type of the rows are left to the caller.
     """
-    base = state[0]
-    big = state[1] == 1
-    header = state[2]
-    unit = state[3]
-    swapped = state[4]
-    limit = state[5]
+    pcap = variant[0]
+    big, header, unit, base = pcap.big == 1, pcap.header, pcap.unit, pcap.base
     if at < 0 or end > len(data) or header < 16:
         return row, at, MORE, header
     while row < rows:
         if at + header > end:
             return row, at, MORE, header
-        kept, sent = pcap_lengths(data, at, big, swapped)
-        if kept > limit:
+        kept, sent = pcap_lengths(data, at, pcap)
+        if kept > pcap.limit:
             return row, at, CORRUPT, kept
         if at + header + kept > end:
             return row, at, MORE, header + kept
-        start[row] = at + header
-        captured[row] = kept
-        length[row] = sent
-        ts[row] = word(data, at, big) * np.int64(1000000000) + word(data, at + 4, big) * unit
-        offset[row] = base + at
+        out.start[row] = at + header
+        out.captured[row] = kept
+        out.length[row] = sent
+        out.ts[row] = word(data, at, big) * np.int64(NANO) + word(data, at + 4, big) * unit
+        out.offset[row] = base + at
         row += 1
         at += header + kept
     return row, at, FULL, np.int64(0)
 
 
 @kernel()
-def pcap_plausible(data, at, state, low, high):
-    """Size of the record that may begin at `at`, with seconds from `low` to `high`, else -1; 16 bytes are there."""
-    big = state[1] == 1
-    kept, sent = pcap_lengths(data, at, big, state[4])
-    if kept <= 0 or kept > state[5] or sent < kept or sent > 134217728:
+def pcap_plausible(data, at, pcap, low, high):
+    """Size of the record that may begin at `at`, with seconds from `low` to `high`, else -1; 16 bytes are in memory."""
+    big = pcap.big == 1
+    kept, sent = pcap_lengths(data, at, pcap)
+    if kept <= 0 or kept > pcap.limit or sent < kept or sent > LONGEST_SENT:
         return np.int64(-1)
     seconds = word(data, at, big)
-    if seconds < low or seconds > high or word(data, at + 4, big) * state[3] >= 1000000000:
+    if seconds < low or seconds > high or word(data, at + 4, big) * pcap.unit >= NANO:
         return np.int64(-1)
-    return state[2] + kept
+    return pcap.header + kept
 
 
-@kernel("Tuple((int64, int64))(uint8[::1], int64, int64, boolean, int64[::1], int64, int64)")
-def search_pcap(data, at, end, last, state, low, high):
-    """The next place from `at` where three plausible records follow each other, or fewer and then the end.
+@kernel("Tuple((int64, int64))(uint8[::1], int64, int64, boolean, PCAP[::1], int64, int64)")
+def search_pcap(data, at, end, last, variant, low, high):
+    """The next place from `at` with three plausible records in a row, or fewer up to the end of the file.
 
-    `last` says that nothing comes after `end`. Returns (place, 0), or (how far it is sure that there is none, bytes
-    needed from there).
+    `last`: nothing follows `end`. Returns (place, 0), or if more bytes are needed (place up to which there is none,
+    bytes needed from there).
     """
-    header = state[2]
+    pcap = variant[0]
+    header = pcap.header
     if at < 0 or end > len(data) or header < 16:
         return at, header
     while at + header <= end:
@@ -109,7 +135,7 @@ def search_pcap(data, at, end, last, state, low, high):
                 if last:
                     break
                 return at, here + header - at
-            size = pcap_plausible(data, here, state, low, high)
+            size = pcap_plausible(data, here, pcap, low, high)
             if size < 0:
                 break
             found += 1

@@ -1,7 +1,11 @@
-"""Where each packet of a pcapng file lies: enhanced, simple and obsolete packet blocks, straight from the buffer.
+"""Index the packets of a pcapng file: enhanced, simple and obsolete packet blocks.
 
-Any other block is handed back to the caller, who knows what it changes. As in `records`, nothing is looked at before
-it is whole in the buffer, and sizes that no block can have end the pass before anything is waited for.
+- Any other block ends the pass (BLOCK): it may change interfaces or byte order, which the caller reads.
+- As in `records`, a block is read only if it is whole in the buffer. Lengths that no block can have end the pass first,
+  so that the caller never waits for bytes that will not come.
+- A block is judged by the fields in front of the packet, then its options, then the length at its end, in this order,
+  so that the reason for an invalid block is always the same however the buffer is divided.
+- Times are 64-bit ticks of any unit; they become nanoseconds in whole numbers, truncated.
 """
 
 from __future__ import annotations
@@ -9,36 +13,57 @@ from __future__ import annotations
 import numpy as np
 
 from netlake.kernels import kernel
-from netlake.kernels.records import BLOCK, COMMENTS, FULL, MORE, word
+from netlake.kernels.records import BLOCK, COMMENTS, FULL, MORE, NANO, Rows, word  # noqa: F401 - Rows is in a signature
 
+# block types
 SECTION = 0x0A0D0D0A
-INTERFACE = 1
+DESCRIPTION = 1  # of an interface
 OBSOLETE = 2
 SIMPLE = 3
 NAMES = 4
 STATISTICS = 5
 ENHANCED = 6
 
-# why a block cannot be one; as in `records`, the second value is the number that is wrong
-SHORT_BLOCK = 16  # its length is below what its type needs
+# why a block is invalid; as in `records`, the value is the number that is wrong
+SHORT_BLOCK = 16  # its length is less than its type needs
 LONG_BLOCK = 17  # its length is above the limit
 OTHER_LENGTH = 18  # the length at its end is not the one at its start
-NO_INTERFACE = 19  # its interface was not described before
-LONG_PACKET = 20  # its captured length is above what its link type can have
+NO_INTERFACE = 19  # its interface was not described
+LONG_PACKET = 20  # its captured length is above the limit of its link type
 PAST_BLOCK = 21  # its captured bytes do not fit into it
 BAD_OPTIONS = 22  # its options do not fit into it
 
-# the limit that Wireshark has
+# Wireshark's limit
 LONGEST_BLOCK = 134348832
 
-# what is known of an interface, a row of `interfaces`
-LINK_TYPE, LIMIT, SNAPLEN, CLOCK, CLOCK_VALUE, SECONDS = range(6)
-# how its ticks become ns: times a number, divided by a number, or shifted right by a number of bits after times 10^9
+# how ticks become ns: multiplied by a number, divided by a number, or times 10^9 and shifted right by a number of bits
 TIMES, DIVIDED, SHIFTED, NEVER = range(4)
+
+# a section, and where a call of the index begins in it
+NG = np.dtype(
+    [
+        ("base", np.int64),  # offset in the file of data[0]
+        ("big", np.int64),  # 1 for big-endian
+        ("interfaces", np.int64),  # described so far in this section
+        ("first", np.int64),  # number in the capture of the section's first interface
+        ("comments", np.int64),  # found by this call
+    ],
+    align=True,
+)
+# an interface of the section; `clock` is TIMES to NEVER, `number` its operand, `seconds` are added to times
+INTERFACE = np.dtype(
+    [(name, np.int64) for name in ("link_type", "limit", "snaplen", "clock", "number", "seconds")], align=True
+)
+# a comment of a packet: row of the batch, offset in the buffer, length
+COMMENT = np.dtype([("row", np.int64), ("at", np.int64), ("size", np.int64)], align=True)
+# the packet block that the index reads: its length with padding, its interface in the section, the packet's lengths,
+# the offset of its bytes in the block; `value` is the number that belongs to the reason why it is not a row
+PACKET = np.dtype(
+    [(name, np.int64) for name in ("whole", "interface", "captured", "length", "ahead", "value")], align=True
+)
 
 NO_TIME = -9223372036854775808
 LATEST = 9223372036854775807
-NANO = 1000000000
 
 
 @kernel()
@@ -50,7 +75,7 @@ def short(data, at, big):
 
 @kernel()
 def shifted(ticks, bits):
-    """floor(ticks * 10^9 / 2^bits), LATEST where that is above it; `ticks` is uint64."""
+    """floor(ticks * 10^9 / 2^bits), at most LATEST; `ticks` is uint64."""
     nano = np.uint64(NANO)
     high = (ticks >> np.uint64(32)) * nano
     low = (ticks & np.uint64(0xFFFFFFFF)) * nano
@@ -66,7 +91,7 @@ def shifted(ticks, bits):
 
 @kernel()
 def nanoseconds(high, low, clock, value, seconds):
-    """The ns since 1970 of a time of two 32-bit words, NO_TIME if they do not fit; truncated, in whole numbers only."""
+    """The ns since 1970 of a time in two 32-bit words, NO_TIME if they do not fit in 64 bits."""
     ticks = np.uint64(high) << np.uint64(32) | np.uint64(low)
     if clock == TIMES:
         if ticks > np.uint64(LATEST // value):
@@ -91,13 +116,14 @@ def nanoseconds(high, low, clock, value, seconds):
 
 @kernel("int64(int64, int64, int64, int64, int64)")
 def time_of(high, low, clock, value, seconds):
-    """As `nanoseconds`, for the times in other blocks."""
+    """`nanoseconds`, for the times in other blocks."""
     return nanoseconds(high, low, clock, value, seconds)
 
 
 @kernel()
-def comments_of(data, at, end, big, row, state, comments):
+def find_comments(data, at, end, row, section, comments):
     """Find the comments among the options between `at` and `end`; False if the options do not fit."""
+    big = section.big == 1
     while at < end:
         if at + 4 > end:
             return False
@@ -109,117 +135,118 @@ def comments_of(data, at, end, big, row, state, comments):
         if at + ((size + 3) & ~3) > end:
             return False
         if code == 1:
-            found = state[4]
+            found = section.comments
             if found < len(comments):
-                comments[found, 0] = row
-                comments[found, 1] = at
-                comments[found, 2] = size
-            state[4] = found + 1
+                comments[found].row = row
+                comments[found].at = at
+                comments[found].size = size
+            section.comments = found + 1
         at += (size + 3) & ~3
     return True
 
 
 @kernel()
-def packet_fields(data, at, kind, big, interfaces, count):
-    """(interface, captured, length, offset of the bytes in the block) of a packet block."""
+def read_packet(data, at, kind, section, interfaces, block):
+    """Read interface, lengths, and the offset of the packet's bytes in its block."""
+    big = section.big == 1
     if kind == SIMPLE:
         sent = word(data, at + 8, big)
-        kept = sent
-        if count > 0 and interfaces[0, SNAPLEN] > 0 and interfaces[0, SNAPLEN] < sent:
-            kept = interfaces[0, SNAPLEN]
-        return np.int64(0), kept, sent, np.int64(12)
-    number = short(data, at + 8, big) if kind == OBSOLETE else word(data, at + 8, big)
-    return number, word(data, at + 20, big), word(data, at + 24, big), np.int64(28)
+        block.interface, block.ahead = 0, 12
+        block.captured = block.length = sent
+        if section.interfaces > 0 and interfaces[0].snaplen > 0 and interfaces[0].snaplen < sent:
+            block.captured = interfaces[0].snaplen
+        return
+    block.interface = short(data, at + 8, big) if kind == OBSOLETE else word(data, at + 8, big)
+    block.captured, block.length, block.ahead = word(data, at + 20, big), word(data, at + 24, big), 28
 
 
 @kernel()
-def judge(data, at, end, big, interfaces, count):
-    """(why it cannot be a row, FULL if it can, value, its length, interface, captured, length, offset of its bytes).
+def judge(data, at, end, section, interfaces, block):
+    """Why the packet block at `at` cannot be a row, FULL if it can; its fields and the reason's value go to `block`.
 
-    Of the packet block at `at`, as far as its head says; what stands behind the packet is not looked at.
+    Only the fields in front of the packet's bytes are checked, and that the block is whole.
     """
-    none = np.int64(0)
+    big = section.big == 1
+    block.value = 12
     if at + 12 > end:
-        return MORE, np.int64(12), none, none, none, none, none
+        return MORE
     kind = word(data, at, big)
     total = word(data, at + 4, big)
+    block.value = total
     if kind == SECTION:
-        return BLOCK, total, none, none, none, none, none
+        return BLOCK
     if total < 12:
-        return SHORT_BLOCK, total, none, none, none, none, none
+        return SHORT_BLOCK
     if not (kind == ENHANCED or kind == SIMPLE or kind == OBSOLETE):
-        return BLOCK, total, none, none, none, none, none
+        return BLOCK
     whole = (total + 3) & ~3
     least = 16 if kind == SIMPLE else 32
     if whole < least:
-        return SHORT_BLOCK, total, none, none, none, none, none
+        return SHORT_BLOCK
     if at + least > end:
-        return MORE, np.int64(least), none, none, none, none, none
-    number, kept, sent, ahead = packet_fields(data, at, kind, big, interfaces, count)
-    if number >= count:
-        return NO_INTERFACE, number, none, none, none, none, none
-    if kept > interfaces[number, LIMIT]:
-        return LONG_PACKET, kept, none, none, none, none, none
-    if ahead + ((kept + 3) & ~3) + 4 > whole:
-        return PAST_BLOCK, kept, none, none, none, none, none
+        block.value = least
+        return MORE
+    read_packet(data, at, kind, section, interfaces, block)
+    if block.interface >= section.interfaces:
+        block.value = block.interface
+        return NO_INTERFACE
+    block.value = block.captured
+    if block.captured > interfaces[block.interface].limit:
+        return LONG_PACKET
+    if block.ahead + ((block.captured + 3) & ~3) + 4 > whole:
+        return PAST_BLOCK
     if whole > LONGEST_BLOCK:
-        return LONG_BLOCK, total, none, none, none, none, none
-    if at + whole > end:
-        return MORE, whole, none, none, none, none, none
-    return FULL, none, whole, number, kept, sent, ahead
+        block.value = total
+        return LONG_BLOCK
+    block.value = block.whole = whole
+    return MORE if at + whole > end else FULL
 
 
-@kernel(
-    "Tuple((int64, int64, int64, int64))(uint8[::1], int64, int64, int64[::1], int64[:, ::1], int64, int64, int64[::1],"
-    " int64[::1], int64[::1], int64[::1], int64[::1], int32[::1], int32[::1], int64[:, ::1])"
-)
-def index_pcapng(
-    data, at, end, state, interfaces, row, rows, start, captured, length, ts, offset, interface, link_type, comments
-):
-    """Index packet blocks from `at`, those whole before `end`, into rows `row` to `rows`: (row, at, why, value).
+@kernel("Tuple((int64, int64, int64, int64))(uint8[::1], int64, int64, NG[::1], INTERFACE[::1], int64, int64, Rows,"
+        " COMMENT[::1], PACKET[::1])")  # fmt: skip
+def index_pcapng(data, at, end, state, interfaces, row, rows, out, comments, scratch):
+    """Index the packet blocks that are whole between `at` and `end` into rows `row` to `rows`: (row, at, why, value).
 
-    `state`: file offset of data[0], 1 for big endian, interfaces of this section, number of its first interface,
-    comments found; a row of `comments` is (row, offset in data, length).
+    `state` is one NG, whose `comments` becomes the number of `comments` found; `scratch` is one PACKET.
     """
-    base = state[0]
-    big = state[1] == 1
-    count = state[2]
-    first = state[3]
-    if at < 0 or end > len(data) or count > len(interfaces):
+    section, block = state[0], scratch[0]
+    big = section.big == 1
+    if at < 0 or end > len(data) or section.interfaces > len(interfaces):
         return row, at, MORE, np.int64(12)
     while row < rows:
-        why, value, whole, number, kept, sent, ahead = judge(data, at, end, big, interfaces, count)
+        why = judge(data, at, end, section, interfaces, block)
         if why != FULL:
-            return row, at, why, value
-        kind, total = word(data, at, big), word(data, at + 4, big)
-        options = ahead + ((kept + 3) & ~3)
+            return row, at, why, block.value
+        kind, total, whole, ahead = word(data, at, big), word(data, at + 4, big), block.whole, block.ahead
         if kind != SIMPLE:
-            before = state[4]
-            if not comments_of(data, at + options, at + whole - 4, big, row, state, comments):
-                state[4] = before
+            before = section.comments
+            options = at + ahead + ((block.captured + 3) & ~3)
+            if not find_comments(data, options, at + whole - 4, row, section, comments):
+                section.comments = before
                 return row, at, BAD_OPTIONS, total
-            if state[4] > len(comments):
-                found = state[4] - before
-                state[4] = before
+            if section.comments > len(comments):
+                found = section.comments - before
+                section.comments = before
                 return row, at, COMMENTS, found
         if word(data, at + whole - 4, big) != total:
             return row, at, OTHER_LENGTH, total
-        start[row] = at + ahead
-        captured[row] = kept
-        length[row] = sent
+        described = interfaces[block.interface]
+        out.start[row] = at + ahead
+        out.captured[row] = block.captured
+        out.length[row] = block.length
         if kind == SIMPLE:
-            ts[row] = NO_TIME
+            out.ts[row] = NO_TIME
         else:
-            ts[row] = nanoseconds(
+            out.ts[row] = nanoseconds(
                 word(data, at + 12, big),
                 word(data, at + 16, big),
-                interfaces[number, CLOCK],
-                interfaces[number, CLOCK_VALUE],
-                interfaces[number, SECONDS],
+                described.clock,
+                described.number,
+                described.seconds,
             )
-        offset[row] = base + at
-        interface[row] = first + number
-        link_type[row] = interfaces[number, LINK_TYPE]
+        out.offset[row] = section.base + at
+        out.interface[row] = section.first + block.interface
+        out.link_type[row] = described.link_type
         row += 1
         at += whole
     return row, at, FULL, np.int64(0)
@@ -227,7 +254,7 @@ def index_pcapng(
 
 @kernel()
 def block_plausible(data, at, big, count):
-    """Length of the block that may begin at `at`, 0 if none can; the caller has checked for 12 bytes."""
+    """Length of the block that may begin at `at`, 0 if none can; 12 bytes are in memory."""
     kind = word(data, at, big)
     total = word(data, at + 4, big)
     if kind == SECTION:
@@ -247,10 +274,10 @@ def block_plausible(data, at, big, count):
 
 @kernel("Tuple((int64, int64))(uint8[::1], int64, int64, boolean, boolean, int64)")
 def search_pcapng(data, at, end, last, big, count):
-    """The next place from `at` where a block may begin: its type is known and its two lengths agree.
+    """The next place from `at` where a block may begin: its type is known and its two lengths are equal.
 
-    `last` says that nothing comes after `end`. Returns (place, 0), or (how far it is sure that there is none, bytes
-    needed from there).
+    `last`: nothing follows `end`. Returns (place, 0), or if more bytes are needed (place up to which there is none,
+    bytes needed from there).
     """
     if at < 0 or end > len(data):
         return at, np.int64(12)
@@ -261,7 +288,7 @@ def search_pcapng(data, at, end, last, big, count):
                 if not last:
                     return at, total
             else:
-                # both lengths are in the same byte order, whichever that is
+                # both lengths have the same byte order
                 same = True
                 for i in range(4):
                     if data[at + 4 + i] != data[at + total - 4 + i]:

@@ -1,187 +1,163 @@
-"""Numbers that the walk's kernels and their Python side agree on: spaces of keys, steps, columns of its arrays."""
+"""The steps of the walk: every header that it enters, with the function that reads it.
+
+Each header of a packet belongs to a group, a number. The first groups are the members of `Step`: headers that the walk
+enters, in order to find what follows. UNCLAIMED is the group of UDP payloads whose ports have no key, for the
+classifier. All other groups are leaves, numbered by netlake.layers.steps: messages that go to readers.
+
+A step is `NAME = kind, function`. The name in lower case is that of its table, which gives the dispatch keys that lead
+to it; a step without a table has its keys in netlake.layers.steps. The number follows from the order. The kind says
+what the walk does around the function (netlake.kernels.walk): an IP header begins a record in Headers, a transport
+header has ports, a tunnel may begin flows of its own.
+
+To add a tunnel
+1. netlake/protocols/NAME.py: its table, whose `on` has the keys that lead to it.
+2. netlake/kernels/tunnels/NAME.py: its function NAME, `(data, keys, w) -> Next`, see netlake.kernels.answers.
+3. Here, at the end of Step: `NAME = Kind.TUNNEL, NAME.NAME`. `dispatcher` makes one kernel of the functions, a chain of
+   comparisons that is compiled into a jump table.
+"""
 
 from __future__ import annotations
 
-# spaces of dispatch keys; NOWHERE ends the walk of a packet
-NOWHERE = 0
-LINK_TYPE = 1
-ETHER_TYPE = 2
-LLC_DSAP = 3
-SNAP_CISCO = 4
-SNAP_NORTEL = 5
-SNAP_BRIDGED = 6
-PPP_PROTOCOL = 7
-IP_PROTOCOL = 8
-UDP_PORT = 9
-TCP_PORT = 10
-SCTP_PORT = 11
-ICMPV4_TYPE = 12
-ICMPV6_TYPE = 13
-DOT11_TYPE = 14
-SCTP_PAYLOAD_PROTOCOL = 15
-# payloads of tunnels that nothing names but their first bits, or a number of the tunnel's own: no key leads on
-TUNNEL_PAYLOAD = 16
-CISCO_HDLC_PROTOCOL = 17
+from enum import IntEnum
+from typing import Any
 
-# steps: headers that are walked through
-ETHERNET = 0
-LINUX_SLL = 1
-LINUX_SLL2 = 2
-RAW = 3
-NULL = 4
-LOOP = 5
-PPP = 6
-DOT1Q = 7
-LLC = 8
-SNAP = 9
-DOT11 = 10
-FDDI = 11
-NFLOG = 12
-FRAME_RELAY = 13
-CISCO_HDLC = 14
-OTHER_LINK = 15
-IPV4 = 16
-IPV6 = 17
-HOP_BY_HOP = 18
-ROUTING = 19
-DESTINATION = 20
-FRAGMENT = 21
-AUTHENTICATION = 22
-# no step: the message of an IP header that another carries, beside the header itself
-IP_IN_IP = 23
-TCP = 32
-UDP = 33
-SCTP = 34
-ICMPV4 = 35
-ICMPV6 = 36
-GRE = 48
-VXLAN = 49
-GENEVE = 50
-MPLS = 51
-PPPOE = 52
-L2TP = 53
-GTP_U = 54
-ERSPAN = 55
-TEREDO = 56
-NSH = 57
-PIM = 58
-PBB = 59
-CISCO_METADATA = 60
-FABRIC_PATH = 61
-# UDP payloads that no port claims: for those who know their protocol by its content
-UNCLAIMED = 63
-FIRST_LEAF = 64
+import numpy as np
 
-# why the walk of a packet stopped; 0: it did not
-STOPS = (
-    None,
-    "unknown_link_type",
-    "unknown_ethertype",
-    "unknown_llc",
-    "unknown_snap",
-    "unknown_ppp_protocol",
-    "unknown_ip_protocol",
-    "unknown_port",
-    "fragment",
-    "cut",
-    "malformed",
-    "too_deep",
-    "unknown_tunnel_payload",
-    "encrypted",
-    "unknown_payload_protocol",
-    "partial_message",
+from netlake.kernels import Kernel, kernel, walk_capture, walk_link, walk_network, walk_serial, walk_transport
+from netlake.kernels.answers import malformed
+from netlake.kernels.tunnels import (
+    cisco_metadata,
+    erspan,
+    fabric_path,
+    geneve,
+    gre,
+    gtp_u,
+    ieee8021ah,
+    l2tp,
+    mpls,
+    nsh,
+    pim,
+    pppoe,
+    teredo,
+    vxlan,
 )
-UNKNOWN_LINK_TYPE = 1
-UNKNOWN_ETHERTYPE = 2
-UNKNOWN_LLC = 3
-UNKNOWN_SNAP = 4
-UNKNOWN_PPP_PROTOCOL = 5
-UNKNOWN_IP_PROTOCOL = 6
-UNKNOWN_PORT = 7
-STOP_FRAGMENT = 8
-STOP_CUT = 9
-STOP_MALFORMED = 10
-STOP_TOO_DEEP = 11
-UNKNOWN_TUNNEL_PAYLOAD = 12
-STOP_ENCRYPTED = 13
-UNKNOWN_PAYLOAD_PROTOCOL = 14
-STOP_PARTIAL_MESSAGE = 15
+from netlake.kernels.walk_wireless import dot11
+from netlake.schema.faults import BAD_VALUE
 
-# columns of the walk's message array
-M_GROUP = 0
-M_ROW = 1
-M_START = 2
-M_END = 3
-M_MISSING = 4
-M_FAULT = 5
-M_HEADER = 6
-M_HINT = 7
-M_SOURCE = 8
-M_DESTINATION = 9
-M_WIDTH = 10
 
-# columns of the walk's conversation array
-C_ROW = 0
-C_NETWORK = 1
-C_VERSION = 2
-C_PROTOCOL = 3
-C_TRANSPORT = 4
-C_END = 5
-C_SRC_PORT = 6
-C_DST_PORT = 7
-C_PAYLOAD = 8
-C_IP_LENGTH = 9
-C_KEY = 10
-C_OUTER = 11
-C_KIND = 12
-C_WIDTH = 13
+class Kind(IntEnum):
+    """How the walk treats a group."""
 
-# columns of the walk's fragment array
-F_ROW = 0
-F_CONVERSATION = 1
-F_NETWORK = 2  # offset of the IP header
-F_HEADERS = 3  # offset of the fragment header (IPv6), or the end of the IP header (IPv4)
-F_START = 4  # first byte of the fragment's data
-F_END = 5
-F_OFFSET = 6  # of the data in the datagram, bytes
-F_MORE = 7
-F_IDENTIFICATION = 8
-F_PROTOCOL = 9
-F_DEPTH = 10  # IP headers around this one
-F_MISSING = 11
-F_WIDTH = 12
+    LINK = 0
+    NETWORK = 1
+    EXTENSION = 2
+    TRANSPORT = 3
+    ICMP = 4  # an error quotes an IP header, and the type may lead to a leaf
+    TUNNEL = 5
+    BESIDE = 6  # a message that is emitted beside another step, never led to by a key
+    LEAF = 7
 
-# columns of the walk's array of one row a packet
-P_STATE = 0
-P_STOP_OFFSET = 1
-P_STOP = 2
-P_STOP_VALUE = 3
-P_CONVERSATION = 4
-P_WIDTH = 5
 
-# a packet is not followed further than this many headers, of which so many IP headers
-MOST_HEADERS = 40
-MOST_NETWORK_HEADERS = 8
+class Step(IntEnum):
+    """The headers that the walk enters; see the head of this file."""
 
-# a step's answer instead of a space of keys: the packet is done, and why was noted where there is a why
-DONE = -1
-# marks "what follows is LLC" among the values of ETHER_TYPE: no type is negative
-AS_LLC = -1
+    kind: Kind
+    function: Kernel | None
 
-# the state of the walk of one packet, and how far the arrays are filled
-W_ROW = 0
-W_AT = 1
-W_END = 2  # behind what the capture kept
-W_PROMISE = 3  # behind what the headers around it say that it has
-W_KEY = 4
-W_CARRIER = 5  # the conversation of the innermost IP header, -1 before one
-W_DEPTH = 6  # IP headers so far
-W_DATAGRAM = 7  # whether the next IP header is that of a reassembled datagram
-W_STACK = 8
-W_MESSAGES = 9
-W_CONVERSATIONS = 10
-W_FRAGMENTS = 11
-W_LINK_TYPE = 12  # that of the header at hand if a capture or a header names it, else -1
-W_SOURCE = 13  # ports of the transport header at hand, -1 without
-W_DESTINATION = 14
-W_WIDTH = 15
+    def __new__(cls, kind: Kind, function: Kernel | None = None, number: int | None = None) -> Any:
+        """The member with `number`, by default the one after the member before."""
+        if number is None:
+            number = max((step.value + 1 for step in cls.__members__.values()), default=0)
+        member = int.__new__(cls, number)
+        member._value_, member.kind, member.function = number, kind, function
+        return member
+
+    ETHERNET = Kind.LINK, walk_link.ethernet
+    LINUX_SLL = Kind.LINK, walk_link.linux_sll
+    LINUX_SLL2 = Kind.LINK, walk_link.linux_sll2
+    RAW = Kind.LINK, walk_link.raw
+    NULL = Kind.LINK, walk_link.loopback
+    LOOP = Kind.LINK, walk_link.loopback
+    PPP = Kind.LINK, walk_serial.ppp
+    DOT1Q = Kind.LINK, walk_link.dot1q
+    LLC = Kind.LINK, walk_link.llc
+    SNAP = Kind.LINK, walk_link.snap
+    DOT11 = Kind.LINK, dot11
+    FDDI = Kind.LINK, walk_capture.fddi
+    NFLOG = Kind.LINK, walk_capture.nflog
+    FRAME_RELAY = Kind.LINK, walk_serial.frame_relay
+    CISCO_HDLC = Kind.LINK, walk_serial.cisco_hdlc
+    OTHER_LINK = Kind.LINK, walk_capture.other_link
+    IPV4 = Kind.NETWORK, walk_network.ipv4
+    IPV6 = Kind.NETWORK, walk_network.ipv6
+    IPV6_HOP_BY_HOP = Kind.EXTENSION, walk_network.ipv6_options
+    IPV6_ROUTING = Kind.EXTENSION, walk_network.ipv6_options
+    IPV6_DESTINATION = Kind.EXTENSION, walk_network.ipv6_options
+    IPV6_FRAGMENT = Kind.EXTENSION, walk_network.ipv6_fragment
+    IPSEC_AH = Kind.EXTENSION, walk_network.ipsec_ah
+    IP_IN_IP = (Kind.BESIDE,)  # the IP header that another IP header carries
+    TCP = Kind.TRANSPORT, walk_transport.tcp
+    UDP = Kind.TRANSPORT, walk_transport.udp
+    SCTP = Kind.TRANSPORT, walk_transport.sctp
+    ICMPV4 = (Kind.ICMP,)
+    ICMPV6 = (Kind.ICMP,)
+    # column `tunnel_key` depends on the numbers of tunnels, so further ones are added at the end
+    GRE = Kind.TUNNEL, gre.gre, 48
+    VXLAN = Kind.TUNNEL, vxlan.vxlan
+    GENEVE = Kind.TUNNEL, geneve.geneve
+    MPLS = Kind.TUNNEL, mpls.mpls
+    PPPOE = Kind.TUNNEL, pppoe.pppoe
+    L2TP = Kind.TUNNEL, l2tp.l2tp
+    GTP_U = Kind.TUNNEL, gtp_u.gtp_u
+    ERSPAN = Kind.TUNNEL, erspan.erspan
+    TEREDO = Kind.TUNNEL, teredo.teredo
+    NSH = Kind.TUNNEL, nsh.nsh
+    PIM = Kind.TUNNEL, pim.pim
+    IEEE8021AH = Kind.TUNNEL, ieee8021ah.ieee8021ah
+    CISCO_METADATA = Kind.TUNNEL, cisco_metadata.cisco_metadata
+    FABRIC_PATH = Kind.TUNNEL, fabric_path.fabric_path
+
+
+# UDP payloads whose ports have no key, and the first number of a leaf
+UNCLAIMED = max(Step) + 1
+FIRST_LEAF = UNCLAIMED + 1
+
+# KIND[step]
+KIND = np.full(UNCLAIMED, Kind.LEAF, np.int8)
+KIND[list(Step)] = [step.kind for step in Step]
+# steps without a tunnel identifier: that IP or UDP carries them is the tunnel, and what is inside has flows of its own
+BARE = np.zeros(UNCLAIMED, np.bool_)
+BARE[[Step.IPV4, Step.IPV6, Step.MPLS, Step.ETHERNET]] = True
+
+
+@kernel()
+def is_leaf(group):
+    """Whether the walk does not enter messages of `group`."""
+    return group >= FIRST_LEAF
+
+
+@kernel()
+def kind_of(group):
+    """The Kind of a group."""
+    return np.int64(KIND[group]) if group < UNCLAIMED else np.int64(Kind.LEAF)
+
+
+@kernel()
+def none(data, keys, w):
+    """No step, which is never called."""
+    return malformed(BAD_VALUE)
+
+
+def dispatcher(*kinds: Kind) -> Kernel:
+    """A kernel `(data, keys, w, step) -> Next` that calls the function of a step of `kinds`.
+
+    Its source is generated, so that a step is registered in one place: numba cannot call a function out of an array
+    without a loss, and a chain of closures takes a minute to compile.
+    """
+    functions = {f"step_{step.value}": step.function for step in Step if step.kind in kinds and step.function}
+    lines = [f"    if step == {name.removeprefix('step_')}: return {name}(data, keys, w)" for name in functions]
+    source = "\n".join(["def dispatch(data, keys, w, step):", *lines, "    return none(data, keys, w)"])
+    names: dict[str, Any] = {"__name__": __name__, "none": none, **functions}
+    exec(source, names)  # noqa: S102 - of names and numbers only
+    made: Kernel = kernel(once=True)(names["dispatch"])
+    return made

@@ -1,39 +1,102 @@
-"""The options of TCP segments (RFC 9293 section 3.1, RFC 7323, RFC 2018)."""
+"""Read the options of TCP segments (RFC 9293 section 3.1, RFC 7323, RFC 2018).
+
+- Options with a column of their own (maximum segment size, window scale, SACK permitted, timestamps) are read once a
+  segment; SACK blocks are listed. Any other option, one that comes twice, and one whose length is not that of its kind
+  are listed with their bytes, so that no byte of the options is lost.
+- After an end of options the rest is listed as kind 0, unless it is all zero.
+- An option that runs past the header ends the segment's reading; it is marked UNREADABLE.
+"""
 
 from __future__ import annotations
 
+from typing import Annotated, NamedTuple
+
 import numpy as np
+import numpy.typing as npt
 
 from netlake.kernels import kernel
 from netlake.kernels.bytes import u16, u32
+from netlake.packets import Bytes, Ints, Shorts
 
-# bits of `found`
+# bits of `present`
 MSS = 1
 WINDOW_SCALE = 2
 SACK_PERMITTED = 4
 TIMESTAMPS = 8
 
-# two no-operations and a timestamps option: what nearly every segment has that has any
+# two no-operations and a timestamps option: the options of nearly every segment that has any
 ONLY_TIMESTAMPS = 0x0101080A
 
 # values of `wrong`
 UNREADABLE = 1
 ODD_LENGTH = 2
 
+# TCP's option kinds
+END, NOTHING, MSS_KIND, SCALE_KIND, PERMITTED_KIND, SACK_KIND, TIMESTAMPS_KIND = 0, 1, 2, 3, 4, 5, 8
+SYN = 2
+
+
+class Options(NamedTuple):
+    """The options of a batch of segments.
+
+    One element a segment: `present` (bits), `wrong` (0, UNREADABLE or ODD_LENGTH), `mss`, `window_scale`,
+    `timestamp_value`, `timestamp_echo`.
+    Lists, in which segment i has the elements at[i] to at[i + 1]: SACK blocks (`left`, `right`) by `sack_at`; other
+    options (`kind`, and `other[bytes_at[j] : bytes_at[j + 1]]`) by `other_at`; the `kinds` of all options of a SYN, in
+    order, by `kinds_at`.
+    """
+
+    present: Annotated[Bytes, "uint8[::1]"]
+    wrong: Annotated[Bytes, "uint8[::1]"]
+    mss: Annotated[Shorts, "int32[::1]"]
+    window_scale: Annotated[npt.NDArray[np.int16], "int16[::1]"]
+    timestamp_value: Annotated[Ints, "int64[::1]"]
+    timestamp_echo: Annotated[Ints, "int64[::1]"]
+    sack_at: Annotated[Shorts, "int32[::1]"]
+    left: Annotated[Ints, "int64[::1]"]
+    right: Annotated[Ints, "int64[::1]"]
+    other_at: Annotated[Shorts, "int32[::1]"]
+    kind: Annotated[npt.NDArray[np.int16], "int16[::1]"]
+    bytes_at: Annotated[Shorts, "int32[::1]"]
+    other: Annotated[Bytes, "uint8[::1]"]
+    kinds_at: Annotated[Shorts, "int32[::1]"]
+    kinds: Annotated[npt.NDArray[np.int16], "int16[::1]"]
+
+
+def room_for(segments: int, size: int) -> Options:
+    """Arrays for the options of so many segments, `size` bytes in all."""
+    return Options(
+        present=np.zeros(segments, np.uint8),
+        wrong=np.zeros(segments, np.uint8),
+        mss=np.zeros(segments, np.int32),
+        window_scale=np.zeros(segments, np.int16),
+        timestamp_value=np.zeros(segments, np.int64),
+        timestamp_echo=np.zeros(segments, np.int64),
+        sack_at=np.zeros(segments + 1, np.int32),
+        left=np.empty(size // 8 + 1, np.int64),
+        right=np.empty(size // 8 + 1, np.int64),
+        other_at=np.zeros(segments + 1, np.int32),
+        kind=np.empty(size // 2 + 1, np.int16),
+        bytes_at=np.zeros(size // 2 + 2, np.int32),
+        other=np.empty(size + 1, np.uint8),
+        kinds_at=np.zeros(segments + 1, np.int32),
+        kinds=np.empty(size + 1, np.int16),
+    )
+
 
 @kernel()
 def option_at(data, here, end):
-    """Kind, first byte of data and first byte behind the option at `here`; -1 behind it if it runs past `end`.
+    """Kind, first byte of data and first byte after the option at `here`; the latter is -1 if it runs past `end`.
 
-    Behind the end of options stands nothing, or its data if a byte of it is not zero.
+    The data of an end of options is the rest, empty if that is all zero.
     """
     kind = np.int64(data[here])
-    if kind == 0:
+    if kind == END:
         first = here + 1
         while first < end and data[first] == 0:
             first += 1
         return kind, here + 1 if first < end else end, end
-    if kind == 1:
+    if kind == NOTHING:
         return kind, here + 1, here + 1
     if here + 2 > end:
         return kind, end, -1
@@ -43,75 +106,70 @@ def option_at(data, here, end):
 
 @kernel()
 def size_is_odd(kind, size):
-    """Whether an option of a kind that has a column has a length that is not its own."""
+    """Whether the length of an option with a column of its own is not that of its kind."""
     return (
-        (kind == 2 and size != 2)
-        or (kind == 3 and size != 1)
-        or (kind == 4 and size != 0)
-        or (kind == 5 and (size == 0 or size % 8 != 0))
-        or (kind == 8 and size != 8)
+        (kind == MSS_KIND and size != 2)
+        or (kind == SCALE_KIND and size != 1)
+        or (kind == PERMITTED_KIND and size != 0)
+        or (kind == SACK_KIND and (size == 0 or size % 8 != 0))
+        or (kind == TIMESTAMPS_KIND and size != 8)
     )
 
 
-@kernel(
-    "void(uint8[::1], int64[::1], int64[::1], uint8[::1], uint8[::1], int32[::1], int16[::1], int64[::1], int64[::1],"
-    " int32[::1], int64[::1], int64[::1], int32[::1], int16[::1], int32[::1], uint8[::1], int32[::1], int16[::1])"
-)
-def tcp_options(data, at, limit, found, wrong, mss, window_scale, value, echo,
-                sack_at, left, right, other_at, kind, bytes_at, other, kinds_at, kinds):  # fmt: skip
-    """Read the options between `at` and `limit` of every segment; `at` lies 20 bytes behind the segment's start.
+@kernel()
+def read_typed(data, first, option, i, out):
+    """Read an option of the right length that has columns, unless the segment had it before; whether it was read."""
+    present = out.present[i]
+    if option == TIMESTAMPS_KIND and present & TIMESTAMPS == 0:
+        out.present[i] = present | TIMESTAMPS
+        out.timestamp_value[i], out.timestamp_echo[i] = u32(data, first), u32(data, first + 4)
+    elif option == MSS_KIND and present & MSS == 0:
+        out.present[i] = present | MSS
+        out.mss[i] = u16(data, first)
+    elif option == SCALE_KIND and present & WINDOW_SCALE == 0:
+        out.present[i] = present | WINDOW_SCALE
+        out.window_scale[i] = data[first]
+    elif option == PERMITTED_KIND:
+        out.present[i] = present | SACK_PERMITTED
+    else:
+        return False
+    return True
 
-    `found` and `wrong` (zeroed by the caller) say which are there and what is odd; `mss`, `window_scale`, `value` and
-    `echo` (timestamps) are per segment. Row i's SACK blocks are elements sack_at[i] to sack_at[i + 1] of `left` and
-    `right`; its other options lie likewise in `kind`, whose bytes are other[bytes_at[j]:bytes_at[j + 1]]; `kinds` are
-    those of all options of a SYN, in order. An option that comes twice or whose length is not its own is among the
-    others, and so is what follows an end of options, as kind 0, unless it is all zero.
-    Room: with n option bytes in all, `left` n // 8 + 1, `kind` n // 2 + 1, `other` and `kinds` n + 1.
-    """
+
+@kernel("void(uint8[::1], int64[::1], int64[::1], Options)")
+def tcp_options(data, at, limit, out):
+    """Read the options between `at` and `limit` of every segment; `at` is 20 bytes after the segment's start."""
     blocks = others = stored = listed = 0
-    sack_at[0] = other_at[0] = bytes_at[0] = kinds_at[0] = 0
     for i in range(len(at)):
         here, end = at[i], limit[i]
-        syn = here >= 20 and here < end and data[here - 7] & 2 != 0
+        syn = here >= 20 and here < end and data[here - 7] & SYN != 0
         if end - here == 12 and here >= 20 and not syn and u32(data, here) == ONLY_TIMESTAMPS:
-            found[i], value[i], echo[i], here = TIMESTAMPS, u32(data, here + 4), u32(data, here + 8), end
+            out.present[i], here = TIMESTAMPS, end
+            out.timestamp_value[i], out.timestamp_echo[i] = u32(data, end - 8), u32(data, end - 4)
         while here >= 0 and here < end:
             option, first, here = option_at(data, here, end)
             if syn:
-                kinds[listed] = option
+                out.kinds[listed] = option
                 listed += 1
             if here < 0:
-                wrong[i] = UNREADABLE
+                out.wrong[i] = UNREADABLE
                 break
             size = here - first
-            if option == 1 or (option == 0 and size == 0):
+            if option == NOTHING or (option == END and size == 0):
                 continue
             if size_is_odd(option, size):
-                wrong[i] = ODD_LENGTH
-            elif option == 8 and found[i] & TIMESTAMPS == 0:
-                found[i] |= TIMESTAMPS
-                value[i], echo[i] = u32(data, first), u32(data, first + 4)
-                continue
-            elif option == 5:
+                out.wrong[i] = ODD_LENGTH
+            elif option == SACK_KIND:
                 for block in range(first, here, 8):
-                    left[blocks], right[blocks] = u32(data, block), u32(data, block + 4)
+                    out.left[blocks], out.right[blocks] = u32(data, block), u32(data, block + 4)
                     blocks += 1
                 continue
-            elif option == 2 and found[i] & MSS == 0:
-                found[i] |= MSS
-                mss[i] = u16(data, first)
+            elif read_typed(data, first, option, i, out):
                 continue
-            elif option == 3 and found[i] & WINDOW_SCALE == 0:
-                found[i] |= WINDOW_SCALE
-                window_scale[i] = data[first]
-                continue
-            elif option == 4:
-                found[i] |= SACK_PERMITTED
-                continue
-            kind[others] = option
+            out.kind[others] = option
             for position in range(first, here):
-                other[stored] = data[position]
+                out.other[stored] = data[position]
                 stored += 1
             others += 1
-            bytes_at[others] = stored
-        sack_at[i + 1], other_at[i + 1], kinds_at[i + 1] = blocks, others, listed
+            out.bytes_at[others] = stored
+        out.sack_at[i + 1], out.other_at[i + 1], out.kinds_at[i + 1] = blocks, others, listed

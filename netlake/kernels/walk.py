@@ -1,13 +1,22 @@
-"""The walk: for each packet, where every message of every protocol lies. One pass, no rows made.
+"""The walk: for each packet, the offsets of every message of every protocol. One pass; it makes no rows.
 
-One state per packet (`w`): where it stands, where what the capture kept of this layer ends, where the headers around
-it say that it ends, and the conversation that carries it. A header is a step (netlake.kernels.steps): it is emitted,
-then asked what follows, and answers with (space, value, next, fault): the key that what follows is found by, and
-where it begins. Anything else is a leaf: emitted, and the packet is done. Tunnels are the same loop going round
-again, bounded in headers and in IP headers.
+Rules
+- A packet is a sequence of headers. Each belongs to a group: a step, which is emitted as a message, entered and asked
+  what follows (netlake.kernels.steps), or a leaf, which is emitted and ends the packet.
+- A step answers with a `Next` (netlake.kernels.answers). Its key is looked up in `keys`, which has the dispatch keys of
+  all tables; the group found there is the next header's. A tunnel is a step like any other: the loop continues inside.
+- Lengths: `w.end` is behind the last captured byte of the layer, `w.promise` behind its last byte by the lengths of the
+  headers around. Both only get smaller as headers are entered. A header that does not fit before `w.promise` is
+  malformed, one that does not fit before `w.end` only is cut.
+- A packet ends after MOST_HEADERS headers or MOST_NETWORK_HEADERS IP headers, so what it adds to the arrays is bounded.
+- An IP fragment ends the walk of its packet. Reassembled datagrams are walked as rows of their own, which begin with
+  the IP header and inherit header, key and stack from the fragment that completed them (ORIGIN).
 
-Arrays of rows (columns in netlake.kernels.steps) keep a message on one cache line while it is written; `regroup`
-sorts them by group afterwards, in the order in which they were found.
+Data structures
+- `w`, one record of WALK: the state of the packet, and how far the arrays are filled. Kernels get it by reference.
+- `messages`, `headers`, `fragments`, `packets`: arrays of records (netlake.kernels.walk_state, netlake.packets.HEADER).
+  A message is on one cache line while it is written; netlake.kernels.regroup sorts messages by group afterwards.
+- `stacks[stack, group]` is the stack with `group` on top, -1 if it is not made yet: see netlake.layers.stacks.
 """
 
 from __future__ import annotations
@@ -15,386 +24,359 @@ from __future__ import annotations
 import numpy as np
 
 from netlake.kernels import kernel
-from netlake.kernels import steps as s
+from netlake.kernels.answers import Space, Stop, done, malformed, unknown
 from netlake.kernels.bytes import u16, u32
-from netlake.kernels.walk_capture import seldom_step
-from netlake.kernels.walk_link import is_cisco_hdlc, link_step
-from netlake.kernels.walk_network import (
-    NO_NEXT_HEADER,
-    TCP_PROTOCOL,
-    UDP_PROTOCOL,
-    extension_step,
-    ipv4_step,
-    ipv6_step,
-    pair_of_icmp,
+from netlake.kernels.numbers import IpProtocol
+from netlake.kernels.steps import BARE, KIND, UNCLAIMED, Kind, Step, dispatcher, is_leaf, kind_of
+from netlake.kernels.walk_network import pair_of_icmp
+from netlake.kernels.walk_records import (
+    MOST,
+    begin_fragment,
+    begin_header,
+    emit,
+    emit_leaf,
+    push,
+    quote,
+    read_ports,
+    stop,
 )
-from netlake.kernels.walk_records import begin_conversation, emit, follow, note_fragment, quote, stop
 from netlake.kernels.walk_sctp import MOST_CHUNKS, chunks
-from netlake.kernels.walk_transport import transport_step
-from netlake.kernels.walk_tunnel import ERSPAN_TYPE, tunnel_step
-from netlake.packets import DATAGRAM, REASSEMBLED, WHOLE
+from netlake.kernels.walk_serial import is_cisco_hdlc
+from netlake.kernels.walk_state import (  # noqa: F401 - dtypes are names of signatures
+    FRAGMENT,
+    MESSAGE,
+    MOST_HEADERS,
+    MOST_NETWORK_HEADERS,
+    ORIGIN,
+    PACKET,
+    WALK,
+    Rows,
+)
+from netlake.packets import DATAGRAM, HEADER, REASSEMBLED, WHOLE  # noqa: F401 - as above
 from netlake.packets import FRAGMENT as FRAGMENT_KIND
 from netlake.schema.faults import BAD_OPTIONS, SHORT_HEADER
 
-# what a packet can at most add to the arrays
-MOST_MESSAGES = 2 * s.MOST_HEADERS + MOST_CHUNKS
-MOST_CONVERSATIONS = 2 * s.MOST_NETWORK_HEADERS + 2
+# what a packet adds to the arrays at most
+MOST_MESSAGES = 2 * MOST_HEADERS + MOST_CHUNKS
+MOST_NEW_HEADERS = 2 * MOST_NETWORK_HEADERS + 2
+
+# in place of a step: the packet has ended
+ENDED = -1
+
+read_header = dispatcher(Kind.LINK, Kind.TUNNEL)
+read_network = dispatcher(Kind.NETWORK)
+read_extension = dispatcher(Kind.EXTENSION)
+read_transport = dispatcher(Kind.TRANSPORT)
+
+
+@kernel()
+def bytes_of(start, end):
+    """The number of bytes from `start` to `end` as HEADER's fields count them."""
+    return max(0, min(end - start, MOST))
 
 
 @kernel()
 def narrow(w, limit):
-    """The layer says that it ends at `limit` (-1: it says nothing)."""
-    if 0 <= limit < w[s.W_PROMISE]:
-        w[s.W_PROMISE] = limit
-        w[s.W_END] = min(w[s.W_END], limit)
+    """The layer ends at `limit`; -1 leaves it as it is."""
+    if 0 <= limit < w.promise:
+        w.promise = limit
+        w.end = min(w.end, limit)
 
 
 @kernel()
 def is_fragment(w, start, offset):
-    """Whether to wait for the rest of a datagram: the first piece is read as it is where the capture cut it."""
-    return offset != 0 or w[s.W_PROMISE] <= max(start, w[s.W_END])
+    """Whether to wait for the rest of a datagram: a first fragment that the capture cut is read as it is."""
+    return offset != 0 or w.promise <= max(start, w.end)
 
 
 @kernel()
 def key_of(key, step, identifier):
-    """The key of conversations inside a tunnel."""
+    """The key of flows inside a tunnel."""
     return (key * 1_000_003 + (np.int64(step) << 32) + identifier) & 0x7FFFFFFFFFFFFFFF
 
 
 @kernel(once=True)
-def link(data, w, messages, packet, step):
-    """A link header; its hint is the link type that leads to it, 0 where another header does."""
-    link_type = w[s.W_LINK_TYPE]
-    w[s.W_LINK_TYPE] = -1
-    hint = np.int64(0)
-    if step < s.DOT11:
-        space, value, following, limit, fault = link_step(data, step, link_type, w[s.W_AT], w[s.W_END])
-    else:
-        at, end, promise = w[s.W_AT], w[s.W_END], w[s.W_PROMISE]
-        space, value, following, limit, fault = seldom_step(data, step, link_type, at, end, promise)
-        hint = max(link_type, 0)
-        if space != s.NOWHERE and following > end:  # the header says that it is longer than what there is
-            space, fault = s.NOWHERE, SHORT_HEADER
-        if space == s.LINK_TYPE:
-            w[s.W_LINK_TYPE] = value
-        elif space == s.DONE and value:
-            stop(packet, value & 0xFF, following, (value >> 8) - 1)
+def header(data, keys, w, messages, packet, step):
+    """A link header or a tunnel's."""
+    answer = read_header(data, keys, w, step)
+    hint = max(w.hint, w.link_type)  # a link header's is the link type that leads to it
+    w.link_type = -1
+    fault = answer.fault
+    if KIND[step] == Kind.LINK and answer.at > w.end:
+        # the header is longer than what was captured
+        answer = malformed(SHORT_HEADER, answer.limit)
+        fault = answer.fault
+    if answer.space == Space.LINK_TYPE:
+        w.link_type = answer.value
+    elif answer.stop != Stop.NONE:
+        stop(packet, answer.stop, answer.at, answer.value)
     emit(messages, w, step, fault, hint)
-    narrow(w, limit)
-    if step == s.LLC and space == s.LLC_DSAP and value == 0xAA:
-        following = w[s.W_AT] + 3
-    return space, value, following, fault
+    w.source_port = w.destination_port = -1
+    narrow(w, answer.limit)
+    if answer.identifier >= 0:
+        w.key = key_of(w.key, step, answer.identifier)
+    return answer
 
 
 @kernel(once=True)
-def network(data, w, messages, conversations, fragments, packet, step):
-    """An IP header, which begins a conversation; a fragment ends the walk here."""
-    at = w[s.W_AT]
-    w[s.W_SOURCE] = w[s.W_DESTINATION] = -1
-    if w[s.W_DEPTH] >= s.MOST_NETWORK_HEADERS:
-        stop(packet, s.STOP_TOO_DEEP, at, -1)
-        return s.DONE, 0, at, 0
-    version = 4 if step == s.IPV4 else 6
-    if version == 4:
-        space, value, following, limit, fault = ipv4_step(data, at, w[s.W_END], w[s.W_PROMISE])
-    else:
-        space, value, following, limit, fault = ipv6_step(data, at, w[s.W_END], w[s.W_PROMISE])
-    if space == s.NOWHERE:
-        w[s.W_CARRIER] = -1
-        if version == 4 and fault == SHORT_HEADER and w[s.W_END] - at >= 20:
+def network(data, keys, w, messages, headers, fragments, packet, step):
+    """An IP header; a fragment ends the walk here."""
+    at = w.at
+    w.source_port = w.destination_port = -1
+    if w.depth >= MOST_NETWORK_HEADERS:
+        stop(packet, Stop.TOO_DEEP, at)
+        return done()
+    version = 4 if step == Step.IPV4 else 6
+    answer = read_network(data, keys, w, step)
+    if answer.space == Space.NOWHERE:
+        if version == 4 and answer.fault == SHORT_HEADER and w.end - at >= 20:
             # its options are cut, its addresses are there
-            w[s.W_CARRIER] = begin_conversation(conversations, w, version, WHOLE)
-            conversations[w[s.W_CARRIER], s.C_PROTOCOL] = np.int64(data[at + 9])
-            packet[s.P_CONVERSATION] = w[s.W_CARRIER]
-        emit(messages, w, step, fault, 0)
-        return space, value, following, fault
-    narrow(w, limit)
-    kind = DATAGRAM if w[s.W_DATAGRAM] else WHOLE
-    carrier = begin_conversation(conversations, w, version, kind)
-    conversations[carrier, s.C_PROTOCOL] = value
-    packet[s.P_CONVERSATION] = carrier
-    w[s.W_CARRIER] = carrier
-    w[s.W_DEPTH] += 1
-    w[s.W_DATAGRAM] = 0
+            w.header = begin_header(headers, w, version, WHOLE)
+            headers[w.header].outer = -1
+            headers[w.header].protocol = np.int64(data[at + 9])
+            packet.header = w.header
+        else:
+            w.header = -1
+        emit(messages, w, step, answer.fault, 0)
+        return answer
+    narrow(w, answer.limit)
+    kind = DATAGRAM if w.datagram else WHOLE
+    w.header = begin_header(headers, w, version, kind)
+    headers[w.header].protocol = answer.value
+    packet.header = w.header
+    w.mac = -1
+    w.depth += 1
+    w.datagram = 0
     if kind == WHOLE:
-        emit(messages, w, step, fault, 0)
+        emit(messages, w, step, answer.fault, 0)
         bits = u16(data, at + 6) if version == 4 else 0
-        if bits & 0x3FFF and is_fragment(w, following, bits & 0x1FFF):
-            conversations[carrier, s.C_KIND] = FRAGMENT_KIND
-            offset, more = (bits & 0x1FFF) * 8, (bits >> 13) & 1
-            note_fragment(data, fragments, conversations, w, following, following, offset, more, u16(data, at + 4))
-            stop(packet, s.STOP_FRAGMENT, following, -1)
-            return s.DONE, 0, at, 0
-    return space, value, following, fault
+        if bits & 0x3FFF and is_fragment(w, answer.at, bits & 0x1FFF):
+            f = fragments[begin_fragment(fragments, headers, w, answer.at, (bits & 0x1FFF) * 8)]
+            f.headers = answer.at
+            f.more = (bits >> 13) & 1
+            f.identification = u16(data, at + 4)
+            return fragment(data, w, headers, packet, answer.at, f.offset)
+    return answer
+
+
+@kernel()
+def fragment(data, w, headers, packet, start, offset):
+    """The end of a packet that is a fragment with its data at `start`; the first one has the transport header."""
+    h = headers[w.header]
+    h.kind = FRAGMENT_KIND
+    if offset == 0:
+        read_ports(data, h, start, w.end)
+    stop(packet, Stop.FRAGMENT, start)
+    return done()
 
 
 @kernel(once=True)
-def extension(data, w, messages, conversations, fragments, packet, step):
+def extension(data, keys, w, messages, headers, fragments, packet, step):
     """An IPv6 extension header, which has an end of its own; a fragment ends the walk here."""
-    at, end, promise, carrier = w[s.W_AT], w[s.W_END], w[s.W_PROMISE], w[s.W_CARRIER]
-    space, value, following, _, fault = extension_step(data, step, at, end)
-    if space != s.NOWHERE:
-        w[s.W_END] = w[s.W_PROMISE] = following
-    emit(messages, w, step, fault, 0)
-    w[s.W_END], w[s.W_PROMISE] = end, promise
-    if space != s.NOWHERE and carrier >= 0:
-        conversations[carrier, s.C_PROTOCOL] = value
-        bits = u16(data, at + 2) if step == s.FRAGMENT else 0
-        if bits & 0xFFF9 and is_fragment(w, following, bits & 0xFFF8):
-            conversations[carrier, s.C_KIND] = FRAGMENT_KIND
-            note_fragment(data, fragments, conversations, w, at, following, bits & 0xFFF8, bits & 1, u32(data, at + 4))
-            stop(packet, s.STOP_FRAGMENT, following, -1)
-            return s.DONE, 0, at, 0
-    return space, value, following, fault
+    at, end, promise = w.at, w.end, w.promise
+    answer = read_extension(data, keys, w, step)
+    if answer.space == Space.NOWHERE:
+        emit(messages, w, step, answer.fault, 0)
+        return answer
+    w.end = w.promise = answer.at
+    emit(messages, w, step, answer.fault, 0)
+    w.end, w.promise = end, promise
+    if w.header >= 0:
+        headers[w.header].protocol = answer.value
+        bits = u16(data, at + 2) if step == Step.IPV6_FRAGMENT else 0
+        if bits & 0xFFF9 and is_fragment(w, answer.at, bits & 0xFFF8):
+            f = fragments[begin_fragment(fragments, headers, w, answer.at, bits & 0xFFF8)]
+            f.headers = at
+            f.more = bits & 1
+            f.identification = u32(data, at + 4)
+            return fragment(data, w, headers, packet, answer.at, f.offset)
+    return answer
 
 
 @kernel(once=True)
-def icmp(data, w, keys, messages, conversations, step):
-    """ICMP of either version: an error quotes the conversation that it is about."""
-    at, end, carrier = w[s.W_AT], w[s.W_END], w[s.W_CARRIER]
+def icmp(data, w, keys, messages, headers, step):
+    """ICMP of either version: an error quotes the packet that it is about."""
+    at, end = w.at, w.end
     emit(messages, w, step, 0, 0)
     if end - at < 2:
         return
     kind = np.int64(data[at])
-    version = 4 if step == s.ICMPV4 else 6
-    if carrier >= 0:
-        c = conversations[carrier]
+    version = 4 if step == Step.ICMPV4 else 6
+    if w.header >= 0:
+        h = headers[w.header]
         pair = pair_of_icmp(version, kind, np.int64(data[at + 1]))
-        c[s.C_TRANSPORT] = at
-        c[s.C_SRC_PORT] = pair[0]
-        c[s.C_DST_PORT] = pair[1]
-        c[s.C_PAYLOAD] = max(0, w[s.W_PROMISE] - at - 8)
+        h.transport = at
+        h.source_port = pair[0]
+        h.destination_port = pair[1]
+        h.payload = bytes_of(at + 8, w.promise)
         if (version == 4 and (3 <= kind <= 5 or kind == 11 or kind == 12)) or (version == 6 and 1 <= kind <= 4):
-            quote(data, conversations, w, at + 8)
-    group = np.int64(keys[s.ICMPV4_TYPE if version == 4 else s.ICMPV6_TYPE, kind])
-    if group >= s.FIRST_LEAF:
-        emit(messages, w, group, 0, 0)
+            quote(data, headers, w, at + 8)
+    group = np.int64(keys[Space.ICMPV4_TYPE if version == 4 else Space.ICMPV6_TYPE, kind])
+    if group >= 0 and is_leaf(group):
+        emit_leaf(messages, w, group, 0)
 
 
 @kernel(once=True)
-def transport(data, w, keys, messages, conversations, packet, trie, step):
-    """TCP, UDP or SCTP; the step that its payload is, -1 if the packet is done."""
-    at = w[s.W_AT]
-    source, destination, payload, limit, fault = transport_step(data, step, at, w[s.W_END], w[s.W_PROMISE])
-    w[s.W_SOURCE], w[s.W_DESTINATION] = source, destination
-    if w[s.W_CARRIER] >= 0 and source >= 0:
-        c = conversations[w[s.W_CARRIER]]
-        c[s.C_SRC_PORT] = source
-        c[s.C_DST_PORT] = destination
-        c[s.C_TRANSPORT] = at
-        c[s.C_PAYLOAD] = max(0, limit - (payload if payload >= 0 else at))
-    if step == s.UDP and payload >= 0:
-        # bytes behind the datagram's own end belong to nobody
-        narrow(w, limit)
-    emit(messages, w, step, fault, 0)
+def transport(data, keys, w, messages, headers, packet, stacks, step):
+    """TCP, UDP or SCTP; the step that its payload is, ENDED if there is none.
+
+    The stack of a TCP packet ends here: its payload is a part of a stream, and a message that is whole in one segment
+    is read without being on the stack.
+    """
+    at, left = w.at, w.end - w.at
+    answer = read_transport(data, keys, w, step)
+    payload = answer.at
+    w.source_port = u16(data, at) if left >= 4 else -1
+    w.destination_port = u16(data, at + 2) if left >= 4 else -1
+    if w.header >= 0 and left >= 4:
+        h = headers[w.header]
+        h.source_port = w.source_port
+        h.destination_port = w.destination_port
+        h.transport = at
+        h.payload = bytes_of(payload if payload >= 0 else at, answer.limit)
+    if step == Step.UDP and payload >= 0:
+        # bytes behind the datagram's own end are padding
+        narrow(w, answer.limit)
+    emit(messages, w, step, answer.fault, 0)
     if payload < 0:
-        cut = fault == SHORT_HEADER and w[s.W_PROMISE] > w[s.W_END]
-        stop(packet, s.STOP_CUT if cut else s.STOP_MALFORMED, at, -1)
-        return -1
-    if payload >= w[s.W_END]:
-        if payload < w[s.W_PROMISE]:
-            stop(packet, s.STOP_CUT, payload, -1)
-        return -1
-    if step == s.SCTP:
-        w[s.W_AT] = payload
-        chunks(data, w, keys, messages, packet, trie, source, destination)
-        return -1
-    space = s.TCP_PORT if step == s.TCP else s.UDP_PORT
-    group = np.int64(keys[space, destination])
+        cut = answer.fault == SHORT_HEADER and w.promise > w.end
+        stop(packet, Stop.CUT if cut else Stop.MALFORMED, at)
+        return np.int64(ENDED)
+    if payload >= w.end:
+        if payload < w.promise:
+            stop(packet, Stop.CUT, payload)
+        return np.int64(ENDED)
+    w.at = payload
+    if step == Step.SCTP:
+        chunks(data, w, keys, messages, packet, stacks)
+        return np.int64(ENDED)
+    group = np.int64(keys[answer.space, w.destination_port])
     if group < 0:
-        group = np.int64(keys[space, source])
-    if group < 0 and step == s.UDP:
-        w[s.W_AT] = payload
-        emit(messages, w, s.UNCLAIMED, 0, UDP_PROTOCOL)
+        group = np.int64(keys[answer.space, w.source_port])
     if group < 0:
-        # the smaller port is the service's, by custom: the other was picked for the occasion
-        stop(packet, s.UNKNOWN_PORT, payload, min(source, destination))
-    w[s.W_AT] = payload
-    if group >= s.FIRST_LEAF:
-        w[s.W_STACK] = follow(trie, w[s.W_STACK], group)
-        emit(messages, w, group, 0, TCP_PROTOCOL if step == s.TCP else UDP_PROTOCOL)
-        return -1
-    if group == s.MPLS:
-        # a label alone makes no conversation of its own
-        w[s.W_KEY] = key_of(w[s.W_KEY], group, 0)
+        if step == Step.UDP:
+            emit_leaf(messages, w, UNCLAIMED, IpProtocol.UDP)
+        # the smaller port is the service's: the other is ephemeral
+        stop(packet, Stop.UNKNOWN_PORT, payload, min(w.source_port, w.destination_port))
+        return np.int64(ENDED)
+    if is_leaf(group):
+        emit_leaf(messages, w, group, IpProtocol.TCP if step == Step.TCP else IpProtocol.UDP)
+        if step == Step.UDP:
+            push(stacks, w, group)
+        return np.int64(ENDED)
+    if BARE[group]:
+        w.key = key_of(w.key, group, 0)
     return group
 
 
-@kernel()
-def unknown(space):
-    """Why a walk stops at a key of `space` that leads nowhere."""
-    if space == s.LINK_TYPE or space == s.DOT11_TYPE:
-        return s.UNKNOWN_LINK_TYPE
-    if space == s.ETHER_TYPE or space == s.CISCO_HDLC_PROTOCOL:
-        return s.UNKNOWN_ETHERTYPE
-    if space == s.LLC_DSAP:
-        return s.UNKNOWN_LLC
-    if space == s.SNAP_CISCO or space == s.SNAP_NORTEL or space == s.SNAP_BRIDGED:
-        return s.UNKNOWN_SNAP
-    if space == s.PPP_PROTOCOL:
-        return s.UNKNOWN_PPP_PROTOCOL
-    if space == s.TUNNEL_PAYLOAD:
-        return s.UNKNOWN_TUNNEL_PAYLOAD
-    return s.UNKNOWN_IP_PROTOCOL
-
-
 @kernel(once=True)
-def tunnel(data, w, keys, messages, step, hint):
-    """A tunnel's header; the hint for the next is 1 where GRE carries ERSPAN without a header of its own (type I)."""
-    at = w[s.W_AT]
-    space, value, following, limit, identifier, fault = tunnel_step(
-        data, keys, step, at, w[s.W_END], w[s.W_PROMISE], hint, w[s.W_SOURCE], w[s.W_DESTINATION]
-    )
-    emit(messages, w, step, fault, hint)
-    w[s.W_SOURCE] = w[s.W_DESTINATION] = -1
-    narrow(w, limit)
-    if identifier >= 0:
-        w[s.W_KEY] = key_of(w[s.W_KEY], step, identifier)
-    told = step == s.GRE and space == s.ETHER_TYPE and value == ERSPAN_TYPE and not data[at] & 0x10
-    return space, value, following, np.int64(told), fault
-
-
-@kernel(once=True)
-def proceed(w, keys, messages, conversations, packet, step, space, value, following, fault):
-    """The step that a key leads to, -1 if the packet is done; the walk then stands at `following`."""
-    more = w[s.W_PROMISE] > w[s.W_END]
-    if space == s.NOWHERE:
-        cut = (fault == SHORT_HEADER or fault == BAD_OPTIONS) and more
-        stop(packet, s.STOP_CUT if cut else s.STOP_MALFORMED, w[s.W_AT], -1)
-        return -1
-    if space == s.DONE or (space == s.IP_PROTOCOL and value == NO_NEXT_HEADER and step != s.IPV4):
-        return -1
-    if following >= w[s.W_END]:
+def proceed(w, keys, messages, headers, packet, step, answer):
+    """The step that a key leads to, ENDED if the packet is done; the walk is then at its header."""
+    more = w.promise > w.end
+    if answer.space == Space.NOWHERE:
+        cut = (answer.fault == SHORT_HEADER or answer.fault == BAD_OPTIONS) and more
+        stop(packet, Stop.CUT if cut else Stop.MALFORMED, w.at)
+        return np.int64(ENDED)
+    is_ip = answer.space == Space.IP_PROTOCOL
+    if answer.space == Space.DONE or (is_ip and answer.value == IpProtocol.NO_NEXT_HEADER and step != Step.IPV4):
+        return np.int64(ENDED)
+    if answer.at >= w.end:
         if more:
-            stop(packet, s.STOP_CUT, following, -1)
-        if more or space != s.IP_PROTOCOL:
-            return -1
-    w[s.W_AT] = following
-    if space == s.ETHER_TYPE and value < 0:
-        return s.LLC
-    inner = np.int64(keys[space, value]) if 0 <= value <= 0xFFFF else np.int64(-1)
+            stop(packet, Stop.CUT, answer.at)
+        if more or not is_ip:
+            return np.int64(ENDED)
+    w.at = answer.at
+    if answer.space == Space.LLC:
+        return np.int64(Step.LLC)
+    inner = np.int64(keys[answer.space, answer.value]) if 0 <= answer.value <= 0xFFFF else np.int64(ENDED)
     if inner < 0:
-        stop(packet, unknown(space), following, value)
-    elif space == s.IP_PROTOCOL and (inner == s.IPV4 or inner == s.IPV6 or inner == s.MPLS or inner == s.ETHERNET):
-        w[s.W_KEY] = key_of(w[s.W_KEY], inner, 1)  # Ethernet's number is 0
-        if w[s.W_CARRIER] >= 0 and (inner == s.IPV4 or inner == s.IPV6):
-            emit(messages, w, s.IP_IN_IP, 0, conversations[w[s.W_CARRIER], s.C_VERSION])
+        stop(packet, unknown(answer.space), answer.at, answer.value)
+    elif is_ip and not is_leaf(inner) and BARE[inner]:
+        w.key = key_of(w.key, inner, 1)
+        if w.header >= 0 and KIND[inner] == Kind.NETWORK:
+            emit(messages, w, Step.IP_IN_IP, 0, headers[w.header].version)
     return inner
 
 
 @kernel(once=True)
-def one_packet(data, w, keys, messages, conversations, fragments, packet, trie, step):
+def one_packet(data, keys, w, messages, headers, fragments, packet, stacks, step):
     """Follow one packet from its first header, whose group is `step`."""
-    headers = 0
-    hint = np.int64(0)  # what a header passes to the next
-    if step == s.PPP and is_cisco_hdlc(data, w[s.W_LINK_TYPE], w[s.W_AT], w[s.W_END]):
-        step = s.CISCO_HDLC
+    count = 0
+    if step == Step.PPP and is_cisco_hdlc(data, w):
+        step = np.int64(Step.CISCO_HDLC)
     while step >= 0:
-        headers += 1
-        if headers > s.MOST_HEADERS:
-            stop(packet, s.STOP_TOO_DEEP, w[s.W_AT], -1)
+        count += 1
+        if count > MOST_HEADERS:
+            stop(packet, Stop.TOO_DEEP, w.at)
             return
-        if not w[s.W_DATAGRAM]:
-            w[s.W_STACK] = follow(trie, w[s.W_STACK], step)
-        if step >= s.FIRST_LEAF:
-            emit(messages, w, step, 0, max(hint, w[s.W_LINK_TYPE]))
+        kind = kind_of(step)
+        if kind == Kind.LEAF:
+            emit_leaf(messages, w, step, max(w.hint, w.link_type))
+            push(stacks, w, step)
             return
-        if step == s.ICMPV4 or step == s.ICMPV6:
-            icmp(data, w, keys, messages, conversations, step)
+        if not w.datagram:
+            push(stacks, w, step)
+        if kind == Kind.ICMP:
+            icmp(data, w, keys, messages, headers, step)
             return
-        if s.TCP <= step < s.GRE:
-            step = transport(data, w, keys, messages, conversations, packet, trie, step)
+        if kind == Kind.TRANSPORT:
+            step = transport(data, keys, w, messages, headers, packet, stacks, step)
             continue
-        told = np.int64(0)
-        if step < s.IPV4:
-            space, value, following, fault = link(data, w, messages, packet, step)
-        elif step <= s.IPV6:
-            space, value, following, fault = network(data, w, messages, conversations, fragments, packet, step)
-        elif step < s.TCP:
-            space, value, following, fault = extension(data, w, messages, conversations, fragments, packet, step)
+        if kind == Kind.NETWORK:
+            answer = network(data, keys, w, messages, headers, fragments, packet, step)
+        elif kind == Kind.EXTENSION:
+            answer = extension(data, keys, w, messages, headers, fragments, packet, step)
         else:
-            space, value, following, told, fault = tunnel(data, w, keys, messages, step, hint)
-        step = proceed(w, keys, messages, conversations, packet, step, space, value, following, fault)
-        # which of PPP's protocols it is
-        hint = value if space == s.PPP_PROTOCOL else told
+            answer = header(data, keys, w, messages, packet, step)
+        w.hint = answer.hint
+        step = proceed(w, keys, messages, headers, packet, step, answer)
+
+
+@kernel()
+def first_step(data, keys, w, packet):
+    """The step of the header that a row begins with, ENDED if its link type is unknown."""
+    if w.datagram:
+        return np.int64(Step.IPV4 if data[w.at] >> 4 == 4 else Step.IPV6)
+    step = np.int64(keys[Space.LINK_TYPE, w.link_type]) if 0 <= w.link_type <= 0xFFFF else np.int64(ENDED)
+    if step < 0:
+        stop(packet, Stop.UNKNOWN_LINK_TYPE, w.at, w.link_type)
+    return step
 
 
 @kernel(
-    "int64(uint8[::1], int64[::1], int64[::1], int64[::1], int32[::1], int32[::1], int64, int64, int16[:, ::1],"
-    " int64[:, ::1], int64[:, ::1], int64[:, ::1], int64[:, ::1], int16[:, ::1], int64[:, ::1], int64[::1])"
+    "int64(uint8[::1], Rows, int64, int64, int16[:, ::1], MESSAGE[::1], HEADER[::1], FRAGMENT[::1], PACKET[::1],"
+    " int16[:, ::1], ORIGIN[::1], WALK[::1])"
 )
-def walk(data, starts, captured, lengths, link_types, depths, first, last, keys,
-         messages, conversations, fragments, packets, trie, origins, w):  # fmt: skip
-    """Walk rows `first` to `last`; the next row: where an array might not hold another packet's, the walk ends early.
-
-    `w` says how far the arrays are filled; `origins` gives the outer conversation, the key and the stack of
-    reassembled rows.
-    """
+def walk(data, rows, first, last, keys, messages, headers, fragments, packets, stacks, origins, state):
+    """Walk rows `first` to `last`; the next row: where an array may not have room for another packet, it ends early."""
+    w = state[0]
     for row in range(first, last):
         if (
-            w[s.W_MESSAGES] + MOST_MESSAGES > messages.shape[0]
-            or w[s.W_CONVERSATIONS] + MOST_CONVERSATIONS > conversations.shape[0]
-            or w[s.W_FRAGMENTS] + s.MOST_NETWORK_HEADERS > fragments.shape[0]
+            w.message_count + MOST_MESSAGES > messages.size
+            or w.header_count + MOST_NEW_HEADERS > headers.size
+            or w.fragment_count + MOST_NETWORK_HEADERS > fragments.size
         ):
             return row
-        at = starts[row]
-        packet = packets[row]
-        packet[s.P_STOP] = 0
-        packet[s.P_CONVERSATION] = -1
-        w[s.W_ROW] = row
-        w[s.W_AT] = at
-        w[s.W_END] = at + captured[row]
-        w[s.W_PROMISE] = at + max(lengths[row], captured[row])
-        w[s.W_CARRIER] = origins[row, 0]
-        w[s.W_KEY] = origins[row, 1]
-        w[s.W_DEPTH] = depths[row]
-        w[s.W_STACK] = origins[row, 2]
-        w[s.W_LINK_TYPE] = link_types[row]
-        w[s.W_SOURCE] = w[s.W_DESTINATION] = -1
-        w[s.W_DATAGRAM] = link_types[row] == REASSEMBLED
-        if w[s.W_DATAGRAM]:
-            step = np.int64(s.IPV4 if data[at] >> 4 == 4 else s.IPV6)
-        else:
-            step = np.int64(keys[s.LINK_TYPE, link_types[row]]) if 0 <= link_types[row] <= 0xFFFF else np.int64(-1)
-            if step < 0:
-                stop(packet, s.UNKNOWN_LINK_TYPE, at, link_types[row])
-        one_packet(data, w, keys, messages, conversations, fragments, packet, trie, step)
-        packet[s.P_STATE] = w[s.W_STACK]
+        at, captured, origin, packet = rows.start[row], rows.captured[row], origins[row], packets[row]
+        packet.stop = Stop.NONE
+        packet.stop_offset = 0
+        packet.stop_value = -1
+        packet.header = -1
+        w.row = row
+        w.at = at
+        w.end = at + captured
+        w.promise = at + max(rows.length[row], captured)
+        w.header = origin.header
+        w.key = origin.key
+        w.mac = origin.mac
+        w.stack = w.below = origin.stack
+        w.depth = rows.depth[row]
+        w.link_type = rows.link_type[row]
+        w.source_port = w.destination_port = -1
+        w.hint = 0
+        w.datagram = rows.link_type[row] == REASSEMBLED
+        step = first_step(data, keys, w, packet)
+        one_packet(data, keys, w, messages, headers, fragments, packet, stacks, step)
+        packet.stack = w.stack
+        packet.below = w.below
     return last
-
-
-@kernel(
-    "void(int64[:, ::1], int64, int64[::1], int64[::1], int64[::1], int32[::1], int32[::1], int8[::1], int32[::1],"
-    " int16[::1], int64[::1], int32[::1], int32[::1])"
-)
-def regroup(
-    messages, count, bounds, starts, ends, rows, missing, faults, headers, places, hints, sources, destinations
-):
-    """Sort messages by group, in the order in which they were found: group g is `bounds[g]:bounds[g + 1]`.
-
-    `places` count the messages of one group in one row.
-    """
-    bounds[:] = 0
-    for i in range(count):
-        bounds[messages[i, s.M_GROUP] + 2] += 1
-    for g in range(2, bounds.shape[0]):
-        bounds[g] += bounds[g - 1]
-    for i in range(count):
-        m = messages[i]
-        g = m[s.M_GROUP]
-        k = bounds[g + 1]
-        bounds[g + 1] = k + 1
-        starts[k] = m[s.M_START]
-        ends[k] = m[s.M_END]
-        rows[k] = m[s.M_ROW]
-        missing[k] = m[s.M_MISSING]
-        faults[k] = m[s.M_FAULT]
-        headers[k] = m[s.M_HEADER]
-        hints[k] = m[s.M_HINT]
-        sources[k] = m[s.M_SOURCE]
-        destinations[k] = m[s.M_DESTINATION]
-    # only now are all bounds where they belong
-    for g in range(bounds.shape[0] - 1):
-        for k in range(bounds[g], bounds[g + 1]):
-            again = k > bounds[g] and rows[k - 1] == rows[k]
-            places[k] = places[k - 1] + 1 if again else 0

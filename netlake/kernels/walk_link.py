@@ -1,8 +1,8 @@
-"""One step of the walk through a link header.
+"""Steps through link headers: Ethernet, VLAN tags, Linux cooked captures, loopback, PPP, LLC and SNAP.
 
-Every step is `(data, at, end) -> (space, value, next, limit, fault)`: the key that what follows is found by, where it
-begins, where it must end by this header's own length (-1: it says nothing), and the fault found, 0 for none. Headers
-that are seldom met are in walk_capture and walk_wireless.
+A step is `(data, keys, w) -> Next`, see netlake.kernels.answers: it reads the header at `w.at`, which is captured up
+to `w.end` and long by the headers around it up to `w.promise`. A header with a MAC source address writes its offset to
+`w.mac`. Less common headers are in walk_capture, walk_serial and walk_wireless.
 """
 
 from __future__ import annotations
@@ -10,164 +10,126 @@ from __future__ import annotations
 import numpy as np
 
 from netlake.kernels import kernel
-from netlake.kernels.bytes import u16, u32
-from netlake.kernels.steps import (
-    AS_LLC,
-    DOT1Q,
-    ETHER_TYPE,
-    ETHERNET,
-    LINUX_SLL,
-    LINUX_SLL2,
-    LLC,
-    LLC_DSAP,
-    LOOP,
-    NOWHERE,
-    NULL,
-    PPP,
-    PPP_PROTOCOL,
-    RAW,
-    SNAP_BRIDGED,
-    SNAP_CISCO,
-    SNAP_NORTEL,
-)
+from netlake.kernels.answers import Space, carries, ether_type_or_length, malformed
+from netlake.kernels.bytes import u16, u24, u32
+from netlake.kernels.numbers import EtherType
 from netlake.schema.faults import BAD_VERSION, SHORT_HEADER
 
-IPV4_TYPE = 0x0800
-IPV6_TYPE = 0x86DD
-# an Ethernet type below this is a length, and LLC follows
-FIRST_ETHERTYPE = 0x0600
-# PPP behind a byte that says which way it went
-WITH_DIRECTION = (166, 204)
-
-
-@kernel()
-def stopped(reason, value):
-    """What stands for a value beside DONE: why the walk of a packet stopped, at which value, -1 for none."""
-    return np.int64(value + 1) << 8 | reason
-
-
-@kernel()
-def ether_type_or_length(kind, at):
-    """The key behind an Ethernet type that may be a length."""
-    if kind >= FIRST_ETHERTYPE:
-        return ETHER_TYPE, kind, at, -1, 0
-    return ETHER_TYPE, AS_LLC, at, at + kind, 0
+MAC_SIZE = 6
+SNAP_DSAP = 0xAA
+# the protocol field of a Linux cooked header for LLC
+LINUX_LLC = 4
+# organizations of SNAP with types of their own
+CISCO = 0x00000C
+NORTEL = 0x000081
+IEEE_8021 = 0x0080C2
 
 
 @kernel(once=True)
-def link_step(data, step, link_type, at, end):
-    """A link header of kind `step`; `link_type` is its number where it is the capture's own, else -1."""
-    left = end - at
-    if step == ETHERNET:
-        if left < 14:
-            return NOWHERE, 0, at, -1, SHORT_HEADER
-        return ether_type_or_length(u16(data, at + 12), at + 14)
-    if step == DOT1Q:
-        if left < 4:
-            return NOWHERE, 0, at, -1, SHORT_HEADER
-        return ether_type_or_length(u16(data, at + 2), at + 4)
-    if step == LINUX_SLL:
-        if left < 16:
-            return NOWHERE, 0, at, -1, SHORT_HEADER
-        return linux_type(u16(data, at + 14), at + 16)
-    if step == LINUX_SLL2:
-        if left < 20:
-            return NOWHERE, 0, at, -1, SHORT_HEADER
-        return linux_type(u16(data, at), at + 20)
-    if step == RAW:
-        return by_version(data, at, end)
-    if step == NULL or step == LOOP:
-        return null_step(data, at, end)
-    if step == PPP:
-        return ppp_step(data, at + 1 if link_type in WITH_DIRECTION else at, end)
-    if step == LLC:
-        return llc_step(data, at, end)
-    return snap_step(data, at, end)
+def ethernet(data, keys, w):
+    """Ethernet II or IEEE 802.3."""
+    at = w.at
+    if w.end - at < 14:
+        return malformed(SHORT_HEADER)
+    w.mac = at + 6
+    return ether_type_or_length(u16(data, at + 12), at + 14)
 
 
 @kernel(once=True)
+def dot1q(data, keys, w):
+    """A VLAN tag of IEEE 802.1Q."""
+    at = w.at
+    if w.end - at < 4:
+        return malformed(SHORT_HEADER)
+    return ether_type_or_length(u16(data, at + 2), at + 4)
+
+
+@kernel()
 def linux_type(kind, at):
-    """The protocol of a Linux cooked header: an Ethernet type, or 4 for LLC."""
-    return (ETHER_TYPE, AS_LLC, at, -1, 0) if kind == 4 else (ETHER_TYPE, kind, at, -1, 0)
+    """What follows the protocol field of a Linux cooked header."""
+    if kind == LINUX_LLC:
+        return carries(Space.LLC, 0, at)
+    return carries(Space.ETHER_TYPE, kind, at)
 
 
 @kernel()
-def by_version(data, at, end):
-    """IPv4 or IPv6 by the first four bits."""
-    if at >= end:
-        return NOWHERE, 0, at, -1, SHORT_HEADER
+def linux_sll(data, keys, w):
+    """The Linux cooked header of version 1."""
+    at = w.at
+    if w.end - at < 16:
+        return malformed(SHORT_HEADER)
+    if u16(data, at + 4) == MAC_SIZE:
+        w.mac = at + 6
+    return linux_type(u16(data, at + 14), at + 16)
+
+
+@kernel()
+def linux_sll2(data, keys, w):
+    """The Linux cooked header of version 2."""
+    at = w.at
+    if w.end - at < 20:
+        return malformed(SHORT_HEADER)
+    if data[at + 11] == MAC_SIZE:
+        w.mac = at + 12
+    return linux_type(u16(data, at), at + 20)
+
+
+@kernel()
+def raw(data, keys, w):
+    """No link header: IPv4 or IPv6 by the first four bits."""
+    at = w.at
+    if at >= w.end:
+        return malformed(SHORT_HEADER)
     version = data[at] >> 4
     if version == 4:
-        return ETHER_TYPE, IPV4_TYPE, at, -1, 0
+        return carries(Space.ETHER_TYPE, EtherType.IPV4, at)
     if version == 6:
-        return ETHER_TYPE, IPV6_TYPE, at, -1, 0
-    return NOWHERE, 0, at, -1, BAD_VERSION
+        return carries(Space.ETHER_TYPE, EtherType.IPV6, at)
+    return malformed(BAD_VERSION)
 
 
-@kernel(once=True)
-def null_step(data, at, end):
+@kernel()
+def loopback(data, keys, w):
     """BSD loopback: an address family in the byte order of the host that wrote it."""
-    if end - at < 4:
-        return NOWHERE, 0, at, -1, SHORT_HEADER
+    at = w.at
+    if w.end - at < 4:
+        return malformed(SHORT_HEADER)
     family = u32(data, at)
     if family > 0xFFFF:
         family = np.int64(data[at]) | np.int64(data[at + 1]) << 8
     if family == 2:
-        return ETHER_TYPE, IPV4_TYPE, at + 4, -1, 0
+        return carries(Space.ETHER_TYPE, EtherType.IPV4, at + 4)
     if family == 10 or family == 24 or family == 28 or family == 30:
-        return ETHER_TYPE, IPV6_TYPE, at + 4, -1, 0
-    return ETHER_TYPE, family, at + 4, -1, 0
+        return carries(Space.ETHER_TYPE, EtherType.IPV6, at + 4)
+    return carries(Space.ETHER_TYPE, family, at + 4)
 
 
 @kernel()
-def is_cisco_hdlc(data, link_type, at, end):
-    """Whether a frame of a serial line is of Cisco's form, which shares the link types of PPP there."""
-    if (link_type != 9 and link_type != 50) or at >= end:
-        return False
-    return (data[at] == 0x0F or data[at] == 0x8F) and (end - at == 1 or data[at + 1] == 0)
-
-
-@kernel(once=True)
-def ppp_step(data, at, end):
-    """PPP, with or without the HDLC address and control, with one or two bytes of protocol."""
-    if end - at >= 2 and data[at] == 0xFF:
-        # the address of all stations, which is no protocol; the control behind it is 3 where all is well
-        at += 2
-    elif end - at >= 4 and (data[at] == 0x0F or data[at] == 0x8F) and data[at + 1] == 0:
-        # Cisco HDLC: an Ethernet type follows
-        return ETHER_TYPE, u16(data, at + 2), at + 4, -1, 0
-    if at >= end:
-        return NOWHERE, 0, at, -1, SHORT_HEADER
-    if data[at] & 1:
-        return PPP_PROTOCOL, np.int64(data[at]), at + 1, -1, 0
-    if end - at < 2:
-        return NOWHERE, 0, at, -1, SHORT_HEADER
-    return PPP_PROTOCOL, u16(data, at), at + 2, -1, 0
-
-
-@kernel(once=True)
-def llc_step(data, at, end):
-    """IEEE 802.2: the destination service access point names what follows an unnumbered frame."""
-    if end - at < 3:
-        return NOWHERE, 0, at, -1, SHORT_HEADER
+def llc(data, keys, w):
+    """IEEE 802.2: the destination service access point names the payload of an unnumbered frame."""
+    at, left = w.at, w.end - w.at
+    if left < 3:
+        return malformed(SHORT_HEADER)
     size = 3 if data[at + 2] & 3 == 3 else 4
-    if end - at < size:
-        return NOWHERE, 0, at, -1, SHORT_HEADER
-    return LLC_DSAP, np.int64(data[at]), at + size, -1, 0
+    if left < size:
+        return malformed(SHORT_HEADER)
+    destination = np.int64(data[at])
+    # behind the access point of SNAP the control field has one byte, whatever its bits are
+    return carries(Space.LLC_DSAP, destination, at + 3 if destination == SNAP_DSAP else at + size)
 
 
-@kernel(once=True)
-def snap_step(data, at, end):
-    """SNAP: an organisation and a type of its own, or an Ethernet type under organisation 0."""
-    if end - at < 5:
-        return NOWHERE, 0, at, -1, SHORT_HEADER
-    organisation = np.int64(data[at]) << 16 | np.int64(data[at + 1]) << 8 | np.int64(data[at + 2])
-    kind = u16(data, at + 3)
-    if organisation == 0x00000C:
-        return SNAP_CISCO, kind, at + 5, -1, 0
-    if organisation == 0x000081:
-        return SNAP_NORTEL, kind, at + 5, -1, 0
-    if organisation == 0x0080C2:
-        # bridged frames: type 1 keeps the checksum, type 7 does not; two bytes of padding come first for AAL5
-        return SNAP_BRIDGED, kind, at + 5, -1, 0
-    return ETHER_TYPE, kind, at + 5, -1, 0
+@kernel()
+def snap(data, keys, w):
+    """SNAP: an organization and a type of its own, or an EtherType under organization 0."""
+    at = w.at
+    if w.end - at < 5:
+        return malformed(SHORT_HEADER)
+    organization, kind = u24(data, at), u16(data, at + 3)
+    if organization == CISCO:
+        return carries(Space.SNAP_CISCO, kind, at + 5)
+    if organization == NORTEL:
+        return carries(Space.SNAP_NORTEL, kind, at + 5)
+    if organization == IEEE_8021:
+        # bridged frames: type 1 keeps the checksum, type 7 does not; AAL5 has two bytes of padding first
+        return carries(Space.SNAP_BRIDGED, kind, at + 5)
+    return carries(Space.ETHER_TYPE, kind, at + 5)

@@ -1,76 +1,90 @@
-"""One step of the walk through a network header, or one of its extensions."""
+"""Steps through IP headers and IPv6 extension headers, and the pair of numbers that stands for ICMP's ports.
+
+A step is `(data, keys, w) -> Next`, see netlake.kernels.answers and walk_link.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
 from netlake.kernels import kernel
+from netlake.kernels.answers import Space, carries, malformed
 from netlake.kernels.bytes import u16
-from netlake.kernels.steps import AUTHENTICATION, FRAGMENT, IP_PROTOCOL, NOWHERE
 from netlake.schema.faults import BAD_LENGTH, BAD_OPTIONS, BAD_VERSION, SHORT_HEADER
-
-# IP protocols with a meaning of their own for the walk
-TCP_PROTOCOL = 6
-UDP_PROTOCOL = 17
-NO_NEXT_HEADER = 59
 
 
 @kernel(once=True)
-def ipv4_step(data, at, end, promise):
-    """IPv4 at `at`: as `netlake.kernels.walk_link`; the limit is that of the total length.
-
-    A total length of 0 is segmentation offload's, and means the rest of the frame.
-    """
-    if end - at < 20:
-        return NOWHERE, 0, at, -1, SHORT_HEADER
+def ipv4(data, keys, w):
+    """IPv4; a total length of 0 (segmentation offload) means the rest of the frame."""
+    at, left = w.at, w.end - w.at
+    if left < 20:
+        return malformed(SHORT_HEADER)
     if data[at] >> 4 != 4:
-        return NOWHERE, 0, at, -1, BAD_VERSION
+        return malformed(BAD_VERSION)
     header = (np.int64(data[at]) & 15) * 4
     total = u16(data, at + 2)
     protocol = np.int64(data[at + 9])
     if header < 20:
-        return NOWHERE, 0, at, -1, BAD_LENGTH
-    if at + header > end:
-        return NOWHERE, 0, at, -1, SHORT_HEADER
+        return malformed(BAD_LENGTH)
+    if header > left:
+        return malformed(SHORT_HEADER)
     if total == 0:
-        return IP_PROTOCOL, protocol, at + header, -1, 0
+        return carries(Space.IP_PROTOCOL, protocol, at + header)
     if total < header:
-        return NOWHERE, 0, at, -1, BAD_LENGTH
-    fault = BAD_LENGTH if at + total > promise else 0
-    return IP_PROTOCOL, protocol, at + header, at + total, fault
+        return malformed(BAD_LENGTH)
+    fault = BAD_LENGTH if at + total > w.promise else 0
+    return carries(Space.IP_PROTOCOL, protocol, at + header, at + total, fault=fault)
 
 
 @kernel(once=True)
-def ipv6_step(data, at, end, promise):
-    """IPv6 at `at`; a payload length of 0 (jumbogram, segmentation offload) means the rest of the frame."""
-    if end - at < 40:
-        return NOWHERE, 0, at, -1, SHORT_HEADER
+def ipv6(data, keys, w):
+    """IPv6; a payload length of 0 (jumbogram, segmentation offload) means the rest of the frame."""
+    at = w.at
+    if w.end - at < 40:
+        return malformed(SHORT_HEADER)
     if data[at] >> 4 != 6:
-        return NOWHERE, 0, at, -1, BAD_VERSION
+        return malformed(BAD_VERSION)
     payload = u16(data, at + 4)
     protocol = np.int64(data[at + 6])
     if payload == 0:
-        return IP_PROTOCOL, protocol, at + 40, -1, 0
-    fault = BAD_LENGTH if at + 40 + payload > promise else 0
-    return IP_PROTOCOL, protocol, at + 40, at + 40 + payload, fault
+        return carries(Space.IP_PROTOCOL, protocol, at + 40)
+    end = at + 40 + payload
+    return carries(Space.IP_PROTOCOL, protocol, at + 40, end, fault=BAD_LENGTH if end > w.promise else 0)
 
 
-@kernel(once=True)
-def extension_step(data, step, at, end):
-    """An IPv6 extension header (or AH); the size of it is the next offset less `at`."""
-    if end - at < 8:
-        return NOWHERE, 0, at, -1, SHORT_HEADER
-    protocol = np.int64(data[at])
-    size = 8
-    if step == AUTHENTICATION:
-        size = (np.int64(data[at + 1]) + 2) * 4
-        if size < 12:
-            return NOWHERE, 0, at, -1, BAD_LENGTH
-    elif step != FRAGMENT:
-        size = (np.int64(data[at + 1]) + 1) * 8
-    if at + size > end:
-        return NOWHERE, 0, at, -1, BAD_OPTIONS
-    return IP_PROTOCOL, protocol, at + size, -1, 0
+@kernel()
+def extension_of(data, w, size):
+    """An extension header of `size` bytes, whose first byte is the protocol of what follows."""
+    if w.at + size > w.end:
+        return malformed(BAD_OPTIONS)
+    return carries(Space.IP_PROTOCOL, np.int64(data[w.at]), w.at + size)
+
+
+@kernel()
+def ipv6_options(data, keys, w):
+    """Hop-by-hop options, destination options or a routing header."""
+    if w.end - w.at < 8:
+        return malformed(SHORT_HEADER)
+    return extension_of(data, w, (np.int64(data[w.at + 1]) + 1) * 8)
+
+
+@kernel()
+def ipv6_fragment(data, keys, w):
+    """The fragment header."""
+    if w.end - w.at < 8:
+        return malformed(SHORT_HEADER)
+    return extension_of(data, w, 8)
+
+
+@kernel()
+def ipsec_ah(data, keys, w):
+    """The authentication header, of either IP version."""
+    if w.end - w.at < 8:
+        return malformed(SHORT_HEADER)
+    size = (np.int64(data[w.at + 1]) + 2) * 4
+    if size < 12:
+        return malformed(BAD_LENGTH)
+    return extension_of(data, w, size)
 
 
 @kernel()

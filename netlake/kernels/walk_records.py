@@ -1,6 +1,6 @@
-"""What the walk writes: messages, conversations, fragments, where a packet stopped, and its stack.
+"""What the walk writes: messages, IP headers, fragments, where a packet stopped, and its stack.
 
-`w` is the state of the walk (W_ columns of netlake.kernels.steps); the caller has made room in the arrays.
+`w` is a record of WALK; the caller has made room in the arrays.
 """
 
 from __future__ import annotations
@@ -8,134 +8,139 @@ from __future__ import annotations
 import numpy as np
 
 from netlake.kernels import kernel
-from netlake.kernels import steps as s
+from netlake.kernels.answers import Stop
 from netlake.kernels.bytes import u16
-from netlake.kernels.walk_network import TCP_PROTOCOL, UDP_PROTOCOL, pair_of_icmp
+from netlake.kernels.numbers import IpProtocol
+from netlake.kernels.walk_network import pair_of_icmp
 from netlake.packets import QUOTED
 from netlake.schema.faults import CUT, SHORT_HEADER
 
-SCTP_PROTOCOL = 132
+MOST = 0x7FFFFFFF
 
 
 @kernel()
 def emit(messages, w, group, fault, hint):
     """Write the message of `group` at the current offset, with the ports of the transport header that carries it."""
-    m = messages[w[s.W_MESSAGES]]
-    at, end = w[s.W_AT], max(w[s.W_AT], w[s.W_END])
-    if fault == SHORT_HEADER and w[s.W_PROMISE] > end:
-        fault = CUT
-    m[s.M_GROUP] = group
-    m[s.M_ROW] = w[s.W_ROW]
-    m[s.M_START] = at
-    m[s.M_END] = end
-    m[s.M_MISSING] = max(0, min(w[s.W_PROMISE] - end, 0x7FFFFFFF))
-    m[s.M_FAULT] = fault
-    m[s.M_HEADER] = w[s.W_CARRIER]
-    m[s.M_HINT] = hint
-    m[s.M_SOURCE] = w[s.W_SOURCE]
-    m[s.M_DESTINATION] = w[s.W_DESTINATION]
-    w[s.W_MESSAGES] += 1
+    m = messages[w.message_count]
+    at, end = w.at, max(w.at, w.end)
+    if fault == SHORT_HEADER and w.promise > end:
+        fault = np.int64(CUT)
+    m.group = group
+    m.row = w.row
+    m.start = at
+    m.end = end
+    m.missing = max(0, min(w.promise - end, MOST))
+    m.fault = fault
+    m.header = w.header
+    m.hint = hint
+    m.source_port = w.source_port
+    m.destination_port = w.destination_port
+    w.message_count += 1
 
 
 @kernel()
-def follow(trie, state, group):
-    """The stack `state` with `group` on top; the trie grows as far as it has room, then a stack stays as it is.
-
-    The last column is no group's: its first cell counts the states.
-    """
-    following = np.int64(trie[state, group])
-    if following < 0:
-        following = np.int64(trie[0, trie.shape[1] - 1])
-        if following >= trie.shape[0]:
-            return state
-        trie[state, group] = following
-        trie[0, trie.shape[1] - 1] = following + 1
-    return following
+def emit_leaf(messages, w, group, hint):
+    """Write the message of a leaf, or of a payload that no key claims; what is below it is noted for a claim."""
+    w.below = w.stack
+    emit(messages, w, group, np.int64(0), hint)
 
 
 @kernel()
-def stop(packet, reason, at, value):
-    """Note where and why the walk of a packet stopped; the first reason stands."""
-    if packet[s.P_STOP] == 0:
-        packet[s.P_STOP] = reason
-        packet[s.P_STOP_OFFSET] = at
-        packet[s.P_STOP_VALUE] = value
+def push(stacks, w, group):
+    """Put `group` on the packet's stack; where the table of stacks is full, a stack stays as it is."""
+    above = np.int64(stacks[w.stack, group])
+    if above < 0:
+        above = w.stack_count
+        if above >= stacks.shape[0]:
+            return
+        stacks[w.stack, group] = above
+        w.stack_count = above + 1
+    w.stack = above
 
 
 @kernel()
-def begin_conversation(conversations, w, version, kind):
-    """Write the conversation of the IP header where the walk stands; its row."""
-    row = w[s.W_CONVERSATIONS]
-    c = conversations[row]
-    c[s.C_ROW] = w[s.W_ROW]
-    c[s.C_NETWORK] = w[s.W_AT]
-    c[s.C_VERSION] = version
-    c[s.C_PROTOCOL] = -1
-    c[s.C_TRANSPORT] = -1
-    c[s.C_END] = w[s.W_END]
-    c[s.C_SRC_PORT] = -1
-    c[s.C_DST_PORT] = -1
-    c[s.C_PAYLOAD] = 0
-    c[s.C_IP_LENGTH] = w[s.W_PROMISE] - w[s.W_AT]
-    c[s.C_KEY] = w[s.W_KEY]
-    c[s.C_OUTER] = w[s.W_CARRIER]
-    c[s.C_KIND] = kind
-    w[s.W_CONVERSATIONS] += 1
+def stop(packet, reason, at, value=-1):
+    """Note where and why the walk of a packet stopped, unless it stopped before."""
+    if packet.stop == Stop.NONE:
+        packet.stop = reason
+        packet.stop_offset = at
+        packet.stop_value = value
+
+
+@kernel()
+def begin_header(headers, w, version, kind):
+    """Write the record of the IP header at the current offset; its row."""
+    row = w.header_count
+    h = headers[row]
+    h.network = w.at
+    h.transport = -1
+    h.end = w.end
+    h.key = w.key
+    h.mac = w.mac
+    h.row = w.row
+    h.outer = w.header
+    h.source_port = -1
+    h.destination_port = -1
+    h.payload = 0
+    h.ip_length = min(w.promise - w.at, MOST)
+    h.protocol = -1
+    h.version = version
+    h.kind = kind
+    w.header_count = row + 1
     return row
 
 
 @kernel()
-def read_ports(data, conversation, start, end):
-    """Ports (or ICMP's pair) of the transport header at `start` into its conversation, if they are there."""
-    protocol = conversation[s.C_PROTOCOL]
-    if (protocol == TCP_PROTOCOL or protocol == UDP_PROTOCOL or protocol == SCTP_PROTOCOL) and end - start >= 4:
-        conversation[s.C_SRC_PORT] = u16(data, start)
-        conversation[s.C_DST_PORT] = u16(data, start + 2)
-    elif (protocol == 1 or protocol == 58) and end - start >= 2:
-        pair = pair_of_icmp(conversation[s.C_VERSION], np.int64(data[start]), np.int64(data[start + 1]))
-        conversation[s.C_SRC_PORT] = pair[0]
-        conversation[s.C_DST_PORT] = pair[1]
+def read_ports(data, header, start, end):
+    """Ports (or ICMP's pair) of the transport header at `start` into the record of its IP header, if they are there."""
+    protocol = header.protocol
+    if protocol == IpProtocol.TCP or protocol == IpProtocol.UDP or protocol == IpProtocol.SCTP:
+        if end - start >= 4:
+            header.source_port = u16(data, start)
+            header.destination_port = u16(data, start + 2)
+    elif (protocol == IpProtocol.ICMPV4 or protocol == IpProtocol.ICMPV6) and end - start >= 2:
+        pair = pair_of_icmp(header.version, np.int64(data[start]), np.int64(data[start + 1]))
+        header.source_port = pair[0]
+        header.destination_port = pair[1]
 
 
 @kernel()
-def quote(data, conversations, w, at):
-    """The IP header quoted at `at` in an ICMP error, as a conversation to look up."""
-    end = w[s.W_END]
+def quote(data, headers, w, at):
+    """Write the record of the IP header that an ICMP error quotes at `at`, for the tracker to look up its flow."""
+    end = w.end
     if end - at < 20:
         return
-    version = data[at] >> 4
-    header = (np.int64(data[at]) & 15) * 4 if version == 4 else 40
-    if (version != 4 and version != 6) or header < 20 or (version == 6 and end - at < 40):
+    version = np.int64(data[at] >> 4)
+    size = (np.int64(data[at]) & 15) * 4 if version == 4 else np.int64(40)
+    if (version != 4 and version != 6) or size < 20 or (version == 6 and end - at < 40):
         return
-    here, key = w[s.W_AT], w[s.W_KEY]
-    w[s.W_AT] = at
-    w[s.W_KEY] = conversations[w[s.W_CARRIER], s.C_KEY]
-    c = conversations[begin_conversation(conversations, w, version, QUOTED)]
-    w[s.W_AT], w[s.W_KEY] = here, key
-    c[s.C_PROTOCOL] = np.int64(data[at + 9]) if version == 4 else np.int64(data[at + 6])
+    here, key = w.at, w.key
+    w.at = at
+    w.key = headers[w.header].key
+    h = headers[begin_header(headers, w, version, QUOTED)]
+    w.at, w.key = here, key
+    h.mac = -1
+    h.protocol = np.int64(data[at + 9]) if version == 4 else np.int64(data[at + 6])
     if version == 6 or u16(data, at + 6) & 0x1FFF == 0:
-        c[s.C_TRANSPORT] = at + header
-        read_ports(data, c, at + header, end)
+        h.transport = at + size
+        read_ports(data, h, at + size, end)
 
 
 @kernel()
-def note_fragment(data, fragments, conversations, w, headers, start, offset, more, identification):
-    """Write the fragment whose data begin at `start`, and make a fragment of its conversation."""
-    f = fragments[w[s.W_FRAGMENTS]]
-    c = conversations[w[s.W_CARRIER]]
-    f[s.F_ROW] = w[s.W_ROW]
-    f[s.F_CONVERSATION] = w[s.W_CARRIER]
-    f[s.F_NETWORK] = c[s.C_NETWORK]
-    f[s.F_HEADERS] = headers
-    f[s.F_START] = start
-    f[s.F_END] = max(start, w[s.W_END])
-    f[s.F_OFFSET] = offset
-    f[s.F_MORE] = more
-    f[s.F_IDENTIFICATION] = identification
-    f[s.F_PROTOCOL] = c[s.C_PROTOCOL]
-    f[s.F_DEPTH] = w[s.W_DEPTH] - 1
-    f[s.F_MISSING] = max(0, w[s.W_PROMISE] - max(start, w[s.W_END]))
-    w[s.W_FRAGMENTS] += 1
-    c[s.C_PAYLOAD] = max(0, w[s.W_PROMISE] - start)
-    if offset == 0:
-        read_ports(data, c, start, w[s.W_END])
+def begin_fragment(fragments, headers, w, start, offset):
+    """Write the fragment whose data begin at `start`, as far as the IP header knows it; its row."""
+    row = w.fragment_count
+    f = fragments[row]
+    h = headers[w.header]
+    f.row = w.row
+    f.header = w.header
+    f.network = h.network
+    f.start = start
+    f.end = max(start, w.end)
+    f.offset = offset
+    f.protocol = h.protocol
+    f.depth = w.depth - 1
+    f.missing = max(0, w.promise - max(start, w.end))
+    w.fragment_count = row + 1
+    h.payload = max(0, min(w.promise - start, MOST))
+    return row

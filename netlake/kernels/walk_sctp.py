@@ -1,7 +1,7 @@
-"""The walk through the chunks of an SCTP packet: what a user sends stands in DATA chunks, several in one packet.
+"""The walk through the chunks of an SCTP packet: user messages are in DATA and I-DATA chunks, several in one packet.
 
-A chunk says what protocol its payload is; where it says 0, nothing, the ports do. A user message that is sent in
-several chunks is not whole in any of them: it is left, and the packet says so.
+A chunk names the protocol of its payload; where that is 0 (unspecified), the ports decide. A user message that is sent
+in several chunks is whole in none of them: it is skipped, and the packet's stop reason is `partial_message`.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ from __future__ import annotations
 import numpy as np
 
 from netlake.kernels import kernel
-from netlake.kernels import steps as s
+from netlake.kernels.answers import Space, Stop
 from netlake.kernels.bytes import u16, u32
-from netlake.kernels.walk_records import SCTP_PROTOCOL, emit, follow, stop
+from netlake.kernels.numbers import IpProtocol
+from netlake.kernels.steps import is_leaf
+from netlake.kernels.walk_records import emit_leaf, push, stop
 
-# what one packet is searched for at most, so that its rows have room
+# one packet is searched for at most this many chunks, so that its messages have room
 MOST_CHUNKS = 64
 CHUNK_HEADER = 4
 DATA, DATA_HEADER = 0, 16
@@ -23,61 +25,65 @@ UNSPECIFIED = 0
 
 
 @kernel()
-def group_of(keys, protocol, source, destination):
+def group_of(keys, w, protocol):
     """The group of a payload by its protocol's number, or by the ports where that is not given; -1 if unknown."""
     if protocol != UNSPECIFIED:
-        return np.int64(keys[s.SCTP_PAYLOAD_PROTOCOL, protocol]) if protocol <= 0xFFFF else np.int64(-1)
-    group = np.int64(keys[s.SCTP_PORT, destination])
-    return group if group >= 0 else np.int64(keys[s.SCTP_PORT, source])
+        return np.int64(keys[Space.SCTP_PAYLOAD_PROTOCOL, protocol]) if protocol <= 0xFFFF else np.int64(-1)
+    group = np.int64(keys[Space.SCTP_PORT, w.destination_port])
+    return group if group >= 0 else np.int64(keys[Space.SCTP_PORT, w.source_port])
 
 
 @kernel()
-def user_message(data, w, keys, messages, packet, trie, source, destination, header, state):
-    """The payload of the DATA chunk where the walk stands, whose header is whole; `state` is the stack below it.
+def user_message(data, w, keys, messages, packet, stacks, header):
+    """The payload of the DATA chunk at `w.at`, whose header of `header` bytes is captured.
 
-    The number of the payload's protocol is the last of either header; in I-DATA only where the message begins.
+    The number of the payload's protocol is the last word of either header; in I-DATA only where the message begins.
     """
-    at = w[s.W_AT]
+    at = w.at
     protocol = np.int64(u32(data, at + header - 4))
     if data[at + 1] & BEGINS_AND_ENDS != BEGINS_AND_ENDS:
-        stop(packet, s.STOP_PARTIAL_MESSAGE, at + header, -1)
+        stop(packet, Stop.PARTIAL_MESSAGE, at + header)
         return
-    group = group_of(keys, protocol, source, destination)
-    if group < s.FIRST_LEAF:
+    group = group_of(keys, w, protocol)
+    if group < 0 or not is_leaf(group):
         if protocol == UNSPECIFIED:
-            stop(packet, s.UNKNOWN_PORT, at + header, min(source, destination))
+            stop(packet, Stop.UNKNOWN_PORT, at + header, min(w.source_port, w.destination_port))
         else:
-            stop(packet, s.UNKNOWN_PAYLOAD_PROTOCOL, at + header, protocol if protocol <= 0x7FFFFFFF else -1)
+            stop(packet, Stop.UNKNOWN_PAYLOAD_PROTOCOL, at + header, protocol if protocol <= 0x7FFFFFFF else -1)
         return
-    w[s.W_AT] = at + header
-    w[s.W_STACK] = follow(trie, state, group)
-    emit(messages, w, group, 0, SCTP_PROTOCOL)
+    w.at = at + header
+    emit_leaf(messages, w, group, IpProtocol.SCTP)
+    push(stacks, w, group)
 
 
 @kernel(once=True)
-def chunks(data, w, keys, messages, packet, trie, source, destination):
-    """Every DATA chunk from where the walk stands to the end of the packet."""
-    end, promise, state = w[s.W_END], w[s.W_PROMISE], w[s.W_STACK]
-    at = w[s.W_AT]
+def chunks(data, w, keys, messages, packet, stacks):
+    """Every DATA chunk from `w.at` to the end of the packet."""
+    end, promise, stack = w.end, w.promise, w.stack
+    at, last = w.at, stack
     for _ in range(MOST_CHUNKS):
         if at + CHUNK_HEADER > end:
             if promise > end:
-                stop(packet, s.STOP_CUT, min(at, end), -1)
+                stop(packet, Stop.CUT, min(at, end))
             break
         kind, size = data[at], np.int64(u16(data, at + 2))
         header = DATA_HEADER if kind == DATA else I_DATA_HEADER
         if size < CHUNK_HEADER or at + size > promise:
-            stop(packet, s.STOP_MALFORMED, at, -1)
+            stop(packet, Stop.MALFORMED, at)
             break
         if (kind == DATA or kind == I_DATA) and header < size and at + header > end:
-            stop(packet, s.STOP_CUT, at, -1)
+            stop(packet, Stop.CUT, at)
         elif (kind == DATA or kind == I_DATA) and header < size:
-            w[s.W_AT] = at
-            w[s.W_PROMISE] = at + size
-            w[s.W_END] = min(end, at + size)
-            user_message(data, w, keys, messages, packet, trie, source, destination, header, state)
+            w.at = at
+            w.promise = at + size
+            w.end = min(end, at + size)
+            w.stack = stack
+            user_message(data, w, keys, messages, packet, stacks, header)
+            if w.stack != stack:
+                last = w.stack
         at += size + (-size & 3)
     else:
         if at < promise:
-            stop(packet, s.STOP_TOO_DEEP, min(at, end), -1)
-    w[s.W_END], w[s.W_PROMISE] = end, promise
+            stop(packet, Stop.TOO_DEEP, min(at, end))
+    w.stack = last
+    w.end, w.promise = end, promise

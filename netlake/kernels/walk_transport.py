@@ -1,7 +1,7 @@
-"""One step of the walk through a transport header.
+"""Steps through transport headers, see netlake.kernels.answers and walk_link.
 
-`(data, step, at, end, promise) -> (source port, destination port, payload's start, its end on the wire, fault)`;
-ports are -1 where they cannot be read, the payload's start is -1 where there is nothing to follow.
+The payload's `limit` is its end on the wire. A malformed header has a limit as well: how many bytes behind the header
+the packet had, which the tracker counts.
 """
 
 from __future__ import annotations
@@ -9,40 +9,53 @@ from __future__ import annotations
 import numpy as np
 
 from netlake.kernels import kernel
+from netlake.kernels.answers import Space, carries, malformed
 from netlake.kernels.bytes import u16
-from netlake.kernels.steps import SCTP, TCP
 from netlake.schema.faults import BAD_LENGTH, SHORT_HEADER
 
 
 @kernel(once=True)
-def transport_step(data, step, at, end, promise):
-    """TCP, UDP or SCTP."""
-    if end - at < 4:
-        return -1, -1, -1, at, SHORT_HEADER
-    source, destination = u16(data, at), u16(data, at + 2)
-    if step == TCP:
-        if end - at < 20:
-            # the length of the header may still be there: what it leaves is the payload on the wire
-            size = (np.int64(data[at + 12]) >> 4) * 4 if end - at > 12 else 20
-            return source, destination, -1, max(promise, at + size) - size, SHORT_HEADER
-        size = (np.int64(data[at + 12]) >> 4) * 4
-        if size < 20 or at + size > promise:
-            return source, destination, -1, at, BAD_LENGTH
-        if at + size > end:
-            return source, destination, -1, promise - size, SHORT_HEADER
-        return source, destination, at + size, promise, 0
-    if step == SCTP:
-        if end - at < 12:
-            return source, destination, -1, max(promise, at + 12) - 12, SHORT_HEADER
-        return source, destination, at + 12, promise, 0
-    if end - at < 8:
-        return source, destination, -1, max(promise, at + 8) - 8, SHORT_HEADER
+def tcp(data, keys, w):
+    """TCP."""
+    at, left, promise = w.at, w.end - w.at, w.promise
+    if left < 4:
+        return malformed(SHORT_HEADER, at)
+    # a header of which the capture kept the length only still gives the size of the payload
+    size = (np.int64(data[at + 12]) >> 4) * 4 if left > 12 else 20
+    if left < 20:
+        return malformed(SHORT_HEADER, max(promise, at + size) - size)
+    if size < 20 or at + size > promise:
+        return malformed(BAD_LENGTH, at)
+    if size > left:
+        return malformed(SHORT_HEADER, promise - size)
+    return carries(Space.TCP_SEGMENT, 0, at + size, promise)
+
+
+@kernel(once=True)
+def udp(data, keys, w):
+    """UDP."""
+    at, left, promise = w.at, w.end - w.at, w.promise
+    if left < 4:
+        return malformed(SHORT_HEADER, at)
+    if left < 8:
+        return malformed(SHORT_HEADER, max(promise, at + 8) - 8)
     length = u16(data, at + 4)
     if length == 0:
-        # a jumbogram, or a checksum left to the card: the IP header says where it ends
-        return source, destination, at + 8, promise, 0
+        # a jumbogram, or segmentation offload: the IP header gives the end
+        return carries(Space.UDP_PORT, 0, at + 8, promise)
     if length < 8:
-        return source, destination, -1, at, BAD_LENGTH
+        return malformed(BAD_LENGTH, at)
     if at + length > promise:
-        return source, destination, at + 8, promise, BAD_LENGTH
-    return source, destination, at + 8, at + length, 0
+        return carries(Space.UDP_PORT, 0, at + 8, promise, fault=BAD_LENGTH)
+    return carries(Space.UDP_PORT, 0, at + 8, at + length)
+
+
+@kernel()
+def sctp(data, keys, w):
+    """The common header of SCTP."""
+    at, left, promise = w.at, w.end - w.at, w.promise
+    if left < 4:
+        return malformed(SHORT_HEADER, at)
+    if left < 12:
+        return malformed(SHORT_HEADER, max(promise, at + 12) - 12)
+    return carries(Space.SCTP_PORT, 0, at + 12, promise)

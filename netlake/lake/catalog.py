@@ -59,17 +59,16 @@ class Catalog:
     contract, for its captures to be listed, removed and decoded again. LakeError if it cannot be opened.
     """
 
-    def __init__(
-        self, path: Path | str, *, create: bool = False, readonly: bool = False, older: bool = False
-    ) -> None:
+    def __init__(self, path: Path | str, *, create: bool = False, readonly: bool = False, older: bool = False) -> None:
         given = Path(path).absolute()
         self.folder = given.parent if given.name == NAME else given
         self.data = self.folder / "data"
         self.readonly, self.older = readonly, older
         self._database = SQLite(self.folder / NAME)
-        if self._contract() is None and create and not readonly:
-            self._create()
         found = self._contract()
+        if found is None and create and not readonly:
+            self._create()
+            found = self._contract()
         if found is None:
             raise MissingLakeError(
                 f"There is no lake at {self.folder}; `netlake capture FILE --lake {given}` creates one."
@@ -117,8 +116,7 @@ class Catalog:
         if row is None or row[0] == self._data_path():
             return None
         return (
-            f"The lake was moved here from {row[0]}; netlake reads it, other engines can after"
-            " `netlake util relocate`."
+            f"The lake was moved here from {row[0]}; netlake reads it, other engines can after `netlake util relocate`."
         )
 
     def relocate(self) -> str:

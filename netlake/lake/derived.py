@@ -50,12 +50,12 @@ def check(table: Table, files: Sequence[DataFile], owner: str) -> None:
 
 
 def _written_by_captures(name: str) -> LakeError:
-    return LakeError(f"Table {name} is written by captures and cannot be replaced; give the derived table another name.")
+    return LakeError(
+        f"Table {name} is written by captures and cannot be replaced; give the derived table another name."
+    )
 
 
-def replace(
-    change: Change, table: Table, files: Sequence[DataFile], owner: str, version: str, data: Path
-) -> Outcome:
+def replace(change: Change, table: Table, files: Sequence[DataFile], owner: str, version: str, data: Path) -> Outcome:
     """Replace the rows of `owner` in `table` by `files`, which are under `data`."""
     session = change.session
     _refuse_files_of_captures(session, table.name)

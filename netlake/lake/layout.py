@@ -81,7 +81,9 @@ def exists(session: Session) -> bool:
     if not names:
         return False
     if "netlake_metadata" not in names:
-        raise LakeError("The database is not a netlake catalog; name the folder of a lake, or an empty folder to create one.")
+        raise LakeError(
+            "The database is not a netlake catalog; name the folder of a lake, or an empty folder to create one."
+        )
     _check(session, "netlake_metadata WHERE key = 'layout'", LAYOUT, "layout")
     _check(session, "ducklake_metadata WHERE key = 'version' AND scope IS NULL", DUCKLAKE, "DuckLake version")
     return True

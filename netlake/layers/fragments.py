@@ -1,12 +1,15 @@
-"""IP fragments put together again: datagrams are appended to the batch and walked like packets.
+"""Reassembly of IP fragments: datagrams are appended to the batch and walked like packets.
 
-Rules of this file:
-- A datagram is known by version, addresses, identification, protocol and the tunnel around it. Its time and number are
-  those of the first piece seen; it is complete with the piece that closes the last gap.
-- Where pieces overlap, the bytes that came first stand. Differing bytes mark the datagram `overlap`.
-- Pieces that the capture cut are no help and are left out. Pieces wait 60 s of the capture's clock (RFC 8200), at most
-  MOST_DATAGRAMS and MOST_BYTES of them; what is dropped is counted, never silent.
-- Fragments are rare, so this is plain Python, bounded in time by one dictionary access and one slice a piece.
+Rules
+- A datagram is identified by version, addresses, identification, protocol and the tunnel around it. Its time and number
+  are those of the first fragment in the capture; it is complete with the fragment that closes the last gap.
+- Where fragments overlap, the bytes captured first are used. Differing bytes count the datagram as overlapping.
+- Fragments that the capture cut are left out. Fragments wait for PATIENCE of the capture's clock (RFC 8200), at most
+  MOST_DATAGRAMS datagrams and MOST_BYTES; what is dropped is counted.
+- Only the first fragment has ports. The headers of later ones get them from it; those of earlier ones have none.
+
+Data structures: `waiting` maps the key of a datagram to its fragments, oldest first, with a copy of their bytes.
+Fragments are rare, so this is plain Python: one dictionary access and one slice a fragment.
 """
 
 from __future__ import annotations
@@ -14,13 +17,12 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from netlake.kernels import steps as s
-from netlake.packets import NO_TIME, Packets
+from netlake.packets import NO_TIME, Headers, Packets
 
 MOST_DATAGRAMS = 16_384
 MOST_BYTES = 64 << 20
@@ -28,14 +30,38 @@ LONGEST = 65_535
 PATIENCE = 60 * 10**9
 
 Key = tuple[bytes, int, int, int]
-Rows = npt.NDArray[np.int64]
 Counts = Callable[[int], dict[int, int]]
-Made = tuple[int, int, dict[int, int]]
+
+
+class Piece(NamedTuple):
+    """One record of FRAGMENT."""
+
+    network: int
+    headers: int
+    start: int
+    end: int
+    offset: int
+    identification: int
+    missing: int
+    row: int
+    header: int
+    protocol: int
+    depth: int
+    more: int
+
+
+@dataclass(slots=True)
+class Made:
+    """A complete datagram: the row and header of the fragment that completed it, and its first packet's messages."""
+
+    row: int
+    header: int
+    before: dict[int, int]
 
 
 @dataclass(slots=True)
 class Datagram:
-    """Pieces of one datagram, as far as they came; `before` counts by group the messages of its first packet."""
+    """The fragments of one datagram so far; `before` counts by group the messages of its first packet."""
 
     ts: int
     number: int
@@ -51,40 +77,38 @@ class Datagram:
 
 
 class Fragments:
-    """Puts datagrams together over the batches of one capture; `counts` says what became of the pieces."""
+    """Reassembles datagrams over the batches of one capture; `counts` has the number of fragments by their outcome."""
 
     def __init__(self) -> None:
         self.waiting: OrderedDict[Key, Datagram] = OrderedDict()
         self.size = 0
         self.counts: Counter[str] = Counter()
 
-    def add(self, packets: Packets, found: Rows, conversations: Rows, counts: Counts) -> list[Made]:
-        """Take the fragments `found` by the walk, in order; `counts` counts by group the messages of a row.
+    def add(self, packets: Packets, found: npt.NDArray[np.void], headers: Headers, counts: Counts) -> list[Made]:
+        """Add the fragments `found` by the walk, in order; returns one Made for each datagram that is now complete.
 
-        Complete datagrams become rows of `packets`; returned are, for each of them, the row of the fragment that
-        completed it, its conversation, and the messages before it in the packet that it begins in.
-        Later fragments' conversations are given the ports of the first.
+        `found` has dtype FRAGMENT; `counts` returns the messages of a row by group. Complete datagrams become rows of
+        `packets`. The headers of fragments that come after the first one get its ports.
         """
         made = []
-        for piece in found.tolist():
-            conversation = conversations[piece[s.F_CONVERSATION]]
-            complete = self._one(packets, piece, conversation, counts)
+        for piece in map(Piece._make, found[list(Piece._fields)].tolist()):
+            header = headers[piece.header]
+            complete = self._one(packets, piece, header, counts)
             if complete is not None:
                 datagram, body = complete
-                row = piece[s.F_ROW]
+                row = piece.row
                 packets.append(datagram.header + body, row, int(packets.number[row]), datagram.depth)
                 new = packets.rows - 1
                 packets.ts[new], packets.number[new] = datagram.ts, datagram.number
                 packets.interface[new] = datagram.interface
-                made.append((row, piece[s.F_CONVERSATION], datagram.before))
+                made.append(Made(row, piece.header, datagram.before))
         return made
 
-    def _one(
-        self, packets: Packets, piece: list[int], conversation: Any, counts: Counts
-    ) -> tuple[Datagram, bytes] | None:
-        row = piece[s.F_ROW]
+    def _one(self, packets: Packets, piece: Piece, header: Any, counts: Counts) -> tuple[Datagram, bytes] | None:
+        """Add one fragment, whose IP header has the record `header`; the datagram that it completes, with its data."""
+        row = piece.row
         self.counts["fragments"] += 1
-        key = self._key(packets, piece, conversation)
+        key = _key(packets, piece, header)
         now = int(packets.ts[row])
         datagram = self.waiting.get(key)
         if datagram is not None and NO_TIME not in (now, datagram.ts) and now - datagram.ts > PATIENCE:
@@ -92,17 +116,17 @@ class Fragments:
             datagram = None
         if datagram is None:
             number, interface = int(packets.number[row]), int(packets.interface[row])
-            datagram = Datagram(now, number, interface, piece[s.F_DEPTH], counts(row))
+            datagram = Datagram(now, number, interface, piece.depth, counts(row))
             self.waiting[key] = datagram
-        if piece[s.F_OFFSET] == 0:
-            datagram.ports = int(conversation[s.C_SRC_PORT]), int(conversation[s.C_DST_PORT])
-            datagram.header = header(packets.data, piece)
+        if piece.offset == 0:
+            datagram.ports = int(header["source_port"]), int(header["destination_port"])
+            datagram.header = unfragmented(packets.data, piece)
         else:
-            conversation[s.C_SRC_PORT], conversation[s.C_DST_PORT] = datagram.ports
-        if piece[s.F_MISSING] > 0:
+            header["source_port"], header["destination_port"] = datagram.ports
+        if piece.missing > 0:
             self.counts["cut"] += 1
             return None
-        self._put(datagram, piece, packets.data[piece[s.F_START] : piece[s.F_END]].tobytes())
+        self._put(datagram, piece, packets.data[piece.start : piece.end].tobytes())
         body = whole(datagram)
         if body is None:
             self._make_room()
@@ -114,12 +138,12 @@ class Fragments:
         self.counts["overlapping"] += datagram.overlap
         return datagram, body
 
-    def _put(self, datagram: Datagram, piece: list[int], data: bytes) -> None:
-        datagram.pieces.append((piece[s.F_OFFSET], data))
+    def _put(self, datagram: Datagram, piece: Piece, data: bytes) -> None:
+        datagram.pieces.append((piece.offset, data))
         datagram.size += len(data)
         self.size += len(data)
-        if not piece[s.F_MORE]:
-            datagram.total = piece[s.F_OFFSET] + len(data)
+        if not piece.more:
+            datagram.total = piece.offset + len(data)
 
     def _drop(self, key: Key, why: str) -> None:
         datagram = self.waiting.pop(key)
@@ -130,35 +154,34 @@ class Fragments:
         while len(self.waiting) > MOST_DATAGRAMS or self.size > MOST_BYTES:
             self._drop(next(iter(self.waiting)), "evicted")
 
-    @staticmethod
-    def _key(packets: Packets, piece: list[int], conversation: Any) -> Key:
-        at = piece[s.F_NETWORK]
-        addresses = (at + 12, at + 20) if conversation[s.C_VERSION] == 4 else (at + 8, at + 40)
-        between = packets.data[addresses[0] : addresses[1]].tobytes()
-        return between, piece[s.F_IDENTIFICATION], piece[s.F_PROTOCOL], int(conversation[s.C_KEY])
-
     def finish(self) -> None:
-        """Count what never became whole."""
+        """Count the datagrams that are still incomplete."""
         self.counts["incomplete"] += len(self.waiting)
         self.waiting.clear()
         self.size = 0
 
 
-def header(data: npt.NDArray[np.uint8], piece: list[int]) -> bytes:
-    """The IP header of the datagram, as if it had never been fragmented; total length 0 means the rest of the row."""
-    at, headers = piece[s.F_NETWORK], piece[s.F_HEADERS]
+def _key(packets: Packets, piece: Piece, header: Any) -> Key:
+    at = piece.network
+    first, last = (at + 12, at + 20) if header["version"] == 4 else (at + 8, at + 40)
+    return packets.data[first:last].tobytes(), piece.identification, piece.protocol, int(header["key"])
+
+
+def unfragmented(data: npt.NDArray[np.uint8], piece: Piece) -> bytes:
+    """The IP header of the datagram without fragmentation; its total length 0 means the rest of the row."""
+    at, headers = piece.network, piece.headers
     if data[at] >> 4 == 4:
         first = bytearray(data[at:headers].tobytes())
         first[2:4] = first[6:8] = b"\0\0"
         return bytes(first)
     first = bytearray(data[at : at + 40].tobytes())
     first[4:6] = b"\0\0"
-    first[6] = piece[s.F_PROTOCOL]
+    first[6] = piece.protocol
     return bytes(first)
 
 
 def whole(datagram: Datagram) -> bytes | None:
-    """The bytes of a datagram without gaps, None while there are any."""
+    """The bytes of a datagram without gaps, None while it has gaps."""
     if datagram.total < 0 or not datagram.header or datagram.size < datagram.total:
         return None
     body = bytearray(datagram.total)

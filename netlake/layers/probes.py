@@ -1,12 +1,9 @@
-"""Finding protocols by content, off their ports: what a module's `probe(messages)` is made of.
+"""Reading numbers of many messages at once, for `probe` and `accept` hooks.
 
-A probe sees UDP payloads that no port claims, as Messages, and gives a mask of those that are surely its own. It is
-columnar and cheap, looks only at bytes that were captured, and is strict: the lengths and the reserved bits of a
-header, not one byte alone. A table with a probe has a column `heuristic`: its row was found so.
-
-Ports come first: what lies on the port of a table is that table's. But protocols share ports (RFC 7983: STUN, DTLS and
-RTP), and `accept(messages)` gives a mask of what can be the port's own at all; the rest is offered to the probes of
-others and stays where it was if none of them takes it.
+A probe identifies UDP payloads by their content; it gets Messages and returns a mask of those that are certainly its
+own. It is columnar and cheap, reads only bytes that were captured, and is strict: it checks the lengths and the
+reserved bits of a header, not one byte alone. A table with a probe has a column `heuristic`, true for rows found that
+way. See netlake.layers.classifier for when hooks are called.
 """
 
 from __future__ import annotations
@@ -36,6 +33,6 @@ def number_at(messages: Messages, offset: int | Ints, size: int) -> Ints:
 
 
 def by_content(message: Cursor, ports: Container[int]) -> bool:
-    """Whether a message was found by content: it has ports, and none of them is one of the protocol's."""
+    """Whether a message was found by content: it has ports, and neither is one of `ports`."""
     source, destination = message.source_port, message.destination_port
     return source >= 0 and source not in ports and destination not in ports

@@ -1,9 +1,14 @@
-"""What the walk can walk through, and the tables that tell it where to go: dispatch keys become arrays.
+"""Dispatch: the keys that tables declare become the array that leads the walk from one header to the next.
 
-A key is a value: "ether.type=0x0806" means that what follows such an Ethernet type is a message of the table that
-declares it. Headers on the spine (STEPS) are known to the kernel by number, and carry others; a table of the same
-name gives their keys, and a step without a table yet has its keys here. Everything else is a leaf: found, handed to
-its reader, not entered. Several tables on one key are one group: each of them reads the same messages.
+Rules
+- A key is text, `space=value`: "ether.type=0x0806" means that the payload behind this EtherType is a message of the
+  table that declares it. SPACES are the known spaces.
+- A table with the name of a step (netlake.kernels.steps.Step) has the keys of that step, so that its header is entered.
+  Steps without a table have their keys in KEYS. All other tables are leaves.
+- Tables that declare the same keys are one group: each of them reads the same messages. The group has the name of the
+  table that is not `inside` another.
+- A key belongs to one group; two that claim it are an error of their authors.
+- "tcp.port" is reserved for streams. "tcp.segment" is for messages that are whole in one TCP segment.
 """
 
 from __future__ import annotations
@@ -15,126 +20,49 @@ import numpy as np
 import numpy.typing as npt
 
 from netlake.errors import SchemaError
-from netlake.kernels import steps as codes
+from netlake.kernels.answers import Space
+from netlake.kernels.steps import FIRST_LEAF, Step
 from netlake.schema import Table
 
-# spaces of dispatch keys; the number is the row of the dispatch array
-SPACES: dict[str, int] = {
-    "link.type": codes.LINK_TYPE,
-    "ether.type": codes.ETHER_TYPE,
-    "llc.dsap": codes.LLC_DSAP,
-    "snap.cisco": codes.SNAP_CISCO,
-    "snap.nortel": codes.SNAP_NORTEL,
-    "snap.bridged": codes.SNAP_BRIDGED,
-    "ppp.protocol": codes.PPP_PROTOCOL,
-    "ip.protocol": codes.IP_PROTOCOL,
-    "udp.port": codes.UDP_PORT,
-    "tcp.port": codes.TCP_PORT,
-    "sctp.port": codes.SCTP_PORT,
-    "icmpv4.type": codes.ICMPV4_TYPE,
-    "icmpv6.type": codes.ICMPV6_TYPE,
-    "tunnel.payload": codes.TUNNEL_PAYLOAD,
-    "dot11.type": codes.DOT11_TYPE,
-    "sctp.payload_protocol": codes.SCTP_PAYLOAD_PROTOCOL,
-    "cisco_hdlc.protocol": codes.CISCO_HDLC_PROTOCOL,
+SPACES: dict[str, Space] = {
+    "link.type": Space.LINK_TYPE,
+    "ether.type": Space.ETHER_TYPE,
+    "llc.dsap": Space.LLC_DSAP,
+    "snap.cisco": Space.SNAP_CISCO,
+    "snap.nortel": Space.SNAP_NORTEL,
+    "snap.bridged": Space.SNAP_BRIDGED,
+    "ppp.protocol": Space.PPP_PROTOCOL,
+    "ip.protocol": Space.IP_PROTOCOL,
+    "udp.port": Space.UDP_PORT,
+    "tcp.segment": Space.TCP_SEGMENT,
+    "sctp.port": Space.SCTP_PORT,
+    "icmpv4.type": Space.ICMPV4_TYPE,
+    "icmpv6.type": Space.ICMPV6_TYPE,
+    "tunnel.payload": Space.TUNNEL_PAYLOAD,
+    "dot11.type": Space.DOT11_TYPE,
+    "sctp.payload_protocol": Space.SCTP_PAYLOAD_PROTOCOL,
+    "cisco_hdlc.protocol": Space.CISCO_HDLC_PROTOCOL,
 }
+RESERVED = {"tcp.port": "it is for streams; use tcp.segment for messages that are whole in one TCP segment"}
 
-STEPS: dict[str, int] = {
-    "ethernet": codes.ETHERNET,
-    "linux_sll": codes.LINUX_SLL,
-    "linux_sll2": codes.LINUX_SLL2,
-    "raw": codes.RAW,
-    "null": codes.NULL,
-    "loop": codes.LOOP,
-    "ppp": codes.PPP,
-    "dot1q": codes.DOT1Q,
-    "llc": codes.LLC,
-    "snap": codes.SNAP,
-    "dot11": codes.DOT11,
-    "fddi": codes.FDDI,
-    "nflog": codes.NFLOG,
-    "frame_relay": codes.FRAME_RELAY,
-    "cisco_hdlc": codes.CISCO_HDLC,
-    "other_link": codes.OTHER_LINK,
-    "ipv4": codes.IPV4,
-    "ipv6": codes.IPV6,
-    "ipv6_hop_by_hop": codes.HOP_BY_HOP,
-    "ipv6_routing": codes.ROUTING,
-    "ipv6_destination": codes.DESTINATION,
-    "ipv6_fragment": codes.FRAGMENT,
-    "ipsec_ah": codes.AUTHENTICATION,
-    "tcp": codes.TCP,
-    "udp": codes.UDP,
-    "sctp": codes.SCTP,
-    "icmpv4": codes.ICMPV4,
-    "icmpv6": codes.ICMPV6,
-    "gre": codes.GRE,
-    "vxlan": codes.VXLAN,
-    "geneve": codes.GENEVE,
-    "ip_in_ip": codes.IP_IN_IP,
-    "mpls": codes.MPLS,
-    "pppoe": codes.PPPOE,
-    "l2tp": codes.L2TP,
-    "gtp_u": codes.GTP_U,
-    "erspan": codes.ERSPAN,
-    "teredo": codes.TEREDO,
-    "nsh": codes.NSH,
-    "pim": codes.PIM,
-    "ieee8021ah": codes.PBB,
-    "cisco_metadata": codes.CISCO_METADATA,
-    "fabric_path": codes.FABRIC_PATH,
-}
+STEPS: dict[str, Step] = {step.name.lower(): step for step in Step}
 
 # link types whose headers are one step: token ring, ARCnet (two), SLIP, ATM with LLC (two), OpenBSD's enc and pflog,
 # SunATM, multilink frame relay, PPI, IPNET, IP over InfiniBand, PKTAP, Ethernet with preamble, switch tags (four)
 OTHER_LINKS = (6, 7, 129, 8, 100, 106, 109, 117, 123, 182, 192, 226, 242, 258, 274, 281, 282, 284, 285)
 
-# keys of steps that may have no table; a table of the same name replaces them
+# the keys of steps that have no table
 KEYS: dict[str, tuple[str, ...]] = {
-    "ethernet": ("link.type=1", "ether.type=0x6558", "snap.bridged=1", "snap.bridged=7", "ip.protocol=143"),
     "linux_sll": ("link.type=113",),
     "linux_sll2": ("link.type=276",),
     "raw": ("link.type=12", "link.type=14", "link.type=101", "link.type=228", "link.type=229"),
     "null": ("link.type=0",),
     "loop": ("link.type=108",),
-    "ppp": ("link.type=9", "link.type=50", "link.type=166", "link.type=204", "ether.type=0x880b"),
-    "dot1q": ("ether.type=0x8100", "ether.type=0x88a8", "ether.type=0x9100", "ether.type=0x9200"),
-    "snap": ("llc.dsap=0xaa",),
-    "dot11": ("link.type=105", "link.type=119", "link.type=127", "link.type=163"),
-    "fddi": ("link.type=10",),
-    "nflog": ("link.type=239",),
-    "frame_relay": ("link.type=107",),
-    "cisco_hdlc": ("link.type=104",),
     "other_link": tuple(f"link.type={number}" for number in OTHER_LINKS),
-    "ipv4": ("ether.type=0x0800", "ip.protocol=4", "ppp.protocol=0x0021", "llc.dsap=0x06"),
-    "ipv6": ("ether.type=0x86dd", "ip.protocol=41", "ppp.protocol=0x0057"),
-    "ipv6_hop_by_hop": ("ip.protocol=0",),
     "ipv6_routing": ("ip.protocol=43",),
     "ipv6_destination": ("ip.protocol=60",),
-    "ipv6_fragment": ("ip.protocol=44",),
-    "ipsec_ah": ("ip.protocol=51",),
-    "tcp": ("ip.protocol=6",),
-    "udp": ("ip.protocol=17",),
-    "sctp": ("ip.protocol=132",),
-    "icmpv4": ("ip.protocol=1",),
-    "icmpv6": ("ip.protocol=58",),
-    "gre": ("ip.protocol=47", "udp.port=4754"),
-    "vxlan": ("udp.port=4789", "udp.port=8472", "udp.port=4790"),
-    "geneve": ("udp.port=6081",),
-    "mpls": ("ether.type=0x8847", "ether.type=0x8848", "ppp.protocol=0x0281", "ip.protocol=137", "udp.port=6635"),
-    "pppoe": ("ether.type=0x8863", "ether.type=0x8864"),
-    "l2tp": ("udp.port=1701", "ip.protocol=115"),
-    "gtp_u": ("udp.port=2152",),
-    "erspan": ("ether.type=0x88be", "ether.type=0x22eb"),
-    "teredo": ("udp.port=3544",),
-    "nsh": ("ether.type=0x894f",),
-    "pim": ("ip.protocol=103",),
-    "ieee8021ah": ("ether.type=0x88e7",),
-    "cisco_metadata": ("ether.type=0x8909",),
     "fabric_path": ("ether.type=0x8903",),
 }
-
-FIRST_LEAF = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,19 +89,18 @@ class Dispatch:
 def dispatch(tables: Iterable[Table], by_content: Iterable[str] = ()) -> Dispatch:
     """The dispatch of `tables`: steps by name, leaves by the keys that they declare.
 
-    Tables `by_content` have a group of their own even without a key.
+    Tables `by_content` have a group of their own even without a key. SchemaError for a key that is invalid or claimed
+    by two groups.
     """
     by_name = {table.name: table for table in tables}
     keys = np.full((max(SPACES.values()) + 1, 1 << 16), -1, np.int16)
-    groups = {number: name for name, number in STEPS.items()}
+    groups = {int(step): name for name, step in STEPS.items()}
     readers: dict[int, tuple[Table, ...]] = {
-        number: (by_name[name],) for name, number in STEPS.items() if name in by_name
+        int(step): (by_name[name],) for name, step in STEPS.items() if name in by_name
     }
-    for name, number in STEPS.items():
-        for space, value in parsed(by_name[name].on if name in by_name else (), name) or parsed(
-            KEYS.get(name, ()), name
-        ):
-            keys[space, value] = number
+    for name, step in STEPS.items():
+        for space, value in parsed(by_name[name].on if name in by_name else KEYS.get(name, ()), name):
+            keys[space, value] = step
     leaves: dict[tuple[int, int], list[Table]] = {}
     for table in by_name.values():
         if table.name not in STEPS:
@@ -198,11 +125,13 @@ def dispatch(tables: Iterable[Table], by_content: Iterable[str] = ()) -> Dispatc
 
 
 def parsed(on: Iterable[str], name: str) -> list[tuple[int, int]]:
-    """Dispatch keys as (space, value)."""
+    """Dispatch keys of the table `name` as (space, value); SchemaError for a space that is unknown or reserved."""
     result = []
     for key in on:
         space, _, value = key.partition("=")
+        if space in RESERVED:
+            raise SchemaError(f"Table {name}: dispatch key {key} cannot be declared: {RESERVED[space]}.")
         if space not in SPACES:
-            raise SchemaError(f"Table {name}: dispatch key {key} names no known space; use one of {', '.join(SPACES)}.")
-        result.append((SPACES[space], int(value, 0)))
+            raise SchemaError(f"Table {name}: dispatch key {key} has no known space; use one of {', '.join(SPACES)}.")
+        result.append((int(SPACES[space]), int(value, 0)))
     return result

@@ -123,7 +123,7 @@ def refresh(  # noqa: PLR0913 - as above
     for facts in (entry.facts for entry in stored):
         why = _unlike(facts)
         if why and older:
-            raise LakeError(_needed(facts, why))
+            raise LakeError(_needed(facts, why, catalog.folder))
         if why:
             report.notices.append(f"Capture {facts.capture} is not decoded again: {why}.")
             continue
@@ -134,7 +134,9 @@ def refresh(  # noqa: PLR0913 - as above
         catalog.begin_refresh()
     for settings, captures in alike.items():
         _all(captures, lake, settings, report, jobs, progress or _ignore, None)
-    if older and not failed(report):
+    if older and failed(report):
+        report.notices.append("The lake cannot be read before `netlake capture --refresh` succeeds for all captures.")
+    elif older:
         catalog.finish_refresh()
     return report
 
@@ -143,10 +145,10 @@ def _of_other_contract(catalog: Catalog) -> list[Stored]:
     return [stored for stored in catalog.captures() if stored.facts.contract != contract_version()]
 
 
-def _needed(facts: CaptureFacts, why: str) -> str:
+def _needed(facts: CaptureFacts, why: str, lake: Path) -> str:
     return (
         f"The lake can only be refreshed with the original of every capture, but {why}; restore it, or remove the capture"
-        f" with `netlake captures rm {facts.capture}`."
+        f" with `netlake captures rm {facts.capture} --lake {lake}`."
     )
 
 

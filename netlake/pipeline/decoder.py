@@ -7,22 +7,20 @@ batch reuses it; what costs most, encoding, happens behind the sink in threads o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import chain
 
-import numpy as np
 import pyarrow as pa
 
 from netlake import tables
+from netlake.flows import address
 from netlake.flows.tracker import Tracker
-from netlake.kernels import steps as s
+from netlake.layers.classifier import Classifier
 from netlake.layers.pools import new_pools
 from netlake.layers.steps import dispatch
-from netlake.layers.walk import Walked, Walker
-from netlake.packets import Mask, Messages, Packets
+from netlake.layers.walk import Walker
+from netlake.packets import Messages, Packets
 from netlake.pipeline.packet_rows import PacketRows
-from netlake.profiles import address
 from netlake.records.context import BatchContext
 from netlake.records.readers import Failures, reader
 from netlake.records.rows import Rows
@@ -54,16 +52,13 @@ class Decoder:
         self.options = options
         self.pools = new_pools()
         self.tables = {name: entry.table for name, entry in tables.entries().items()}
-        known = {name: found for name, entry in tables.entries().items() if (found := entry.hooks.probe)}
-        self.probes = {name: found for name, found in known.items() if options.wants(name)}
-        self.walker = Walker(dispatch(self.tables.values(), known), self.pools)
-        self.accepting = self._accepting()
+        self.failures = Failures()
+        self.walker, self.classifier = self._layers()
         self.tracker = Tracker(self.pools)
         self.batches = 0
         self.rows = Rows(sink, capture, self.pools)
         self.packet_rows = PacketRows(self.tables["packet"], self.walker)
         wanted = {name: entry for name, entry in tables.entries().items() if options.wants(name)}
-        self.failures = Failures()
         self.readers = {name: reader(entry, self.failures, entropy=options.entropy) for name, entry in wanted.items()}
         self.from_flow = {name: hook for name, entry in wanted.items() if (hook := entry.hooks.fill_from_flow)}
         self.waiting: dict[str, Waiting] = {}
@@ -71,7 +66,7 @@ class Decoder:
     def batch(self, packets: Packets) -> None:
         """Decode one batch."""
         walked = self.walker.walk(packets)
-        by_content = self._by_content(walked)
+        by_content = self.classifier.classify(walked)
         flows = self.tracker.update(packets, walked.headers)
         context = BatchContext(packets, flows)
         if self.options.wants("packet"):
@@ -89,6 +84,14 @@ class Decoder:
         self.rows.trim()
         if any(pool.full for pool in self.pools.values()):
             self._renew()
+
+    def _layers(self) -> tuple[Walker, Classifier]:
+        """What finds the messages of each table; probes of tables that are not wanted are not called."""
+        probes = {name: probe for name, entry in tables.entries().items() if (probe := entry.hooks.probe)}
+        accepts = {name: accept for name, entry in tables.entries().items() if (accept := entry.hooks.accept)}
+        walker = Walker(dispatch(self.tables.values(), probes), self.pools)
+        wanted = {name: probe for name, probe in probes.items() if self.options.wants(name)}
+        return walker, Classifier(walker.dispatch, walker.stacks, wanted, accepts, self.failures.note)
 
     def _table(self, table: Table, messages: Messages, context: BatchContext) -> None:
         """Read the messages of a table: at once if there are many, else when enough of them wait."""
@@ -119,47 +122,6 @@ class Decoder:
             self._read(waiting)
         self.put("address", address.rows(self.pools["ip"]))
         self.rows.flush_all()
-
-    def _by_content(self, walked: Walked) -> list[tuple[Table, Messages]]:
-        """Payloads offered to every table that knows its messages by their content: ports come first.
-
-        Those that no port claims, and those on a port whose own table does not `accept` them: one that no probe takes
-        stays with the port's table, which marks it.
-        """
-        claimed = []
-        strange = {group: accept for group, accept in self.accepting.items() if group in walked.by_group}
-        for name, probe in self.probes.items():
-            left = walked.by_group.get(s.UNCLAIMED)
-            if left is not None and len(left):
-                mask = self._probed(name, probe, left)
-                if mask.any():
-                    claimed.append((self.tables[name], self.walker.claim(walked, s.UNCLAIMED, mask, name)))
-            for group, accept in strange.items():
-                found = walked.by_group[group]
-                if self.walker.dispatch.groups[group] != name and not (accepted := accept(found)).all():
-                    offered = np.flatnonzero(~accepted)
-                    mask = np.zeros(len(found), np.bool_)
-                    mask[offered] = self._probed(name, probe, found.take(offered))
-                    if mask.any():
-                        claimed.append((self.tables[name], self.walker.claim(walked, group, mask, name)))
-        return claimed
-
-    def _accepting(self) -> dict[int, Callable[[Messages], Mask]]:
-        """By group, what tells messages on a table's ports that cannot be its own."""
-        found = {}
-        for group, those in self.walker.dispatch.tables.items():
-            accept = tables.entries()[those[0].name].hooks.accept if len(those) == 1 else None
-            if accept is not None:
-                found[group] = accept
-        return found
-
-    def _probed(self, name: str, probe: Callable[[Messages], Mask], left: Messages) -> Mask:
-        """The mask of `probe`, none where it fails."""
-        try:
-            return probe(left)
-        except Exception as error:  # noqa: BLE001 - a plugin's mistake must not lose a capture: see `readers`
-            self.failures.note(name, error)
-            return np.zeros(len(left), np.bool_)
 
     def finish(self) -> None:
         """End what is still open: conversations and fragments; then write every row."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from netlake.kernels import steps as s
+from netlake.kernels.answers import STOPS, Stop
 from netlake.packets import NO_TIME, Packets
 from netlake.pipeline.decoder import Decoder
 from netlake.schema import Table, arrow
@@ -154,9 +154,9 @@ def _undecoded(decoder: Decoder) -> list[dict[str, Any]]:
     """Packets that were not understood to their end, by what stopped the walk, most first."""
     stops = dict(decoder.packet_rows.stops)
     ports = decoder.packet_rows.ports
-    reason = str(s.STOPS[s.UNKNOWN_PORT])
+    reason = str(STOPS[Stop.UNKNOWN_PORT])
     stops.update({(reason, port): int(ports[port]) for port in np.flatnonzero(ports).tolist()})
-    stops = {key: count for key, count in stops.items() if key[0] != s.STOPS[s.STOP_FRAGMENT]}
+    stops = {key: count for key, count in stops.items() if key[0] != STOPS[Stop.FRAGMENT]}
     ordered = sorted(stops.items(), key=lambda item: (-item[1], item[0]))
     return [
         {"reason": why, "value": value if value >= 0 else None, "packets": count} for (why, value), count in ordered

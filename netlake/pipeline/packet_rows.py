@@ -1,4 +1,4 @@
-"""Rows of the spine table `packet`: what the capture says of each packet, and where and why the walk of it stopped."""
+"""Rows of the spine table `packet`: each captured packet, its stack, and where and why its walk stopped."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 
-from netlake.kernels import steps as s
+from netlake.kernels.answers import STOPS, Stop
 from netlake.layers.walk import Walked, Walker
 from netlake.packets import Messages, Nullable, Packets
 from netlake.records.context import BatchContext
@@ -16,7 +16,7 @@ from netlake.schema.faults import CUT
 
 
 class PacketRows:
-    """Puts a row for each packet, and counts what was not decoded."""
+    """Writes a row for each packet, and counts the reasons to stop and the truncated packets."""
 
     def __init__(self, table: Table, walker: Walker) -> None:
         self.table, self.walker = table, walker
@@ -25,15 +25,15 @@ class PacketRows:
         self.cut = 0
 
     def put(self, rows: Rows, packets: Packets, walked: Walked, context: BatchContext) -> None:
-        """The rows of one batch."""
+        """Write the rows of one batch."""
         count = packets.count
         of = walked.packets[:count]
         captured, length = packets.captured[:count], packets.length[:count]
-        messages = _messages(packets, of[:, s.P_CONVERSATION].astype(np.int32))
+        messages = _messages(packets, of["header"])
         short = captured < length
         if short.any():
             messages.fault[short] = CUT
-        stop, value = of[:, s.P_STOP], of[:, s.P_STOP_VALUE]
+        stop, value = of["stop"], of["stop_value"]
         stopped, offset = stop > 0, packets.offset[:count]
         columns = {
             "ts_nanos": _nanoseconds(packets, context),
@@ -42,24 +42,24 @@ class PacketRows:
             "captured": captured,
             "length": length,
             "offset": offset if (known := offset >= 0).all() else Nullable(offset, known),
-            "stack": of[:, s.P_STATE],
-            "stop_offset": Nullable(of[:, s.P_STOP_OFFSET] - packets.start[:count], stopped),
+            "stack": of["stack"],
+            "stop_offset": Nullable(of["stop_offset"] - packets.start[:count], stopped),
             "stop_reason": stop,
             "stop_value": Nullable(value, stopped & (value >= 0)),
         }
         self._count(stop, value, int(np.count_nonzero(short)))
-        rows.group(self.table).words.update(stack=self.walker.stack_names, stop_reason=lambda: s.STOPS)
+        rows.group(self.table).words.update(stack=self.walker.stacks.names, stop_reason=lambda: STOPS)
         rows.put(self.table, messages, columns, context.of(messages, self.table))
 
     def _count(self, stop: np.ndarray, value: np.ndarray, cut: int) -> None:
         self.cut += cut
-        by_reason = np.bincount(stop, minlength=len(s.STOPS))
+        by_reason = np.bincount(stop, minlength=len(STOPS))
         for reason in np.flatnonzero(by_reason).tolist():
-            name = s.STOPS[reason]
+            name = STOPS[reason]
             if name is None:
                 continue
             values = value[stop == reason]
-            if reason == s.UNKNOWN_PORT:
+            if reason == Stop.UNKNOWN_PORT:
                 self.ports += np.bincount(values, minlength=1 << 16)
             else:
                 distinct, counts = np.unique(values, return_counts=True)
@@ -77,7 +77,7 @@ def _messages(packets: Packets, header: np.ndarray) -> Messages:
 
 
 def _nanoseconds(packets: Packets, context: BatchContext) -> np.ndarray | Nullable:
-    """What truncation to microseconds left."""
+    """The nanoseconds below the microseconds of `ts`."""
     count = packets.count
     nanoseconds = (packets.ts[:count] - context.ts[:count] * 1000).astype(np.int16)
     return nanoseconds if context.untimed is None else Nullable(nanoseconds, ~context.untimed[:count])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netlake.kernels.steps import STOPS
+from netlake.kernels.answers import STOPS
 from netlake.schema import Column, Table
 
 REASONS = ", ".join(str(reason) for reason in STOPS[1:])

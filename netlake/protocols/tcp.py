@@ -142,45 +142,32 @@ def fill_from_flow(messages: Messages, columns: Columns, shift: Tiny) -> None:
 
 def _options(messages: Messages, end: Any) -> Columns:
     """Columns of the options, which are between byte 20 and byte `end` of each message."""
-    rows = len(messages)
-    room = int(np.maximum(end - HEADER, 0).sum())
-    present, wrong = np.zeros(rows, np.uint8), np.zeros(rows, np.uint8)
-    mss, scale = np.zeros(rows, np.int32), np.zeros(rows, np.int16)
-    value, echo = np.zeros(rows, np.int64), np.zeros(rows, np.int64)
-    sack_at, other_at, kinds_at = (np.zeros(rows + 1, np.int32) for _ in range(3))
-    left, right = np.empty(room // 8 + 1, np.int64), np.empty(room // 8 + 1, np.int64)
-    kind, bytes_at, other = (
-        np.empty(room // 2 + 1, np.int16),
-        np.zeros(room // 2 + 2, np.int32),
-        np.empty(room + 1, np.uint8),
-    )
-    kinds = np.empty(room + 1, np.int16)
-    kernel.tcp_options(
-        messages.data, messages.start + HEADER, messages.start + end, present, wrong, mss, scale, value, echo,
-        sack_at, left, right, other_at, kind, bytes_at, other, kinds_at, kinds,
-    )  # fmt: skip
-    mark(messages, wrong == kernel.UNREADABLE, faults.BAD_OPTIONS)
-    mark(messages, wrong == kernel.ODD_LENGTH, faults.BAD_LENGTH)
-    columns: Columns = {"sack_permitted": present & kernel.SACK_PERMITTED != 0}
-    timed = present & kernel.TIMESTAMPS != 0
+    found = kernel.room_for(len(messages), int(np.maximum(end - HEADER, 0).sum()))
+    kernel.tcp_options(messages.data, messages.start + HEADER, messages.start + end, found)
+    mark(messages, found.wrong == kernel.UNREADABLE, faults.BAD_OPTIONS)
+    mark(messages, found.wrong == kernel.ODD_LENGTH, faults.BAD_LENGTH)
+    columns: Columns = {"sack_permitted": found.present & kernel.SACK_PERMITTED != 0}
+    timed = found.present & kernel.TIMESTAMPS != 0
     if timed.any():
-        columns["timestamp_value"], columns["timestamp_echo"] = Nullable(value, timed), Nullable(echo, timed)
-    sized, scaled = present & kernel.MSS != 0, present & kernel.WINDOW_SCALE != 0
+        columns["timestamp_value"] = Nullable(found.timestamp_value, timed)
+        columns["timestamp_echo"] = Nullable(found.timestamp_echo, timed)
+    sized, scaled = found.present & kernel.MSS != 0, found.present & kernel.WINDOW_SCALE != 0
     if sized.any() or scaled.any():
-        columns["mss"], columns["window_scale"] = Nullable(mss, sized), Nullable(scale, scaled)
-    if kinds_at[-1]:
-        columns["option_kinds"] = lists(TABLES[0], "option_kinds", kinds_at, kinds[: kinds_at[-1]])
-    if sack_at[-1]:
-        blocks = sack_at[-1]
-        columns["sack_blocks"] = lists(TABLES[0], "sack_blocks", sack_at, left[:blocks], right[:blocks])
-    if other_at[-1]:
-        columns["options"] = _others(other_at, kind, bytes_at, other)
+        columns["mss"], columns["window_scale"] = Nullable(found.mss, sized), Nullable(found.window_scale, scaled)
+    if listed := found.kinds_at[-1]:
+        columns["option_kinds"] = lists(TABLES[0], "option_kinds", found.kinds_at, found.kinds[:listed])
+    if blocks := found.sack_at[-1]:
+        edges = found.left[:blocks], found.right[:blocks]
+        columns["sack_blocks"] = lists(TABLES[0], "sack_blocks", found.sack_at, *edges)
+    if found.other_at[-1]:
+        columns["options"] = _others(found)
     return columns
 
 
-def _others(other_at: Any, kind: Any, bytes_at: Any, other: Any) -> pa.Array:
-    """The list column `options` from the arrays that the kernel filled."""
-    count = int(other_at[-1])
-    offsets = pa.py_buffer(bytes_at[: count + 1].tobytes())
-    data = pa.Array.from_buffers(pa.binary(), count, [None, offsets, pa.py_buffer(other[: bytes_at[count]].tobytes())])
-    return lists(TABLES[0], "options", other_at, kind[:count], data)
+def _others(found: kernel.Options) -> pa.Array:
+    """The list column `options`."""
+    count = int(found.other_at[-1])
+    offsets, values = found.bytes_at[: count + 1], found.other[: found.bytes_at[count]]
+    buffers = [None, pa.py_buffer(offsets.tobytes()), pa.py_buffer(values.tobytes())]
+    data = pa.Array.from_buffers(pa.binary(), count, buffers)
+    return lists(TABLES[0], "options", found.other_at, found.kind[:count], data)

@@ -103,7 +103,7 @@ class BatchContext:
         self.flow = np.append(flows.flow, 0)
         self.from_originator = np.append(flows.from_originator, 0).astype(np.bool_)
         self.src, self.dst = np.append(flows.src, none), np.append(flows.dst, none)
-        self.ports = tuple(np.append(port, none) for port in flows.ports)
+        self.ports = tuple(np.append(port, none) for port in (flows.ports.source, flows.ports.destination))
         self.shift: Tiny = np.append(flows.shift, np.int8(-1))
 
     def of(self, messages: Messages, table: Table) -> Context:

@@ -13,7 +13,7 @@ _LAYERS = {
     "ip.protocol": "IP protocol",
     "link.type": "link type",
     "udp.port": "UDP port",
-    "tcp.port": "TCP port",
+    "tcp.segment": "TCP segments of port",
     "sctp.port": "SCTP port",
     "sctp.payload_protocol": "SCTP payload protocol",
     "llc.dsap": "LLC service access point",
@@ -48,7 +48,7 @@ _RFCS = re.compile(r"RFC [0-9]+(?:, [0-9]+(?![0-9.-]))*")
 _NUMBER = re.compile(r"(?:RFC )?(?P<number>[0-9]+)")
 _CODES = ("u8", "word", "text", "ip", "mac")
 _SPAN = "capture, min(ts) AS first, max(ts) AS last, count(*) AS rows"
-_PEERS = {"orig_ip", "resp_ip", "orig_bytes", "resp_bytes"}
+_PEERS = {"orig_ip", "resp_ip", "orig_wire_bytes", "resp_wire_bytes"}
 _NAMES = [
     "conn_state",
     "type_name",
@@ -126,7 +126,7 @@ def _link(found: re.Match[str]) -> str:
 
 
 def places(on: tuple[str, ...]) -> str:
-    """Dispatch keys as text: `UDP port 53 or 5353; TCP port 53`."""
+    """Dispatch keys as text: `UDP port 53 or 5353; TCP segments of port 53`."""
     values: dict[str, list[str]] = {}
     for key in on:
         layer, _, value = key.partition("=")
@@ -227,7 +227,7 @@ def _unnest(table: Table, column: Column) -> str:
 
 def _exchanges(target: str) -> str:
     return (
-        f"SELECT orig_ip, resp_ip, count(*) AS rows, sum(orig_bytes + resp_bytes) AS bytes\nFROM {target}\n"
+        f"SELECT orig_ip, resp_ip, count(*) AS rows, sum(orig_wire_bytes + resp_wire_bytes) AS bytes\nFROM {target}\n"
         "GROUP BY ALL ORDER BY bytes DESC LIMIT 20"
     )
 

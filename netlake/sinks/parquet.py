@@ -35,7 +35,7 @@ WAITING = 64 << 20
 # threads that finish files: they wait for fsync, and the disk syncs several files in the time of one
 FINISHERS = 8
 NO_DAY = "__HIVE_DEFAULT_PARTITION__"
-# stands for a null day
+# represents a null day
 UNKNOWN = np.iinfo(np.int32).min
 
 

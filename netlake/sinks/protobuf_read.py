@@ -58,18 +58,19 @@ class Readable(Protocol):
 
 def blocks(stream: Readable, name: str) -> Iterator[tuple[Bytes, Ints, Ints]]:
     """Yield (bytes, starts, ends) of complete messages: at most ROWS, from about BLOCK bytes."""
-    starts, ends, state = np.zeros(ROWS, np.int64), np.zeros(ROWS, np.int64), np.zeros(2, np.int64)
+    starts, ends = np.zeros(ROWS, np.int64), np.zeros(ROWS, np.int64)
     rest, before, need = b"", 0, 1
     while chunk := stream.read(max(BLOCK, need)):
         data = np.frombuffer(rest + chunk, np.uint8)
-        at = 0
-        while count := kernels.delimit(data, at, LARGEST, starts, ends, state):
-            if count < 0:
-                raise InputError(f"{name}: message {before + 1} has an invalid length; the limit is {LARGEST} bytes.")
+        count, at, least = kernels.delimit(data, 0, LARGEST, starts, ends)
+        while count > 0:
             yield data, starts[:count].copy(), ends[:count].copy()
-            before, at = before + count, int(state[0])
+            before += count
+            count, at, least = kernels.delimit(data, at, LARGEST, starts, ends)
+        if count < 0:
+            raise InputError(f"{name}: message {before + 1} has an invalid length; the limit is {LARGEST} bytes.")
         rest = data[at:].tobytes()
-        need = int(state[1]) - len(rest)
+        need = least - len(rest)
     if rest:
         raise InputError(f"{name} ends within message {before + 1}; the {before} messages before it are complete.")
 

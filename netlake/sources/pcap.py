@@ -18,13 +18,14 @@ import struct
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from netlake.errors import InputError
-from netlake.kernels.records import CORRUPT, MORE, index_pcap, search_pcap
+from netlake.kernels.records import ALWAYS_SWAPPED, CORRUPT, MORE, PCAP, SWAPPED_IF_LESS, index_pcap, search_pcap
 from netlake.packets import Packets
 from netlake.sources.facts import Interface, Section
 from netlake.sources.limits import greatest_captured
-from netlake.sources.source import Facts
+from netlake.sources.source import Facts, rows_of
 from netlake.sources.window import Window
 
 MAGIC = {0xA1B2C3D4: "pcap", 0xA1B23C4D: "pcap, nanoseconds", 0xA1B2CD34: "pcap, modified",
@@ -97,11 +98,10 @@ class PcapReader:
         facts.sections.append(_section())
         facts.interfaces.append(_interface(self.header, facts.first_interface))
 
-    def _state(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    def _variant(self, limit: int) -> npt.NDArray[np.void]:
+        """One PCAP, for the kernels."""
         header = self.header
-        return np.array(
-            [self.window.base, header.big, header.record, header.unit, header.swapped, self.limit], np.int64
-        )
+        return np.array([(self.window.base, header.big, header.record, header.unit, header.swapped, limit)], PCAP)
 
     def _record_size(self, candidates: tuple[int, ...]) -> int:
         """The size of record headers under which the first records make most sense."""
@@ -125,7 +125,7 @@ class PcapReader:
             head = self.window.data[self.window.at + at : self.window.at + at + 16].tobytes()
             seconds, fraction, kept, sent = struct.unpack(order + "IIII", head)
             begin = seconds if begin is None else begin
-            if self.header.swapped == 2 or (self.header.swapped == 1 and kept > sent):
+            if self.header.swapped == ALWAYS_SWAPPED or (self.header.swapped == SWAPPED_IF_LESS and kept > sent):
                 kept, sent = sent, kept
             # bytes of a payload that are taken for a header seldom hold a time near the first one
             wrong += int(kept > self.header.snaplen) + (abs(seconds - begin) > YEARS)
@@ -139,11 +139,11 @@ class PcapReader:
         """Put up to `rows` packets into `batch` and say how many; sets `done` when there will be no more."""
         row, window = 0, self.window
         mark = 0 if self.salvaging else rows
+        out = rows_of(batch)
         while row < rows and not self.done:
             row, window.at, why, value = index_pcap(
-                window.data, window.at, window.end, self._state(), row, rows,
-                batch.start, batch.captured, batch.length, batch.ts, batch.offset,
-            )  # fmt: skip
+                window.data, window.at, window.end, self._variant(self.limit), row, rows, out
+            )
             if why == MORE and not window.more(value, move=row == 0):
                 if not window.eof:
                     break
@@ -186,11 +186,10 @@ class PcapReader:
         window, self.salvaging = self.window, True
         low, high = (max(0, self.last_seconds - YEARS), self.last_seconds + YEARS)
         low, high = (low, high) if self.last_seconds >= 0 else (0, 1 << 32)
-        state = self._state()
-        state[5] = min(self.limit, greatest_captured(1))
+        variant = self._variant(min(self.limit, greatest_captured(1)))
         window.at += 1
         while True:
-            window.at, need = search_pcap(window.data, window.at, window.end, window.eof, state, low, high)
+            window.at, need = search_pcap(window.data, window.at, window.end, window.eof, variant, low, high)
             if need == 0:
                 return True
             if window.eof:

@@ -21,7 +21,7 @@ from netlake.sources import blocks
 from netlake.sources.blocks import BadBlockError
 from netlake.sources.facts import Comment
 from netlake.sources.limits import greatest_captured
-from netlake.sources.source import Facts
+from netlake.sources.source import Facts, rows_of
 from netlake.sources.window import Window
 
 SECTION_HEADER = b"\x0a\x0d\x0d\x0a"
@@ -29,7 +29,7 @@ ORDERS = {b"\x1a\x2b\x3c\x4d": True, b"\x4d\x3c\x2b\x1a": False}
 MOST_INTERFACES = 1 << 16
 # other blocks than packets are read up to this size, which none should have, and passed over above it
 LONGEST_READ = 8 << 20
-READ = {ng.INTERFACE, ng.STATISTICS, ng.NAMES}
+READ = {ng.DESCRIPTION, ng.STATISTICS, ng.NAMES}
 # journal entries, custom blocks (two kinds), system calls (older and newer)
 NUMBERED = {9, 0xBAD, 0x40000BAD, 0x204, 0x216, 0x221}
 
@@ -54,9 +54,11 @@ class PcapngReader:
         self.done = self.salvaging = self.big = False
         self.section = -1
         self.first = len(facts.interfaces)  # of the section, in facts.interfaces
-        self.table: npt.NDArray[np.int64] = np.zeros((16, 6), np.int64)
+        self.table: npt.NDArray[np.void] = np.zeros(16, ng.INTERFACE)
         self.count = 0
-        self.comments: npt.NDArray[np.int64] = np.zeros((8192, 3), np.int64)
+        self.comments: npt.NDArray[np.void] = np.zeros(8192, ng.COMMENT)
+        self.state: npt.NDArray[np.void] = np.zeros(1, ng.NG)
+        self.packet: npt.NDArray[np.void] = np.zeros(1, ng.PACKET)
         if not self._begin():
             raise InputError(f"{facts.name} is no capture that can be read: {facts.problems[-1].reason}")
 
@@ -66,15 +68,16 @@ class PcapngReader:
 
     def fill(self, batch: Packets, rows: int) -> int:
         """Put up to `rows` packets into `batch` and say how many; sets `done` when there will be no more."""
-        row, window, state = 0, self.window, np.zeros(5, np.int64)
+        row, window, found = 0, self.window, 0
         mark = 0 if self.salvaging else rows
+        out = rows_of(batch)
         while row < rows and not self.done:
-            state[:4] = window.base, self.big, self.count, self.facts.first_interface + self.first
+            first = self.facts.first_interface + self.first
+            self.state[0] = (window.base, self.big, self.count, first, found)
             row, window.at, why, value = ng.index_pcapng(
-                window.data, window.at, window.end, state, self.table, row, rows,
-                batch.start, batch.captured, batch.length, batch.ts, batch.offset, batch.interface, batch.link_type,
-                self.comments,
-            )  # fmt: skip
+                window.data, window.at, window.end, self.state, self.table, row, rows, out, self.comments, self.packet
+            )
+            found = int(self.state[0]["comments"])
             if why == MORE and window.more(value, move=row == 0):
                 continue
             if why == COMMENTS:
@@ -83,7 +86,7 @@ class PcapngReader:
             elif why != FULL and not self._between(int(why), int(value), row):
                 break
             mark = min(mark, row) if self.salvaging else mark
-        self._note_comments(int(state[4]))
+        self._note_comments(found)
         self.facts.salvaged += max(0, row - mark)
         return row
 
@@ -107,7 +110,7 @@ class PcapngReader:
         """Make room for the comments of a packet; False if those before it must be noted first."""
         if not first:
             return False
-        self.comments = np.zeros((max(found, 2 * len(self.comments)), 3), np.int64)
+        self.comments = np.zeros(max(found, 2 * len(self.comments)), ng.COMMENT)
         return True
 
     def _note_comments(self, found: int) -> None:
@@ -173,7 +176,7 @@ class PcapngReader:
             return f"its length is {total} at its start and another at its end"
         body = block[8:-4]
         try:
-            if kind == ng.INTERFACE:
+            if kind == ng.DESCRIPTION:
                 self._interface(body)
             elif kind == ng.STATISTICS:
                 self._statistics(body)
@@ -220,7 +223,8 @@ class PcapngReader:
         for name, value in counters.items():
             setattr(interface, name, value)
         for name, (high, low) in times.items():
-            ts = ng.time_of(high, low, *self.table[index, ng.CLOCK :].tolist())
+            described = self.table[index]
+            ts = ng.time_of(high, low, *(int(described[name]) for name in ("clock", "number", "seconds")))
             setattr(interface, name, None if ts == NO_TIME else ts)
         self._comment(comments, interface.number)
 

@@ -13,6 +13,7 @@ from typing import Protocol, Self
 
 import numpy as np
 
+from netlake.kernels.records import Rows
 from netlake.packets import NO_TIME, Packets
 from netlake.sources.facts import Comment, Interface, Name, Part, Problem, Section
 from netlake.sources.window import Window
@@ -111,6 +112,11 @@ class Source(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+def rows_of(batch: Packets) -> Rows:
+    """The arrays of a batch that kernels fill."""
+    return Rows(batch.start, batch.captured, batch.length, batch.ts, batch.offset, batch.interface, batch.link_type)
 
 
 def room(rows: int) -> Packets:

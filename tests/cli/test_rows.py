@@ -26,8 +26,8 @@ ENDLESS = "SELECT a.i FROM range(1000000000) a(i), range(1000000000) b(i) WHERE 
 
 
 def test_dump_selects_filters_sorts_and_limits(run: Run, lake: Path) -> None:
-    asked = ["--select", "number, word", "--where", "number > 300", "--sort=-number", "--limit", 2, "--format", "csv"]
-    assert run("dump", "sample", "--lake", lake, *asked) == (0, "number,word\n309,word 3\n308,word 3\n", "")
+    options = ["--select", "number, word", "--where", "number > 300", "--sort=-number", "--limit", 2, "--format", "csv"]
+    assert run("dump", "sample", "--lake", lake, *options) == (0, "number,word\n309,word 3\n308,word 3\n", "")
     code, out, _ = run("dump", "sample", "--lake", lake, "--limit", 1)
     assert code == 0
     assert out.split()[:3] == ["day", "ts", "capture"]

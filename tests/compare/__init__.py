@@ -1,19 +1,20 @@
-"""Comparison with tshark: every field of every table that declares a Wireshark name, on as many captures as there are.
+"""Comparison with tshark: every field of every table that declares a Wireshark name, on given captures.
 
 `python -m tests.compare PATH... [--report FILE] [--sample N]`
 
-How it works, one file each:
+Modules:
 - `tshark`        runs tshark once on a capture and reads its PDML: for each frame the layers in wire order, each with
-                  the fields that are asked for. Headers that an ICMP error quotes are marked and not compared.
-- `layers`        says which layers of tshark a table's rows are (`layers.toml`), and which columns are compared.
-- `values`        turns tshark's text into a value of a column's kind, so that numbers are compared with numbers.
-- `rows`          netlake's rows by frame: a row belongs to the frame coalesce(last_packet, packet), in order of place.
-- `exceptions`    differences that are understood, as data (`exceptions.toml`): where they hold, why, how many at most.
-- `differences`   puts the two side by side and counts.
-- `conversations` holds `connection` to tshark's conversation statistics.
-- `capture`       all of it for one capture; `run` for many, in two processes with a time limit; `report` tells of it.
+                  the requested fields. Headers quoted in an ICMP error are marked and not compared.
+- `layers`        maps tables to layers of tshark (`layers.toml`), and selects the columns that are compared.
+- `values`        converts tshark's text to a value of a column's kind.
+- `rows`          returns netlake's rows by frame: a row belongs to the frame coalesce(last_packet, packet), ordered by
+                  place.
+- `exceptions`    explained differences, as data (`exceptions.toml`): conditions, reason, greatest number.
+- `differences`   compares the rows and layers of a frame, and counts.
+- `conversations` compares `connection` with tshark's conversation statistics.
+- `capture`       compares one capture; `run` many, in processes with a time limit; `report` writes the results.
 
-A value is one place in a field: a column of numbers is one value a row, a list is as many as it has elements. What
-stands on one side only is a difference too. PDML was chosen by measurement: on the bundled capture tshark takes
-1.9 s for it, 2.5 s for JSON and for ek, and it alone says which header lies inside which.
+A value is one element of a field: a column of numbers has one value per row, a list as many as elements. A value that
+only one of the two has is a difference too. PDML was chosen by measurement: on the bundled capture tshark takes 1.9 s
+for it, 2.5 s for JSON and for ek, and only PDML contains the nesting of headers.
 """

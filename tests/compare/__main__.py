@@ -1,4 +1,4 @@
-"""`python -m tests.compare PATH...`: compare captures with tshark, print figures, write the page."""
+"""`python -m tests.compare PATH...`: compares captures with tshark, prints a summary, writes docs/comparison.md."""
 
 from __future__ import annotations
 
@@ -14,40 +14,42 @@ from tests.compare.capture import Outcome
 
 
 def arguments() -> argparse.Namespace:
-    """What was asked for."""
+    """The parsed command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.compare", description="Compare netlake with tshark.")
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="captures, or folders of them")
     parser.add_argument("--report", default="-", metavar="FILE", help="write the page to this file; - for none")
-    parser.add_argument("--sample", type=int, metavar="N", help="take N captures, the same each time")
-    parser.add_argument("--only", metavar="TEXT", help="take captures with this in their path")
-    parser.add_argument("--differences", type=Path, metavar="FILE", help="write what nothing explains, one JSON a line")
-    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes side by side (2)")
-    parser.add_argument("--timeout", type=float, default=600.0, metavar="SECONDS", help="for one capture (600)")
+    parser.add_argument("--sample", type=int, metavar="N", help="use N captures, always the same")
+    parser.add_argument("--only", metavar="TEXT", help="use captures with this text in their path")
+    parser.add_argument("--differences", type=Path, metavar="FILE", help="write unexplained differences as JSON lines")
+    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="parallel processes (2)")
+    parser.add_argument(
+        "--timeout", type=float, default=600.0, metavar="SECONDS", help="time limit for one capture (600)"
+    )
     return parser.parse_args()
 
 
 def say(sentence: str, code: int = 0) -> int:
-    """A line on stderr, and the exit code."""
+    """Print a line to stderr; return `code`."""
     sys.stderr.write(f"{sentence}\n")
     sys.stderr.flush()
     return code
 
 
 def keep(outcome: Outcome, file: Path) -> None:
-    """Add the differences of one capture to a file."""
+    """Append the unexplained differences of one capture to `file`."""
     with file.open("a", encoding="utf-8") as lines:
         for tally in outcome.tables.values():
             for found in tally.unexplained:
-                told = {**asdict(found), "layers": sorted(found.layers)}
-                lines.write(json.dumps(told, default=str) + "\n")
+                entry = {**asdict(found), "layers": sorted(found.layers)}
+                lines.write(json.dumps(entry, default=str) + "\n")
 
 
 def main() -> int:
-    """Compare; 0 if every goal is met, 1 if not."""
+    """Compare; return 0 if all goals are met, else 1."""
     given = arguments()
     missing = [str(path) for path in given.paths if not path.exists()]
     if missing:
-        return say(f"There is no {', '.join(missing)}.", 2)
+        return say(f"These paths do not exist: {', '.join(missing)}.", 2)
     tasks = [task for task in run.captures(given.paths) if not given.only or given.only in task[1]]
     if given.sample is not None:
         tasks = run.sample(tasks, given.sample)

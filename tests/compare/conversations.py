@@ -1,9 +1,9 @@
-"""`connection` held to tshark's conversation statistics: packets and bytes of TCP, UDP and SCTP, each way.
+"""Compares `connection` with tshark's conversation statistics: packets and bytes of TCP, UDP and SCTP by direction.
 
-The two draw the line between one conversation and the next differently (a port used again, a silence), so what is
-compared is the sum over all conversations of the same two ends. tshark counts a datagram in fragments as its last
-fragment, and does not count a packet whose transport header it cannot read, so ends with such a packet between them are
-left out; and it prints bytes above 10,000 in thousands, cut off, so those are compared as printed.
+The programs separate consecutive connections differently (reused ports, timeouts), so the sums over all connections
+between the same two endpoints are compared. tshark counts a fragmented datagram as its last fragment, and does not
+count packets with an unreadable transport header, so endpoints with such packets are skipped. It prints bytes above
+10,000 in thousands, rounded down; those are compared as printed.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ TITLE = re.compile(r"(\w+) Conversations")
 UNITS = {"bytes": 1, "kB": 1000, "MB": 1000**2, "GB": 1000**3}
 COLUMNS = (
     "flow", "outer_flow", "protocol", "orig_ip", "orig_port", "resp_ip", "resp_port",
-    "orig_packets", "orig_bytes", "resp_packets", "resp_bytes",
+    "orig_packets", "orig_wire_bytes", "resp_packets", "resp_wire_bytes",
 )  # fmt: skip
 NAMES = ("packets", "packets", "bytes", "bytes")
 
 
 def _key(protocol: str, first: End, second: End) -> tuple[Key, bool]:
-    """The ends in one order, and whether that turns them round."""
-    turned = second < first
-    return (protocol, second, first) if turned else (protocol, first, second), turned
+    """(key with the endpoints in order, whether they were swapped)."""
+    swapped = second < first
+    return (protocol, second, first) if swapped else (protocol, first, second), swapped
 
 
 def _end(host: str, port: str | int) -> End:
@@ -46,16 +46,16 @@ def _end(host: str, port: str | int) -> End:
 
 
 def theirs(statistics: str) -> dict[Key, list[tuple[int, int]]]:
-    """What tshark counts: packets there, packets back, bytes there, bytes back, each with the unit it is given in."""
+    """The counts of tshark by key: packets and bytes, forward and back, with the unit in which they are printed."""
     found: dict[Key, list[tuple[int, int]]] = defaultdict(lambda: [(0, 1)] * 4)
     protocol = ""
     for line in statistics.splitlines():
         if title := TITLE.match(line):
             protocol = title[1]
         elif counts := LINE.match(line):
-            key, turned = _key(protocol, _end(counts[1], counts[2]), _end(counts[3], counts[4]))
+            key, swapped = _key(protocol, _end(counts[1], counts[2]), _end(counts[3], counts[4]))
             back, there = (_count(counts, 5), _count(counts, 8))
-            if turned:
+            if swapped:
                 back, there = there, back
             both = [(there[0], 1), (back[0], 1), there[1], back[1]]
             found[key] = [(a + b, max(u, v)) for (a, u), (b, v) in zip(found[key], both, strict=True)]
@@ -68,22 +68,22 @@ def _count(counts: re.Match[str], at: int) -> tuple[int, tuple[int, int]]:
 
 
 def ours(tables: dict[str, pa.Table]) -> tuple[Sums, set[Key]]:
-    """What `connection` counts, and the ends that are left out."""
+    """(counts of `connection` by key, keys that are skipped)."""
     sums: Sums = defaultdict(lambda: [0] * 4)
     unlike = _fragmented_flows(tables) | _broken_flows(tables)
-    left_out: set[Key] = set()
+    skipped: set[Key] = set()
     for row in _connections(tables):
         if row["protocol"] not in PROTOCOLS or row["orig_port"] is None:
             continue
         first, second = _end(row["orig_ip"], row["orig_port"]), _end(row["resp_ip"], row["resp_port"])
-        key, turned = _key(PROTOCOLS[row["protocol"]], first, second)
-        counts = [row["orig_packets"], row["resp_packets"], row["orig_bytes"], row["resp_bytes"]]
-        if turned:
+        key, swapped = _key(PROTOCOLS[row["protocol"]], first, second)
+        counts = [row["orig_packets"], row["resp_packets"], row["orig_wire_bytes"], row["resp_wire_bytes"]]
+        if swapped:
             counts = [counts[1], counts[0], counts[3], counts[2]]
         sums[key] = [mine + more for mine, more in zip(sums[key], counts, strict=True)]
         if row["flow"] in unlike or row["outer_flow"] in unlike:
-            left_out.add(key)
-    return sums, left_out
+            skipped.add(key)
+    return sums, skipped
 
 
 def _connections(tables: dict[str, pa.Table]) -> Iterator[dict[str, object]]:
@@ -92,7 +92,7 @@ def _connections(tables: dict[str, pa.Table]) -> Iterator[dict[str, object]]:
 
 
 def _fragmented_flows(tables: dict[str, pa.Table]) -> set[int]:
-    """Conversations that a fragment belongs to."""
+    """Flows with fragments."""
     packets: set[int] = set()
     for name in ("ipv4", "ipv6_fragment"):
         if name in tables:
@@ -106,7 +106,7 @@ def _fragmented_flows(tables: dict[str, pa.Table]) -> set[int]:
 
 
 def _broken_flows(tables: dict[str, pa.Table]) -> set[int]:
-    """Conversations with a transport header that is cut or malformed."""
+    """Flows with a truncated or malformed transport header."""
     found: set[int] = set()
     for name in ("tcp", "udp", "sctp"):
         if name in tables:
@@ -115,19 +115,19 @@ def _broken_flows(tables: dict[str, pa.Table]) -> set[int]:
 
 
 def compare(tables: dict[str, pa.Table], statistics: str, capture: str) -> Tally:
-    """Compare packets and bytes each way of every two ends."""
+    """Compare packets and bytes by direction for all pairs of endpoints."""
     tally = Tally()
-    mine, left_out = ours(tables)
+    mine, skipped = ours(tables)
     shown = theirs(statistics)
     for key in sorted(mine.keys() | shown.keys()):
-        if key in left_out:
+        if key in skipped:
             continue
         tally.rows += 1
         for name, count, (printed, unit) in zip(
             NAMES, mine.get(key, [0] * 4), shown.get(key, [(0, 1)] * 4), strict=True
         ):
             tally.values += 1
-            # a sum of numbers that were each cut off is short by less than the unit for each
+            # each of two summands is rounded down by less than one unit
             if count // unit * unit == printed or (unit > 1 and 0 <= count - printed < 2 * unit):
                 tally.equal += 1
             else:

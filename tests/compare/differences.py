@@ -1,4 +1,4 @@
-"""Puts netlake's rows of a frame beside tshark's layers of it, value by value, and counts."""
+"""Compares netlake's rows of a frame with tshark's layers of it, value by value, and counts."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from tests.compare.tshark import Frame, Layer
 from tests.compare.values import Value
 
 EXAMPLES = 4
-# differences kept of one table of one capture, for whoever looks into them
+# most differences stored for one table of one capture, for --differences
 KEPT = 200
-# of longer lists, elements are compared by their number
+# the elements of longer lists are compared by index, without alignment
 LONGEST = 500
 
 
 @dataclass(slots=True)
 class Tally:
-    """What was found of one table: of its rows, of its values, and the differences that nothing explains, by field."""
+    """The results for one table: number of rows and values, and unexplained differences by field."""
 
     rows: int = 0
     values: int = 0
@@ -36,18 +36,18 @@ class Tally:
     unexplained: list[Difference] = field(default_factory=list)
 
     def add(self, other: Tally) -> None:
-        """Add what was found elsewhere."""
+        """Add the results of `other`."""
         self.rows += other.rows
         self.values += other.values
         self.equal += other.equal
         self.explained.update(other.explained)
         self.different.update(other.different)
-        for name, told in other.examples.items():
+        for name, examples in other.examples.items():
             mine = self.examples.setdefault(name, [])
-            mine.extend(told[: EXAMPLES - len(mine)])
+            mine.extend(examples[: EXAMPLES - len(mine)])
 
     def differs(self, found: Difference) -> None:
-        """Count a difference."""
+        """Count a difference, as explained or not."""
         entry = explained(found)
         if entry is not None:
             self.explained[entry.number] += 1
@@ -56,14 +56,16 @@ class Tally:
         self.different[found.field] += 1
         if len(self.unexplained) < KEPT:
             self.unexplained.append(found)
-        told = self.examples.setdefault(found.field, [])
-        if len(told) < EXAMPLES:
+        examples = self.examples.setdefault(found.field, [])
+        if len(examples) < EXAMPLES:
             state = (
                 f" [{' '.join(word for word in (found.fault, found.stop) if word)}]"
                 if found.fault or found.stop
                 else ""
             )
-            told.append(f"{found.capture} packet {found.frame}{state}: {_short(found.ours)} / {_short(found.theirs)}")
+            examples.append(
+                f"{found.capture} packet {found.frame}{state}: {_short(found.ours)} / {_short(found.theirs)}"
+            )
 
 
 def _short(value: Any) -> str:
@@ -73,7 +75,7 @@ def _short(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a comparison stands: the capture, the frame, and what is known of the packet."""
+    """The place of a comparison: capture, frame, and stop reason of the packet."""
 
     capture: str
     frame: Frame
@@ -81,7 +83,7 @@ class Place:
 
 
 def layers_of(one: Layered, frame: Frame) -> Iterator[Layer]:
-    """The layers of a frame that are rows of a table."""
+    """The layers of a frame that correspond to rows of a table."""
     own = [layer for layer in at_ports(one, frame) if layer.name in one.layers and not layer.quoted]
     for layer in joined(own, one.begins) if one.begins else own:
         if one.split:
@@ -91,7 +93,7 @@ def layers_of(one: Layered, frame: Frame) -> Iterator[Layer]:
 
 
 def at_ports(one: Layered, frame: Frame) -> Iterator[Layer]:
-    """The layers of a frame, of a table with ports only those that a datagram with one of them holds."""
+    """The layers of a frame; for a table with ports, only those inside datagrams with one of the ports."""
     inside = not one.ports
     for layer in frame.layers:
         if one.ports and any(name in layer.fields for name in PORTS):
@@ -101,7 +103,7 @@ def at_ports(one: Layered, frame: Frame) -> Iterator[Layer]:
 
 
 def joined(layers: list[Layer], begins: str) -> list[Layer]:
-    """Layers without the field `begins` are added to the one before them."""
+    """Merge layers without the field `begins` into the layer before."""
     found: list[Layer] = []
     for layer in layers:
         if begins in layer.fields or not found:
@@ -128,21 +130,24 @@ def compare(one: Layered, rows: Rows | None, place: Place, tally: Tally) -> None
         if row is None or layer is None:
             tally.values += 1
             shown = _summary(one, layer) if row is None else None
-            told = _row(row) if row is not None else None
-            tally.differs(_difference(one, "row", told, shown, row, place))
+            ours = _row(row) if row is not None else None
+            tally.differs(_difference(one, "row", ours, shown, row, place))
         else:
-            for asked in one.fields:
-                _field(one, asked, row, layer, place, tally)
+            for wanted in one.fields:
+                _field(one, wanted, row, layer, place, tally)
 
 
 def merged(one: Layered, rows: list[Row]) -> Row:
-    """The rows of a frame as one: of each column the list of its values."""
+    """The rows of a frame as one row, with a list of the values of each column."""
     return rows[0] | {name: [row[name] for row in rows if row[name] is not None] for name in one.columns}
 
 
 def _summary(one: Layered, layer: Layer) -> str:
     shown = [
-        f"{name}={layer.fields[name][0][0]}" for asked in one.fields[:4] for name in asked.names if name in layer.fields
+        f"{name}={layer.fields[name][0][0]}"
+        for wanted in one.fields[:4]
+        for name in wanted.names
+        if name in layer.fields
     ]
     return f"{layer.name} {' '.join(shown)}"
 
@@ -158,7 +163,7 @@ def _difference(one: Layered, name: str, ours: Any, theirs: Any, row: Row | None
 
 
 def aligned(ours: list[Value], theirs: list[Value]) -> Iterator[tuple[Value, Value]]:
-    """Two lists side by side; where one has more, what it has more of stands beside nothing."""
+    """Align two lists; an additional value of one is paired with None."""
     if len(ours) == len(theirs) or max(len(ours), len(theirs)) > LONGEST:
         yield from zip_longest(ours, theirs)
         return
@@ -166,20 +171,22 @@ def aligned(ours: list[Value], theirs: list[Value]) -> Iterator[tuple[Value, Val
         yield from zip_longest(ours[i:j], theirs[k:m])
 
 
-def _field(one: Layered, asked: Field, row: Row, layer: Layer, place: Place, tally: Tally) -> None:
-    if asked.unless and any(shown == asked.unless[1] for shown, _ in layer.fields.get(asked.unless[0], ())):
+def _field(one: Layered, wanted: Field, row: Row, layer: Layer, place: Place, tally: Tally) -> None:
+    if wanted.unless and any(shown == wanted.unless[1] for shown, _ in layer.fields.get(wanted.unless[0], ())):
         return
-    found = [shown for name in asked.names for shown in layer.fields.get(name, ())]
-    kind = asked.parts[0].kind
+    found = [shown for name in wanted.names for shown in layer.fields.get(name, ())]
+    kind = wanted.parts[0].kind
     theirs = [values.theirs(kind, *shown) for shown in found]
-    if asked.single:
+    if wanted.single:
         theirs = theirs[:1]
-    ours = [values.ours(part.kind, value) for part in asked.parts for value in leaves(row[part.path[0]], part.path[1:])]
-    if kind == "text" and asked.name.startswith(("dns.", "dhcpv6.client_domain")):
+    ours = [
+        values.ours(part.kind, value) for part in wanted.parts for value in leaves(row[part.path[0]], part.path[1:])
+    ]
+    if kind == "text" and wanted.name.startswith(("dns.", "dhcpv6.client_domain")):
         ours, theirs = [values.dns_name(name) for name in ours], [values.dns_name(name) for name in theirs]
-    if asked.silent is not None:
-        ours = [value for value in ours if value != asked.silent]
-        theirs = [value for value in theirs if value != asked.silent]
+    if wanted.silent is not None:
+        ours = [value for value in ours if value != wanted.silent]
+        theirs = [value for value in theirs if value != wanted.silent]
     if one.merged:
         ours, theirs = sorted(ours, key=str), sorted(theirs, key=str)
     if ours == theirs:
@@ -191,4 +198,4 @@ def _field(one: Layered, asked: Field, row: Row, layer: Layer, place: Place, tal
         if mine == other:
             tally.equal += 1
         else:
-            tally.differs(_difference(one, asked.name, mine, other, row, place))
+            tally.differs(_difference(one, wanted.name, mine, other, row, place))

@@ -1,12 +1,12 @@
-"""Differences that are understood: read from `exceptions.toml`, each with the reason and the most that there may be.
+"""Explained differences, read from `exceptions.toml`, each with its reason and greatest number.
 
-An entry holds where every condition that it names holds:
-- `table`, `field` (Wireshark's name, or `row` for a row that stands on one side only), `capture`: patterns;
+An entry applies to a difference if all of its conditions are true:
+- `table`, `field` (Wireshark's name, or `row` for a row that only one of the two has), `capture`: patterns;
 - `ours`, `theirs`: `none`, `some`, or patterns of the value as text;
 - `fault`, `stop`: words of the row's fault and of the packet's stop_reason; `none` for null, `some` for any;
 - `layers`: tshark shows one of these layers in the frame.
-`most` is how many there may be over all captures: more than that is a difference again. `shown = false` says that one
-of the two does not give the value at all, so that it was not compared: such values are counted apart.
+`most` is the greatest number over all captures; more are an error. `shown = false`: one of the two programs does not
+give the value at all, so it does not count as compared.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ KNOWN = frozenset({"reason", "most", "shown", *PATTERNS, *WORDS})
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One value, or one row, that differs; None is a value that is not there."""
+    """One value or row that differs; None is a missing value."""
 
     table: str
     field: str
@@ -40,7 +40,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Exception_:  # noqa: N801 - the word is taken
+class Exception_:  # noqa: N801 - Exception is a builtin
     """One entry of the file."""
 
     number: int
@@ -49,12 +49,12 @@ class Exception_:  # noqa: N801 - the word is taken
     shown: bool
     conditions: tuple[tuple[str, tuple[str, ...]], ...]
 
-    def holds(self, found: Difference) -> bool:
-        """Whether it explains a difference."""
-        return all(_holds(name, wanted, found) for name, wanted in self.conditions)
+    def applies(self, found: Difference) -> bool:
+        """Whether it applies to a difference."""
+        return all(_condition(name, wanted, found) for name, wanted in self.conditions)
 
 
-def _holds(name: str, wanted: tuple[str, ...], found: Difference) -> bool:
+def _condition(name: str, wanted: tuple[str, ...], found: Difference) -> bool:
     value = getattr(found, name)
     if name in PATTERNS:
         return any(fnmatchcase(value, pattern) for pattern in wanted)
@@ -67,7 +67,7 @@ def _holds(name: str, wanted: tuple[str, ...], found: Difference) -> bool:
 
 @cache
 def entries() -> tuple[Exception_, ...]:
-    """Every entry, in order: the first that holds explains."""
+    """All entries in order; the first that applies explains a difference."""
     return tuple(_entry(number, entry) for number, entry in enumerate(_read()))
 
 
@@ -77,7 +77,7 @@ def _read() -> list[dict[str, Any]]:
 
 def _entry(number: int, entry: dict[str, Any]) -> Exception_:
     if strange := entry.keys() - KNOWN:
-        raise ValueError(f"exceptions.toml, entry {number}: {', '.join(sorted(strange))} is no condition")
+        raise ValueError(f"exceptions.toml, entry {number}: {', '.join(sorted(strange))} is not a condition")
     conditions = tuple(
         (name, (value,) if isinstance(value, str) else tuple(value))
         for name, value in entry.items()
@@ -87,5 +87,5 @@ def _entry(number: int, entry: dict[str, Any]) -> Exception_:
 
 
 def explained(found: Difference) -> Exception_ | None:
-    """The entry that explains a difference, None if none does."""
-    return next((entry for entry in entries() if entry.holds(found)), None)
+    """The first entry that applies to a difference, or None."""
+    return next((entry for entry in entries() if entry.applies(found)), None)

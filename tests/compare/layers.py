@@ -1,4 +1,4 @@
-"""Which layers of tshark are the rows of a table, and which of its columns are which fields."""
+"""Maps tables to layers of tshark, and columns to fields."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.compare import values
 from tests.compare.values import Value
 
 FILE = Path(__file__).with_name("layers.toml")
-# the ports of a datagram, among the fields of its layer
+# fields of a datagram's layer with its ports
 PORTS = ("udp.srcport", "udp.dstport")
 # what tshark shows for an address of zeros
 ANY = "0.0.0.0"  # noqa: S104 - shown, not bound to
@@ -24,7 +24,7 @@ UNSET = {"ip": ANY, "ipv4": ANY, "ipv6": "::", "mac": "00:00:00:00:00:00"}
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A column, or a field of the structs in it: `path` leads to its values, `kind` is that of one value."""
+    """A column, or a field of structs in it: `path` to its values, `kind` of one value, whether it is in a list."""
 
     path: tuple[str, ...]
     kind: str
@@ -33,7 +33,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One of tshark's fields and every part of the table that it is: DNS has one for the owners in three lists."""
+    """One field of tshark, and all parts of the table with its values (in DNS, one field for three lists)."""
 
     name: str
     names: tuple[str, ...]
@@ -43,7 +43,7 @@ class Field:
 
     @property
     def column(self) -> str:
-        """How it is called in a report."""
+        """Its name in reports."""
         return ", ".join(".".join(part.path) for part in self.parts)
 
     @property
@@ -54,7 +54,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Layered:
-    """A table that can be compared."""
+    """A table that is compared, with its layers and fields."""
 
     table: Table
     layers: frozenset[str]
@@ -69,7 +69,7 @@ class Layered:
 
     @property
     def wanted(self) -> set[str]:
-        """Every field that must be read from tshark."""
+        """All fields that must be read from tshark."""
         ports = PORTS if self.ports else ()
         deciding = {name for name in (self.only, self.begins, *ports) if name} | {
             one.unless[0] for one in self.fields if one.unless
@@ -80,7 +80,7 @@ class Layered:
 def parts(
     columns: tuple[Column, ...], path: tuple[str, ...] = (), *, listed: bool = False
 ) -> Iterator[tuple[str, Part]]:
-    """Every part of some columns that declares a Wireshark name, with that name."""
+    """(Wireshark name, part) of all parts of `columns` that declare one."""
     for column in columns:
         here, kind = (*path, column.name), column.kind
         inside = listed
@@ -124,7 +124,7 @@ def _fields(table: Table, entry: dict[str, Any]) -> tuple[Field, ...]:
 
 
 def layered(table: Table, entry: dict[str, Any]) -> Layered:
-    """What `layers.toml` and its declaration say of `table`."""
+    """The mapping of `table`, from its declaration and its entry in `layers.toml`."""
     only = entry.get("only", {})
     own = _fields(table, entry)
     columns = tuple(dict.fromkeys(part.path[0] for one in own for part in one.parts))
@@ -146,22 +146,22 @@ def layered(table: Table, entry: dict[str, Any]) -> Layered:
 
 
 def usual(table: Table) -> set[str]:
-    """The layers of a table of which nothing else is known: the first word of its Wireshark names."""
+    """The default layers of a table: the first words of its Wireshark names."""
     return {name.partition(".")[0] for name, _ in parts(table.columns)}
 
 
 @cache
 def entries() -> dict[str, dict[str, Any]]:
-    """`layers.toml`."""
+    """The content of `layers.toml`."""
     return tomllib.loads(FILE.read_text(encoding="utf-8"))
 
 
 def declaring() -> list[Table]:
-    """Every table of which a column declares a Wireshark name."""
+    """All tables with a column that declares a Wireshark name."""
     return [table for table in tables.every() if any(parts(table.columns))]
 
 
 @cache
 def compared() -> tuple[Layered, ...]:
-    """Every table that is compared, by name."""
+    """All tables that are compared."""
     return tuple(layered(table, entries().get(table.name, {})) for table in declaring())

@@ -1,4 +1,4 @@
-"""Netlake's rows by frame: the frame in which Wireshark shows a row is coalesce(last_packet, packet)."""
+"""netlake's rows by frame; Wireshark shows a row in the frame coalesce(last_packet, packet)."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ SLICE = 4096
 
 
 class Rows:
-    """The rows of one table in order of frame and place; asked for frame after frame, in increasing order.
+    """The rows of one table by frame and place, read in increasing order of frames.
 
-    `shown` is how many headers of the table the stack of each packet has: tables of the link and network layers have no
-    `last_packet`, so of those the headers inside a reassembled datagram are moved to the packet that completed it.
+    `shown` is the number of headers of the table in the stack of each packet. Tables of the link and network layers
+    have no `last_packet`; their headers inside a reassembled datagram are moved to the packet that completed it.
     """
 
     def __init__(self, table: pa.Table, columns: tuple[str, ...], shown: Counter[int]) -> None:
@@ -44,7 +44,7 @@ class Rows:
         self.at = 0
 
     def of(self, frame: int) -> list[Row]:
-        """The rows of `frame`, which is later than any asked for before."""
+        """The rows of `frame`, which must be greater than in earlier calls."""
         begin = self.at + int(np.searchsorted(self.frames[self.at :], frame, "left"))
         end = begin + int(np.searchsorted(self.frames[begin:], frame, "right"))
         self.at = end
@@ -61,10 +61,10 @@ class Rows:
 
 
 def late(packet: Ints, shown: Counter[int]) -> Ints:
-    """For each row the packet that completed the datagram in which it lies, 0 where it lies in its own packet.
+    """For each row the packet that completed the datagram that contains it, 0 for a row in its own packet.
 
-    A packet with more rows than its stack shows gives the last of them to the next packets that show more than they
-    have.
+    If a packet has more rows than headers in its stack, the last rows are assigned to the next packets with more
+    headers in the stack than rows.
     """
     last = np.zeros(len(packet), np.int64)
     have = Counter(packet.tolist())
@@ -79,7 +79,7 @@ def late(packet: Ints, shown: Counter[int]) -> Ints:
 
 
 def stacks(packets: pa.Table) -> dict[str, Counter[int]]:
-    """For each table how many of its headers the stack of each packet has."""
+    """Table -> (packet -> number of headers of the table in its stack)."""
     found: dict[str, Counter[int]] = defaultdict(Counter)
     for number, stack in zip(packets["packet"].to_pylist(), packets["stack"].to_pylist(), strict=True):
         for name in (stack or "").split(":"):
@@ -88,7 +88,7 @@ def stacks(packets: pa.Table) -> dict[str, Counter[int]]:
 
 
 def leaves(value: Any, path: tuple[str, ...]) -> Iterator[Any]:
-    """Every value at the end of `path`, through lists and structs; nulls are none."""
+    """All values at `path`, through lists and structs, without nulls."""
     if value is None:
         return
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Many captures, by two processes that may take only so long for one of them and only so much memory."""
+"""Runs a function on many captures, in processes with limits of time and memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RECYCLE = 50
 
 
 def captures(given: list[Path]) -> list[tuple[Path, str]]:
-    """Every capture under the folders given, with the name that it has in reports."""
+    """(path, name in reports) of every capture in the given files and folders."""
     found: list[tuple[Path, str]] = []
     for path in given:
         files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
@@ -32,7 +32,7 @@ def captures(given: list[Path]) -> list[tuple[Path, str]]:
 
 
 def sample(found: list[tuple[Path, str]], count: int) -> list[tuple[Path, str]]:
-    """The same `count` captures each time: those whose names have the least hashes."""
+    """`count` captures, always the same: those with the least hashes of their names."""
     return sorted(
         sorted(found, key=lambda one: hashlib.sha256(one[1].encode()).hexdigest())[:count], key=lambda one: one[1]
     )
@@ -47,12 +47,12 @@ def _work(channel: Connection, work: Work) -> None:
         path, name = task
         try:
             channel.send(work(path, name))
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
+        except Exception as error:  # noqa: BLE001 - any exception is a result
             channel.send(Outcome(name, "crashed", f"{type(error).__name__}: {error}"))
 
 
 class Worker:
-    """A process that does `work` on one capture after another."""
+    """A process that calls `work` for one capture after another."""
 
     def __init__(self, work: Work) -> None:
         context = multiprocessing.get_context("spawn")
@@ -65,12 +65,12 @@ class Worker:
         self.done = 0
 
     def give(self, task: tuple[Path, str], seconds: float) -> None:
-        """Hand it a capture."""
+        """Send it a capture, with a time limit."""
         self.name, self.deadline = task[1], time.monotonic() + seconds
         self.channel.send(task)
 
     def take(self) -> Outcome:
-        """What it found; a process that died is a finding."""
+        """Receive the outcome; the end of the process is the outcome `crashed`."""
         try:
             outcome: Outcome = self.channel.recv()
         except (EOFError, ConnectionError):
@@ -80,14 +80,14 @@ class Worker:
         return outcome
 
     def stop(self) -> None:
-        """End it, whatever it does."""
+        """Kill the process."""
         self.process.kill()
         self.process.join()
         self.channel.close()
 
 
 def run(tasks: list[tuple[Path, str]], jobs: int, seconds: float, work: Work = compare_capture) -> Iterator[Outcome]:
-    """Do `work` on every capture, in any order; one that takes more than `seconds` is given up."""
+    """Call `work` for every capture, in any order; one that exceeds `seconds` is stopped."""
     warm.warm()
     left = list(reversed(tasks))
     workers: list[Worker] = []

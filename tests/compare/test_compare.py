@@ -1,4 +1,4 @@
-"""The comparison itself is held to account: it reads what tshark means, sees what differs, and excuses nothing else."""
+"""Tests of the comparison: parsing tshark's values, finding differences, applying exceptions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TEXTS = [
     ("u16", "80", "0050", 80),
     ("u16", "0x86dd", "86dd", 0x86DD),
     ("u8", "", "0a", 10),
-    ("u8", "4", "45", 4),  # the bytes are those around a bit field
+    ("u8", "4", "45", 4),  # the bytes contain the bit field
     ("i32", "-3", "fffffffd", -3),
     ("bool", "1", "1", True),
     ("bool", "True", "", True),
@@ -41,13 +41,13 @@ TEXTS = [
 
 
 @pytest.mark.parametrize(("kind", "show", "value", "expected"), TEXTS)
-def test_text_of_tshark_becomes_a_value(kind: str, show: str, value: str, expected: object) -> None:
+def test_text_of_tshark_is_converted(kind: str, show: str, value: str, expected: object) -> None:
     found = values.theirs(kind, show, value)
     assert found == expected
     assert type(found) is type(expected)
 
 
-def test_names_are_the_same_however_they_are_escaped() -> None:
+def test_dns_names_are_equal_in_any_escaping() -> None:
     assert values.dns_name("<Root>") == "."
     assert values.dns_name(r"a\032b\.c.lab") == "a b.c.lab"
     assert values.dns_name(None) is None
@@ -73,7 +73,7 @@ def test_every_column_has_a_name_or_a_reason() -> None:
 
 
 @needs_tshark
-def test_tshark_has_every_field_that_is_declared() -> None:
+def test_tshark_has_every_declared_field() -> None:
     known = tshark.known_fields()
     aliases = {name for one in layers.entries().values() for names in one.get("alias", {}).values() for name in names}
     assert {field.name for one in layers.compared() for field in one.fields} - known - {"tcp.flags.ae"} == set()
@@ -81,7 +81,7 @@ def test_tshark_has_every_field_that_is_declared() -> None:
 
 
 def a_difference(**changed: object) -> Difference:
-    """A difference like many."""
+    """An example of a difference."""
     usual = {"table": "tcp", "field": "tcp.len", "ours": 5, "theirs": None, "capture": "folder/name.pcap", "frame": 1}
     rest = {"fault": None, "stop": None, "layers": frozenset({"tcp", "ip"})}
     return Difference(**{**usual, **rest, **changed})  # type: ignore[arg-type]
@@ -105,43 +105,43 @@ CONDITIONS = [
 ]
 
 
-@pytest.mark.parametrize(("conditions", "holds"), CONDITIONS, ids=str)
-def test_an_exception_holds_where_all_its_conditions_do(conditions: dict, holds: bool) -> None:  # noqa: FBT001
-    entry = exceptions._entry(0, {"reason": "it is so", "most": 1, **conditions})
-    assert entry.holds(a_difference()) is holds
+@pytest.mark.parametrize(("conditions", "applies"), CONDITIONS, ids=str)
+def test_exception_applies_if_all_conditions_are_true(conditions: dict, applies: bool) -> None:  # noqa: FBT001
+    entry = exceptions._entry(0, {"reason": "a test", "most": 1, **conditions})
+    assert entry.applies(a_difference()) is applies
 
 
-def test_an_exception_cannot_name_a_condition_that_there_is_not() -> None:
-    with pytest.raises(ValueError, match="tabel is no condition"):
-        exceptions._entry(3, {"reason": "it is so", "most": 1, "tabel": "tcp"})
+def test_unknown_condition_is_refused() -> None:
+    with pytest.raises(ValueError, match="tabel is not a condition"):
+        exceptions._entry(3, {"reason": "a test", "most": 1, "tabel": "tcp"})
 
 
-def test_every_exception_has_a_reason_a_bound_and_a_condition() -> None:
+def test_every_exception_has_reason_limit_and_condition() -> None:
     for entry in exceptions.entries():
         assert len(entry.reason) > 20
         assert entry.most > 0
         assert entry.conditions
 
 
-def test_lists_are_put_side_by_side() -> None:
+def test_lists_are_aligned() -> None:
     assert list(differences.aligned([1, 2], [1, 3])) == [(1, 1), (2, 3)]
     assert list(differences.aligned([1, 2, 3], [1, 3])) == [(1, 1), (2, None), (3, 3)]
     assert list(differences.aligned([], ["a"])) == [(None, "a")]
 
 
-def test_a_row_belongs_to_the_packet_that_completes_it() -> None:
+def test_row_belongs_to_last_packet() -> None:
     table = pa.table({"packet": [1, 1, 2], "last_packet": [None, 3, None], "place": [0, 1, 0], "fault": [None] * 3})
     found = rows.Rows(table, (), rows.Counter())
     assert [[row["place"] for row in found.of(frame)] for frame in (1, 2, 3)] == [[0], [0], [1]]
 
 
-def test_headers_inside_a_datagram_move_to_the_packet_that_completes_it() -> None:
+def test_headers_of_reassembled_datagram_belong_to_last_packet() -> None:
     packet = np.array([1, 1, 2], np.int64)
     assert rows.late(packet, rows.Counter({1: 1, 2: 2})).tolist() == [0, 2, 0]
     assert rows.late(packet, rows.Counter({1: 2, 2: 1})).tolist() == [0, 0, 0]
 
 
-def test_a_value_that_differs_is_seen() -> None:
+def test_different_value_is_found() -> None:
     one = next(one for one in layers.compared() if one.table.name == "udp")
     table = netlake.decode(CAPTURES / "cooked.pcap", include=["packet", "udp"])["udp"]
     first = table.select(["packet", "length", "checksum", "src_port", "dst_port"]).slice(0, 1).to_pylist()[0]
@@ -166,7 +166,7 @@ def test_a_value_that_differs_is_seen() -> None:
     assert (changed.equal, dict(changed.different)) == (3, {"udp.length": 1})
 
 
-def test_rows_that_are_one_layer_are_compared_in_any_order() -> None:
+def test_merged_rows_are_compared_in_any_order() -> None:
     one = next(one for one in layers.compared() if one.table.name == "ospf_lsa")
     found = [dict.fromkeys(one.columns) | {"packet": 1, "fault": None, "age": age} for age in (7, 5)]
 
@@ -194,7 +194,7 @@ fd00::1:5353   <-> ff02::fb:5353       0 0 bytes        2 200 bytes      2 200 b
 """
 
 
-def test_tables_that_share_a_layer_are_told_apart_by_ports() -> None:
+def test_ports_select_layers_of_table() -> None:
     def datagram(port: str, *inside: str) -> list[Layer]:
         ports = {"udp.srcport": [("40000", "9c40")], "udp.dstport": [(port, "")]}
         return [Layer("udp", False, ports), *(Layer("nsh", False, {"nsh.spi": [(name, "")]}) for name in inside)]
@@ -208,34 +208,34 @@ def test_tables_that_share_a_layer_are_told_apart_by_ports() -> None:
     assert len(list(differences.layers_of(every, shown))) == 4
 
 
-def test_conversation_statistics_are_read() -> None:
+def test_conversation_statistics_are_parsed() -> None:
     found = conversations.theirs(STATISTICS)
     one, two = conversations._end("10.0.0.1", 4000), conversations._end("10.0.0.2", 80)
     assert found["TCP", one, two] == [(3, 1), (4, 1), (1234, 1), (12000, 1000)]
     assert len(found) == 2
 
 
-def test_a_sample_is_chosen_by_name_alone() -> None:
+def test_sample_depends_on_names_only() -> None:
     many = [(Path(f"{number}.pcap"), f"{number}.pcap") for number in range(100)]
     chosen = run.sample(many, 20)
     assert chosen == run.sample(list(reversed(many)), 20)
     assert len(chosen) == 20
-    # a capture more changes one of them at most
+    # one more capture changes at most one of them
     assert len(set(chosen) & set(run.sample([*many, (Path("new.pcap"), "new.pcap")], 20))) >= 19
 
 
 @needs_tshark
 @pytest.mark.parametrize("name", ["classic.pcap", "cooked.pcap", "snaplen.pcap", "truncated.pcap", "tunnel.pcap"])
-def test_the_bundled_captures_hold(name: str) -> None:
+def test_bundled_captures_equal_tshark(name: str) -> None:
     outcome = capture.compare_capture(CAPTURES / name, name)
     assert outcome.state == "compared"
     assert outcome.ours == outcome.theirs > 0
     assert {table: tally.different for table, tally in outcome.tables.items() if tally.different} == {}
 
 
-def test_nothing_compared_is_not_good() -> None:
+def test_no_compared_value_fails() -> None:
     findings = report.Findings("4.0.17", "make compare")
     findings.add(capture.Outcome("x.pcap", "neither"))
     assert not findings.good
     text = "\n".join(report.page(findings))
-    assert "None: on every file that tshark opens" in text
+    assert "None: both read the same number of packets" in text

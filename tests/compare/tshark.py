@@ -1,7 +1,7 @@
-"""Runs tshark on a capture and reads what it says: for each frame its layers in wire order, with the fields asked for.
+"""Runs tshark on a capture and reads its PDML: for each frame its layers in wire order, with the requested fields.
 
-Settings make it answer the same question as netlake: no names are resolved, IP fragments are put together, TCP segments
-are not, protocols are told by their port and not guessed, and nothing depends on what was seen in a later packet.
+Settings are chosen to match netlake: no name resolution, IP fragments are reassembled, TCP segments are not, protocols
+are selected by port without heuristics, and nothing depends on later packets.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PREFERENCES = {
     "ipv6.defragment": "TRUE",
     "tcp.desegment_tcp_streams": "FALSE",
     "tcp.relative_sequence_numbers": "FALSE",
-    "tcp.analyze_sequence_numbers": "TRUE",  # without it no window is scaled
+    "tcp.analyze_sequence_numbers": "TRUE",  # required for window scaling
     "tcp.check_checksum": "FALSE",
     "udp.check_checksum": "FALSE",
     "ip.check_checksum": "FALSE",
@@ -26,21 +26,21 @@ PREFERENCES = {
     "ip.use_geoip": "FALSE",
     "frame.generate_epoch_time": "TRUE",
 }
-# heuristics of protocols that have a table: netlake goes by the port alone for the first, by content for the others
+# heuristics of protocols with a table: netlake uses the port only for the first, the content for the others
 GUESSES = ("dns_udp",)
 ALLOWED = ("rtp_udp", "rtp_stun", "dtls_udp", "dtls_stun", "bt_utp_udp")
 STATISTICS = ("conv,tcp", "conv,udp", "conv,sctp")
-# layers whose inner headers are those of another packet
+# layers that quote headers of another packet
 QUOTING = frozenset({"icmp", "icmpv6"})
 CHUNK = 1 << 18
 END = b"</pdml>"
-# control characters, which XML may not hold, become question marks
+# control characters, which XML does not allow, become question marks
 CLEAN = bytes(byte if byte >= 0x20 or byte in b"\t\r\n" else 0x3F for byte in range(256))
 
 
 @dataclass(slots=True)
 class Layer:
-    """One header as tshark shows it: of each field asked for, its values in order as (text, hexadecimal bytes)."""
+    """One header: for each requested field its values in order, as (text, hexadecimal bytes)."""
 
     name: str
     quoted: bool
@@ -49,7 +49,7 @@ class Layer:
 
 @dataclass(slots=True)
 class Frame:
-    """One packet: its layers in wire order, and the names of all layers, those that nobody asked for too."""
+    """One packet: its requested layers in wire order, and the names of all its layers."""
 
     number: int = 0
     layers: list[Layer] = field(default_factory=list)
@@ -57,7 +57,7 @@ class Frame:
 
 
 class Reader:
-    """Turns PDML into frames; feed it bytes and take what is whole."""
+    """Incremental parser of PDML, which returns complete frames."""
 
     def __init__(self, layers: frozenset[str], fields: frozenset[str]) -> None:
         self.layers, self.fields = layers, fields
@@ -65,20 +65,20 @@ class Reader:
         self.frame = Frame()
         self.open: list[tuple[str, Layer | None]] = []
         self.quoting = False
-        # tshark copies bytes that are no text, so any byte must do; `_text` puts right what is
+        # tshark copies bytes that are not UTF-8, so any byte must be accepted; `_text` decodes UTF-8
         self.parser = expat.ParserCreate("iso-8859-1")
         self.parser.buffer_text = True
         self.parser.StartElementHandler = self.start
         self.parser.EndElementHandler = self.end
 
     def feed(self, data: bytes) -> list[Frame]:
-        """The frames that `data` completes."""
+        """Parse `data`; return the frames that it completes."""
         self.parser.Parse(data.translate(CLEAN), False)
         done, self.ready = self.ready, []
         return done
 
     def start(self, element: str, attributes: dict[str, str]) -> None:
-        """An element begins."""
+        """Handle the start of an element."""
         if element == "field":
             self.field(attributes)
         elif element == "proto":
@@ -87,7 +87,7 @@ class Reader:
             self.frame, self.open, self.quoting = Frame(), [], False
 
     def field(self, attributes: dict[str, str]) -> None:
-        """A field belongs to the nearest layer around it that was asked for."""
+        """Add a field to the innermost requested layer around it."""
         name = attributes.get("name", "")
         if name not in self.fields or not self.open:
             return
@@ -96,7 +96,7 @@ class Reader:
             layer.fields.setdefault(name, []).append((_text(attributes.get("show", "")), attributes.get("value", "")))
 
     def proto(self, name: str) -> None:
-        """A layer begins, perhaps inside another; all that follows an ICMP header is of the packet that it quotes."""
+        """Start a layer, possibly inside another; layers after an ICMP header are those of the quoted packet."""
         self.frame.names.add(name)
         layer = self.open[-1][1] if self.open else None
         if name in self.layers:
@@ -106,7 +106,7 @@ class Reader:
         self.open.append((name, layer))
 
     def end(self, element: str) -> None:
-        """An element ends."""
+        """Handle the end of an element."""
         if element == "proto":
             self.open.pop()
         elif element == "packet":
@@ -121,7 +121,7 @@ class Reader:
 
 
 class Tshark:
-    """One run of tshark on one capture; after `frames` has ended: its statistics, its complaint and its exit code."""
+    """One run of tshark on one capture; statistics, complaint (stderr) and exit code are set after `frames` ended."""
 
     def __init__(self, capture: Path, layers: frozenset[str], fields: frozenset[str]) -> None:
         self.reader = Reader(layers | {"frame"}, fields | {"frame.number"})
@@ -135,7 +135,7 @@ class Tshark:
         self.command = ["tshark", "-n", *settings, *guesses, *wanted, "-T", "pdml", "-r", str(capture)]
 
     def frames(self) -> Iterator[Frame]:
-        """Every frame, in order."""
+        """Run tshark; yield all frames in order."""
         with subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             assert process.stdout is not None
             assert process.stderr is not None
@@ -147,7 +147,7 @@ class Tshark:
                 raise
             self.code = process.wait()
             errors.join()
-            self.complaint = _complaint(errors.said)
+            self.complaint = _complaint(errors.data)
 
     def _read(self, read: Callable[[int], bytes]) -> Iterator[Frame]:
         left = b""
@@ -166,38 +166,41 @@ class Tshark:
         self.statistics = left.decode("utf-8", "replace") if ended else ""
 
 
-class _drained(threading.Thread):  # noqa: N801 - reads like a word where it is used
-    """Reads a pipe to its end beside the main thread, which reads another."""
+class _drained(threading.Thread):  # noqa: N801 - used as a function
+    """A thread that reads a pipe to its end, while the main thread reads another one."""
 
     def __init__(self, read: Callable[[], bytes]) -> None:
         super().__init__(daemon=True)
-        self.read, self.said = read, b""
+        self.read, self.data = read, b""
         self.start()
 
     def run(self) -> None:
-        """Read."""
-        self.said = self.read()
+        """Read the pipe."""
+        self.data = self.read()
 
 
 def _text(show: str) -> str:
-    """Text that was read byte by byte, as the UTF-8 that it is."""
+    """Decode text that was read as Latin-1 as UTF-8."""
     return show if show.isascii() else show.encode("iso-8859-1").decode("utf-8", "replace")
 
 
-def _complaint(said: bytes) -> str:
+def _complaint(stderr: bytes) -> str:
     lines = [
-        line for line in said.decode("utf-8", "replace").splitlines() if line.strip() and "Running as user" not in line
+        line
+        for line in stderr.decode("utf-8", "replace").splitlines()
+        if line.strip() and "Running as user" not in line
     ]
     return " ".join(lines)
 
 
 def version() -> str:
     """The version of tshark, such as 4.0.17; FileNotFoundError without it."""
-    said = subprocess.run(["tshark", "--version"], capture_output=True, text=True, check=True).stdout
-    return said.split()[2].rstrip(".")
+    output = subprocess.run(["tshark", "--version"], capture_output=True, text=True, check=True).stdout
+    return output.split()[2].rstrip(".")
 
 
 def known_fields() -> set[str]:
-    """Every field that this tshark has."""
-    said = subprocess.run(["tshark", "-G", "fields"], capture_output=True, check=True).stdout.decode("utf-8", "replace")
-    return {line.split("\t")[2] for line in said.splitlines() if line.startswith("F\t")}
+    """Names of all fields of the installed tshark."""
+    output = subprocess.run(["tshark", "-G", "fields"], capture_output=True, check=True).stdout
+    text = output.decode("utf-8", "replace")
+    return {line.split("\t")[2] for line in text.splitlines() if line.startswith("F\t")}

@@ -1,7 +1,7 @@
-"""A value from tshark's text, in a form that equals netlake's where the two mean the same.
+"""Converts tshark's text and netlake's values to a common form.
 
-Each kind has one form on both sides: numbers are numbers (tshark prints some in hexadecimal), addresses are their
-bytes, bytes are hexadecimal text, times are microseconds. What cannot be read as its kind is kept as text and so is a
+Each kind has one form: numbers are numbers (tshark prints some in hexadecimal), addresses are their bytes, bytes are
+hexadecimal text, times are microseconds. Text that is not valid for its kind stays text, and is therefore a
 difference.
 """
 
@@ -47,13 +47,13 @@ def _lower(show: str, value: str) -> Value:
 
 
 def _text(show: str, value: str) -> Value:
-    """Text on one line, since XML makes spaces of the ends of lines in it; how many U+FFFD bytes become is taste."""
+    """Text on one line, as XML replaces newlines by spaces; runs of U+FFFD become one, as their number varies."""
     del value
     return re.sub("\ufffd+", "\ufffd", re.sub(r"\r\n|[\t\r\n]", " ", show))
 
 
 def _escaped(text: str) -> str:
-    """Text as tshark shows it: a control character, which XML cannot hold, as backslash, x and its number."""
+    """Text as tshark prints it: control characters, which XML does not allow, escaped in hexadecimal."""
     return re.sub(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]", lambda found: f"\\x{ord(found[0]):x}", text)
 
 
@@ -70,18 +70,18 @@ def _float(show: str, value: str) -> Value:
 
 
 def _small(show: str, value: str) -> Value:
-    """A signed byte, which tshark gives as an unsigned one in places."""
+    """A signed byte, which tshark prints as unsigned for some fields."""
     number = _number(show, value)
     return number - 256 if isinstance(number, int) and number > 127 else number
 
 
 def _time(show: str, value: str) -> Value:
-    """Seconds since 1970 with nine decimals, or a date with them, as microseconds, truncated towards the past."""
+    """Seconds since 1970 or a date, with nine decimals, as microseconds, rounded down."""
     del value
     if dated := re.fullmatch(r"(\w{3} +[0-9]+, [0-9]{4} [0-9:]{8})\.([0-9]{6})[0-9]* UTC", show):
         whole = datetime.strptime(dated[1], "%b %d, %Y %H:%M:%S").replace(tzinfo=UTC)
         return int(whole.timestamp()) * 1_000_000 + int(dated[2])
-    # a fraction above a second, as a file may have it, is printed with more digits
+    # a fraction above one second, possible in a capture file, is printed with more digits
     found = re.fullmatch(r"(-?)([0-9]+)\.([0-9]{9,})", show)
     if not found:
         return show
@@ -107,12 +107,12 @@ READERS: dict[str, Callable[[str, str], Value]] = {
 
 
 def theirs(kind: str, show: str, value: str) -> Value:
-    """What tshark shows (`show`) of the bytes `value`, as a value of `kind`."""
+    """The text `show` of tshark for the bytes `value`, as a value of `kind`."""
     return READERS.get(kind, _number)(show, value)
 
 
 def ours(kind: str, value: Any) -> Value:
-    """A value that netlake stored, in the same form."""
+    """A value of netlake in the same form."""
     if kind in ("ip", "ipv4", "ipv6"):
         return _address(str(value), "")
     if isinstance(value, bytes):
@@ -125,10 +125,10 @@ def ours(kind: str, value: Any) -> Value:
 
 
 def dns_name(name: Value) -> Value:
-    """A DNS name as both write it.
+    """A DNS name in a common form.
 
-    The root is <Root> for tshark and a dot for netlake. Netlake escapes bytes as zone files do; tshark shows them as
-    the UTF-8 that they may be, and its XML holds no control characters.
+    The root is <Root> in tshark and a dot in netlake. netlake escapes bytes as in zone files; tshark prints them as
+    UTF-8 without control characters.
     """
     if not isinstance(name, str):
         return name

@@ -40,6 +40,7 @@ class Header:
     keep: int | None = None
     first: bytes = b""
     options: bytes = field(default=b"")
+    mac: bytes | None = None
 
     def transport(self) -> bytes:
         """The transport header, as far as it was kept."""
@@ -68,6 +69,7 @@ def batch(headers: Sequence[Header], first_number: int = 1) -> tuple[Packets, He
     rows = np.zeros(len(headers), HEADER)
     for row, header in enumerate(headers):
         network, transport = header.network(), header.transport()
+        data += header.mac or b""
         begin = len(data)
         data += network + transport
         packets.ts[row] = NO_TIME if header.ts is None else BEGIN + round(header.ts * SECOND)
@@ -80,7 +82,7 @@ def batch(headers: Sequence[Header], first_number: int = 1) -> tuple[Packets, He
             "transport": begin + len(network) if transport else -1, "end": len(data), "source_port": header.src_port,
             "destination_port": header.dst_port, "payload": header.payload,
             "ip_length": len(network) + len(transport) + header.payload, "key": header.key, "outer": header.outer,
-            "kind": header.kind,
+            "kind": header.kind, "mac": -1 if header.mac is None else begin - 6,
         }  # fmt: skip
         for name, value in values.items():
             rows[name][row] = value

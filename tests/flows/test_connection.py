@@ -8,10 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from netlake.flows import address, connection
 from netlake.flows.tracker import MOST_FLOWS, Tracker
-from netlake.kernels import flow_state as s
 from netlake.layers.pools import new_pools
-from netlake.profiles import address, connection
 from netlake.schema import CONTEXT_IDS, arrow
 from tests.flows.build import Header, batch
 
@@ -85,7 +84,7 @@ def test_spoofed_sources_stay_within_the_bound() -> None:
         rows += sum(ended.num_rows for ended in iter(tracker.ended, None))
         if pools["ip"].full:
             pools["ip"].reset()
-        assert len(tracker.state.longs) == most
+        assert len(tracker.state.flows) == most
         assert len(tracker.state.table) <= 8 * most
         assert len(pools["ip"].keys) <= 16_384
     assert tracker.count == count
@@ -104,13 +103,13 @@ def test_the_table_forgets_what_ended() -> None:
     assert len(tracker.state.table) <= 1024
     used = np.count_nonzero(tracker.state.table)
     assert used <= len(tracker.state.table) // 2
-    assert tracker.state.control[s.LIVE] <= 100
+    assert tracker.control["live"] <= 100
 
 
 def test_the_state_of_a_conversation_is_small() -> None:
     """200 MB for the default number of conversations, hash table and all."""
     state = Tracker(new_pools(), max_flows=1000).state
-    arrays = (state.longs, state.side_longs, state.free, state.ended)
+    arrays = (state.flows, state.sides, state.free, state.ended)
     each = sum(array.nbytes for array in arrays) / 1000 + 4 * state.table.itemsize
     assert each * MOST_FLOWS < 200e6
 

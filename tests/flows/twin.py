@@ -1,24 +1,24 @@
-"""The tracker once more, in plain Python: one object a conversation, lists where the kernel keeps sums."""
+"""The tracker in plain Python: one object a flow, and lists where the kernel keeps sums."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from netlake.flows import tcp_tables
-from netlake.kernels import flow_state as s
-from netlake.layers.pools import ip_text
+from netlake.kernels.flow_state import End, Letter
+from netlake.layers.pools import ip_text, mac
 from netlake.packets import DATAGRAM, FRAGMENT, NO_TIME, QUOTED, Headers, Packets
 from tests.flows.twin_state import SECOND, Flow, Key, Side
 
 
-def less(a: int, b: int) -> int:
-    """How far `a` lies behind `b`."""
+def seq_diff(a: int, b: int) -> int:
+    """`a` - `b`, two sequence numbers, the shorter way round."""
     difference = (a - b) % 2**32
     return difference - 2**32 if difference >= 2**31 else difference
 
 
 class Twin:
-    """As Tracker; `rows` are the ended conversations."""
+    """As Tracker, with one batch; `finish` returns the rows of `connection`, `answers` has an entry for each header."""
 
     def __init__(self, most: int = 1 << 19) -> None:
         self.most = most
@@ -112,9 +112,11 @@ class Twin:
         flow.clock, flow.last_packet = self.now, p["last"]
         ttl = data[c["network"] + (8 if c["version"] == 4 else 7)]
         if c["kind"] != DATAGRAM:
-            see_packet(flow.sides[side], p, c["ip_length"], ttl)
+            see_packet(
+                flow.sides[side], p, c["ip_length"], ttl, data[c["mac"] : c["mac"] + 6] if c["mac"] >= 0 else b""
+            )
         if c["kind"] != FRAGMENT:
-            answer["shift"] = see_transport(flow, side, header, c["payload"])
+            answer["shift"] = see_transport(flow, side, header, c["payload"], p["ts"])
         return flow
 
     def begin(
@@ -141,21 +143,25 @@ def is_new_syn(flow: Flow, header: bytes, side: int) -> bool:
     return bool(flow.ending) or bool(mine.letters) or (bool(other.letters) and "S" not in other.letters)
 
 
-def see_packet(side: Side, p: dict[str, int], ip_length: int, ttl: int) -> None:
+def see_packet(side: Side, p: dict[str, int], ip_length: int, ttl: int, source: bytes) -> None:
     if p["ts"] != NO_TIME:
         if side.last is not None:
-            side.gaps.append(max(0, p["ts"] - side.last))
+            side.intervals.append(max(0, p["ts"] - side.last))
+        side.first = p["ts"] if side.first is None else side.first
         side.last = p["ts"] if side.last is None else max(side.last, p["ts"])
+    if not side.packets and source:
+        side.mac = mac(source)
     side.packets += 1
     side.wire.append(p["length"])
     side.ip_bytes += ip_length
     side.ttls.append(ttl)
 
 
-def see_transport(flow: Flow, side: int, header: bytes, payload: int) -> int:
+def see_transport(flow: Flow, side: int, header: bytes, payload: int, ts: int) -> int:
     mine, other, upper = flow.sides[side], flow.sides[1 - side], side == flow.originator
     mine.payload += payload
-    flow.has_data |= payload > 0
+    if payload and not flow.has_data:
+        flow.has_data, flow.first_payload_ts = True, ts
     if flow.protocol == 17 and "D" not in mine.letters:
         mine.letters.add("D")
         flow.write("D", upper=upper)
@@ -197,11 +203,11 @@ def see_segment(flow: Flow, mine: Side, other: Side, header: bytes, payload: int
     for bit in range(8):
         mine.flags[bit] += flags >> bit & 1
     segment = flags & 7 | (8 if flags & 16 else 0) | (16 if payload else 0)
-    letter, _, place = tcp_tables.letter(segment)
+    letter, bit = tcp_tables.letter(segment)
     if letter:
         kind = "S" if letter == "H" else letter
         where = (seq + payload) % 2**32 if kind == "F" else seq
-        if kind not in mine.letters or (place and mine.seqs[kind] != where):
+        if kind not in mine.letters or (bit in (Letter.SYN, Letter.FIN, Letter.RST) and mine.seqs[kind] != where):
             flow.write(letter, upper=upper)
         mine.letters.add(kind)
         mine.seqs[kind] = where
@@ -210,7 +216,12 @@ def see_segment(flow: Flow, mine: Side, other: Side, header: bytes, payload: int
         mine.first_window = window if mine.first_window is None else mine.first_window
         if not flags & 6:
             mine.windows.append(window)
-        if window == 0 and not flags & 4 and other.state != s.CLOSED and mine.state not in (s.RESET, s.RESET_CLOSED):
+        if (
+            window == 0
+            and not flags & 4
+            and other.state != End.CLOSED
+            and mine.state not in (End.RESET, End.RESET_CLOSED)
+        ):
             mine.zero_windows += 1
             flow.repeat("W", mine.zero_windows, upper=upper)
     if not flags & 4:
@@ -228,22 +239,22 @@ def see_segment(flow: Flow, mine: Side, other: Side, header: bytes, payload: int
 
 def see_acknowledgement(flow: Flow, other: Side, ack: int, *, is_fin: bool, upper: bool) -> None:
     missed = 0
-    if other.hole is not None:
-        start, stop = other.hole
-        reached = min(less(ack, start), less(stop, start))
+    if other.gap is not None:
+        start, stop = other.gap
+        reached = min(seq_diff(ack, start), seq_diff(stop, start))
         if reached > 0:
             missed += reached
-            other.hole = ((start + reached) % 2**32, stop) if less(stop, start) > reached else None
+            other.gap = ((start + reached) % 2**32, stop) if seq_diff(stop, start) > reached else None
     assert other.next is not None
-    beyond = less(ack, other.next)
+    beyond = seq_diff(ack, other.next)
     if beyond > 0:
         missed += beyond
         other.next = ack
     if missed:
         other.missed += missed
-        other.holes += 1
+        other.gaps += 1
         if not is_fin:
-            flow.repeat("G", other.holes, upper=not upper)
+            flow.repeat("G", other.gaps, upper=not upper)
 
 
 def see_sequence(flow: Flow, mine: Side, seq: int, payload: int, size: int, *, upper: bool) -> None:
@@ -251,15 +262,15 @@ def see_sequence(flow: Flow, mine: Side, seq: int, payload: int, size: int, *, u
     if mine.next is None:
         mine.next = end
         return
-    ahead = less(seq, mine.next)
+    ahead = seq_diff(seq, mine.next)
     if ahead >= 0:
         if ahead > 0:
-            mine.hole = (mine.next if mine.hole is None else mine.hole[0], seq)
+            mine.gap = (mine.next if mine.gap is None else mine.gap[0], seq)
         mine.next = end
         return
     if ahead == -1 and size == payload == 1:
         return
-    beyond = less(end, mine.next)
+    beyond = seq_diff(end, mine.next)
     if payload and beyond <= 0:
         mine.late += 1
         flow.repeat("T", mine.late, upper=upper)
@@ -272,15 +283,15 @@ def see_sequence(flow: Flow, mine: Side, seq: int, payload: int, size: int, *, u
 
 
 def fill(mine: Side, seq: int, end: int) -> bool:
-    """Take seq to end away from the hole; whether it begins inside."""
-    if mine.hole is None or less(end, mine.hole[0]) <= 0 or less(mine.hole[1], seq) <= 0:
+    """Remove seq to end from the gap; whether it begins inside."""
+    if mine.gap is None or seq_diff(end, mine.gap[0]) <= 0 or seq_diff(mine.gap[1], seq) <= 0:
         return False
-    start, stop = mine.hole
-    begins = less(seq, start)
-    if begins <= 0 and less(end, stop) >= 0:
-        mine.hole = None
+    start, stop = mine.gap
+    begins = seq_diff(seq, start)
+    if begins <= 0 and seq_diff(end, stop) >= 0:
+        mine.gap = None
     elif begins <= 0:
-        mine.hole = end, stop
-    elif less(end, stop) >= 0:
-        mine.hole = start, seq
+        mine.gap = end, stop
+    elif seq_diff(end, stop) >= 0:
+        mine.gap = start, seq
     return begins >= 0

@@ -1,4 +1,4 @@
-"""What the twin knows of a conversation, and its row of `connection`."""
+"""The state of a flow in the twin, and its row of `connection`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from netlake.flows import tcp_tables
-from netlake.kernels import flow_state as s
+from netlake.kernels.flow_state import End
 from netlake.layers.pools import ip_text
 from netlake.packets import NO_TIME
 
 SECOND = 1_000_000_000
 FLAGS = ("fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr")
 Key = tuple[Any, ...]
+
+
+def microseconds(ns: int | None) -> int | None:
+    """A time as a row has it."""
+    return None if ns is None or ns == NO_TIME else ns // 1000
 
 
 @dataclass
@@ -25,23 +30,25 @@ class Side:
     wire: list[int] = field(default_factory=list)
     ip_bytes: int = 0
     payload: int = 0
+    first: int | None = None
     last: int | None = None
-    gaps: list[int] = field(default_factory=list)
+    intervals: list[int] = field(default_factory=list)
+    mac: str | None = None
     ttls: list[int] = field(default_factory=list)
     flags: list[int] = field(default_factory=lambda: [0] * 8)
     windows: list[int] = field(default_factory=list)
     first_window: int | None = None
     next: int | None = None
-    hole: tuple[int, int] | None = None
+    gap: tuple[int, int] | None = None
     retransmitted: int = 0
     out_of_order: int = 0
     late: int = 0
     zero_windows: int = 0
-    holes: int = 0
+    gaps: int = 0
     missed: int = 0
     letters: set[str] = field(default_factory=set)
     seqs: dict[str, int] = field(default_factory=dict)
-    state: int = s.INACTIVE
+    state: int = End.INACTIVE
     scale: int | None = None
     saw_syn: bool = False
     answered: bool = False
@@ -49,12 +56,14 @@ class Side:
     def row(self, *, is_tcp: bool) -> dict[str, Any]:
         """Its columns of `connection`, without prefix."""
         values: dict[str, Any] = {
-            "packets": self.packets, "bytes": sum(self.wire), "ip_bytes": self.ip_bytes, "payload_bytes": self.payload
+            "packets": self.packets, "wire_bytes": sum(self.wire), "ip_bytes": self.ip_bytes,
+            "payload_bytes": self.payload, "undecoded_bytes": None, "mac": self.mac,
+            "first_ts": microseconds(self.first), "last_ts": microseconds(self.last),
         }  # fmt: skip
         values |= self.spread("length", self.wire, 1)
         for name in ("length_min", "length_max"):
             values[name] = min(values[name], 2**31 - 1) if self.wire else None
-        values |= self.spread("interarrival", self.gaps, SECOND)
+        values |= self.spread("interarrival", self.intervals, SECOND)
         values["ttl_first"] = self.ttls[0] if self.ttls else None
         values["ttl_min"], values["ttl_max"] = min(self.ttls, default=None), max(self.ttls, default=None)
         segments = {"flags": sum((count > 0) << bit for bit, count in enumerate(self.flags))}
@@ -80,7 +89,7 @@ class Side:
 
 @dataclass
 class Flow:
-    """One conversation."""
+    """One flow."""
 
     number: int
     key: Key
@@ -93,6 +102,7 @@ class Flow:
     quoted: int = 0
     ending: str = ""
     has_data: bool = False
+    first_payload_ts: int | None = None
     history: str = ""
     icmp: tuple[int, int] | None = None
     sides: tuple[Side, Side] = field(default_factory=lambda: (Side(), Side()))
@@ -120,15 +130,15 @@ class Flow:
             self.write(letter, upper=upper)
 
     def row(self) -> dict[str, Any]:
-        """Its row of `connection`, without names that other tests look at."""
+        """Its row of `connection`, without the columns that other tests compare."""
         orig, resp = self.sides[self.originator], self.sides[1 - self.originator]
         ends = [(self.key[0], self.key[1]), (self.key[2], self.key[3])]
         ends = [ends[self.originator], ends[1 - self.originator]]
         times = [side.last for side in self.sides if side.last is not None] + [self.first_ts]
         last = max(times)
         row: dict[str, Any] = {
-            "flow": self.number, "ts": None if self.first_ts == NO_TIME else self.first_ts // 1000,
-            "last_ts": None if last == NO_TIME else last // 1000,
+            "flow": self.number, "ts": microseconds(self.first_ts), "last_ts": microseconds(last),
+            "first_payload_ts": microseconds(self.first_payload_ts), "service": [],
             "duration": None if self.first_ts == NO_TIME else (last - self.first_ts) / SECOND,
             "first_packet": self.first_packet, "last_packet": self.last_packet, "protocol": self.protocol,
             "outer_flow": self.outer or None, "quoted_flow": self.quoted or None, "tunnel_key": self.key[5] or None,

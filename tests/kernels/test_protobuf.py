@@ -113,14 +113,15 @@ def test_items(rows: list[list[int]]) -> None:
 def test_delimit(bodies: list[bytes], rest: bytes, room: int) -> None:
     whole = b"".join(varint(len(body)) + body for body in bodies)
     data = np.frombuffer(b"xy" + whole + rest, np.uint8)
-    starts, ends, state = np.zeros(room, np.int64), np.zeros(room, np.int64), np.zeros(2, np.int64)
-    found, at = [], 2
-    while (count := read.delimit(data, at, 200, starts, ends, state)) > 0:
+    starts, ends = np.zeros(room, np.int64), np.zeros(room, np.int64)
+    found = []
+    count, at, need = read.delimit(data, 2, 200, starts, ends)
+    while count > 0:
         found += [data[begin:end].tobytes() for begin, end in zip(starts[:count], ends[:count], strict=True)]
-        at = int(state[0])
+        count, at, need = read.delimit(data, at, 200, starts, ends)
     assert found[: len(bodies)] == bodies
     assert found[len(bodies) :] == twin_delimit(rest)[0]
-    assert (count if count < 0 else int(state[1])) == twin_delimit(rest)[1]
+    assert (count if count < 0 else need) == twin_delimit(rest)[1]
 
 
 def twin_delimit(rest: bytes) -> tuple[list[bytes], int]:
@@ -138,11 +139,12 @@ def twin_delimit(rest: bytes) -> tuple[list[bytes], int]:
         at = begin + size
 
 
-def test_delimit_gives_no_whole_message_for_a_length_that_cannot_be() -> None:
-    starts, ends, state = np.zeros(4, np.int64), np.zeros(4, np.int64), np.zeros(2, np.int64)
+def test_invalid_length_of_the_first_message_is_an_error_code() -> None:
+    starts, ends = np.zeros(4, np.int64), np.zeros(4, np.int64)
     for size, code in ((201, read.TOO_LONG), (-1, read.TOO_LONG), (1 << 62, read.TOO_LONG)):
-        assert read.delimit(np.frombuffer(varint(size) + bytes(300), np.uint8), 0, 200, starts, ends, state) == code
-    assert read.delimit(np.full(20, 0x80, np.uint8), 0, 200, starts, ends, state) == read.BAD_VARINT
+        data = np.frombuffer(varint(size) + bytes(300), np.uint8)
+        assert read.delimit(data, 0, 200, starts, ends) == (code, 0, 1)
+    assert read.delimit(np.full(20, 0x80, np.uint8), 0, 200, starts, ends) == (read.BAD_VARINT, 0, 1)
 
 
 def twin_field(data: bytes, at: int, end: int) -> tuple[int, int, int, int]:

@@ -54,36 +54,29 @@ def by_kernel(areas: list[bytes], syns: list[bool]) -> list[dict[str, Any]]:
     data = np.frombuffer(b"".join(h + area for h, area in zip(header, areas, strict=True)), np.uint8).copy()
     limit = np.cumsum([20 + len(area) for area in areas]).astype(np.int64)
     at = limit - np.array([len(area) for area in areas], np.int64)
-    found, wrong = np.zeros(rows, np.uint8), np.zeros(rows, np.uint8)
-    mss, scale = np.zeros(rows, np.int32), np.zeros(rows, np.int16)
-    value, echo = np.zeros(rows, np.int64), np.zeros(rows, np.int64)
-    sack_at, other_at, kinds_at = (np.zeros(rows + 1, np.int32) for _ in range(3))
-    left, right = np.empty(room // 8 + 1, np.int64), np.empty(room // 8 + 1, np.int64)
-    kind, bytes_at = np.empty(room // 2 + 1, np.int16), np.zeros(room // 2 + 2, np.int32)
-    other, kinds = np.empty(room + 1, np.uint8), np.empty(room + 1, np.int16)
-    kernel.tcp_options(
-        data, at, limit, found, wrong, mss, scale, value, echo, sack_at, left, right,
-        other_at, kind, bytes_at, other, kinds_at, kinds,
-    )  # fmt: skip
+    out = kernel.room_for(rows, room)
+    kernel.tcp_options(data, at, limit, out)
     result = []
     for i in range(rows):
         typed = {}
-        if found[i] & kernel.MSS:
-            typed[2] = int(mss[i]).to_bytes(2, "big")
-        if found[i] & kernel.WINDOW_SCALE:
-            typed[3] = int(scale[i]).to_bytes(1, "big")
-        if found[i] & kernel.SACK_PERMITTED:
+        if out.present[i] & kernel.MSS:
+            typed[2] = int(out.mss[i]).to_bytes(2, "big")
+        if out.present[i] & kernel.WINDOW_SCALE:
+            typed[3] = int(out.window_scale[i]).to_bytes(1, "big")
+        if out.present[i] & kernel.SACK_PERMITTED:
             typed[4] = b""
-        if found[i] & kernel.TIMESTAMPS:
-            typed[8] = int(value[i]).to_bytes(4, "big") + int(echo[i]).to_bytes(4, "big")
-        blocks, others = slice(sack_at[i], sack_at[i + 1]), range(other_at[i], other_at[i + 1])
+        if out.present[i] & kernel.TIMESTAMPS:
+            times = out.timestamp_value[i], out.timestamp_echo[i]
+            typed[8] = b"".join(int(time).to_bytes(4, "big") for time in times)
+        blocks, others = slice(out.sack_at[i], out.sack_at[i + 1]), range(out.other_at[i], out.other_at[i + 1])
+        data_of = [out.other[out.bytes_at[j] : out.bytes_at[j + 1]].tobytes() for j in others]
         result.append(
             {
                 "typed": typed,
-                "blocks": list(zip(left[blocks].tolist(), right[blocks].tolist(), strict=True)),
-                "others": [(int(kind[j]), other[bytes_at[j] : bytes_at[j + 1]].tobytes()) for j in others],
-                "kinds": kinds[kinds_at[i] : kinds_at[i + 1]].tolist(),
-                "wrong": int(wrong[i]),
+                "blocks": list(zip(out.left[blocks].tolist(), out.right[blocks].tolist(), strict=True)),
+                "others": list(zip(out.kind[others.start : others.stop].tolist(), data_of, strict=True)),
+                "kinds": out.kinds[out.kinds_at[i] : out.kinds_at[i + 1]].tolist(),
+                "wrong": int(out.wrong[i]),
             }
         )
     return result
@@ -113,6 +106,6 @@ AREAS = st.one_of(
 
 @settings(deadline=None, max_examples=300)
 @given(st.lists(st.tuples(AREAS, st.booleans()), min_size=1, max_size=6))
-def test_as_plainly_read(segments: list[tuple[bytes, bool]]) -> None:
+def test_options_are_read_as_the_plain_reader_reads_them(segments: list[tuple[bytes, bool]]) -> None:
     areas, syns = [area for area, _ in segments], [syn for _, syn in segments]
     assert by_kernel(areas, syns) == [plain(area, syn=syn) for area, syn in segments]

@@ -47,6 +47,20 @@ ADDRESS = Table(
     key=("address",),
 )
 TABLES = (WIRE, LINK, ADDRESS)
+# a derived table: its rows belong to owners
+LABEL = Table(
+    "label",
+    "One row for each label.",
+    "none",
+    (),
+    (
+        Column("writer", "text", "Owner of the row.", why="test"),
+        Column("edition", "i64", "Version of its owner.", why="test"),
+        Column("flow", "i64", "A flow.", why="test"),
+    ),
+    context="lake",
+    key=("writer", "flow"),
+)
 
 
 def wire_rows(capture: str, count: int, step: float = 1.0, first: dt.datetime = FIRST) -> list[dict[str, Any]]:
@@ -115,6 +129,15 @@ def put(catalog: Catalog, capture: str, count: int = 20, *, replace: bool = Fals
     """Write a capture into the lake."""
     files = write(catalog, capture, tables_of(capture, count))
     return catalog.commit(facts(capture, **more), files, replace=replace)
+
+
+def derive(catalog: Catalog, owner: str, edition: int, count: int = 5, table: Table = LABEL) -> Outcome:
+    """Replace the rows of an owner: `count` rows of this edition, in two files."""
+    files = []
+    for part in range(2):
+        rows = [{"writer": owner, "edition": edition, "flow": i} for i in range(part, count, 2)]
+        files += write(catalog, owner, [(table, rows)]) if rows else []
+    return catalog.replace_table(table, files, owner, str(edition))
 
 
 def identity(number: int) -> str:

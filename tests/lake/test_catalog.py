@@ -57,7 +57,7 @@ def test_facts_come_back(catalog: Catalog) -> None:
     [
         ({}, {}, "as capture {A}; nothing was written."),
         ({"contract": 2}, {"contract": 1}, "as capture {A}; nothing was written."),
-        ({}, {"contract": 2}, "decoded by contract 1; nothing was written, --replace decodes again."),
+        ({}, {"contract": 2}, "decoded by contract 1; nothing was written, --replace decodes it again."),
         ({"sha256": None}, {}, "as capture {A}; nothing was written."),
     ],
 )
@@ -69,7 +69,7 @@ def test_what_stands_is_not_written_again(
     found = catalog.find(A, comes.get("contract", 1), path=f"/captures/{A}.pcap")
     outcome = small.put(catalog, A, 30, **comes)
     assert found == outcome
-    assert (outcome.status, outcome.written) == ("standing", False)
+    assert (outcome.status, outcome.written) == ("unchanged", False)
     assert outcome.sentence.endswith(sentence.format(A=A))
     assert catalog.snapshot() == before
     assert on_disk(catalog) == files
@@ -87,7 +87,7 @@ def test_the_same_bytes_under_another_id(catalog: Catalog) -> None:
 def test_the_same_bytes_under_two_ids_become_one(catalog: Catalog) -> None:
     small.put(catalog, A, sha256=None)
     small.put(catalog, B, sha256="ab" * 32)
-    assert small.put(catalog, A, sha256="ab" * 32).status == "standing"
+    assert small.put(catalog, A, sha256="ab" * 32).status == "unchanged"
     assert small.put(catalog, A, sha256="ab" * 32, replace=True).status == "replaced"
     assert [entry.facts.capture for entry in catalog.captures()] == [A]
     assert {row["capture"] for row in rows(catalog, "wire")} == {A}
@@ -124,7 +124,7 @@ def test_remove_and_put_back(catalog: Catalog) -> None:
     assert {row["capture"] for row in rows(catalog, "wire")} == {B}
     assert [entry.facts.capture for entry in catalog.captures()] == [B]
     assert catalog.find(A, 1) is None
-    with pytest.raises(LakeError, match="No capture"):
+    with pytest.raises(LakeError, match="has no capture"):
         catalog.remove(A)
     assert small.put(catalog, A, 20).status == "added"
     assert len(rows(catalog, "wire", at=1)) == 20
@@ -138,9 +138,9 @@ def test_parts_of_a_live_capture(catalog: Catalog) -> None:
         return catalog.commit(facts, files).status
 
     assert [part(0, "running"), part(1, "running"), part(1, "running"), part(2, "complete")] == [
-        "added", "added", "standing", "added",
+        "added", "added", "unchanged", "added",
     ]  # fmt: skip
-    assert part(3, "running") == "standing"
+    assert part(3, "running") == "unchanged"
     assert len(rows(catalog, "wire")) == 15
     (standing,) = catalog.captures()
     assert (standing.facts.state, standing.facts.part) == ("complete", 2)
@@ -170,14 +170,14 @@ def test_files_of_a_failed_commit_are_removed(catalog: Catalog) -> None:
 def test_a_file_that_is_gone_is_not_committed(catalog: Catalog) -> None:
     files = small.write(catalog, A, small.tables_of(A, 5))
     files[0].path.unlink()
-    with pytest.raises(LakeError, match="is not there as it was written"):
+    with pytest.raises(LakeError, match="is missing or changed since it was written"):
         catalog.commit(small.facts(A), files)
     assert on_disk(catalog) == set()
 
 
 def test_a_file_elsewhere_is_refused(catalog: Catalog, tmp_path: Path) -> None:
     other = Catalog(tmp_path / "other", create=True)
-    with pytest.raises(LakeError, match="does not lie in the lake"):
+    with pytest.raises(LakeError, match="is outside the lake's folder"):
         catalog.commit(small.facts(A), small.write(other, A, small.tables_of(A, 5)))
 
 
@@ -232,7 +232,7 @@ def test_a_lake_must_be_there(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "catalog.sqlite") as connection:
         connection.execute("CREATE TABLE mine (x)")
     connection.close()
-    with pytest.raises(LakeError, match="no netlake catalog"):
+    with pytest.raises(LakeError, match="not a netlake catalog"):
         Catalog(tmp_path, create=True)
 
 
@@ -280,7 +280,7 @@ def test_a_moved_lake(catalog: Catalog, tmp_path: Path) -> None:
     moved = Catalog(tmp_path / "moved")
     assert rows(moved, "wire") == expected
     assert moved.notice == (
-        f"The lake was moved here from {catalog.data}/: netlake reads it all the same, other engines after"
+        f"The lake was moved here from {catalog.data}/; netlake reads it, other engines can after"
         " `netlake util relocate`."
     )
     small.put(moved, B)
@@ -326,8 +326,8 @@ def test_validate_finds_what_was_changed(catalog: Catalog) -> None:
     sentences = {problem.path: problem.sentence for problem in catalog.validate(deep=True)}
     assert sentences == {
         str(gone): "It is missing.",
-        str(cut): f"It has {cut.stat().st_size} bytes and was written with {cut.stat().st_size + 1}.",
-        str(changed): "Its bytes are not those that were written: its sha256 differs.",
+        str(cut): f"It has {cut.stat().st_size} bytes and had {cut.stat().st_size + 1} when it was written.",
+        str(changed): "Its bytes were changed: its SHA-256 differs.",
     }
 
 

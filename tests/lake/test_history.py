@@ -225,7 +225,7 @@ def test_a_table_numbered_otherwise_is_refused(catalog: Catalog, monkeypatch: py
     monkeypatch.setattr(contract, "by_path", lambda table: contract.assign(table, None))
     turned = dataclasses.replace(small.WIRE, columns=small.WIRE.columns[::-1])
     files = small.write(catalog, B, [(turned, small.wire_rows(B, 3))])
-    with pytest.raises(LakeError, match="lake of their own"):
+    with pytest.raises(LakeError, match="into another lake"):
         catalog.commit(small.facts(B), files)
 
 

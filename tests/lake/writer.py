@@ -1,7 +1,7 @@
 """Forks writers of small captures, all warm: for tests that kill them and let them race.
 
 Standard input has one JSON task a line: {"lake": folder, "jobs": [[first, count, rows, replace], ...], "kill": seconds
-or null}. All jobs run at once, each in a process; after `kill` seconds they are killed. The answer, when all are gone,
+or null}. If `replace` is a name, the job replaces the rows of this owner `count` times, in editions from `first` on. All jobs run at once, each in a process; after `kill` seconds they are killed. The answer, when all are gone,
 is the list of [status, capture] that were acknowledged. A job of 0 captures dies while it writes the catalog's file.
 """
 
@@ -20,13 +20,17 @@ from netlake.errors import LakeError
 from netlake.lake import Catalog
 
 
-def work(lake: str, pipe: int, first: int, count: int, rows: int, *, replace: bool) -> None:
-    """Put captures into the lake, telling of each that was acknowledged."""
+def work(lake: str, pipe: int, first: int, count: int, rows: int, *, replace: bool | str) -> None:
+    """Put captures into the lake, or replace an owner's rows; a line for each that was acknowledged."""
     catalog = Catalog(lake, create=True)
     if count == 0:
         half_done(catalog)
     for number in range(first, first + count):
         try:
+            if isinstance(replace, str):
+                outcome = small.derive(catalog, replace, number, rows)
+                os.write(pipe, f"{outcome.status} {replace}:{number}\n".encode())
+                continue
             outcome = small.put(catalog, small.identity(number), rows, replace=replace)
             line = f"{outcome.status} {outcome.capture}\n"
         except LakeError as error:

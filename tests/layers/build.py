@@ -7,10 +7,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from netlake import tables
+from netlake.layers.steps import STEPS
 from netlake.packets import Packets
+from netlake.schema import Table
 
 A4, B4 = bytes([10, 0, 0, 1]), bytes([10, 0, 0, 2])
 A6, B6 = bytes.fromhex("20010db8000000000000000000000001"), bytes.fromhex("20010db8000000000000000000000002")
+
+
+def with_steps(*leaves: Table) -> list[Table]:
+    """`leaves` beside the tables of all steps, which have the keys that lead to these."""
+    return [*(entry.table for name, entry in tables.entries().items() if name in STEPS), *leaves]
 
 
 def ethernet(payload: bytes, kind: int = 0x0800) -> bytes:

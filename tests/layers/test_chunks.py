@@ -1,4 +1,4 @@
-"""The walk goes into the chunks of SCTP: every whole user message is found, and what is not says why."""
+"""Chunks of SCTP: every whole user message is found, and a packet with others has a reason to stop."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netlake.kernels import steps as s
+from netlake.kernels.answers import STOPS
+from netlake.kernels.steps import Step
 from netlake.layers.steps import dispatch
 from netlake.layers.walk import Walked, Walker
 from netlake.schema import Table
 from tests.layers import build as b
 
-DISPATCH = dispatch((Table("diameter", "", "", ("sctp.payload_protocol=46", "sctp.port=3868"), ()),))
+DISPATCH = dispatch(b.with_steps(Table("diameter", "", "", ("sctp.payload_protocol=46", "sctp.port=3868"), ())))
 DIAMETER = DISPATCH.group("diameter")
 
 
@@ -55,38 +56,38 @@ CHUNKS = {
 def test_chunks(frame: bytes, texts: list[str], reason: str | None, value: int) -> None:
     walker, result = walked([frame])
     row = result.packets[0]
-    names = walker.stack_names()[row[s.P_STATE]]
+    names = walker.stacks.names()[row["stack"]]
     assert names == "ethernet:ipv4:sctp" + (":diameter" if texts else "")
-    assert s.STOPS[row[s.P_STOP]] == reason
-    assert not reason or row[s.P_STOP_VALUE] == value
+    assert STOPS[row["stop"]] == reason
+    assert not reason or row["stop_value"] == value
     found = result.by_group.get(DIAMETER)
     assert [data.decode() for data in found or ()] == texts
     assert found is None or found.place.tolist() == list(range(len(texts)))
-    assert len(result.by_group[s.SCTP]) == 1
+    assert len(result.by_group[Step.SCTP]) == 1
 
 
-def test_more_chunks_than_are_searched() -> None:
-    """What a packet can add to the arrays is bounded, and the arrays have room for it at the end of every batch."""
+def test_chunks_of_a_packet_are_bounded() -> None:
+    """A packet adds a bounded number of messages, for which the arrays have room at the end of every batch."""
     frame = associated(*[b.chunk(b"", 46), *[b.chunk(b"a", 46)] * 100])
     _, result = walked([frame] * 40)
     assert len(result.by_group[DIAMETER]) == 40 * 63
-    assert s.STOPS[result.packets[0, s.P_STOP]] == "too_deep"
+    assert STOPS[result.packets[0]["stop"]] == "too_deep"
 
 
-def test_a_chunk_that_the_capture_cut() -> None:
+def test_truncated_chunk() -> None:
     frame = associated(b.chunk(b"abcdefgh", 46))
     for kept in range(34, len(frame)):
         _, result = walked([frame[:kept]], len(frame))
         found = result.by_group.get(DIAMETER)
         if found is None:
-            assert s.STOPS[result.packets[0, s.P_STOP]] == "cut"
+            assert STOPS[result.packets[0]["stop"]] == "cut"
         else:
             assert found.end[0] - found.start[0] + found.missing[0] == 8
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(st.binary(max_size=40), st.integers(0, 3), st.integers(-20, 20)), max_size=5), st.binary())
-def test_no_bytes_lead_out_of_the_packet(parts: list[tuple[bytes, int, int]], behind: bytes) -> None:
+def test_chunks_of_any_bytes_stay_within_their_packet(parts: list[tuple[bytes, int, int]], behind: bytes) -> None:
     chunks = [b.chunk(data, 46, flags=flags, more=max(more, -16 - len(data))) for data, flags, more in parts]
     frame = associated(*chunks, behind)
     _, result = walked([frame, frame])

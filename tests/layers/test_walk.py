@@ -1,4 +1,4 @@
-"""The walk finds every header of every packet, and says where and why it stopped."""
+"""The walk finds the headers of each packet, and where and why it stopped."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netlake import tables
-from netlake.kernels import steps as s
+from netlake.kernels.answers import STOPS
+from netlake.kernels.steps import Step
+from netlake.kernels.walk_state import MOST_NETWORK_HEADERS
 from netlake.layers.steps import dispatch
 from netlake.layers.walk import Walked, Walker
 from netlake.packets import FRAGMENT, QUOTED, WHOLE, Packets
@@ -18,10 +20,10 @@ from tests.layers import build as b
 
 LEAVES = (
     Table("arp", "", "", ("ether.type=0x0806",), (), context="record"),
-    Table("dns", "", "", ("udp.port=53", "tcp.port=53"), ()),
+    Table("dns", "", "", ("udp.port=53", "tcp.segment=53"), ()),
     Table("neighbor", "", "", ("icmpv6.type=135",), ()),
 )
-DISPATCH = dispatch(LEAVES)
+DISPATCH = dispatch(b.with_steps(*LEAVES))
 NET = b.ethernet
 
 
@@ -31,11 +33,11 @@ def walked(packets: Packets) -> tuple[Walker, Walked]:
 
 
 def stack(frame: bytes, *, link_type: int = 1, length: int | None = None) -> tuple[str, str | None, int]:
-    """What the walk makes of one packet: its stack, why it stopped, and the value that it did not know."""
+    """The stack of one packet, why its walk stopped, and the number that was unknown."""
     walker, result = walked(b.batch([frame], link_type=link_type, lengths=None if length is None else [length]))
     row = result.packets[0]
-    stop = s.STOPS[row[s.P_STOP]]
-    return walker.stack_names()[row[s.P_STATE]], stop, int(row[s.P_STOP_VALUE]) if stop else -1
+    stop = STOPS[row["stop"]]
+    return walker.stacks.names()[row["stack"]], stop, int(row["stop_value"]) if stop else -1
 
 
 INNER = b.ipv4(b.udp(b"x", 1, 53), 17)
@@ -43,6 +45,8 @@ CASES = {
     "udp to a known port": (NET(INNER), "ethernet:ipv4:udp:dns", None, -1),
     "the source's port is known": (NET(b.ipv4(b.udp(b"x", 53, 9), 17)), "ethernet:ipv4:udp:dns", None, -1),
     "no known port": (NET(b.ipv4(b.udp(b"x", 9, 2), 17)), "ethernet:ipv4:udp", "unknown_port", 2),
+    "a message in a TCP segment": (NET(b.ipv4(b.tcp(b"x", 1, 53), 6)), "ethernet:ipv4:tcp", None, -1),
+    "TCP payload without a key": (NET(b.ipv4(b.tcp(b"x", 9, 2), 6)), "ethernet:ipv4:tcp", "unknown_port", 2),
     "no payload": (NET(b.ipv4(b.tcp(b""), 6)), "ethernet:ipv4:tcp", None, -1),
     "padding behind the IP packet": (NET(b.ipv4(b.tcp(b""), 6) + bytes(6)), "ethernet:ipv4:tcp", None, -1),
     "two tags": (NET(b.vlan(b.vlan(INNER), 0x8100), 0x88A8), "ethernet:dot1q:dot1q:ipv4:udp:dns", None, -1),
@@ -110,7 +114,7 @@ def test_link_types(link_type: int, frame: bytes) -> None:
     assert stop is None
 
 
-def test_a_group_is_called_after_the_table_around_the_others() -> None:
+def test_group_has_the_name_of_the_table_around_the_others() -> None:
     known = {name: entry.table for name, entry in tables.entries().items()}
     found = dispatch(known.values())
     for number, group in found.tables.items():
@@ -125,17 +129,17 @@ def test_unknown_link_type() -> None:
     assert stack(INNER, link_type=147) == ("", "unknown_link_type", 147)
 
 
-def test_what_the_capture_cut_is_missing() -> None:
+def test_bytes_that_the_capture_cut_are_missing() -> None:
     frame = NET(b.ipv4(b.tcp(bytes(100)), 6))
     for kept in range(len(frame)):
         _, result = walked(b.batch([frame[:kept]], lengths=[len(frame)]))
         for messages in result.by_group.values():
             assert messages.end[0] <= kept
             assert messages.end[0] + messages.missing[0] == len(frame)
-        assert s.STOPS[result.packets[0, s.P_STOP]] in ("cut", "unknown_port" if kept > 54 else "cut")
+        assert STOPS[result.packets[0]["stop"]] in ("cut", "unknown_port" if kept > 54 else "cut")
 
 
-def test_conversations_of_a_tunnel() -> None:
+def test_headers_of_a_tunnel() -> None:
     _, result = walked(b.batch([NET(b.ipv4(b.udp(b.vxlan(NET(INNER)), 9, 4789), 17))]))
     outer, inner = range(2)
     found = result.headers
@@ -147,10 +151,10 @@ def test_conversations_of_a_tunnel() -> None:
     assert result.by_group[group["udp"]].header.tolist() == [outer, inner]
     assert result.by_group[group["udp"]].place.tolist() == [0, 1]
     assert result.by_group[group["dns"]].header.tolist() == [inner]
-    assert result.packets[0, s.P_CONVERSATION] == inner
+    assert result.packets[0]["header"] == inner
 
 
-def test_an_icmp_error_quotes_its_conversation() -> None:
+def test_icmp_error_has_a_quoted_header() -> None:
     error = bytes([3, 1, 0, 0, 0, 0, 0, 0]) + INNER
     _, result = walked(b.batch([NET(b.ipv4(error, 1))]))
     assert result.headers["kind"].tolist() == [WHOLE, QUOTED]
@@ -165,18 +169,18 @@ def test_too_deep() -> None:
         frame = b.ipv4(frame, 4)
     names, stop, _ = stack(NET(frame))
     assert stop == "too_deep"
-    assert names.count("ipv4") == s.MOST_NETWORK_HEADERS + 1
+    assert names.count("ipv4") == MOST_NETWORK_HEADERS + 1
 
 
 @settings(deadline=None, max_examples=200)
 @given(st.lists(st.tuples(st.binary(max_size=80), st.sampled_from([*sorted(LINKS), 1])), max_size=8), st.data())
-def test_whatever_comes_lies_inside(frames: list[tuple[bytes, int]], data: st.DataObject) -> None:
+def test_messages_of_any_bytes_stay_within_their_packet(frames: list[tuple[bytes, int]], data: st.DataObject) -> None:
     starts = [b"", NET(b""), NET(INNER)[:40], NET(b.ipv4(b.gre(b""), 47)), NET(b.ipv6(b"", 0), 0x86DD)]
     whole = [data.draw(st.sampled_from(starts)) + frame for frame, _ in frames]
     packets = b.batch(whole, lengths=[len(frame) + data.draw(st.integers(0, 20)) for frame in whole])
     packets.link_type[: packets.count] = [link_type for _, link_type in frames]
     walker, result = walked(packets)
-    assert sum(map(len, result.by_group.values())) == walker.state[s.W_MESSAGES]
+    assert sum(map(len, result.by_group.values())) == walker.state["message_count"][0]
     for messages in result.by_group.values():
         first = packets.start[messages.row]
         assert (first <= messages.start).all()
@@ -191,19 +195,20 @@ def test_arrays_grow() -> None:
         deep = b.ipv4(deep, 4)
     frames = [NET(deep)] * 5000
     walker, result = walked(b.batch(frames))
-    ipv4 = result.by_group[s.IPV4]
+    ipv4 = result.by_group[Step.IPV4]
     assert len(ipv4) == 5000 * 7
     assert ipv4.place.tolist() == list(range(7)) * 5000
     assert (np.diff(ipv4.row) >= 0).all()
-    assert set(walker.stack_names()) >= {"ethernet:ipv4:ipv4:ipv4:ipv4:ipv4:ipv4:ipv4:udp:dns"}
+    assert set(walker.stacks.names()) >= {"ethernet:ipv4:ipv4:ipv4:ipv4:ipv4:ipv4:ipv4:udp:dns"}
 
 
-def test_too_many_stacks_keep_their_beginning() -> None:
+def test_stack_keeps_its_beginning_when_no_number_is_left() -> None:
     walker = Walker(DISPATCH, {})
-    walker.trie[0, -1] = len(walker.trie)
+    walker.stacks.count = len(walker.stacks.above) - 2
     result = walker.walk(b.batch([NET(INNER)]))
-    assert result.packets[0, s.P_STATE] == 0
-    assert len(result.by_group[s.UDP]) == 1
+    assert walker.stacks.count == len(walker.stacks.above)
+    assert walker.stacks.names()[result.packets[0]["stack"]].endswith("ethernet:ipv4")
+    assert len(result.by_group[Step.UDP]) == 1
 
 
 def pieces(payload: bytes, size: int, identification: int = 1) -> list[bytes]:
@@ -219,22 +224,22 @@ DATAGRAM = b.udp(bytes(range(200)), 53, 9)
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2), (0, 0, 1, 2)], ids=str)
-def test_fragments_are_put_together(order: tuple[int, ...]) -> None:
+def test_fragments_are_reassembled(order: tuple[int, ...]) -> None:
     parts = pieces(DATAGRAM, 80)
     packets = b.batch([parts[index] for index in order])
     walker, result = walked(packets)
-    udp = result.by_group[s.UDP]
+    udp = result.by_group[Step.UDP]
     assert len(udp) == 1
     row = udp.row[0]
     assert packets.data[udp.start[0] : udp.end[0]].tobytes() == DATAGRAM
     assert (packets.number[row], packets.last[row]) == (1, len(order))
-    assert len(result.by_group[s.IPV4]) == len(order)
+    assert len(result.by_group[Step.IPV4]) == len(order)
     assert result.headers["kind"].tolist().count(FRAGMENT) == len(order)
-    assert walker.stack_names()[result.packets[len(order) - 1, s.P_STATE]] == "ethernet:ipv4:udp:dns"
+    assert walker.stacks.names()[result.packets[len(order) - 1]["stack"]] == "ethernet:ipv4:udp:dns"
     assert walker.fragments.counts["reassembled"] == 1
 
 
-def test_later_fragments_know_the_ports() -> None:
+def test_later_fragments_have_the_ports_of_the_first() -> None:
     _, result = walked(b.batch(pieces(DATAGRAM, 80)))
     assert set(result.headers["source_port"].tolist()) == {53}
 
@@ -242,9 +247,9 @@ def test_later_fragments_know_the_ports() -> None:
 def test_fragments_across_batches() -> None:
     parts = pieces(DATAGRAM, 80)
     walker = Walker(DISPATCH, {})
-    assert s.UDP not in walker.walk(b.batch(parts[:2])).by_group
+    assert Step.UDP not in walker.walk(b.batch(parts[:2])).by_group
     packets = b.batch(parts[2:], first=3)
-    udp = walker.walk(packets).by_group[s.UDP]
+    udp = walker.walk(packets).by_group[Step.UDP]
     assert (packets.number[udp.row[0]], packets.last[udp.row[0]]) == (1, 3)
 
 
@@ -255,31 +260,31 @@ def test_ipv6_fragments() -> None:
     ]
     packets = b.batch(parts)
     walker, result = walked(packets)
-    udp = result.by_group[s.UDP]
+    udp = result.by_group[Step.UDP]
     assert packets.data[udp.start[0] : udp.end[0]].tobytes() == DATAGRAM
-    assert walker.stack_names()[result.packets[2, s.P_STATE]] == "ethernet:ipv6:ipv6_fragment:udp:dns"
+    assert walker.stacks.names()[result.packets[2]["stack"]] == "ethernet:ipv6:ipv6_fragment:udp:dns"
 
 
-def test_overlapping_fragments_keep_what_came_first() -> None:
+def test_overlapping_fragments_keep_the_bytes_captured_first() -> None:
     first = NET(b.ipv4(DATAGRAM[:80], 17, more=True))
     other = NET(b.ipv4(b"\xff" * 40 + DATAGRAM[80:], 17, offset=40))
     packets = b.batch([first, other])
     walker, result = walked(packets)
-    udp = result.by_group[s.UDP]
+    udp = result.by_group[Step.UDP]
     assert packets.data[udp.start[0] : udp.end[0]].tobytes() == DATAGRAM
     assert walker.fragments.counts["overlapping"] == 1
 
 
-def test_fragments_wait_a_minute() -> None:
+def test_fragments_expire_after_a_minute() -> None:
     parts = pieces(DATAGRAM, 104)
     packets = b.batch(parts)
     packets.ts[1] += 61 * 10**9
     walker, result = walked(packets)
-    assert s.UDP not in result.by_group
+    assert Step.UDP not in result.by_group
     assert walker.fragments.counts["expired"] == 1
 
 
-def test_fragments_do_not_fill_the_memory() -> None:
+def test_waiting_fragments_are_bounded() -> None:
     walker = Walker(DISPATCH, {})
     for round_ in range(3):
         source = bytes([10, round_, 0, 1])
@@ -289,20 +294,20 @@ def test_fragments_do_not_fill_the_memory() -> None:
     assert walker.fragments.counts["evicted"] == 3 * 8000 - 16_384
 
 
-def test_a_cut_first_fragment_is_read_as_far_as_it_goes() -> None:
+def test_truncated_first_fragment_is_read() -> None:
     frame = pieces(DATAGRAM, 80)[0]
     _, result = walked(b.batch([frame[:50]], lengths=[len(frame)]))
-    assert len(result.by_group[s.UDP]) == 1
+    assert len(result.by_group[Step.UDP]) == 1
 
 
 @settings(deadline=None, max_examples=100)
 @given(st.data())
-def test_any_fragmentation_gives_the_datagram_back(data: st.DataObject) -> None:
+def test_any_fragmentation_reassembles_to_the_datagram(data: st.DataObject) -> None:
     size = data.draw(st.integers(1, 30)) * 8
     parts = data.draw(st.permutations(pieces(DATAGRAM, size)))
     packets = b.batch(parts)
     _, result = walked(packets)
-    udp = result.by_group[s.UDP]
+    udp = result.by_group[Step.UDP]
     assert packets.data[udp.start[0] : udp.end[0]].tobytes() == DATAGRAM
 
 
@@ -310,40 +315,17 @@ def test_places_in_a_fragmented_tunnel_follow_those_of_its_first_packet() -> Non
     inside = b.udp(b.vxlan(NET(b.ipv4(b.udp(bytes(100), 1, 53), 17))), 9, 4789)
     packets = b.batch(pieces(inside, 80))
     _, result = walked(packets)
-    for step, expected in ((s.ETHERNET, [0, 1, 0]), (s.IPV4, [0, 1, 0]), (s.UDP, [0, 1])):
+    for step, expected in ((Step.ETHERNET, [0, 1, 0]), (Step.IPV4, [0, 1, 0]), (Step.UDP, [0, 1])):
         messages = result.by_group[step]
         keys = list(zip(packets.number[messages.row].tolist(), messages.place.tolist(), strict=True))
         assert len(set(keys)) == len(keys)
         assert sorted(messages.place.tolist()) == sorted(expected)
 
 
-def test_a_header_that_the_capture_cut_is_cut() -> None:
+def test_truncated_ip_header_has_fault_cut() -> None:
     frame = NET(b"\x46" + b.ipv4(b.tcp(bytes(100)), 6)[1:])
     _, result = walked(b.batch([frame[:36]], lengths=[len(frame)]))
-    ipv4 = result.by_group[s.IPV4]
+    ipv4 = result.by_group[Step.IPV4]
     assert ipv4.fault.tolist() == [CUT]
     assert ipv4.header.tolist() == [0]
     assert result.headers["protocol"].tolist() == [6]
-
-
-def test_a_payload_that_no_port_claims_is_claimed_by_its_content() -> None:
-    table = Table("stun", "", "", (), ())
-    walker = Walker(dispatch((*LEAVES, table), ["stun"]), {})
-    frames = [NET(b.ipv4(b.udp(payload, 9, 2), 17)) for payload in (b"a", b"b", b"a")]
-    result = walker.walk(b.batch([*frames, NET(INNER)]))
-    left = result.by_group[s.UNCLAIMED]
-    found = walker.claim(result, s.UNCLAIMED, left.data[left.start] == ord("a"), "stun")
-    assert found.row.tolist() == [0, 2]
-    assert found.place.tolist() == [0, 0]
-    assert found.source_port.tolist() == [9, 9]
-    assert found.destination_port.tolist() == [2, 2]
-    assert found.hint.tolist() == [17, 17]
-    assert len(result.by_group[s.UNCLAIMED]) == 1
-    names = walker.stack_names()
-    assert [names[state] for state in result.packets[:, s.P_STATE]] == [
-        "ethernet:ipv4:udp:stun",
-        "ethernet:ipv4:udp",
-        "ethernet:ipv4:udp:stun",
-        "ethernet:ipv4:udp:dns",
-    ]
-    assert [s.STOPS[stop] for stop in result.packets[:, s.P_STOP]] == [None, "unknown_port", None, None]

@@ -1,4 +1,4 @@
-"""The walk finds what link headers that are seldom met carry, and says why it stops where they carry nothing known."""
+"""Steps through less common link headers: what they carry, and why the walk stops where that is unknown."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netlake.kernels import steps as s
+from netlake.kernels.answers import STOPS
+from netlake.kernels.steps import Step
 from netlake.layers.steps import OTHER_LINKS, dispatch
 from netlake.layers.walk import Walker
 from netlake.schema import Table
@@ -24,7 +25,7 @@ MORE = (
     Table("osi", "", "", ("llc.dsap=0xfe",), (), context="record"),
     Table("cdp", "", "", ("snap.cisco=0x2000",), (), context="record"),
 )
-DISPATCH = dispatch(MORE)
+DISPATCH = dispatch(b.with_steps(*MORE))
 
 SNAP = bytes.fromhex("aaaa03000000")
 IP = SNAP + b"\x08\x00" + INNER
@@ -131,18 +132,18 @@ CASES = {
 def test_stack(link_type: int, packet: bytes, names: str, reason: str | None, value: int) -> None:
     walker = Walker(DISPATCH, {})
     row = walker.walk(b.batch([packet], link_type=link_type)).packets[0]
-    stop = s.STOPS[row[s.P_STOP]]
-    found = walker.stack_names()[row[s.P_STATE]], stop, int(row[s.P_STOP_VALUE]) if stop else -1
+    stop = STOPS[row["stop"]]
+    found = walker.stacks.names()[row["stack"]], stop, int(row["stop_value"]) if stop else -1
     assert found == (names, reason, value)
 
 
-def test_every_link_type_of_the_step_without_a_table_has_a_case() -> None:
+def test_every_link_type_of_other_link_has_a_case() -> None:
     assert {case[0] for case in CASES.values()} >= set(OTHER_LINKS)
 
 
 @pytest.mark.parametrize("case", [case for case in CASES.values() if case[3] is None], ids=lambda case: case[2])
-def test_cut_by_the_capture(case: tuple[int, bytes, str, str | None, int]) -> None:
-    """Whatever is kept lies inside what was captured; a packet cut within a header that is walked through says so."""
+def test_truncated_packet_stops_with_reason_cut(case: tuple[int, bytes, str, str | None, int]) -> None:
+    """Messages stay within the captured bytes; a packet that is cut within a header has the reason `cut`."""
     link_type, packet, names, _, _ = case
     for kept in range(len(packet)):
         walker = Walker(DISPATCH, {})
@@ -150,24 +151,24 @@ def test_cut_by_the_capture(case: tuple[int, bytes, str, str | None, int]) -> No
         for messages in result.by_group.values():
             assert messages.end[0] <= kept
         row = result.packets[0]
-        if s.STOPS[row[s.P_STOP]] is None:
-            assert walker.stack_names()[row[s.P_STATE]] == names
+        if STOPS[row["stop"]] is None:
+            assert walker.stacks.names()[row["stack"]] == names
         else:
-            assert s.STOPS[row[s.P_STOP]] == "cut"
+            assert STOPS[row["stop"]] == "cut"
 
 
-def test_the_check_sequence_is_not_part_of_what_a_frame_carries() -> None:
+def test_check_sequence_is_not_part_of_the_payload() -> None:
     packet = b.radiotap(b.dot11(IP + b"\1\2\3\4"), 0x10)
     result = Walker(DISPATCH, {}).walk(b.batch([packet], link_type=127))
-    assert result.by_group[s.LLC].end[0] == len(packet) - 4
-    assert result.by_group[s.DOT11].end[0] == len(packet)
+    assert result.by_group[Step.LLC].end[0] == len(packet) - 4
+    assert result.by_group[Step.DOT11].end[0] == len(packet)
 
 
-def test_a_header_says_the_link_type_that_named_it() -> None:
-    """A capture's own or that of a header around it: readers know the form of their message by it."""
+def test_hint_of_a_link_header_is_its_link_type() -> None:
+    """The link type is the capture's, or that of a header around it."""
     walker = Walker(DISPATCH, {})
     packets = [b"\0\0\x08\0\x7f\0\0\0" + b.radiotap(b.dot11(IP), 0), b"\0\0\x08\0\x69\0\0\0" + b.dot11(IP)]
-    assert walker.walk(b.batch(packets, link_type=192)).by_group[s.DOT11].hint.tolist() == [127, 105]
+    assert walker.walk(b.batch(packets, link_type=192)).by_group[Step.DOT11].hint.tolist() == [127, 105]
     usb = DISPATCH.group("usb")
     assert walker.walk(b.batch([bytes(64)], link_type=220)).by_group[usb].hint.tolist() == [220]
     arp = b.batch([b.ethernet(bytes(28), 0x0806)])
@@ -176,7 +177,9 @@ def test_a_header_says_the_link_type_that_named_it() -> None:
 
 @settings(deadline=None, max_examples=300)
 @given(st.sampled_from(list(CASES.values())), st.data())
-def test_whatever_comes_lies_inside(case: tuple[int, bytes, str, str | None, int], data: st.DataObject) -> None:
+def test_messages_of_any_bytes_stay_within_their_packet(
+    case: tuple[int, bytes, str, str | None, int], data: st.DataObject
+) -> None:
     packet = bytearray(case[1])
     for position in data.draw(st.lists(st.integers(0, max(0, min(40, len(packet)) - 1)), max_size=4)):
         packet[position] = data.draw(st.integers(0, 255))

@@ -1,4 +1,4 @@
-"""The walk through tunnels: what it finds inside, what it makes of it where it is cut or malformed, whose it is."""
+"""Steps through tunnels: their payloads, cut and malformed headers, and the flows inside."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netlake.kernels import steps as s
+from netlake.kernels.steps import Step
+from netlake.kernels.walk_state import MOST_HEADERS
 from netlake.layers.steps import dispatch
 from netlake.layers.walk import Walker
 from netlake.schema import Table
@@ -39,7 +40,7 @@ TUNNELS = {
     ),
     "MPLS, something else": (NET(b.mpls(b"\x55" + bytes(20)), 0x8847), "ethernet:mpls", UNKNOWN, 5),
     "MPLS, too many labels": (
-        NET(b.mpls(b"", bottom=False) * 50, 0x8847), "ethernet" + ":mpls" * (s.MOST_HEADERS - 1), "too_deep", -1,
+        NET(b.mpls(b"", bottom=False) * 50, 0x8847), "ethernet" + ":mpls" * (MOST_HEADERS - 1), "too_deep", -1,
     ),
     "MPLS, half a label": (NET(b"\0\0", 0x8847), "ethernet:mpls", "malformed", -1),
     "PPPoE, session": (NET(b.pppoe(b"\0\x21" + INNER), 0x8864), f"ethernet:pppoe:ppp:{DNS_STACK}", None, -1),
@@ -147,7 +148,7 @@ def test_stack_of_a_tunnel(frame: bytes, names: str, reason: str | None, value: 
 
 
 @pytest.mark.parametrize("name", TUNNELS)
-def test_a_tunnel_that_the_capture_cut_ends_there(name: str) -> None:
+def test_messages_of_a_truncated_tunnel_stay_within_it(name: str) -> None:
     frame = TUNNELS[name][0]
     for kept in range(14, len(frame)):
         _, result = walked(b.batch([frame[:kept]], lengths=[len(frame)]))
@@ -158,12 +159,12 @@ def test_a_tunnel_that_the_capture_cut_ends_there(name: str) -> None:
 
 
 def keys(*frames: bytes) -> list[int]:
-    """The keys of the innermost conversations of some packets."""
+    """The keys of the innermost headers of some packets."""
     _, result = walked(b.batch(frames))
-    return [int(result.headers["key"][row]) for row in result.packets[: len(frames), s.P_CONVERSATION]]
+    return [int(result.headers["key"][row]) for row in result.packets[: len(frames)]["header"]]
 
 
-def test_tunnels_are_told_apart_by_what_both_directions_say() -> None:
+def test_tunnels_differ_by_an_identifier_of_both_directions() -> None:
     def vxlan(number: int) -> bytes:
         return over_udp(b.vxlan(NET(INNER), number), 4789)
 
@@ -178,7 +179,7 @@ def test_tunnels_are_told_apart_by_what_both_directions_say() -> None:
         assert one == again != other
 
 
-def test_tunnels_are_one_where_directions_say_different_things() -> None:
+def test_tunnels_are_one_where_the_directions_have_different_identifiers() -> None:
     plain, label, labels = keys(
         NET(INNER), NET(b.mpls(INNER, 5), 0x8847), NET(b.mpls(b.mpls(INNER), bottom=False), 0x8847)
     )
@@ -189,17 +190,17 @@ def test_tunnels_are_one_where_directions_say_different_things() -> None:
     assert one == other != 0
 
 
-def test_an_ip_header_that_another_carries_is_a_message_of_its_own() -> None:
+def test_ip_in_ip_has_a_message() -> None:
     _, result = walked(b.batch([NET(b.ipv4(INNER_6, 41)), NET(b.ipv6(INNER, 4), 0x86DD), NET(INNER)]))
-    found = result.by_group[s.IP_IN_IP]
+    found = result.by_group[Step.IP_IN_IP]
     assert found.row.tolist() == [0, 1]
     assert found.hint.tolist() == [4, 6]
     assert found.header.tolist() == [0, 2]
 
 
-def test_what_is_behind_ppp_knows_its_number() -> None:
+def test_hint_of_a_leaf_behind_ppp_is_the_protocol() -> None:
     table = Table("ppp_control", "", "", ("ppp.protocol=0xc021", "ppp.protocol=0xc023"), ())
-    walker = Walker(dispatch((*LEAVES, table)), {})
+    walker = Walker(dispatch(b.with_steps(*LEAVES, table)), {})
     frames = [NET(b.pppoe(bytes.fromhex(f"{kind} 01010004")) + bytes(9), 0x8864) for kind in ("c021", "c023")]
     result = walker.walk(b.batch(frames))
     found = result.by_group[walker.dispatch.group("ppp_control")]
@@ -209,11 +210,13 @@ def test_what_is_behind_ppp_knows_its_number() -> None:
 
 @settings(deadline=None, max_examples=200)
 @given(st.lists(st.tuples(st.sampled_from(sorted(TUNNELS)), st.binary(max_size=40)), max_size=8), st.data())
-def test_whatever_comes_in_a_tunnel_lies_inside(parts: list[tuple[str, bytes]], data: st.DataObject) -> None:
+def test_messages_of_any_bytes_in_a_tunnel_stay_within_their_packet(
+    parts: list[tuple[str, bytes]], data: st.DataObject
+) -> None:
     frames = [TUNNELS[name][0][: data.draw(st.integers(14, 90))] + more for name, more in parts]
     packets = b.batch(frames, lengths=[len(frame) + data.draw(st.integers(0, 20)) for frame in frames])
     walker, result = walked(packets)
-    assert sum(map(len, result.by_group.values())) == walker.state[s.W_MESSAGES]
+    assert sum(map(len, result.by_group.values())) == walker.state["message_count"][0]
     for messages in result.by_group.values():
         first = packets.start[messages.row]
         assert (first <= messages.start).all()

@@ -33,7 +33,7 @@ def test_a_capture_stands_in_a_lake_once(tmp_path: Path) -> None:
     assert (first.exit_code, first.captures[0].state, first.captures[0].packets) == (0, "added", 300)
     assert rows(tmp_path / "lake") == 300
     again = netlake.capture(CAPTURES / "classic.pcap", tmp_path / "lake")
-    assert (again.exit_code, again.captures[0].state) == (0, "standing")
+    assert (again.exit_code, again.captures[0].state) == (0, "unchanged")
     assert rows(tmp_path / "lake") == 300
     replaced = netlake.capture(CAPTURES / "classic.pcap", tmp_path / "lake", replace=True)
     assert replaced.captures[0].state == "replaced"
@@ -141,7 +141,7 @@ def test_refresh_decodes_again_what_another_contract_decoded(tmp_path: Path, mon
     monkeypatch.setattr("netlake.lake.facts.contract.version", lambda: 2)
     report = netlake.pipeline.refresh(lake, jobs=1)
     assert [capture.state for capture in report.captures] == ["replaced"]
-    assert "gone.pcap is not there any more" in report.notices[0]
+    assert "gone.pcap is missing" in report.notices[0]
     assert sorted(standing.facts.contract for standing in Catalog(lake).captures()) == [1, 2]
     assert rows(lake) == 360
 

@@ -103,7 +103,7 @@ def test_attacks_fail_and_change_no_file(own_lake: Path, tmp_path: Path) -> None
     spill.mkdir()
     (outside / "secret").write_text("secret words")
     file = next(own_lake.rglob("*.parquet"))
-    before, beside = state(own_lake), state(outside)
+    before, other_files = state(own_lake), state(outside)
     attacks = [attack.format(file=file, lake=own_lake, outside=outside) for attack in ATTACKS]
     request = dataclasses.asdict(Request(str(own_lake), sql="")) | {"spill": str(spill)}
     ran = subprocess.run(
@@ -117,7 +117,7 @@ def test_attacks_fail_and_change_no_file(own_lake: Path, tmp_path: Path) -> None
     assert {attack: what for attack, what in found.items() if what not in ("QueryError", "Error")} == {}
     assert len(found) == len(ATTACKS)
     assert state(own_lake) == before
-    assert state(outside) == beside
+    assert state(outside) == other_files
     assert Catalog(own_lake, readonly=True).validate(deep=True) == []
 
 

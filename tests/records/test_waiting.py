@@ -10,7 +10,8 @@ import pytest
 
 import netlake
 from netlake import tables
-from netlake.flows.tracker import Flows
+from netlake.flows.tracker import Flows, Ports
+from netlake.kernels.flow_state import FLOW_OF_HEADER
 from netlake.packets import COPIED, NO_TIME, Messages, Packets
 from netlake.pipeline import decoder, run
 from netlake.records import waiting
@@ -56,12 +57,11 @@ def context(first: int) -> BatchContext:
     packets.number[:] = np.arange(first, first + 3)
     packets.last[:] = packets.number + np.array([0, 9, 0])
     packets.ts[:] = [first * 10_000, first * 20_000, NO_TIME]
-    codes, ports = np.array([5, 6], np.int32), np.array([53, 54], np.int32)
-    flows = Flows(
-        flow=np.array([1, 2]), from_originator=np.array([1, 0], np.int8), src=codes, dst=codes,
-        shift=np.zeros(2, np.int8), ports=(ports, ports),
-    )  # fmt: skip
-    return BatchContext(packets, flows)
+    ports = np.array([53, 54], np.int32)
+    found = np.zeros(2, FLOW_OF_HEADER)
+    found["flow"], found["from_originator"] = [1, 2], [1, 0]
+    found["src"] = found["dst"] = [5, 6]
+    return BatchContext(packets, Flows(found, Ports(ports, ports)))
 
 
 def test_each_message_keeps_its_bytes_and_its_context() -> None:

@@ -56,7 +56,7 @@ def main() -> int:
         slowest = max(slowest, (outcome.seconds, outcome.capture))
         if outcome.state != "survived":
             failed.append(outcome)
-            say(f"{outcome.capture}: {outcome.state}: {outcome.said}")
+            say(f"{outcome.capture}: {outcome.state}: {outcome.message}")
         if number % 200 == 0:
             say(f"{number:,} of {len(tasks):,} after {time.monotonic() - began:.0f} s")
     sys.stdout.write(

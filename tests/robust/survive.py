@@ -46,7 +46,7 @@ def check_cut(whole: Tables | None, cut: Tables | None, at: int) -> None:
     # the last packet may differ: it can be truncated, or reassembled from fewer bytes
     for name in SPINE:
         first, second = (tables["packet"][name].slice(0, max(0, count - 1)) for tables in (whole, cut))
-        assert first.equals(second), f"cut behind byte {at}: {name} differs"
+        assert first.equals(second), f"truncated at byte {at}: {name} differs"
 
 
 def survive(path: Path, name: str, *, cuts: int, changes: int, seed: int) -> Outcome:

@@ -23,7 +23,7 @@ def test_wrong_packets_of_truncated_capture_are_detected() -> None:
     whole = netlake.decode(CAPTURE)
     packets = whole["packet"]
     survive.check_cut(whole, {"packet": packets.slice(0, 20)}, 1)
-    with pytest.raises(AssertionError, match="cut behind byte 1"):
+    with pytest.raises(AssertionError, match="truncated at byte 1"):
         survive.check_cut(whole, {"packet": packets.slice(1, 20)}, 1)
 
 

@@ -9,10 +9,10 @@ TABLE = Table(
     "sample",
     "One row for each sample.",
     "RFC 1",
-    ("udp.port=53", "udp.port=5353", "tcp.port=53", "odd.thing=1"),
+    ("udp.port=53", "udp.port=5353", "tcp.segment=53", "odd.thing=1"),
     (
-        Column("opcode", "u8", "What is asked.", wireshark="x.opcode", at=0),
-        Column("answers", List(INNER), "What is answered.", why="compared by name"),
+        Column("opcode", "u8", "The kind of request.", wireshark="x.opcode", at=0),
+        Column("answers", List(INNER), "The answers.", why="compared by name"),
         Column("sizes", List("u16"), "Sizes.", why="none there"),
     ),
     size=12,
@@ -22,10 +22,10 @@ TABLE = Table(
 def test_page_has_doc_dispatch_keys_and_columns() -> None:
     page = docs.page(TABLE)
     assert page.startswith("# sample\n\nOne row for each sample.\n")
-    assert "- Messages: UDP port 53 or 5353; TCP port 53; odd thing 1\n" in page
+    assert "- Messages: UDP port 53 or 5353; TCP segments of port 53; odd thing 1\n" in page
     assert "- Key: `capture`, `packet`, `place`\n" in page
-    assert "| `opcode` | smallint | What is asked. | `x.opcode` |\n" in page
-    assert "| `answers` | struct[] | What is answered. | none: compared by name |\n" in page
+    assert "| `opcode` | smallint | The kind of request. | `x.opcode` |\n" in page
+    assert "| `answers` | struct[] | The answers. | none: compared by name |\n" in page
     assert "| `answers[].name` | varchar | Left \\| right. | `x.name` |\n" in page
     assert "| `sizes` | integer[] | Sizes. | none: none there |\n" in page
     assert "in wire order, from 0. Never null. |" in page

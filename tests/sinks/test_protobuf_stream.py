@@ -73,7 +73,7 @@ def stream(count: int = 3) -> bytes:
     return header(TABLE) + bytes(encode(TABLE, rows_of(count)))
 
 
-def taken(data: bytes, table: Table | None = TABLE) -> int:
+def row_count(data: bytes, table: Table | None = TABLE) -> int:
     """Number of rows that can be read from `data`."""
     _, batches = read(io.BytesIO(data), table)
     return sum(rows.num_rows for rows in batches)
@@ -121,7 +121,7 @@ BAD = [
 @pytest.mark.parametrize(("data", "error", "message"), BAD, ids=[message for _, _, message in BAD])
 def test_invalid_stream_is_reported(data: bytes, error: type[Exception], message: str) -> None:
     with pytest.raises(error) as found:
-        taken(data)
+        row_count(data)
     assert message in str(found.value)
 
 
@@ -134,7 +134,7 @@ def test_last_value_of_a_scalar_counts() -> None:
 
 def test_unknown_table_is_reported() -> None:
     with pytest.raises(SchemaError, match="an unknown table 'sample_text'"):
-        taken(stream(), None)
+        row_count(stream(), None)
 
 
 def test_missing_and_corrupt_files_are_reported(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_missing_and_corrupt_files_are_reported(tmp_path: Path) -> None:
     whole = sink.files[TABLE.name].read_bytes()
     for damaged in (whole[: len(whole) // 2], whole[:40] + b"\xff" * 40 + whole[80:], whole + b"tail"):
         with pytest.raises(InputError):
-            taken(damaged)
+            row_count(damaged)
 
 
 def test_rows_before_corrupt_data_are_returned(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,7 +167,7 @@ def test_random_bytes_give_rows_or_an_error(data: st.DataObject) -> None:
         rows[data.draw(st.integers(0, len(rows) - 1))] = data.draw(st.integers(0, 255))
     ending = data.draw(st.binary(max_size=30))
     try:
-        assert taken(header(TABLE) + bytes(rows) + ending) >= 0
+        assert row_count(header(TABLE) + bytes(rows) + ending) >= 0
     except (InputError, SchemaError):
         return  # any other error fails the test
 

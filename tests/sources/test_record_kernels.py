@@ -21,6 +21,14 @@ def likely(rng, big):
     return np.frombuffer(struct.pack((">" if big else "<") + "60I", *words), np.uint8).copy()
 
 
+def arrays(rows):
+    return records.Rows(*[np.zeros(rows, np.int64) for _ in range(5)], *[np.zeros(rows, np.int32) for _ in range(2)])
+
+
+def variant(state):
+    return np.array([tuple(state)], records.PCAP)
+
+
 def pcap_twin(data, at, end, state, rows):
     _, big, header, unit, swapped, limit = state
     found = []
@@ -47,10 +55,10 @@ def pcap_twin(data, at, end, state, rows):
 def test_index_pcap(seed, big, header, swapped, unit, at, rows):
     data = likely(random.Random(seed), big)  # noqa: S311
     state = [1000, int(big), header, unit, swapped, 262_144]
-    arrays = [np.zeros(rows, np.int64) for _ in range(5)]
-    row, after, why, value = records.index_pcap(data, at, 220, np.array(state, np.int64), 0, rows, *arrays)
+    out = arrays(rows)
+    row, after, why, value = records.index_pcap(data, at, 220, variant(state), 0, rows, out)
     found, *rest = pcap_twin(data, at, 220, state, rows)
-    assert (list(zip(*[a[:row].tolist() for a in arrays], strict=True)), after, why, value) == (found, *rest)
+    assert (list(zip(*[a[:row].tolist() for a in out[:5]], strict=True)), after, why, value) == (found, *rest)
 
 
 def plausible_twin(data, at, state, low, high):
@@ -90,11 +98,11 @@ def test_search_pcap(seed, big, header, cut):
     content += rng.randbytes(rng.randrange(3) * 9)
     data = np.frombuffer(content[: max(0, len(content) - cut)], np.uint8).copy()
     state = [0, int(big), header, 1000, 0, 1000]
-    place, need = records.search_pcap(data, 0, len(data), True, np.array(state, np.int64), 10, 100)
+    place, need = records.search_pcap(data, 0, len(data), True, variant(state), 10, 100)
     expected = search_twin(data.tobytes(), len(data), state, 10, 100)
     assert (place if need == 0 else None) == expected
     # asked with more to come, it either knows already or asks for more, and never passes the place over
-    place, need = records.search_pcap(data, 0, len(data), False, np.array(state, np.int64), 10, 100)
+    place, need = records.search_pcap(data, 0, len(data), False, variant(state), 10, 100)
     assert need > 0 or place == expected
     assert expected is None or place <= expected
 
@@ -178,16 +186,13 @@ def test_index_pcapng(writer, seed, big, at, count, rows):
         for _ in range(rng.randrange(3)):
             content[rng.randrange(len(content))] = rng.choice((0, 1, 4, 8, 255))
         data, at = np.frombuffer(bytes(content), np.uint8).copy(), 0
-    interfaces = np.tile(np.array([1, 262_144, 0, records_ng.TIMES, 1000, 0], np.int64), (3, 1))
-    state = np.array([0, big, count, 0, 0], np.int64)
-    longs = [np.zeros(rows, np.int64) for _ in range(5)]
-    shorts = [np.zeros(rows, np.int32) for _ in range(2)]
+    interfaces = np.array([(1, 262_144, 0, records_ng.TIMES, 1000, 0)] * 3, records_ng.INTERFACE)
+    state = np.array([(0, big, count, 0, 0)], records_ng.NG)
+    comments, scratch, out = np.zeros(64, records_ng.COMMENT), np.zeros(1, records_ng.PACKET), arrays(rows)
     end = len(data) - rng.randrange(8)
-    row, after, why, value = records_ng.index_pcapng(
-        data, at, end, state, interfaces, 0, rows, *longs, *shorts, np.zeros((64, 3), np.int64)
-    )
+    row, after, why, value = records_ng.index_pcapng(data, at, end, state, interfaces, 0, rows, out, comments, scratch)
     found, *rest = pcapng_twin(data.tobytes(), at, end, big, count, rows)
-    mine = list(zip(*[a[:row].tolist() for a in (*longs, *shorts)], strict=True))
+    mine = list(zip(*[a[:row].tolist() for a in out], strict=True))
     assert (mine, after, why, value) == (found, *rest)
 
 

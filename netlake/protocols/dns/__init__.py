@@ -19,6 +19,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
+from netlake.kernels import dns as k
 from netlake.kernels.dns import HEADER
 from netlake.layers.read import fixed, mark, mark_short, plain, where
 from netlake.packets import Columns, Messages, Nullable
@@ -81,7 +82,7 @@ TABLES = (
         "dns",
         "One row for each message of DNS over UDP, mDNS or LLMNR, and for those that are complete in a TCP segment.",
         spec="RFC 1035, RFC 2136, RFC 3597, RFC 4795, RFC 6762, RFC 6891, RFC 7871, RFC 9460",
-        on=("udp.port=53", "udp.port=5353", "udp.port=5355", "tcp.port=53"),
+        on=("udp.port=53", "udp.port=5353", "udp.port=5355", "tcp.segment=53"),
         size=HEADER,
         columns=(
             Column("transport", "word", "Transport protocol: `udp` or `tcp`.", why="part of the stack"),
@@ -188,9 +189,9 @@ def _columns(messages: Messages) -> Columns:
     result["transport"] = TRANSPORTS.take(pa.array(messages.hint == TCP).cast(pa.int8()))
     result.update(columns.questions(table, batch, mdns))
     result.update(columns.sections(table, batch, mdns))
-    complete = whole & (batch.found[3] == 0)
+    complete = whole & (batch.found[k.FOUND_FAULT] == 0)
     result.update(edns.columns(table, messages, batch, result, complete))
-    extra = messages.end + messages.missing - batch.found[2]
+    extra = messages.end + messages.missing - batch.found[k.FOUND_END]
     result["extra_length"] = Nullable(extra.astype(np.int32), complete)
     return result
 
@@ -199,7 +200,7 @@ def _mark(messages: Messages, batch: Records) -> None:
     """Set the faults in wire order: those of names and data come before that of the end."""
     first = records.first_faults(batch, len(messages))
     messages.fault = np.where(messages.fault == 0, first, messages.fault)
-    stopped = batch.found[3]
+    stopped = batch.found[k.FOUND_FAULT]
     mark(messages, stopped == faults.BAD_NAME, faults.BAD_NAME)
     mark_short(messages, stopped == faults.SHORT_HEADER)
     mark_short(messages, stopped == faults.BAD_LENGTH, faults.BAD_LENGTH)

@@ -101,12 +101,12 @@ def no_lists(data_type: pa.DataType, count: int) -> pa.Array:
 
 def questions(table: Table, batch: Records, mdns: Mask) -> dict[str, pa.Array]:
     """Columns of the questions: the list, and the fields of the first one."""
-    count = batch.found[0]
+    count = batch.found[k.FOUND_QUESTIONS]
     message, kind = batch.questions[k.Q_MESSAGE], batch.questions[k.Q_TYPE]
     multicast = mdns[message]
     klass = np.where(multicast, batch.questions[k.Q_CLASS] & 0x7FFF, batch.questions[k.Q_CLASS])
     unicast = pa.array(batch.questions[k.Q_CLASS] > 0x7FFF, mask=~multicast)
-    name = spans(batch.arena, batch.names[0], batch.names[1], pa.string())
+    name = spans(batch.arena, batch.names[t.N_TEXT], batch.names[t.N_TEXT_END], pa.string())
     typed, classed, named = numbers(kind, pa.int32()), numbers(klass, pa.int32()), TYPES.of(kind)
     listed = lists(column_type(table, "questions"), count, name, typed, named, classed, unicast)
     firsts = {"query_name": name, "query_type": typed, "query_type_name": named, "query_class": classed}

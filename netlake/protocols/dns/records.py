@@ -44,7 +44,7 @@ def find(messages: Messages, counts: Rows) -> Records:
     questions = np.empty((4, int(np.minimum(counts[0], size // SMALLEST_QUESTION).sum())), np.int64)
     records = np.empty((8, int(most.sum())), np.int64)
     count = k.find_records(messages.data, messages.start, messages.end, counts, questions, records, found)
-    questions = np.ascontiguousarray(questions[:, : int(found[0].sum())])
+    questions = np.ascontiguousarray(questions[:, : int(found[k.FOUND_QUESTIONS].sum())])
     return _texts(messages, questions, np.ascontiguousarray(records[:, :count]), found)
 
 
@@ -56,12 +56,10 @@ def _texts(messages: Messages, questions: Rows, records: Rows, found: Rows) -> R
     strings = np.empty((3, int(length[(kind == t.TXT) | (kind == t.SPF)].sum())), np.int64)
     # pages that are not written are not allocated: the size costs address space only
     arena = np.empty(int(t.TEXT_BASE * len(size) + t.TEXT_FACTOR * size.sum()), np.uint8)
-    cache, totals = np.full((4, t.CACHED), -1, np.int64), np.zeros(2, np.int64)
-    t.put_texts(
-        messages.data, messages.start, messages.end, found, questions, records, names, texts, strings, cache, arena,
-        totals,
-    )  # fmt: skip
-    used, count = totals.tolist()
+    cache = np.full(t.CACHED, -1, t.CACHE)
+    used, count = t.put_texts(
+        messages.data, messages.start, messages.end, found, questions, records, names, texts, strings, cache, arena
+    )
     fields = _string_fields(strings[:, :count])
     result = Records(questions, records, found, names, texts, fields, arena[:used], list(WORDS))
     _numbers(messages, result)
@@ -136,7 +134,7 @@ def first_faults(result: Records, count: int) -> npt.NDArray[np.int8]:
     name, data = result.texts[t.T_NAME_FAULT], result.texts[t.T_STATE]
     for of, fault in (
         (result.records[k.R_MESSAGE], np.where(name != 0, name, data)),
-        (result.questions[k.Q_MESSAGE], result.names[2]),
+        (result.questions[k.Q_MESSAGE], result.names[t.N_FAULT]),
     ):
         # assigned in reverse order, so that the first one remains
         wrong = np.flatnonzero(fault)[::-1]

@@ -1,8 +1,8 @@
-"""The addresses of the lake, in a form that sorts: what makes a question about a network fast.
+"""The table `address`: the addresses of the lake in a form that sorts, which makes searches for networks fast.
 
-`WHERE src_ip IN (FROM net('10.0.0.0/8'))` looks up a range here and compares texts there; parsing the texts would take
-eight times as long. Rows are written in the same commit as the tables that use them. An address may stand here more
-than once, from several captures or from one that was written in parts.
+`WHERE src_ip IN (FROM net('10.0.0.0/8'))` reads a range of this table and compares texts in the others; parsing their
+texts instead takes eight times as long. Rows are written in the same commit as the tables that use them. An address may
+have several rows, of several captures or of one capture that was written in parts.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from netlake.schema import Column, Table
 TABLES = (
     Table(
         "address",
-        "One row for each IP address that a conversation of a capture has.",
+        "One row for each IP address that a flow of a capture has.",
         spec="RFC 5952",
         on=(),
         context="lake",
@@ -27,7 +27,7 @@ TABLES = (
             Column(
                 "sortable",
                 "bytes",
-                "16 bytes in the order of addresses; IPv4 stands as ::ffff:0:0/96, so compare `family` too.",
+                "16 bytes in the order of addresses; IPv4 is written as ::ffff:0:0/96, so compare `family` too.",
                 why="our own",
                 null=False,
             ),
@@ -37,7 +37,7 @@ TABLES = (
 
 
 def rows(pool: Pool) -> pa.RecordBatch:
-    """Every address that `pool` holds now."""
+    """A row for every address that is in `pool` now."""
     codes = np.arange(len(pool), dtype=np.int32)
     columns = [
         pool.text(codes).cast(pa.string()),

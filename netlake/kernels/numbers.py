@@ -1,0 +1,40 @@
+"""EtherTypes and IP protocol numbers: the one place that defines them.
+
+`EtherType` has the IEEE 802 numbers (and those that tunnels reuse), `IpProtocol` the IANA numbers. The walk's steps,
+the kernels and the Python side of the layers use these names; tables repeat the number in their dispatch keys, because
+a key is text.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+# an Ethernet type field below this is a length, and LLC follows
+FIRST_ETHERTYPE = 0x0600
+
+
+class EtherType(IntEnum):
+    """The EtherTypes that a step or a kernel refers to."""
+
+    IPV4 = 0x0800
+    ARP = 0x0806
+    CDP = 0x2000  # in SNAP and Cisco HDLC
+    TRANSPARENT_ETHERNET = 0x6558
+    SLARP = 0x8035  # in Cisco HDLC; Ethernet uses the number for RARP
+    IPV6 = 0x86DD
+    PPP = 0x880B
+    WCCP = 0x883E
+    MPLS = 0x8847
+    ERSPAN = 0x88BE
+    NSH = 0x894F
+
+
+class IpProtocol(IntEnum):
+    """The IP protocol numbers that a step or a kernel refers to."""
+
+    ICMPV4 = 1
+    TCP = 6
+    UDP = 17
+    ICMPV6 = 58
+    NO_NEXT_HEADER = 59
+    SCTP = 132

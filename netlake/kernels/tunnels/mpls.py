@@ -1,0 +1,50 @@
+"""MPLS (RFC 3032): one label is one step.
+
+Behind the last label is an IP packet, an associated channel (RFC 4385) or a pseudowire of Ethernet (RFC 4448). The
+control word of a pseudowire begins with four zero bits, and so may a MAC address: the frame begins where its type is a
+known one.
+"""
+
+from __future__ import annotations
+
+from netlake.kernels import kernel
+from netlake.kernels.answers import Space, carries, ip_or, malformed
+from netlake.kernels.bytes import u16
+from netlake.kernels.numbers import FIRST_ETHERTYPE, EtherType
+from netlake.schema.faults import SHORT_HEADER
+
+# types of an associated channel: IPv4 and IPv6
+CHANNEL_IPV4 = 0x0021
+CHANNEL_IPV6 = 0x0057
+
+
+@kernel()
+def mpls(data, keys, w):
+    """No identifier: the directions have different labels, and one of them may have none."""
+    at, end = w.at, w.end
+    if end - at < 4:
+        return malformed(SHORT_HEADER)
+    inside = at + 4
+    if not data[at + 2] & 1:
+        return carries(Space.ETHER_TYPE, EtherType.MPLS, inside)
+    if inside + 4 <= end and data[inside] >> 4 == 1:
+        channel = u16(data, inside + 2)
+        if channel == CHANNEL_IPV4:
+            return carries(Space.ETHER_TYPE, EtherType.IPV4, inside + 4)
+        if channel == CHANNEL_IPV6:
+            return carries(Space.ETHER_TYPE, EtherType.IPV6, inside + 4)
+    if inside < end and data[inside] >> 4 == 0:
+        if is_ethernet(data, keys, inside, end) and not is_ethernet(data, keys, inside + 4, end):
+            return carries(Space.ETHER_TYPE, EtherType.TRANSPARENT_ETHERNET, inside)
+        if is_ethernet(data, keys, inside + 4, end):
+            return carries(Space.ETHER_TYPE, EtherType.TRANSPARENT_ETHERNET, inside + 4)
+    return ip_or(data, inside, end, -1, -1, 0)
+
+
+@kernel()
+def is_ethernet(data, keys, at, end):
+    """Whether a frame of Ethernet may begin at `at`: its EtherType has a dispatch key."""
+    if at < 0 or at + 14 > end:
+        return False
+    kind = u16(data, at + 12)
+    return kind >= FIRST_ETHERTYPE and keys[Space.ETHER_TYPE, kind] >= 0

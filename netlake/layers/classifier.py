@@ -1,0 +1,139 @@
+"""The classifier: payloads whose port decides nothing are assigned to tables by their content.
+
+Rules
+- Ports come first: a message on a port of a table is that table's. Two kinds of messages are offered to probes: UDP
+  payloads of which no port has a dispatch key (the group UNCLAIMED), and messages on a table's port which its hook
+  `accept` rejects, because protocols share ports (RFC 7983: STUN, DTLS and RTP).
+- A probe is a hook `probe(messages)` that returns a mask of the messages that are its table's. Probes are called in the
+  order of tables; the first that takes a message has it. A table's probe is not asked about messages on its own port.
+- A rejected message that no probe takes stays with the table of its port, whose reader marks it with a fault.
+- `accept` is called once for each group and batch. A hook that raises, or returns no mask of the messages it got, is a
+  mistake of its author: it is noted, and the batch is classified as if the probe took nothing and `accept` rejected
+  nothing. No capture is lost by it.
+- The packet of a message that was assigned by content gets the table on its stack, and no longer has the stop reason
+  `unknown_port`. The stack of a TCP packet ends at `tcp`, so a message in a TCP segment leaves it as it is.
+
+It is called between the walk and the tracker, because the tables of a batch depend on it, and flows do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from netlake.kernels.answers import Stop
+from netlake.kernels.numbers import IpProtocol
+from netlake.kernels.steps import UNCLAIMED
+from netlake.layers.stacks import Stacks
+from netlake.layers.steps import Dispatch
+from netlake.layers.walk import Walked
+from netlake.packets import Mask, Messages
+from netlake.schema import Table
+
+Hook = Callable[[Messages], Mask]
+Index = npt.NDArray[np.intp]
+
+
+class Classifier:
+    """Classifies the batches of one capture.
+
+    `probes` and `accepts` are hooks by table; `failed(table, error)` is called for what a hook raises.
+    """
+
+    def __init__(
+        self,
+        dispatch: Dispatch,
+        stacks: Stacks,
+        probes: Mapping[str, Hook],
+        accepts: Mapping[str, Hook],
+        failed: Callable[[str, Exception], None],
+    ) -> None:
+        self.stacks, self.probes, self.failed = stacks, probes, failed
+        self.names = dispatch.groups
+        self.group_of = {name: dispatch.group(name) for name in probes}
+        self.tables = {name: _table(dispatch, self.group_of[name], name) for name in probes}
+        # a group of several tables has no one that could reject a message
+        single = {group: those[0].name for group, those in dispatch.tables.items() if len(those) == 1}
+        self.accepts = {group: accepts[name] for group, name in single.items() if name in accepts}
+
+    def classify(self, walked: Walked) -> list[tuple[Table, Messages]]:
+        """The messages of each table that its probe found; they are removed from `walked.by_group`."""
+        found: dict[str, list[Messages]] = {name: [] for name in self.probes}
+        for group in (UNCLAIMED, *self.accepts):
+            messages = walked.by_group.get(group)
+            if messages is None or not len(messages):
+                continue
+            offered = self._offered(group, messages)
+            if not len(offered):
+                continue
+            left = np.ones(len(messages), np.bool_)
+            for name, index in self._claims(group, messages, offered).items():
+                left[index] = False
+                claimed = _renumbered(messages.take(index))
+                self._name(walked, group, claimed, name)
+                found[name].append(claimed)
+            if not left.all():
+                walked.by_group[group] = _renumbered(messages.take(np.flatnonzero(left)))
+        return [(self.tables[name], part) for name, parts in found.items() for part in parts]
+
+    def _offered(self, group: int, messages: Messages) -> Index:
+        """The messages of `group` that are offered to probes."""
+        if group == UNCLAIMED:
+            return np.arange(len(messages))
+        name = self.names[group]
+        return np.flatnonzero(~self._mask(self.accepts[group], name, messages, failed=True))
+
+    def _claims(self, group: int, messages: Messages, offered: Index) -> dict[str, Index]:
+        """The messages that each probe takes, in the order of probes."""
+        claims = {}
+        for name, probe in self.probes.items():
+            if not len(offered):
+                break
+            if self.names.get(group) == name:
+                continue
+            part = messages if len(offered) == len(messages) else messages.take(offered)
+            mask = self._mask(probe, name, part, failed=False)
+            if mask.any():
+                claims[name] = offered[mask]
+                offered = offered[~mask]
+        return claims
+
+    def _mask(self, hook: Hook, name: str, messages: Messages, *, failed: bool) -> Mask:
+        """What a hook of the table `name` returns; `failed` for every message if it fails."""
+        try:
+            return _checked(hook(messages), len(messages))
+        except Exception as error:  # noqa: BLE001 - a plugin's mistake must not lose a capture
+            self.failed(name, error)
+            return np.full(len(messages), failed)
+
+    def _name(self, walked: Walked, group: int, claimed: Messages, name: str) -> None:
+        """Put the table `name` on the stacks of the packets of `claimed`."""
+        rows = np.unique(walked.completing[claimed.row[claimed.hint != IpProtocol.TCP]])
+        if group == UNCLAIMED:
+            rows = rows[walked.packets["stop"][rows] == Stop.UNKNOWN_PORT]
+            walked.packets["stop"][rows] = Stop.NONE
+        below = walked.packets["below"][rows]
+        for stack in np.unique(below).tolist():
+            walked.packets["stack"][rows[below == stack]] = self.stacks.push(stack, self.group_of[name])
+
+
+def _checked(mask: Mask, count: int) -> Mask:
+    """`mask` if it is one of `count` messages, else TypeError."""
+    found: Mask = np.asarray(mask)
+    if found.dtype != np.bool_ or found.shape != (count,):
+        raise TypeError(f"a mask of {count} booleans was expected, not an array of {found.dtype} {found.shape}")
+    return found
+
+
+def _table(dispatch: Dispatch, group: int, name: str) -> Table:
+    return next(table for table in dispatch.tables[group] if table.name == name)
+
+
+def _renumbered(messages: Messages) -> Messages:
+    """Messages with `place` counted anew in each row."""
+    number = np.arange(len(messages))
+    again = np.concatenate([[False], messages.row[1:] == messages.row[:-1]])[: len(messages)]
+    messages.place = (number - np.maximum.accumulate(np.where(again, 0, number))).astype(np.int16)
+    return messages

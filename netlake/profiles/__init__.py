@@ -1,1 +1,0 @@
-"""Tables built from other records over time: conversations, addresses."""
