@@ -24,11 +24,13 @@ A signature is evaluated with numba's types and with two kinds of global names o
   `class Pool(NamedTuple): keys: Annotated[Bytes, "uint8[:, ::1]"]`. A call then costs 2 us more than with arrays.
 
 Members of an `IntEnum` are constants in kernels: they compare, index and are stored as numbers. `int(member)`,
-`Enum(number)`, `IntFlag` and a tuple of members and numbers are refused; use `member.value` and plain constants.
+`Enum(number)`, `IntFlag` and a tuple of members and numbers are refused; use `member.value` and plain constants. A
+helper gets constants and members as integers: it is compiled once for all of them.
 
 Cache
 Compiled code is in a folder named after the digest of the texts of the kernel's module and of all kernel modules that
-it imports, directly or not. Numba's own cache looks at one file only and would use a changed helper's old code.
+it imports, directly or not; of a package that it imports, with all its modules. Numba's own cache looks at one file only
+and would use a changed helper's old code.
 """
 
 from __future__ import annotations
@@ -111,7 +113,10 @@ def _jit(made: Kernel) -> Any:
     numba = _numba()
     options = {"nogil": True, "boundscheck": True, "_nrt": made.allocates, "forceinline": made.once}
     dispatcher = numba.njit(**options)(made.function)
-    if made.signature is None or numba.config.DISABLE_JIT:
+    if numba.config.DISABLE_JIT:
+        return dispatcher
+    _widen(dispatcher)
+    if made.signature is None:
         return dispatcher
     module = made.function.__module__
     folder = _folder(module)
@@ -120,6 +125,22 @@ def _jit(made: Kernel) -> Any:
     dispatcher.compile(evaluate(made.signature, made.function.__globals__))
     dispatcher.disable_compile()
     return dispatcher
+
+
+def _widen(dispatcher: Any) -> None:
+    """Compile a helper once for all constants and enumerations that callers pass as an integer, not once for each."""
+    types = _numba().types
+    resolve = dispatcher.get_call_template
+
+    def wide(kind: Any) -> Any:
+        if isinstance(kind, types.IntegerLiteral):
+            return kind.literal_type
+        return kind.dtype if isinstance(kind, types.IntEnumMember) else kind
+
+    def get_call_template(arguments: Any, named: Mapping[str, Any]) -> Any:
+        return resolve(tuple(map(wide, arguments)), {name: wide(kind) for name, kind in named.items()})
+
+    dispatcher.get_call_template = get_call_template
 
 
 @cache
@@ -209,6 +230,8 @@ def digest_of(*modules: str) -> str:
         if name not in seen:
             seen.add(name)
             left += imported(_text(name).decode())
+            # a package is used with the modules in it
+            left += [module for module in sys.modules if module.startswith(f"{name}.")]
     digest = hashlib.blake2b(digest_size=10)
     for name in sorted(seen):
         digest.update(_text(name))

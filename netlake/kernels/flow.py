@@ -211,7 +211,7 @@ def renew_codes(flow, pool, generation):
 
 @kernel(once=True)
 def see_mac(side, data, at):
-    """The MAC address at `at`, -1 without one."""
+    """The source MAC address of the first packet of a direction, at `at` (-1: it has none)."""
     if side.packets == 1 and 0 <= at <= data.size - 6:
         side.mac = np.int64(address_at(data, at, MAC)[1])
 

@@ -48,7 +48,7 @@ def digest(block, words, out):
 
 @kernel("void(uint8[:, ::1], uint8[::1], int64[::1], uint8[::1], uint8[:, ::1])")
 def community_ids(blocks, alphabet, words, scratch, texts):
-    """Write the text of each padded block; `words` is scratch of 80 words, `scratch` of 21 bytes, the last of them 0."""
+    """Write the text of each padded block; `words` is scratch of 80 words, `scratch` of 21 bytes, the last one 0."""
     for i in range(blocks.shape[0]):
         digest(blocks[i], words, scratch)
         text = texts[i]

@@ -3,8 +3,8 @@
 Rules
 - A packet is a sequence of headers. Each belongs to a group: a step, which is emitted as a message, entered and asked
   what follows (netlake.kernels.steps), or a leaf, which is emitted and ends the packet.
-- A step answers with a `Next` (netlake.kernels.answers). Its key is looked up in `keys`, which the tables' dispatch keys
-  fill; the group found there is the next header's. A tunnel is a step like any other: the same loop continues inside.
+- A step answers with a `Next` (netlake.kernels.answers). Its key is looked up in `keys`, which has the dispatch keys of
+  all tables; the group found there is the next header's. A tunnel is a step like any other: the loop continues inside.
 - Lengths: `w.end` is behind the last captured byte of the layer, `w.promise` behind its last byte by the lengths of the
   headers around. Both only get smaller as headers are entered. A header that does not fit before `w.promise` is
   malformed, one that does not fit before `w.end` only is cut.
@@ -15,8 +15,7 @@ Rules
 Data structures
 - `w`, one record of WALK: the state of the packet, and how far the arrays are filled. Kernels get it by reference.
 - `messages`, `headers`, `fragments`, `packets`: arrays of records (netlake.kernels.walk_state, netlake.packets.HEADER).
-  A record is on one cache line while it is written. `regroup` sorts messages by group afterwards, in the order in which
-  they were found, into the arrays that readers use.
+  A message is on one cache line while it is written; netlake.kernels.regroup sorts messages by group afterwards.
 - `stacks[stack, group]` is the stack with `group` on top, -1 if it is not made yet: see netlake.layers.stacks.
 """
 
@@ -51,7 +50,6 @@ from netlake.kernels.walk_state import (  # noqa: F401 - dtypes are names of sig
     ORIGIN,
     PACKET,
     WALK,
-    Columns,
     Rows,
 )
 from netlake.packets import DATAGRAM, HEADER, REASSEMBLED, WHOLE  # noqa: F401 - as above
@@ -382,35 +380,3 @@ def walk(data, rows, first, last, keys, messages, headers, fragments, packets, s
         packet.stack = w.stack
         packet.below = w.below
     return last
-
-
-@kernel("void(MESSAGE[::1], int64, int64[::1], Columns)")
-def regroup(messages, count, bounds, columns):
-    """Sort messages by group, in the order in which they were found: group g is `bounds[g]:bounds[g + 1]`.
-
-    Columns `place` count the messages of one group in one row.
-    """
-    bounds[:] = 0
-    for i in range(count):
-        bounds[messages[i].group + 2] += 1
-    for g in range(2, bounds.shape[0]):
-        bounds[g] += bounds[g - 1]
-    for i in range(count):
-        m = messages[i]
-        k = bounds[m.group + 1]
-        bounds[m.group + 1] = k + 1
-        columns.start[k] = m.start
-        columns.end[k] = m.end
-        columns.row[k] = m.row
-        columns.missing[k] = m.missing
-        columns.fault[k] = m.fault
-        columns.header[k] = m.header
-        columns.hint[k] = m.hint
-        columns.source_port[k] = m.source_port
-        columns.destination_port[k] = m.destination_port
-    # all bounds are in their final places only now
-    rows, places = columns.row, columns.place
-    for g in range(bounds.shape[0] - 1):
-        for k in range(bounds[g], bounds[g + 1]):
-            again = k > bounds[g] and rows[k - 1] == rows[k]
-            places[k] = places[k - 1] + 1 if again else 0

@@ -103,13 +103,10 @@ class Classifier:
     def _mask(self, hook: Hook, name: str, messages: Messages, *, failed: bool) -> Mask:
         """What a hook of the table `name` returns; `failed` for every message if it fails."""
         try:
-            mask = np.asarray(hook(messages))
-            if mask.dtype != np.bool_ or mask.shape != (len(messages),):
-                raise TypeError(f"a mask of {len(messages)} booleans was expected, not {mask.dtype}{mask.shape}")
+            return _checked(hook(messages), len(messages))
         except Exception as error:  # noqa: BLE001 - a plugin's mistake must not lose a capture
             self.failed(name, error)
             return np.full(len(messages), failed)
-        return mask
 
     def _name(self, walked: Walked, group: int, claimed: Messages, name: str) -> None:
         """Put the table `name` on the stacks of the packets of `claimed`."""
@@ -120,6 +117,14 @@ class Classifier:
         below = walked.packets["below"][rows]
         for stack in np.unique(below).tolist():
             walked.packets["stack"][rows[below == stack]] = self.stacks.push(stack, self.group_of[name])
+
+
+def _checked(mask: Mask, count: int) -> Mask:
+    """`mask` if it is one of `count` messages, else TypeError."""
+    found: Mask = np.asarray(mask)
+    if found.dtype != np.bool_ or found.shape != (count,):
+        raise TypeError(f"a mask of {count} booleans was expected, not an array of {found.dtype} {found.shape}")
+    return found
 
 
 def _table(dispatch: Dispatch, group: int, name: str) -> Table:

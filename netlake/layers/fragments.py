@@ -8,8 +8,8 @@ Rules
   MOST_DATAGRAMS datagrams and MOST_BYTES; what is dropped is counted.
 - Only the first fragment has ports. The headers of later ones get them from it; those of earlier ones have none.
 
-Data structures: `waiting` maps the key of a datagram to its fragments, oldest first, with a copy of their bytes. Fragments
-are rare, so this is plain Python: one dictionary access and one slice a fragment.
+Data structures: `waiting` maps the key of a datagram to its fragments, oldest first, with a copy of their bytes.
+Fragments are rare, so this is plain Python: one dictionary access and one slice a fragment.
 """
 
 from __future__ import annotations

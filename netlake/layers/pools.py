@@ -1,12 +1,13 @@
-"""Interned addresses (pools), and the conversion of addresses to text and back.
+"""Pools of addresses, and the only functions that convert addresses from and to text.
 
-- A `Pool` gives each different address a code (int32, from 0 in order of arrival). Tables contain codes until a row
-  group is written; only the addresses that it uses become text.
-- A pool is bounded: when it is `full`, its caller writes every row that contains codes and calls `reset`, which makes
-  all earlier codes invalid (`generation` counts the resets). The caller checks `full` after each batch, so a pool
-  exceeds its limit by the addresses of one batch at most.
-- `str(ipaddress.IPv6Address)` differs between versions of Python, so all text is written by our kernel; `ipaddress`
-  is used to read text only.
+- A `Pool` assigns a code (int32, from 0 in order of first use) to each distinct address. Rows contain codes until their
+  row group is written; then only the addresses in it become text.
+- A pool is bounded. When it is `full`, the decoder writes all rows that contain codes and calls `reset`, which makes
+  all codes invalid (`generation` counts resets). The decoder checks once per batch, so a pool exceeds its limit by at
+  most the addresses of one batch.
+- Addresses are looked up in a hash table with random seeds, so that a capture cannot be built to collide.
+- Text is RFC 5952. `str(ipaddress.IPv6Address)` differs between versions of Python and is not used; `ipaddress` only
+  reads text.
 """
 
 from __future__ import annotations
@@ -27,19 +28,19 @@ from netlake.packets import Bytes, Ints, Shorts
 Keys = npt.NDArray[np.void]  # of kernels.ADDRESS
 
 WIDTHS = {kernels.IPV4: 4, kernels.IPV6: 16, kernels.MAC: 6}
-# 40 bytes an address: 20 MB
+# 40 bytes for each address: 20 MB
 MOST_ADDRESSES = 1 << 19
 _MAPPED = bytes(10) + b"\xff\xff"
 
 
 class Pool:
-    """Interned addresses of one kind: `name` is `ip` (both families) or `mac`; `seeds` are the secret of its hash."""
+    """Interned addresses of one kind: `name` is `ip` (both families) or `mac`; `arrays` are for kernels."""
 
     def __init__(self, name: str, *, limit: int = MOST_ADDRESSES) -> None:
         self.name, self.limit, self.generation = name, limit, 0
         self.seeds: npt.NDArray[np.uint64] = np.random.SeedSequence().generate_state(6, np.uint64).astype(np.uint64)
         self._used: Ints = np.zeros(1, np.int64)
-        # one thread may convert codes to text while another adds addresses; both use the scratch array
+        # the thread that converts codes to text runs while another adds addresses; both use `_places` and the arrays
         self._lock = threading.Lock()
         self._allocate(1 << 10)
 
@@ -53,17 +54,17 @@ class Pool:
 
     @property
     def full(self) -> bool:
-        """Whether the caller should write the rows that contain codes and call `reset`."""
+        """Whether the limit is reached: rows that contain codes should be written and `reset` called."""
         return len(self) >= self.limit
 
     def reset(self) -> None:
-        """Remove every address: all codes so far become invalid."""
+        """Remove all addresses; all codes become invalid."""
         self.generation += 1
         self._used[0] = 0
         self._allocate(1 << 10)
 
     def reserve(self, more: int) -> None:
-        """Make room for `more` new addresses."""
+        """Grow the arrays so that kernels can add `more` addresses."""
         capacity = len(self.keys)
         if len(self) + more <= capacity:
             return
@@ -82,19 +83,19 @@ class Pool:
         return kernels.Pool(self._table, self.keys, self._used, self.seeds)
 
     def codes(self, data: Bytes, at: Ints, family: int = kernels.MAC) -> Shorts:
-        """Codes of the addresses of `family` (4, 6, 0 for MAC) at offsets `at`; -1 for one not inside `data`."""
+        """Codes of the addresses of `family` (4, 6, 0 for MAC) at offsets `at`; -1 for one not completely in `data`."""
         result = np.empty(len(at), np.int32)
         at = np.ascontiguousarray(at, np.int64)
         kernels.intern_at(data, at, family, WIDTHS[family], self.arrays(len(at)), result)
         return result
 
     def code(self, address: bytes) -> int:
-        """The code of one address from its 4, 16 or 6 bytes."""
+        """The code of an address of 4, 16 or 6 bytes."""
         data = np.frombuffer(address, np.uint8).copy()
         return int(self.codes(data, np.zeros(1, np.int64), _family(address))[0])
 
     def text(self, codes: Shorts) -> pa.DictionaryArray:
-        """dictionary<int32, string> of `codes`, only with addresses that occur among them; a code below 0 is null."""
+        """dictionary<int32, string> of `codes`, with only the addresses among them; negative codes are null."""
         codes = np.ascontiguousarray(codes, np.int32)
         indices = np.empty(len(codes), np.int32)
         with self._lock:
@@ -106,12 +107,12 @@ class Pool:
         return pa.DictionaryArray.from_arrays(positions, _texts(keys, used[:count]))
 
     def families(self, codes: Shorts) -> npt.NDArray[np.int16]:
-        """Family of each code: 4, 6, or 0 for MAC."""
+        """The address family of each code: 4, 6, or 0 for MAC."""
         families: npt.NDArray[np.int16] = self.keys["family"][codes].astype(np.int16)
         return families
 
     def sortable(self, codes: Shorts) -> pa.FixedSizeBinaryArray:
-        """The 16-byte sortable form of each code (see `sortable`)."""
+        """The sortable form of each code, 16 bytes (see the function `sortable`)."""
         keys = self.keys[codes]
         words = np.empty((len(keys), 2), ">u8")
         words[:, 0] = keys["high"]
@@ -149,17 +150,17 @@ def _text_at(data: Bytes, at: Ints, family: int) -> pa.StringArray:
 
 
 def ipv4_text(data: Bytes, at: Ints) -> pa.StringArray:
-    """The IPv4 addresses at offsets `at`; IndexError for one that is not entirely inside `data`."""
+    """The IPv4 addresses at offsets `at` as text; IndexError if one is not completely in `data`."""
     return _text_at(data, at, kernels.IPV4)
 
 
 def ipv6_text(data: Bytes, at: Ints) -> pa.StringArray:
-    """The IPv6 addresses at offsets `at`; IndexError for one that is not entirely inside `data`."""
+    """The IPv6 addresses at offsets `at` as text; IndexError if one is not completely in `data`."""
     return _text_at(data, at, kernels.IPV6)
 
 
 def mac_text(data: Bytes, at: Ints) -> pa.StringArray:
-    """The MAC addresses at offsets `at`; IndexError for one that is not entirely inside `data`."""
+    """The MAC addresses at offsets `at` as text; IndexError if one is not completely in `data`."""
     return _text_at(data, at, kernels.MAC)
 
 
@@ -176,7 +177,7 @@ def _text(address: bytes) -> str:
 
 
 def ip_text(address: bytes) -> str:
-    """The text of an address of 4 or 16 bytes; ValueError for another length."""
+    """The text of an IP address of 4 or 16 bytes; ValueError for other lengths."""
     if len(address) == WIDTHS[kernels.MAC]:
         raise ValueError("an IP address has 4 or 16 bytes, not 6")
     return _text(address)
@@ -184,24 +185,24 @@ def ip_text(address: bytes) -> str:
 
 @lru_cache(1 << 12)
 def address_text(address: bytes) -> str:
-    """The text of an IP address in a list or struct, from its 4 or 16 bytes; recent ones are cached."""
+    """As `ip_text`, with a cache; for addresses in lists and structs."""
     return ip_text(address)
 
 
 def mac(address: bytes) -> str:
-    """The text of a MAC address of 6 bytes; ValueError for another length."""
+    """The text of a MAC address of 6 bytes; ValueError for other lengths."""
     if len(address) != WIDTHS[kernels.MAC]:
         raise ValueError(f"a MAC address has 6 bytes, not {len(address)}")
     return _text(address)
 
 
 def sortable(address: bytes) -> bytes:
-    """16 bytes that sort like addresses; those of IPv4 are its IPv6-mapped form, so compare the family too."""
+    """16 bytes that sort like the addresses; IPv4 has its IPv6-mapped form, so compare the family too."""
     return _MAPPED + address if len(address) == WIDTHS[kernels.IPV4] else address
 
 
 def parse_ip(text: str) -> bytes:
-    """The 4 or 16 bytes of an address; QueryError if `text` is not one (a zone such as %eth0 is not allowed)."""
+    """The 4 or 16 bytes of an address; QueryError if `text` is not an address (one with a zone, %eth0, is not)."""
     try:
         if "%" not in text:
             return ipaddress.ip_address(text.strip()).packed
@@ -211,9 +212,9 @@ def parse_ip(text: str) -> bytes:
 
 
 def parse_network(text: str) -> tuple[bytes, bytes]:
-    """First and last address of a network (CIDR, bits after the prefix are ignored) or of a single address.
+    """First and last address of a network in CIDR notation (host bits are ignored), or of a single address.
 
-    Both have 4 or both have 16 bytes; QueryError if `text` is neither.
+    Both have 4 or both 16 bytes; QueryError if `text` is neither a network nor an address.
     """
     address, slash, prefix = text.strip().partition("/")
     first = parse_ip(address)

@@ -1,9 +1,9 @@
 """Reading numbers of many messages at once, for `probe` and `accept` hooks.
 
 A probe identifies UDP payloads by their content; it gets Messages and returns a mask of those that are certainly its
-own. It is columnar and cheap, reads only bytes that were captured, and is strict: it checks the lengths and the reserved
-bits of a header, not one byte alone. A table with a probe has a column `heuristic`, true for rows found that way. See
-netlake.layers.classifier for when hooks are called.
+own. It is columnar and cheap, reads only bytes that were captured, and is strict: it checks the lengths and the
+reserved bits of a header, not one byte alone. A table with a probe has a column `heuristic`, true for rows found that
+way. See netlake.layers.classifier for when hooks are called.
 """
 
 from __future__ import annotations

@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from netlake.kernels.walk import MOST_MESSAGES, MOST_NEW_HEADERS, regroup, walk
+from netlake.kernels.regroup import regroup
+from netlake.kernels.walk import MOST_MESSAGES, MOST_NEW_HEADERS, walk
 from netlake.kernels.walk_state import FRAGMENT, MESSAGE, MOST_NETWORK_HEADERS, ORIGIN, PACKET, WALK, Columns, Rows
 from netlake.layers.fragments import Fragments
 from netlake.layers.stacks import Stacks
@@ -176,7 +177,8 @@ class Walker:
         result = {}
         for group in np.flatnonzero(np.diff(bounds[:-1])).tolist():
             part = slice(bounds[group], bounds[group + 1])
-            found = Messages(packets.data, *(column[part] for column in columns), pools=self.pools)
+            arrays = {name: column[part] for name, column in columns._asdict().items()}
+            found = Messages(packets.data, **arrays, pools=self.pools)
             if self.before and found.row[-1] >= packets.count:
                 # messages of a datagram are behind those of the packet that completes it
                 found = found.take(np.argsort(self.completing[found.row], kind="stable"))

@@ -13,7 +13,7 @@ _LAYERS = {
     "ip.protocol": "IP protocol",
     "link.type": "link type",
     "udp.port": "UDP port",
-    "tcp.segment": "whole in one segment of TCP port",
+    "tcp.segment": "TCP segments of port",
     "sctp.port": "SCTP port",
     "sctp.payload_protocol": "SCTP payload protocol",
     "llc.dsap": "LLC service access point",
@@ -126,7 +126,7 @@ def _link(found: re.Match[str]) -> str:
 
 
 def places(on: tuple[str, ...]) -> str:
-    """Dispatch keys as text: `UDP port 53 or 5353; TCP port 53`."""
+    """Dispatch keys as text: `UDP port 53 or 5353; TCP segments of port 53`."""
     values: dict[str, list[str]] = {}
     for key in on:
         layer, _, value = key.partition("=")

@@ -9,7 +9,7 @@ TABLE = Table(
     "sample",
     "One row for each sample.",
     "RFC 1",
-    ("udp.port=53", "udp.port=5353", "tcp.port=53", "odd.thing=1"),
+    ("udp.port=53", "udp.port=5353", "tcp.segment=53", "odd.thing=1"),
     (
         Column("opcode", "u8", "The kind of request.", wireshark="x.opcode", at=0),
         Column("answers", List(INNER), "The answers.", why="compared by name"),
@@ -22,7 +22,7 @@ TABLE = Table(
 def test_page_has_doc_dispatch_keys_and_columns() -> None:
     page = docs.page(TABLE)
     assert page.startswith("# sample\n\nOne row for each sample.\n")
-    assert "- Messages: UDP port 53 or 5353; TCP port 53; odd thing 1\n" in page
+    assert "- Messages: UDP port 53 or 5353; TCP segments of port 53; odd thing 1\n" in page
     assert "- Key: `capture`, `packet`, `place`\n" in page
     assert "| `opcode` | smallint | The kind of request. | `x.opcode` |\n" in page
     assert "| `answers` | struct[] | The answers. | none: compared by name |\n" in page
