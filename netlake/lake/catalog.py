@@ -9,7 +9,7 @@ Rules
 - A lake of another contract or layout is refused when it is opened and again when it is written (`contract`, `layout`).
 - Nothing is overwritten: rows of the catalog begin and end at snapshots, and files that a snapshot names stay.
 
-The statements are in the modules beside this one: `captures` and `derived` decide what is written, `store` adds and
+The SQL is in the other modules of the package: `captures` and `derived` decide what is written, `store` adds and
 ends files, `evolve` brings tables up to their declarations, `read` reads a snapshot, `upkeep` checks and collects
 files.
 """

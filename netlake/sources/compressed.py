@@ -94,6 +94,7 @@ class Members:
 
     @until.setter
     def until(self, value: float | None) -> None:
+        """Set it in the stream below."""
         self._source.until = value
 
     def _input(self) -> bytes:
@@ -182,6 +183,7 @@ class Decompressed:
 
     @until.setter
     def until(self, value: float | None) -> None:
+        """Set it, and in the input if its decoder can be interrupted."""
         self._until = value
         if self.compression in DECODERS:
             self._raw.until = value

@@ -60,11 +60,11 @@ def written(part: object, fields: list[bytes]) -> None:
 @SETTINGS
 @given(st.lists(st.tuples(INTS, st.booleans()), max_size=8), KEYS, st.integers(0, 1))
 def test_written_numbers_equal_the_twin(rows: list[tuple[int, bool]], key: int, fixed: int) -> None:
-    values, valid = longs(value for value, _ in rows), np.array([stands for _, stands in rows], np.uint8)
+    values, valid = longs(value for value, _ in rows), np.array([present for _, present in rows], np.uint8)
     before = varint(key) if key else b""
     fields = [
-        (before + (value.to_bytes(8, "little", signed=True) if fixed else varint(value))) if stands else b""
-        for value, stands in rows
+        (before + (value.to_bytes(8, "little", signed=True) if fixed else varint(value))) if present else b""
+        for value, present in rows
     ]
     written(
         (
@@ -203,7 +203,7 @@ def test_fields_equal_the_twin(messages: list[bytes], room: int) -> None:
     if len(expected) > room:
         assert count == read.TOO_MANY
     elif code:
-        # where the room is full as well, either may be told first
+        # if the room is full too, either may be reported
         assert count == code or (count == read.TOO_MANY and len(expected) == room)
     else:
         assert list(zip(*(array[:count].tolist() for array in arrays), strict=True)) == expected

@@ -1,4 +1,4 @@
-"""The catalog's promises: a capture stands once, a lake may be moved, and what goes wrong is one sentence."""
+"""The catalog: a capture is in it once, a lake can be moved, and errors are one sentence."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ A, B, C = (small.identity(number) for number in (10, 20, 30))
 UTC = dt.UTC
 
 
-# a capture stands once
+# a capture is in a lake once
 
 
 def test_rows_read_equal_rows_written(catalog: Catalog) -> None:
@@ -46,14 +46,14 @@ def test_facts_read_equal_facts_written(catalog: Catalog) -> None:
     )  # fmt: skip
     catalog.commit(facts, [])
     assert catalog.captures() == [catalog.capture(A)]
-    standing = catalog.capture(A)
-    assert standing is not None
-    assert (standing.facts, standing.snapshot) == (facts, 1)
+    stored = catalog.capture(A)
+    assert stored is not None
+    assert (stored.facts, stored.snapshot) == (facts, 1)
     assert catalog.capture(B) is None
 
 
 @pytest.mark.parametrize(
-    ("there", "comes", "sentence"),
+    ("there", "given", "sentence"),
     [
         ({}, {}, "as capture {A}; nothing was written."),
         ({"contract": 2}, {"contract": 1}, "as capture {A}; nothing was written."),
@@ -62,12 +62,12 @@ def test_facts_read_equal_facts_written(catalog: Catalog) -> None:
     ],
 )
 def test_capture_in_the_lake_is_not_written_again(
-    catalog: Catalog, there: dict[str, Any], comes: dict[str, Any], sentence: str
+    catalog: Catalog, there: dict[str, Any], given: dict[str, Any], sentence: str
 ) -> None:
     small.put(catalog, A, **there)
     before, files = catalog.snapshot(), on_disk(catalog)
-    found = catalog.find(A, comes.get("contract", 1), path=f"/captures/{A}.pcap")
-    outcome = small.put(catalog, A, 30, **comes)
+    found = catalog.find(A, given.get("contract", 1), path=f"/captures/{A}.pcap")
+    outcome = small.put(catalog, A, 30, **given)
     assert found == outcome
     assert (outcome.status, outcome.written) == ("unchanged", False)
     assert outcome.sentence.endswith(sentence.format(A=A))
@@ -142,8 +142,8 @@ def test_live_capture_is_added_in_parts(catalog: Catalog) -> None:
     ]  # fmt: skip
     assert part(3, "running") == "unchanged"
     assert len(rows(catalog, "wire")) == 15
-    (standing,) = catalog.captures()
-    assert (standing.facts.state, standing.facts.part) == ("complete", 2)
+    (stored,) = catalog.captures()
+    assert (stored.facts.state, stored.facts.part) == ("complete", 2)
     catalog.remove(A)
     assert rows(catalog, "wire") == []
 
@@ -187,7 +187,7 @@ def test_uncertain_commit_keeps_files_that_the_catalog_names(
 ) -> None:
     def doubtful(connection: sqlite3.Connection) -> None:
         connection.execute("COMMIT" if held else "ROLLBACK")
-        raise UncertainError("The disk is unwell.")
+        raise UncertainError("The disk failed.")
 
     monkeypatch.setattr("netlake.lake.database._commit", lambda connection, _: doubtful(connection))
     if held:

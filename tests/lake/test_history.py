@@ -1,4 +1,4 @@
-"""What a snapshot holds never changes, its statistics are true, and tables grow by columns with frozen ids."""
+"""Snapshots never change, their statistics are correct, and tables grow by columns with frozen ids."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ def test_an_added_column_appears_with_its_id(catalog: Catalog) -> None:
     extra = options.children[0].children[-1]
     assert (extra.name, extra.id, extra.begin) == ("extra", last + 1, 2)
     assert [later.id in file.stats for file in catalog.files("wire")] == [False, True]
-    small.put(catalog, C, 3)  # an older netlake goes on writing
+    small.put(catalog, C, 3)  # an older netlake writes too
     assert catalog.columns("wire") == after
     assert catalog.snapshots()[-1].changes == "inserted_into_table:1,inserted_into_table:2,inserted_into_table:4"
 

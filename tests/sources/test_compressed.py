@@ -1,4 +1,4 @@
-"""Compressed captures: by content, in bounded memory, whole, in members, cut short, damaged."""
+"""Compressed captures: recognized by content, unpacked in bounded memory, in members, truncated, damaged."""
 
 from __future__ import annotations
 
@@ -110,8 +110,8 @@ def test_truncated_stream_keeps_every_whole_packet(writer, read, name, part):
     got, source = read(cut)
     assert len(got) == sum(end <= there for end in ends)
     assert [p.data for p in got] == [p.data for p in packets[: len(got)]]
-    told = " ".join(p.reason for p in source.problems)
-    assert f"could only be unpacked up to byte {there}: " in told
+    reasons = " ".join(p.reason for p in source.problems)
+    assert f"could only be unpacked up to byte {there}: " in reasons
     assert all(p.partial for p in source.problems)
 
 

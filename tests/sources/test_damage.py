@@ -1,4 +1,4 @@
-"""Cut short, damaged, made of anything: every whole packet before it is kept, what is wrong is said, nothing raises."""
+"""Truncated, damaged and random files: every whole packet before the damage is read, and nothing else raises."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def random_packets(writer, rng, count, kinds=(6,), interfaces=1):
             rng.randrange(2**48),
             length=rng.randrange(120, 2000),
             interface=rng.randrange(interfaces),
-            comments=("said",) * rng.randrange(2),
+            comments=("text",) * rng.randrange(2),
             kind=rng.choice(kinds),
         )
         for _ in range(count)

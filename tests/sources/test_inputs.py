@@ -1,4 +1,4 @@
-"""Files, folders, patterns, pipes: what they are called, their ids and hashes, and what is said of unreadable ones."""
+"""Files, folders, patterns, pipes: their names, ids and hashes, and the errors of unreadable ones."""
 
 from __future__ import annotations
 

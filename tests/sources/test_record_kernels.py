@@ -101,14 +101,14 @@ def test_pcap_search_equals_the_twin(seed, big, header, cut):
     place, need = records.search_pcap(data, 0, len(data), True, variant(state), 10, 100)
     expected = search_twin(data.tobytes(), len(data), state, 10, 100)
     assert (place if need == 0 else None) == expected
-    # asked with more to come, it either knows already or asks for more, and never passes the place over
+    # if more bytes follow, it returns the place or asks for more, and never skips the place
     place, need = records.search_pcap(data, 0, len(data), False, variant(state), 10, 100)
     assert need > 0 or place == expected
     assert expected is None or place <= expected
 
 
 def pcapng_twin(data, at, end, big, count, rows):  # noqa: PLR0911 - a return for each way it can end
-    """As index_pcapng with interfaces of link type 1, snaplen 0 and microseconds; no comments are noted."""
+    """As index_pcapng with interfaces of link type 1, snaplen 0 and microseconds; without comments."""
     order = ">" if big else "<"
     found = []
     while len(found) < rows:
