@@ -1,4 +1,4 @@
-"""One capture's batches become rows: walk, conversations, tables, in that order, one batch after another.
+"""One capture's batches become rows: walk, classifier, tracker, tables, in that order, one batch after another.
 
 Pass one (walk, flow numbers) is sequential and cheap; the tables of a batch are read from its buffer before the next
 batch reuses it; what costs most, encoding, happens behind the sink in threads of its own.
@@ -28,7 +28,7 @@ from netlake.records.waiting import COMMON, Waiting
 from netlake.schema import Table
 from netlake.sinks import Sink
 
-# batches between two looks for conversations that have ended: a look costs 2 ms, however few there are
+# batches between two searches for flows that have ended: a search takes 2 ms, however few there are
 BATCHES = 16
 
 
@@ -124,7 +124,7 @@ class Decoder:
         self.rows.flush_all()
 
     def finish(self) -> None:
-        """End what is still open: conversations and fragments; then write every row."""
+        """End what is still open, flows and fragments; then write every row."""
         self.walker.fragments.finish()
         self.tracker.finish()
         self._ended()
