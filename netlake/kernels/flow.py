@@ -197,8 +197,8 @@ def introduce(flow, data, at, limit, key, ts, number, outer):
 def codes_of(ends, pool):
     """The codes of both addresses of a record KEY or FLOW."""
     version = np.int64(ends.version)
-    a = interned(ends.a_high, ends.a_low, version, pool.table, pool.keys, pool.count, pool.seeds)
-    b = interned(ends.b_high, ends.b_low, version, pool.table, pool.keys, pool.count, pool.seeds)
+    a = interned(ends.a_high, ends.a_low, version, pool.table, pool.keys, pool.used, pool.seeds)
+    b = interned(ends.b_high, ends.b_low, version, pool.table, pool.keys, pool.used, pool.seeds)
     return a, b
 
 
@@ -212,7 +212,7 @@ def renew_codes(flow, pool, generation):
 
 @kernel(once=True)
 def see_mac(side, data, at):
-    """The MAC address at `at`, -1 without one."""
+    """The source MAC address of the first packet of a direction, at `at` (-1: it has none)."""
     if side.packets == 1 and 0 <= at <= data.size - 6:
         side.mac = np.int64(address_at(data, at, MAC)[1])
 

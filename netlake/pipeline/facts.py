@@ -29,7 +29,7 @@ class Facts:
         self.remarks: dict[tuple[str, int], list[str]] = defaultdict(list)
 
     def batch(self, packets: Packets) -> None:
-        """What came with a batch; the source's lists are emptied, so that they need not hold everything."""
+        """Write comments and names read with a batch, and empty the source's lists, which would otherwise grow."""
         times = packets.ts[: packets.count]
         times = times[times != NO_TIME]
         if len(times):
@@ -40,7 +40,7 @@ class Facts:
         self._names()
 
     def finish(self) -> None:
-        """What stood behind the last packet, and the interfaces, whose counters come last."""
+        """Write what follows the last packet, and the interfaces, whose statistics are at the end of a file."""
         self._comments(None)
         self._names()
         sections = {section.number: section for section in self.source.sections}
@@ -58,7 +58,7 @@ class Facts:
         self._put("interface", rows)
 
     def _comments(self, packets: Packets | None) -> None:
-        """Remarks on packets of this batch are rows; others are kept for their interface or section."""
+        """Write comments on packets as rows; keep others for the row of their interface or section."""
         rows: list[dict[str, Any]] = []
         for comment in self.source.comments:
             if comment.packet is not None:
@@ -81,7 +81,7 @@ class Facts:
 
 
 def batch_of(table: Table, rows: Iterable[Mapping[str, Any]]) -> pa.RecordBatch:
-    """Rows as dictionaries, as a record batch of the columns that occur in them."""
+    """A record batch of rows given as dictionaries, with the columns that occur in any of them."""
     rows = list(rows)
     present = {name for row in rows for name in row}
     fields = [field for field in arrow.schema(table) if field.name in present]
@@ -90,7 +90,7 @@ def batch_of(table: Table, rows: Iterable[Mapping[str, Any]]) -> pa.RecordBatch:
 
 
 def _array(values: list[Any], data_type: pa.DataType) -> pa.Array:
-    """An Arrow array; what a capture says of itself and does not fit is null."""
+    """An Arrow array; a value that does not fit `data_type` is null, because captures may contain any number."""
     try:
         return pa.array(values, data_type)
     except (pa.ArrowInvalid, OverflowError):
@@ -127,31 +127,31 @@ def _interface(interface: Interface) -> dict[str, Any]:
 
 
 def quality(facts: Facts) -> dict[str, Any]:
-    """The quality report of a run: only what there is to say."""
+    """The quality report of a run: what was incomplete or invalid, with counts; entries that are empty are left out."""
     decoder, source = facts.decoder, facts.source
     by_table: dict[str, dict[str, int]] = defaultdict(dict)
     for (table, fault), count in sorted(decoder.rows.faults.items()):
         if fault != "cut":
             by_table[table][fault] = count
-    said = {
+    report = {
         "begin": _iso(facts.begin),
         "end": _iso(facts.end),
         "cut": decoder.packet_rows.cut,
         "faults": dict(by_table),
-        "failures": decoder.failures.said,
+        "failures": decoder.failures.by_table,
         "undecoded": _undecoded(decoder),
         "fragments": {name: count for name, count in sorted(decoder.walker.fragments.counts.items()) if count},
         "salvaged": source.salvaged,
         "clock_steps_back": source.clock_steps_back,
-        "evicted_conversations": decoder.tracker.evictions,
+        "evicted_flows": decoder.tracker.evictions,
         "skipped_blocks": {f"0x{kind:08x}": count for kind, count in sorted(source.skipped_blocks.items())},
         "problems_not_listed": source.unlisted,
     }
-    return {name: value for name, value in said.items() if value}
+    return {name: value for name, value in report.items() if value}
 
 
 def _undecoded(decoder: Decoder) -> list[dict[str, Any]]:
-    """Packets that were not understood to their end, by what stopped the walk, most first."""
+    """Number of packets by stop reason and value, largest first; those that stopped as fragments are not counted."""
     stops = dict(decoder.packet_rows.stops)
     ports = decoder.packet_rows.ports
     reason = str(STOPS[Stop.UNKNOWN_PORT])

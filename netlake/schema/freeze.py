@@ -13,6 +13,8 @@ Rules:
 - A frozen column is not removed, renamed, retyped or renumbered, and its `nullable` does not change, because old files
   and readers depend on it. Its kind may change if the stored type is the same (to correct a byte order). A new column
   must allow null, because older files do not have it.
+- `remove` names columns that are no longer declared, the only exception: before 1.0, where a column was a mistake. The
+  contract keeps their ids and names under `removed`, and no column gets one of them again, because old files have them.
 - The version grows by one if the committed contracts change in anything but descriptions.
 - A contract without a declaration is an error, unless `forget` names the table. `forget` is for tables that were never
   released; it also renumbers the columns of a table that is still being designed.
@@ -40,16 +42,26 @@ _FROZEN = {
 }
 
 
-def generate(root: Path, tables: Iterable[Table], *, check: bool = False, forget: Collection[str] = ()) -> list[Path]:
+def generate(
+    root: Path,
+    tables: Iterable[Table],
+    *,
+    check: bool = False,
+    forget: Collection[str] = (),
+    remove: Collection[str] = (),
+) -> list[Path]:
     """Write schemas/ and proto/ of `tables` below `root`; return the files that changed (`check`: would change).
 
     `forget` names unreleased tables: their contracts are ignored, and the files of those that are not declared are
-    removed. Raises SchemaError, with table and column, if a declaration breaks a rule or the contract.
+    removed. `remove` names columns, as TABLE.COLUMN, that are frozen and not declared any more. Raises SchemaError,
+    with table and column, if a declaration breaks a rule or the contract.
     """
     found = sorted(tables, key=lambda table: table.name)
     if problems := [*rules.broken_together(found), *(problem for table in found for problem in rules.broken(table))]:
         raise SchemaError("These declarations break the rules: " + "; ".join(problems))
     committed = _committed(root, forget)
+    for name in remove:
+        _remove(committed, name)
     contracts = {table.name: entry(table, committed.get(table.name)) for table in found}
     _refuse_removed(committed, contracts)
     for name, contract in contracts.items():
@@ -76,6 +88,17 @@ def _committed(root: Path, forget: Collection[str]) -> dict[str, Entry]:
     files = sorted((root / "schemas").glob("*.json"))
     loaded = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in files if file.name != CONTRACT}
     return {name: contract for name, contract in loaded.items() if name not in forget}
+
+
+def _remove(committed: dict[str, Entry], name: str) -> None:
+    """Move a column of a committed contract to its removed ones, with everything nested in it."""
+    table, _, column = name.partition(".")
+    columns = committed.get(table, {}).get("columns", [])
+    found = next((entry for entry in columns if entry["name"] == column), None)
+    if found is None:
+        raise SchemaError(f"--remove {name}: the contract has no such column; write TABLE.COLUMN, not a nested column.")
+    columns.remove(found)
+    committed[table].setdefault("removed", {}).update((path, entry["id"]) for path, entry in _flat([found], ""))
 
 
 def _render(root: Path, tables: list[Table], contracts: dict[str, Entry]) -> dict[Path, str]:
@@ -123,7 +146,9 @@ def entry(table: Table, contract: Entry | None = None) -> Entry:
     """The content of NAME.json for `table`; `contract` is the committed content, None if there is none."""
     ids, numbers = assign(table, contract), proto.numbers(table, contract or {"columns": []})
     columns = [_column(column, column.name, ids, numbers, top=True) for column in table.all_columns]
-    return {"name": table.name, "doc": table.doc, "spec": table.spec, "key": list(table.key), "columns": columns}
+    made = {"name": table.name, "doc": table.doc, "spec": table.spec, "key": list(table.key), "columns": columns}
+    removed = (contract or {}).get("removed")
+    return made | {"removed": removed} if removed else made
 
 
 def _column(column: Column, path: str, ids: dict[str, int], numbers: dict[str, int], *, top: bool = False) -> Entry:

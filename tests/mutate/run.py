@@ -7,32 +7,33 @@ reason.
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import os
 import resource
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from tests import test_probes, test_protocols
+from tests import test_protocols
 from tests.mutate import modules
 from tests.mutate.mutants import Mutant, mutated
 
 LIMIT = 10
 LEAST_SECONDS = 3.0
 MEMORY = 2 << 30
-# tests of hooks that decide by several messages or by ports, beside the cases of these tables
-FURTHER = {
-    "rtp": (test_probes.test_a_stream_of_rtp_is_found_and_a_few_packets_are_not,),
-    "isakmp": (test_probes.test_on_port_4500_only_what_stands_behind_the_marker_is_a_row,),
-    "ipsec_esp": (test_probes.test_on_port_4500_what_has_no_marker_and_is_no_keep_alive_is_encrypted,),
-    "quic": (
-        test_probes.test_quic_leaves_the_port_of_the_web_to_others,
-        test_probes.test_quic_reads_no_short_header,
-    ),
-}
+# tests of a table in modules of their own, run after its cases: whole modules, or functions of one
+DNS = ("tests.dns.decoder", "tests.dns.test_reader", "tests.dns.test_rdata")
+HELLO = ("tests.test_client_hello",)
+PROBES = ("tests.test_probes",)
+FURTHER: dict[str, tuple[str, ...]] = {
+    "dns": DNS, "dtls": HELLO, "quic": (*HELLO, *PROBES), "rtp": PROBES, "isakmp": PROBES, "ipsec_esp": PROBES,
+}  # fmt: skip
+# these draw examples at random
+RANDOM = {"test_a_probe_takes_no_noise_and_reads_within_its_messages", "test_any_segment"}
 SURVIVED = "survived"
 
 
@@ -60,11 +61,27 @@ def checks(names: list[str]) -> str:
         for table in own:
             if _fails(together, table):
                 return f"{together.__name__}[{table}]"
-    for table in own:
-        for further in FURTHER.get(table, ()):
-            if _fails(further):
-                return further.__name__
+    for name in dict.fromkeys(name for table in own for name in FURTHER.get(table, ())):
+        for test, arguments in _tests(name):
+            if _fails(test, *arguments):
+                return f"{test.__name__}{list(arguments) or ''}"
     return SURVIVED
+
+
+def _tests(name: str) -> Iterator[tuple[Callable[..., None], tuple[object, ...]]]:
+    """Tests of a module without fixtures and random examples, with each of their parameters.
+
+    The module is executed first: it has bound functions of the code as it was.
+    """
+    module = importlib.import_module(name)
+    exec(modules.code(name), module.__dict__)  # noqa: S102 - as it is
+    for test in [value for key, value in module.__dict__.items() if key.startswith("test_")]:
+        parameters = [mark for mark in getattr(test, "pytestmark", ()) if mark.name == "parametrize"]
+        wanted = len(inspect.signature(test).parameters)
+        if test.__name__ in RANDOM or hasattr(test, "hypothesis") or (wanted and not parameters):
+            continue
+        for one in parameters[0].args[1] if parameters else [()]:
+            yield test, one if isinstance(one, tuple) and wanted != 1 else (one,)
 
 
 def _fails(check: object, *arguments: object) -> bool:
