@@ -175,7 +175,7 @@ def test_messages_of_captures(name: str, shared_captures: Path) -> None:
         for batch in source.batches():
             decoder.batch(batch)
     decoder.finish()
-    assert decoder.failures.said == {}
+    assert decoder.failures.by_table == {}
 
 
 def compared(table: str, read: readers.Reader, messages: Messages) -> Any:
