@@ -26,7 +26,7 @@ from netlake.layers.pools import Pool
 from netlake.packets import Codes, Columns, Messages, Nullable
 from netlake.records.context import Context
 from netlake.records.ordered import Ordered
-from netlake.records.slots import Arrays, Interned, Numbers, Slot, Words, empty, slot_for, storage
+from netlake.records.slots import ArrowSlot, CodeSlot, NumberSlot, Slot, WordSlot, empty, slot_for, storage
 from netlake.schema import Column, Table, arrow, faults
 
 ROWS = 1 << 17
@@ -74,12 +74,12 @@ class RowGroup:
         data_type, dictionary = self.schema.field(name).type, by_dictionary(column)
         old = self.slots.get(name)
         if name in self.words:
-            slot: Slot = Words(self.words[name], ROWS, last - first)
+            slot: Slot = WordSlot(self.words[name], ROWS, last - first)
         elif old is None:
             slot = slot_for(value, data_type, self.pools, ROWS, last - first, dictionary=dictionary)
         else:
             # earlier batches had codes and this one has text: convert the codes to text
-            slot = Arrays(data_type, self.pools, dictionary=dictionary)
+            slot = ArrowSlot(data_type, self.pools, dictionary=dictionary)
             if first:
                 slot.put(old.finish(first), 0, first)
         self.slots[name] = slot
@@ -124,9 +124,9 @@ class Filled:
 
     def _days(self) -> pa.Array:
         slot, count = self.slots.get("ts"), self.count
-        if not isinstance(slot, Numbers):
+        if not isinstance(slot, NumberSlot):
             return pa.nulls(count, pa.date32())
-        days = Numbers(pa.date32(), count)
+        days = NumberSlot(pa.date32(), count)
         days.valid = None if slot.valid is None else slot.valid[:count].copy()
         values = slot.values[:count] // DAY
         if days.valid is not None:
@@ -143,11 +143,11 @@ def by_dictionary(column: Column) -> bool:
 
 
 def _fits(slot: Slot, value: Any) -> bool:
-    if isinstance(slot, Arrays):
+    if isinstance(slot, ArrowSlot):
         return True
-    if isinstance(slot, Numbers | Words):
+    if isinstance(slot, NumberSlot | WordSlot):
         return isinstance(value, np.ndarray | Nullable)
-    return isinstance(value, Codes) and isinstance(slot, Interned) and slot.pool.name == value.pool
+    return isinstance(value, Codes) and isinstance(slot, CodeSlot) and slot.pool.name == value.pool
 
 
 class Rows:
