@@ -35,7 +35,7 @@ DAY = 86_400_000_000
 WAITING = 48 << 20
 
 
-class Writer(Protocol):
+class RowGroupSink(Protocol):
     """Receives full row groups; every sink is one."""
 
     def write(self, table: Table, rows: pa.RecordBatch) -> None:
@@ -153,7 +153,7 @@ def _fits(slot: Slot, value: Any) -> bool:
 class Rows:
     """The row groups of one capture; full ones are written to `sink`."""
 
-    def __init__(self, sink: Writer, capture: str, pools: Mapping[str, Pool], *, budget: int = 64 << 20) -> None:
+    def __init__(self, sink: RowGroupSink, capture: str, pools: Mapping[str, Pool], *, budget: int = 64 << 20) -> None:
         self.sink, self.capture, self.pools, self.budget = sink, capture, pools, budget
         self.groups: dict[str, RowGroup] = {}
         self.thread = Ordered(1, WAITING, "netlake-rows")
@@ -229,7 +229,7 @@ class Rows:
             self.flush(group)
         self.thread.wait()
 
-    def rotate(self, sink: Writer) -> Counter[str]:
+    def rotate(self, sink: RowGroupSink) -> Counter[str]:
         """Write later rows to `sink`; call `flush_all` before. Returns rows by table written to the sink before it."""
         written, self.written, self.sink = self.written, Counter(), sink
         return written

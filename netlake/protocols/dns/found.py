@@ -42,7 +42,7 @@ class Records:
     words: list[str]
 
 
-class Writer:
+class TextWriter:
     """Appends texts to the arena and fields to `fields`; `finish` applies them."""
 
     def __init__(self, result: Records) -> None:
