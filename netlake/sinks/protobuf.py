@@ -36,7 +36,7 @@ from netlake.sinks.places import make_folder, sync_folder
 from netlake.sinks.protobuf_encode import encode, pieces
 from netlake.sinks.protobuf_read import MessageDecoder, Readable, blocks
 
-__all__ = ["SUFFIX", "StreamHeader", "ProtobufSink", "encode", "stream_header", "pieces", "read", "write_stream"]
+__all__ = ["SUFFIX", "ProtobufSink", "StreamHeader", "encode", "pieces", "read", "stream_header", "write_stream"]
 
 SUFFIX = ".pb.zst"
 # most bytes of row groups in the queue of the thread
@@ -58,7 +58,7 @@ class StreamHeader:
 
 def stream_header(table: Table, *, capture: str | None = None, source: str | None = None) -> bytes:
     """The header message of a stream that starts now, preceded by its length."""
-    made: Any = proto.header()(contract=version(), table=table.name, capture=capture, source=source)
+    made: Any = proto.header_class()(contract=version(), table=table.name, capture=capture, source=source)
     made.created.FromDatetime(dt.datetime.now(dt.UTC))
     made.netlake = package_version("netlake")
     body = made.SerializeToString()
@@ -196,7 +196,7 @@ def _from_file(file: BinaryIO, name: str, table: Table | None) -> Iterator[Any]:
 
 def _parsed(data: bytes, name: str) -> StreamHeader:
     try:
-        found: Any = proto.header().FromString(data)
+        found: Any = proto.header_class().FromString(data)
     except DecodeError:
         found = None
     if found is None or not found.table:
