@@ -12,7 +12,7 @@ import numpy as np
 
 from netlake.kernels import dns_text as t
 from netlake.packets import Malformed, Messages, Short
-from netlake.protocols.dns.found import Field, Records, Span, TextWriter
+from netlake.protocols.dns.found import FieldText, Records, Span, TextWriter
 from netlake.protocols.dns.names import NameCursor
 from netlake.protocols.dns.rdata import Data, layout, present, unknown
 from netlake.schema import faults
@@ -40,7 +40,7 @@ class _Written:
     """Result for one record: its text, its fields, and its share of the message's size limit."""
 
     text: Text
-    fields: list[Field]
+    fields: list[FieldText]
     cost: int
 
 
