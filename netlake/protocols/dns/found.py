@@ -17,7 +17,7 @@ from netlake.packets import Bytes, Mask
 
 Found = npt.NDArray[np.void]
 Span = tuple[int, int]
-Field = tuple[int, int, Span]
+FieldText = tuple[int, int, Span]
 
 # `record` and `name` are indices of `records` and `words`; `number` may be NO_NUMBER
 FIELD = np.dtype([("record", np.int32), ("name", np.int32), ("number", np.int64), ("text", SPAN)], align=True)
@@ -54,7 +54,7 @@ class Records:
     words: list[str]
 
 
-class Writer:
+class TextWriter:
     """Appends texts to the arena and fields to `fields`; `finish` applies them."""
 
     def __init__(self, result: Records) -> None:
@@ -72,7 +72,7 @@ class Writer:
         self.at += len(text)
         return start, self.at
 
-    def field(self, name: str, number: int | None, text: str | None) -> Field:
+    def field(self, name: str, number: int | None, text: str | None) -> FieldText:
         """A field without its record: name, number, span of the text."""
         code = self.codes.setdefault(name, len(self.codes))
         return code, NO_NUMBER if number is None else number, self.span(text)

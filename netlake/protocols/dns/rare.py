@@ -12,7 +12,7 @@ import numpy as np
 
 from netlake.kernels import dns_text as t
 from netlake.packets import Malformed, Messages, Short
-from netlake.protocols.dns.found import Field, Records, Span, Writer, has_type
+from netlake.protocols.dns.found import FieldText, Records, Span, TextWriter, has_type
 from netlake.protocols.dns.names import NameCursor
 from netlake.protocols.dns.rdata import Data, layout, present, unknown
 from netlake.schema import faults
@@ -40,11 +40,11 @@ class _Written:
     """Result for one record: its text, its fields, and its share of the message's size limit."""
 
     text: Text
-    fields: list[Field]
+    fields: list[FieldText]
     cost: int
 
 
-def write_rare(messages: Messages, result: Records, writer: Writer) -> None:
+def write_rare(messages: Messages, result: Records, writer: TextWriter) -> None:
     """Write the data of the records that the kernel did not write; data that it could not read as unknown data."""
     left = np.flatnonzero(result.texts["state"])
     if not len(left):
@@ -79,7 +79,7 @@ def write_rare(messages: Messages, result: Records, writer: Writer) -> None:
 
 
 def _written(
-    kind: int, state: int, cursor: NameCursor, writer: Writer, memory: dict[tuple[int, bytes], _Written]
+    kind: int, state: int, cursor: NameCursor, writer: TextWriter, memory: dict[tuple[int, bytes], _Written]
 ) -> _Written:
     """Result for the data at the cursor, from `memory` if the same data was written before."""
     data = cursor.data[cursor.at : cursor.end]
@@ -105,7 +105,7 @@ def _understood(kind: int, cursor: NameCursor, data: bytes) -> tuple[Data, int]:
         return Data(unknown(data)), faults.CODES[error.fault]
 
 
-def _write(shown: Data, fault: int, writer: Writer) -> _Written:
+def _write(shown: Data, fault: int, writer: TextWriter) -> _Written:
     values: dict[str, Span | int] = {"data": writer.span(shown.text), "state": fault}
     for name, value in shown.columns.items():
         values[name] = writer.span(str(value)) if name in SPANS else int(value)

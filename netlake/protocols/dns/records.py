@@ -15,7 +15,7 @@ from netlake.kernels.dns_text import Class, Type
 from netlake.layers.pools import ipv4_text, ipv6_text
 from netlake.layers.read import gather
 from netlake.packets import Ints, Messages
-from netlake.protocols.dns.found import FIELD, NO_NUMBER, WORDS, Found, Records, Writer, has_type, joined
+from netlake.protocols.dns.found import FIELD, NO_NUMBER, WORDS, Found, Records, TextWriter, has_type, joined
 from netlake.protocols.dns.rare import write_rare
 from netlake.schema import faults
 
@@ -56,7 +56,7 @@ def _texts(messages: Messages, questions: Found, records: Found, found: Found) -
     result = Records(questions, records, found, names, texts, fields, arena[:used], list(WORDS))
     _numbers(messages, result)
     _start_of_authority(messages, result)
-    writer = Writer(result)
+    writer = TextWriter(result)
     _addresses(messages, result, writer)
     write_rare(messages, result, writer)
     writer.finish()
@@ -99,7 +99,7 @@ def _start_of_authority(messages: Messages, result: Records) -> None:
     result.fields = joined(result.fields, fields.reshape(-1))
 
 
-def _addresses(messages: Messages, result: Records, writer: Writer) -> None:
+def _addresses(messages: Messages, result: Records, writer: TextWriter) -> None:
     """Write the data of A and AAAA records."""
     records, texts = result.records, result.texts
     start, end = records["data"]["start"], records["data"]["end"]
