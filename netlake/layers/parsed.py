@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from netlake.layers.yielded import columns
+from netlake.layers.yielded import yielded_columns
 from netlake.packets import Columns, Cursor, Ints, Malformed, Mask, Messages, Short
 from netlake.schema import Table, faults
 
@@ -50,7 +50,7 @@ def by_message(
     codes = np.array(marks, np.int8)
     kept.fault = np.where(kept.fault == 0, codes, kept.fault)
     _number_places(kept, messages, np.array(index, np.intp))
-    return kept, columns(table, found, kept)
+    return kept, yielded_columns(table, found, kept)
 
 
 def each(table: Table, parse: Parser, messages: Messages, among: Mask, at: int | Ints = 0) -> Columns:
@@ -69,7 +69,7 @@ def each(table: Table, parse: Parser, messages: Messages, among: Mask, at: int |
         found[position] = fields
         if fault:
             messages.flag(np.array([position], np.intp), fault)
-    return columns(table, found, messages)
+    return yielded_columns(table, found, messages)
 
 
 def cursors(messages: Messages) -> Iterator[Cursor]:

@@ -47,7 +47,7 @@ def gather(data: Bytes, at: Ints, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
 
 
 @cache
-def header(table: Table) -> np.dtype[Any]:
+def header_dtype(table: Table) -> np.dtype[Any]:
     """The structured dtype of the fixed header of `table`: its columns with `at`."""
     placed = [column for column in table.columns if column.at is not None]
     fields = {
@@ -82,7 +82,7 @@ def fixed(table: Table, messages: Messages) -> Columns:
     """All columns with `at`; a message shorter than the header has a fault, and null in columns beyond its end."""
     whole = messages.end - messages.start >= table.size
     if whole.all():
-        rows = gather(messages.data, messages.start, header(table))
+        rows = gather(messages.data, messages.start, header_dtype(table))
         values = _convert(table, rows, messages.data, messages.start, messages.pools)
         _mark_out_of_range(messages, values)
         return values
@@ -104,7 +104,7 @@ def _fixed_short(table: Table, messages: Messages, whole: Mask) -> Columns:
     padded[short] = np.where(inside, messages.data.take(positions, mode="clip"), 0) if len(messages.data) else 0
     starts = np.arange(len(messages), dtype=np.int64) * table.size
     flat = padded.reshape(-1)
-    values = _convert(table, gather(flat, starts, header(table)), flat, starts, messages.pools)
+    values = _convert(table, gather(flat, starts, header_dtype(table)), flat, starts, messages.pools)
     _mark_out_of_range(messages, values)
     reach = {c.name: c.at + np.dtype(wire(c)).itemsize for c in table.columns if c.at is not None}
     return {name: where(value, size >= reach[name]) for name, value in values.items()}

@@ -41,7 +41,7 @@ ADDRESSES: dict[str, Callable[[bytes], str | None]] = {
 BYTES_SHOWN: dict[str, Callable[[bytes], str | None]] = {**dict.fromkeys(("text", "word"), _text_shown), **ADDRESSES}
 
 
-def columns(table: Table, found: list[dict[str, Any]], kept: Messages) -> Columns:
+def yielded_columns(table: Table, found: list[dict[str, Any]], kept: Messages) -> Columns:
     """The columns of `table` that occur in any row of `found`; sets faults in `kept`, the message of each row.
 
     Raises KeyError for a column that the table does not have.

@@ -26,7 +26,7 @@ from netlake.layers.pools import Pool
 from netlake.packets import Codes, Columns, Messages, Nullable
 from netlake.records.context import Context
 from netlake.records.ordered import Ordered
-from netlake.records.slots import Arrays, Interned, Numbers, Slot, Words, empty, slot_for, storage
+from netlake.records.slots import ArrowSlot, CodeSlot, NumberSlot, Slot, WordSlot, empty, slot_for, storage
 from netlake.schema import Column, Table, arrow, faults
 
 ROWS = 1 << 17
@@ -35,7 +35,7 @@ DAY = 86_400_000_000
 WAITING = 48 << 20
 
 
-class Writer(Protocol):
+class RowGroupSink(Protocol):
     """Receives full row groups; every sink is one."""
 
     def write(self, table: Table, rows: pa.RecordBatch) -> None:
@@ -74,12 +74,12 @@ class RowGroup:
         data_type, dictionary = self.schema.field(name).type, by_dictionary(column)
         old = self.slots.get(name)
         if name in self.words:
-            slot: Slot = Words(self.words[name], ROWS, last - first)
+            slot: Slot = WordSlot(self.words[name], ROWS, last - first)
         elif old is None:
             slot = slot_for(value, data_type, self.pools, ROWS, last - first, dictionary=dictionary)
         else:
             # earlier batches had codes and this one has text: convert the codes to text
-            slot = Arrays(data_type, self.pools, dictionary=dictionary)
+            slot = ArrowSlot(data_type, self.pools, dictionary=dictionary)
             if first:
                 slot.put(old.finish(first), 0, first)
         self.slots[name] = slot
@@ -124,9 +124,9 @@ class Filled:
 
     def _days(self) -> pa.Array:
         slot, count = self.slots.get("ts"), self.count
-        if not isinstance(slot, Numbers):
+        if not isinstance(slot, NumberSlot):
             return pa.nulls(count, pa.date32())
-        days = Numbers(pa.date32(), count)
+        days = NumberSlot(pa.date32(), count)
         days.valid = None if slot.valid is None else slot.valid[:count].copy()
         values = slot.values[:count] // DAY
         if days.valid is not None:
@@ -143,17 +143,17 @@ def by_dictionary(column: Column) -> bool:
 
 
 def _fits(slot: Slot, value: Any) -> bool:
-    if isinstance(slot, Arrays):
+    if isinstance(slot, ArrowSlot):
         return True
-    if isinstance(slot, Numbers | Words):
+    if isinstance(slot, NumberSlot | WordSlot):
         return isinstance(value, np.ndarray | Nullable)
-    return isinstance(value, Codes) and isinstance(slot, Interned) and slot.pool.name == value.pool
+    return isinstance(value, Codes) and isinstance(slot, CodeSlot) and slot.pool.name == value.pool
 
 
 class Rows:
     """The row groups of one capture; full ones are written to `sink`."""
 
-    def __init__(self, sink: Writer, capture: str, pools: Mapping[str, Pool], *, budget: int = 64 << 20) -> None:
+    def __init__(self, sink: RowGroupSink, capture: str, pools: Mapping[str, Pool], *, budget: int = 64 << 20) -> None:
         self.sink, self.capture, self.pools, self.budget = sink, capture, pools, budget
         self.groups: dict[str, RowGroup] = {}
         self.thread = Ordered(1, WAITING, "netlake-rows")
@@ -229,7 +229,7 @@ class Rows:
             self.flush(group)
         self.thread.wait()
 
-    def rotate(self, sink: Writer) -> Counter[str]:
+    def rotate(self, sink: RowGroupSink) -> Counter[str]:
         """Write later rows to `sink`; call `flush_all` before. Returns rows by table written to the sink before it."""
         written, self.written, self.sink = self.written, Counter(), sink
         return written

@@ -4,10 +4,10 @@ The kind of slot follows from the first value of the column in the row group (`s
 
 | slot | values | memory |
 |---|---|---|
-| Numbers | numbers, booleans, times; arrays or Nullable | an array of ROWS values, and validity once a value is null |
-| Interned | codes of a pool | an array of ROWS codes; text when the row group is written |
-| Words | numbers of words of a list, such as faults and stacks | an array of ROWS numbers; text at the end |
-| Arrays | everything else: text, bytes, lists, structs | the Arrow arrays of each batch, concatenated at the end |
+| NumberSlot | numbers, booleans, times; arrays or Nullable | an array of ROWS values; validity once one is null |
+| CodeSlot | codes of a pool | an array of ROWS codes; text when the row group is written |
+| WordSlot | numbers of words of a list, such as faults and stacks | an array of ROWS numbers; text at the end |
+| ArrowSlot | everything else: text, bytes, lists, structs | the Arrow arrays of each batch, concatenated at the end |
 
 A column that a batch does not have is null (a list: empty) in its rows; each slot tracks up to which row it is filled.
 
@@ -55,7 +55,7 @@ def room(rows: int, dtype: npt.DTypeLike, begun: int = FEW) -> npt.NDArray[Any]:
     return np.frombuffer(mmap.mmap(-1, max(1, rows) * np.dtype(dtype).itemsize), dtype)[:rows]
 
 
-class Numbers:
+class NumberSlot:
     """Numbers, booleans and times, in an array of the stored type; `valid` is None until a row is null."""
 
     def __init__(self, data_type: pa.DataType, rows: int, begun: int = FEW) -> None:
@@ -96,7 +96,7 @@ class Numbers:
         return pa.Array.from_buffers(self.data_type, count, [bits, pa.py_buffer(values)], nulls)
 
 
-class Interned:
+class CodeSlot:
     """Codes of a pool, converted to text when the row group is written."""
 
     def __init__(self, pool: Pool, rows: int, begun: int = FEW) -> None:
@@ -116,7 +116,7 @@ class Interned:
         return self.pool.text(self.codes[:count])
 
 
-class Words:
+class WordSlot:
     """Numbers of words in a list, 0 for null; `words()` returns the list, which may grow until the end."""
 
     def __init__(self, words: Callable[[], Sequence[str | None]], rows: int, begun: int = FEW) -> None:
@@ -142,7 +142,7 @@ class Words:
         )
 
 
-class Arrays:
+class ArrowSlot:
     """Arrow arrays of any type, concatenated when the row group is written."""
 
     def __init__(self, data_type: pa.DataType, pools: Mapping[str, Pool], *, dictionary: bool) -> None:
@@ -194,7 +194,7 @@ def slot_for(  # noqa: PLR0913 - the arguments of all kinds of slots
 ) -> Slot:
     """A slot for a column whose first value, of `begun` rows, is `value`."""
     if isinstance(value, Codes):
-        return Interned(pools[value.pool], rows, begun)
+        return CodeSlot(pools[value.pool], rows, begun)
     if isinstance(value, np.ndarray | Nullable):
-        return Numbers(data_type, rows, begun)
-    return Arrays(data_type, pools, dictionary=dictionary)
+        return NumberSlot(data_type, rows, begun)
+    return ArrowSlot(data_type, pools, dictionary=dictionary)

@@ -177,7 +177,7 @@ def message(table: Table) -> type[Message]:
 
 
 @cache
-def header() -> type[Message]:
+def header_class() -> type[Message]:
     """The class of the message at the start of every stream."""
     return _made(index_file(()))
 

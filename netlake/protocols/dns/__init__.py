@@ -22,7 +22,7 @@ import pyarrow as pa
 from netlake.kernels.dns import HEADER
 from netlake.layers.read import fixed, mark, mark_short, plain, where
 from netlake.packets import Columns, Messages, Nullable
-from netlake.protocols.dns import columns, edns, records
+from netlake.protocols.dns import edns, record_lists, records
 from netlake.protocols.dns.found import Records
 from netlake.protocols.dns.segments import TCP, unpacked
 from netlake.schema import Column, List, Struct, Table, faults
@@ -186,10 +186,10 @@ def _columns(messages: Messages) -> Columns:
     batch = records.find(messages, counts)
     _mark(messages, batch)
     result["transport"] = TRANSPORTS.take(pa.array(messages.hint == TCP).cast(pa.int8()))
-    result.update(columns.questions(table, batch, mdns))
-    result.update(columns.sections(table, batch, mdns))
+    result.update(record_lists.questions(table, batch, mdns))
+    result.update(record_lists.sections(table, batch, mdns))
     complete = whole & (batch.found["fault"] == 0)
-    result.update(edns.columns(table, messages, batch, result, complete))
+    result.update(edns.option_columns(table, messages, batch, result, complete))
     extra = messages.end + messages.missing - batch.found["end"]
     result["extra_length"] = Nullable(extra.astype(np.int32), complete)
     return result

@@ -12,7 +12,7 @@ import numpy as np
 
 from netlake.kernels import dns_text as t
 from netlake.packets import Malformed, Messages, Short
-from netlake.protocols.dns.found import Field, Records, Span, Writer
+from netlake.protocols.dns.found import FieldText, Records, Span, TextWriter, has_type
 from netlake.protocols.dns.names import NameCursor
 from netlake.protocols.dns.rdata import Data, layout, present, unknown
 from netlake.schema import faults
@@ -40,24 +40,25 @@ class _Written:
     """Result for one record: its text, its fields, and its share of the message's size limit."""
 
     text: Text
-    fields: list[Field]
+    fields: list[FieldText]
     cost: int
 
 
-def write_rare(messages: Messages, result: Records, writer: Writer) -> None:
+def write_rare(messages: Messages, result: Records, writer: TextWriter) -> None:
     """Write the data of the records that the kernel did not write; data that it could not read as unknown data."""
     left = np.flatnonzero(result.texts["state"])
     if not len(left):
         return
     records, states = result.records.take(left), result.texts["state"][left]
     # a class with other addresses (see records.py): unknown data without a fault
-    states[(records["type"] == t.Type.A) & (records["klass"] == t.Class.CHAOS)] = 0
+    states[has_type(records, t.Type.A) & (records["klass"] == t.Class.CHAOS.value)] = 0
     # records repeat often: the result is reused for records with the same data
     memory: dict[tuple[int, bytes], _Written] = {}
     texts: list[Text] = []
     current, room, base, data = -1, 0, 0, b""
-    columns = (left, states, *(records[name] for name in ("message", "type", "data")))
-    for record, state, message, kind, (start, end) in zip(*(column.tolist() for column in columns), strict=True):
+    of, kinds, bounds = records["message"], records["type"], records["data"]
+    columns = (left, states, of, kinds, bounds["start"], bounds["end"])
+    for record, state, message, kind, start, end in zip(*(column.tolist() for column in columns), strict=True):
         if message != current:
             current, base = message, int(messages.start[message])
             data = messages.data[base : messages.end[message]].tobytes()
@@ -78,7 +79,7 @@ def write_rare(messages: Messages, result: Records, writer: Writer) -> None:
 
 
 def _written(
-    kind: int, state: int, cursor: NameCursor, writer: Writer, memory: dict[tuple[int, bytes], _Written]
+    kind: int, state: int, cursor: NameCursor, writer: TextWriter, memory: dict[tuple[int, bytes], _Written]
 ) -> _Written:
     """Result for the data at the cursor, from `memory` if the same data was written before."""
     data = cursor.data[cursor.at : cursor.end]
@@ -104,7 +105,7 @@ def _understood(kind: int, cursor: NameCursor, data: bytes) -> tuple[Data, int]:
         return Data(unknown(data)), faults.CODES[error.fault]
 
 
-def _write(shown: Data, fault: int, writer: Writer) -> _Written:
+def _write(shown: Data, fault: int, writer: TextWriter) -> _Written:
     values: dict[str, Span | int] = {"data": writer.span(shown.text), "state": fault}
     for name, value in shown.columns.items():
         values[name] = writer.span(str(value)) if name in SPANS else int(value)
