@@ -22,7 +22,7 @@ from netlake.kernels.addresses import MAC
 from netlake.kernels.flow_columns import DIRECTION, ENDS, FACTS, SIDES, WHOLE, StateColumn, Valid
 from netlake.kernels.flow_state import LONGEST_HISTORY, End, Ending, Ip, Records, Scale
 from netlake.layers.pools import key_texts
-from netlake.packets import NO_TIME
+from netlake.packets import NO_TIME, taken
 from netlake.schema import SCALARS
 
 FLAGS = ("fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr")
@@ -44,15 +44,6 @@ def record_batch(flows: Records, sides: Records) -> pa.RecordBatch:
     for prefix, side in zip(SIDES, (ended.orig, ended.resp), strict=True):
         columns |= {f"{prefix}_{column.name}": side.column(column) for column in (*ENDS, *DIRECTION)}
     return pa.RecordBatch.from_pydict(columns)
-
-
-def taken(records: Records, index: npt.NDArray[np.integer]) -> Records:
-    """A copy of `records[index]`; `records` (n) is contiguous, of a dtype whose size is a multiple of 8.
-
-    It is copied as words, because NumPy copies records field by field, which takes several times as long.
-    """
-    words: Records = records.view(np.int64).reshape(len(records), -1)[index].view(records.dtype)[:, 0]
-    return words
 
 
 def masked(values: npt.NDArray[np.generic], valid: Mask | None) -> pa.Array:

@@ -60,12 +60,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from netlake.flows import tcp_tables
-from netlake.flows.ended import record_batch, taken
+from netlake.flows.ended import record_batch
 from netlake.kernels import flow as kernels
 from netlake.kernels import flow_state as s
 from netlake.kernels import flow_table
 from netlake.layers.pools import Pool
-from netlake.packets import NO_TIME, Headers, Ints, Packets, Shorts, Tiny
+from netlake.packets import NO_TIME, Headers, Ints, Packets, Shorts, Tiny, taken
 
 # 175 MB at most, and some 70 while rows are made of them
 MOST_FLOWS = 1 << 18

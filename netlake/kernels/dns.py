@@ -167,6 +167,20 @@ def find_options(data, spans, options, broken):
     return count
 
 
+@kernel("Tuple((int64, int64))(SPAN[:])")
+def measure_spans(spans):
+    """(bytes, nulls): the bytes in `spans`, and how many of them are null."""
+    size = 0
+    nulls = 0
+    for position in range(len(spans)):
+        start = spans[position].start
+        if start < 0:
+            nulls += 1
+        else:
+            size += spans[position].end - start
+    return size, nulls
+
+
 @kernel("void(uint8[::1], SPAN[:], int32[::1], uint8[::1])")
 def gather_spans(source, spans, offsets, target):
     """Copy the bytes of `spans` to `target`, in order; `offsets` become Arrow's. A negative start is null."""

@@ -318,9 +318,11 @@ def clear(text):
 def put_texts(data, starts, ends, found, questions, records, names, texts, strings, cache, arena):
     """Write every name and the data of every common record to `arena`; returns (bytes of the arena, strings).
 
-    `names`, `texts` and `strings` are written. `cache` has CACHED entries, initially -1. The arena needs TEXT_BASE +
+    `names`, `texts`, `strings` and `cache`, which has CACHED entries, are written. The arena needs TEXT_BASE +
     TEXT_FACTOR times its length for each message, `strings` one for each byte of TXT data.
     """
+    for slot in range(CACHED):
+        cache[slot].message = -1
     used = 0
     count = 0
     question = 0

@@ -5,7 +5,7 @@ enters, in order to find what follows. UNCLAIMED is the group of UDP payloads wh
 classifier. All other groups are leaves, numbered by netlake.layers.steps: messages that go to readers.
 
 A step is `NAME = kind, function`. The name in lower case is that of its table, which gives the dispatch keys that lead
-to it; a step without a table has its keys in netlake.layers.steps. The number follows from the order. The kind says
+to it; a step without a table has its keys in netlake.layers.steps. The number follows from the order. The kind selects
 what the walk does around the function (netlake.kernels.walk): an IP header begins a record in Headers, a transport
 header has ports, a tunnel may begin flows of its own.
 

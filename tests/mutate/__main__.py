@@ -73,12 +73,13 @@ def main() -> int:
         killed[verdict.mutant.module] += verdict.killed
         if not verdict.killed:
             survivors.append(verdict.mutant)
+            run.say(f"survived: {shown(verdict.mutant)}")
         elif given.killers:
-            sys.stdout.write(f"{place(verdict.mutant)}: {verdict.mutant.change}: {verdict.by}\n")
+            sys.stdout.write(f"{shown(verdict.mutant)}: {verdict.by}\n")
     for name in sorted(total):
         sys.stdout.write(f"{killed[name]:4}/{total[name]:<4} {modules.relative(name)}\n")
     for mutant in sorted(survivors, key=lambda one: (one.module, one.number)):
-        sys.stdout.write(f"survived: {place(mutant)}: {mutant.change}: {mutant.text}\n")
+        sys.stdout.write(f"survived: {shown(mutant)}\n")
     share = sum(killed.values()) / len(chosen) if chosen else 1.0
     sys.stdout.write(
         f"{sum(killed.values())} of {len(chosen)} mutants killed ({share:.1%}), {skipped} more are equivalent,"
@@ -87,9 +88,9 @@ def main() -> int:
     return 0 if share >= given.least else 1
 
 
-def place(mutant: Mutant) -> str:
-    """File and line."""
-    return f"{modules.relative(mutant.module)}:{mutant.line}"
+def shown(mutant: Mutant) -> str:
+    """File, line, change and text of the line."""
+    return f"{modules.relative(mutant.module)}:{mutant.line}: {mutant.change}: {mutant.text}"
 
 
 if __name__ == "__main__":

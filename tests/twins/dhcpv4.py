@@ -47,7 +47,7 @@ def body(cursor: Cursor, row: Row) -> None:
 
 
 def read_options(cursor: Cursor, row: Row) -> None:
-    """Options up to the end option, each in `options` and in its column; the last of a code wins."""
+    """Options up to the end option, each in `options` and in its column; of a repeated code the last one."""
     while cursor.promised:
         code = cursor.number(1)
         if code == END:

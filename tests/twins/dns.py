@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.dns.decoder import decode
+from tests.dns.decoder import PORTS, decode
+from tests.dns.test_reader import SEEDS
 from tests.twins.message import Message, Row
 
 TCP = 6
@@ -24,3 +25,17 @@ def rows(message: Message) -> list[Row]:
         result.append(decode(captured, "tcp", size - len(captured)))
         at += 2 + size
     return result
+
+
+def framed(*messages: bytes) -> bytes:
+    """A TCP payload of whole messages, each after its length."""
+    return b"".join(len(message).to_bytes(2) + message for message in messages)
+
+
+SOME = SEEDS[:3] + SEEDS[-2:]
+MESSAGES = [
+    *(Message(data, 0, PORTS[kind], 17) for data in SOME for kind in ("udp", "mdns", "llmnr")),
+    *(Message(framed(data), 0, PORTS["tcp"], TCP) for data in SOME),
+    Message(framed(*SOME[-2:]), 0, PORTS["tcp"], TCP),
+    Message(framed(*SOME[-2:], bytes(11)), 0, PORTS["tcp"], TCP),
+]

@@ -23,3 +23,15 @@ def rows(message: Message) -> list[Row]:
             row[COLUMN_OF[row["type"]]] = message.number(HEADER, 4)
         quoted(message, QUOTED, row)
     return [row]
+
+
+def fragment(offset_and_more: int) -> Message:
+    """Time exceeded, of a fragment of a UDP datagram."""
+    ports = b"\x12\x34\x00\x35\x00\x08\x00\x00"
+    header = b"\x11\x00" + offset_and_more.to_bytes(2) + b"\x00\x00\x00\x07"
+    packet = b"\x60\x00\x00\x00\x00\x10\x2c\x40" + bytes(15) + b"\x01" + bytes(15) + b"\x02" + header + ports
+    return Message(b"\x03\x00\x00\x00\x00\x00\x00\x00" + packet)
+
+
+# the first fragment, also with a reserved bit; a later one
+MESSAGES = [fragment(1), fragment(7), fragment(8), fragment(0x100)]

@@ -16,3 +16,7 @@ def rows(message: Message) -> list[Row]:
     if 4500 in message.ports and (any(message.data[:4]) or message.length <= 4):
         return []
     return parsed.run(tables.table("isakmp"), isakmp.message, message)
+
+
+# the four zeros of ISAKMP with nothing after them
+MESSAGES = [Message(bytes(4), 0, (4500, 4500))]

@@ -16,7 +16,7 @@ from netlake.kernels.dns import OPTION, Section, find_options
 from netlake.kernels.dns_text import Type
 from netlake.layers.read import addresses, column_type, fill, mark, plain
 from netlake.packets import Columns, Ints, Messages, Nullable, Value
-from netlake.protocols.dns.found import Found, Records
+from netlake.protocols.dns.found import Found, Records, has_type
 from netlake.protocols.dns.record_lists import RCODE_NAMES, lists, no_lists, spans
 from netlake.schema import Table, faults
 
@@ -33,7 +33,7 @@ def option_columns(table: Table, messages: Messages, batch: Records, header: Col
 
     `whole` marks the messages whose records were all read.
     """
-    records = np.flatnonzero(batch.records["type"] == Type.OPT)
+    records = np.flatnonzero(has_type(batch.records, Type.OPT))
     every = batch.records.take(records)
     _mark_misplaced(messages, every)
     of, first = np.unique(every["message"], return_index=True)
@@ -60,7 +60,7 @@ def _mark_misplaced(messages: Messages, opt: Found) -> None:
     """Set the fault of messages whose OPT record is repeated or not in its place (RFC 6891 section 6.1.1)."""
     of = opt["message"]
     mark(messages, np.bincount(of, minlength=len(messages)) > 1, faults.BAD_OPTIONS)
-    misplaced = (opt["section"] != Section.ADDITIONAL) | (messages.data[opt["name"]] != 0)
+    misplaced = (opt["section"] != Section.ADDITIONAL.value) | (messages.data[opt["name"]] != 0)
     mark(messages, _among(of[misplaced], len(messages)), faults.BAD_OPTIONS)
 
 

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from netlake.kernels.dns import SPAN
-from netlake.packets import Bytes
+from netlake.kernels.dns_text import Type
+from netlake.packets import Bytes, Mask
 
 Found = npt.NDArray[np.void]
 Span = tuple[int, int]
@@ -22,6 +23,17 @@ FieldText = tuple[int, int, Span]
 FIELD = np.dtype([("record", np.int32), ("name", np.int32), ("number", np.int64), ("text", SPAN)], align=True)
 NO_NUMBER = np.iinfo(np.int64).min
 WORDS = ("text", "mname", "rname", "serial", "refresh", "retry", "expire", "minimum")
+
+
+def has_type(records: Found, kind: Type) -> Mask:
+    """Which of `records` (RECORD) have the type `kind`."""
+    # NumPy takes 9 us to convert a member of an enumeration, and 0.5 us for a number
+    return np.asarray(records["type"] == kind.value)
+
+
+def joined(*parts: Found) -> Found:
+    """The fields (FIELD) of `parts`, copied as whole words: NumPy copies records field by field, 40 times slower."""
+    return np.concatenate([part.view(np.int64) for part in parts]).view(FIELD)
 
 
 @dataclass(slots=True)
@@ -72,7 +84,7 @@ class TextWriter:
             result.arena = np.concatenate([result.arena, *(np.frombuffer(part, np.uint8) for part in self.parts)])
         result.words = list(self.codes)
         if self.fields:
-            result.fields = np.concatenate([result.fields, np.array(self.fields, FIELD)])
+            result.fields = joined(result.fields, np.array(self.fields, FIELD))
         of = result.fields["record"]
         if (of[1:] < of[:-1]).any():
             result.fields = result.fields.take(np.argsort(of, kind="stable"))

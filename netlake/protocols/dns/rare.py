@@ -12,7 +12,7 @@ import numpy as np
 
 from netlake.kernels import dns_text as t
 from netlake.packets import Malformed, Messages, Short
-from netlake.protocols.dns.found import FieldText, Records, Span, TextWriter
+from netlake.protocols.dns.found import FieldText, Records, Span, TextWriter, has_type
 from netlake.protocols.dns.names import NameCursor
 from netlake.protocols.dns.rdata import Data, layout, present, unknown
 from netlake.schema import faults
@@ -51,13 +51,14 @@ def write_rare(messages: Messages, result: Records, writer: TextWriter) -> None:
         return
     records, states = result.records.take(left), result.texts["state"][left]
     # a class with other addresses (see records.py): unknown data without a fault
-    states[(records["type"] == t.Type.A) & (records["klass"] == t.Class.CHAOS)] = 0
+    states[has_type(records, t.Type.A) & (records["klass"] == t.Class.CHAOS.value)] = 0
     # records repeat often: the result is reused for records with the same data
     memory: dict[tuple[int, bytes], _Written] = {}
     texts: list[Text] = []
     current, room, base, data = -1, 0, 0, b""
-    columns = (left, states, *(records[name] for name in ("message", "type", "data")))
-    for record, state, message, kind, (start, end) in zip(*(column.tolist() for column in columns), strict=True):
+    of, kinds, bounds = records["message"], records["type"], records["data"]
+    columns = (left, states, of, kinds, bounds["start"], bounds["end"])
+    for record, state, message, kind, start, end in zip(*(column.tolist() for column in columns), strict=True):
         if message != current:
             current, base = message, int(messages.start[message])
             data = messages.data[base : messages.end[message]].tobytes()

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from netlake.kernels.dns import Section, gather_spans
+from netlake.kernels.dns import Section, gather_spans, measure_spans
 from netlake.kernels.dns_text import Type
 from netlake.layers.read import column_type
 from netlake.packets import Bytes, Ints
-from netlake.protocols.dns.found import NO_NUMBER, Found, Records
+from netlake.protocols.dns.found import NO_NUMBER, Found, Records, has_type
 from netlake.protocols.dns.types import LAYOUTS, RCODES, rcode_name, type_name
 from netlake.schema import Table
 
@@ -24,19 +24,13 @@ Index = npt.NDArray[np.intp]
 
 def spans(source: Bytes, found: Found, data_type: pa.DataType) -> pa.Array:
     """A string or binary array of the SPANs `found` of `source`; null where their start is negative."""
-    start, end = found["start"], found["end"]
-    null = start < 0
-    valid = None
-    if null.any():
-        if null.all():
-            return pa.nulls(len(start), data_type)
-        valid = pa.py_buffer(np.packbits(~null, bitorder="little"))
-        size = int((end - start)[~null].sum())
-    else:
-        size = int((end - start).sum())
-    offsets, target = np.empty(len(start) + 1, np.int32), np.empty(size, np.uint8)
+    size, nulls = measure_spans(found)
+    if 0 < nulls == len(found):
+        return pa.nulls(nulls, data_type)
+    valid = pa.py_buffer(np.packbits(found["start"] >= 0, bitorder="little")) if nulls else None
+    offsets, target = np.empty(len(found) + 1, np.int32), np.empty(size, np.uint8)
     gather_spans(source, found, offsets, target)
-    return pa.Array.from_buffers(data_type, len(start), [valid, pa.py_buffer(offsets), pa.py_buffer(target)])
+    return pa.Array.from_buffers(data_type, len(found), [valid, pa.py_buffer(offsets), pa.py_buffer(target)])
 
 
 # Arrow converts these types itself only if pandas is installed
@@ -129,7 +123,7 @@ def sections(table: Table, batch: Records, mdns: Mask) -> dict[str, pa.Array]:
         (Section.ADDITIONAL, "additionals"),
     ):
         data_type = column_type(table, name)
-        index = np.flatnonzero(section == number)
+        index = np.flatnonzero(section == number.value)
         if len(index):
             lengths = np.bincount(batch.records["message"][index], minlength=count)
             result[name] = lists(data_type, lengths, *_record_columns(data_type.value_type, batch, index, mdns))
@@ -149,7 +143,7 @@ def _record_columns(record: pa.StructType, batch: Records, index: Index, mdns: M
         return spans(batch.arena, texts[name], pa.string())
 
     kind, klass = records["type"], records["klass"]
-    option = kind == Type.OPT
+    option = has_type(records, Type.OPT)
     multicast = mdns[records["message"]] & ~option
     made = {
         "name": span("name"),

@@ -15,7 +15,7 @@ from netlake.kernels.dns_text import Class, Type
 from netlake.layers.pools import ipv4_text, ipv6_text
 from netlake.layers.read import gather
 from netlake.packets import Ints, Messages
-from netlake.protocols.dns.found import FIELD, NO_NUMBER, WORDS, Found, Records, TextWriter
+from netlake.protocols.dns.found import FIELD, NO_NUMBER, WORDS, Found, Records, TextWriter, has_type, joined
 from netlake.protocols.dns.rare import write_rare
 from netlake.schema import faults
 
@@ -42,13 +42,13 @@ def find(messages: Messages, counts: Ints) -> Records:
 
 
 def _texts(messages: Messages, questions: Found, records: Found, found: Found) -> Records:
-    kind, length = records["type"], records["data"]["end"] - records["data"]["start"]
     size = messages.end - messages.start
     names, texts = np.empty(len(questions), t.NAME), np.empty(len(records), t.TEXT)
-    strings = np.empty(int(length[(kind == Type.TXT) | (kind == Type.SPF)].sum()), t.STRING)
+    data = records["data"][has_type(records, Type.TXT) | has_type(records, Type.SPF)]
+    strings = np.empty(int((data["end"] - data["start"]).sum()), t.STRING)
     # pages that are not written are not allocated: the size costs address space only
     arena = np.empty(int(t.TEXT_BASE * len(size) + t.TEXT_FACTOR * size.sum()), np.uint8)
-    cache = np.full(t.CACHED, -1, t.CACHE)
+    cache = np.empty(t.CACHED, t.CACHE)
     used, count = t.put_texts(
         messages.data, messages.start, messages.end, found, questions, records, names, texts, strings, cache, arena
     )
@@ -84,18 +84,19 @@ def _numbers(messages: Messages, result: Records) -> None:
 def _start_of_authority(messages: Messages, result: Records) -> None:
     """Add the fields of SOA records: two names, five numbers."""
     texts = result.texts
-    index = np.flatnonzero((result.records["type"] == Type.SOA) & (texts["data"]["start"] >= 0))
+    index = np.flatnonzero(has_type(result.records, Type.SOA) & (texts["data"]["start"] >= 0))
     if not len(index):
         return
-    fields = np.full((len(index), 7), -1, FIELD)
+    fields = np.empty((len(index), 7), FIELD)
     fields["record"], fields["name"], fields["number"] = index[:, None], np.arange(1, 8), NO_NUMBER
+    fields["text"]["start"] = -1
     fields["text"][:, 0] = texts["target"][index]
     fields["text"][:, 1] = texts["second"][index]
     numbers = gather(messages.data, result.records["data"]["end"][index] - SOA_NUMBERS.itemsize, SOA_NUMBERS)
     for column, word in enumerate(WORDS[3:], 2):
         fields["number"][:, column] = numbers[word]
-    texts["target"][index] = -1
-    result.fields = np.concatenate([result.fields, fields.reshape(-1)])
+    texts["target"]["start"][index] = -1
+    result.fields = joined(result.fields, fields.reshape(-1))
 
 
 def _addresses(messages: Messages, result: Records, writer: TextWriter) -> None:
@@ -103,10 +104,10 @@ def _addresses(messages: Messages, result: Records, writer: TextWriter) -> None:
     records, texts = result.records, result.texts
     start, end = records["data"]["start"], records["data"]["end"]
     for kind, size, write in ((Type.A, 4, ipv4_text), (Type.AAAA, 16, ipv6_text)):
-        chosen = (records["type"] == kind) & (texts["state"] == t.RARE)
+        chosen = has_type(records, kind) & (texts["state"] == t.RARE)
         if kind == Type.A:
             # RFC 1035 section 3.4: an A record has an IPv4 address in class IN; in class CH it has other data
-            chosen &= records["klass"] != Class.CHAOS
+            chosen &= records["klass"] != Class.CHAOS.value
         whole = end - start == size
         texts["state"][chosen & ~whole] = faults.BAD_LENGTH
         index = np.flatnonzero(chosen & whole)
