@@ -75,7 +75,7 @@ def _misspelt(name: str, called: set[str]) -> Iterator[str]:
         return
     near = get_close_matches(name, sorted(called | set(VERBS)), n=1, cutoff=0.75)
     if near and near[0] in called:
-        yield f"its function {name} is not a hook; rename it to {near[0]}, or to _{name} if it is not meant as one"
+        yield f"its function {name} is not a hook; rename it to {near[0]}, or to _{name} if it is a helper"
     elif near or name.split("_", maxsplit=1)[0] in VERBS:
         hooks = ", ".join(sorted(hook for hook in called if hook.startswith((near or [name])[0].split("_")[0])))
         yield f"its function {name} is not a hook of any of its tables; the hooks are {hooks}"

@@ -5,7 +5,7 @@ Rules
   payloads of which no port has a dispatch key (the group UNCLAIMED), and messages on a table's port which its hook
   `accept` rejects, because protocols share ports (RFC 7983: STUN, DTLS and RTP).
 - A probe is a hook `probe(messages)` that returns a mask of the messages that are its table's. Probes are called in the
-  order of tables; the first whose mask has a message gets it. A probe is not called with messages on its table's own port.
+  order of tables; the first whose mask has a message gets it. It does not get messages on its table's own port.
 - A rejected message that no probe takes stays with the table of its port, whose reader marks it with a fault.
 - `accept` is called once for each group and batch. A hook that raises, or returns no mask of the messages it got, is a
   bug of the module: it is reported, and the batch is classified as if the probe took nothing and `accept` rejected
