@@ -220,7 +220,7 @@ def see_mac(side, data, at):
 def track(first, headers, keys, batch, state, rules, pool, generation, found):
     """Track headers `first` to the end, whose `keys` are those of `locate`; returns the header at which to continue.
 
-    The pool, in its `generation`, has room for two addresses a header. `found` is written.
+    The pool, in its `generation`, has room for two addresses of each of these headers. `found` is written.
     """
     data, flows, sides, control = batch.data, state.flows, state.sides, state.control[0]
     for i in range(first, headers.size):

@@ -18,13 +18,13 @@ def segments(headers, found, data, out):
     """Write the segments among `headers`, in their order; returns how many.
 
     Left out are fragments (their datagram is a segment), headers quoted by ICMP errors, headers that the capture cut
-    before the flags, and headers with a length below 20 bytes.
+    before the flags, and headers with a length below 20 bytes. A slot may be -1 (see Flows.slot).
     """
     count = 0
     for i in range(headers.size):
         header, one = headers[i], found[i]
         at, limit = header.transport, min(header.end, data.size)
-        if header.protocol != Ip.TCP or one.slot < 0 or (header.kind != WHOLE and header.kind != DATAGRAM):
+        if header.protocol != Ip.TCP or one.flow == 0 or (header.kind != WHOLE and header.kind != DATAGRAM):
             continue
         if at < 0 or limit - at < THROUGH_FLAGS:
             continue
