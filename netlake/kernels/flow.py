@@ -162,7 +162,7 @@ def see_header(data, at, limit, flow, side, upper):
 def see_transport(data, at, limit, payload, ts, rules, flow, side, other, upper):
     """What transport header and payload add; returns bits by which the window is to be shifted, -1 if not known."""
     side.payload_bytes += payload
-    if payload > 0 and flow.has_data == 0:
+    if payload > 0 and flow.first_payload_ts == NO_TIME:
         flow.has_data, flow.first_payload_ts = 1, ts
     if flow.protocol != Ip.TCP:
         see_header(data, at, limit, flow, side, upper)

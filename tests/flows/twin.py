@@ -160,7 +160,7 @@ def see_packet(side: Side, p: dict[str, int], ip_length: int, ttl: int, source: 
 def see_transport(flow: Flow, side: int, header: bytes, payload: int, ts: int) -> int:
     mine, other, upper = flow.sides[side], flow.sides[1 - side], side == flow.originator
     mine.payload += payload
-    if payload and not flow.has_data:
+    if payload and flow.first_payload_ts in (None, NO_TIME):
         flow.has_data, flow.first_payload_ts = True, ts
     if flow.protocol == 17 and "D" not in mine.letters:
         mine.letters.add("D")
