@@ -86,16 +86,6 @@ class Why(IntEnum):
     REBUILD = 3
 
 
-class Ip(IntEnum):
-    """Numbers of protocols in IP (IANA)."""
-
-    ICMP = 1
-    TCP = 6
-    UDP = 17
-    ICMPV6 = 58
-    SCTP = 132
-
-
 # nanoseconds
 SECOND = 1_000_000_000
 TCP_SILENCE = 3600 * SECOND

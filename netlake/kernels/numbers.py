@@ -1,8 +1,8 @@
 """EtherTypes and IP protocol numbers: the one place that defines them.
 
 `EtherType` has the IEEE 802 numbers (and those that tunnels reuse), `IpProtocol` the IANA numbers. The walk's steps,
-the kernels and the Python side of the layers use these names; tables repeat the number in their dispatch keys, because
-a key is text.
+the kernels and the Python side use these names; tables repeat the number in their dispatch keys, because a key is text.
+NumPy compares an array with a member several times slower than with its `value`: Python uses that, kernels the member.
 """
 
 from __future__ import annotations
@@ -30,11 +30,17 @@ class EtherType(IntEnum):
 
 
 class IpProtocol(IntEnum):
-    """The IP protocol numbers that a step or a kernel refers to."""
+    """The IP protocol numbers that a step, a kernel or a reader refers to."""
 
+    HOP_BY_HOP_OPTIONS = 0
     ICMPV4 = 1
     TCP = 6
     UDP = 17
+    DCCP = 33
+    ROUTING = 43
+    FRAGMENT = 44
     ICMPV6 = 58
     NO_NEXT_HEADER = 59
+    DESTINATION_OPTIONS = 60
     SCTP = 132
+    UDP_LITE = 136

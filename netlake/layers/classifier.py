@@ -110,7 +110,7 @@ class Classifier:
 
     def _name(self, walked: Walked, group: int, claimed: Messages, name: str) -> None:
         """Put the table `name` on the stacks of the packets of `claimed`."""
-        rows = np.unique(walked.completing[claimed.row[claimed.hint != IpProtocol.TCP]])
+        rows = np.unique(walked.completing[claimed.row[claimed.hint != IpProtocol.TCP.value]])
         if group == UNCLAIMED:
             rows = rows[walked.packets["stop"][rows] == Stop.UNKNOWN_PORT]
             walked.packets["stop"][rows] = Stop.NONE
