@@ -1,8 +1,11 @@
-"""Packets and messages: one byte buffer and a few integer arrays; and the cursor that reads one irregular message.
+"""Packets and messages as one byte buffer and integer arrays, and the cursor that reads one message.
 
-Packets are not objects. A source fills one `Packets` after another, reusing its buffer; everything that outlives the
-batch is copied out of it. Reassembled datagrams are appended behind the packets as further rows of the same arrays,
-with their bytes in the arena behind the captured ones, so that every message of a batch lies in one buffer.
+- No Python object exists for a packet. A source fills a `Packets` batch and reuses its buffer for the next one; data
+  that is needed after the batch is copied.
+- Reassembled datagrams are rows after the captured packets in the same arrays, and their bytes follow the captured ones
+  in the same buffer, so that the offsets of all messages of a batch refer to one buffer.
+- `Messages` are offsets into that buffer; readers turn them into columns.
+- `Cursor` reads one message from its start, for protocols whose format varies.
 """
 
 from __future__ import annotations
@@ -20,29 +23,35 @@ Ints = npt.NDArray[np.int64]
 Shorts = npt.NDArray[np.int32]
 Tiny = npt.NDArray[np.int8]
 Mask = npt.NDArray[np.bool_]
-Value = Any  # of a column: a NumPy array, Nullable, Codes or pa.Array, each its own, which no type checker can tell
+Value = Any  # the values of a column: a NumPy array, Nullable, Codes or pa.Array; they have no common type
 Columns = dict[str, Value]
 
 # the arrays of Packets, by name
 ARRAYS = ("start", "captured", "length", "ts", "number", "last", "interface", "link_type", "offset", "depth")
-# the columns of Messages that do not depend on the buffer or the batch
+# the arrays of Messages that refer neither to the buffer nor to the batch
 COPIED = ("missing", "fault", "place", "source_port", "destination_port", "hint")
-# the time of a packet that has none, or whose time does not fit 64 bits of nanoseconds
+# the time of a packet without one, or with one that does not fit 64 bits of nanoseconds
 NO_TIME = np.iinfo(np.int64).min
-# the link type of a row that is no packet but a datagram put together from fragments: an IP header and its payload
+# the link type of a reassembled datagram, which starts with an IP header
 REASSEMBLED = -1
 
 
 @dataclass(slots=True)
 class Packets:
-    """A batch: the first `count` rows are packets as captured, rows `count` to `rows` are reassembled datagrams.
+    """A batch: the first `count` rows are captured packets, rows `count` to `rows` (exclusive) reassembled datagrams.
 
-    `data` is private to the batch and writable; its first `used` bytes are taken. All arrays have one length, at
-    least `rows`: `start` (offset in `data`), `captured` and `length` (bytes kept, bytes on the wire), `ts` (ns since
-    1970, NO_TIME if none), `number` (1-based, through the capture), `last` (number of the packet that completes a
-    datagram; equal to `number` for a packet), `interface` (0-based, through the capture), `link_type` (LINKTYPE_
-    number, or REASSEMBLED), `offset` (of the record in the capture file, -1 if unknown), `depth` (IP headers around a
-    datagram; 0 for a packet).
+    `data` is writable and belongs to the batch; its first `used` bytes are in use. All arrays have the same length, at
+    least `rows`:
+
+    - `start`: offset in `data`
+    - `captured`, `length`: bytes in the capture, bytes on the wire
+    - `ts`: nanoseconds since 1970, NO_TIME without a time
+    - `number`: packet number in the capture, from 1
+    - `last`: number of the packet that completes a datagram; `number` for a packet
+    - `interface`: number of the interface in the capture, from 0
+    - `link_type`: LINKTYPE_ number, or REASSEMBLED
+    - `offset`: offset of the record in the capture file, -1 if unknown
+    - `depth`: IP headers around a datagram, 0 for a packet
     """
 
     data: Bytes
@@ -62,7 +71,7 @@ class Packets:
 
     @classmethod
     def empty(cls, rows: int, size: int) -> Packets:
-        """Room for `rows` packets and `size` bytes."""
+        """An empty batch with arrays of `rows` rows and a buffer of `size` bytes."""
         long = [np.zeros(rows, np.int64) for _ in range(7)]
         short = [np.zeros(rows, np.int32) for _ in range(3)]
         start, captured, length, ts, number, last, offset = long
@@ -73,7 +82,7 @@ class Packets:
         )  # fmt: skip
 
     def append(self, datagram: bytes, like: int, last: int, depth: int) -> None:
-        """Add a reassembled datagram as a row: time and number of row `like`, complete with packet number `last`."""
+        """Add a reassembled datagram with time and number of row `like`; packet number `last` completed it."""
         at, end = self.used, self.used + len(datagram)
         if end > len(self.data):
             self.data = np.concatenate([self.data, np.zeros(max(end - len(self.data), len(self.data) // 2), np.uint8)])
@@ -93,24 +102,25 @@ class Packets:
 
 @dataclass(slots=True)
 class Messages:
-    """Every message of one table in one batch: message i is `data[start[i]:end[i]]`.
+    """All messages of one table in one batch: message i is `data[start[i]:end[i]]`.
 
-    `row` is its row in the batch's Packets; `missing` is how many further bytes the lengths around it promise that the
-    capture did not keep (so a short message with `missing` is `cut`, without it `short_header`); `fault` holds codes of
-    `netlake.schema.faults`, 0 for none, and readers set it; `header` is a row of the batch's Headers, -1 without an IP
-    header; `place` is its position among the table's messages of its packet. `source_port` and `destination_port` are
-    those of the transport header that carries it, -1 without. `hint` is a number that the layer below passes on:
-
-    - payload of a transport header: the IP protocol number of that transport (6, 17, 132)
-    - link header named by the capture or by another header: the link type (LINKTYPE_ number)
-    - leaf behind PPP: the PPP protocol number
-    - `erspan`: 1 where GRE carries it without a header of its own (type I)
-    - `ip_in_ip`: the IP version of the outer header
-    - everything else: 0
-
-    `pools` are where addresses are interned, by name (`ip`, `mac`): see `netlake.layers.pools`. `context` is the
-    context of each message's row where it does not follow from the batch: messages that waited, or began in an earlier
-    one (see `netlake.records.context`).
+    - `row`: its row in the batch's Packets
+    - `missing`: bytes of it that were sent by the lengths of the headers around it, but are not in the capture; a short
+      message with `missing` has the fault `cut`, without it `short_header`
+    - `fault`: codes of `netlake.schema.faults`, 0 for none; readers set it
+    - `header`: its row in the batch's Headers, -1 without an IP header
+    - `place`: its position among the messages of this table in its packet
+    - `source_port`, `destination_port`: those of the transport header around it, -1 without one
+    - `hint`: a number from the layer below:
+      - payload of a transport header: the IP protocol number of that transport (6, 17, 132)
+      - link header named by the capture or by another header: the link type (LINKTYPE_ number)
+      - leaf after PPP: the PPP protocol number
+      - `erspan`: 1 if GRE carries it without an ERSPAN header (type I)
+      - `ip_in_ip`: the IP version of the outer header
+      - others: 0
+    - `pools`: the pools of addresses by name, `ip` and `mac` (netlake.layers.pools)
+    - `context`: the context of each message's row if it is not that of the batch: for messages that waited or began in
+      an earlier batch (netlake.records.context)
     """
 
     data: Bytes
@@ -131,12 +141,12 @@ class Messages:
         return len(self.start)
 
     def __iter__(self) -> Iterator[bytes]:
-        """The bytes of each message: for messages that are rare."""
+        """The bytes of each message, copied."""
         for start, end in zip(self.start.tolist(), self.end.tolist(), strict=True):
             yield self.data[start:end].tobytes()
 
     def take(self, index: npt.NDArray[np.intp]) -> Messages:
-        """Some of the messages, in the order of `index`."""
+        """The messages of `index`, in that order; a message may occur several times."""
         return Messages(
             self.data, self.start[index], self.end[index], self.row[index], self.missing[index], self.fault[index],
             self.header[index], self.place[index], self.source_port[index], self.destination_port[index],
@@ -144,9 +154,9 @@ class Messages:
         )  # fmt: skip
 
     def compact(self) -> Messages:
-        """A copy that depends on nothing of the batch: a buffer of these messages alone, one behind the other.
+        """A copy that does not refer to the batch: its buffer contains only these messages.
 
-        Rows are numbered anew from 0, one for each packet; there is no header to refer to, so `header` is -1.
+        Rows are numbered from 0, one for each packet; `header` is -1.
         """
         sizes = self.end - self.start
         start = np.cumsum(sizes) - sizes
@@ -163,7 +173,7 @@ class Messages:
 
     @classmethod
     def concat(cls, parts: Sequence[Messages]) -> Messages:
-        """The messages of all `parts` (at least one), over one writable buffer; rows of different parts differ."""
+        """The messages of all `parts` (at least one) in one writable buffer; rows of different parts are different."""
         bytes_before = np.cumsum([0, *(len(part.data) for part in parts)])
         rows_before = np.cumsum([0, *(int(part.row[-1]) + 1 if len(part) else 0 for part in parts)])
         columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in (*COPIED, "header")}
@@ -174,17 +184,17 @@ class Messages:
         return cls(data=np.concatenate([part.data for part in parts]), pools=parts[0].pools, **columns, **shifted)
 
     def flag(self, where: npt.NDArray[np.bool_] | npt.NDArray[np.intp], code: int) -> None:
-        """Mark messages with a fault unless they have one; one that the capture cut is `cut` all the same."""
+        """Set the fault of messages that have none; the first fault of a message stays."""
         self.fault[where] = np.where(self.fault[where] == 0, code, self.fault[where])
 
 
-# One row for each IP header of a batch, in the order in which the tracker must see them: packets as captured, inner
-# headers behind outer ones, reassembled datagrams behind the packet that completes them.
+# One row for each IP header of a batch, in the order in which the tracker counts them: by packet, inner headers after
+# outer ones, reassembled datagrams after the packet that completes them.
 HEADER = np.dtype(
     [
         ("network", np.int64),  # offset of the IP header in Packets.data
         ("transport", np.int64),  # offset of the transport header, -1 without, or too short to read its ports
-        ("end", np.int64),  # offset behind the last captured byte
+        ("end", np.int64),  # offset after the last captured byte
         ("key", np.int64),  # distinguishes flows of equal addresses and ports in different tunnels; 0 outside tunnels
         # offset of the 6-byte source address of the innermost link header before this IP header, -1 without; for an IP
         # header inside another one only a link header between the two counts
@@ -203,6 +213,21 @@ HEADER = np.dtype(
 )
 Headers = npt.NDArray[np.void]  # of dtype HEADER
 
+
+def undivided(records: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
+    """The same memory as items without fields: NumPy copies structured arrays field by field, several times as slowly.
+
+    `records` (n) is contiguous, of any structured dtype.
+    """
+    return records.view(np.dtype((np.void, records.dtype.itemsize)))
+
+
+def taken(records: npt.NDArray[np.void], index: npt.NDArray[np.integer]) -> npt.NDArray[np.void]:
+    """A copy of `records[index]`, see `undivided`."""
+    copied: npt.NDArray[np.void] = undivided(records)[index].view(records.dtype)
+    return copied
+
+
 # kinds of Headers rows
 WHOLE = 0  # an unfragmented packet: counts as a packet and its transport header is read
 FRAGMENT = 1  # counts as a packet; its transport header, if any, is read with the datagram
@@ -212,7 +237,7 @@ QUOTED = 3  # quoted in an ICMP error: looked up, never counted, never starts a 
 
 @dataclass(slots=True)
 class Nullable:
-    """Numbers of which some are null: `valid` is True where a value stands."""
+    """Numbers with nulls: `valid` is False for a null, whose number is arbitrary."""
 
     values: npt.NDArray[np.generic]
     valid: npt.NDArray[np.bool_]
@@ -220,18 +245,18 @@ class Nullable:
 
 @dataclass(slots=True)
 class Codes:
-    """Interned text: codes of the pool named `pool` (`ip` or `mac`), -1 for null."""
+    """Addresses as codes of the pool named `pool` (`ip` or `mac`), -1 for null."""
 
     codes: Shorts
     pool: str
 
 
-class Short(Exception):  # noqa: N818 - not an error: it ends a message that ended too soon, and never leaves the reader
-    """A cursor was asked for more bytes than its message holds."""
+class Short(Exception):  # noqa: N818 - not an error: it ends the reading of a message that is too short
+    """A cursor was asked for more bytes than its message has."""
 
 
 class Malformed(Exception):  # noqa: N818 - as above
-    """A parser found what the specification forbids; `fault` is a name of `netlake.schema.faults`."""
+    """A message violates the specification; `fault` is a name of `netlake.schema.faults`."""
 
     def __init__(self, fault: str) -> None:
         super().__init__(fault)
@@ -239,12 +264,12 @@ class Malformed(Exception):  # noqa: N818 - as above
 
 
 class Cursor:
-    """Reads one message from its start; ports, `hint` and `missing` as in Messages. Short is raised past its end."""
+    """Reads one message from its start; raises Short at its end. Ports, `hint` and `missing` are as in Messages."""
 
     __slots__ = ("at", "data", "destination_port", "end", "faults", "hint", "missing", "source_port")
 
-    # written out, not a dataclass: protocols of values within values make ten of them a message
-    def __init__(  # noqa: PLR0913 - what a cursor is
+    # not a dataclass, which is slower: protocols with nested values create ten cursors for each message
+    def __init__(  # noqa: PLR0913 - the fields of a message
         self,
         data: bytes,
         at: int = 0,
@@ -271,11 +296,11 @@ class Cursor:
 
     @property
     def promised(self) -> int:
-        """Bytes not yet read, those that the capture did not keep included."""
+        """Bytes not yet read, including those that are not in the capture."""
         return self.end - self.at + self.missing
 
     def take(self, count: int) -> bytes:
-        """The next `count` bytes."""
+        """Read `count` bytes."""
         at = self.at
         end = at + count
         if count < 0 or end > self.end:
@@ -284,18 +309,18 @@ class Cursor:
         return self.data[at:end]
 
     def rest(self) -> bytes:
-        """All bytes not yet read; Short if the capture did not keep some of them."""
+        """Read all remaining bytes; Short if some are not in the capture."""
         if self.missing > 0:
             raise Short
         return self.take(self.left)
 
     def kept(self) -> bytes:
-        """All bytes not yet read that the capture kept, which may be fewer than there were."""
+        """Read all remaining bytes that are in the capture."""
         return self.take(self.left)
 
     def number(self, size: int) -> int:
-        """The next `size` bytes as an unsigned big-endian number."""
-        # as `take`, written out: parsers spend most of their time here
+        """Read `size` bytes as an unsigned big-endian number."""
+        # `take` is inlined: parsers spend most of their time here
         at = self.at
         end = at + size
         if size < 1 or end > self.end:
@@ -306,17 +331,17 @@ class Cursor:
         return self.data[at] if size == 1 else int.from_bytes(self.data[at:end])
 
     def little(self, size: int) -> int:
-        """The next `size` bytes as an unsigned little-endian number."""
+        """Read `size` bytes as an unsigned little-endian number."""
         return int.from_bytes(self.take(size), "little")
 
     def skip(self, count: int) -> None:
-        """Pass over `count` bytes."""
+        """Skip `count` bytes."""
         self.take(count)
 
     def part(self, count: int) -> Cursor:
-        """A cursor over the next `count` bytes, which are passed over here."""
+        """A cursor over the next `count` bytes, which this one skips."""
         return Cursor(self.take(count), hint=self.hint)
 
     def fault(self, name: str) -> None:
-        """Mark the row and go on reading; the first mark stands."""
+        """Set the row's fault and continue; the first fault of a row is kept."""
         self.faults.append(name)

@@ -1,14 +1,17 @@
-"""Every table, found by walking protocols/, streams/ and flows/: no list of them is kept.
+"""Finds every table: those of netlake and those of plugins.
 
-A module there declares `TABLES`; a family's package declares them in its modules. Outside tables are modules of the
-same shape: installed ones come by the entry point group `netlake.protocols`, single files by `load`.
+Where tables are:
+- Every module of protocols/, streams/ and flows/ that declares `TABLES`; there is no list of modules.
+- Plugins, which are modules of the same form: installed ones by the entry point group `netlake.protocols`, single files
+  by `load` (option `--plugin`).
 
-Decided here:
-- What comes from outside must keep the rules of declarations (netlake.schema.rules), or it is refused with a sentence
-  that names it; a broken one is never passed over in silence.
-- The columns of an outside table have ids in the order of their declaration, so it grows at its end. A folder `schemas`
-  beside its module may hold its frozen contract, NAME.json, which then gives the ids. A lake that knows a column by
-  another id refuses the rows and says so (netlake.lake.evolve).
+Rules for plugins:
+- A plugin that cannot be imported, breaks a rule of declarations (netlake.schema.rules), or declares a name that
+  exists, raises SchemaError with its name and the reason. None is skipped without a message.
+- Column ids of its tables follow the order of declaration, so new columns are added at the end. With a frozen contract,
+  `schemas/NAME.json` beside the module, the ids are those of the contract, and columns may be in any order. A lake
+  whose column has another id refuses the rows (netlake.lake.evolve).
+- Names of tables are unique: also two modules of netlake with one name raise SchemaError.
 """
 
 from __future__ import annotations
@@ -34,18 +37,17 @@ from netlake.hooks import Hooks, hooks_of, mistakes
 from netlake.schema import Table, contract
 
 GROUP = "netlake.protocols"
-# modules of single files by their path, in the order in which they were loaded
+# plugins loaded from files, in the order of loading
 _LOADED: dict[Path, ModuleType] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A table, the module that declares it and its hooks; `outside` marks a table of a plugin."""
+    """A table, the module that declares it, and its hooks."""
 
     table: Table
     module: ModuleType
     hooks: Hooks
-    outside: bool = False
 
 
 def _modules() -> Iterator[ModuleType]:
@@ -54,8 +56,8 @@ def _modules() -> Iterator[ModuleType]:
             yield importlib.import_module(found.name)
 
 
-def _outside() -> Iterator[tuple[str, ModuleType]]:
-    """Modules from outside, each with what to call it."""
+def _plugins() -> Iterator[tuple[str, ModuleType]]:
+    """Every plugin, with its name for messages."""
     for point in sorted(entry_points(group=GROUP), key=lambda one: one.name):
         what = f"The plugin {point.name} of {point.dist.name if point.dist else point.value}"
         yield what, _imported(what, point.load)
@@ -64,7 +66,7 @@ def _outside() -> Iterator[tuple[str, ModuleType]]:
 
 
 def _imported(what: str, load: Callable[[], Any]) -> ModuleType:
-    """The module that `load` gives; SchemaError with the place of the mistake if it fails."""
+    """The module that `load` returns; SchemaError with file and line if it raises or declares no tables."""
     try:
         module = load()
     except (Exception, SystemExit) as error:
@@ -72,8 +74,8 @@ def _imported(what: str, load: Callable[[], Any]) -> ModuleType:
         where = f" ({steps[-1].filename}, line {steps[-1].lineno})" if steps else ""
         if isinstance(error, SyntaxError):
             where = f" (line {error.lineno})"
-        said = error.msg if isinstance(error, SyntaxError) else error
-        sentence = f"{what} cannot be loaded: {type(error).__name__}: {said}{where}; mend it or leave it out."
+        reason = error.msg if isinstance(error, SyntaxError) else error
+        sentence = f"{what} cannot be loaded: {type(error).__name__}: {reason}{where}; correct it or do not load it."
         raise SchemaError(sentence) from error
     if not isinstance(module, ModuleType) or not getattr(module, "TABLES", ()):
         raise SchemaError(f"{what} declares no TABLES; see docs/adding-a-protocol.md.")
@@ -86,9 +88,9 @@ def _executed(loader: Loader, module: ModuleType) -> ModuleType:
 
 
 def load(paths: Iterable[str | os.PathLike[str]]) -> None:
-    """Load outside tables from files, for as long as the process lives; a file that is loaded already is left alone.
+    """Load plugins from files; they stay loaded until the process ends, and a file that is loaded already is skipped.
 
-    SchemaError says what is wrong with one; none of its tables are then there.
+    Raises SchemaError for the first invalid one, none of whose tables are added.
     """
     for given in paths:
         path = Path(given).resolve()
@@ -96,11 +98,11 @@ def load(paths: Iterable[str | os.PathLike[str]]) -> None:
             continue
         what = f"The plugin {given}"
         if not path.is_file():
-            raise SchemaError(f"{what} is not there; give the path of a Python file.")
+            raise SchemaError(f"{what} does not exist; give the path of a Python file.")
         name = f"netlake_plugin_{path.stem}_{len(_LOADED)}"
         spec = importlib.util.spec_from_file_location(name, path)
         if spec is None or spec.loader is None:
-            raise SchemaError(f"{what} is no Python file; its name must end in .py.")
+            raise SchemaError(f"{what} is not a Python file; its name must end in .py.")
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         try:
@@ -119,14 +121,14 @@ def load(paths: Iterable[str | os.PathLike[str]]) -> None:
 
 
 def _checked(what: str, module: ModuleType, known: Iterable[str]) -> None:
-    """SchemaError for an outside module whose declarations break a rule."""
+    """Raises SchemaError if the declarations of a plugin break a rule."""
     from netlake.schema import rules
 
     for table in module.TABLES:
         if not isinstance(table, Table):
-            raise SchemaError(f"{what}: {table!r} among its TABLES is no Table.")
+            raise SchemaError(f"{what}: {table!r} in TABLES is not a Table.")
         if table.name in known:
-            raise SchemaError(f"{what}: there is a table {table.name} already; give its own another name.")
+            raise SchemaError(f"{what}: table {table.name} exists already; rename the one of the plugin.")
     problems = [problem for table in module.TABLES for problem in rules.broken(table)]
     if problems:
         raise SchemaError(f"{what} breaks the rules of declarations: {'; '.join(problems)}.")
@@ -136,7 +138,7 @@ def _checked(what: str, module: ModuleType, known: Iterable[str]) -> None:
 
 @cache
 def entries() -> dict[str, Entry]:
-    """Every table by name."""
+    """Every table by name, sorted; SchemaError if a declaration is invalid."""
     result: dict[str, Entry] = {}
     for module in _modules():
         for table in getattr(module, "TABLES", ()):
@@ -144,18 +146,18 @@ def entries() -> dict[str, Entry]:
                 other = result[table.name].module.__name__
                 raise SchemaError(f"Table {table.name} is declared in {other} and in {module.__name__}; rename one.")
             result[table.name] = Entry(table, module, hooks_of(module, table))
-    for what, module in _outside():
+    for what, module in _plugins():
         _checked(what, module, result)
         for table in module.TABLES:
-            result[table.name] = Entry(table, module, hooks_of(module, table), outside=True)
+            result[table.name] = Entry(table, module, hooks_of(module, table))
     return dict(sorted(result.items()))
 
 
 def table(name: str) -> Table:
-    """The table called `name`; KeyError if there is none."""
+    """The table with this name; KeyError if there is none."""
     return entries()[name].table
 
 
 def every() -> tuple[Table, ...]:
-    """Every table, by name."""
+    """Every table, sorted by name."""
     return tuple(entry.table for entry in entries().values())

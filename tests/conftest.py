@@ -1,4 +1,4 @@
-"""What all tests share: where the captures are, and an environment that does not depend on who runs them."""
+"""Fixtures and settings of all tests; the environment of the user does not change results."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# tests share helpers as `tests.NAME`
+# helpers of several tests are imported as `tests.NAME`
 sys.path.insert(0, str(ROOT))
 
-# a slow machine is no defect
+# no deadline: a slow machine is not a failure
 settings.register_profile("netlake", deadline=None)
 settings.load_profile("netlake")
 
-# what a developer has set must not decide what a test sees
+# variables of the user must not change results
 for name in ("NETLAKE_LAKE", "NETLAKE_DEBUG"):
     os.environ.pop(name, None)
 
 
 @pytest.fixture(scope="session")
 def captures() -> Path:
-    """The folder of captures that come with the project."""
+    """The folder of the project's captures."""
     return ROOT / "tests" / "captures"
 
 
 @pytest.fixture(scope="session")
 def shared_captures() -> Path:
-    """A folder of thousands of captures beside the project; tests that need it are skipped where it is absent."""
+    """A folder of thousands of captures beside the project; tests that need it are skipped without it."""
     folder = ROOT.parent / "shared" / "captures"
     if not folder.is_dir():
-        pytest.skip(f"there is no {folder.relative_to(ROOT.parent)} beside the project")
+        pytest.skip(f"{folder.relative_to(ROOT.parent)} does not exist beside the project")
     return folder

@@ -23,10 +23,10 @@ def build(
     rows: Sequence[int] | None = None,
     interned: bool = True,
 ) -> Messages:
-    """A message for each of `parts`, one packet each unless `rows` says otherwise, with the bytes `around` between.
+    """A message for each of `parts`, each in a packet of its own or in that of `rows`, with the bytes `around` between.
 
-    `missing`, `ports` (source, destination) and `hint` are one for all messages, or one for each. Addresses
-    become codes of new pools, or text where they are not `interned`.
+    `missing`, `ports` (source, destination) and `hint` are one value for all messages, or one for each. Addresses
+    are codes of new pools, or text if not `interned`.
     """
     count = len(parts)
     sizes = np.array([len(part) for part in parts], np.int64)

@@ -1,4 +1,4 @@
-"""Addresses: interned once, written one way, read back; the kernel's text is Python's own where that does not vary."""
+"""Pools of addresses, and the conversion of addresses from and to text."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from netlake.layers.pools import (
     sortable,
 )
 
-# zero groups are what the text is about
+# groups of zeros decide where RFC 5952 puts `::`
 GROUPS = st.lists(st.sampled_from([0, 0, 0, 1, 0xAB, 0xABCD, 0xFFFF]), min_size=8, max_size=8)
 IPV6 = st.one_of(
     GROUPS.map(lambda groups: b"".join(group.to_bytes(2, "big") for group in groups)),
@@ -63,13 +63,13 @@ def twin(address: bytes) -> str:
 
 
 @pytest.mark.parametrize(("text", "address"), CASES.items())
-def test_text(text: str, address: bytes) -> None:
+def test_text_of_ip_addresses(text: str, address: bytes) -> None:
     assert ip_text(address) == text
     assert parse_ip(text) == address
 
 
 @given(st.one_of(IPV4, IPV6))
-def test_kernel_and_twin_agree_and_what_is_written_can_be_read(address: bytes) -> None:
+def test_kernel_agrees_with_twin_and_text_is_read_back(address: bytes) -> None:
     text = ip_text(address)
     assert text == twin(address)
     assert parse_ip(text) == address
@@ -77,7 +77,7 @@ def test_kernel_and_twin_agree_and_what_is_written_can_be_read(address: bytes) -
 
 
 @given(st.binary(min_size=6, max_size=6))
-def test_mac_text(address: bytes) -> None:
+def test_text_of_mac_addresses(address: bytes) -> None:
     assert mac(address) == ":".join(f"{byte:02x}" for byte in address)
 
 
@@ -91,20 +91,20 @@ def test_texts_at_offsets(addresses: list[bytes], before: bytes) -> None:
 
 
 @pytest.mark.parametrize("at", [-1, 5, 1 << 40])
-def test_an_address_outside_the_data_is_an_error(at: int) -> None:
+def test_address_outside_the_data_raises_index_error(at: int) -> None:
     with pytest.raises(IndexError):
         ipv4_text(np.zeros(8, np.uint8), np.array([0, at], np.int64))
 
 
 @pytest.mark.parametrize("size", [0, 3, 5, 6, 17])
-def test_other_lengths_are_no_ip_address(size: int) -> None:
+def test_ip_address_of_other_length_raises_value_error(size: int) -> None:
     with pytest.raises(ValueError, match="address has"):
         ip_text(bytes(size))
 
 
 @given(st.lists(st.tuples(st.sampled_from([4, 6, 0]), st.integers(0, 12))))
-def test_a_pool_gives_each_address_one_code(picked: list[tuple[int, int]]) -> None:
-    """The family is part of the key: 0.0.0.1, ::1 and 00:00:00:00:00:01 are three."""
+def test_pool_has_one_code_for_each_address(picked: list[tuple[int, int]]) -> None:
+    """The family is part of the key: 0.0.0.1, ::1 and 00:00:00:00:00:01 have three codes."""
     pool = Pool("ip")
     widths = {4: 4, 6: 16, 0: 6}
     codes: dict[tuple[int, int], int] = {}
@@ -116,8 +116,8 @@ def test_a_pool_gives_each_address_one_code(picked: list[tuple[int, int]]) -> No
 
 
 @given(st.lists(st.integers(0, 40), max_size=60))
-def test_codes_of_many_are_those_of_one_by_one(numbers: list[int]) -> None:
-    """The last two addresses are remembered, which must not show."""
+def test_codes_of_many_equal_codes_of_single_addresses(numbers: list[int]) -> None:
+    """The kernel caches the last two addresses, which must not change the codes."""
     data = np.array([[2, 0, 0, 0, 0, number] for number in numbers], np.uint8).reshape(-1)
     at = 6 * np.arange(len(numbers), dtype=np.int64)
     together, apart = Pool("mac"), Pool("mac")
@@ -126,7 +126,7 @@ def test_codes_of_many_are_those_of_one_by_one(numbers: list[int]) -> None:
     assert together.text(codes).to_pylist() == [f"02:00:00:00:00:{number:02x}" for number in numbers]
 
 
-def test_a_pool_grows_and_is_full_and_is_emptied() -> None:
+def test_pool_grows_is_full_and_is_reset() -> None:
     pool = new_pools(limit=5000)["ip"]
     data = np.arange(6000, dtype=">u4").view(np.uint8)
     at = 4 * np.arange(6000, dtype=np.int64)
@@ -140,7 +140,7 @@ def test_a_pool_grows_and_is_full_and_is_emptied() -> None:
     assert pool.codes(data, at[-1:], 4).tolist() == [0]
 
 
-def test_text_holds_what_is_used_and_null_below_zero() -> None:
+def test_dictionary_has_used_addresses_and_negative_codes_are_null() -> None:
     pool = Pool("ip")
     for number in range(10):
         pool.code(bytes([10, 0, 0, number]))
@@ -151,7 +151,7 @@ def test_text_holds_what_is_used_and_null_below_zero() -> None:
     assert pool.text(np.array([], np.int32)).to_pylist() == []
 
 
-def test_an_address_that_is_not_whole_has_no_code() -> None:
+def test_incomplete_address_has_code_minus_one() -> None:
     assert Pool("ip").codes(np.zeros(10, np.uint8), np.array([-1, 0, 6, 7, 1 << 40], np.int64), 4).tolist() == [
         -1,
         0,
@@ -162,8 +162,8 @@ def test_an_address_that_is_not_whole_has_no_code() -> None:
 
 
 @given(st.lists(st.integers(-1, 20), max_size=30))
-def test_compaction(codes: list[int]) -> None:
-    """Numbered from 0 in order of first use, and the scratch is left as it was."""
+def test_compact_numbers_codes_in_order_of_first_use(codes: list[int]) -> None:
+    """Codes are numbered from 0 in order of first use; the scratch array is unchanged afterwards."""
     places, used, indices = np.zeros(21, np.int32), np.empty(30, np.int32), np.empty(len(codes), np.int32)
     count = kernels.compact(np.array(codes, np.int32), places, used, indices)
     order = list(dict.fromkeys(code for code in codes if code >= 0))
@@ -173,7 +173,7 @@ def test_compaction(codes: list[int]) -> None:
 
 
 @given(st.one_of(st.tuples(IPV4, IPV4), st.tuples(IPV6, IPV6)))
-def test_sortable_forms_sort_as_addresses_do(pair: tuple[bytes, bytes]) -> None:
+def test_sortable_forms_sort_like_addresses(pair: tuple[bytes, bytes]) -> None:
     assert (sortable(pair[0]) < sortable(pair[1])) == (ipaddress.ip_address(pair[0]) < ipaddress.ip_address(pair[1]))
     pool = Pool("ip")
     codes = np.array([pool.code(address) for address in pair], np.int32)
@@ -182,7 +182,7 @@ def test_sortable_forms_sort_as_addresses_do(pair: tuple[bytes, bytes]) -> None:
 
 
 @given(st.one_of(st.tuples(IPV4, st.integers(0, 32)), st.tuples(IPV6, st.integers(0, 128))))
-def test_networks(pair: tuple[bytes, int]) -> None:
+def test_network_has_first_and_last_address(pair: tuple[bytes, int]) -> None:
     address, prefix = pair
     network = ipaddress.ip_network((address, prefix), strict=False)
     expected = network.network_address.packed, network.broadcast_address.packed
@@ -195,12 +195,12 @@ ARABIC_THREE = "\u0663"
 
 
 @pytest.mark.parametrize("text", [*NO_ADDRESSES, "1.2.3.4/8", ARABIC_THREE + ".2.3.4"])
-def test_what_is_no_address(text: str) -> None:
+def test_invalid_address_raises_query_error(text: str) -> None:
     with pytest.raises(QueryError):
         parse_ip(text)
 
 
 @pytest.mark.parametrize("prefix", ["", "33", "-1", "8/8", "255.0.0.0", ARABIC_THREE])
-def test_what_is_no_network(prefix: str) -> None:
+def test_invalid_network_raises_query_error(prefix: str) -> None:
     with pytest.raises(QueryError):
         parse_network("1.2.3.4/" + prefix)

@@ -1,4 +1,4 @@
-"""The hellos of TLS and their fingerprints: published examples, a second computation, and any bytes."""
+"""TLS hellos and their fingerprints: published examples, a second implementation, and arbitrary bytes."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ def numbers(text: str) -> list[int]:
 
 
 def chrome(**changed: object) -> Hello:
-    """The hello that the specification of JA4 shows."""
-    told = {
+    """The example of the JA4 specification."""
+    fields = {
         "version": 0x0303, "cipher_suites": numbers(SUITES), "extensions": numbers(EXTENSIONS), "alpn": [b"h2"],
         "signatures": numbers(SIGNATURES), "supported_versions": [0x0304, 0x0303], "whole": True,
     }  # fmt: skip
-    return Hello(**(told | changed))  # type: ignore[arg-type]
+    return Hello(**(fields | changed))  # type: ignore[arg-type]
 
 
-def test_ja4_of_the_specification() -> None:
+def test_ja4_of_the_specifications_example() -> None:
     assert ja4(chrome(), "t") == "t13d1516h2_8daaf6152771_e5627efa2ab1"
 
 
-def test_ja4_does_not_depend_on_the_order_or_on_grease() -> None:
+def test_ja4_does_not_depend_on_order_or_grease() -> None:
     shuffled = chrome(
         cipher_suites=[0xDADA, *reversed(numbers(SUITES))],
         extensions=[0x2A2A, *reversed(numbers(EXTENSIONS)), 0xEAEA],
@@ -61,13 +61,13 @@ def test_ja4_does_not_depend_on_the_order_or_on_grease() -> None:
         ({"extensions": numbers(EXTENSIONS)[1:]}, "q13i1515h2_"),
     ],
 )
-def test_what_ja4_begins_with(changed: dict[str, object], begins: str) -> None:
+def test_first_part_of_ja4(changed: dict[str, object], begins: str) -> None:
     found = ja4(chrome(**changed), "q")
     assert found is not None
     assert found.startswith(begins)
 
 
-def test_ja4_of_nothing() -> None:
+def test_ja4_of_hello_without_lists() -> None:
     assert ja4(Hello(version=0x0301, whole=True), "t") == "t10i000000_000000000000_000000000000"
     plain = chrome(signatures=[], extensions=[0, 16, 5])
     assert ja4(plain, "t").endswith(hashlib.sha256(b"0005").hexdigest()[:12])  # type: ignore[union-attr]
@@ -93,11 +93,11 @@ def test_ja4_of_nothing() -> None:
         ),
     ],
 )
-def test_ja3_of_its_authors(hello: Hello, digest: str) -> None:
+def test_ja3_of_published_examples(hello: Hello, digest: str) -> None:
     assert ja3(hello) == digest
 
 
-def test_fingerprints_are_made_of_whole_hellos_only() -> None:
+def test_incomplete_hello_has_no_fingerprints() -> None:
     part = chrome(whole=False)
     assert (ja3(part), ja3s(part), ja4(part, "t")) == (None, None, None)
 
@@ -116,7 +116,7 @@ short = st.lists(st.integers(0, 0xFFFF) | st.sampled_from(GREASE), max_size=20)
 
 @st.composite
 def hellos(draw: st.DrawFn) -> tuple[Hello, bytes]:
-    """A hello, and the bytes that it is."""
+    """A hello and its bytes."""
     hello = Hello(
         version=draw(st.integers(0, 0xFFFF)), random=draw(st.binary(min_size=32, max_size=32)),
         session_id=draw(st.binary(max_size=32)), cipher_suites=draw(short), whole=True,
@@ -157,7 +157,7 @@ def _names(name: bytes) -> bytes:
 
 
 @given(hellos())
-def test_a_hello_is_read_as_it_was_written(both: tuple[Hello, bytes]) -> None:
+def test_hello_is_read_completely(both: tuple[Hello, bytes]) -> None:
     hello, data = both
     found = Hello()
     read_client_hello(Cursor(data), found)
@@ -165,7 +165,7 @@ def test_a_hello_is_read_as_it_was_written(both: tuple[Hello, bytes]) -> None:
 
 
 @given(hellos(), st.data())
-def test_a_hello_that_ends_too_soon_keeps_its_beginning(both: tuple[Hello, bytes], data: st.DataObject) -> None:
+def test_hello_that_ends_too_early_keeps_fields_read(both: tuple[Hello, bytes], data: st.DataObject) -> None:
     hello, whole = both
     end = data.draw(st.integers(0, len(whole) - 1))
     found = Hello()
@@ -178,7 +178,7 @@ def test_a_hello_that_ends_too_soon_keeps_its_beginning(both: tuple[Hello, bytes
 
 
 @given(st.binary(max_size=120), st.sampled_from(["client", "client of DTLS", "server"]))
-def test_any_bytes_are_read_or_refused(data: bytes, whose: str) -> None:
+def test_arbitrary_bytes_are_read_or_raise_short_or_malformed(data: bytes, whose: str) -> None:
     hello, body = Hello(), Cursor(data)
     try:
         if whose == "server":
@@ -192,7 +192,7 @@ def test_any_bytes_are_read_or_refused(data: bytes, whose: str) -> None:
 
 
 @given(hellos())
-def test_ja4_by_a_second_computation(both: tuple[Hello, bytes]) -> None:
+def test_ja4_agrees_with_second_implementation(both: tuple[Hello, bytes]) -> None:
     hello, _ = both
 
     def real(values: list[int]) -> list[str]:
@@ -211,8 +211,8 @@ def test_ja4_by_a_second_computation(both: tuple[Hello, bytes]) -> None:
     assert hashes == digests
 
 
-def test_cases_hold_both_fingerprints() -> None:
-    """A case with JA4 was read to its end, so it has JA3 too."""
+def test_cases_have_both_fingerprints() -> None:
+    """A case with JA4 was read completely, so it has JA3 too."""
     for table in ("quic", "dtls"):
         cases = tomllib.loads((Path(__file__).parent / "protocols" / f"{table}.toml").read_text())["case"]
         rows = [row for case in cases for row in case.get("rows", [case.get("row")])]

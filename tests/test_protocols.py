@@ -127,7 +127,7 @@ def read_rows(table: str, found: Messages) -> list[list[Row]]:
     failures = readers.Failures()
     origin = found.row.copy()
     kept, columns = readers.reader(entry, failures, entropy=False)(found)
-    assert failures.said == {}
+    assert failures.by_table == {}
     schema = arrow.schema(entry.table)
     assert set(columns) <= {column.name for column in entry.table.columns}
     lists = {name: as_arrow(value, schema.field(name).type, kept).to_pylist() for name, value in columns.items()}

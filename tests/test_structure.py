@@ -24,6 +24,11 @@ KERNELS = PACKAGE / "kernels" / "__init__.py"
 
 LONGEST_MODULE = 400
 LONGEST_FUNCTION = 60
+MOST_PARAMETERS = 14
+# values in a returned tuple are known by their position only, and so are columns of a matrix behind a number
+LONGEST_TUPLE = 4
+MOST_LONG_TUPLES = 40
+MOST_NUMBERED_SLOTS = 40
 
 # split, so that the patterns do not match this file
 UNFINISHED = re.compile("|".join(["TO" + "DO", "FIX" + "ME", "X" + "XX", "NotImplemented" + "Error"]))
@@ -86,6 +91,46 @@ def test_functions_have_at_most_60_lines() -> None:
         for node in functions(path)
     }
     assert {name: length for name, length in lengths.items() if length > LONGEST_FUNCTION} == {}
+
+
+def test_functions_have_at_most_14_parameters() -> None:
+    counts = {
+        f"{called(path)}:{node.lineno} {node.name}": len(
+            [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        )
+        for path in MODULES
+        for node in functions(path)
+    }
+    assert {name: count for name, count in counts.items() if count > MOST_PARAMETERS} == {}
+
+
+def test_long_tuples_are_rarely_returned() -> None:
+    returned = [
+        f"{called(path)}:{node.lineno}"
+        for path in MODULES
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Return)
+        for value in ([node.value.body, node.value.orelse] if isinstance(node.value, ast.IfExp) else [node.value])
+        if isinstance(value, ast.Tuple) and len(value.elts) > LONGEST_TUPLE
+    ]
+    assert len(returned) <= MOST_LONG_TUPLES, returned
+
+
+def test_kernels_use_records_instead_of_numbered_slots() -> None:
+    """A slot is a constant number that is used as an index: `state[row, COUNT]`; a record has `state[row].count`."""
+    slots = {f"{called(path)} {name}" for path in MODULES if KERNELS.parent in path.parents for name in indices(path)}
+    assert len(slots) <= MOST_NUMBERED_SLOTS, sorted(slots)
+
+
+def indices(path: Path) -> Iterator[str]:
+    """Constants of modules (upper case, not of an enumeration) that a file uses as an index."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Subscript):
+            parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+            names = [part for part in parts if isinstance(part, ast.Name | ast.Attribute)]
+            yield from (
+                text for part in names if re.fullmatch(r"([a-z_]+\.)?[A-Z][A-Z0-9_]+", text := ast.unparse(part))
+            )
 
 
 def test_modules_classes_and_public_functions_have_docstrings() -> None:

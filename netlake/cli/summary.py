@@ -109,7 +109,7 @@ _COUNTS = {
     "cut": "packets truncated by snaplen",
     "salvaged": "packets found after corrupt records (--salvage)",
     "clock_steps_back": "packets with an earlier timestamp than the one before",
-    "evicted_conversations": "flows ended early to limit memory",
+    "evicted_flows": "flows ended early to limit memory",
     "problems_not_listed": "more problems, not listed",
 }
 _STATES = {"unchanged": "already in the lake"}

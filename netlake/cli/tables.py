@@ -69,7 +69,7 @@ def _describe(name: str, lake: Path) -> None:
     """Print the description of a table and of its columns with their SQL types: as in the lake, else as declared."""
     from netlake import tables
     from netlake.query import names
-    from netlake.query.source import of_catalog, of_declaration
+    from netlake.query.snapshot import of_catalog, of_declaration
 
     catalog = _catalog(lake, needed=False)
     stored = catalog.tables() if catalog else {}

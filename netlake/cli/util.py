@@ -31,13 +31,24 @@ def warm() -> None:
 @click.option(
     "--forget", metavar="TABLES", callback=options.listed, help="Renumber the columns of these unreleased tables."
 )
+@click.option(
+    "--remove",
+    metavar="TABLE.COLUMNS",
+    callback=options.listed,
+    help="Remove these frozen columns, which are not declared any more; their ids stay reserved.",
+)
 @click.argument("root", default=".", type=click.Path(exists=True, file_okay=False, path_type=Path))
-def generate(root: Path, check: bool, forget: tuple[str, ...]) -> int:  # noqa: FBT001 - click passes flags by position
+def generate(
+    root: Path,
+    check: bool,  # noqa: FBT001 - click passes flags by position
+    forget: tuple[str, ...],
+    remove: tuple[str, ...],
+) -> int:
     """Write schemas/ and proto/ below ROOT, the source tree, from the declared tables."""
     from netlake import tables
     from netlake.schema import freeze
 
-    changed = freeze.generate(root, tables.every(), check=check, forget=forget)
+    changed = freeze.generate(root, tables.every(), check=check, forget=forget, remove=remove)
     for path in changed:
         click.echo(str(path))
     return 1 if check and changed else 0

@@ -44,9 +44,9 @@ def community_ids(addresses: Longs, version: Longs, protocol: Longs, ports: Long
     blocks = np.zeros((count, kernels.BLOCK), np.uint8)
     has_ports = np.isin(protocol, WITH_PORTS)
     hashed = np.where(has_ports[:, None], ports, -1)
-    for number in (4, 6):
-        rows = np.flatnonzero(version == number)
-        blocks[rows] = _blocks(addresses[rows], protocol[rows], hashed[rows], is_v6=number == 6)
+    for family in (4, 6):
+        rows = np.flatnonzero(version == family)
+        blocks[rows] = _blocks(addresses[rows], protocol[rows], hashed[rows], is_v6=family == 6)
     texts = np.empty((count, kernels.TEXT), np.uint8)
     kernels.community_ids(blocks, ALPHABET, np.zeros(80, np.int64), np.zeros(21, np.uint8), texts)
     return _strings(texts, ~has_ports | (ports[:, 0] >= 0))

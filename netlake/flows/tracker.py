@@ -43,8 +43,8 @@ Data structures
   (netlake.kernels.flow_table). Kernels do everything that a packet needs; what is rare (a sweep, an eviction, a larger
   table) is done here, between two calls of the kernel.
 - A row of the state is the `slot` of its flow until the flow has ended and `leaving` was called; streams keep what they
-  need in arrays of their own by slot, without a second hash table. A row that is freed in the midst of a batch is used
-  again in the same batch only if no other is left.
+  need in arrays of their own by slot, without a second hash table. Rows are freed in the midst of a batch only if there
+  are too many flows.
 - Memory is bounded: 670 bytes a flow with its share of the hash table, taken as they are first used.
 """
 
@@ -60,18 +60,18 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from netlake.flows import tcp_tables
-from netlake.flows.ended import record_batch, taken
+from netlake.flows.ended import record_batch
 from netlake.kernels import flow as kernels
 from netlake.kernels import flow_state as s
 from netlake.kernels import flow_table
 from netlake.layers.pools import Pool
-from netlake.packets import NO_TIME, Headers, Ints, Packets, Shorts, Tiny
+from netlake.packets import NO_TIME, Headers, Ints, Packets, Shorts, Tiny, taken
 
 # 175 MB at most, and some 70 while rows are made of them
 MOST_FLOWS = 1 << 18
 # rows of one record batch
 MOST_ROWS = 1 << 14
-# a record batch costs 3 ms whatever its size, so fewer rows than this wait
+# a record batch costs 4 ms whatever its size, so fewer rows than this wait
 LEAST_ROWS = 1 << 12
 # places of the smallest hash table
 LEAST_TABLE = 1 << 10
@@ -87,7 +87,7 @@ class Ports(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Flows:
-    """The flow of each row of a batch's Headers: `found` has the dtype FLOW_OF_HEADER, its fields are also properties."""
+    """The flow of each row of a batch's Headers; `found` has dtype FLOW_OF_HEADER, the properties are its fields."""
 
     found: s.Records
     ports: Ports
@@ -95,32 +95,32 @@ class Flows:
     @property
     def flow(self) -> Ints:
         """Number of the flow; 0 where an ICMP error quotes a flow that is not known."""
-        return self.found["flow"]  # type: ignore[no-any-return]
+        return self.found["flow"]
 
     @property
     def from_originator(self) -> Tiny:
         """1, 0, or -1 without a flow."""
-        return self.found["from_originator"]  # type: ignore[no-any-return]
+        return self.found["from_originator"]
 
     @property
     def src(self) -> Shorts:
         """Code of the source address in the pool `ip`, -1 without one."""
-        return self.found["src"]  # type: ignore[no-any-return]
+        return self.found["src"]
 
     @property
     def dst(self) -> Shorts:
         """Code of the destination address in the pool `ip`, -1 without one."""
-        return self.found["dst"]  # type: ignore[no-any-return]
+        return self.found["dst"]
 
     @property
     def slot(self) -> Shorts:
         """Row of the flow in the tracker's state, -1 without a flow: valid until the row is freed (Tracker.leaving)."""
-        return self.found["slot"]  # type: ignore[no-any-return]
+        return self.found["slot"]
 
     @property
     def shift(self) -> Tiny:
         """Bits by which a TCP window is to be shifted left, -1 where the handshake was not seen."""
-        return self.found["shift"]  # type: ignore[no-any-return]
+        return self.found["shift"]
 
 
 def _nothing(_rows: Shorts) -> None:
@@ -130,9 +130,9 @@ def _nothing(_rows: Shorts) -> None:
 class Tracker:
     """Tracks the flows of one capture, batch after batch; at most `max_flows` at once.
 
-    After each batch `ended` is to be called until it returns None. `evictions` counts the flows that ended early because
-    there were too many. `leaving` is called with rows of the state whose flows have ended, before these rows are turned
-    into rows of `connection` and freed: what is kept beside the state by row ends there. That can also be in the midst of
+    After each batch `ended` is to be called until it returns None. `evictions` counts flows that ended early because
+    there were too many. `leaving` is called with rows of the state whose flows have ended, before they are turned into
+    rows of `connection` and freed: what is kept beside the state by row has to end there. This can also be within
     `update`, when no row is free.
     """
 
@@ -162,10 +162,9 @@ class Tracker:
         headers = np.ascontiguousarray(headers)
         keys = np.empty(len(headers), s.KEY)
         found = np.empty(len(headers), s.FLOW_OF_HEADER)
-        pool = self._pool(2 * len(headers))
+        pool = self.pool.arrays(2 * len(headers))
         kernels.locate(headers, packets.data, pool.seeds, keys)
         batch = s.Batch(packets.data, packets.ts, packets.length, packets.number, packets.last)
-        self.control["settled"] = self.control["free"]
         generation, at = self.pool.generation + 1, 0
         while True:
             at = kernels.track(at, headers, keys, batch, self.state, tcp_tables.rules(), pool, generation, found)
@@ -182,14 +181,9 @@ class Tracker:
         found = np.empty(len(slots), s.FLOW_OF_HEADER)
         ports = np.empty((len(slots), 2), np.int32)
         slots, directions = np.ascontiguousarray(slots, np.int32), np.ascontiguousarray(from_originator, np.int8)
-        pool = self._pool(2 * len(slots))
+        pool = self.pool.arrays(2 * len(slots))
         kernels.context(slots, directions, self.state, pool, self.pool.generation + 1, found, ports)
         return Flows(found, Ports(*ports.T))
-
-    def _pool(self, more: int) -> s.Pool:
-        """The pool of addresses, with room for `more`."""
-        self.pool.reserve(more)
-        return s.Pool(self.pool.table, self.pool.keys, self.pool.count, self.pool.seeds)
 
     def _react(self) -> None:
         """Do what the kernel cannot continue without."""

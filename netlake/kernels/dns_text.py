@@ -4,7 +4,8 @@
   its data without the final dot, and a name to which a message points again is not written again.
 - Types of which the data is numbers and names (a row of LAYOUT) or character strings are written here. For others the
   state is RARE: addresses are written by the kernel of all addresses, the rest by Python.
-- Arrays have one row for each property, as in `dns`; the constants T_, N_ and S_ number the rows.
+- Results are arrays of records, as in `dns`: NAME, one for each question, TEXT, one for each record, and STRING, one
+  for each character string. Their spans are those of the arena.
 
 Limits for hostile messages
 - A pointer must point before every byte of the name read so far; at most MAX_POINTERS are followed in a name (a
@@ -15,22 +16,13 @@ Limits for hostile messages
 
 from __future__ import annotations
 
+from enum import IntEnum
+
 import numpy as np
 
 from netlake.kernels import kernel
 from netlake.kernels.bytes import u16, u32
-from netlake.kernels.dns import (
-    ENDS_EARLY,
-    FOUND_QUESTIONS,
-    FOUND_RECORDS,
-    Q_NAME,
-    R_CLASS,
-    R_DATA,
-    R_END,
-    R_NAME,
-    R_TYPE,
-    skip_name,
-)
+from netlake.kernels.dns import ENDS_EARLY, FOUND, QUESTION, RECORD, SPAN, skip_name  # noqa: F401 - in signatures
 from netlake.schema.faults import BAD_LENGTH, BAD_NAME, TOO_LARGE
 
 MAX_NAME = 255
@@ -45,28 +37,72 @@ NAME_TEXT = 4 * MAX_NAME
 # the longest text and the fields of a record without its names: seven numbers, their spaces, seven fields
 NUMBERS_TEXT = 80 + 7 * FIELD_COST
 
-# rows of `texts`, initially -1: spans of the arena; numbers; RARE, 0 or the fault of the data; the fault of the name
-(T_NAME, T_NAME_END, T_DATA, T_DATA_END, T_TARGET, T_TARGET_END, T_SECOND, T_SECOND_END, T_ADDRESS, T_ADDRESS_END,
- T_PREFERENCE, T_WEIGHT, T_PORT, T_STATE, T_NAME_FAULT) = range(15)  # fmt: skip
+# a state of TEXT: the kernel did not write the data
 RARE = -1
-# rows of `names`, the names of questions: span and fault
-N_TEXT, N_TEXT_END, N_FAULT = range(3)
-# rows of `strings`: the record and the span of one of its character strings
-S_RECORD, S_TEXT, S_TEXT_END = range(3)
 
-# a name that was written: where it is in which message, and its span
-CACHE = np.dtype([("at", np.int64), ("message", np.int64), ("first", np.int64), ("last", np.int64)], align=True)
 
-A, NS, MD, MF, CNAME, SOA, MB, MG, MR, PTR, MX, TXT = 1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16
-AFSDB, RT, AAAA, SRV, KX, DNAME, OPT, SPF = 18, 21, 28, 33, 36, 39, 41, 99
-CHAOS, CLASS_NONE, CLASS_ANY = 3, 254, 255
+class Type(IntEnum):
+    """Record types (IANA) whose data is written here or has a rule of its own."""
+
+    A = 1
+    NS = 2
+    MD = 3
+    MF = 4
+    CNAME = 5
+    SOA = 6
+    MB = 7
+    MG = 8
+    MR = 9
+    PTR = 12
+    MX = 15
+    TXT = 16
+    AFSDB = 18
+    RT = 21
+    AAAA = 28
+    SRV = 33
+    KX = 36
+    DNAME = 39
+    OPT = 41
+    SPF = 99
+
+
+class Class(IntEnum):
+    """Classes (IANA) with rules of their own; NONE and ANY are those of updates (RFC 2136)."""
+
+    CHAOS = 3
+    NONE = 254
+    ANY = 255
+
+
+# the text of one question's name, and its fault
+NAME = np.dtype([("text", SPAN), ("fault", np.int8)], align=True)
+# the text of one record; a span or number without a value is -1
+TEXT = np.dtype(
+    [
+        ("name", SPAN),
+        ("data", SPAN),
+        ("target", SPAN),
+        ("second", SPAN),  # of SOA: its second name
+        ("address", SPAN),
+        ("preference", np.int32),
+        ("weight", np.int32),
+        ("port", np.int32),
+        ("state", np.int8),  # RARE, 0 or the fault of the data
+        ("name_fault", np.int8),
+    ],
+    align=True,
+)
+# one character string of a record, an index of `records`
+STRING = np.dtype([("text", SPAN), ("record", np.int64)], align=True)
+# a name that was written: where it is in which message, and its text
+CACHE = np.dtype([("at", np.int64), ("message", np.int64), ("text", SPAN)], align=True)
 
 # by type: how many 16-bit numbers, then names, then 32-bit numbers; no names for types of another layout
-LAYOUT = np.zeros((64, 3), np.uint8)
-LAYOUT[[NS, MD, MF, CNAME, MB, MG, MR, PTR, DNAME]] = 0, 1, 0
-LAYOUT[[MX, AFSDB, RT, KX]] = 1, 1, 0
-LAYOUT[SRV] = 3, 1, 0
-LAYOUT[SOA] = 0, 2, 5
+LAYOUT = np.zeros(64, [("before", np.uint8), ("names", np.uint8), ("after", np.uint8)])
+LAYOUT[[Type.NS, Type.MD, Type.MF, Type.CNAME, Type.MB, Type.MG, Type.MR, Type.PTR, Type.DNAME]] = (0, 1, 0)
+LAYOUT[[Type.MX, Type.AFSDB, Type.RT, Type.KX]] = (1, 1, 0)
+LAYOUT[Type.SRV] = (3, 1, 0)
+LAYOUT[Type.SOA] = (0, 2, 5)
 
 # how a byte is written: 0 unchanged, 1 after a backslash, 2 as \DDD
 IN_NAME = np.full(256, 2, np.uint8)
@@ -147,33 +183,40 @@ def put_name(data, start, end, at, arena, used):
     return used
 
 
+@kernel()
+def set_span(span, start, end):
+    """Set both fields of a SPAN."""
+    span.start = start
+    span.end = end
+
+
 @kernel(once=True)
-def put_owner(data, start, end, message, at, arena, used, cache):
-    """Write the name at `at` unless it is in the cache; returns (end of the arena or -1, start, end)."""
+def put_owner(data, start, end, message, at, arena, used, cache, text):
+    """Write the name at `at` unless it is in the cache, and its span to `text`; returns the end of the arena or -1."""
+    set_span(text, -1, -1)
     if at + 2 <= end and data[at] >= 192:
         target = start + (u16(data, at) & 0x3FFF)
         if target >= at:
-            return -1, -1, -1
+            return -1
         at = target
-    slot = at & (CACHED - 1)
-    known = cache[slot]
-    if known.at == at and known.message == message:
-        return used, known.first, known.last
-    written = put_name(data, start, end, at, arena, used)
-    if written < 0:
-        return -1, -1, -1
-    known.at = at
-    known.message = message
-    known.first = used
-    known.last = max(written - 1, used + 1)
-    return written, used, known.last
+    known = cache[at & (CACHED - 1)]
+    if known.at != at or known.message != message:
+        written = put_name(data, start, end, at, arena, used)
+        if written < 0:
+            return -1
+        known.at = at
+        known.message = message
+        set_span(known.text, used, max(written - 1, used + 1))
+        used = written
+    set_span(text, known.text.start, known.text.end)
+    return used
 
 
 @kernel(once=True)
-def put_strings(data, records, record, arena, used, strings, count, room):
+def put_strings(data, record, index, arena, used, strings, count, room):
     """Write the character strings of a TXT record, quoted; returns (end of the arena, strings) or (-fault, 0)."""
-    at = records[R_DATA, record]
-    end = records[R_END, record]
+    at = record.data.start
+    end = record.data.end
     while at < end:
         size = np.int64(data[at])
         if at + 1 + size > end:
@@ -181,15 +224,14 @@ def put_strings(data, records, record, arena, used, strings, count, room):
         room -= FIELD_COST
         if used + 4 * size + 3 > room:
             return -TOO_LARGE, 0
-        if at > records[R_DATA, record]:
+        if at > record.data.start:
             arena[used] = 32
             used += 1
         arena[used] = 34
         after = put_escaped(data, at + 1, at + 1 + size, IN_STRING, arena, used + 1)
         arena[after] = 34
-        strings[S_RECORD, count] = record
-        strings[S_TEXT, count] = used + 1
-        strings[S_TEXT_END, count] = after
+        strings[count].record = index
+        set_span(strings[count].text, used + 1, after)
         count += 1
         used = after + 1
         at += 1 + size
@@ -197,15 +239,14 @@ def put_strings(data, records, record, arena, used, strings, count, room):
 
 
 @kernel(once=True)
-def put_layout(data, start, end, records, record, arena, used, texts):
+def put_layout(data, start, end, record, arena, used, text):
     """Write data that is numbers and names, separated by spaces; returns the end of the arena or -fault."""
-    kind = records[R_TYPE, record]
-    at = records[R_DATA, record]
-    stop = records[R_END, record]
-    before = np.int64(LAYOUT[kind, 0])
-    names = np.int64(LAYOUT[kind, 1])
-    parts = before + names + np.int64(LAYOUT[kind, 2])
-    for part in range(parts):
+    layout = LAYOUT[record.type]
+    at = record.data.start
+    stop = record.data.end
+    before = np.int64(layout.before)
+    names = np.int64(layout.names)
+    for part in range(before + names + np.int64(layout.after)):
         if part > 0:
             arena[used] = 32
             used += 1
@@ -216,9 +257,7 @@ def put_layout(data, start, end, records, record, arena, used, texts):
             written = put_name(data, start, end, at, arena, used)
             if written < 0:
                 return -BAD_NAME
-            row = T_TARGET if part == before else T_SECOND
-            texts[row, record] = used
-            texts[row + 1, record] = max(written - 1, used + 1)
+            set_span(text.target if part == before else text.second, used, max(written - 1, used + 1))
             used = written
             at = after
             continue
@@ -231,79 +270,95 @@ def put_layout(data, start, end, records, record, arena, used, texts):
 
 
 @kernel(once=True)
-def put_data(data, start, end, records, record, arena, used, texts, strings, count, room):
-    """Write the data of one record; returns (end of the arena, strings, end of the room)."""
-    kind = records[R_TYPE, record]
-    klass = records[R_CLASS, record]
-    is_strings = kind == TXT or kind == SPF
-    empty = records[R_DATA, record] == records[R_END, record]
-    texts[T_STATE, record] = 0
-    if kind == OPT or (empty and (klass == CLASS_ANY or klass == CLASS_NONE)):
+def put_data(data, start, end, record, index, arena, used, text, strings, count, room):
+    """Write the data of the record `index`; returns (end of the arena, strings, end of the room)."""
+    kind = record.type
+    klass = record.klass
+    is_strings = kind == Type.TXT or kind == Type.SPF
+    empty = record.data.start == record.data.end
+    if kind == Type.OPT or (empty and (klass == Class.ANY or klass == Class.NONE)):
         # options are columns of the message; a prerequisite or deletion (RFC 2136) has no data
         return used, count, room
-    if not is_strings and (kind >= len(LAYOUT) or LAYOUT[kind, 1] == 0):
-        texts[T_STATE, record] = RARE
+    if not is_strings and (kind >= len(LAYOUT) or LAYOUT[kind].names == 0):
+        text.state = RARE
         return used, count, room
     more = count
     written = np.int64(-TOO_LARGE)
     if used + 2 * NAME_TEXT + NUMBERS_TEXT <= room:
         if is_strings:
-            written, more = put_strings(data, records, record, arena, used, strings, count, room)
+            written, more = put_strings(data, record, index, arena, used, strings, count, room)
         else:
-            written = put_layout(data, start, end, records, record, arena, used, texts)
+            written = put_layout(data, start, end, record, arena, used, text)
     if written < 0:
-        texts[T_TARGET, record] = texts[T_SECOND, record] = -1
-        texts[T_STATE, record] = -written
+        set_span(text.target, -1, -1)
+        set_span(text.second, -1, -1)
+        text.state = -written
         return used, count, room
-    texts[T_DATA, record] = used
-    texts[T_DATA_END, record] = written
-    return written, more, room - FIELD_COST * (7 if kind == SOA else more - count)
+    set_span(text.data, used, written)
+    return written, more, room - FIELD_COST * (7 if kind == Type.SOA else more - count)
+
+
+@kernel()
+def clear(text):
+    """Set a TEXT to no values and no fault."""
+    set_span(text.data, -1, -1)
+    set_span(text.target, -1, -1)
+    set_span(text.second, -1, -1)
+    set_span(text.address, -1, -1)
+    text.preference = -1
+    text.weight = -1
+    text.port = -1
+    text.state = 0
 
 
 @kernel(
-    "Tuple((i8, i8))(u1[::1], i8[::1], i8[::1], i8[:, ::1], i8[:, ::1], i8[:, ::1], i8[:, ::1], i8[:, ::1], "
-    "i8[:, ::1], CACHE[::1], u1[::1])"
+    "Tuple((int64, int64))(uint8[::1], int64[::1], int64[::1], FOUND[::1], QUESTION[::1], RECORD[::1], NAME[::1], "
+    "TEXT[::1], STRING[::1], CACHE[::1], uint8[::1])"
 )
 def put_texts(data, starts, ends, found, questions, records, names, texts, strings, cache, arena):
     """Write every name and the data of every common record to `arena`; returns (bytes of the arena, strings).
 
-    `names`, `texts` (initially -1) and `strings` are written. `cache` has CACHED entries, initially -1. The arena needs
-    TEXT_BASE + TEXT_FACTOR times its length for each message, `strings` a column for each byte of TXT data.
+    `names`, `texts`, `strings` and `cache`, which has CACHED entries, are written. The arena needs TEXT_BASE +
+    TEXT_FACTOR times its length for each message, `strings` one for each byte of TXT data.
     """
-    # np.int64: with a literal every helper would be compiled twice, for the literal and for int64
-    used = np.int64(0)
-    count = np.int64(0)
-    question = np.int64(0)
-    record = np.int64(0)
+    for slot in range(CACHED):
+        cache[slot].message = -1
+    used = 0
+    count = 0
+    question = 0
+    record = 0
     for message in range(len(starts)):
         start = starts[message]
         end = ends[message]
         # fields count toward the limit of the text, although they are stored elsewhere
         room = used + TEXT_BASE + TEXT_FACTOR * (end - start)
-        for step in range(found[FOUND_QUESTIONS, message] + found[FOUND_RECORDS, message]):
-            asks = step < found[FOUND_QUESTIONS, message]
-            written, first, last = -1, -1, -1
-            fits = used + NAME_TEXT <= room
-            if fits:
-                at = questions[Q_NAME, question] if asks else records[R_NAME, record]
-                written, first, last = put_owner(data, start, end, message, at, arena, used, cache)
+        asked = np.int64(found[message].questions)
+        for step in range(asked + found[message].records):
+            asks = step < asked
+            at = questions[question].name if asks else records[record].name
+            name = names[question].text if asks else texts[record].name
             fault = 0
-            if written == used:
-                # a name from the cache is not written again, but a column contains it again
-                room -= last - first
-            elif written > used:
-                used = written
+            if used + NAME_TEXT > room:
+                set_span(name, -1, -1)
+                fault = TOO_LARGE
             else:
-                fault = BAD_NAME if fits else TOO_LARGE
+                written = put_owner(data, start, end, message, at, arena, used, cache, name)
+                if written < 0:
+                    fault = BAD_NAME
+                elif written == used:
+                    # a name from the cache is not written again, but a column contains it again
+                    room -= name.end - name.start
+                else:
+                    used = written
             if asks:
-                names[N_TEXT, question] = first
-                names[N_TEXT_END, question] = last
-                names[N_FAULT, question] = fault
+                names[question].fault = fault
                 question += 1
                 continue
-            texts[T_NAME, record] = first
-            texts[T_NAME_END, record] = last
-            texts[T_NAME_FAULT, record] = fault
-            used, count, room = put_data(data, start, end, records, record, arena, used, texts, strings, count, room)
+            text = texts[record]
+            text.name_fault = fault
+            clear(text)
+            used, count, room = put_data(
+                data, start, end, records[record], record, arena, used, text, strings, count, room
+            )
             record += 1
     return used, count

@@ -1,4 +1,4 @@
-"""The columns of `connection`, each declared once: name, kind, sentence, field of the tracker's state, where it is null.
+"""The columns of `connection`, each declared once: name, kind, sentence, field of the state, where it is null.
 
 What derives from a declaration:
 - a field of FLOW or SIDE (netlake.kernels.flow_state), if `field` gives its NumPy type: it has the column's name,
@@ -69,7 +69,7 @@ class StateColumn:
 
 # columns of the whole flow, before those of its two ends
 WHOLE = (
-    StateColumn("last_ts", "ts", "Latest time of its packets, UTC, microseconds; null where none has a time", why=COMPARED),
+    StateColumn("last_ts", "ts", "Latest time of its packets, UTC; null if none has a time", why=COMPARED),
     StateColumn("duration", "duration", "Seconds from `ts` to `last_ts`, 0 or more", why=COMPARED),
     StateColumn("first_packet", "i64", "Number of its first packet, from 1", np.int64, null=False, rare=True),
     StateColumn("last_packet", "i64", "Number of its last packet", np.int64, null=False),
@@ -84,8 +84,8 @@ ENDS = (
     StateColumn("ip", "ip", "Address of the {who}", why=COMPARED, null=False),
     StateColumn("port", "u16", "Port of the {who}; null without ports", why=COMPARED),
     StateColumn(
-        "mac", "mac", "Source MAC address of the first packet of the {who}, from the Ethernet header around IP", np.int64,
-        Valid.NOT_NEGATIVE, why="compared in ethernet", rare=True, start=-1,
+        "mac", "mac", "Source MAC address of the first packet of the {who}, from the link header around IP",
+        np.int64, Valid.NOT_NEGATIVE, why="compared in ethernet", rare=True, start=-1,
     ),
 )  # fmt: skip
 # columns of the whole flow, behind those of its ends
@@ -120,7 +120,8 @@ DIRECTION = (
     StateColumn("wire_bytes", "i64",
                 "Bytes of the {who} on the wire with link headers; both flows of a tunneled packet count all of them",
                 np.int64, why=COMPARED),
-    StateColumn("ip_bytes", "i64", "Bytes of the {who} from the IP header on, by its length field", np.int64, null=False),
+    StateColumn("ip_bytes", "i64", "Bytes of the {who} from the IP header on, by its length field", np.int64,
+                null=False),
     StateColumn("payload_bytes", "i64", "Bytes of transport payload of the {who}, retransmissions included", np.int64,
                 null=False),
     StateColumn("undecoded_bytes", "i64",

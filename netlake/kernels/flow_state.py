@@ -7,7 +7,7 @@ it, CONTROL the numbers that kernels and their caller share.
 
 A field that is a column of `connection` is declared there (netlake.kernels.flow_columns); the others are declared here.
 Fields that most packets change are at the front, the widest first, so that no bytes are lost to alignment: FLOW has 176
-bytes (the first 96 hot), SIDE 224 (the first 168 hot), KEY 64, FLOW_OF_HEADER 24.
+bytes (the first 96 hot), SIDE 224 (the first 160 hot), KEY 64, FLOW_OF_HEADER 24, SEGMENT 48.
 """
 
 from __future__ import annotations
@@ -212,14 +212,28 @@ CONTROL = record(
         ("sweep_at", np.int64),  # when to look for flows that are over
         ("flows", np.int64),  # flows so far
         ("used", np.int64),  # rows of state that were ever used
-        ("free_at", np.int64),  # ring of free rows: first, count, and how many of them were free before this batch
-        ("free", np.int64),
-        ("settled", np.int64),
+        ("free", np.int64),  # free rows
         ("ended_at", np.int64),  # ring of rows that ended: first, count
         ("ended", np.int64),
         ("live", np.int64),  # flows in the hash table
         ("tombstones", np.int64),
         ("why", np.int64),  # Why
+    ],
+    [],
+)
+# one TCP segment, as streams read it
+SEGMENT = record(
+    [
+        ("flow", np.int64),  # number of the flow
+        ("start", np.int64),  # payload in Packets.data: offset of its first byte, and behind its last captured byte
+        ("end", np.int64),
+        ("seq", np.uint32),
+        ("ack", np.uint32),  # 0 without the flag ACK
+        ("slot", np.int32),  # row of the flow in the tracker's state
+        ("row", np.int32),  # row in Packets
+        ("payload", np.int32),  # bytes of payload on the wire; more than end - start if the capture cut it
+        ("from_originator", np.int8),
+        ("flags", np.uint8),  # FIN to CWR as in the header
     ],
     [],
 )
@@ -230,7 +244,7 @@ MOVE = np.dtype([("sender", np.uint8), ("other", np.uint8)])
 class State(NamedTuple):
     """All arrays behind a tracker; `control`, `blank_flow` and `blank_side` have one record.
 
-    `free` and `ended` are rings of rows, `table` is the hash table (see netlake.kernels.flow_table).
+    `free` is a stack and `ended` a ring of rows, `table` is the hash table (see netlake.kernels.flow_table).
     """
 
     flows: Annotated[Records, "FLOW[::1]"]
@@ -241,15 +255,6 @@ class State(NamedTuple):
     control: Annotated[Records, "CONTROL[::1]"]
     blank_flow: Annotated[Records, "FLOW[::1]"]
     blank_side: Annotated[Records, "SIDE[::1]"]
-
-
-class Pool(NamedTuple):
-    """The pool of addresses, with room for every address that a kernel may add (netlake.kernels.addresses)."""
-
-    table: Annotated[Shorts, "int32[::1]"]
-    keys: Annotated[npt.NDArray[np.uint64], "uint64[:, ::1]"]
-    count: Annotated[Ints, "int64[::1]"]
-    seeds: Annotated[npt.NDArray[np.uint64], "uint64[::1]"]
 
 
 class Batch(NamedTuple):

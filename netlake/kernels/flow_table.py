@@ -2,11 +2,10 @@
 
 An entry of `table` (uint64, a power of two of them) is the upper half of the key's hash and the row + 1; 0 is empty and
 TOMBSTONE was removed. Keys are compared in full. The caller rebuilds the table before too few entries are empty.
-A retired row waits in the ring `ended` until it was exported; then it is in the ring `free`.
+A retired row waits in the ring `ended` until it was exported; then it is in the stack `free`.
 
-The row of a new flow is the one that has been free for longest, of those that were free before the batch; then a row
-that was never used; only then one that was freed during the batch. So a row that is freed during a batch is used again
-in that batch only if no other is left: what is kept beside the state by row, such as streams, is then read in peace.
+Rows are freed between batches; in the midst of a batch only when a new flow needs a row and none is free or unused. So
+a row that is freed in the midst of a batch gets another flow in that batch only because no other row is left.
 """
 
 from __future__ import annotations
@@ -108,20 +107,6 @@ def find(table, flows, key):
 
 
 @kernel(once=True)
-def take_row(free, control, most):
-    """A free row; the caller has checked that there is one."""
-    if control.settled == 0 and control.used < most:
-        control.used += 1
-        return control.used - 1
-    row = np.int64(free[control.free_at])
-    control.free_at = (control.free_at + 1) % free.size
-    control.free -= 1
-    if control.settled > 0:
-        control.settled -= 1
-    return row
-
-
-@kernel(once=True)
 def begin(key, row, place, why, state, control):
     """The row of a new flow, -1 where the caller must do something first (control.why).
 
@@ -138,7 +123,12 @@ def begin(key, row, place, why, state, control):
     elif 2 * (control.live + control.tombstones + 1) > table.size:
         control.why = Why.REBUILD
         return np.int64(-1)
-    row = take_row(state.free, control, flows.size)
+    if control.free > 0:
+        control.free -= 1
+        row = np.int64(state.free[control.free])
+    else:
+        row = control.used
+        control.used += 1
     table[place] = (key.code & UPPER) | np.uint64(row + 1)
     flows[row] = state.blank_flow[0]
     state.sides[row, 0] = state.blank_side[0]
@@ -216,7 +206,7 @@ def free_rows(rows, state):
     free, control = state.free, state.control[0]
     for i in range(rows.size):
         state.flows[np.int64(rows[i])].number = 0
-        free[(control.free_at + control.free) % free.size] = rows[i]
+        free[control.free] = rows[i]
         control.free += 1
 
 

@@ -5,42 +5,27 @@ enters, in order to find what follows. UNCLAIMED is the group of UDP payloads wh
 classifier. All other groups are leaves, numbered by netlake.layers.steps: messages that go to readers.
 
 A step is `NAME = kind, function`. The name in lower case is that of its table, which gives the dispatch keys that lead
-to it; a step without a table has its keys in netlake.layers.steps. The number follows from the order. The kind says
+to it; a step without a table has its keys in netlake.layers.steps. The number follows from the order. The kind selects
 what the walk does around the function (netlake.kernels.walk): an IP header begins a record in Headers, a transport
 header has ports, a tunnel may begin flows of its own.
 
 To add a tunnel
 1. netlake/protocols/NAME.py: its table, whose `on` has the keys that lead to it.
 2. netlake/kernels/tunnels/NAME.py: its function NAME, `(data, keys, w) -> Next`, see netlake.kernels.answers.
-3. Here, at the end of Step: `NAME = Kind.TUNNEL, NAME.NAME`. `dispatcher` makes one kernel of the functions, a chain of
+3. Here, at the end of Step: `NAME = tunnel("NAME")`. `dispatcher` makes one kernel of the functions, a chain of
    comparisons that is compiled into a jump table.
 """
 
 from __future__ import annotations
 
 from enum import IntEnum
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-from netlake.kernels import Kernel, kernel, walk_capture, walk_link, walk_network, walk_serial, walk_transport
+from netlake.kernels import Kernel, kernel, tunnels, walk_capture, walk_link, walk_network, walk_serial, walk_transport
 from netlake.kernels.answers import malformed
-from netlake.kernels.tunnels import (
-    cisco_metadata,
-    erspan,
-    fabric_path,
-    geneve,
-    gre,
-    gtp_u,
-    ieee8021ah,
-    l2tp,
-    mpls,
-    nsh,
-    pim,
-    pppoe,
-    teredo,
-    vxlan,
-)
 from netlake.kernels.walk_wireless import dot11
 from netlake.schema.faults import BAD_VALUE
 
@@ -56,6 +41,11 @@ class Kind(IntEnum):
     TUNNEL = 5
     BESIDE = 6  # a message that is emitted beside another step, never led to by a key
     LEAF = 7
+
+
+def tunnel(name: str) -> tuple[Kind, Kernel]:
+    """The kind and the function of the step whose module in netlake.kernels.tunnels is `name`."""
+    return Kind.TUNNEL, getattr(import_module(f"{tunnels.__name__}.{name}"), name)
 
 
 class Step(IntEnum):
@@ -102,20 +92,20 @@ class Step(IntEnum):
     ICMPV4 = (Kind.ICMP,)
     ICMPV6 = (Kind.ICMP,)
     # column `tunnel_key` depends on the numbers of tunnels, so further ones are added at the end
-    GRE = Kind.TUNNEL, gre.gre, 48
-    VXLAN = Kind.TUNNEL, vxlan.vxlan
-    GENEVE = Kind.TUNNEL, geneve.geneve
-    MPLS = Kind.TUNNEL, mpls.mpls
-    PPPOE = Kind.TUNNEL, pppoe.pppoe
-    L2TP = Kind.TUNNEL, l2tp.l2tp
-    GTP_U = Kind.TUNNEL, gtp_u.gtp_u
-    ERSPAN = Kind.TUNNEL, erspan.erspan
-    TEREDO = Kind.TUNNEL, teredo.teredo
-    NSH = Kind.TUNNEL, nsh.nsh
-    PIM = Kind.TUNNEL, pim.pim
-    IEEE8021AH = Kind.TUNNEL, ieee8021ah.ieee8021ah
-    CISCO_METADATA = Kind.TUNNEL, cisco_metadata.cisco_metadata
-    FABRIC_PATH = Kind.TUNNEL, fabric_path.fabric_path
+    GRE = *tunnel("gre"), 48
+    VXLAN = tunnel("vxlan")
+    GENEVE = tunnel("geneve")
+    MPLS = tunnel("mpls")
+    PPPOE = tunnel("pppoe")
+    L2TP = tunnel("l2tp")
+    GTP_U = tunnel("gtp_u")
+    ERSPAN = tunnel("erspan")
+    TEREDO = tunnel("teredo")
+    NSH = tunnel("nsh")
+    PIM = tunnel("pim")
+    IEEE8021AH = tunnel("ieee8021ah")
+    CISCO_METADATA = tunnel("cisco_metadata")
+    FABRIC_PATH = tunnel("fabric_path")
 
 
 # UDP payloads whose ports have no key, and the first number of a leaf

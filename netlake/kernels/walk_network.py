@@ -1,4 +1,4 @@
-"""Steps through IP headers and IPv6 extension headers, and the pair of numbers that stands for ICMP's ports.
+"""Steps through IP headers and IPv6 extension headers, and the pair of numbers that ICMP has in place of ports.
 
 A step is `(data, keys, w) -> Next`, see netlake.kernels.answers and walk_link.
 """
@@ -89,7 +89,7 @@ def ipsec_ah(data, keys, w):
 
 @kernel()
 def pair_of_icmp(version, kind, code):
-    """(source, destination) that stand for ports: a type and its answer's, or type and code where it has no answer."""
+    """(source, destination) in place of ports: a type and its answer's, or type and code where it has no answer."""
     if version == 4:
         if kind == 8:
             return 8, 0

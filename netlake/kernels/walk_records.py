@@ -128,7 +128,7 @@ def quote(data, headers, w, at):
 
 @kernel()
 def begin_fragment(fragments, headers, w, start, offset):
-    """Write the fragment whose data begin at `start`, as far as the IP header knows it; its row."""
+    """Write the fragment whose data begin at `start`, except the fields of the fragment header; its row."""
     row = w.fragment_count
     f = fragments[row]
     h = headers[w.header]

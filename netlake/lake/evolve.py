@@ -27,7 +27,7 @@ MAIN = 0  # the id of the schema `main`
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class CatalogColumn:
     """A column as the catalog stores it: `parent` is the id of the list or struct that contains it."""
 
     id: int
@@ -39,24 +39,24 @@ class Field:
 
 
 @cache
-def fields(table: Table) -> tuple[Field, ...]:
+def catalog_columns(table: Table) -> tuple[CatalogColumn, ...]:
     """Every column of `table`, parents first."""
     numbers = ids(table)
     return tuple(field for column in table.all_columns for field in _column(column, "", None, numbers))
 
 
-def _column(column: Column, prefix: str, parent: int | None, numbers: dict[str, int]) -> Iterator[Field]:
+def _column(column: Column, prefix: str, parent: int | None, numbers: dict[str, int]) -> Iterator[CatalogColumn]:
     # DuckLake has no NOT NULL columns within lists and structs
     null = parent is not None or (column.null and not isinstance(column.kind, List))
     path = prefix + column.name
-    yield Field(numbers[path], parent, column.name, _type(column.kind), null, column.doc)
+    yield CatalogColumn(numbers[path], parent, column.name, _type(column.kind), null, column.doc)
     yield from _children(column.kind, path, numbers)
 
 
-def _children(kind: Kind, path: str, numbers: dict[str, int]) -> Iterator[Field]:
+def _children(kind: Kind, path: str, numbers: dict[str, int]) -> Iterator[CatalogColumn]:
     if isinstance(kind, List):
         element = f"{path}.element"
-        yield Field(numbers[element], numbers[path], "element", _type(kind.element), null=True, doc="")
+        yield CatalogColumn(numbers[element], numbers[path], "element", _type(kind.element), null=True, doc="")
         yield from _children(kind.element, element, numbers)
     elif isinstance(kind, Struct):
         for column in kind.columns:
@@ -87,7 +87,7 @@ def _create(change: Change, table: Table) -> int:
     if table.doc:
         session.insert("ducklake_tag", [(number, change.id, None, "comment", table.doc)])
     session.insert("ducklake_table_stats", [(number, 0, 0, 0)])
-    _add(change, number, fields(table), first=1, empty=True)
+    _add(change, number, catalog_columns(table), first=1, empty=True)
     if any(column.name == DAY for column in table.all_columns):
         partition = change.catalog_id()
         session.insert("ducklake_partition_info", [(partition, number, change.id, None)])
@@ -105,8 +105,8 @@ def _extend(change: Change, table: Table, number: int) -> None:
     rows = change.session.rows(query, (number,))
     known = {row[0]: row for row in rows}
     dropped = {row[0] for row in known.values() if row[5] is not None}
-    new = [field for field in fields(table) if field.id not in known and field.parent not in dropped]
-    for field in fields(table):
+    new = [field for field in catalog_columns(table) if field.id not in known and field.parent not in dropped]
+    for field in catalog_columns(table):
         _compare(table, field, known.get(field.id))
     names = {(parent, name.lower()) for _, parent, name, _, _, end in known.values() if end is None}
     for field in new:
@@ -121,7 +121,7 @@ def _extend(change: Change, table: Table, number: int) -> None:
         change.new_schema(number)
 
 
-def _compare(table: Table, field: Field, stored: tuple[object, ...] | None) -> None:
+def _compare(table: Table, field: CatalogColumn, stored: tuple[object, ...] | None) -> None:
     if stored is None or stored[5] is not None:
         return
     if (stored[1], stored[3]) != (field.parent, field.type):
@@ -131,7 +131,7 @@ def _compare(table: Table, field: Field, stored: tuple[object, ...] | None) -> N
         )
 
 
-def _add(change: Change, number: int, new: Sequence[Field], *, first: int, empty: bool) -> None:
+def _add(change: Change, number: int, new: Sequence[CatalogColumn], *, first: int, empty: bool) -> None:
     """Add columns to a table; if it is not `empty`, its older rows are null there."""
     session = change.session
     session.insert("ducklake_column", [

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netlake.lake.change import Change
-from netlake.lake.evolve import DAY, fields, table_id
+from netlake.lake.evolve import DAY, catalog_columns, table_id
 from netlake.lake.values import REALS, decode, encode
 from netlake.schema import Table
 from netlake.schema.contract import ids
@@ -79,7 +79,7 @@ def _partition(change: Change, number: int, day: int | None) -> int | None:
 @cache
 def types(table: Table) -> dict[int, str]:
     """DuckLake's type of each column by id."""
-    return {field.id: field.type for field in fields(table)}
+    return {column.id: column.type for column in catalog_columns(table)}
 
 
 def _statistics(file: DataFile, file_id: int, number: int) -> list[tuple[Any, ...]]:

@@ -1,1 +1,1 @@
-"""Where each message lies, and how messages become columns."""
+"""Finds the offsets of messages (the walk), and turns messages into columns (readers)."""

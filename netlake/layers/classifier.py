@@ -1,7 +1,7 @@
 """The classifier: payloads whose port decides nothing are assigned to tables by their content.
 
 Rules
-- Ports come first: a message on a port of a table is that table's. Two kinds of messages are offered to probes: UDP
+- Ports have priority: a message on a port of a table is that table's. Two kinds of messages are offered to probes: UDP
   payloads of which no port has a dispatch key (the group UNCLAIMED), and messages on a table's port which its hook
   `accept` rejects, because protocols share ports (RFC 7983: STUN, DTLS and RTP).
 - A probe is a hook `probe(messages)` that returns a mask of the messages that are its table's. Probes are called in the

@@ -1,4 +1,4 @@
-"""Optional column `entropy`: Shannon entropy of a payload, computed on request only, since it reads every byte."""
+"""Optional column `entropy`: Shannon entropy of a payload; only with `--entropy`, because it reads every byte."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ENTROPY = Column("entropy", "f64",
 
 
 def payload_entropy(messages: Messages, header: npt.NDArray[np.int64] | int) -> Nullable:
-    """Entropy of the captured bytes after the first `header` bytes of each message; null if there are none."""
+    """Shannon entropy in bits per byte of the captured bytes after the first `header` bytes; null if there are none."""
     start = messages.start + header
     result = np.zeros(len(start), np.float64)
     entropy(messages.data, start, np.ascontiguousarray(messages.end), np.zeros(256, np.int64), result)

@@ -88,7 +88,7 @@ class Fragments:
         """Add the fragments `found` by the walk, in order; returns one Made for each datagram that is now complete.
 
         `found` has dtype FRAGMENT; `counts` returns the messages of a row by group. Complete datagrams become rows of
-        `packets`. The headers of fragments that come after the first one get its ports.
+        `packets`. The headers of fragments behind the first one get its ports.
         """
         made = []
         for piece in map(Piece._make, found[list(Piece._fields)].tolist()):

@@ -1,4 +1,17 @@
-"""Message by message: what a protocol's `parse` yields, as rows and columns. How it is written: netlake.layers.read."""
+"""Reads messages one by one with a protocol's hook `parse`, and returns rows and columns.
+
+Rules of `parse(cursor)`:
+- It is a generator of (column, value); a column that it does not yield is null.
+- It needs no length checks. The cursor raises Short at the end of the message, Malformed reports a violation of the
+  specification; both set the row's fault, and columns yielded before are kept.
+- A list is yielded before it is filled, so that elements read before such an end are kept.
+- Yielding NEXT ends a row and starts another one from the same message. Yielding NO_ROW ends the message without the
+  row since the last NEXT.
+- Addresses and text may be bytes (netlake.layers.yielded).
+
+One message costs some microseconds in Python. `each` reads only some messages of a batch this way, after a fixed header
+that was read by column.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +21,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from netlake.layers.yielded import columns
+from netlake.layers.yielded import yielded_columns
 from netlake.packets import Columns, Cursor, Ints, Malformed, Mask, Messages, Short
 from netlake.schema import Table, faults
 
 Parser = Callable[[Cursor], Iterator[tuple[str, Any]]]
 Failed = Callable[[Exception], None]
 
-# yielded as a column's name: the row ends here and the next begins
+# yielded as column name: ends the row and starts the next
 NEXT = ""
-# yielded as a column's name: the message ends here, and what was yielded since the last NEXT is no row
+# yielded as column name: ends the message; values since the last NEXT make no row
 NO_ROW = "-"
 
 
 def by_message(
     table: Table, parse: Parser, messages: Messages, failed: Failed | None = None
 ) -> tuple[Messages, Columns]:
-    """Rows of `parse`, and the messages again, one for each row (a parser may give several); `failed` as for `rows`."""
+    """The columns that `parse` yields, with the messages taken once for each row; `failed` as for `rows`."""
     found: list[dict[str, Any]] = []
     index: list[int] = []
     marks: list[int] = []
@@ -37,13 +50,14 @@ def by_message(
     codes = np.array(marks, np.int8)
     kept.fault = np.where(kept.fault == 0, codes, kept.fault)
     _number_places(kept, messages, np.array(index, np.intp))
-    return kept, columns(table, found, kept)
+    return kept, yielded_columns(table, found, kept)
 
 
 def each(table: Table, parse: Parser, messages: Messages, among: Mask, at: int | Ints = 0) -> Columns:
-    """Columns of `parse` for the messages `among`, one by one, from offset `at` on: what varies behind a fixed header.
+    """The columns that `parse` yields for the messages of the mask `among`, read from offset `at`; null for others.
 
-    All others have nothing in them. Faults are marked; a parser here gives one row a message, no more and no less.
+    For the variable part after a fixed header. Faults are set in `messages`. `parse` must yield exactly one row for
+    each message.
     """
     nothing: dict[str, Any] = {}
     found = [nothing] * len(messages)
@@ -55,20 +69,21 @@ def each(table: Table, parse: Parser, messages: Messages, among: Mask, at: int |
         found[position] = fields
         if fault:
             messages.flag(np.array([position], np.intp), fault)
-    return columns(table, found, messages)
+    return yielded_columns(table, found, messages)
 
 
 def cursors(messages: Messages) -> Iterator[Cursor]:
-    """A cursor over each message."""
+    """A cursor for each message."""
     columns = (messages.hint, messages.missing, messages.source_port, messages.destination_port)
     for data, hint, missing, source, destination in zip(messages, *(array.tolist() for array in columns), strict=True):
         yield Cursor(data, 0, -1, hint, None, missing, source, destination)
 
 
 def rows(parse: Parser, cursor: Cursor, failed: Failed | None = None) -> list[tuple[dict[str, Any], int]]:
-    """The rows of one message, each with the code of its fault: what was read before it ran short is kept.
+    """The rows of one message, each with its fault code; columns yielded before an early end are kept.
 
-    Whatever else `parse` raises is told to `failed`, where there is one, and is a fault too.
+    Any other exception of `parse` is passed to `failed` and sets the fault `reader_failed`; without `failed` it is
+    raised.
     """
     done: list[tuple[dict[str, Any], int]] = []
     fields: dict[str, Any] = {}
@@ -99,7 +114,7 @@ def rows(parse: Parser, cursor: Cursor, failed: Failed | None = None) -> list[tu
 
 
 def _number_places(kept: Messages, messages: Messages, index: npt.NDArray[np.intp]) -> None:
-    """Places follow the rows where a message gave several or none; those of later messages of its packet move."""
+    """Renumber `place` in each packet if a message has several rows or none."""
     if np.array_equal(index, np.arange(len(messages))):
         return
     first = dict(zip(messages.row[::-1].tolist(), messages.place[::-1].tolist(), strict=True))

@@ -1,4 +1,8 @@
-"""The packet that an ICMP error quotes: its addresses and ports, which tell whose conversation the error is about."""
+"""Addresses and ports of the packet that an ICMP error quotes; they identify the flow that the error concerns.
+
+The quoted packet starts with an IP header and may end early: routers send only its first bytes (RFC 792: 8 bytes of
+payload). A column whose bytes are missing is null; that is the fault `cut` only if the capture lacks them.
+"""
 
 from __future__ import annotations
 
@@ -26,16 +30,16 @@ QUOTED = (
 
 Longs = npt.NDArray[np.int64]
 
-# TCP, UDP, DCCP, SCTP, UDP-Lite: their headers begin with the two ports
+# TCP, UDP, DCCP, SCTP, UDP-Lite: headers that start with source and destination port
 WITH_PORTS = (6, 17, 33, 132, 136)
-# hop-by-hop, routing and destination options of IPv6: next header, and their length in 8 bytes less one
+# hop-by-hop, routing and destination options of IPv6: next header, then the length in units of 8 bytes, minus one
 EXTENSIONS = (0, 43, 60)
 FRAGMENT = 44
 MOST_EXTENSIONS = 8
 
 
 def quoted(messages: Messages, errors: Mask, at: int) -> Columns:
-    """The columns QUOTED: of messages that are `errors`, the packet quoted from byte `at` on, as far as it goes."""
+    """The columns QUOTED; `errors` are the messages that quote a packet, `at` is the offset of the quoted packet."""
     rows = len(messages)
     protocol = np.full(rows, -1, np.int16)
     ports = np.full((2, rows), -1, np.int32)
@@ -64,7 +68,7 @@ def quoted(messages: Messages, errors: Mask, at: int) -> Columns:
 
 
 def _mark_cut(messages: Messages, errors: Mask, protocol: npt.NDArray[np.int16], port: npt.NDArray[np.int32]) -> None:
-    """Mark errors of which the capture did not keep all that is read; what the sender left out is no fault."""
+    """Set the fault `cut` of errors whose missing bytes the capture lacks; bytes that were not sent are no fault."""
     lacking = (protocol < 0) | (np.isin(protocol, WITH_PORTS) & (port < 0))
     mark(messages, errors & lacking & (messages.missing > 0), faults.CUT)
 
@@ -76,7 +80,7 @@ def _ports(data: npt.NDArray[np.uint8], transport: Longs, ports: npt.NDArray[np.
 
 
 def _carried_by_4(data: npt.NDArray[np.uint8], first: Longs, end: Longs) -> tuple[Longs, Longs]:
-    """Protocol and offset of the transport header behind each IPv4 header, -1 in a later fragment."""
+    """Protocol and offset of the transport header of each IPv4 header; the offset is -1 for later fragments."""
     del end
     later = (data[first + 6] & 0x1F).astype(np.int64) << 8 | data[first + 7]
     header = (data[first] & 15).astype(np.int64) * 4
@@ -84,7 +88,7 @@ def _carried_by_4(data: npt.NDArray[np.uint8], first: Longs, end: Longs) -> tupl
 
 
 def _carried_by_6(data: npt.NDArray[np.uint8], first: Longs, end: Longs) -> tuple[Longs, Longs]:
-    """Protocol and offset of the transport header behind each IPv6 header; few have extension headers."""
+    """Protocol and offset of the transport header of each IPv6 header; loops over the few with extension headers."""
     protocol = data[first + 6].astype(np.int64)
     transport = first + 40
     for position in np.flatnonzero(np.isin(protocol, (*EXTENSIONS, FRAGMENT))).tolist():

@@ -1,17 +1,18 @@
-"""From messages to columns: a fixed header in one gather, a columnar reader, or message by message.
+"""Readers of fixed headers, and functions for columnar readers: from messages to columns with array operations.
 
-What a protocol file may hold beside TABLES, by table name where it has several:
-- nothing: every column has `at`, and the declaration compiles to one structured dtype;
-- `read(messages) -> columns` (`read_NAME`): columnar, for what is common; may start from `fixed(table, messages)`, and
-  read what varies behind that with `each`. Where rows are not messages one for one it gives `(messages, columns)`, the
-  messages again, one for each row;
-- `parse(cursor)` (`parse_NAME`): a generator of (column, value) for one message; what was yielded before the message
-  ran short is kept. A parse that yields `NEXT` begins another row from the same message, one that yields `NO_ROW` ends
-  without one (the message is another table's, or holds no more rows). A list is yielded before it is filled, so that
-  what was read of it is kept too. Addresses and text may be yielded as bytes. These names are in netlake.layers.parsed.
-A column that a reader leaves out is null (a list: empty).
+Three ways to read the messages of a table, the fastest first:
+1. Fixed header: all columns have `at`. The declaration becomes one structured dtype, and `fixed` reads all messages
+   with one gather. No code is needed.
+2. Columnar: the hook `read(messages)` returns columns, for protocols with much traffic. It may start with
+   `fixed(table, messages)` and read the variable part of some messages with `netlake.layers.parsed.each`. If rows and
+   messages do not correspond one to one, it returns `(messages, columns)` with one message for each row.
+3. Message by message: the hook `parse(cursor)` yields (column, value) pairs (netlake.layers.parsed).
 
-A value for a column is a NumPy array (no nulls), Nullable, Codes, or an Arrow array of the column's type.
+The value of a column is a NumPy array (no nulls), Nullable, Codes, or an Arrow array of the column's type. A column
+that a reader leaves out is null (a list: empty).
+
+Messages that end too early have the fault `cut` if the capture truncated the packet, else `short_header`, and keep the
+columns whose bytes they contain. A number that its column's type cannot store is null with the fault `out_of_range`.
 """
 
 from __future__ import annotations
@@ -25,41 +26,29 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from netlake.layers.parsed import Parser, by_message
 from netlake.layers.pools import ipv4_text, ipv6_text, mac_text
 from netlake.packets import Bytes, Codes, Columns, Ints, Mask, Messages, Nullable, Value
 from netlake.schema import Column, Table, arrow, faults
 from netlake.schema.kinds import SCALARS
 
-Reader = Callable[[Messages], Columns | tuple[Messages, Columns]]
-
 TEXT: dict[str, Callable[[Bytes, Ints], pa.Array]] = {"ipv4": ipv4_text, "ipv6": ipv6_text, "mac": mac_text}
-# the pool and the family in it of each kind of address that lies at a fixed place
+# pool and address family of each kind of address that fixed headers contain
 POOLS = {"ipv4": ("ip", 4), "ipv6": ("ip", 6), "mac": ("mac", 0)}
 
 
-def columns(
-    table: Table, messages: Messages, read: Reader | None = None, parse: Parser | None = None
-) -> tuple[Messages, Columns]:
-    """The rows of `messages` by the reader that its protocol has, and the messages again, one for each row."""
-    if read is not None:
-        result = read(messages)
-        return result if isinstance(result, tuple) else (messages, result)
-    if parse is not None:
-        return by_message(table, parse, messages)
-    return messages, fixed(table, messages)
-
-
 def gather(data: Bytes, at: Ints, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    """One record of `dtype` at each offset, which must lie whole inside `data`: 18 M/s, by a one-byte-stride view."""
+    """One record of `dtype` at each offset of `at`; IndexError if one is not completely in `data`.
+
+    Indexes a view of `data` with a stride of one byte: 18 million records a second.
+    """
     size = dtype.itemsize
     every = np.ndarray((max(0, len(data) - size + 1),), f"V{size}", data, strides=(1,))
     return every[at].view(dtype)
 
 
 @cache
-def header(table: Table) -> np.dtype[Any]:
-    """The structured dtype of the fixed header that `table` declares."""
+def header_dtype(table: Table) -> np.dtype[Any]:
+    """The structured dtype of the fixed header of `table`: its columns with `at`."""
     placed = [column for column in table.columns if column.at is not None]
     fields = {
         "names": [column.name for column in placed],
@@ -72,9 +61,9 @@ def header(table: Table) -> np.dtype[Any]:
 
 
 def wire(column: Column) -> str:
-    """The NumPy format of the number that holds `column`: its kind's, or a wider one where `bits` reach further.
+    """The NumPy format of the number that contains `column`: that of its kind, or a wider one if `bits` need it.
 
-    A flag without bits is one byte; `bits` count from the lowest of the number, so bits=(15, 1) make it two bytes wide.
+    A flag without `bits` is one byte. Bits are counted from the lowest, so bits=(15, 1) needs a number of two bytes.
     """
     scalar = column.scalar
     if scalar is None:
@@ -90,10 +79,10 @@ def wire(column: Column) -> str:
 
 
 def fixed(table: Table, messages: Messages) -> Columns:
-    """Every column with `at`. Messages shorter than the header are marked and keep the columns that they reach."""
+    """All columns with `at`; a message shorter than the header has a fault, and null in columns beyond its end."""
     whole = messages.end - messages.start >= table.size
     if whole.all():
-        rows = gather(messages.data, messages.start, header(table))
+        rows = gather(messages.data, messages.start, header_dtype(table))
         values = _convert(table, rows, messages.data, messages.start, messages.pools)
         _mark_out_of_range(messages, values)
         return values
@@ -101,7 +90,7 @@ def fixed(table: Table, messages: Messages) -> Columns:
 
 
 def _fixed_short(table: Table, messages: Messages, whole: Mask) -> Columns:
-    """As `fixed`, where some are short: they are read from copies that zeros make as long as the header."""
+    """As `fixed`, if some messages are short: reads from copies of the headers, padded with zeros."""
     messages.flag(~whole & (messages.missing > 0), faults.CUT)
     messages.flag(~whole, faults.SHORT_HEADER)
     size = messages.end - messages.start
@@ -115,21 +104,21 @@ def _fixed_short(table: Table, messages: Messages, whole: Mask) -> Columns:
     padded[short] = np.where(inside, messages.data.take(positions, mode="clip"), 0) if len(messages.data) else 0
     starts = np.arange(len(messages), dtype=np.int64) * table.size
     flat = padded.reshape(-1)
-    values = _convert(table, gather(flat, starts, header(table)), flat, starts, messages.pools)
+    values = _convert(table, gather(flat, starts, header_dtype(table)), flat, starts, messages.pools)
     _mark_out_of_range(messages, values)
     reach = {c.name: c.at + np.dtype(wire(c)).itemsize for c in table.columns if c.at is not None}
     return {name: where(value, size >= reach[name]) for name, value in values.items()}
 
 
 def _mark_out_of_range(messages: Messages, values: Columns) -> None:
-    """Mark messages with a number that its column cannot hold, which is null (see `number`)."""
+    """Set the fault of messages with a number that its column cannot store, which is null (see `number`)."""
     for value in values.values():
         if isinstance(value, Nullable):
             mark(messages, ~value.valid, faults.OUT_OF_RANGE)
 
 
 def where(value: Value, valid: Mask) -> Value:
-    """`value`, null where not `valid`."""
+    """`value` with nulls where `valid` is False."""
     if isinstance(value, Nullable):
         return Nullable(value.values, value.valid & valid)
     if isinstance(value, Codes):
@@ -140,7 +129,7 @@ def where(value: Value, valid: Mask) -> Value:
 
 
 def fill(rows: int, index: npt.NDArray[np.intp], found: Value, over: Value = None) -> Value:
-    """A column of addresses: `found` in rows `index`, else those of the column `over`, or null without one."""
+    """A column of addresses with `found` in rows `index`, and in other rows the values of `over` (None: null)."""
     if isinstance(found, Codes):
         codes = np.full(rows, -1, np.int32) if over is None else over.codes.copy()
         codes[index] = found.codes
@@ -152,26 +141,29 @@ def fill(rows: int, index: npt.NDArray[np.intp], found: Value, over: Value = Non
 
 
 def plain(value: Value) -> npt.NDArray[Any]:
-    """The numbers of a numeric column; what stands where it is null means nothing."""
+    """The numbers of a numeric column; arbitrary where it is null."""
     numbers: npt.NDArray[Any] = value.values if isinstance(value, Nullable) else value
     return numbers
 
 
 def mark(messages: Messages, wrong: Mask, code: int) -> None:
-    """Mark messages with a fault, at no cost where there is none."""
+    """Set the fault `code` of messages that are `wrong` and have none yet."""
     if wrong.any():
         messages.flag(wrong, code)
 
 
 def mark_short(messages: Messages, short: Mask, code: int = faults.SHORT_HEADER) -> None:
-    """Mark messages that end too soon: `cut` where the capture lacks bytes of them, else `code`."""
+    """Set the fault of messages that end too early: `cut` if the capture lacks bytes of them, else `code`."""
     if short.any():
         messages.flag(short & (messages.missing > 0), faults.CUT)
         messages.flag(short, code)
 
 
 def lists(table: Table, name: str, offsets: npt.NDArray[np.int32], *values: Any) -> pa.Array:
-    """The list column `name`: row i holds elements offsets[i] to offsets[i + 1] of `values`, one array a field."""
+    """The list column `name`: row i has elements offsets[i] to offsets[i + 1] (exclusive) of `values`.
+
+    `values` is one array for a list of scalars, or one for each field of a list of structs.
+    """
     data_type = column_type(table, name)
     element = data_type.value_type
     if pa.types.is_struct(element):
@@ -194,6 +186,7 @@ def _convert(
     start: Ints,
     pools: Mapping[str, Any],
 ) -> Columns:
+    """The columns of header records `rows`, which begin at offsets `start` of `data`."""
     values: Columns = {}
     for column in table.columns:
         if column.at is None:
@@ -213,14 +206,14 @@ def _convert(
 
 
 def _zero(raw: npt.NDArray[np.void]) -> Mask:
-    """Which of some values of one width have no bit set."""
+    """Which values have no bit set."""
     octets = np.ascontiguousarray(raw).view(np.uint8).reshape(len(raw), raw.dtype.itemsize)
     zero: Mask = np.asarray(octets.max(axis=1) == 0)
     return zero
 
 
 def addresses(kind: str, data: Bytes, at: Ints, pools: Mapping[str, Any]) -> Value:
-    """The addresses at `at`: codes of the batch's pool, or text where it has none."""
+    """The addresses at offsets `at`, as codes of the batch's pool, or as text if it has no pool."""
     name, family = POOLS[kind]
     if name in pools:
         return Codes(pools[name].codes(data, at, family), name)
@@ -228,7 +221,7 @@ def addresses(kind: str, data: Bytes, at: Ints, pools: Mapping[str, Any]) -> Val
 
 
 def number(column: Column, raw: npt.NDArray[Any]) -> Value:
-    """`raw` as the stored type of `column`: text for hex64, null above 2^63-1 for u64."""
+    """`raw` in the stored type of `column`: text for hex64; u64 is null above 2^63 - 1, since int64 stores it."""
     if column.kind == "hex64":
         return pa.array([f"{value:016x}" for value in raw.tolist()], pa.string())
     if column.kind in ("u64", "u64le") and raw.dtype.itemsize == 8:

@@ -27,7 +27,7 @@ from netlake.kernels.walk_state import FRAGMENT, MESSAGE, MOST_NETWORK_HEADERS, 
 from netlake.layers.fragments import Fragments
 from netlake.layers.stacks import Stacks
 from netlake.layers.steps import Dispatch
-from netlake.packets import HEADER, Headers, Messages, Packets
+from netlake.packets import HEADER, Headers, Messages, Packets, undivided
 from netlake.schema import Table
 
 MOST_ROUNDS = 4
@@ -153,7 +153,7 @@ class Walker:
         moved = np.empty(len(headers) + 1, np.int32)
         moved[order] = np.arange(len(headers))
         moved[-1] = -1  # none stays none
-        headers[:] = headers[order]
+        undivided(headers)[:] = undivided(headers)[order]
         headers["outer"] = moved[headers["outer"]]
         of_packets = self.packets["header"][: packets.rows]
         of_packets[:] = moved[of_packets]

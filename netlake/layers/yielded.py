@@ -1,7 +1,9 @@
-"""Values that parsers yielded, one dict a row, as columns.
+"""Converts the values that parsers yielded, one dict for each row, to columns.
 
-Text and addresses may be bytes: text that is not UTF-8 then has U+FFFD, an address of another length is null. Arrow
-takes bytes for text where they are UTF-8, so text is looked at only where it refuses; addresses may be any bytes.
+- Text and addresses may be given as bytes. Text that is not UTF-8 gets U+FFFD for invalid bytes; an address of a wrong
+  length is null.
+- Arrow accepts UTF-8 bytes as text, so values are decoded in Python only if Arrow refuses the whole column.
+- A value that its column cannot store is null, and its row has the fault `out_of_range`.
 """
 
 from __future__ import annotations
@@ -35,20 +37,23 @@ ADDRESSES: dict[str, Callable[[bytes], str | None]] = {
     **dict.fromkeys(("ip", "ipv4", "ipv6"), _address_shown),
     "mac": _mac_shown,
 }
-# kinds that a parser may give as bytes, though they are stored as text, and how they are written
+# kinds stored as text that a parser may give as bytes, and their conversion
 BYTES_SHOWN: dict[str, Callable[[bytes], str | None]] = {**dict.fromkeys(("text", "word"), _text_shown), **ADDRESSES}
 
 
-def columns(table: Table, found: list[dict[str, Any]], kept: Messages) -> Columns:
-    """The columns of `table` that any row of `found` has; KeyError for one that it has not. `kept` are marked."""
+def yielded_columns(table: Table, found: list[dict[str, Any]], kept: Messages) -> Columns:
+    """The columns of `table` that occur in any row of `found`; sets faults in `kept`, the message of each row.
+
+    Raises KeyError for a column that the table does not have.
+    """
     present = set().union(*found)
     if strange := present.difference(column.name for column in table.columns):
-        raise KeyError(f"parse yields {', '.join(sorted(strange))}, which table {table.name} has not")
+        raise KeyError(f"parse yields {', '.join(sorted(strange))}, which table {table.name} does not have")
     return {column.name: _column(table, column, found, kept) for column in table.columns if column.name in present}
 
 
 def _column(table: Table, column: Column, found: list[dict[str, Any]], kept: Messages) -> Value:
-    """One column of parsed rows; a list is never null."""
+    """One column of all rows; a list is never null."""
     name, kind = column.name, column.kind
     data_type = arrow.schema(table).field(name).type
     values: list[Any] = [fields.get(name) for fields in found]
@@ -62,7 +67,7 @@ def _column(table: Table, column: Column, found: list[dict[str, Any]], kept: Mes
 
 
 def _holds_addresses(kind: Kind) -> bool:
-    """Whether addresses lie anywhere within `kind`."""
+    """Whether `kind` is or contains addresses, at any depth."""
     if isinstance(kind, List):
         return _holds_addresses(kind.element)
     if isinstance(kind, Struct):
@@ -71,7 +76,7 @@ def _holds_addresses(kind: Kind) -> bool:
 
 
 def _show(kind: Kind, value: Any) -> Any:
-    """`value` with bytes that stand for text or an address as what they are stored as; lists and dicts are changed."""
+    """`value` with bytes converted to the text that is stored, at any depth; changes lists and dicts in place."""
     if isinstance(kind, str):
         return BYTES_SHOWN[kind](value) if type(value) is bytes and kind in BYTES_SHOWN else value
     if isinstance(kind, List):
@@ -85,12 +90,12 @@ def _show(kind: Kind, value: Any) -> Any:
 
 
 def _set(column: Column, value: Any) -> Any:
-    """`value`, None for the address that a protocol sends where there is none."""
+    """`value`, or None if it is the address of zeros by which the protocol says that there is none (`unset`)."""
     return None if column.unset and type(value) is bytes and not any(value) else value
 
 
 def _interned(kind: str, values: list[bytes | None], pools: Mapping[str, Any]) -> Value:
-    """Addresses of `kind` that a parser gave as their 4, 16 or 6 bytes (of another length: null), or as text."""
+    """A column of addresses given as 4, 16 or 6 bytes (null for other lengths), or as text."""
     if any(isinstance(value, str) for value in values):
         return pa.array(values, pa.string())
     name = "mac" if kind == "mac" else "ip"
@@ -105,7 +110,7 @@ def _interned(kind: str, values: list[bytes | None], pools: Mapping[str, Any]) -
 
 
 def _array(kind: Kind, values: list[Any], data_type: pa.DataType, messages: Messages) -> pa.Array:
-    """An Arrow array; bytes that are no UTF-8 as text, and a number that does not fit null and its row marked."""
+    """An Arrow array; bytes that are not UTF-8 are decoded, values that do not fit are null with a fault."""
     try:
         return pa.array(values, data_type)
     except (pa.ArrowInvalid, OverflowError):

@@ -1,8 +1,8 @@
-"""From captures to tables: the one part that knows sources, layers, records and sinks.
+"""Decode captures to tables: the only package that uses sources, layers, records and sinks together.
 
-decode(path)                         {table name: pyarrow.Table}, no lake needed
+decode(path)                         {table name: pyarrow.Table}, without a lake
 capture([paths], "lake", ...)        into a lake -> Report
-refresh("lake")                      again what an older contract decoded -> Report
+refresh("lake")                      decode captures of a lake again under the present contract -> Report
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from netlake.kernels import warm
 from netlake.lake.catalog import Catalog
 from netlake.lake.facts import CaptureFacts, Stored, contract_version
 from netlake.pipeline.decoder import Options
-from netlake.pipeline.report import CaptureReport, Report, TableReport, Trouble
+from netlake.pipeline.report import CaptureReport, ProblemReport, Report, TableReport
 from netlake.pipeline.run import Settings, inputs, open_source, to_lake, to_memory
 from netlake.pipeline.workers import Supervisor, Watcher, default_jobs
 
-__all__ = ["CaptureReport", "Report", "TableReport", "Trouble", "capture", "decode", "refresh"]
+__all__ = ["CaptureReport", "ProblemReport", "Report", "TableReport", "capture", "decode", "refresh"]
 
 Paths = Sequence[str | os.PathLike[str]]
 Specs = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
 def _ignore(*_: Any) -> None:
-    """Nobody watches."""
+    """Ignore progress."""
 
 
 def decode(  # noqa: PLR0913 - the options of the command, each by its name
@@ -44,20 +44,21 @@ def decode(  # noqa: PLR0913 - the options of the command, each by its name
     entropy: bool = False,
     plugins: Paths = (),
 ) -> dict[str, pa.Table]:
-    """Decode a capture (several paths are read as one) into Arrow tables by name; only tables with rows are there.
+    """Decode a capture (several paths are read as one) to Arrow tables by name; tables without rows are omitted.
 
     `plugins` are files that declare further tables; they stay loaded in this process (see netlake.tables).
-    InputError if it cannot be opened or is no capture, SchemaError for a plugin that is none. What could not be read to
-    its end is in the metadata of each table, `netlake.problems`.
+    InputError if
+    the capture cannot be opened or is not one, SchemaError for an invalid plugin. Problems of the input are in the
+    metadata of each table, key `netlake.problems`.
     """
     tables.load(plugins)
     settings = Settings(options=options(include, exclude, entropy=entropy), salvage=salvage, sha256=False)
     specs = [path] if isinstance(path, str | os.PathLike) else list(path)
     found, report = to_memory([os.fspath(spec) for spec in specs], settings)
     if report.problems:
-        said = "\n".join(f"byte {problem.offset}: {problem.sentence}" for problem in report.problems)
+        listed = "\n".join(f"byte {problem.offset}: {problem.sentence}" for problem in report.problems)
         for name, table in found.items():
-            found[name] = table.replace_schema_metadata({**(table.schema.metadata or {}), "netlake.problems": said})
+            found[name] = table.replace_schema_metadata({**(table.schema.metadata or {}), "netlake.problems": listed})
     return found
 
 
@@ -78,12 +79,13 @@ def capture(  # noqa: PLR0913 - the options of the command, each by its name
     progress: Watcher | None = None,
     begun: Callable[[int], None] | None = None,
 ) -> Report:
-    """Take captures into a lake, which is made if it is not there.
+    """Decode captures into a lake, which is created if it is missing.
 
-    `paths` are files, folders, patterns or `-`; `jobs` processes work side by side (default: one a processor).
-    `plugins` are files that declare further tables, as for `decode`.
-    `progress` is told (index of the capture, bytes read, size or None, packets), `begun` the number of captures.
-    InputError where a path names nothing; what goes wrong with one capture is in its report.
+    `paths` are files, folders, glob patterns or `-`; `jobs` is the number of processes (default: one per CPU);
+    `plugins`
+    are files that declare further tables, as for `decode`. `progress` is called with (index of the capture, bytes read,
+    size or None, packets), `begun` with the number of captures. InputError if a path names no capture; errors of one
+    capture are in its report.
     """
     tables.load(plugins)
     outside = tuple(os.fspath(plugin) for plugin in plugins)
@@ -147,8 +149,8 @@ def _of_other_contract(catalog: Catalog) -> list[Stored]:
 
 def _needed(facts: CaptureFacts, why: str, lake: Path) -> str:
     return (
-        f"The lake can only be refreshed with the original of every capture, but {why}; restore it, or remove the capture"
-        f" with `netlake captures rm {facts.capture} --lake {lake}`."
+        f"The lake can only be refreshed with the original of every capture, but {why}; restore it, or remove the"
+        f" capture with `netlake captures rm {facts.capture} --lake {lake}`."
     )
 
 
@@ -165,7 +167,7 @@ def _unlike(facts: CaptureFacts) -> str | None:
     return None if same else f"{facts.called} is another capture now"
 
 
-def _all(  # noqa: PLR0913 - what two public functions have in common
+def _all(  # noqa: PLR0913 - the common part of two public functions
     captures: list[list[str]],
     lake: str | os.PathLike[str],
     settings: Settings,
@@ -174,7 +176,7 @@ def _all(  # noqa: PLR0913 - what two public functions have in common
     watcher: Watcher,
     begun: Callable[[int], None] | None,
 ) -> Report:
-    """Take captures in, one after another or in processes side by side; added to what `report` has already."""
+    """Decode captures, one after another or in parallel; their reports are added to `report`."""
     began, before = time.monotonic(), len(report.captures)
     if begun is not None:
         begun(len(captures))
@@ -194,7 +196,7 @@ def _all(  # noqa: PLR0913 - what two public functions have in common
 
 
 def options(include: Iterable[str] | None, exclude: Iterable[str], *, entropy: bool = False) -> Options:
-    """Names of tables checked: QueryError for one that does not exist."""
+    """The options of the decoder; QueryError for a table that does not exist."""
     wanted = None if include is None else frozenset(include)
     unwanted = frozenset(exclude)
     known = tables.entries()
@@ -205,7 +207,7 @@ def options(include: Iterable[str] | None, exclude: Iterable[str], *, entropy: b
 
 
 def failed(report: Report) -> NetlakeError | None:
-    """The first failure of a run as an error, None if there was none."""
+    """The first failure of a run as an error, None if no capture failed."""
     for found in report.captures:
         if found.state == "failed":
             return NetlakeError(found.message)

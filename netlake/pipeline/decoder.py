@@ -1,7 +1,22 @@
-"""One capture's batches become rows: walk, conversations, tables, in that order, one batch after another.
+"""Decodes the batches of one capture into rows, one batch after another.
 
-Pass one (walk, flow numbers) is sequential and cheap; the tables of a batch are read from its buffer before the next
-batch reuses it; what costs most, encoding, happens behind the sink in threads of its own.
+Order of work for a batch, and the reason for it:
+
+1. Walk: find the offsets of all messages and IP headers. Everything after it needs these offsets.
+2. Classify: assign payloads to tables by content. It adds to the packets' stacks, so table `packet` is written later.
+3. Track: assign a flow to every IP header. Reassembled datagrams are among the headers, so the walk is complete by
+   then.
+4. Context: collect time, packet number, flow, addresses and ports, by packet and by header.
+5. Rows: table `packet`, then each table with messages in this batch. Tables with fewer than COMMON messages wait for
+   more (netlake.records.waiting); their messages are copied, because the source reuses the batch's buffer.
+6. Every BATCHES batches, rows of ended flows. Then row groups above the memory budget are written, and full pools
+   reset.
+
+Steps 1 to 3 depend on the order of packets and are one sequential pass in kernels. Encoding and writing cost more and
+run in threads of the sink.
+
+A code of a pool is valid until the pool is reset. Waiting messages and unwritten rows contain codes, so `_renew` writes
+all of them before the reset. The tracker keeps addresses, and interns them again when their codes are void.
 """
 
 from __future__ import annotations
@@ -28,20 +43,20 @@ from netlake.records.waiting import COMMON, Waiting
 from netlake.schema import Table
 from netlake.sinks import Sink
 
-# batches between two looks for conversations that have ended: a look costs 2 ms, however few there are
+# batches between two calls of `Tracker.ended`: one record batch costs 4 ms, however few rows it has
 BATCHES = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What to decode: `include` names the only tables wanted (None: all), `exclude` those not wanted."""
+    """Tables to write: those of `include` (None: all) without those of `exclude`; `entropy` fills columns `entropy`."""
 
     include: frozenset[str] | None = None
     exclude: frozenset[str] = field(default_factory=frozenset)
     entropy: bool = False
 
     def wants(self, name: str) -> bool:
-        """Whether the table called `name` is to be written."""
+        """Whether table `name` is written."""
         return name not in self.exclude and (self.include is None or name in self.include)
 
 
@@ -86,7 +101,7 @@ class Decoder:
             self._renew()
 
     def _layers(self) -> tuple[Walker, Classifier]:
-        """What finds the messages of each table; probes of tables that are not wanted are not called."""
+        """The walker and the classifier; the classifier calls only probes of tables that are written."""
         probes = {name: probe for name, entry in tables.entries().items() if (probe := entry.hooks.probe)}
         accepts = {name: accept for name, entry in tables.entries().items() if (accept := entry.hooks.accept)}
         walker = Walker(dispatch(self.tables.values(), probes), self.pools)
@@ -94,7 +109,7 @@ class Decoder:
         return walker, Classifier(walker.dispatch, walker.stacks, wanted, accepts, self.failures.note)
 
     def _table(self, table: Table, messages: Messages, context: BatchContext) -> None:
-        """Read the messages of a table: at once if there are many, else when enough of them wait."""
+        """Read the messages of a table now if there are at least COMMON, else when enough of them wait."""
         waiting = self.waiting.get(table.name)
         if len(messages) >= COMMON:
             if waiting is not None:
@@ -116,7 +131,7 @@ class Decoder:
                 self.rows.put(waiting.table, kept, columns, kept.context)
 
     def _flush(self) -> None:
-        """Read everything that waits, and write every row: those of common tables while the others are read."""
+        """Read all waiting messages and write all rows; tables without waiting messages first, so that both overlap."""
         self.rows.flush_but(self.waiting)
         for waiting in self.waiting.values():
             self._read(waiting)
@@ -124,24 +139,24 @@ class Decoder:
         self.rows.flush_all()
 
     def finish(self) -> None:
-        """End what is still open: conversations and fragments; then write every row."""
+        """End all open flows and incomplete datagrams, and write all rows."""
         self.walker.fragments.finish()
         self.tracker.finish()
         self._ended()
         self._flush()
 
     def rotate(self, sink: Sink) -> Counter[str]:
-        """Write every row so far to the present sink, and further ones to `sink`; returns the rows written by table.
+        """Write all rows so far to the current sink and later rows to `sink`; returns the rows written by table.
 
-        Flows, fragments and numbers go on: for live captures, whose files are closed from time to time. The present
-        sink is left open, for its owner to close.
+        Live captures start new files this way. Open flows, fragments and packet numbers continue. The caller closes the
+        current sink.
         """
         self._ended()
         self._flush()
         return self.rows.rotate(sink)
 
     def put(self, name: str, rows: pa.RecordBatch) -> None:
-        """Whole rows of a table that no packet carries."""
+        """Write complete rows of a table that is not read from packets, if it is wanted."""
         if self.options.wants(name):
             self.rows.put_batch(self.tables[name], rows)
 
@@ -150,7 +165,7 @@ class Decoder:
             self.put("connection", rows)
 
     def _renew(self) -> None:
-        """Empty the pools: every row that holds a code is written first. The tracker looks after its own."""
+        """Write all rows that contain codes, then reset the pools."""
         self._flush()
         for pool in self.pools.values():
             pool.reset()

@@ -1,4 +1,7 @@
-"""Rows of the spine table `packet`: each captured packet, its stack, and where and why its walk stopped."""
+"""Rows of table `packet`: one for each captured packet, with its stack and where and why its walk stopped.
+
+Reassembled datagrams have no row here: they are rows of Packets after the captured ones, and are left out.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from netlake.schema.faults import CUT
 
 
 class PacketRows:
-    """Writes a row for each packet, and counts the reasons to stop and the truncated packets."""
+    """Writes a row for each packet; counts stop reasons (`stops`, `ports` for unknown ports) and truncated packets."""
 
     def __init__(self, table: Table, walker: Walker) -> None:
         self.table, self.walker = table, walker
@@ -67,6 +70,7 @@ class PacketRows:
 
 
 def _messages(packets: Packets, header: np.ndarray) -> Messages:
+    """Every packet as a message, so that its row is written as that of any other table."""
     count = packets.count
     start = packets.start[:count]
     zeros = np.zeros(count, np.int32)
@@ -77,7 +81,7 @@ def _messages(packets: Packets, header: np.ndarray) -> Messages:
 
 
 def _nanoseconds(packets: Packets, context: BatchContext) -> np.ndarray | Nullable:
-    """The nanoseconds below the microseconds of `ts`."""
+    """Nanoseconds of each packet's time below the microsecond; null without a time."""
     count = packets.count
     nanoseconds = (packets.ts[:count] - context.ts[:count] * 1000).astype(np.int16)
     return nanoseconds if context.untimed is None else Nullable(nanoseconds, ~context.untimed[:count])

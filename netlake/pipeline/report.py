@@ -1,4 +1,4 @@
-"""What a run says afterwards: what became of each capture, its tables, its quality, and what could not be read."""
+"""The report of a run: the outcome of each capture, rows and bytes by table, quality, and bytes that were not read."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ OK, ERROR, PARTIAL = 0, 1, 3
 
 @dataclass(slots=True)
 class TableReport:
-    """Rows of a table, and the bytes of its files."""
+    """Number of rows of a table, and bytes of its files."""
 
     rows: int
     bytes: int = 0
 
 
 @dataclass(slots=True)
-class Trouble:
-    """What could not be read: `offset` is the byte (of the decompressed stream where the input is compressed)."""
+class ProblemReport:
+    """A problem of an input file, as a sentence; `offset` counts bytes, after decompression if it is compressed."""
 
     offset: int
     sentence: str
@@ -28,9 +28,10 @@ class Trouble:
 
 @dataclass(slots=True)
 class CaptureReport:
-    """One capture: `state` is added, replaced, standing (it was there already) or failed; `message` is a sentence.
+    """The outcome of one capture.
 
-    `partial` is whether it could not be read to its end; `bytes` are those of the input, `seconds` wall time.
+    `state` is added, replaced, unchanged (already in the lake) or failed; `message` is a sentence about it. `partial`
+    is whether some bytes could not be read; `bytes` is the size of the input, `seconds` wall time.
     """
 
     name: str
@@ -43,7 +44,7 @@ class CaptureReport:
     partial: bool = False
     tables: dict[str, TableReport] = field(default_factory=dict)
     quality: dict[str, Any] = field(default_factory=dict)
-    problems: list[Trouble] = field(default_factory=list)
+    problems: list[ProblemReport] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -56,11 +57,11 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0; 3 where a capture could not be read to its end; 1 where one could not be taken at all."""
+        """0 if all captures were read completely, 3 if one was read in part, 1 if one failed."""
         if any(capture.state == "failed" for capture in self.captures):
             return ERROR
         return PARTIAL if any(capture.partial for capture in self.captures) else OK
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain data, for JSON."""
+        """The report as dictionaries and lists, for JSON."""
         return {**dataclasses.asdict(self), "exit_code": self.exit_code}

@@ -1,7 +1,10 @@
-"""One capture, from its source to a lake or to memory.
+"""Decode one capture from its source to a lake or to memory.
 
-A capture is one transaction: its files become durable first, then the catalog says that they are there. Whatever goes
-wrong before that leaves nothing behind.
+- A capture is one transaction: its files become durable first, then one commit of the catalog adds all of them. A
+  failure before the commit leaves no file.
+- An error of one capture is in its report, so that the others of a run are decoded.
+- Protobuf messages are files beside the lake without a commit: after each commit, those are removed that belong to no
+  capture in the lake or to an earlier decoding.
 """
 
 from __future__ import annotations
@@ -21,8 +24,9 @@ from netlake.lake import CaptureFacts
 from netlake.lake.catalog import Catalog
 from netlake.lake.facts import contract_version
 from netlake.pipeline.decoder import Decoder, Options
-from netlake.pipeline.facts import Facts, quality
-from netlake.pipeline.report import CaptureReport, TableReport, Trouble
+from netlake.pipeline.quality import quality
+from netlake.pipeline.report import CaptureReport, ProblemReport, TableReport
+from netlake.pipeline.source_rows import SourceRows
 from netlake.sinks import Sink
 from netlake.sinks.memory import MemorySink
 from netlake.sinks.parquet import ParquetSink
@@ -33,7 +37,7 @@ from netlake.sources.inputs import expand
 if TYPE_CHECKING:
     from netlake.sinks.protobuf import ProtobufSink
 
-# packets at a time: more would leave the processor's cache, fewer would pay Python's part too often
+# packets in a batch: more do not fit in the CPU's cache, fewer have more overhead in Python
 BATCH = 16_384
 
 # (bytes of the input read, its size or None, packets)
@@ -42,7 +46,7 @@ Progress = Callable[[int, int | None, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How to take a capture in: see the options of `netlake capture`; `plugins` are files that a worker loads."""
+    """How a capture is decoded: the options of `netlake capture`; `plugins` are files that each worker loads."""
 
     options: Options = field(default_factory=Options)
     proto: bool = False
@@ -51,10 +55,10 @@ class Settings:
     sha256: bool = True
     threads: int = 2
     plugins: tuple[str, ...] = ()
-    older: bool = False  # a refresh: the lake may have an older contract
+    older: bool = False  # the lake may have an older contract: a refresh
 
     def kept(self) -> dict[str, Any]:
-        """What of it decides which rows there are, as plain data: kept with the capture, for the next decoding."""
+        """The settings that determine the rows, as plain data: recorded with the capture, for a refresh."""
         include, exclude = self.options.include, self.options.exclude
         return {
             "include": None if include is None else sorted(include),
@@ -64,7 +68,7 @@ class Settings:
         }
 
     def like(self, kept: Mapping[str, Any]) -> Settings:
-        """These settings, with what another decoding kept."""
+        """These settings with those that another decoding recorded."""
         include = kept.get("include")
         chosen = Options(
             None if include is None else frozenset(include),
@@ -75,7 +79,7 @@ class Settings:
 
 
 def open_source(specs: Sequence[str], settings: Settings) -> Source:
-    """One capture, or several read as one."""
+    """Open one capture, or several files as one."""
     if len(specs) == 1:
         return open_capture(specs[0], salvage=settings.salvage, sha256=settings.sha256)
     return as_one(specs, salvage=settings.salvage, sha256=settings.sha256)
@@ -84,7 +88,7 @@ def open_source(specs: Sequence[str], settings: Settings) -> Source:
 def to_lake(
     specs: Sequence[str], lake: str | os.PathLike[str], settings: Settings, progress: Progress
 ) -> CaptureReport:
-    """Take one capture (or several as one) into `lake`; what keeps it from that is in the report, never raised."""
+    """Decode one capture (or several files as one) into `lake`; errors are in the report."""
     report = CaptureReport(name=specs[0] if len(specs) == 1 else f"{specs[0]} and {len(specs) - 1} more")
     began = time.monotonic()
     try:
@@ -95,13 +99,13 @@ def to_lake(
         _fail(report, str(error))
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        _fail(report, f"{report.name} could not be taken in: {where}{error.strerror or error}.")
+        _fail(report, f"{report.name} could not be decoded: {where}{error.strerror or error}.")
     report.seconds = time.monotonic() - began
     return report
 
 
 def _fail(report: CaptureReport, sentence: str) -> None:
-    """Nothing of the capture is in the lake, so the report has neither packets nor tables of it."""
+    """Report a failure: no row of the capture is in the lake, so the report has no packets and tables."""
     report.state, report.message = "failed", sentence
     report.packets, report.tables = 0, {}
 
@@ -112,16 +116,16 @@ def _take(source: Source, catalog: Catalog, settings: Settings, progress: Progre
         report.state, report.message = unchanged.status, unchanged.sentence
         return
     parquet = ParquetSink(catalog.data, source.capture_id, threads=settings.threads)
-    again = settings.replace and _messages(catalog, source)  # they would be another decoding's
+    again = settings.replace and _messages(catalog, source)  # those of the earlier decoding must be replaced
     proto = _protobuf(catalog, source) if settings.proto or again else None
     sink: Sink = parquet if proto is None else TeeSink([parquet, proto])
     try:
-        facts = run(source, sink, settings.options, progress)
+        source_rows = run(source, sink, settings.options, progress)
         sink.close()
     except BaseException:
         sink.abort()
         raise
-    _describe(report, source, facts)
+    _describe(report, source, source_rows)
     for file in parquet.files:
         table = report.tables.setdefault(file.table.name, TableReport(0))
         table.rows += file.rows
@@ -136,63 +140,63 @@ def _take(source: Source, catalog: Catalog, settings: Settings, progress: Progre
         raise
     _keep(catalog, source, written)
     report.state, report.message = outcome.status, outcome.sentence
-    if outcome.status not in {"added", "replaced"}:  # another writer came first: our files are gone
+    if outcome.status not in {"added", "replaced"}:  # another writer added it first, and our files were removed
         report.tables = {}
 
 
 def _messages(catalog: Catalog, source: Source) -> set[Path]:
-    """The files of messages that the lake has of a capture."""
+    """The message files of a capture in the lake."""
     return set(catalog.folder.glob(f"proto/*/{source.capture_id}.pb.zst"))
 
 
 def _keep(catalog: Catalog, source: Source, written: set[Path]) -> None:
-    """Messages stand beside a capture that stands, and are those of its last decoding."""
-    stands = catalog.capture(source.capture_id) is not None
+    """Remove the message files of a capture that is not in the lake, or of an earlier decoding of it."""
+    stored = catalog.capture(source.capture_id) is not None
     for path in _messages(catalog, source):
-        if not stands or (written and path not in written):
+        if not stored or (written and path not in written):
             path.unlink(missing_ok=True)
 
 
 def _protobuf(catalog: Catalog, source: Source) -> ProtobufSink:
-    """The sink of messages; its library is slow to import, and most runs do without."""
+    """The sink of messages; imported here because its library is slow to import and rarely used."""
     from netlake.sinks.protobuf import ProtobufSink
 
     return ProtobufSink(catalog.folder, source.capture_id, source=source.name)
 
 
-def run(source: Source, sink: Sink, options: Options, progress: Progress) -> Facts:
-    """Decode every batch of `source` into `sink`, which is left open."""
+def run(source: Source, sink: Sink, options: Options, progress: Progress) -> SourceRows:
+    """Decode every batch of `source` into `sink`, which is not closed."""
     decoder = Decoder(sink, source.capture_id, options)
-    facts = Facts(decoder, source)
+    source_rows = SourceRows(decoder, source)
     try:
         for packets in source.batches(BATCH):
             decoder.batch(packets)
-            facts.batch(packets)
+            source_rows.batch(packets)
             progress(source.bytes_read, source.size, source.packets)
-        facts.finish()
+        source_rows.finish()
         decoder.finish()
     finally:
         decoder.rows.end()
-    return facts
+    return source_rows
 
 
 def to_memory(specs: Sequence[str], settings: Settings) -> tuple[dict[str, pa.Table], CaptureReport]:
     """Decode a capture into Arrow tables."""
     sink = MemorySink()
     with open_source(specs, settings) as source:
-        facts = run(source, sink, settings.options, lambda *_: None)
+        source_rows = run(source, sink, settings.options, lambda *_: None)
         sink.close()
         report = CaptureReport(name=source.name, id=source.capture_id, state="added")
-        _describe(report, source, facts)
+        _describe(report, source, source_rows)
     report.tables = {name: TableReport(table.num_rows, table.nbytes) for name, table in sink.tables.items()}
     return dict(sink.tables), report
 
 
-def _describe(report: CaptureReport, source: Source, facts: Facts) -> None:
+def _describe(report: CaptureReport, source: Source, source_rows: SourceRows) -> None:
     report.packets, report.bytes = source.packets, source.bytes_read
     report.partial = any(problem.partial for problem in source.problems)
-    report.problems = [Trouble(p.offset, p.reason, p.file) for p in source.problems]
-    report.quality = quality(facts)
+    report.problems = [ProblemReport(p.offset, p.reason, p.file) for p in source.problems]
+    report.quality = quality(source_rows)
 
 
 def _facts(source: Source, settings: Settings, report: CaptureReport) -> CaptureFacts:
@@ -214,7 +218,7 @@ def _facts(source: Source, settings: Settings, report: CaptureReport) -> Capture
 
 
 def _path(source: Source) -> str:
-    """Where the original lies, so that it can be found again: several files one a line."""
+    """The absolute paths of the original, one a line, by which a refresh finds it."""
     names = [part.name for part in source.parts] or [source.name]
     return "\n".join(str(Path(name).absolute()) if Path(name).exists() else name for name in names)
 
@@ -224,6 +228,6 @@ def _time(text: Any) -> dt.datetime | None:
 
 
 def inputs(given: Sequence[str | os.PathLike[str]], *, as_one: bool) -> list[list[str]]:
-    """What to take in, each a list of the files that are one capture."""
+    """The captures named by `given`, each a list of its files."""
     found = expand(given)
     return [found] if as_one else [[spec] for spec in found]

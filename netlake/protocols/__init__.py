@@ -1,1 +1,1 @@
-"""One file a protocol: its tables, and how its messages are read where the header varies."""
+"""Protocols: one file or package for each, with its tables and hooks."""

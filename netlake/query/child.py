@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from netlake.query.connection import Connection
-    from netlake.query.source import Snapshot
+    from netlake.query.snapshot import Snapshot
 
 BATCH = 16_384
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -79,16 +79,16 @@ def ready(request: dict[str, Any], *, locked: bool) -> tuple[Connection, Snapsho
     from netlake.lake.catalog import Catalog
     from netlake.query.connection import Connection, allow_only
     from netlake.query.dump import Dump
-    from netlake.query.source import Snapshot, moment
+    from netlake.query.snapshot import Snapshot, moment
 
     catalog = Catalog(Path(request["lake"]), readonly=True)
-    source = Snapshot(catalog, moment(request["at"]))
-    statement = Dump(**request["dump"]).sql(source) if request["dump"] else str(request["sql"])
+    snapshot = Snapshot(catalog, moment(request["at"]))
+    statement = Dump(**request["dump"]).sql(snapshot) if request["dump"] else str(request["sql"])
     connection = Connection(threads=request["threads"], memory=request["memory"])
     # without Landlock DuckDB could write in any allowed folder: allow single files, which have mode 0444
-    places = [catalog.data] if locked else _files(connection, statement, source)
+    places = [catalog.data] if locked else _files(connection, statement, snapshot)
     allow_only(connection.database, places, spill=Path(request["spill"]))
-    return connection, source, statement
+    return connection, snapshot, statement
 
 
 def _answer(request: dict[str, Any], out: BinaryIO, *, locked: bool) -> None:
@@ -98,8 +98,8 @@ def _answer(request: dict[str, Any], out: BinaryIO, *, locked: bool) -> None:
     from netlake.query.connection import translated
     from netlake.query.output.visible import say
 
-    connection, source, statement = ready(request, locked=locked)
-    relation, opened = connection.run(statement, source)
+    connection, snapshot, statement = ready(request, locked=locked)
+    relation, opened = connection.run(statement, snapshot)
     if request["plan"]:
         for sentence in opened.sentences():
             say(sentence)
@@ -107,15 +107,15 @@ def _answer(request: dict[str, Any], out: BinaryIO, *, locked: bool) -> None:
     try:
         _stream(relation, out, request["format"], style, request["rows"])
     except duckdb.Error as error:
-        raise translated(error, source.names()) from error
+        raise translated(error, snapshot.names()) from error
 
 
-def _files(connection: Connection, statement: str, source: Snapshot) -> list[Path]:
+def _files(connection: Connection, statement: str, snapshot: Snapshot) -> list[Path]:
     """All files of the tables that the statement names."""
     from netlake.query.connection import named
 
-    tables, _ = named(connection.database, statement, source)
-    return [Path(file.path) for table in tables for file in source.files(table)]
+    tables, _ = named(connection.database, statement, snapshot)
+    return [Path(file.path) for table in tables for file in snapshot.files(table)]
 
 
 def _stream(relation: duckdb.DuckDBPyRelation, out: BinaryIO, name: str, style: Any, most: int | None) -> None:

@@ -26,7 +26,7 @@ from netlake.errors import QueryError
 from netlake.lake.facts import FileInfo
 from netlake.query import names, network
 from netlake.query.planning import Planner
-from netlake.query.source import Field, Source
+from netlake.query.snapshot import Field, Snapshot
 from netlake.schema import sql
 from netlake.schema.sql import literal
 from netlake.schema.sql import name as quoted
@@ -53,7 +53,7 @@ class Opened:
 
 
 class Connection:
-    """A DuckDB database whose statements see the tables of a source; not thread-safe.
+    """A DuckDB database whose statements see the tables of a snapshot; not thread-safe.
 
     `variables` allows statements to use Python variables of the caller as tables.
     """
@@ -74,13 +74,13 @@ class Connection:
         self.planner.close()
         self.database.close()
 
-    def run(self, sql: str, source: Source, *, prune: bool = True) -> tuple[duckdb.DuckDBPyRelation, Opened]:
+    def run(self, sql: str, snapshot: Snapshot, *, prune: bool = True) -> tuple[duckdb.DuckDBPyRelation, Opened]:
         """(result of the last statement in `sql`, lazy if it is a query; the files that it reads).
 
         Earlier statements are executed first, on the same cursor, so that later ones can use what they created. Raises
         QueryError for an invalid statement. `prune=False` reads all files of the named tables.
         """
-        views = Views(self, source)
+        views = Views(self, snapshot)
         try:
             statements = views.cursor.extract_statements(sql)
             if not statements:
@@ -93,24 +93,24 @@ class Connection:
             views.ready(statements[-1].query, prune=prune)
             return views.until_bound(views.cursor.sql, statements[-1]), views.opened
         except duckdb.Error as error:
-            raise translated(error, source.names()) from error
+            raise translated(error, snapshot.names()) from error
 
 
 class Views:
     """A cursor, and the temporary views that the statements run on it need."""
 
-    def __init__(self, connection: Connection, source: Source) -> None:
-        self.planner, self.source = connection.planner, source
+    def __init__(self, connection: Connection, snapshot: Snapshot) -> None:
+        self.planner, self.snapshot = connection.planner, snapshot
         self.cursor = connection.database.cursor()
         self.opened = Opened()
 
     def ready(self, statement: str, *, prune: bool) -> None:
         """Create the views and macros that `statement` needs."""
         if _LISTING.search(statement):
-            for table in self.source.names():
-                self.cursor.execute(view(table, self.source.fields(table), ()))
+            for table in self.snapshot.names():
+                self.cursor.execute(view(table, self.snapshot.fields(table), ()))
         macros = (network.macro(network.networks(statement)),) if network.named(statement) else ()
-        tables, joined = named(self.cursor, statement, self.source)
+        tables, joined = named(self.cursor, statement, self.snapshot)
         self.bind(tables, statement if prune else None, macros, joined)
         for macro in macros:
             self.cursor.execute(macro)
@@ -123,7 +123,7 @@ class Views:
             except duckdb.CatalogException as error:
                 match = _MISSING.search(str(error))
                 table = match[1].lower() if match else ""
-                if table in self.opened.tables or not self.source.has(table):
+                if table in self.opened.tables or not self.snapshot.has(table):
                     raise
                 self.bind({table})
 
@@ -144,14 +144,14 @@ class Views:
 
         With `statement`, a view covers only the files that the statement can need; `macros` are created for planning.
         """
-        fields = {table: self.source.fields(table) for table in tables}
-        files = {table: self.source.files(table) for table in tables}
+        fields = {table: self.snapshot.fields(table) for table in tables}
+        files = {table: self.snapshot.files(table) for table in tables}
         joins = [_joined(table) for table in joined]
         chosen = dict(files)
         if statement is not None and any(len(found) > 1 for found in files.values()):
             for table, may in self.planner.tests(statement, fields, (*joins, *macros)).items():
                 if may.columns:
-                    known = self.source.files(table, may.columns)
+                    known = self.snapshot.files(table, may.columns)
                     chosen[table] = [file for file in known if may(file.stats)]
         for table in tables:
             self.cursor.execute(view(table, fields[table], chosen[table], distinct=_of_the_lake(table, fields[table])))
@@ -161,7 +161,7 @@ class Views:
             self.cursor.execute(made)
 
 
-def named(cursor: duckdb.DuckDBPyConnection, statement: str, source: Source) -> tuple[set[str], set[str]]:
+def named(cursor: duckdb.DuckDBPyConnection, statement: str, snapshot: Snapshot) -> tuple[set[str], set[str]]:
     """(tables that `statement` may read, tables of which it names the view `NAME_joined` with packet columns)."""
     try:
         found = cursor.get_table_names(statement)
@@ -170,18 +170,18 @@ def named(cursor: duckdb.DuckDBPyConnection, statement: str, source: Source) -> 
     found = {name.lower() for name in found}
     if network.named(statement):
         found.add("address")
-    tables = {name for name in found if source.has(name)}
+    tables = {name for name in found if snapshot.has(name)}
     stems = {name.removesuffix(JOINED) for name in found - tables if name.endswith(JOINED)}
-    joined = {name for name in stems if source.has(name) and _joins(name, source)}
+    joined = {name for name in stems if snapshot.has(name) and _joins(name, snapshot)}
     return tables | joined | ({"packet"} if joined else set()), joined
 
 
-def _joins(table: str, source: Source) -> bool:
+def _joins(table: str, snapshot: Snapshot) -> bool:
     """Whether `table` has a view with packet columns: it is declared so, and the lake has all declared columns."""
     entry = entries().get(table)
     if entry is None or table == "packet" or not sql.joins(entry.table):
         return False
-    return {column.name for column in entry.table.all_columns} <= {field.name for field in source.fields(table)}
+    return {column.name for column in entry.table.all_columns} <= {field.name for field in snapshot.fields(table)}
 
 
 def _joined(table: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from netlake.query import names
-from netlake.query.source import Source
+from netlake.query.snapshot import Snapshot
 from netlake.schema.sql import name as quoted
 
 
@@ -20,11 +20,11 @@ class Dump:
     sort: Sequence[str] = ()
     limit: int | None = None
 
-    def sql(self, source: Source) -> str:
+    def sql(self, snapshot: Snapshot) -> str:
         """The SQL statement; QueryError if the table or a column does not exist."""
-        if not source.has(self.table):
-            raise names.unknown("table", self.table, source.names())
-        columns = [field.name for field in source.fields(self.table)]
+        if not snapshot.has(self.table):
+            raise names.unknown("table", self.table, snapshot.names())
+        columns = [field.name for field in snapshot.fields(self.table)]
         shown = [_column(name, columns, self.table) for name in self.select] or list(map(quoted, columns))
         parts = [f"SELECT {', '.join(shown)}", f"FROM {quoted(self.table)}"]
         if self.where:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import polars as pl
 
 from netlake.query.connection import Connection, view
-from netlake.query.source import Source
+from netlake.query.snapshot import Snapshot
 
 
-def scan(connection: Connection, source: Source, table: str) -> pl.LazyFrame:
+def scan(connection: Connection, snapshot: Snapshot, table: str) -> pl.LazyFrame:
     """The rows of `table`, in the order of its files; a column that a file lacks is null."""
     # an empty result of DuckDB gives the Polars type of each column
     cursor = connection.database.cursor()
-    cursor.execute(view(table, source.fields(table), ()))
+    cursor.execute(view(table, snapshot.fields(table), ()))
     empty: pl.DataFrame = cursor.table(table).pl()
-    files = source.files(table)
+    files = snapshot.files(table)
     if not files:
         return empty.lazy()
     return pl.scan_parquet(

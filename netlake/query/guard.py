@@ -39,7 +39,7 @@ sys.exit(main(request))
 class Request:
     """A request to the child: a statement (`sql`), or one table (`dump`: the fields of `netlake.query.dump.Dump`).
 
-    `at` is a snapshot number or a time, see `source.moment`, None for the latest; `width` is that of the terminal, 0
+    `at` is a snapshot number or a time, see `snapshot.moment`, None for the latest; `width` is that of the terminal, 0
     for none; `rows` limits the rows, None for all; `memory` is DuckDB's memory limit ("2GB"); `plan` prints to stderr
     how many files of each table are read.
     """

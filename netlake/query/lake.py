@@ -18,13 +18,11 @@ from netlake.lake.facts import CaptureFacts
 from netlake.query import names
 from netlake.query.answer import Answer
 from netlake.query.connection import Connection, Views
-from netlake.query.source import Snapshot
+from netlake.query.snapshot import Snapshot
 
 if TYPE_CHECKING:
     import duckdb
     import polars as pl
-
-    from netlake.query.source import Source
 
 
 class Lake:
@@ -38,9 +36,9 @@ class Lake:
         self.path = Path(path)
         self._at = at
         self._connection: Connection | None = None
-        self._source()
+        self._snapshot()
 
-    def _source(self) -> Snapshot:
+    def _snapshot(self) -> Snapshot:
         return Snapshot(self.catalog, self._at)
 
     def _opened(self) -> Connection:
@@ -53,7 +51,7 @@ class Lake:
 
         Raises QueryError if the statement is invalid. `prune=False` reads all files of the named tables.
         """
-        relation, opened = self._opened().run(statement, self._source(), prune=prune)
+        relation, opened = self._opened().run(statement, self._snapshot(), prune=prune)
         return Answer(relation, opened)
 
     def scan(self, table: str) -> pl.LazyFrame:
@@ -67,19 +65,19 @@ class Lake:
 
         The views read all files of the present snapshot: nothing is pruned, and later captures are not included.
         """
-        source = self._source()
-        wanted = tables or tuple(name for name in source.names() if source.files(name))
+        snapshot = self._snapshot()
+        wanted = tables or tuple(name for name in snapshot.names() if snapshot.files(name))
         for table in wanted:
-            self._known(source, table)
-        views = Views(Connection(variables=True), source)
+            self._known(snapshot, table)
+        views = Views(Connection(variables=True), snapshot)
         views.bind(wanted)
         return views.cursor
 
     @property
     def tables(self) -> Mapping[str, int]:
         """Table name -> number of rows, without empty tables."""
-        source = self._source()
-        rows = {name: sum(file.rows for file in source.files(name)) for name in source.names()}
+        snapshot = self._snapshot()
+        rows = {name: sum(file.rows for file in snapshot.files(name)) for name in snapshot.names()}
         return {name: count for name, count in rows.items() if count}
 
     @property
@@ -92,14 +90,14 @@ class Lake:
         return {field.name: (field.type, field.doc) for field in self._checked(table).fields(table)}
 
     def _checked(self, table: str) -> Snapshot:
-        source = self._source()
-        self._known(source, table)
-        return source
+        snapshot = self._snapshot()
+        self._known(snapshot, table)
+        return snapshot
 
     @staticmethod
-    def _known(source: Source, table: str) -> None:
-        if not source.has(table):
-            raise names.unknown("table", table, source.names())
+    def _known(snapshot: Snapshot, table: str) -> None:
+        if not snapshot.has(table):
+            raise names.unknown("table", table, snapshot.names())
 
     def close(self) -> None:
         """Close the connection; existing answers keep their own."""
@@ -118,9 +116,9 @@ class Lake:
         return f"<Lake {self.path}: {len(self.captures)} captures, {len(tables)} tables, {sum(tables.values()):,} rows>"
 
     def _repr_html_(self) -> str:
-        source = self._source()
+        snapshot = self._snapshot()
         rows = "".join(
-            f"<tr><td>{escape(name)}</td><td align='right'>{count:,}</td><td>{escape(source.doc(name))}</td></tr>"
+            f"<tr><td>{escape(name)}</td><td align='right'>{count:,}</td><td>{escape(snapshot.doc(name))}</td></tr>"
             for name, count in self.tables.items()
         )
         return f"<p>{escape(repr(self))}</p><table><tr><th>table</th><th>rows</th><th></th></tr>{rows}</table>"

@@ -19,7 +19,7 @@ import duckdb
 
 from netlake.query import pruning
 from netlake.query.pruning import Test
-from netlake.query.source import Field
+from netlake.query.snapshot import Field
 from netlake.schema.sql import name as quoted
 
 _SETTINGS = (

@@ -1,8 +1,12 @@
-"""The columns that netlake writes beside a table's own: time, packet, flow, addresses and ports of each row.
+"""The context columns of each row: time, packet, flow, addresses and ports.
 
-`BatchContext` has them for every packet and every IP header of one batch. `BatchContext.of` gathers those of some
-messages into a `Context`, which has one entry per row and depends on nothing of the batch. Which columns are gathered
-follows from the table: link tables have neither addresses nor flow, and gathering is a fifth of the cost of a row.
+- `BatchContext` contains them for every packet and every IP header of one batch.
+- `BatchContext.of` gathers those of some messages into a `Context`: one entry per row, copied, so that it stays valid
+  when the batch's arrays are reused.
+- Time and packet are those of the packet in which the message begins; addresses, ports and flow are those of the
+  message's IP header, the innermost one around it.
+- Only columns that the table has are gathered: gathering is a fifth of the cost of a row, and tables of the link layer
+  have neither addresses nor flow.
 """
 
 from __future__ import annotations
@@ -23,11 +27,12 @@ Index = npt.NDArray[np.intp]
 
 @dataclass(slots=True)
 class Context:
-    """One entry per row. A column that no row has is None.
+    """Arrays with one entry per row; None for a column that no row has.
 
-    `number` is the packet in which the row's message begins, `ts` its time in microseconds; `untimed` marks rows
-    without a time (None: there are none), `last` is the packet in which the message ends (None: `number` for all).
-    `flow` is 0, `src` and `dst` (codes of the pool `ip`), `src_port` and `dst_port` are -1 where the row has none.
+    `number` is the packet in which the row's message begins, `ts` its time in microseconds; `untimed` is True for rows
+    without a time (None: all have one), `last` is the packet in which the message ends (None: `number` for all rows).
+    `flow` is 0 for a row without flow; `src` and `dst` (codes of the pool `ip`), `src_port` and `dst_port` are -1 for a
+    row without them.
     """
 
     number: Ints
@@ -59,7 +64,7 @@ NAMES = tuple(field.name for field in fields(Context))
 
 
 def _concat(name: str, parts: Sequence[Context]) -> npt.NDArray[np.generic] | None:
-    """One column; where only some parts have it, the others' rows get its default."""
+    """One column of all parts; rows of parts without it get its default: `number` for `last`, False for `untimed`."""
     columns = [getattr(part, name) for part in parts]
     if all(column is None for column in columns):
         return None
@@ -87,9 +92,9 @@ def parts_of(table: Table) -> Parts:
 
 
 class BatchContext:
-    """The context of a batch: by row of its Packets, and by row of its Headers.
+    """The context of a batch, by row of its Packets and by row of its Headers.
 
-    Arrays by header have one more entry than there are headers, the null, which index -1 finds.
+    Arrays by header have one more entry at their end, the null value, so that header -1 needs no branch.
     """
 
     def __init__(self, packets: Packets, flows: Flows) -> None:
@@ -107,7 +112,7 @@ class BatchContext:
         self.shift: Tiny = np.append(flows.shift, np.int8(-1))
 
     def of(self, messages: Messages, table: Table) -> Context:
-        """The context of each of `messages`, as far as rows of `table` have it."""
+        """The context of each of `messages`, those columns that `table` has."""
         if messages.context is not None:
             context: Context = messages.context
             return context
@@ -126,5 +131,5 @@ class BatchContext:
         return context
 
     def shifts(self, messages: Messages) -> Tiny:
-        """How far the TCP window of each message is shifted left, -1 where its handshake was not seen."""
+        """The window scale (bits to shift left) of each message's sender, -1 if the handshake was not captured."""
         return np.take(self.shift, messages.header, mode="wrap")

@@ -1,8 +1,9 @@
-"""Threads that run jobs in parallel, those of one key in order and never two at once; what waits for them is bounded.
+"""Threads that run jobs in parallel: jobs of one key in order and one at a time, with a bounded queue.
 
-A key is not tied to a thread: whichever is free takes the oldest job whose key is not at work. Tables differ in size
-by hundreds, and no pinning decided at the first row group stays right. What a job raises is raised to the caller at
-its next call; the jobs behind it are dropped.
+- A free thread takes the oldest job whose key is not running. Keys (tables) are not assigned to threads: tables differ
+  in size by a factor of hundreds, and the first row group does not show it.
+- The queue is bounded by bytes: `put` waits while it is full.
+- An exception of a job is raised in the caller's thread by every later call; waiting jobs are dropped.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ Job = Callable[[], None]
 
 
 class Ordered:
-    """`threads` threads, begun when first needed; waiting jobs hold at most about `limit` bytes together."""
+    """Up to `threads` threads, each started when a job is added; jobs use at most about `limit` bytes of memory."""
 
     def __init__(self, threads: int, limit: int, name: str = "netlake-writer") -> None:
         self.threads, self.limit, self.name = max(1, threads), limit, name
@@ -28,27 +29,27 @@ class Ordered:
         self._ended = False
 
     def put(self, key: str, size: int, job: Job) -> None:
-        """Hand over a job that holds `size` bytes; waits while too much is held (one alone may be larger)."""
+        """Add a job that uses `size` bytes; waits while the limit is reached (a single job may exceed it)."""
         with self._changed:
             while self._held and self._held + size > self.limit and not self._error:
                 self._changed.wait()
             self._check()
             if self._ended:
-                raise ValueError("nothing can be written after the end")
+                raise ValueError("a job was added after end()")
             self._waiting.append((key, size, job))
             self._held += size
             self._begin()
             self._changed.notify_all()
 
     def wait(self) -> None:
-        """Return when everything handed over is done."""
+        """Return when all jobs are done."""
         with self._changed:
             while (self._waiting or self._busy) and not self._error:
                 self._changed.wait()
             self._check()
 
     def end(self) -> None:
-        """Drop what has not begun, wait for what has, and end the threads."""
+        """Drop jobs that have not started, wait for those that have, and end the threads."""
         with self._changed:
             self._ended = True
             self._waiting.clear()
@@ -62,13 +63,13 @@ class Ordered:
 
     def _begin(self) -> None:
         if len(self._begun) < self.threads:
-            # daemons: a caller that dies without end() must not hang its process
+            # daemon threads, so that a process can exit without end()
             thread = threading.Thread(target=self._run, name=f"{self.name}-{len(self._begun)}", daemon=True)
             self._begun.append(thread)
             thread.start()
 
     def _take(self) -> tuple[str, int, Job] | None:
-        """The oldest job whose key is not at work; None at the end. Called with the lock held."""
+        """The oldest job whose key is not running; None after `end`. The caller has the lock."""
         while True:
             for index, (key, size, job) in enumerate(self._waiting):
                 if key not in self._busy:
@@ -87,7 +88,7 @@ class Ordered:
                 return
             key, size, job = taken
             error = _attempt(job)
-            del job, taken  # the rows that it holds are free before the caller is told so
+            del job, taken  # frees its rows before the caller may add more
             with self._changed:
                 self._busy.discard(key)
                 self._held -= size
@@ -100,6 +101,6 @@ class Ordered:
 def _attempt(job: Job) -> BaseException | None:
     try:
         job()
-    except BaseException as error:  # noqa: BLE001 - carried to the caller's thread and raised there
+    except BaseException as error:  # noqa: BLE001 - raised in the caller's thread
         return error
     return None

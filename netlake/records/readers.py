@@ -1,8 +1,14 @@
-"""How the messages of each table become columns, and what keeps one bad reader from losing a whole capture.
+"""Chooses the reader of each table, and keeps decoding when a reader raises an exception.
 
-A reader never raises over what a message holds: our own are tested with any bytes, but nobody tests a plugin's before
-it meets real traffic, and a capture may be evidence. What a reader raises is noted once for each table, with its place
-in the code; the rows keep what was read of them and are marked `reader_failed`, which the quality report counts.
+Which reader: the table's columnar hook `read`; without one its hook `parse`, called for each message; without either
+the fixed header that the declaration describes.
+
+Exceptions: readers of netlake are tested with arbitrary bytes, but those of plugins may not be, and one message must
+not end the decoding of a capture. So no exception leaves a reader:
+- Rows that were being read have the fault `reader_failed`, which the quality report counts. After an exception in
+  `parse` the row has the columns yielded before it; after one in `read` all messages of that call have only context
+  columns.
+- The first exception of each table is kept in `Failures`, with its file and line, for the quality report.
 """
 
 from __future__ import annotations
@@ -25,35 +31,36 @@ Columnar = Callable[[Messages], Columns | tuple[Messages, Columns]]
 
 
 class Failures:
-    """What readers raised: the first of each table as a sentence, in `said`."""
+    """The first exception that the reader of each table raised, as text: `by_table`."""
 
     def __init__(self) -> None:
-        self.said: dict[str, str] = {}
+        self.by_table: dict[str, str] = {}
 
     def note(self, table: str, error: Exception) -> None:
-        """Remember that the reader of `table` raised `error`, and where."""
+        """Record that the reader of `table` raised `error`, and in which line."""
         step = traceback.extract_tb(error.__traceback__)[-1]
-        self.said.setdefault(table, f"{type(error).__name__}: {error} ({step.filename}, line {step.lineno})")
+        self.by_table.setdefault(table, f"{type(error).__name__}: {error} ({step.filename}, line {step.lineno})")
 
 
 def reader(entry: tables.Entry, failures: Failures, *, entropy: bool) -> Reader:
-    """How the messages of a table become columns: its own columnar reader, its parser, or its fixed header."""
+    """The function that turns the messages of a table into columns; with `entropy`, column `entropy` is among them."""
     table = entry.table
     read, parse = entry.hooks.read, entry.hooks.parse
     if read is None and parse is not None:
-        # arrays of what a parser yielded may fail too: a value of another type than its column's
+        # _columnar is needed too: a yielded value of the wrong type raises only when the array is built
         failed = partial(failures.note, table.name)
         return partial(_columnar, partial(by_message, table, parse, failed=failed), table.name, failures)
-    columnar = partial(_columnar, read or partial(fixed, table), table.name, failures)
-    payload = entry.hooks.entropy if entropy else None
-    return columnar if payload is None else partial(_with_entropy, columnar, payload)
+    columnar = read or partial(fixed, table)
+    if entropy and entry.hooks.entropy is not None:
+        columnar = partial(_with_entropy, columnar, entry.hooks.entropy)
+    return partial(_columnar, columnar, table.name, failures)
 
 
 def _columnar(read: Columnar, name: str, failures: Failures, messages: Messages) -> tuple[Messages, Columns]:
-    """A columnar reader may keep, drop or multiply messages."""
+    """The result of `read`, with one message for each row; if it raises, all rows have the fault `reader_failed`."""
     try:
         columns = read(messages)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the capture goes on
+    except Exception as error:  # noqa: BLE001 - any exception; decoding continues
         failures.note(name, error)
         kept = messages.take(np.arange(len(messages)))
         kept.flag(np.ones(len(kept), np.bool_), READER_FAILED)
@@ -62,8 +69,10 @@ def _columnar(read: Columnar, name: str, failures: Failures, messages: Messages)
 
 
 def _with_entropy(
-    read: Reader, entropy: Callable[[Messages, Columns], Any], messages: Messages
+    read: Columnar, entropy: Callable[[Messages, Columns], Any], messages: Messages
 ) -> tuple[Messages, Columns]:
-    kept, columns = read(messages)
+    """The result of `read` with column `entropy`; an exception of the hook `entropy` is one of the reader."""
+    found = read(messages)
+    kept, columns = found if isinstance(found, tuple) else (messages, found)
     columns["entropy"] = entropy(kept, columns)
     return kept, columns

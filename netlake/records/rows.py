@@ -1,8 +1,13 @@
-"""Row groups while they fill: context and columns of every batch go into the slots of their tables.
+"""Row groups: context and columns of every batch are copied into the slots of their tables until they are written.
 
-A table's row group is written when it holds ROWS rows; the largest are written early when all of them together hold
-more than `budget` bytes, and all of them when the pools that their codes point into are reset. Rows stand in the
-order in which they were put. A row group that is to be written is made Arrow in a thread of its own, beside decoding.
+When a row group is written:
+- A table's row group is written when the next rows would exceed ROWS.
+- When all row groups use more than `budget` bytes, the largest are written first. Row groups of a few rows cost more
+  per row, so tables with few rows are kept.
+- All row groups are written before the pools are reset, because they contain codes, and at the end.
+
+Rows are written in the order in which they were added. A thread turns full row groups into Arrow record batches, so
+that decoding continues; at most WAITING bytes are in its queue.
 """
 
 from __future__ import annotations
@@ -21,20 +26,20 @@ from netlake.layers.pools import Pool
 from netlake.packets import Codes, Columns, Messages, Nullable
 from netlake.records.context import Context
 from netlake.records.ordered import Ordered
-from netlake.records.slots import Arrays, Interned, Numbers, Slot, Words, empty, slot_for, storage
+from netlake.records.slots import ArrowSlot, CodeSlot, NumberSlot, Slot, WordSlot, empty, slot_for, storage
 from netlake.schema import Column, Table, arrow, faults
 
 ROWS = 1 << 17
 DAY = 86_400_000_000
-# bytes of row groups that may wait to become Arrow
+# most bytes of row groups in the queue of the thread
 WAITING = 48 << 20
 
 
-class Writer(Protocol):
-    """Where full row groups go; every sink is one."""
+class RowGroupSink(Protocol):
+    """Receives full row groups; every sink is one."""
 
     def write(self, table: Table, rows: pa.RecordBatch) -> None:
-        """Take one row group."""
+        """Write one row group."""
 
 
 class RowGroup:
@@ -44,19 +49,19 @@ class RowGroup:
         self.table, self.capture, self.pools = table, capture, pools
         self.schema = arrow.schema(table)
         self.slots: dict[str, Slot] = {}
-        # columns that come as numbers of words
+        # for columns whose values are numbers of words: the function that returns the list of words
         self.words: dict[str, Callable[[], Sequence[str | None]]] = {"fault": lambda: faults.NAMES}
         self.count = 0
         self.width = sum(width(field.type) for field in self.schema)
-        self.held = 0  # bytes of values that are no numbers
+        self.held = 0  # bytes of Arrow arrays: text, bytes, lists
 
     @property
     def size(self) -> int:
-        """About how many bytes it holds."""
+        """Approximate bytes of its values."""
         return self.count * self.width + self.held
 
     def put(self, name: str, value: Any, first: int, last: int) -> None:
-        """Values of column `name` for rows `first` to `last`."""
+        """Add the values of column `name` for rows `first` to `last` (exclusive)."""
         slot = self.slots.get(name)
         if slot is None or not _fits(slot, value):
             slot = self._slot(name, value, first, last)
@@ -69,26 +74,26 @@ class RowGroup:
         data_type, dictionary = self.schema.field(name).type, by_dictionary(column)
         old = self.slots.get(name)
         if name in self.words:
-            slot: Slot = Words(self.words[name], ROWS, last - first)
+            slot: Slot = WordSlot(self.words[name], ROWS, last - first)
         elif old is None:
             slot = slot_for(value, data_type, self.pools, ROWS, last - first, dictionary=dictionary)
         else:
-            # a column that came as codes and now comes as text: what it holds becomes text too
-            slot = Arrays(data_type, self.pools, dictionary=dictionary)
+            # earlier batches had codes and this one has text: convert the codes to text
+            slot = ArrowSlot(data_type, self.pools, dictionary=dictionary)
             if first:
                 slot.put(old.finish(first), 0, first)
         self.slots[name] = slot
         return slot
 
     def take(self) -> Filled:
-        """What it holds, handed over; the group is then empty."""
+        """Its rows, which the caller owns; the group is then empty."""
         filled = Filled(self.schema, self.capture, self.slots, self.count)
         self.slots, self.count, self.held = {}, 0, 0
         return filled
 
 
 def width(data_type: pa.DataType) -> int:
-    """Bytes of a value in its slot: a number and whether it is valid, or a code; what is held as Arrow counts apart."""
+    """Bytes of one value in its slot: a number with its validity, or a code; 0 for types kept as Arrow (see `held`)."""
     if pa.types.is_nested(data_type) or pa.types.is_binary(data_type):
         return 0
     return 4 if pa.types.is_string(data_type) else np.dtype(storage(data_type)).itemsize + 1
@@ -96,7 +101,7 @@ def width(data_type: pa.DataType) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """The rows of a row group that will not be added to."""
+    """The rows of a full row group, before they are Arrow."""
 
     schema: pa.Schema
     capture: str
@@ -104,7 +109,7 @@ class Filled:
     count: int
 
     def batch(self) -> pa.RecordBatch:
-        """The rows as one record batch; once."""
+        """The rows as one record batch; can be called once, because slots give up their arrays."""
         arrays = [self._column(field) for field in self.schema]
         return pa.RecordBatch.from_arrays(arrays, names=self.schema.names)
 
@@ -119,9 +124,9 @@ class Filled:
 
     def _days(self) -> pa.Array:
         slot, count = self.slots.get("ts"), self.count
-        if not isinstance(slot, Numbers):
+        if not isinstance(slot, NumberSlot):
             return pa.nulls(count, pa.date32())
-        days = Numbers(pa.date32(), count)
+        days = NumberSlot(pa.date32(), count)
         days.valid = None if slot.valid is None else slot.valid[:count].copy()
         values = slot.values[:count] // DAY
         if days.valid is not None:
@@ -138,17 +143,17 @@ def by_dictionary(column: Column) -> bool:
 
 
 def _fits(slot: Slot, value: Any) -> bool:
-    if isinstance(slot, Arrays):
+    if isinstance(slot, ArrowSlot):
         return True
-    if isinstance(slot, Numbers | Words):
+    if isinstance(slot, NumberSlot | WordSlot):
         return isinstance(value, np.ndarray | Nullable)
-    return isinstance(value, Codes) and isinstance(slot, Interned) and slot.pool.name == value.pool
+    return isinstance(value, Codes) and isinstance(slot, CodeSlot) and slot.pool.name == value.pool
 
 
 class Rows:
-    """The row groups of one capture; full ones go to `sink`."""
+    """The row groups of one capture; full ones are written to `sink`."""
 
-    def __init__(self, sink: Writer, capture: str, pools: Mapping[str, Pool], *, budget: int = 64 << 20) -> None:
+    def __init__(self, sink: RowGroupSink, capture: str, pools: Mapping[str, Pool], *, budget: int = 64 << 20) -> None:
         self.sink, self.capture, self.pools, self.budget = sink, capture, pools, budget
         self.groups: dict[str, RowGroup] = {}
         self.thread = Ordered(1, WAITING, "netlake-rows")
@@ -156,13 +161,13 @@ class Rows:
         self.faults: Counter[tuple[str, str]] = Counter()
 
     def group(self, table: Table) -> RowGroup:
-        """The row group of `table`, begun at its first row."""
+        """The row group of `table`, created if it does not exist."""
         if table.name not in self.groups:
             self.groups[table.name] = RowGroup(table, self.capture, self.pools)
         return self.groups[table.name]
 
     def put(self, table: Table, messages: Messages, columns: Columns, context: Context) -> None:
-        """The rows of one batch of one table read from packets."""
+        """Add the rows that a reader read from `messages`, with their context, and count their faults."""
         group = self.group(table)
         first = self._room(group, len(messages))
         last = first + len(messages)
@@ -174,7 +179,7 @@ class Rows:
             self._count_faults(table, messages.fault)
 
     def put_batch(self, table: Table, rows: pa.RecordBatch) -> None:
-        """Rows that stand whole in Arrow already (`connection`, `interface`); `capture` and `day` are filled in."""
+        """Add rows that are Arrow already (`connection`, `interface`); columns `capture` and `day` are added."""
         group = self.group(table)
         for start in range(0, rows.num_rows, ROWS):
             part = rows.slice(start, ROWS)
@@ -199,7 +204,7 @@ class Rows:
                 self.faults[table.name, name] += count
 
     def flush(self, group: RowGroup) -> None:
-        """Hand over what `group` holds."""
+        """Pass the rows of `group` to the thread."""
         if group.count:
             self.written[group.table.name] += group.count
             self.thread.put("rows", group.size, partial(self._write, group.table, group.take()))
@@ -208,39 +213,39 @@ class Rows:
         self.sink.write(table, filled.batch())
 
     def trim(self) -> None:
-        """Write the largest groups while all of them hold more than the budget."""
+        """Write the largest groups until all together are within the budget."""
         while sum(group.size for group in self.groups.values()) > self.budget:
             self.flush(max(self.groups.values(), key=lambda group: group.size))
 
     def flush_but(self, names: Container[str]) -> None:
-        """Hand over what the groups of all tables hold but those of `names`, the largest first."""
+        """Pass the rows of all tables except `names` to the thread, the largest first."""
         for group in sorted(self.groups.values(), key=lambda group: -group.size):
             if group.table.name not in names:
                 self.flush(group)
 
     def flush_all(self) -> None:
-        """Write everything, and wait until the sink has it: codes may become void after it."""
+        """Write all rows and wait until the sink has them; afterwards pools may be reset."""
         for group in self.groups.values():
             self.flush(group)
         self.thread.wait()
 
-    def rotate(self, sink: Writer) -> Counter[str]:
-        """Send further rows to `sink`, after `flush_all`; returns how many rows of each table the last one was sent."""
+    def rotate(self, sink: RowGroupSink) -> Counter[str]:
+        """Write later rows to `sink`; call `flush_all` before. Returns rows by table written to the sink before it."""
         written, self.written, self.sink = self.written, Counter(), sink
         return written
 
     def end(self) -> None:
-        """End the thread; what was not written is dropped."""
+        """End the thread; rows that are not written yet are dropped."""
         self.thread.end()
 
 
 def times(value: pa.Array) -> Nullable:
-    """Arrow timestamps as microseconds and validity."""
+    """Arrow timestamps as microseconds since 1970."""
     return Nullable(value.cast(pa.int64()).fill_null(0).to_numpy(), np.asarray(value.is_valid()))
 
 
 def put_context(group: RowGroup, messages: Messages, context: Context, first: int, last: int) -> None:
-    """Context columns of rows `first` to `last`, one for each message."""
+    """Add the context columns of rows `first` to `last` (exclusive), one for each message."""
     number, untimed = context.number, context.untimed
     group.put("ts", context.ts if untimed is None else Nullable(context.ts, ~untimed), first, last)
     group.put("packet", number, first, last)

@@ -1,7 +1,18 @@
-"""One column of a row group while it fills: numbers in a preallocated array, codes, or Arrow arrays.
+"""Slots: the values of one column of a row group until it is written.
 
-Filling preallocated arrays and making Arrow of them once a row group is what keeps a batch at 200-300 us of Python; an
-Arrow array for each batch and column would double that.
+The kind of slot follows from the first value of the column in the row group (`slot_for`):
+
+| slot | values | memory |
+|---|---|---|
+| NumberSlot | numbers, booleans, times; arrays or Nullable | an array of ROWS values; validity once one is null |
+| CodeSlot | codes of a pool | an array of ROWS codes; text when the row group is written |
+| WordSlot | numbers of words of a list, such as faults and stacks | an array of ROWS numbers; text at the end |
+| ArrowSlot | everything else: text, bytes, lists, structs | the Arrow arrays of each batch, concatenated at the end |
+
+A column that a batch does not have is null (a list: empty) in its rows; each slot tracks up to which row it is filled.
+
+Why preallocated arrays: copying into them costs 200 to 300 us of Python per batch for all tables. An Arrow array for
+each batch and column would cost twice that.
 """
 
 from __future__ import annotations
@@ -19,32 +30,33 @@ from netlake.packets import Codes, Nullable
 
 
 class Slot(Protocol):
-    """`put` rows `first` to `last`; `finish` the first `count` rows as Arrow; a row that was never put is null."""
+    """The values of one column; a row without a value is null."""
 
     def put(self, value: Any, first: int, last: int) -> None:
-        """Take the values of rows `first` to `last`."""
+        """Add the values of rows `first` to `last` (exclusive); `first` never decreases."""
 
     def finish(self, count: int) -> pa.Array:
-        """The first `count` rows."""
+        """The first `count` rows as an Arrow array; called once."""
 
 
-# an array that begins with fewer rows than this fills slowly, and lives long
+# a table whose first batch in a row group has fewer rows than this is rare: its arrays are filled slowly and kept long
 FEW = 8192
 
 
 def room(rows: int, dtype: npt.DTypeLike, begun: int = FEW) -> npt.NDArray[Any]:
-    """Zeros; where it begins with few rows, in pages of its own that go back to the system with it.
+    """An array of zeros; for a rare table (`begun` < FEW) in memory pages that no other array shares.
 
-    Arrays of rare tables live as long as the capture among those of common ones, which live for a moment: from one heap
-    they took 0.2 GiB more on 4 million packets. Pages of their own for all arrays cost a tenth of decoding.
+    Arrays of rare tables are kept for the whole capture, those of common tables for a moment. Allocated from one heap
+    they fragment it: 0.2 GiB more on 4 million packets. Separate pages for all arrays would take a tenth of the time of
+    decoding.
     """
     if begun >= FEW:
         return np.zeros(rows, dtype)
     return np.frombuffer(mmap.mmap(-1, max(1, rows) * np.dtype(dtype).itemsize), dtype)[:rows]
 
 
-class Numbers:
-    """Numbers, booleans and times: an array of the stored width, and which of its rows are valid once any is not."""
+class NumberSlot:
+    """Numbers, booleans and times, in an array of the stored type; `valid` is None until a row is null."""
 
     def __init__(self, data_type: pa.DataType, rows: int, begun: int = FEW) -> None:
         self.data_type, self.rows, self.begun = data_type, rows, begun
@@ -53,7 +65,7 @@ class Numbers:
         self.filled = 0
 
     def put(self, value: npt.NDArray[Any] | Nullable, first: int, last: int) -> None:
-        """Copy `value`; rows passed over since the last call are null."""
+        """Copy `value`; rows between the last call and `first` are null."""
         if first > self.filled:
             self._validity()[self.filled : first] = False
         if isinstance(value, Nullable):
@@ -72,7 +84,7 @@ class Numbers:
         return self.valid
 
     def finish(self, count: int) -> pa.Array:
-        """An Arrow array over the values, which are handed over."""
+        """An Arrow array that shares the memory of the values."""
         if self.filled < count:
             self._validity()[self.filled : count] = False
         valid = None if self.valid is None else self.valid[:count]
@@ -84,8 +96,8 @@ class Numbers:
         return pa.Array.from_buffers(self.data_type, count, [bits, pa.py_buffer(values)], nulls)
 
 
-class Interned:
-    """Codes of a pool, which become text when the row group is finished."""
+class CodeSlot:
+    """Codes of a pool, converted to text when the row group is written."""
 
     def __init__(self, pool: Pool, rows: int, begun: int = FEW) -> None:
         self.pool = pool
@@ -93,19 +105,19 @@ class Interned:
         self.filled = 0
 
     def put(self, value: Codes, first: int, last: int) -> None:
-        """Copy the codes; rows passed over since the last call are null."""
+        """Copy the codes; rows between the last call and `first` are null."""
         self.codes[self.filled : first] = -1
         self.codes[first:last] = value.codes
         self.filled = last
 
     def finish(self, count: int) -> pa.Array:
-        """dictionary<int32, string> of the addresses that these rows use."""
+        """dictionary<int32, string> with the addresses of these rows only."""
         self.codes[self.filled : count] = -1
         return self.pool.text(self.codes[:count])
 
 
-class Words:
-    """Words of a list by their number in it, 0 for null; `words` is asked for the list at the end."""
+class WordSlot:
+    """Numbers of words in a list, 0 for null; `words()` returns the list, which may grow until the end."""
 
     def __init__(self, words: Callable[[], Sequence[str | None]], rows: int, begun: int = FEW) -> None:
         self.words = words
@@ -116,12 +128,12 @@ class Words:
         self.codes[first:last] = value
 
     def finish(self, count: int) -> pa.Array:
-        """dictionary<int32, string> of the words that these rows use."""
+        """dictionary<int32, string> with the words of these rows only."""
         codes, known = self.codes[:count], self.words()
         used = np.flatnonzero(np.bincount(codes, minlength=1)) if codes.any() else np.zeros(1, np.int64)
         used = used[used > 0]
         places = np.zeros(int(used[-1]) + 1 if len(used) else 1, np.int32)
-        # two numbers may mean the same word, which stands once
+        # several numbers may be the same word, which is in the dictionary once
         words = [known[code] for code in used.tolist()]
         index = {word: place for place, word in enumerate(dict.fromkeys(words))}
         places[used] = [index[word] for word in words]
@@ -130,8 +142,8 @@ class Words:
         )
 
 
-class Arrays:
-    """Arrow arrays of any type, put together when the row group is finished."""
+class ArrowSlot:
+    """Arrow arrays of any type, concatenated when the row group is written."""
 
     def __init__(self, data_type: pa.DataType, pools: Mapping[str, Pool], *, dictionary: bool) -> None:
         self.data_type, self.pools, self.dictionary = data_type, pools, dictionary
@@ -139,8 +151,8 @@ class Arrays:
         self.filled = 0
 
     def put(self, value: Any, first: int, last: int) -> None:
-        """Keep an array (or codes, made text now); rows passed over since the last call are null."""
-        self._pass_over(first)
+        """Add an array, or codes as text; rows between the last call and `first` are null."""
+        self._fill_to(first)
         if isinstance(value, Codes):
             value = self.pools[value.pool].text(value.codes)
         if pa.types.is_dictionary(value.type):
@@ -148,20 +160,20 @@ class Arrays:
         self.parts.append(value if value.type == self.data_type else value.cast(self.data_type))
         self.filled = last
 
-    def _pass_over(self, first: int) -> None:
+    def _fill_to(self, first: int) -> None:
         if first > self.filled:
             self.parts.append(empty(self.data_type, first - self.filled))
             self.filled = first
 
     def finish(self, count: int) -> pa.Array:
-        """One array, as a dictionary where the column is stored as one."""
-        self._pass_over(count)
+        """One array, dictionary-encoded if the column is stored as a dictionary."""
+        self._fill_to(count)
         whole = pa.concat_arrays(self.parts) if len(self.parts) != 1 else self.parts[0]
         return whole.dictionary_encode() if self.dictionary else whole
 
 
 def empty(data_type: pa.DataType, count: int) -> pa.Array:
-    """`count` nulls, or empty lists where the type is a list."""
+    """`count` nulls, or `count` empty lists if the type is a list."""
     if pa.types.is_list(data_type):
         offsets = pa.array(np.zeros(count + 1, np.int32))
         return pa.ListArray.from_arrays(offsets, pa.array([], data_type.value_type), type=data_type)
@@ -169,7 +181,7 @@ def empty(data_type: pa.DataType, count: int) -> pa.Array:
 
 
 def storage(data_type: pa.DataType) -> npt.DTypeLike:
-    """The NumPy type whose memory is that of an Arrow type of fixed width."""
+    """The NumPy type with the memory layout of an Arrow type of fixed width."""
     if data_type == pa.bool_():
         return np.bool_
     return {8: np.int8, 16: np.int16, 32: np.int32, 64: np.int64}[data_type.bit_width] if not pa.types.is_floating(
@@ -177,12 +189,12 @@ def storage(data_type: pa.DataType) -> npt.DTypeLike:
     ) else np.float64  # fmt: skip
 
 
-def slot_for(  # noqa: PLR0913 - what a slot is made of
+def slot_for(  # noqa: PLR0913 - the arguments of all kinds of slots
     value: Any, data_type: pa.DataType, pools: Mapping[str, Pool], rows: int, begun: int, *, dictionary: bool
 ) -> Slot:
-    """The slot that fits the first value of a column, which is of `begun` rows."""
+    """A slot for a column whose first value, of `begun` rows, is `value`."""
     if isinstance(value, Codes):
-        return Interned(pools[value.pool], rows, begun)
+        return CodeSlot(pools[value.pool], rows, begun)
     if isinstance(value, np.ndarray | Nullable):
-        return Numbers(data_type, rows, begun)
-    return Arrays(data_type, pools, dictionary=dictionary)
+        return NumberSlot(data_type, rows, begun)
+    return ArrowSlot(data_type, pools, dictionary=dictionary)

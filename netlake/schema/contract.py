@@ -104,13 +104,19 @@ def by_path(table: Table) -> dict[str, int]:
 
 
 def assign(table: Table, contract: dict[str, Any] | None) -> dict[str, int]:
-    """The field ids of `table` under `contract`, the content of a NAME.json (None: no contract yet)."""
+    """The field ids of `table` under `contract`, the content of a NAME.json (None: no contract yet).
+
+    The ids and names of removed columns stay reserved.
+    """
     known = dict(pair for entry in contract["columns"] for pair in _children(entry, "")) if contract else {}
     result = {column.name: CONTEXT_IDS[column.name] for column in context(table)}
-    following = max([FIRST_OWN_ID - 1, *known.values()]) + 1
+    removed: dict[str, int] = contract.get("removed", {}) if contract else {}
+    following = max([FIRST_OWN_ID - 1, *known.values(), *removed.values()]) + 1
     for path, _ in paths(table.columns):
         if path in result:
             raise SchemaError(f"Table {table.name}: two columns are named {path}; rename one of them.")
+        if path in removed:
+            raise SchemaError(f"Table {table.name}: the name of the removed column {path} is reserved; use another.")
         if path in known:
             result[path] = known[path]
         else:

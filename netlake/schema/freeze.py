@@ -13,6 +13,8 @@ Rules:
 - A frozen column is not removed, renamed, retyped or renumbered, and its `nullable` does not change, because old files
   and readers depend on it. Its kind may change if the stored type is the same (to correct a byte order). A new column
   must allow null, because older files do not have it.
+- `remove` names columns that are no longer declared, the only exception: before 1.0, where a column was a mistake. The
+  contract keeps their ids and names under `removed`, and no column gets one of them again, because old files have them.
 - The version grows by one if the committed contracts change in anything but descriptions.
 - A contract without a declaration is an error, unless `forget` names the table. `forget` is for tables that were never
   released; it also renumbers the columns of a table that is still being designed.
@@ -31,8 +33,9 @@ from netlake.schema import Column, Kind, List, Struct, Table, docs, proto, rules
 from netlake.schema.contract import CONTRACT, assign, type_name
 from netlake.schema.kinds import SCALARS
 
-Entry = dict[str, Any]
-# frozen keys of an entry -> message if they differ
+# the JSON object of a contract, or of a column in it
+Frozen = dict[str, Any]
+# frozen keys of a column -> message if they differ
 _FROZEN = {
     "id": "has another id",
     "number": "has another Protobuf number",
@@ -40,17 +43,27 @@ _FROZEN = {
 }
 
 
-def generate(root: Path, tables: Iterable[Table], *, check: bool = False, forget: Collection[str] = ()) -> list[Path]:
+def generate(
+    root: Path,
+    tables: Iterable[Table],
+    *,
+    check: bool = False,
+    forget: Collection[str] = (),
+    remove: Collection[str] = (),
+) -> list[Path]:
     """Write schemas/ and proto/ of `tables` below `root`; return the files that changed (`check`: would change).
 
     `forget` names unreleased tables: their contracts are ignored, and the files of those that are not declared are
-    removed. Raises SchemaError, with table and column, if a declaration breaks a rule or the contract.
+    removed. `remove` names columns, as TABLE.COLUMN, that are frozen and not declared any more. Raises SchemaError,
+    with table and column, if a declaration breaks a rule or the contract.
     """
     found = sorted(tables, key=lambda table: table.name)
     if problems := [*rules.broken_together(found), *(problem for table in found for problem in rules.broken(table))]:
         raise SchemaError("These declarations break the rules: " + "; ".join(problems))
     committed = _committed(root, forget)
-    contracts = {table.name: entry(table, committed.get(table.name)) for table in found}
+    for name in remove:
+        _remove(committed, name)
+    contracts = {table.name: content(table, committed.get(table.name)) for table in found}
     _refuse_removed(committed, contracts)
     for name, contract in contracts.items():
         _refuse_duplicates(name, contract["columns"])
@@ -72,13 +85,24 @@ def _files(root: Path, name: str) -> list[Path]:
     return [root / "schemas" / f"{name}.json", root / "schemas" / f"{name}.md", root / "proto" / f"{name}.proto"]
 
 
-def _committed(root: Path, forget: Collection[str]) -> dict[str, Entry]:
+def _committed(root: Path, forget: Collection[str]) -> dict[str, Frozen]:
     files = sorted((root / "schemas").glob("*.json"))
     loaded = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in files if file.name != CONTRACT}
     return {name: contract for name, contract in loaded.items() if name not in forget}
 
 
-def _render(root: Path, tables: list[Table], contracts: dict[str, Entry]) -> dict[Path, str]:
+def _remove(committed: dict[str, Frozen], name: str) -> None:
+    """Move a column of a committed contract to its removed ones, with everything nested in it."""
+    table, _, column = name.partition(".")
+    columns = committed.get(table, {}).get("columns", [])
+    found = next((entry for entry in columns if entry["name"] == column), None)
+    if found is None:
+        raise SchemaError(f"--remove {name}: the contract has no such column; write TABLE.COLUMN, not a nested column.")
+    columns.remove(found)
+    committed[table].setdefault("removed", {}).update((path, entry["id"]) for path, entry in _flat([found], ""))
+
+
+def _render(root: Path, tables: list[Table], contracts: dict[str, Frozen]) -> dict[Path, str]:
     wanted: dict[Path, str] = {}
     for table in tables:
         contract = contracts[table.name]
@@ -91,14 +115,14 @@ def _render(root: Path, tables: list[Table], contracts: dict[str, Entry]) -> dic
     return wanted
 
 
-def _whole(file: Path, contracts: dict[str, Entry]) -> Entry:
+def _whole(file: Path, contracts: dict[str, Frozen]) -> Frozen:
     """The content of contract.json: the committed version if nothing frozen changed, else the next."""
-    old: Entry = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"version": 0, "digest": ""}
+    old: Frozen = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"version": 0, "digest": ""}
     new = digest(contracts)
     return {"version": old["version"] + (old["digest"] != new), "digest": new, "tables": sorted(contracts)}
 
 
-def digest(contracts: dict[str, Entry]) -> str:
+def digest(contracts: dict[str, Frozen]) -> str:
     """The digest of `contracts` without descriptions and Wireshark names, 32 hexadecimal digits."""
     bare = {
         name: [contract["key"], [_bare(column) for column in contract["columns"]]]
@@ -108,26 +132,28 @@ def digest(contracts: dict[str, Entry]) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def _bare(column: Entry) -> Entry:
-    kept: Entry = {key: column[key] for key in ("id", "number", "name", "type", "nullable") if key in column}
+def _bare(column: Frozen) -> Frozen:
+    kept: Frozen = {key: column[key] for key in ("id", "number", "name", "type", "nullable") if key in column}
     if "columns" in column:
         kept["columns"] = [_bare(child) for child in column["columns"]]
     return kept
 
 
-def _json(content: Entry) -> str:
-    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+def _json(value: Frozen) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
 
 
-def entry(table: Table, contract: Entry | None = None) -> Entry:
+def content(table: Table, contract: Frozen | None = None) -> Frozen:
     """The content of NAME.json for `table`; `contract` is the committed content, None if there is none."""
     ids, numbers = assign(table, contract), proto.numbers(table, contract or {"columns": []})
     columns = [_column(column, column.name, ids, numbers, top=True) for column in table.all_columns]
-    return {"name": table.name, "doc": table.doc, "spec": table.spec, "key": list(table.key), "columns": columns}
+    made = {"name": table.name, "doc": table.doc, "spec": table.spec, "key": list(table.key), "columns": columns}
+    removed = (contract or {}).get("removed")
+    return made | {"removed": removed} if removed else made
 
 
-def _column(column: Column, path: str, ids: dict[str, int], numbers: dict[str, int], *, top: bool = False) -> Entry:
-    made: Entry = {"id": ids[path]}
+def _column(column: Column, path: str, ids: dict[str, int], numbers: dict[str, int], *, top: bool = False) -> Frozen:
+    made: Frozen = {"id": ids[path]}
     if not top:
         made["number"] = numbers[path]
     made |= {
@@ -141,10 +167,10 @@ def _column(column: Column, path: str, ids: dict[str, int], numbers: dict[str, i
     return made
 
 
-def _children(kind: Kind, path: str, ids: dict[str, int], numbers: dict[str, int]) -> Iterator[Entry]:
+def _children(kind: Kind, path: str, ids: dict[str, int], numbers: dict[str, int]) -> Iterator[Frozen]:
     if isinstance(kind, List):
         child = f"{path}.element"
-        made: Entry = {"id": ids[child], "name": "element", "type": type_name(None, kind.element), "nullable": False}
+        made: Frozen = {"id": ids[child], "name": "element", "type": type_name(None, kind.element), "nullable": False}
         made |= {"doc": "One element.", "wireshark": None}
         if nested := list(_children(kind.element, child, ids, numbers)):
             made["columns"] = nested
@@ -154,7 +180,7 @@ def _children(kind: Kind, path: str, ids: dict[str, int], numbers: dict[str, int
             yield _column(column, f"{path}.{column.name}", ids, numbers)
 
 
-def _refuse_removed(committed: dict[str, Entry], contracts: dict[str, Entry]) -> None:
+def _refuse_removed(committed: dict[str, Frozen], contracts: dict[str, Frozen]) -> None:
     for name in sorted(committed.keys() - contracts.keys()):
         raise SchemaError(
             f"Table {name} has a contract but no declaration: declare it again, or, if it was never released, use"
@@ -162,7 +188,7 @@ def _refuse_removed(committed: dict[str, Entry], contracts: dict[str, Entry]) ->
         )
 
 
-def _refuse_duplicates(table: str, columns: list[Entry]) -> None:
+def _refuse_duplicates(table: str, columns: list[Frozen]) -> None:
     """Refuse duplicate ids in a table and numbers in a message, which merging two branches can cause."""
     seen: dict[int, str] = {}
     for path, column in _flat(columns, ""):
@@ -176,13 +202,13 @@ def _refuse_duplicates(table: str, columns: list[Entry]) -> None:
             raise SchemaError(f"Table {table}: two fields of {path} have the same Protobuf number.")
 
 
-def _flat(columns: list[Entry], prefix: str) -> Iterator[tuple[str, Entry]]:
+def _flat(columns: list[Frozen], prefix: str) -> Iterator[tuple[str, Frozen]]:
     for column in columns:
         yield prefix + column["name"], column
         yield from _flat(column.get("columns", []), f"{prefix}{column['name']}.")
 
 
-def _compare(table: str, old: list[Entry], new: list[Entry], prefix: str) -> None:
+def _compare(table: str, old: list[Frozen], new: list[Frozen], prefix: str) -> None:
     """Raise SchemaError for any difference except new columns that allow null."""
     declared = {column["name"]: column for column in new}
     for column in old:

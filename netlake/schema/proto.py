@@ -5,7 +5,7 @@ Rules:
   and classes are made from the same descriptor, so that they cannot differ.
 - A top-level field has the id of its column. Fields of a nested message are numbered from 1 in the order in which they
   were declared first; the numbers are frozen (`number` in schemas/NAME.json). In a table without a contract, fields
-  have the ids of contract.by_path at every depth.
+  have the ids of contract.by_path at every depth. Numbers and names of removed columns are `reserved`.
 - Every scalar is `optional`, so that null, 0 and "" differ. A list is repeated, and packed if Protobuf packs its type.
 - A time is a google.protobuf.Timestamp. The `ts` of a table with the column `ts_nanos` includes these nanoseconds;
   `ts_nanos` is a field as well.
@@ -102,6 +102,11 @@ def file_of(table: Table, contract: dict[str, Any] | None = None) -> descriptor_
     file = descriptor_pb2.FileDescriptorProto(name=f"{table.name}.proto", package=PACKAGE, syntax="proto3")
     message = file.message_type.add(name=message_name(table.name))
     _fill(message, table.all_columns, "", numbers(table, contract), f".{PACKAGE}.{message.name}")
+    removed: dict[str, int] = (contract or frozen(table.name) or {}).get("removed", {})
+    for name, number in removed.items():
+        if "." not in name:
+            message.reserved_range.add(start=number, end=number + 1)
+            message.reserved_name.append(name)
     if f".{_TIMESTAMP}" in _type_names(message):
         file.dependency.append(TIMESTAMP_FILE)
     return file
@@ -172,7 +177,7 @@ def message(table: Table) -> type[Message]:
 
 
 @cache
-def header() -> type[Message]:
+def header_class() -> type[Message]:
     """The class of the message at the start of every stream."""
     return _made(index_file(()))
 
@@ -230,6 +235,9 @@ def _body(
 ) -> Iterator[str]:
     yield f"{indent}message {message.name} {{"
     inner = indent + "  "
+    if message.reserved_name:
+        yield f"{inner}reserved {', '.join(str(one.start) for one in message.reserved_range)};"
+        yield inner + "reserved " + ", ".join(f'"{name}"' for name in message.reserved_name) + ";"
     nested = {kind.name: kind for kind in message.nested_type}
     for field in message.field:
         kind = nested.get(message_name(field.name)) if field.type == _Field.TYPE_MESSAGE else None

@@ -87,13 +87,11 @@ def joined_name(table: Table) -> str:
 def added(table: Table) -> list[tuple[str, Column]]:
     """(name in the view, column of `packet`) of the columns that `joined` adds.
 
-    Those that the table has as well get the prefix `conversation_`.
+    Those that the table has as well get the prefix `flow_`.
     """
     own = {column.name for column in table.all_columns}
     context_columns = CONTEXTS["packet"][len(RECORD) :]
-    return [
-        (f"conversation_{column.name}" if column.name in own else column.name, column) for column in context_columns
-    ]
+    return [(f"flow_{column.name}" if column.name in own else column.name, column) for column in context_columns]
 
 
 def joined(table: Table, called: str | None = None) -> str:

@@ -34,9 +34,9 @@ from netlake.schema import Table, proto
 from netlake.schema.contract import version
 from netlake.sinks.places import make_folder, sync_folder
 from netlake.sinks.protobuf_encode import encode, pieces
-from netlake.sinks.protobuf_read import Decoder, Readable, blocks
+from netlake.sinks.protobuf_read import MessageDecoder, Readable, blocks
 
-__all__ = ["SUFFIX", "Header", "ProtobufSink", "encode", "header", "pieces", "read", "write_stream"]
+__all__ = ["SUFFIX", "ProtobufSink", "StreamHeader", "encode", "pieces", "read", "stream_header", "write_stream"]
 
 SUFFIX = ".pb.zst"
 # most bytes of row groups in the queue of the thread
@@ -45,7 +45,7 @@ _ZSTD = b"\x28\xb5\x2f\xfd"
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class StreamHeader:
     """The header of a stream; None for absent fields."""
 
     table: str
@@ -56,9 +56,9 @@ class Header:
     netlake: str | None = None
 
 
-def header(table: Table, *, capture: str | None = None, source: str | None = None) -> bytes:
+def stream_header(table: Table, *, capture: str | None = None, source: str | None = None) -> bytes:
     """The header message of a stream that starts now, preceded by its length."""
-    made: Any = proto.header()(contract=version(), table=table.name, capture=capture, source=source)
+    made: Any = proto.header_class()(contract=version(), table=table.name, capture=capture, source=source)
     made.created.FromDatetime(dt.datetime.now(dt.UTC))
     made.netlake = package_version("netlake")
     body = made.SerializeToString()
@@ -83,7 +83,7 @@ def write_stream(  # noqa: PLR0913 - the fields of the header are keyword-only
 
     A batch has the columns of `table`; `some` allows missing columns. SchemaError for other columns or types.
     """
-    file.write(header(table, capture=capture, source=source))
+    file.write(stream_header(table, capture=capture, source=source))
     count = 0
     for rows in batches:
         file.writelines(pieces(table, rows, some=some))
@@ -120,7 +120,7 @@ class ProtobufSink:
         # one compressed stream for each row group: closing it ends the zstd frame
         with pa.OSFile(str(path), "ab") as raw, pa.CompressedOutputStream(raw, "zstd") as stream:
             if not exists:
-                stream.write(header(table, capture=self.capture, source=self.source))
+                stream.write(stream_header(table, capture=self.capture, source=self.source))
             for piece in pieces(table, rows):
                 stream.write(piece)
 
@@ -154,7 +154,7 @@ def _make_durable(path: Path) -> None:
         os.close(handle)
 
 
-def read(source: str | Path | BinaryIO, table: Table | None = None) -> tuple[Header, Iterator[pa.RecordBatch]]:
+def read(source: str | Path | BinaryIO, table: Table | None = None) -> tuple[StreamHeader, Iterator[pa.RecordBatch]]:
     """(header, iterator over batches) of a stream; the batches have the types of `netlake.schema.arrow`.
 
     `source` is a path, or a binary file that stays open; zstd is detected from the first bytes. `table` is by default
@@ -165,7 +165,7 @@ def read(source: str | Path | BinaryIO, table: Table | None = None) -> tuple[Hea
         steps = _from_path(Path(source), table)
     else:
         steps = _from_file(source, str(getattr(source, "name", "the stream")), table)
-    head: Header = next(steps)
+    head: StreamHeader = next(steps)
     return head, steps
 
 
@@ -185,7 +185,7 @@ def _from_file(file: BinaryIO, name: str, table: Table | None) -> Iterator[Any]:
         first = 0
         if decoder is None:
             head = _parsed(data[starts[0] : ends[0]].tobytes(), name)
-            decoder, first = Decoder(table or _named(head.table, name), name), 1
+            decoder, first = MessageDecoder(table or _named(head.table, name), name), 1
             yield head
         if len(starts) > first:
             yield decoder.batch(data, starts[first:], ends[first:], before + first)
@@ -194,9 +194,9 @@ def _from_file(file: BinaryIO, name: str, table: Table | None) -> Iterator[Any]:
         raise InputError(f"{name} is empty: it has no header.")
 
 
-def _parsed(data: bytes, name: str) -> Header:
+def _parsed(data: bytes, name: str) -> StreamHeader:
     try:
-        found: Any = proto.header().FromString(data)
+        found: Any = proto.header_class().FromString(data)
     except DecodeError:
         found = None
     if found is None or not found.table:
@@ -210,7 +210,7 @@ def _parsed(data: bytes, name: str) -> Header:
             created = found.created.ToDatetime(dt.UTC)
         except (ValueError, OverflowError):
             raise InputError(f"{name}: the header has an invalid creation time.") from None
-    return Header(created=created, **values)
+    return StreamHeader(created=created, **values)
 
 
 def _named(name: str, stream: str) -> Table:

@@ -1,12 +1,12 @@
 """Encodes rows as Protobuf, column by column: first the sizes of all messages, then the bytes.
 
-Data structure: a batch becomes a tree. A `Level` is a sequence of messages of one type; its parts are their fields,
-each with the values of a whole column. Scalar parts are `Numbers` and `Texts`. Nested types (struct, list of structs,
+Data structure: a batch becomes a tree. A `Level` is a sequence of messages of one type; its nodes are their fields,
+each with the values of a whole column. Scalar nodes are `Numbers` and `Texts`. Nested types (struct, list of structs,
 packed list, Timestamp) are a `Level` below, alone or inside `Items`, which assigns a range of messages of the level
 below to each message above.
 
-Algorithm: 1. `add` of each part adds the size of its field to the size of every message. 2. The sums of the sizes are
-the offsets of the messages, the initial cursors. 3. `put` of each part writes its field into a range of messages, each
+Algorithm: 1. `add` of each node adds the size of its field to the size of every message. 2. The sums of the sizes are
+the offsets of the messages, the initial cursors. 3. `put` of each node writes its field into a range of messages, each
 at its cursor, and advances the cursors.
 
 Rules:
@@ -31,7 +31,7 @@ import pyarrow.compute as pc
 
 from netlake.errors import SchemaError
 from netlake.kernels import protobuf as kernels
-from netlake.packets import Ints, Shorts
+from netlake.packets import Bytes, Ints, Shorts
 from netlake.schema import Kind, List, Struct, Table, arrow, proto
 from netlake.schema.kinds import SCALARS
 
@@ -41,8 +41,6 @@ LARGEST = 64 << 20
 MOST = 1 << 20
 PIECE = 256 << 10
 VARINT, FIXED, LENGTH = 0, 1, 2
-
-Bytes = npt.NDArray[np.uint8]
 
 
 @cache
@@ -94,15 +92,15 @@ class Texts:
 
 
 class Level:
-    """`count` messages of one type; `parts` are their fields, `key` precedes the length of each message (0: no key).
+    """`count` messages of one type; `nodes` are their fields, `key` precedes the length of each message (0: no key).
 
     `bare` messages have neither key nor length: the texts of a repeated field, the numbers of a packed list.
     """
 
     def __init__(
-        self, count: int, parts: list[Part], key: int = 0, valid: Bytes | None = None, *, bare: bool = False
+        self, count: int, nodes: list[Node], key: int = 0, valid: Bytes | None = None, *, bare: bool = False
     ) -> None:
-        self.count, self.parts, self.key = count, parts, key
+        self.count, self.nodes, self.key = count, nodes, key
         self.valid = all_valid(count) if valid is None else valid
         self.bare = bare
         self.inner = self.total = np.zeros(0, np.int64)
@@ -110,8 +108,8 @@ class Level:
     def sizes(self) -> Ints:
         """The size of each message, key and length included."""
         self.inner = np.zeros(self.count, np.int64)
-        for part in self.parts:
-            part.add(self.inner)
+        for node in self.nodes:
+            node.add(self.inner)
         self.total = self.inner
         if not self.bare:
             self.total = self.inner.copy()
@@ -126,8 +124,8 @@ class Level:
         """Write the messages `first` to `end` (exclusive), at their cursors."""
         if not self.bare:
             kernels.put_numbers(self.inner, self.valid, self.key, 0, first, end, out, cursor)
-        for part in self.parts:
-            part.put(first, end, out, cursor)
+        for node in self.nodes:
+            node.put(first, end, out, cursor)
 
 
 class Items:
@@ -147,7 +145,7 @@ class Items:
         self.below.put(int(self.offsets[first]), int(self.offsets[end]), out, self.inner)
 
 
-Part = Numbers | Texts | Items | Level
+Node = Numbers | Texts | Items | Level
 
 
 def encode(table: Table, rows: pa.RecordBatch, *, some: bool = False) -> memoryview:
@@ -172,7 +170,7 @@ def pieces(table: Table, rows: pa.RecordBatch, *, some: bool = False) -> Iterato
 
 def _measure(table: Table, rows: pa.RecordBatch, *, some: bool) -> tuple[Level, Ints]:
     """(level of the rows, offset of each message and the end of the last one); the offsets become cursors."""
-    level = Level(rows.num_rows, _parts(table, rows, some=some))
+    level = Level(rows.num_rows, _nodes(table, rows, some=some))
     sizes = level.sizes()
     if len(sizes) and int(sizes.max()) > LARGEST:
         row = int(sizes.argmax())
@@ -194,7 +192,7 @@ def _pieces(starts: Ints) -> Iterator[tuple[int, int]]:
         first = end
 
 
-def _parts(table: Table, rows: pa.RecordBatch, *, some: bool) -> list[Part]:
+def _nodes(table: Table, rows: pa.RecordBatch, *, some: bool) -> list[Node]:
     numbers = proto.numbers(table)
     columns = {column.name: column for column in table.all_columns}
     names = rows.schema.names
@@ -203,7 +201,7 @@ def _parts(table: Table, rows: pa.RecordBatch, *, some: bool) -> list[Part]:
     if not some and (missing := [name for name in columns if name not in names]):
         raise SchemaError(f"Table {table.name}: column {missing[0]} is missing; nothing was written.")
     nanos = rows.column(proto.NANOS) if proto.NANOS in names and "ts" in names else None
-    parts: list[Part] = []
+    nodes: list[Node] = []
     for name in sorted(names, key=numbers.__getitem__):
         values, column = rows.column(name), columns[name]
         if not matches(values.type, column.kind):
@@ -214,8 +212,8 @@ def _parts(table: Table, rows: pa.RecordBatch, *, some: bool) -> list[Part]:
         if values.null_count == len(values) and not isinstance(column.kind, List):
             continue
         below = nanos if name == "ts" else None
-        parts.append(_Field(table.name, name, numbers).part(column.kind, values, numbers[name], below))
-    return parts
+        nodes.append(_Field(table.name, name, numbers).node(column.kind, values, numbers[name], below))
+    return nodes
 
 
 class _AnyId(dict[str, int]):
@@ -239,7 +237,7 @@ def matches(found: pa.DataType, kind: Kind) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """Creates the part of one column, or of a field in it; `path` is as in contract.paths."""
+    """Creates the node of one column, or of a field in it; `path` is as in contract.paths."""
 
     table: str
     path: str
@@ -249,16 +247,16 @@ class _Field:
         """The field `name` inside this one."""
         return _Field(self.table, f"{self.path}.{name}", self.numbers)
 
-    def part(self, kind: Kind, values: pa.Array, number: int, nanos: pa.Array | None = None) -> Part:
-        """The part for `values`; `nanos` are the nanoseconds of a time below the microsecond, if known."""
+    def node(self, kind: Kind, values: pa.Array, number: int, nanos: pa.Array | None = None) -> Node:
+        """The node for `values`; `nanos` are the nanoseconds of a time below the microsecond, if known."""
         if isinstance(kind, List):
             return self._list(kind.element, values, number)
         if isinstance(kind, Struct):
             return self._struct(kind, values, number)
         return self.scalar(kind, values, number, nanos)
 
-    def scalar(self, kind: str, values: pa.Array, number: int, nanos: pa.Array | None = None) -> Part:
-        """The part for scalar values."""
+    def scalar(self, kind: str, values: pa.Array, number: int, nanos: pa.Array | None = None) -> Node:
+        """The node for scalar values."""
         stored = SCALARS[kind].arrow
         if stored in ("string", "binary"):
             return texts(values, number << 3 | LENGTH)
@@ -282,12 +280,12 @@ class _Field:
                 )
             below += more
         present = valid(values)
-        inner: list[Part] = [
+        inner: list[Node] = [
             Numbers(value, present & (value != 0), field << 3 | VARINT) for field, value in ((1, seconds), (2, below))
         ]
         return Level(len(values), inner, number << 3 | LENGTH, present)
 
-    def _struct(self, kind: Struct, values: pa.Array, number: int) -> Part:
+    def _struct(self, kind: Struct, values: pa.Array, number: int) -> Node:
         """The messages of a struct; with nulls, the others are Items of their rows."""
         if values.null_count:
             present = valid(values)
@@ -301,11 +299,11 @@ class _Field:
         """One message for each struct, its fields in the order of their numbers."""
         fields = zip(kind.columns, values.flatten(), strict=True)
         found = [(self.numbers[f"{self.path}.{column.name}"], column, child) for column, child in fields]
-        parts = [
-            self.below(column.name).part(column.kind, child, inner)
+        nodes = [
+            self.below(column.name).node(column.kind, child, inner)
             for inner, column, child in sorted(found, key=lambda each: each[0])
         ]
-        return Level(len(values), parts, number << 3 | LENGTH)
+        return Level(len(values), nodes, number << 3 | LENGTH)
 
     def _list(self, kind: str | Struct, values: pa.Array, number: int) -> Items:
         if values.null_count:
@@ -330,13 +328,13 @@ class _Field:
             return Items(offsets, Level(len(items), [texts(items, number << 3 | LENGTH)], bare=True))
         return self._packed(offsets, inside.scalar(kind, items, 0), len(items), number)
 
-    def _packed(self, offsets: Ints, part: Part, count: int, number: int) -> Items:
+    def _packed(self, offsets: Ints, node: Node, count: int, number: int) -> Items:
         """One packed field for all numbers of a row; no field for an empty list."""
         filled = np.diff(offsets) > 0
         runs = np.zeros(len(offsets), np.int64)
         np.cumsum(filled, out=runs[1:])
         inner = np.append(offsets[:-1][filled], offsets[-1])
-        items = Items(inner, Level(count, [part], bare=True))
+        items = Items(inner, Level(count, [node], bare=True))
         return Items(runs, Level(int(runs[-1]), [items], number << 3 | LENGTH))
 
 
@@ -362,7 +360,7 @@ def integers(values: pa.Array) -> Ints:
 
 
 def texts(values: pa.Array, key: int) -> Texts:
-    """The part for strings, bytes, or a dictionary of strings."""
+    """The node for strings, bytes, or a dictionary of strings."""
     if pa.types.is_dictionary(values.type):
         if values.dictionary.null_count:
             return texts(values.cast(pa.string()), key)

@@ -20,12 +20,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from netlake.errors import InputError, SchemaError
 from netlake.kernels import protobuf_read as kernels
-from netlake.packets import Ints
+from netlake.packets import Bytes, Ints
 from netlake.schema import Column, Kind, List, Struct, Table, arrow, proto
 from netlake.schema.contract import ids
 from netlake.schema.kinds import SCALARS
@@ -33,8 +32,6 @@ from netlake.sinks.protobuf_encode import FIXED, LARGEST, LENGTH, MOST, VARINT
 
 BLOCK = 1 << 20
 ROWS = 1 << 14
-
-Bytes = npt.NDArray[np.uint8]
 
 _ERRORS = {
     kernels.CUT: "a field extends beyond its end",
@@ -76,7 +73,7 @@ def blocks(stream: Readable, name: str) -> Iterator[tuple[Bytes, Ints, Ints]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Decoder:
+class MessageDecoder:
     """Decodes blocks to batches of `table`; `name` is the name of the stream in messages."""
 
     table: Table

@@ -1,1 +1,1 @@
-"""One file an application over TCP: its tables and the machine that is fed its bytes."""
+"""Protocols over TCP streams: one file for each, with its tables and its stream parser."""

@@ -1,7 +1,7 @@
 """Reads the frames of a classic pcap file into arrays: where each begins, and where its headers and addresses are.
 
-Only what the benchmark's captures contain is understood: little-endian classic pcap with microseconds, Ethernet, VLAN
-tags, ARP, IPv4 and IPv6 without extension headers that matter here. What else a frame has counts as other.
+Reads only formats of the benchmark's captures: little-endian classic pcap with microseconds, Ethernet, VLAN
+tags, ARP, IPv4 and IPv6 without extension headers that matter here. Everything else counts as other.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def word(data: Array, at: Array) -> Array:
 
 def headers(frames: Frames) -> Headers:
     """Where the headers of each frame are."""
-    # offsets of a short frame stay within the buffer: whether they mean anything is asked afterwards
+    # padded, so that offsets of a short frame stay within the buffer; they are checked afterwards
     data = np.concatenate([frames.data, np.zeros(128, np.uint8)])
     at, end = frames.start + 12, frames.start + frames.size
     for _ in range(2):

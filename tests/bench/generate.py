@@ -1,4 +1,4 @@
-"""Generates a capture for the benchmark where there are no real ones: TCP, DNS and others, interleaved.
+"""Generates a capture for the benchmark, for machines without real ones: TCP, DNS and others, interleaved.
 
     python -m tests.bench.generate OUT.pcap --packets 1000000
 
@@ -17,7 +17,7 @@ MAGIC = 0xA1B2C3D4
 START = 1_700_000_000
 # a port of no table: the payload is random, as encrypted payload is, and is not decoded
 UNKNOWN_PORT = 9999
-CONVERSATION_PACKETS = (2, 4, 10, 20, 60)
+EXCHANGE_PACKETS = (2, 4, 10, 20, 60)
 
 
 def address(generator: random.Random, *, six: bool) -> bytes:
@@ -51,14 +51,14 @@ def question(generator: random.Random, answer: bool) -> bytes:
     return struct.pack(">HHHHHH", generator.getrandbits(16), 0x8180 if answer else 0x0100, 1, int(answer), 0, 0) + body
 
 
-def conversation(generator: random.Random) -> list[bytes]:
-    """The frames of one conversation, in order."""
+def exchange(generator: random.Random) -> list[bytes]:
+    """The frames of one exchange between two hosts, in order."""
     six, tagged = generator.random() < 0.06, generator.random() < 0.1
     a, b = address(generator, six=six), address(generator, six=six)
     port, kind = generator.randrange(1024, 65536), generator.random()
     ends = [(a, b), (b, a)]
     if kind < 0.30:
-        count, service = generator.choice(CONVERSATION_PACKETS), generator.choice((80, 443, 443, 22, 8080))
+        count, service = generator.choice(EXCHANGE_PACKETS), generator.choice((80, 443, 443, 22, 8080))
         flags = [2, 18, *([16, 24] * count), 17, 17]
         sequence, result = [generator.getrandbits(32), generator.getrandbits(32)], []
         for index, flag in enumerate(flags):
@@ -80,7 +80,7 @@ def conversation(generator: random.Random) -> list[bytes]:
             for i, m in enumerate(messages)
         ]
     if kind < 0.85:
-        sides = [generator.randrange(2) for _ in range(generator.choice(CONVERSATION_PACKETS))]
+        sides = [generator.randrange(2) for _ in range(generator.choice(EXCHANGE_PACKETS))]
         ports = [(port, UNKNOWN_PORT), (UNKNOWN_PORT, port)]
         sizes = [generator.choice((60, 200, 1200)) for _ in sides]
         return [
@@ -103,7 +103,7 @@ def conversation(generator: random.Random) -> list[bytes]:
 
 
 def write(path: Path, packets: int, seed: int = 7) -> None:
-    """A classic capture of `packets` packets, some two hundred conversations open at a time."""
+    """A classic capture of `packets` packets, about two hundred exchanges open at a time."""
     generator = random.Random(seed)  # noqa: S311 - not for secrets
     open_now: list[list[bytes]] = []
     clock = START * 1_000_000
@@ -111,7 +111,7 @@ def write(path: Path, packets: int, seed: int = 7) -> None:
         file.write(struct.pack("<IHHiIII", MAGIC, 2, 4, 0, 0, 262144, 1))
         for _ in range(packets):
             if len(open_now) < 200:
-                open_now.append(conversation(generator)[::-1])
+                open_now.append(exchange(generator)[::-1])
             chosen = generator.randrange(len(open_now))
             data = open_now[chosen].pop()
             if not open_now[chosen]:

@@ -1,7 +1,7 @@
 """Builds frames between hosts of one site: VLAN-tagged Ethernet, ARP, IPv4, IPv6, UDP and TCP with right checksums.
 
-A conversation adds `(time, frame)` to a list in any order; the list is sorted when the capture is written. Times are
-in seconds from the begin of the capture.
+Each exchange adds `(time, frame)` to a list in any order; the list is sorted when the capture is written. Times are
+in seconds from the start of the capture.
 """
 
 from __future__ import annotations

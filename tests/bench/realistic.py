@@ -1,8 +1,8 @@
-"""Generates traffic in the shape of an office or a plant, where no labelled captures are at hand.
+"""Generates traffic in the shape of an office or a plant, for machines without the labelled captures.
 
     python -m tests.bench.realistic office|plant OUT.pcap [--seed 1]
 
-One capture is 45 minutes of one site. Numbers of conversations and their lengths are those measured (shape.py) on
+One capture is 45 minutes of one site. Numbers of flows and their lengths are those measured (shape.py) on
 generated captures of such sites: an office is bulk downloads over TLS and HTTP by a dozen workstations, with DNS,
 name resolution, directory services and neighbour discovery; a plant is one master that polls Modbus devices over
 connections that stay open, with some IEC 104 and BACnet. `tests.bench.repeat` makes a long capture from these.
@@ -131,7 +131,7 @@ def discovery(site: Site, client: Host) -> None:
 
 
 def solicit(site: Site, client: Host) -> None:
-    """A DHCPv6 client that nobody answers: eight Solicits, at growing intervals."""
+    """A DHCPv6 client without a server: eight Solicits, at growing intervals."""
     time, transaction = site.generator.uniform(0, 100), site.generator.randbytes(3)
     identity = struct.pack(">HHHHI", 1, 14, 1, 1, 0x2A000000) + client.mac
     association = struct.pack(">HHIII", 3, 12, 1, 0, 0)
@@ -225,7 +225,7 @@ def building(site: Site, client: Host, server: Host, packets: int) -> None:
 
 
 def background(site: Site, clients: list[Host], server: Host, router: Host, counts: tuple[int, ...]) -> None:
-    """What every network has; `counts` are numbers of conversations in the order of the loop below."""
+    """Traffic of every network; `counts` are numbers of exchanges in the order of the loop below."""
     pick = site.generator.choice
     kinds: tuple[Callable[[], None], ...] = (
         lambda: dns(site, pick(clients), server),

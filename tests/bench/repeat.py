@@ -2,7 +2,7 @@
 
     python -m tests.bench.repeat OUT.pcap CAPTURE... [--packets 1500000]
 
-A flow table that meets the same 5-tuples again and again is no realistic load, so each capture in each repetition is a
+The same 5-tuples over and over would be no realistic load for a flow table, so each capture in each repetition is a
 site of its own, and every repetition begins after the end of the one before:
 
 - The number of the site is XORed into one byte of each unicast address: byte 3 of a MAC address, byte 2 of an IPv4

@@ -1,4 +1,4 @@
-"""What the benchmark measures with: captures that are repeated, generated, and compared."""
+"""Captures of the benchmark, repeated and generated, and its measurements."""
 
 from __future__ import annotations
 

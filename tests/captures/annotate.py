@@ -1,7 +1,7 @@
-"""Writes into a pcapng file what its recorder knows: comments, names, interface descriptions, TLS secrets.
+"""Adds comments, names, interface descriptions and TLS secrets to a recorded pcapng file.
 
 Usage: annotate.py RECORDED.pcapng SECRETS.txt OUTPUT.pcapng. Called by record.sh. Every packet, its time and every
-other block stay as recorded; comments go to the first packet that a display filter of tshark finds.
+other block stay as recorded; each comment is added to the first packet that matches a display filter of tshark.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def block(kind: int, body: bytes) -> bytes:
 
 
 def option(code: int, text: str) -> bytes:
-    """An option that holds text; code 0 ends a list of options."""
+    """An option with text; code 0 ends a list of options."""
     value = text.encode()
     return struct.pack("<HH", code, len(value)) + value + bytes(-len(value) % 4)
 
@@ -68,14 +68,14 @@ def names() -> bytes:
 
 
 def first(recorded: Path, wanted: str) -> int:
-    """The number of the first packet that a display filter finds."""
+    """The number of the first packet that matches a display filter."""
     command = ["tshark", "-r", str(recorded), "-Y", wanted, "-T", "fields", "-e", "frame.number"]
     found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     return int(found[0])
 
 
 def packet(body: bytes, comment: str | None) -> bytes:
-    """A packet block with a comment before whatever options it has."""
+    """A packet block with a comment before its other options."""
     if comment is None:
         return block(PACKET, body)
     (captured,) = struct.unpack_from("<I", body, 12)
@@ -84,7 +84,7 @@ def packet(body: bytes, comment: str | None) -> bytes:
 
 
 def interface(body: bytes) -> bytes:
-    """An interface block with a description behind its name."""
+    """An interface block with a description after its name."""
     (size,) = struct.unpack_from("<H", body, 10)
     name = body[12 : 12 + size].decode()
     at = 12 + size + -size % 4
@@ -92,7 +92,7 @@ def interface(body: bytes) -> bytes:
 
 
 def main(recorded: Path, secrets: Path, output: Path) -> None:
-    """Copy `recorded` to `output` with everything added."""
+    """Copy `recorded` to `output` with these additions."""
     comments = {first(recorded, wanted): comment for wanted, comment in COMMENTS.items()}
     written, number = [], 0
     keys = secrets.read_bytes()

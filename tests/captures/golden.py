@@ -1,7 +1,7 @@
-"""Writes golden.toml: what tshark counts in each capture here, so that tests can hold netlake to it without tshark.
+"""Writes golden.toml: counts of tshark for each capture here, so that tests can compare netlake without tshark.
 
-Usage: python golden.py (after recording). A count is that of packets which a display filter finds, IPv4 and IPv6
-fragments put together, TCP segments not.
+Usage: python golden.py (after recording). A count is the number of packets that match a display filter, with IPv4 and
+IPv6 fragments reassembled and TCP streams not.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ OPTIONS = ("-n", "-o", "tcp.desegment_tcp_streams:FALSE", "-o", "ip.defragment:T
 
 
 def count(capture: Path, wanted: str) -> int:
-    """How many packets of `capture` the display filter `wanted` finds."""
+    """The number of packets of `capture` that match the display filter `wanted`."""
     spelled = {"dot1q": "vlan or ieee8021ad"}.get(wanted, wanted)
     command = ["tshark", "-r", str(capture), *OPTIONS, "-Y", spelled, "-T", "fields", "-e", "frame.number"]
     return len(subprocess.run(command, capture_output=True, text=True, check=False).stdout.split())
 
 
 def main() -> None:
-    """Count and write."""
+    """Write golden.toml."""
     lines = ["# Written by golden.py from what tshark 4.0.17 counts: packets that each display filter finds.", ""]
     for capture in sorted(HERE.glob("*.pcap*")):
         lines += [f'["{capture.name}"]', f"packets = {count(capture, 'frame')}"]

@@ -456,7 +456,7 @@ PY
   guest python3 $lab/beacon.py
 }
 
-several_streams() { # SCTP: a short conversation and one with data in several chunks
+several_streams() { # SCTP: a short association and one with data in several chunks
   echo 'lamp' | client socat -t 1 - SCTP:10.20.0.2:7000
   head -c 5000 $lab/www/log.txt | client socat -t 1 - SCTP:10.20.0.2:7000
   router sh -c "echo fog | socat -t 1 - SCTP:10.20.0.2:7000"

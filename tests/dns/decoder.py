@@ -1,4 +1,4 @@
-"""A plain decoder of one DNS message, and the columnar reader's rows as Python objects to compare it with."""
+"""The twin of the DNS reader: a plain decoder of one message, and a comparison of its rows with those of the reader."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAMES = ("query_name", "query_type", "query_type_name", "query_class")
 
 
 def decode(message: bytes, kind: str = "udp", missing: int = 0) -> dict[str, Any]:
-    """The row of one message, read from front to back."""
+    """The row of one message, read from start to end."""
     row: dict[str, Any] = {"transport": "tcp" if kind == "tcp" else "udp", "edns_options": []}
     marks: list[str] = []
     short = "cut" if missing else "short_header"
@@ -72,7 +72,7 @@ def header(cursor: Cursor, row: dict[str, Any], kind: str) -> list[int]:
 
 
 def pass_name(cursor: Cursor, marks: list[str]) -> str | None:
-    """The name, null if it cannot be followed; Short or Malformed only if its end cannot be found."""
+    """The name, None if it is invalid; raises Short or Malformed only if its end is unknown."""
     at = cursor.at
     try:
         return without_dot(read_name(cursor))
@@ -163,7 +163,7 @@ def client_subnet(data: bytes, row: dict[str, Any], wrong: list[str]) -> None:
 
 
 def batch(payloads: list[bytes], kinds: list[str] | None = None, missing: list[int] | None = None) -> Messages:
-    """Messages that lie one behind the other, with bytes between them that belong to none."""
+    """Messages of `payloads` in one buffer, with other bytes between them."""
     kinds = kinds or ["udp"] * len(payloads)
     return build(
         payloads, missing=missing or 0, around=b"\x05other\xc0\x0c", ports=[PORTS[kind] for kind in kinds] or NO_PORTS,
@@ -172,7 +172,7 @@ def batch(payloads: list[bytes], kinds: list[str] | None = None, missing: list[i
 
 
 def rows(messages: Messages) -> list[dict[str, Any]]:
-    """What the reader makes of `messages`, as Python objects."""
+    """The rows of the columnar reader as Python objects."""
     read = dns.read(messages)
     messages, columns = read if isinstance(read, tuple) else (messages, read)
     listed = {name: as_list(value) for name, value in columns.items()}
@@ -194,7 +194,7 @@ def present_only(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def check(payloads: list[bytes], kinds: list[str] | None = None, missing: list[int] | None = None) -> None:
-    """The columnar reader and the plain decoder give the same rows."""
+    """Fail unless the columnar reader and the plain decoder return the same rows."""
     kinds, missing = kinds or ["udp"] * len(payloads), missing or [0] * len(payloads)
     got = rows(batch(payloads, kinds, missing))
     assert len(got) == len(payloads)

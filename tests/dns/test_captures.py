@@ -1,4 +1,4 @@
-"""Real messages: the reader against the plain decoder, and against dnspython, which knows nothing of either."""
+"""Messages of real captures: the reader compared with the plain decoder and with dnspython."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ FILES = (
     "zeek/dnssec__nsec.pcap",
 )
 PORTS = {53: "udp", 5353: "mdns", 5355: "llmnr"}
-NOT_IN_A_SECTION = {41, 250}  # OPT and TSIG, which dnspython keeps apart
+NOT_IN_A_SECTION = {41, 250}  # OPT and TSIG, which dnspython does not list in sections
 
 
 def messages(file: Path) -> Iterator[tuple[bytes, str]]:
-    """The UDP payloads of a capture that lie on a port of DNS, and which."""
+    """UDP payloads of a capture on ports of DNS, with the protocol of the port."""
     with file.open("rb") as stream:
         for _, frame in dpkt.pcap.Reader(stream):
             ip = dpkt.ethernet.Ethernet(frame).data
@@ -50,23 +50,23 @@ def messages(file: Path) -> Iterator[tuple[bytes, str]]:
 def found(request: pytest.FixtureRequest, shared_captures: Path) -> list[tuple[bytes, str]]:
     file = shared_captures / request.param
     if not file.exists():
-        pytest.skip(f"there is no {request.param}")
+        pytest.skip(f"{request.param} does not exist")
     return list(messages(file))
 
 
-def test_decoder(found: list[tuple[bytes, str]]) -> None:
+def test_reader_agrees_with_plain_decoder(found: list[tuple[bytes, str]]) -> None:
     assert found
     payloads, kinds = zip(*found, strict=True)
     check(list(payloads), list(kinds))
 
 
 def plain(text: str) -> str:
-    """Record data without what one writer quotes, parts or capitalises and another does not."""
+    """Record data without differences in quotes, spaces and case."""
     return re.sub(r'[ "]', "", text).lower()
 
 
-def test_dnspython(found: list[tuple[bytes, str]]) -> None:
-    """A message that dnspython takes has the same questions and records; one that it refuses is marked."""
+def test_reader_agrees_with_dnspython(found: list[tuple[bytes, str]]) -> None:
+    """Questions and records are those of dnspython; messages that it refuses have a fault."""
     dns_message = pytest.importorskip("dns.message")
     dns_exception = pytest.importorskip("dns.exception")
     payloads = [payload for payload, kind in found if kind == "udp"]

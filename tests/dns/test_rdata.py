@@ -1,4 +1,4 @@
-"""Record data of every type as dig prints it."""
+"""Record data of every type has the text that dig prints."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ DATA = tomllib.loads((Path(__file__).parent / "rdata.toml").read_text())["data"]
 
 
 @pytest.mark.parametrize("one", DATA, ids=[f"{one['type']} {one['text'][:30]}" for one in DATA])
-def test_text(one: dict[str, str | int]) -> None:
-    """In a message, by the reader: kernel or Python, whichever writes the type."""
+def test_text_of_record_data(one: dict[str, str | int]) -> None:
+    """Read from a message, so by the kernel or by Python, as the type requires."""
     number = int(one["number"])
     (row,) = rows(batch([message([QUESTION], [record(number, bytes.fromhex(str(one["bytes"])))])]))
     assert row["fault"] is None
@@ -48,8 +48,8 @@ def test_every_layout_has_an_example() -> None:
 
 
 @pytest.mark.parametrize("one", DATA, ids=[f"{one['type']} {one['text'][:30]}" for one in DATA])
-def test_cut_and_padded(one: dict[str, str | int]) -> None:
-    """Data that is too short or too long for its type is shown as unknown data, or is data of another length."""
+def test_data_of_wrong_length_is_unknown_data(one: dict[str, str | int]) -> None:
+    """Data that is too short or too long for its type is unknown data with a fault, or valid with another text."""
     data = bytes.fromhex(str(one["bytes"]))
     payloads = [message([QUESTION], [record(int(one["number"]), part)]) for part in (data[:-1], data + b"\x05")]
     for row, size in zip(rows(batch(payloads)), (len(data) - 1, len(data) + 1), strict=True):
@@ -62,7 +62,7 @@ def test_cut_and_padded(one: dict[str, str | int]) -> None:
             assert answer["data"] != one["text"]
 
 
-def test_fields_and_columns() -> None:
+def test_record_data_has_fields_and_columns() -> None:
     signature = next(one for one in DATA if one["type"] == "RRSIG")
     fields = present(46, Cursor(bytes.fromhex(signature["bytes"]))).fields
     assert fields[:4] == [
@@ -81,8 +81,8 @@ def test_fields_and_columns() -> None:
     ]  # fmt: skip
 
 
-def test_escapes() -> None:
-    """Every byte in a name and in a string: the escapes of RFC 1035, 5.1, as they are read back."""
+def test_escapes_of_names_and_strings() -> None:
+    """Every byte in names and strings is escaped as in RFC 1035 section 5.1."""
     for table, label in ((IN_NAME, True), (IN_STRING, False)):
         assert all(table[byte] == 2 for byte in (*range(32), *range(127, 256)))
         assert all(table[ord(letter)] == 0 for letter in "abcxyzABCXYZ0189-_")

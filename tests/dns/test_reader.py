@@ -1,4 +1,4 @@
-"""The columnar reader gives the rows that the plain decoder gives, whatever the bytes."""
+"""The columnar reader and the plain decoder return the same rows for any bytes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def record(kind: int, data: bytes, name: bytes = POINTER, klass: int = 1, ttl: i
 
 
 OPT = record(41, b"\0\x08\0\7\0\1\x18\0\xc0\0\2" + b"\0\x0a\0\x08clientck", b"\0", 4096, 0x01008000)
-# one message for each way of writing record data, and some with all of them
+# one message for each format of record data, and some with all of them
 SEEDS = [message([QUESTION], [record(one["number"], bytes.fromhex(one["bytes"]))], [], [OPT]) for one in DATA]
 SEEDS.append(message([QUESTION], [record(one["number"], bytes.fromhex(one["bytes"])) for one in DATA], [OPT]))
 SEEDS.append(
@@ -46,7 +46,7 @@ SEEDS.append(message([QUESTION], [record(6, POINTER + b"\5admin\xc0\x10" + bytes
 
 @st.composite
 def mutated(draw: st.DrawFn) -> bytes:
-    """A seed with some bytes changed, removed or added; what points, counts or measures more often than others."""
+    """A seed with bytes changed, removed or added; pointers and counts are changed more often."""
     data = bytearray(draw(st.sampled_from(SEEDS)))
     for _ in range(draw(st.integers(0, 4))):
         at = draw(st.integers(0, len(data) - 1))
@@ -67,28 +67,28 @@ def mutated(draw: st.DrawFn) -> bytes:
 
 
 @given(st.lists(st.tuples(mutated(), st.sampled_from(KINDS), st.sampled_from((0, 0, 9))), min_size=1, max_size=8))
-def test_mutated_messages(messages: list[tuple[bytes, str, int]]) -> None:
+def test_mutated_messages_have_rows_of_the_plain_decoder(messages: list[tuple[bytes, str, int]]) -> None:
     payloads, kinds, missing = zip(*messages, strict=True)
     check(list(payloads), list(kinds), list(missing))
 
 
 @given(st.lists(st.binary(max_size=80).map(lambda tail: struct.pack("!6H", 1, 0, 1, 2, 1, 1) + tail), max_size=8))
-def test_random_messages(payloads: list[bytes]) -> None:
+def test_random_records_have_rows_of_the_plain_decoder(payloads: list[bytes]) -> None:
     check(payloads)
 
 
 @given(st.binary(max_size=64))
-def test_random_bytes(payload: bytes) -> None:
+def test_random_bytes_have_rows_of_the_plain_decoder(payload: bytes) -> None:
     check([payload])
 
 
-def test_cut_at_every_byte() -> None:
+def test_message_truncated_at_every_byte_is_cut() -> None:
     whole = SEEDS[-2]
     cut = [whole[:size] for size in range(len(whole) + 1)]
     check(cut, missing=[len(whole) - len(one) for one in cut])
     got = rows(batch(cut, missing=[len(whole) - len(one) for one in cut]))
     assert [row["fault"] for row in got] == ["cut"] * len(whole) + [None]
-    # what a cut message still shows is what the whole one shows
+    # a truncated message has the first records of the complete one
     for row in got:
         for name in ("questions", "answers"):
             assert row[name] == got[-1][name][: len(row[name])]
@@ -104,8 +104,8 @@ NAMES = {
 
 
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
-def test_bad_names(name: bytes) -> None:
-    """The name is null, the row is marked, and records behind it are read where the name's end can be told."""
+def test_bad_name_is_null_with_fault(name: bytes) -> None:
+    """The name is null with a fault; records after it are read if the end of the name is known."""
     payload = message([name + b"\0\1\0\1"], [record(1, b"\x7f\0\0\1", b"\1b\0")])
     (row,) = rows(batch([payload]))
     assert row["fault"] == "bad_name"
@@ -115,8 +115,8 @@ def test_bad_names(name: bytes) -> None:
     check([payload])
 
 
-def test_longest_name() -> None:
-    """255 bytes are a name (RFC 1035, 3.1): 254 of labels and the root."""
+def test_name_of_255_bytes_is_valid() -> None:
+    """A name has at most 255 bytes (RFC 1035 section 3.1): 254 of labels and the root."""
     labels = (b"\x3f" + b"a" * 63) * 3 + b"\x3d" + b"\xff" * 61 + b"\0"
     payload = message([labels + b"\0\1\0\1"])
     (row,) = rows(batch([payload]))
@@ -125,7 +125,7 @@ def test_longest_name() -> None:
 
 
 def test_pointers_are_bounded() -> None:
-    """A chain of pointers is followed so far and no farther, so a message costs no more than its length."""
+    """A chain of pointers has a limit, so that the time for a message depends on its length only."""
     size = len(record(1, bytes(4)))
     start = 12 + len(QUESTION)
     # each owner is a pointer to the owner before it
@@ -140,7 +140,7 @@ def test_pointers_are_bounded() -> None:
 
 
 def test_text_is_bounded() -> None:
-    """Records that point at a long name again and again do not become more text than the bound."""
+    """Text of records that all point to one long name is limited."""
     name = (b"\x3f" + b"\x01" * 63) * 3 + b"\x3b" + b"\x01" * 59 + b"\0"
     answers = [record(2, POINTER) for _ in range(4000)]
     payload = message([name + b"\0\1\0\1"], answers)
@@ -153,7 +153,7 @@ def test_text_is_bounded() -> None:
 
 
 def test_fields_are_bounded() -> None:
-    """Neither do empty strings become more fields than the bound, nor bitmaps more types."""
+    """The number of fields of empty strings and of bitmaps is limited."""
     strings = message([QUESTION], [record(16, bytes(60000))])
     bitmaps = message(
         [QUESTION], [record(47, b"\0" + b"".join(bytes((window, 32)) + b"\xff" * 32 for window in range(256)))] * 6
@@ -165,8 +165,8 @@ def test_fields_are_bounded() -> None:
     assert fields <= sum(len(one) for one in (strings, bitmaps)) * dns_text.TEXT_FACTOR / dns_text.FIELD_COST + 128
 
 
-def test_names_are_not_mixed_up() -> None:
-    """Names are remembered within their message only, though offsets and slots are alike."""
+def test_names_are_not_shared_between_messages() -> None:
+    """Cached names are valid in their message only."""
     payloads = [
         message([b"\1" + bytes([letter]) + b"\0\0\1\0\1"], [record(1, b"\1\2\3\4")]) for letter in range(97, 123)
     ]
@@ -174,8 +174,8 @@ def test_names_are_not_mixed_up() -> None:
     assert [row["answers"][0]["name"] for row in got] == [chr(letter) for letter in range(97, 123)]
 
 
-def test_ports_tell_the_reading() -> None:
-    """The top bit of a class and two bits of the header mean other things in mDNS and LLMNR."""
+def test_port_selects_dns_mdns_or_llmnr() -> None:
+    """The top bit of a class and two bits of the header have other meanings in mDNS and LLMNR."""
     payload = message([b"\1a\0\0\1\x80\1"], [record(1, b"\1\2\3\4", POINTER, 0x8001)], flags=0x8500)
     plain, mdns, llmnr = rows(batch([payload] * 3, list(KINDS)))
     assert (plain["query_class"], plain["questions"][0]["unicast_response"]) == (0x8001, None)
@@ -189,8 +189,8 @@ def framed(*payloads: bytes) -> bytes:
     return b"".join(len(payload).to_bytes(2, "big") + payload for payload in payloads)
 
 
-def test_messages_in_segments() -> None:
-    """Of TCP payloads those rows remain that are whole messages; places count through each packet."""
+def test_segment_of_complete_messages_has_rows() -> None:
+    """TCP payloads of complete messages are rows, others are not; places are counted in each packet."""
     one, two = SEEDS[0], SEEDS[-1]
     payloads = [
         framed(one),
@@ -214,8 +214,8 @@ def test_messages_in_segments() -> None:
     assert not kept.fault.any()
 
 
-def test_segment_that_the_capture_cut() -> None:
-    """What is missing of a segment is missing of the message in it."""
+def test_truncated_segment_has_fault_cut() -> None:
+    """Missing bytes of a segment are missing bytes of its message."""
     whole = framed(SEEDS[-2])
     messages = batch([whole[:-20], whole[:1]], ["tcp", "tcp"], [20, len(whole) - 1])
     kept, columns = dns.read(messages)
@@ -225,8 +225,8 @@ def test_segment_that_the_capture_cut() -> None:
 
 
 @given(st.lists(st.tuples(st.binary(max_size=60) | st.sampled_from(SEEDS[:9]).map(framed), st.booleans()), max_size=6))
-def test_any_segment(payloads: list[tuple[bytes, bool]]) -> None:
-    """Every row of a segment is a message behind its length, and together they fill the segment."""
+def test_any_segment_has_rows_of_its_messages(payloads: list[tuple[bytes, bool]]) -> None:
+    """Each row of a segment is a message after its length; together they are the whole segment."""
     messages = batch([payload for payload, _ in payloads], ["tcp" if tcp else "udp" for _, tcp in payloads])
     read = dns.read(messages)
     kept = read[0] if isinstance(read, tuple) else messages
@@ -248,5 +248,5 @@ def unframed(payload: bytes) -> list[bytes]:
     return bodies
 
 
-def test_no_messages() -> None:
+def test_no_messages_have_no_rows() -> None:
     assert rows(batch([])) == []

@@ -1,4 +1,4 @@
-"""IP headers as the walk hands them to the tracker, built from a few words each."""
+"""Builds batches of IP headers as the walk passes them to the tracker."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FLAGS = {"F": 1, "S": 2, "R": 4, "P": 8, "A": 16, "U": 32, "E": 64, "C": 128}
 
 @dataclass
 class Header:
-    """One row of Headers and what lies behind it; `ts` in seconds from BEGIN, None for no time."""
+    """A row of Headers and its bytes; `ts` in seconds from BEGIN, None for no time; `captured` is TCP payload."""
 
     ts: float | None = 0.0
     src: str = "10.0.0.1"
@@ -41,6 +41,8 @@ class Header:
     first: bytes = b""
     options: bytes = field(default=b"")
     mac: bytes | None = None
+    captured: bytes = b""
+    header_size: int | None = None
 
     def transport(self) -> bytes:
         """The transport header, as far as it was kept."""
@@ -48,10 +50,10 @@ class Header:
         if self.protocol == 6:
             options = self.options or (b"\x01\x03\x03" + bytes([self.scale]) if self.scale is not None else b"")
             bits = sum(FLAGS[flag] for flag in self.flags)
-            size = (20 + len(options)) // 4 << 4
+            size = (20 + len(options) if self.header_size is None else self.header_size) // 4 << 4
             ports = struct.pack(">HH", self.src_port & 0xFFFF, self.dst_port & 0xFFFF)
             rest = struct.pack(">IIBBHHH", self.seq % 2**32, self.ack % 2**32, size, bits, self.window, 0, 0)
-            header = ports + rest + options
+            header = ports + rest + options + self.captured
         return header if self.keep is None else header[: self.keep]
 
     def network(self) -> bytes:

@@ -1,9 +1,9 @@
-"""Cases of tests/flows/cases/*.toml: headers in a line each, and the conversations that they are.
+"""Cases of tests/flows/cases/*.toml: headers in a line each, and the flows and rows of `connection` that they give.
 
 A line is a time in seconds (`-`: none), `>` or `<` (from 10.0.0.1 port 1000 to 10.0.0.2 port 80, or back), flags or
-`.`, and NAME=VALUE for fields of `build.Header`; `icmp=8/0` gives type and code. `flow` has the conversation of each
-line, `shift` how far its window is shifted (-1: unknown), `rows` what is expected of the rows of `connection` in the
-order of their end: columns not named may hold anything, and "null" is null.
+`.`, and NAME=VALUE for fields of `build.Header`; `icmp=8/0` gives type and code. `flow` has the flow of each line,
+`shift` the bits by which its window is shifted (-1: not known), `rows` the columns that are compared of the rows of
+`connection`, in the order of their end: "null" is null, times are seconds from build.BEGIN.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from netlake.flows.tracker import Tracker
 from netlake.kernels.walk_network import pair_of_icmp
 from netlake.layers.pools import new_pools
 from netlake.packets import DATAGRAM, FRAGMENT, QUOTED, WHOLE
-from tests.flows.build import Header, batch
+from tests.flows.build import BEGIN, SECOND, Header, batch
 
 KINDS = {"whole": WHOLE, "fragment": FRAGMENT, "datagram": DATAGRAM, "quoted": QUOTED}
 FOLDER = Path(__file__).parent / "cases"
@@ -42,6 +42,8 @@ def parsed(line: str) -> Header:
             header.protocol, header.first = 132, bytes(12) + bytes([int(value), 0, 0, 4])
         elif name == "kind":
             header.kind = KINDS[value]
+        elif name == "mac":
+            header.mac = bytes.fromhex(value)
         elif name in ("src", "dst"):
             setattr(header, name, value)
         else:
@@ -69,5 +71,7 @@ def test_case(case: dict[str, Any]) -> None:
         assert flows.shift.tolist() == case["shift"]
     if "evictions" in case:
         assert tracker.evictions == case["evictions"]
+    for row in rows:
+        row |= {name: row[name].timestamp() - BEGIN / SECOND for name in row if name.endswith("_ts") and row[name]}
     expected = [{name: None if value == "null" else value for name, value in row.items()} for row in case["rows"]]
     assert [{name: row[name] for name in wanted} for row, wanted in zip(rows, expected, strict=True)] == expected

@@ -1,4 +1,4 @@
-"""Community ID: the same as the reference implementation's, and SHA-1 the same as Python's."""
+"""Community ID equals that of the reference implementation, and SHA-1 that of Python."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ADDRESSES = (
 
 
 def found(header: Header) -> str | None:
-    """The Community ID of a conversation of one packet."""
+    """The Community ID of a flow of one packet."""
     tracker = Tracker(new_pools())
     tracker.update(*batch([header]))
     tracker.finish()
@@ -34,7 +34,7 @@ def found(header: Header) -> str | None:
 
 
 def expected(header: Header) -> str | None:
-    """What the reference says."""
+    """The Community ID of the reference implementation."""
     ports: tuple[int | None, int | None] = header.src_port, header.dst_port
     if header.protocol in (1, 58):
         ports = header.first[0], header.first[1]
@@ -72,24 +72,26 @@ PUBLISHED = [
 
 
 @pytest.mark.parametrize(("protocol", "src", "src_port", "dst", "dst_port", "published"), PUBLISHED)
-def test_it_is_as_published(protocol: int, src: str, src_port: int, dst: str, dst_port: int, published: str) -> None:
+def test_community_id_equals_the_published_one(
+    protocol: int, src: str, src_port: int, dst: str, dst_port: int, published: str
+) -> None:
     header = Header(src=src, dst=dst, protocol=protocol, src_port=src_port, dst_port=dst_port)
     assert found(header) == expected(header) == published
 
 
 @settings(max_examples=150)
 @given(headers())
-def test_it_is_that_of_the_reference(header: Header) -> None:
+def test_community_id_equals_the_reference(header: Header) -> None:
     assert found(header) == expected(header)
 
 
 @pytest.mark.parametrize("protocol", [1, 6, 17, 58, 132])
-def test_none_without_ports(protocol: int) -> None:
+def test_flow_without_ports_has_no_community_id(protocol: int) -> None:
     assert found(Header(protocol=protocol, src_port=-1, dst_port=-1, first=b"")) is None
 
 
 @given(st.lists(st.binary(max_size=55), min_size=1, max_size=3))
-def test_sha1_and_base64_are_python_s(messages: list[bytes]) -> None:
+def test_sha1_and_base64_equal_python(messages: list[bytes]) -> None:
     blocks = np.zeros((len(messages), kernels.BLOCK), np.uint8)
     for row, message in zip(blocks, messages, strict=True):
         padded = message + b"\x80"

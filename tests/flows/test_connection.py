@@ -1,4 +1,4 @@
-"""The table `connection`: what the tracker writes is what it declares, once for each conversation."""
+"""The table `connection`: rows have the declared columns, each flow has one row, and memory is bounded."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ TABLE = connection.TABLES[0]
 
 
 def rows_of(tracker: Tracker) -> list[pa.RecordBatch]:
-    """Every row of a tracker that is done."""
+    """Every row of a tracker, which is finished."""
     tracker.finish()
     return list(iter(tracker.ended, None))
 
 
 def spoofed(count: int, first: int) -> list[Header]:
-    """Packets of as many sources."""
+    """Packets of `count` sources."""
     return [
         Header(ts=0.0, src=f"10.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}", flags="S")
         for n in range(first, first + count)
@@ -48,7 +48,7 @@ def test_rows_have_the_columns_of_the_table() -> None:
             )
 
 
-def test_context_is_that_of_a_flow() -> None:
+def test_connection_has_the_context_of_flows() -> None:
     assert [column.name for column in TABLE.all_columns if column.name in CONTEXT_IDS][:4] == [
         "day",
         "ts",
@@ -57,8 +57,8 @@ def test_context_is_that_of_a_flow() -> None:
     ]
 
 
-def test_each_conversation_has_one_row() -> None:
-    """(capture, flow) is the key, whatever ends a conversation and however often rows are asked for."""
+def test_each_flow_has_one_row() -> None:
+    """(capture, flow) is the key, however a flow ends and however often `ended` is called."""
     tracker = Tracker(new_pools(), max_flows=50)
     found: list[int] = []
     for round_ in range(20):
@@ -70,8 +70,8 @@ def test_each_conversation_has_one_row() -> None:
     assert tracker.count > 300
 
 
-def test_spoofed_sources_stay_within_the_bound() -> None:
-    """Many more sources than there is room for: memory is what it was, and every one has its row."""
+def test_memory_is_bounded_with_many_sources() -> None:
+    """With many more sources than rows of state, arrays do not grow, and every flow has its row."""
     most = 2000
     tracker = Tracker(pools := new_pools(limit=3000), max_flows=most)
     count, rows = 0, 0
@@ -92,8 +92,8 @@ def test_spoofed_sources_stay_within_the_bound() -> None:
     assert rows + sum(ended.num_rows for ended in rows_of(tracker)) == count
 
 
-def test_the_table_forgets_what_ended() -> None:
-    """Conversations that come and go leave nothing behind that makes others slow: the table is rebuilt."""
+def test_hash_table_is_rebuilt_without_ended_flows() -> None:
+    """Entries of ended flows do not fill the hash table."""
     tracker = Tracker(new_pools(), max_flows=100)
     for round_ in range(60):
         headers = spoofed(50, 50 * round_)
@@ -106,8 +106,8 @@ def test_the_table_forgets_what_ended() -> None:
     assert tracker.control["live"] <= 100
 
 
-def test_the_state_of_a_conversation_is_small() -> None:
-    """200 MB for the default number of conversations, hash table and all."""
+def test_state_of_a_flow_is_small() -> None:
+    """State and hash table of the default number of flows have less than 200 MB."""
     state = Tracker(new_pools(), max_flows=1000).state
     arrays = (state.flows, state.sides, state.free, state.ended)
     each = sum(array.nbytes for array in arrays) / 1000 + 4 * state.table.itemsize
@@ -115,7 +115,7 @@ def test_the_state_of_a_conversation_is_small() -> None:
 
 
 @pytest.mark.parametrize("network", [-1, 1 << 40])
-def test_a_header_outside_the_data_is_no_conversation(network: int) -> None:
+def test_header_outside_the_data_has_no_flow(network: int) -> None:
     packets, headers = batch([Header(), Header()])
     headers["network"][0] = network
     flows = Tracker(new_pools()).update(packets, headers)
@@ -123,7 +123,7 @@ def test_a_header_outside_the_data_is_no_conversation(network: int) -> None:
     assert (flows.from_originator[0], flows.src[0], flows.dst[0]) == (-1, -1, -1)
 
 
-def test_ends_outside_the_data_are_cut() -> None:
+def test_end_outside_the_data_is_limited() -> None:
     packets, headers = batch([Header(flags="S", seq=7)])
     headers["end"][0] = 1 << 40
     tracker = Tracker(new_pools())
@@ -131,7 +131,7 @@ def test_ends_outside_the_data_are_cut() -> None:
     assert rows_of(tracker)[0].to_pylist()[0]["orig_syn"] == 1
 
 
-def test_ports_are_not_shown_where_there_are_none() -> None:
+def test_headers_without_ports_have_port_minus_one() -> None:
     headers = [
         Header(protocol=17),
         Header(protocol=1),
@@ -142,8 +142,8 @@ def test_ports_are_not_shown_where_there_are_none() -> None:
     assert [ports.tolist() for ports in flows.ports] == [[1000, -1, -1, -1], [80, -1, -1, -1]]
 
 
-def test_windows_are_shifted_as_both_agreed() -> None:
-    """-1 where a SYN was not seen, 0 for a SYN itself, and where only one of the two offers a scale."""
+def test_shift_is_that_of_the_handshake() -> None:
+    """-1 where a SYN was not seen, 0 for a SYN itself and where only one of the two has the option."""
     to: dict[str, Any] = {"src": "10.0.0.1", "dst": "10.0.0.2"}
     back: dict[str, Any] = {"src": "10.0.0.2", "dst": "10.0.0.1", "src_port": 80, "dst_port": 1000}
     headers = [
@@ -156,7 +156,7 @@ def test_windows_are_shifted_as_both_agreed() -> None:
     assert flows.shift.tolist() == [-1, 0, -1, 0, 7, 3, 0, 0, 0, -1]
 
 
-def test_the_addresses_of_a_pool_are_a_table() -> None:
+def test_addresses_of_a_pool_are_rows_of_address() -> None:
     pools = new_pools()
     headers = [Header(), Header(src="::ffff:10.0.0.1", dst="2001:db8::1"), Header(src="10.0.0.2", dst="10.0.0.1")]
     Tracker(pools).update(*batch(headers))

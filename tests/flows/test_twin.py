@@ -1,4 +1,4 @@
-"""Random traffic: the tracker and its twin agree on every column, however the traffic is cut into batches."""
+"""Random traffic: tracker and twin have the same rows, however the traffic is divided into batches."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BASES = [100, 2**32 - 20, 2**31 - 5]
 
 
 def header(pick: random.Random, row: int) -> Header:
-    """A header without its time; `outer` may point nowhere."""
+    """A header without its time; `outer` may be no row."""
     protocol = pick.choice([6, 6, 6, 6, 17, 1, 132, 47])
     hosts = pick.choice([HOSTS[:2], HOSTS[2:]])
     ports = [pick.choice([80, 81]) if protocol != 47 else -1 for _ in range(2)]
@@ -38,6 +38,7 @@ def header(pick: random.Random, row: int) -> Header:
         key=pick.choice([0, 0, 0, 5]), ttl=pick.choice([0, 64, 255]), length=pick.choice([None, None, 60, 2**32 - 1]),
         keep=pick.choice([None] * 6 + [0, 4, 13, 15]),
         first=pick.choice(CHUNKS) if protocol == 132 else pick.randbytes(pick.randrange(17)),
+        mac=pick.choice([None, bytes(6), b"\2\0\0\0\0\1", b"\2\0\0\0\0\2"]),
         options=pick.choice([b"", b"", b"\1\1\3\3", b"\2\4\1\1\3\3\3\0", b"\3\0\0\0", b"\3\3\1\1"]),
     )  # fmt: skip
 
@@ -57,7 +58,7 @@ def traffic(pick: random.Random) -> list[Header]:
 def tracked(
     headers: list[Header], most: int, cuts: list[int]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], Tracker]:
-    """Answers and rows of the tracker, which is given the headers in batches; the pool is reset between them."""
+    """Answers and rows of the tracker for headers in batches, between which the pool may be reset."""
     pools = new_pools()
     tracker = Tracker(pools, max_flows=most)
     answers: list[dict[str, Any]] = []
@@ -86,7 +87,7 @@ def shifted(one: Header, first: int) -> Header:
 
 
 def assert_equal(row: dict[str, Any], expected: dict[str, Any]) -> None:
-    """A row of `connection` as the twin has it; numbers with fractions nearly."""
+    """Compare a row of `connection` with that of the twin; fractions may differ by rounding."""
     for name, value in expected.items():
         found = row[name]
         if isinstance(found, dt.datetime):
@@ -105,7 +106,7 @@ def test_tracker_and_twin_agree(seed: int) -> None:
 
 
 def agree(headers: list[Header], most: int, cuts: list[int]) -> None:
-    """Both say the same of `headers`, which the tracker is given in batches that no pair of outer and inner crosses."""
+    """Compare both on `headers`; no pair of outer and inner header is divided between batches of the tracker."""
     pairs = [(one.outer, row) for row, one in enumerate(headers) if one.outer >= 0]
     cuts = [cut for cut in cuts if all(not outer < cut <= row for outer, row in pairs)]
     twin = Twin(most)

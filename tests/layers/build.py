@@ -64,7 +64,7 @@ def sctp(*chunks: bytes, source: int = 1000, destination: int = 2000) -> bytes:
 
 
 def chunk(payload: bytes, protocol: int, *, flags: int = 3, more: int = 0) -> bytes:
-    """A DATA chunk, padded; `more` is what its length says beyond what it has."""
+    """A DATA chunk, padded; `more` is added to its length."""
     size = 16 + len(payload)
     return struct.pack(">BBHIHHI", 0, flags, size + more, 1, 0, 0, protocol) + payload + bytes(-size % 4)
 
@@ -97,7 +97,7 @@ def dot11(payload: bytes, first: int = 0x08, flags: int = 0x01, between: bytes =
 
 
 def radiotap(payload: bytes, flags: int) -> bytes:
-    """Radiotap with a time, which must lie at a multiple of eight, and its flags."""
+    """Radiotap with a time, which is at a multiple of eight, and its flags."""
     return struct.pack("<BxHIQB", 0, 25, 3, 1, flags) + b"\0" * (25 - 17) + payload
 
 

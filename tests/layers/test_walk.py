@@ -12,7 +12,8 @@ from netlake.kernels.answers import STOPS
 from netlake.kernels.steps import Step
 from netlake.kernels.walk_state import MOST_NETWORK_HEADERS
 from netlake.layers.steps import dispatch
-from netlake.layers.walk import Walked, Walker
+from netlake.layers.walk import MOST_ROUNDS, Walked, Walker
+from netlake.packets import DATAGRAM as DATAGRAM_KIND
 from netlake.packets import FRAGMENT, QUOTED, WHOLE, Packets
 from netlake.schema import Table
 from netlake.schema.faults import CUT
@@ -329,3 +330,42 @@ def test_truncated_ip_header_has_fault_cut() -> None:
     assert ipv4.fault.tolist() == [CUT]
     assert ipv4.header.tolist() == [0]
     assert result.headers["protocol"].tolist() == [6]
+
+
+def test_numbers_in_tunnel_keys_do_not_change() -> None:
+    """Column `tunnel_key` of `connection` depends on them."""
+    keyed = ("ethernet", "ipv4", "ipv6", "gre", "vxlan", "geneve", "mpls", "pppoe", "l2tp", "gtp_u", "erspan", "teredo",
+             "nsh", "pim", "ieee8021ah", "cisco_metadata", "fabric_path")  # fmt: skip
+    assert [Step[name.upper()].value for name in keyed] == [0, 16, 17, *range(48, 62)]
+
+
+def test_source_mac_is_that_of_the_frame_around_the_ip_header() -> None:
+    frame = NET(b.ipv4(b.udp(b.vxlan(NET(b.ipv4(b.gre(INNER), 47))), 9, 4789), 17))
+    _, result = walked(b.batch([frame]))
+    assert result.headers["mac"].tolist() == [6, 14 + 20 + 8 + 8 + 6, -1]
+
+
+def test_datagram_has_the_source_mac_of_the_fragment_that_completed_it() -> None:
+    packets = b.batch(pieces(DATAGRAM, 80))
+    _, result = walked(packets)
+    datagram = result.headers[result.headers["kind"] == DATAGRAM_KIND]
+    assert datagram["mac"].tolist() == [packets.start[packets.count - 1] + 6]
+
+
+@pytest.mark.parametrize("levels", [1, MOST_ROUNDS - 1, MOST_ROUNDS + 2])
+def test_nested_datagrams_are_walked_up_to_a_limit(levels: int) -> None:
+    """The data of each datagram but the innermost are the last fragment of another one."""
+    payload, frames = INNER, []
+    for level in range(levels):
+        first = b.ipv4(payload[:8], 4, identification=level, more=True)
+        for _ in range(levels - 1 - level):
+            first = b.ipv4(first, 4)
+        frames.append(NET(first))
+        payload = b.ipv4(payload[8:], 4, identification=level, offset=8)
+    packets = b.batch([*frames, NET(payload)])
+    walker, result = walked(packets)
+    assert walker.fragments.counts["reassembled"] == min(levels, MOST_ROUNDS)
+    assert (Step.UDP in result.by_group) == (levels < MOST_ROUNDS)
+    assert (result.packets["header"][: packets.rows] < len(result.headers)).all()
+    names = walker.stacks.names()[result.packets["stack"][levels]].split(":")
+    assert names.count("ipv4") == min(levels, MOST_ROUNDS - 1) + 1

@@ -102,10 +102,10 @@ TUNNELS = {
         f"{UDP_STACK}:teredo:ipv6:udp:dns", None, -1,
     ),
     "Teredo, something else": (over_udp(b"\x11ello", 3544), f"{UDP_STACK}:teredo", "malformed", -1),
-    "VXLAN that says what it carries": (
+    "VXLAN that names its payload": (
         over_udp(bytes.fromhex("0c00000200000100") + INNER_6, 4790), f"{UDP_STACK}:vxlan:ipv6:udp:dns", None, -1,
     ),
-    "VXLAN that says what is not known": (
+    "VXLAN that names an unknown payload": (
         over_udp(bytes.fromhex("0c00000900000100") + INNER, 4790), f"{UDP_STACK}:vxlan", UNKNOWN, 9,
     ),
     "network service header": (

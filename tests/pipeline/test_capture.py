@@ -1,4 +1,4 @@
-"""Captures go into a lake: once each, whole or not at all, whatever dies."""
+"""Captures are added to a lake once each, and completely or not at all, also if a process or a commit fails."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def rows(lake: Path, table: str = "packet") -> int:
     return sum(file.rows for file in Catalog(lake).files(table))
 
 
-def test_a_capture_stands_in_a_lake_once(tmp_path: Path) -> None:
+def test_capture_is_added_once_and_replaced_on_request(tmp_path: Path) -> None:
     first = netlake.capture(CAPTURES / "classic.pcap", tmp_path / "lake")
     assert (first.exit_code, first.captures[0].state, first.captures[0].packets) == (0, "added", 300)
     assert rows(tmp_path / "lake") == 300
@@ -40,7 +40,7 @@ def test_a_capture_stands_in_a_lake_once(tmp_path: Path) -> None:
     assert rows(tmp_path / "lake") == 300
 
 
-def test_the_report_counts_what_was_written(tmp_path: Path) -> None:
+def test_report_has_rows_and_bytes_written(tmp_path: Path) -> None:
     report = netlake.capture(CAPTURES / "snaplen.pcap", tmp_path / "lake", proto=True).captures[0]
     assert report.tables["packet"].rows == report.packets
     assert report.quality["cut"] > 0
@@ -49,16 +49,16 @@ def test_the_report_counts_what_was_written(tmp_path: Path) -> None:
     assert (tmp_path / "lake" / "proto" / "packet").is_dir()
 
 
-def test_a_truncated_capture_is_partial(tmp_path: Path) -> None:
+def test_truncated_file_has_exit_code_3_and_complete_packets(tmp_path: Path) -> None:
     report = netlake.capture(CAPTURES / "truncated.pcap", tmp_path / "lake")
     assert report.exit_code == 3
     assert rows(tmp_path / "lake") == 122
     assert report.captures[0].problems[0].offset > 0
 
 
-def test_what_is_no_capture_fails_alone(tmp_path: Path) -> None:
+def test_file_that_is_no_capture_fails_and_others_are_added(tmp_path: Path) -> None:
     letter = tmp_path / "letter.txt"
-    letter.write_text("Dear reader, this is not a capture, and never was.")
+    letter.write_text("This text is not a capture.")
     report = netlake.capture([letter, CAPTURES / "tunnel.pcap"], tmp_path / "lake", jobs=1)
     assert report.exit_code == 1
     assert [capture.state for capture in report.captures] == ["failed", "added"]
@@ -67,20 +67,20 @@ def test_what_is_no_capture_fails_alone(tmp_path: Path) -> None:
         netlake.capture(tmp_path / "absent.pcap", tmp_path / "lake")
 
 
-def test_several_processes(tmp_path: Path) -> None:
+def test_captures_are_decoded_by_several_processes(tmp_path: Path) -> None:
     report = netlake.capture([CAPTURES / name for name in SMALL], tmp_path / "lake", jobs=2)
     assert [capture.state for capture in report.captures] == ["added"] * len(SMALL)
     assert [Path(capture.name).name for capture in report.captures] == list(SMALL)
     assert rows(tmp_path / "lake") == sum(capture.packets for capture in report.captures)
 
 
-def test_several_files_as_one(tmp_path: Path) -> None:
+def test_several_files_are_added_as_one_capture(tmp_path: Path) -> None:
     report = netlake.capture([CAPTURES / "classic.pcap", CAPTURES / "cooked.pcap"], tmp_path / "lake", as_one=True)
     assert len(report.captures) == 1
     assert rows(tmp_path / "lake") == report.captures[0].packets == 360
 
 
-def test_a_folder_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+def test_failed_write_leaves_no_files(tmp_path: Path) -> None:
     lake = tmp_path / "lake"
     netlake.capture(CAPTURES / "tunnel.pcap", lake)
     (lake / "data" / "arp").mkdir(exist_ok=True)
@@ -94,7 +94,7 @@ def test_a_folder_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
 
 
 def kill_first(pids: list[int], times: int) -> None:
-    """Kill the first `times` workers as they appear."""
+    """Kill the first `times` worker processes when they have started."""
     killed: set[int] = set()
     until = time.monotonic() + 60
     while len(killed) < times and time.monotonic() < until:
@@ -106,7 +106,7 @@ def kill_first(pids: list[int], times: int) -> None:
 
 
 @pytest.mark.parametrize(("deaths", "state"), [(1, "added"), (2, "failed")])
-def test_a_worker_that_dies_is_one_capture_tried_again(
+def test_capture_of_a_killed_worker_is_tried_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deaths: int, state: str
 ) -> None:
     lake = tmp_path / "lake"
@@ -131,7 +131,7 @@ def test_a_worker_that_dies_is_one_capture_tried_again(
         assert "died 2 times (signal 9)" in reports[0].message
 
 
-def test_refresh_decodes_again_what_another_contract_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refresh_decodes_captures_of_another_contract(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lake, gone = tmp_path / "lake", tmp_path / "gone.pcap"
     shutil.copy(CAPTURES / "cooked.pcap", gone)
     monkeypatch.setattr("netlake.lake.facts.contract.version", lambda: 1)
@@ -142,11 +142,11 @@ def test_refresh_decodes_again_what_another_contract_decoded(tmp_path: Path, mon
     report = netlake.pipeline.refresh(lake, jobs=1)
     assert [capture.state for capture in report.captures] == ["replaced"]
     assert "gone.pcap is missing" in report.notices[0]
-    assert sorted(standing.facts.contract for standing in Catalog(lake).captures()) == [1, 2]
+    assert sorted(stored.facts.contract for stored in Catalog(lake).captures()) == [1, 2]
     assert rows(lake) == 360
 
 
-def test_refresh_decodes_each_capture_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refresh_uses_the_options_of_each_capture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lake, broken = tmp_path / "lake", tmp_path / "broken.pcap"
     content = bytearray((CAPTURES / "classic.pcap").read_bytes())
     content[24 + 8 : 24 + 12] = b"\xff" * 4  # the length of the first packet
@@ -155,20 +155,20 @@ def test_refresh_decodes_each_capture_as_it_was(tmp_path: Path, monkeypatch: pyt
     netlake.capture(broken, lake, salvage=True)
     netlake.capture(CAPTURES / "tunnel.pcap", lake, include=["packet", "udp", "ipv4"], exclude=["ipv4"])
     netlake.capture([CAPTURES / "snaplen.pcap", CAPTURES / "cooked.pcap"], lake, entropy=True, jobs=1)
-    before = {standing.facts.capture: standing.facts for standing in Catalog(lake).captures()}
-    monkeypatch.undo()  # the version that processes of their own have too
+    before = {stored.facts.capture: stored.facts for stored in Catalog(lake).captures()}
+    monkeypatch.undo()  # worker processes have the real version
     seen: list[int] = []
     report = netlake.pipeline.refresh(lake, jobs=2, progress=lambda index, *_: seen.append(index), begun=seen.append)
     assert [capture.state for capture in report.captures] == ["replaced"] * 4
     assert seen[0] == 4
     assert set(seen[1:]) <= set(range(4))
-    for standing in Catalog(lake).captures():
-        facts = before[standing.facts.capture]
-        assert (standing.facts.rows, standing.facts.report) == (facts.rows, facts.report)
-        assert standing.facts.contract == contract_version() > 1
+    for stored in Catalog(lake).captures():
+        facts = before[stored.facts.capture]
+        assert (stored.facts.rows, stored.facts.report) == (facts.rows, facts.report)
+        assert stored.facts.contract == contract_version() > 1
 
 
-def test_refresh_takes_no_other_capture_for_the_original(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refresh_skips_original_with_other_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lake, path = tmp_path / "lake", tmp_path / "a.pcap"
     shutil.copy(CAPTURES / "cooked.pcap", path)
     monkeypatch.setattr("netlake.lake.facts.contract.version", lambda: 1)
@@ -176,7 +176,7 @@ def test_refresh_takes_no_other_capture_for_the_original(tmp_path: Path, monkeyp
     monkeypatch.setattr("netlake.lake.facts.contract.version", lambda: 2)
     for content, sentence in (
         ((CAPTURES / "tunnel.pcap").read_bytes(), "a.pcap is another capture now."),
-        (b"no capture", "is not a capture: it begins"),
+        (b"no capture", "is not a capture: it starts"),
     ):
         path.write_bytes(content)
         report = netlake.pipeline.refresh(lake)
@@ -184,12 +184,12 @@ def test_refresh_takes_no_other_capture_for_the_original(tmp_path: Path, monkeyp
         assert sentence in report.notices[0]
 
 
-def test_what_could_not_be_read_to_its_end_stands_as_partial(tmp_path: Path) -> None:
+def test_truncated_file_has_state_partial(tmp_path: Path) -> None:
     netlake.capture([CAPTURES / "truncated.pcap", CAPTURES / "classic.pcap"], tmp_path / "lake", jobs=1)
-    assert [standing.facts.state for standing in Catalog(tmp_path / "lake").captures()] == ["partial", "complete"]
+    assert [stored.facts.state for stored in Catalog(tmp_path / "lake").captures()] == ["partial", "complete"]
 
 
-def test_several_files_are_one_line(tmp_path: Path) -> None:
+def test_messages_about_several_files_have_one_line(tmp_path: Path) -> None:
     lake = tmp_path / "lake"
     (report,) = netlake.capture([CAPTURES / "classic.pcap", CAPTURES / "cooked.pcap"], lake, as_one=True).captures
     removed = Catalog(lake).remove(str(report.id))
@@ -202,7 +202,7 @@ def messages(lake: Path) -> set[str]:
     return {path.relative_to(lake / "proto").as_posix() for path in lake.glob("proto/*/*")}
 
 
-def test_a_capture_that_is_replaced_has_messages_of_its_last_decoding(tmp_path: Path) -> None:
+def test_replaced_capture_has_protobuf_files_of_last_decoding(tmp_path: Path) -> None:
     lake, name = tmp_path / "lake", CAPTURES / "cooked.pcap"
     (first,) = netlake.capture(name, lake, proto=True).captures
     assert messages(lake) == {f"{table}/{first.id}.pb.zst" for table in first.tables}
@@ -212,14 +212,12 @@ def test_a_capture_that_is_replaced_has_messages_of_its_last_decoding(tmp_path: 
     assert all(path.stat().st_ino != old[path] for path in lake.glob("proto/*/*"))
 
 
-def test_a_commit_that_fails_leaves_the_messages_of_what_stands(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_commit_keeps_protobuf_files_of_stored_captures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lake, name = tmp_path / "lake", CAPTURES / "cooked.pcap"
     (first,) = netlake.capture(name, lake, proto=True).captures
 
     def fail(*_: object, **__: object) -> None:
-        raise LakeError("The disk is unwell.")
+        raise LakeError("The disk is full.")
 
     monkeypatch.setattr(Catalog, "commit", fail)
     (failed,) = netlake.capture(name, lake, proto=True, replace=True).captures
@@ -230,7 +228,7 @@ def test_a_commit_that_fails_leaves_the_messages_of_what_stands(
     assert messages(lake) == {f"{table}/{first.id}.pb.zst" for table in first.tables}
 
 
-def test_messages_of_a_killed_run_are_collected(tmp_path: Path) -> None:
+def test_protobuf_files_of_a_killed_run_are_collected(tmp_path: Path) -> None:
     lake = tmp_path / "lake"
     netlake.capture(CAPTURES / "cooked.pcap", lake, proto=True)
     kept = messages(lake)
@@ -241,7 +239,7 @@ def test_messages_of_a_killed_run_are_collected(tmp_path: Path) -> None:
     assert messages(lake) == {*kept, "packet/mine.txt"}
 
 
-def test_a_capture_that_is_removed_takes_its_messages_along(tmp_path: Path) -> None:
+def test_removed_capture_loses_its_protobuf_files(tmp_path: Path) -> None:
     lake = tmp_path / "lake"
     first, second = netlake.capture(
         [CAPTURES / "tunnel.pcap", CAPTURES / "cooked.pcap"], lake, proto=True, jobs=1

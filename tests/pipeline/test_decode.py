@@ -1,4 +1,4 @@
-"""Captures become tables: the whole path in memory, and what must not change the rows."""
+"""From captures to tables in memory; batch sizes, budgets, pool limits and rotation do not change rows."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def demo() -> dict[str, pa.Table]:
 
 
 @pytest.mark.parametrize("path", ALL, ids=lambda path: path.name)
-def test_every_table_is_as_declared(path: Path) -> None:
+def test_every_table_has_its_declared_schema_and_key(path: Path) -> None:
     for name, table in netlake.decode(path).items():
         declared = tables.table(name)
         assert table.schema.equals(arrow.schema(declared), check_metadata=False), name
@@ -45,7 +45,7 @@ def test_every_table_is_as_declared(path: Path) -> None:
             assert key.num_rows == table.num_rows, name
 
 
-def test_flow_is_the_key_of_connection(demo: dict[str, pa.Table]) -> None:
+def test_flows_of_all_tables_are_in_connection(demo: dict[str, pa.Table]) -> None:
     flows = demo["connection"]["flow"]
     assert pc.count_distinct(flows).as_py() == len(flows)
     known = set(flows.to_pylist())
@@ -54,7 +54,7 @@ def test_flow_is_the_key_of_connection(demo: dict[str, pa.Table]) -> None:
             assert set(pc.unique(table["flow"].drop_null()).to_pylist()) <= known, name
 
 
-def test_packets_of_connections_are_those_of_the_packet_table(demo: dict[str, pa.Table]) -> None:
+def test_packets_of_connections_are_all_packets_with_ip(demo: dict[str, pa.Table]) -> None:
     connection, packet = demo["connection"], demo["packet"]
     outer = pc.is_null(connection["outer_flow"])
     counted = pc.sum(pc.add(connection["orig_packets"], connection["resp_packets"]).filter(outer)).as_py()
@@ -63,7 +63,7 @@ def test_packets_of_connections_are_those_of_the_packet_table(demo: dict[str, pa
     assert packet.num_rows == max(packet["packet"].to_pylist())
 
 
-def test_rows_stand_in_the_order_of_the_packets_that_complete_them(demo: dict[str, pa.Table]) -> None:
+def test_rows_are_in_order_of_last_packet(demo: dict[str, pa.Table]) -> None:
     assert demo["packet"]["packet"].to_pylist() == list(range(1, demo["packet"].num_rows + 1))
     for name in ("tcp", "udp", "icmpv4", "dns"):
         numbers = pc.coalesce(demo[name]["last_packet"], demo[name]["packet"]).to_numpy()
@@ -75,7 +75,7 @@ def test_nanoseconds_are_kept(demo: dict[str, pa.Table]) -> None:
 
 
 def sorted_rows(table: pa.Table) -> list[dict[str, object]]:
-    """Rows in an order that does not depend on how they were written."""
+    """Rows in an order that does not depend on the order of writing."""
     return sorted(table.to_pylist(), key=repr)
 
 
@@ -102,9 +102,9 @@ def decode_with(sink: MemorySink, **limits: int) -> dict[str, pa.Table]:
 @pytest.mark.parametrize(
     "limits",
     [{"batch": 1000}, {"batch": 7}, {"budget": 0, "batch": 500}, {"pool": 3, "batch": 200}],
-    ids=["small batches", "tiny batches", "row groups written at once", "pools reset all the time"],
+    ids=["small batches", "tiny batches", "row groups written at once", "pools reset after each batch"],
 )
-def test_limits_change_no_row(limits: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_limits_do_not_change_rows(limits: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
     whole = decode_with(MemorySink())
     monkeypatch.setattr(row_groups, "ROWS", 8192)
     parts = decode_with(MemorySink(), **limits)
@@ -113,7 +113,7 @@ def test_limits_change_no_row(limits: dict[str, int], monkeypatch: pytest.Monkey
         assert sorted_rows(whole[name]) == sorted_rows(parts[name]), name
 
 
-def test_rotation_splits_rows_but_neither_flows_nor_numbers() -> None:
+def test_rotation_keeps_flows_and_packet_numbers() -> None:
     whole, first, second = decode_with(MemorySink()), MemorySink(), MemorySink()
     with open_capture(DEMO, sha256=False) as source:
         decoder = Decoder(first, source.capture_id, Options())
@@ -132,7 +132,7 @@ def test_rotation_splits_rows_but_neither_flows_nor_numbers() -> None:
         assert sorted_rows(pa.concat_tables(parts)) == sorted_rows(whole[name]), name
 
 
-def test_include_and_exclude() -> None:
+def test_include_and_exclude_select_tables() -> None:
     assert set(netlake.decode(DEMO, include=["dns", "udp"])) == {"dns", "udp"}
     without = netlake.decode(DEMO, exclude=["tcp", "connection"])
     assert "tcp" not in without
@@ -141,7 +141,7 @@ def test_include_and_exclude() -> None:
         netlake.decode(DEMO, include=["nonsense"])
 
 
-def test_entropy_only_when_asked_for(demo: dict[str, pa.Table]) -> None:
+def test_entropy_is_null_unless_enabled(demo: dict[str, pa.Table]) -> None:
     assert demo["tcp"]["entropy"].null_count == demo["tcp"].num_rows
     asked = netlake.decode(DEMO, include=["tcp", "udp"], entropy=True)
     for name in ("tcp", "udp"):
@@ -150,7 +150,7 @@ def test_entropy_only_when_asked_for(demo: dict[str, pa.Table]) -> None:
         assert 0 <= pc.min(entropy).as_py() <= pc.max(entropy).as_py() <= 8
 
 
-def test_windows_are_scaled(demo: dict[str, pa.Table]) -> None:
+def test_window_scaled_uses_the_handshake(demo: dict[str, pa.Table]) -> None:
     tcp = demo["tcp"]
     scaled = tcp.filter(pc.and_(pc.is_valid(tcp["window_scaled"]), pc.invert(tcp["syn"])))
     assert pc.any(pc.greater(scaled["window_scaled"], scaled["window"])).as_py()
@@ -158,27 +158,27 @@ def test_windows_are_scaled(demo: dict[str, pa.Table]) -> None:
     assert syn["window_scaled"].combine_chunks().equals(syn["window"].cast(pa.int64()).combine_chunks())
 
 
-def test_a_truncated_capture_keeps_its_packets_and_says_so() -> None:
+def test_truncated_file_keeps_complete_packets_and_reports_the_byte() -> None:
     found = netlake.decode(CAPTURES / "truncated.pcap")
     assert found["packet"].num_rows == 122
     assert b"byte" in found["packet"].schema.metadata[b"netlake.problems"]
 
 
-def test_no_capture(tmp_path: Path) -> None:
+def test_file_that_is_no_capture_raises_input_error(tmp_path: Path) -> None:
     other = tmp_path / "letter.txt"
-    other.write_text("Dear reader, this is not a capture, and never was.")
+    other.write_text("This text is not a capture.")
     with pytest.raises(InputError, match=r"letter\.txt"):
         netlake.decode(other)
 
 
-def test_comments_and_interfaces(demo: dict[str, pa.Table]) -> None:
+def test_comments_interfaces_and_names_have_rows(demo: dict[str, pa.Table]) -> None:
     assert demo["packet_comment"].num_rows == 10
     assert demo["packet_comment"]["ts"].null_count == 0
     assert demo["interface"].num_rows == 3
     assert demo["name_resolution"].num_rows > 0
 
 
-def test_every_address_stands_in_the_table_address(demo: dict[str, pa.Table]) -> None:
+def test_table_address_has_every_address(demo: dict[str, pa.Table]) -> None:
     known = set(demo["address"]["address"].to_pylist())
     for name in ("packet", "ipv4", "ipv6", "tcp", "udp"):
         for column in ("src_ip", "dst_ip"):
@@ -186,7 +186,7 @@ def test_every_address_stands_in_the_table_address(demo: dict[str, pa.Table]) ->
 
 
 def test_diameter_over_sctp(tmp_path: Path) -> None:
-    """Two messages in one packet, off their port, are found by what their chunks say; the third is none of ours."""
+    """Payload protocol 46 of a chunk selects the table, on any port; another payload protocol is a stop reason."""
     cases = tomllib.loads((ROOT / "tests" / "protocols" / "diameter.toml").read_text(encoding="utf-8"))["case"][:2]
     sent = [build.chunk(bytes.fromhex(case["bytes"]), 46) for case in cases]
     frames = [
@@ -211,19 +211,19 @@ def test_diameter_over_sctp(tmp_path: Path) -> None:
     ]
 
 
-def test_a_run_leaves_its_sink_open() -> None:
+def test_run_leaves_its_sink_open() -> None:
     sink = MemorySink()
     with open_capture(CAPTURES / "classic.pcap", sha256=False) as source:
-        facts = run(source, sink, Options(), lambda *_: None)
-    assert facts.begin is not None
-    assert facts.end is not None
-    assert facts.begin <= facts.end
+        found = run(source, sink, Options(), lambda *_: None)
+    assert found.begin is not None
+    assert found.end is not None
+    assert found.begin <= found.end
     sink.close()
     assert sink.tables["packet"].num_rows == 300
 
 
 @pytest.mark.parametrize("name", sorted(GOLDEN))
-def test_packets_that_tshark_counts(name: str) -> None:
+def test_packet_counts_equal_those_of_tshark(name: str) -> None:
     found = netlake.decode(CAPTURES / name)
     assert found["packet"].num_rows == GOLDEN[name]["packets"]
     for table in ("arp", "igmp", "llc"):

@@ -1,4 +1,4 @@
-"""What decoding changes in the process: nothing for a library call, the collector and the pool for the command."""
+"""Process-wide settings: library calls change none; the command sets the garbage collector and the memory pool."""
 
 from __future__ import annotations
 

@@ -52,11 +52,11 @@ def columns(lake: Path) -> list[str]:
 )
 def test_commands_refuse_an_older_lake(older: Path, capfd: pytest.CaptureFixture[str], command: list[str]) -> None:
     assert main([*command, "--lake", str(older)]) == 1
-    said = capfd.readouterr()
-    # before it there may be a line about compiling
-    last = said.err.splitlines()[-1]
+    printed = capfd.readouterr()
+    # the line before may be about compiling
+    last = printed.err.splitlines()[-1]
     assert last.endswith(f"run `netlake capture --refresh --lake {older}` to decode its captures again.")
-    assert (said.err.count("has contract 1"), said.out) == (1, "")
+    assert (printed.err.count("has contract 1"), printed.out) == (1, "")
 
 
 def test_library_refuses_an_older_lake(older: Path) -> None:

@@ -1,4 +1,4 @@
-"""Protocols share ports: what a port's own table cannot be is offered to those who know theirs by content."""
+"""Protocols that share a port: payloads that the port's table rejects are offered to the probes of other tables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BINDING = bytes.fromhex("00010000") + COOKIE + bytes(12)
 
 
 def stream(count: int, ssrc: int = 7) -> list[bytes]:
-    """A call's packets."""
+    """RTP packets of one call."""
     return [struct.pack(">BBHII", 0x80, 0, 100 + n, 160 * n, ssrc) + bytes(160) for n in range(count)]
 
 
@@ -30,7 +30,7 @@ def decoded(folder: Path, payloads: list[bytes], port: int) -> dict[str, pa.Tabl
     return netlake.decode(path)
 
 
-def test_a_call_on_the_port_of_stun_is_found_and_stun_stays(tmp_path: Path) -> None:
+def test_rtp_on_the_port_of_stun_is_found_beside_stun(tmp_path: Path) -> None:
     found = decoded(tmp_path, [BINDING, *stream(5), BINDING], 3478)
     assert found["stun"]["packet"].to_pylist() == [1, 7]
     assert found["rtp"]["packet"].to_pylist() == [2, 3, 4, 5, 6]
@@ -40,14 +40,14 @@ def test_a_call_on_the_port_of_stun_is_found_and_stun_stays(tmp_path: Path) -> N
     assert found["packet"]["stop_reason"].null_count == 7
 
 
-def test_a_port_whose_own_table_has_nothing_left_has_no_rows(tmp_path: Path) -> None:
+def test_table_of_the_port_has_no_rows_if_all_payloads_are_claimed(tmp_path: Path) -> None:
     found = decoded(tmp_path, stream(5), 3478)
     assert found["rtp"].num_rows == 5
     assert "stun" not in found
 
 
 @pytest.mark.parametrize("payload", [bytes([0x90]) + bytes(30), b"\xff" * 20, bytes([0x16]) + bytes(3)])
-def test_what_nobody_knows_stays_with_the_port_and_is_marked(payload: bytes, tmp_path: Path) -> None:
+def test_unclaimed_payload_is_a_row_with_fault_of_the_ports_table(payload: bytes, tmp_path: Path) -> None:
     found = decoded(tmp_path, [payload], 3478)
     assert found["stun"]["packet"].to_pylist() == [1]
     assert found["stun"]["fault"].null_count == 0

@@ -1,4 +1,4 @@
-"""Rows are the same whether messages wait for more of their kind or are read at once."""
+"""Rows do not depend on how long messages wait before they are read."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ CAPTURES = Path(__file__).resolve().parent.parent / "captures"
 
 
 def plain(found: dict[str, pa.Table]) -> dict[str, list[dict[str, object]]]:
-    # addresses are in the order in which they were interned, which is not promised
+    # addresses are in order of interning, which is not part of the contract
     return {
         name: (table.sort_by("sortable") if name == "address" else table).to_pylist() for name, table in found.items()
     }
 
 
 @pytest.mark.parametrize("name", ["demo.pcapng", "tunnel.pcap", "snaplen.pcap", "classic.pcap"])
-def test_rows_do_not_depend_on_how_long_messages_wait(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_do_not_depend_on_waiting(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "BATCH", 200)
     monkeypatch.setattr(decoder, "COMMON", 0)
     at_once = plain(netlake.decode(CAPTURES / name))
@@ -44,7 +44,7 @@ def test_rows_do_not_depend_on_how_long_messages_wait(name: str, monkeypatch: py
 
 
 def messages(rows: list[int], headers: list[int]) -> Messages:
-    """Messages of three bytes each, the first of them the number of the row."""
+    """Messages of three bytes; the first byte is the row."""
     found = build([bytes([row, 7, 7]) for row in rows], rows=rows)
     found.header = np.array(headers, np.int32)
     return found
@@ -64,7 +64,7 @@ def context(first: int) -> BatchContext:
     return BatchContext(packets, Flows(found, Ports(ports, ports)))
 
 
-def test_each_message_keeps_its_bytes_and_its_context() -> None:
+def test_waiting_message_keeps_bytes_and_context() -> None:
     kept = waiting.Waiting(tables.table("udp"))
     kept.add(messages([0, 0, 2], [0, -1, 1]), context(100))
     kept.add(messages([1], [1]), context(200))
@@ -81,7 +81,7 @@ def test_each_message_keeps_its_bytes_and_its_context() -> None:
     assert around.src_port.tolist() == [53, -1, 54, 54]
 
 
-def test_messages_of_one_packet_stay_together_and_apart_from_other_batches() -> None:
+def test_rows_of_different_packets_and_batches_differ() -> None:
     kept = waiting.Waiting(tables.table("udp"))
     kept.add(messages([1, 1, 2], [0, 0, 1]), context(100))
     kept.add(messages([1], [0]), context(200))
@@ -89,7 +89,7 @@ def test_messages_of_one_packet_stay_together_and_apart_from_other_batches() -> 
 
 
 def test_context_follows_its_messages() -> None:
-    """A reader that gives several rows for a message, or none, takes the context along."""
+    """`take` repeats and drops context like messages."""
     kept = waiting.Waiting(tables.table("udp"))
     kept.add(messages([0, 1, 2], [0, 1, -1]), context(100))
     taken = kept.take().take(np.array([2, 0, 0]))
@@ -97,7 +97,7 @@ def test_context_follows_its_messages() -> None:
     assert taken.context.flow.tolist() == [0, 1, 1]
 
 
-def test_columns_that_a_part_lacks_get_their_default() -> None:
+def test_concat_fills_missing_context_with_defaults() -> None:
     whole = context(100).of(messages([0, 1], [0, 1]), tables.table("udp"))
     plain = Context(whole.number + 50, whole.ts, None, None, *(getattr(whole, name) for name in NAMES[4:]))
     whole.untimed = np.array([True, False])
@@ -113,8 +113,8 @@ def test_link_tables_have_neither_flow_nor_addresses() -> None:
     assert (found.flow, found.src, found.src_port, found.last) == (None, None, None, None)
 
 
-def test_what_waits_refers_to_nothing_of_the_batch() -> None:
-    """A view of a batch's arrays would keep all of them: 60 MiB more with every million packets."""
+def test_waiting_messages_do_not_refer_to_the_batch() -> None:
+    """A view would keep the batch's arrays in memory: 60 MiB for each million packets."""
     kept = waiting.Waiting(tables.table("udp"))
     part = messages([0, 1, 2], [0, 1, 1])
     for name in COPIED:

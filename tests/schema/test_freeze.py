@@ -182,6 +182,42 @@ def test_forget_renumbers_columns(tmp_path: Path) -> None:
     assert ids(tmp_path)["c"] == 32
 
 
+def test_removed_column_keeps_its_ids_and_names_reserved(tmp_path: Path) -> None:
+    generate(tmp_path, [TABLE])
+    generate(tmp_path, [with_columns(A, C)], remove=["frozen_test.b", "frozen_test.items"])
+    removed = read(tmp_path)["removed"]
+    assert removed["b"] == 33
+    assert removed.keys() == {"b", *(path for path in removed if path.startswith("items"))}
+    assert ids(tmp_path)["c"] == max(removed.values()) + 1
+    text = (tmp_path / "proto" / "frozen_test.proto").read_text()
+    assert f"  reserved 33, {removed['items']};" in text
+    assert '  reserved "b", "items";' in text
+    assert generate(tmp_path, [with_columns(A, C)], check=True) == []
+    generate(tmp_path, [with_columns(A, C, D)])
+    assert read(tmp_path)["removed"] == removed
+    assert ids(tmp_path)["d"] == max(removed.values()) + 2
+
+
+def test_name_of_removed_column_is_not_used_again(tmp_path: Path) -> None:
+    generate(tmp_path, [TABLE])
+    generate(tmp_path, [with_columns(A, ITEMS)], remove=["frozen_test.b"])
+    with pytest.raises(SchemaError, match="the name of the removed column b is reserved"):
+        generate(tmp_path, [TABLE])
+
+
+@pytest.mark.parametrize("name", ["frozen_test.z", "other.b", "frozen_test", "frozen_test.items.element.a"])
+def test_only_frozen_top_level_columns_are_removed(tmp_path: Path, name: str) -> None:
+    generate(tmp_path, [TABLE])
+    with pytest.raises(SchemaError, match="the contract has no such column"):
+        generate(tmp_path, [TABLE], remove=[name])
+
+
+def test_declared_column_is_not_removed(tmp_path: Path) -> None:
+    generate(tmp_path, [TABLE])
+    with pytest.raises(SchemaError, match="the name of the removed column b is reserved"):
+        generate(tmp_path, [TABLE], remove=["frozen_test.b"])
+
+
 def test_invalid_declaration_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(SchemaError, match="frozen_test: a has no description"):
         generate(tmp_path, [with_columns(replace(A, doc="None"))])

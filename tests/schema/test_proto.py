@@ -90,7 +90,7 @@ def test_field_number_is_column_id() -> None:
 def test_nested_field_numbers_start_at_one_and_are_frozen() -> None:
     shorter = Struct(PAIR.columns[::2])
     before = Table("nest", "Nests.", "none", (), (Column("pairs", List(shorter), "Pairs.", why="a test"),))
-    contract = freeze.entry(before)
+    contract = freeze.content(before)
     after = Table("nest", "Nests.", "none", (), (Column("pairs", List(PAIR), "Pairs.", why="a test"),))
     numbers = proto.numbers(after, contract)
     assert {path: numbers[f"pairs.element.{path}"] for path in ("left", "deep", "deep.name", "times")} == {

@@ -67,7 +67,7 @@ def test_joined_view_has_flow_of_packet(table: Table) -> None:
         f"INSERT INTO {table.name}_rows BY NAME SELECT * FROM (VALUES ('aa', 1, 0), ('aa', 1, 1), ('bb', 2, 0))"
         " AS v(capture, packet, place)"
     )
-    address = "conversation_src_ip" if table is ADDRESSED else "src_ip"
+    address = "flow_src_ip" if table is ADDRESSED else "src_ip"
     rows = connection.sql(
         f"SELECT capture, packet, place, flow, {address} FROM {table.name}_joined ORDER BY ALL"
     ).fetchall()

@@ -19,7 +19,7 @@ from netlake import tables
 from netlake.errors import SchemaError
 from netlake.schema import SCALARS, Table, arrow, proto
 from netlake.sinks import protobuf_encode
-from netlake.sinks.protobuf import encode, header, pieces, read, write_stream
+from netlake.sinks.protobuf import encode, pieces, read, stream_header, write_stream
 from tests.sinks.oracle import ROW, SETTINGS, SLOW, TABLE, batch, complete, message, row, rows_of, sample, split
 
 
@@ -33,7 +33,7 @@ def check(table: Table, rows: list[dict[str, Any]]) -> None:
         parsed.ParseFromString(found)
         assert parsed == own
         assert found == own.SerializeToString(deterministic=True)
-    head, batches = read(io.BytesIO(header(table) + data), table)
+    head, batches = read(io.BytesIO(stream_header(table) + data), table)
     assert head.table == table.name
     assert pa.Table.from_batches(batches, arrow.schema(table)).equals(pa.Table.from_batches([made]))
 

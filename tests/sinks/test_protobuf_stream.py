@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from netlake.errors import InputError, SchemaError
 from netlake.schema import Table, proto
 from netlake.sinks import protobuf, protobuf_encode, protobuf_read
-from netlake.sinks.protobuf import ProtobufSink, encode, header, read, write_stream
+from netlake.sinks.protobuf import ProtobufSink, encode, read, stream_header, write_stream
 from tests.sinks.oracle import ROW, SLOW, TABLE, batch, complete, rows_of, sample, split
 
 
@@ -70,7 +70,7 @@ def test_sink_removes_files_after_abort_and_errors(tmp_path: Path) -> None:
 
 
 def stream(count: int = 3) -> bytes:
-    return header(TABLE) + bytes(encode(TABLE, rows_of(count)))
+    return stream_header(TABLE) + bytes(encode(TABLE, rows_of(count)))
 
 
 def row_count(data: bytes, table: Table | None = TABLE) -> int:
@@ -85,7 +85,7 @@ def varint(value: int) -> bytes:
 
 def one_field(number: int, wire: int, rest: bytes) -> bytes:
     body = varint(number << 3 | wire) + rest
-    return header(TABLE) + varint(len(body)) + body
+    return stream_header(TABLE) + varint(len(body)) + body
 
 
 NUMBERS = proto.numbers(TABLE)
@@ -96,8 +96,8 @@ BAD = [
     (b"\x05hello", InputError, "does not start with a netlake header"),
     (b"\x00", InputError, "does not start with a netlake header"),
     (stream()[:-1], InputError, "ends within message 4; the 3 messages before it are complete"),
-    (header(TABLE) + b"\xff" * 10, InputError, "message 2 has an invalid length"),
-    (header(TABLE) + varint(protobuf_encode.LARGEST + 1), InputError, "message 2 has an invalid length"),
+    (stream_header(TABLE) + b"\xff" * 10, InputError, "message 2 has an invalid length"),
+    (stream_header(TABLE) + varint(protobuf_encode.LARGEST + 1), InputError, "message 2 has an invalid length"),
     (one_field(999, 0, b"\x01"), SchemaError, "field 999 is unknown"),
     (one_field(NUMBERS["packet"], 2, b"\x01x"), SchemaError, "field packet does not have the type of its column"),
     (one_field(NUMBERS["packet"], 0, b""), InputError, "extends beyond its end"),
@@ -167,7 +167,7 @@ def test_random_bytes_give_rows_or_an_error(data: st.DataObject) -> None:
         rows[data.draw(st.integers(0, len(rows) - 1))] = data.draw(st.integers(0, 255))
     ending = data.draw(st.binary(max_size=30))
     try:
-        assert row_count(header(TABLE) + bytes(rows) + ending) >= 0
+        assert row_count(stream_header(TABLE) + bytes(rows) + ending) >= 0
     except (InputError, SchemaError):
         return  # any other error fails the test
 
@@ -175,7 +175,7 @@ def test_random_bytes_give_rows_or_an_error(data: st.DataObject) -> None:
 def test_large_and_many_messages_span_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protobuf_read, "BLOCK", 1000)
     rows = batch(TABLE, [ROW | {"one": "x" * size} for size in (0, 5000, 1, 998, 999, 20_000)])
-    _, batches = read(io.BytesIO(header(TABLE) + bytes(encode(TABLE, rows))), TABLE)
+    _, batches = read(io.BytesIO(stream_header(TABLE) + bytes(encode(TABLE, rows))), TABLE)
     assert pa.Table.from_batches(batches).equals(pa.Table.from_batches([rows]))
 
 

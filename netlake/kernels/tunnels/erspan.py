@@ -14,7 +14,7 @@ from netlake.schema.faults import BAD_VERSION, SHORT_HEADER
 
 @kernel()
 def erspan(data, keys, w):
-    """Ethernet, or an IP packet where type III says so; the identifier is the session."""
+    """Ethernet, or an IP packet where type III names it; the identifier is the session."""
     at, end = w.at, w.end
     if w.hint:
         return carries(Space.ETHER_TYPE, EtherType.TRANSPARENT_ETHERNET, at, identifier=0)

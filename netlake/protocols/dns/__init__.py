@@ -19,11 +19,10 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from netlake.kernels import dns as k
 from netlake.kernels.dns import HEADER
 from netlake.layers.read import fixed, mark, mark_short, plain, where
 from netlake.packets import Columns, Messages, Nullable
-from netlake.protocols.dns import columns, edns, records
+from netlake.protocols.dns import edns, record_lists, records
 from netlake.protocols.dns.found import Records
 from netlake.protocols.dns.segments import TCP, unpacked
 from netlake.schema import Column, List, Struct, Table, faults
@@ -187,11 +186,11 @@ def _columns(messages: Messages) -> Columns:
     batch = records.find(messages, counts)
     _mark(messages, batch)
     result["transport"] = TRANSPORTS.take(pa.array(messages.hint == TCP).cast(pa.int8()))
-    result.update(columns.questions(table, batch, mdns))
-    result.update(columns.sections(table, batch, mdns))
-    complete = whole & (batch.found[k.FOUND_FAULT] == 0)
-    result.update(edns.columns(table, messages, batch, result, complete))
-    extra = messages.end + messages.missing - batch.found[k.FOUND_END]
+    result.update(record_lists.questions(table, batch, mdns))
+    result.update(record_lists.sections(table, batch, mdns))
+    complete = whole & (batch.found["fault"] == 0)
+    result.update(edns.option_columns(table, messages, batch, result, complete))
+    extra = messages.end + messages.missing - batch.found["end"]
     result["extra_length"] = Nullable(extra.astype(np.int32), complete)
     return result
 
@@ -200,7 +199,7 @@ def _mark(messages: Messages, batch: Records) -> None:
     """Set the faults in wire order: those of names and data come before that of the end."""
     first = records.first_faults(batch, len(messages))
     messages.fault = np.where(messages.fault == 0, first, messages.fault)
-    stopped = batch.found[k.FOUND_FAULT]
+    stopped = batch.found["fault"]
     mark(messages, stopped == faults.BAD_NAME, faults.BAD_NAME)
     mark_short(messages, stopped == faults.SHORT_HEADER)
     mark_short(messages, stopped == faults.BAD_LENGTH, faults.BAD_LENGTH)

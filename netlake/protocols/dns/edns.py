@@ -12,57 +12,59 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from netlake.kernels import dns as k
-from netlake.kernels import dns_text as t
+from netlake.kernels.dns import OPTION, Section, find_options
+from netlake.kernels.dns_text import Type
 from netlake.layers.read import addresses, column_type, fill, mark, plain
 from netlake.packets import Columns, Ints, Messages, Nullable, Value
-from netlake.protocols.dns.columns import RCODE_NAMES, lists, no_lists, spans
-from netlake.protocols.dns.found import Records
+from netlake.protocols.dns.found import Found, Records, has_type
+from netlake.protocols.dns.record_lists import RCODE_NAMES, lists, no_lists, spans
 from netlake.schema import Table, faults
 
 Mask = npt.NDArray[np.bool_]
+Index = npt.NDArray[np.integer]
 
 CLIENT_SUBNET = 8
 # IANA address families of a client subnet: size of an address
 FAMILIES = {1: 4, 2: 16}
 
 
-def columns(table: Table, messages: Messages, batch: Records, header: Columns, whole: Mask) -> Columns:
+def option_columns(table: Table, messages: Messages, batch: Records, header: Columns, whole: Mask) -> Columns:
     """Columns of the first OPT record of each message.
 
     `whole` marks the messages whose records were all read.
     """
-    records = np.flatnonzero(batch.records[k.R_TYPE] == t.OPT)
-    of, first = np.unique(batch.records[k.R_MESSAGE][records], return_index=True)
-    _mark_misplaced(messages, batch.records[:, records])
-    opt = batch.records[:, records[first]]
+    records = np.flatnonzero(has_type(batch.records, Type.OPT))
+    every = batch.records.take(records)
+    _mark_misplaced(messages, every)
+    of, first = np.unique(every["message"], return_index=True)
+    opt = every.take(first)
     has = np.zeros(len(messages), np.bool_)
     has[of] = True
 
-    def spread(values: Ints, dtype: type[np.generic]) -> Nullable:
+    def spread(values: npt.NDArray[np.integer], dtype: type[np.generic]) -> Nullable:
         whole = np.zeros(len(messages), dtype)
         whole[of] = values
         return Nullable(whole, has)
 
-    ttl = opt[k.R_TTL]
+    ttl = opt["ttl"]
     return {
         "edns_version": spread(ttl >> 16 & 255, np.int16),
-        "edns_udp_size": spread(opt[k.R_CLASS], np.int32),
+        "edns_udp_size": spread(opt["klass"], np.int32),
         "dnssec_ok": spread(ttl >> 15 & 1, np.bool_),
         **_rcodes(header, of, ttl >> 24, has | whole),
         **_options(table, messages, of, opt),
     }
 
 
-def _mark_misplaced(messages: Messages, opt: npt.NDArray[np.int64]) -> None:
+def _mark_misplaced(messages: Messages, opt: Found) -> None:
     """Set the fault of messages whose OPT record is repeated or not in its place (RFC 6891 section 6.1.1)."""
-    of = opt[k.R_MESSAGE]
+    of = opt["message"]
     mark(messages, np.bincount(of, minlength=len(messages)) > 1, faults.BAD_OPTIONS)
-    misplaced = (opt[k.R_SECTION] != k.ADDITIONAL) | (messages.data[opt[k.R_NAME]] != 0)
+    misplaced = (opt["section"] != Section.ADDITIONAL.value) | (messages.data[opt["name"]] != 0)
     mark(messages, _among(of[misplaced], len(messages)), faults.BAD_OPTIONS)
 
 
-def _rcodes(header: Columns, of: npt.NDArray[np.int64], high: Ints, known: Mask) -> Columns:
+def _rcodes(header: Columns, of: Index, high: Ints, known: Mask) -> Columns:
     """Response code with the upper eight bits of EDNS; null where it is not `known` whether the message has EDNS."""
     whole = plain(header["rcode"]).astype(np.int32)
     whole[of] |= high.astype(np.int32) << 4
@@ -72,37 +74,37 @@ def _rcodes(header: Columns, of: npt.NDArray[np.int64], high: Ints, known: Mask)
     }
 
 
-def _options(table: Table, messages: Messages, of: npt.NDArray[np.int64], opt: npt.NDArray[np.int64]) -> Columns:
+def _options(table: Table, messages: Messages, of: Index, opt: Found) -> Columns:
     data_type = column_type(table, "edns_options")
-    start, end = np.ascontiguousarray(opt[k.R_DATA]), np.ascontiguousarray(opt[k.R_END])
-    options, broken = np.empty((4, int((end - start).sum()) // 4), np.int64), np.zeros(len(of), np.bool_)
-    count = k.find_options(messages.data, start, end, options, broken)
+    data = opt["data"]
+    options, broken = np.empty(int((data["end"] - data["start"]).sum()) // 4, OPTION), np.zeros(len(of), np.bool_)
+    count = find_options(messages.data, data, options, broken)
     mark(messages, _among(of[broken], len(messages)), faults.BAD_OPTIONS)
     if not count:
         return {"edns_options": no_lists(data_type, len(messages))}
-    options = np.ascontiguousarray(options[:, :count])
-    message = of[options[k.O_MESSAGE]]
-    data = spans(messages.data, options[k.O_DATA], options[k.O_END], pa.binary())
-    code = pa.array(options[k.O_CODE].astype(np.int32))
+    options = options[:count]
+    message = of[options["record"]]
+    code = pa.array(options["code"].astype(np.int32))
     lengths = np.bincount(message, minlength=len(messages))
     return {
-        "edns_options": lists(data_type, lengths, code, data),
+        "edns_options": lists(data_type, lengths, code, spans(messages.data, options["data"], pa.binary())),
         **_client_subnets(messages, message, options),
     }
 
 
-def _among(index: npt.NDArray[np.int64], count: int) -> Mask:
+def _among(index: Index, count: int) -> Mask:
     result = np.zeros(count, np.bool_)
     result[index] = True
     return result
 
 
-def _client_subnets(messages: Messages, message: Ints, options: npt.NDArray[np.int64]) -> Columns:
+def _client_subnets(messages: Messages, message: Ints, options: Found) -> Columns:
     """Columns of the first client subnet (RFC 7871) of each message."""
     subnets: dict[int, tuple[bytes, int, int]] = {}
     broken = np.zeros(len(messages), np.bool_)
-    for option in np.flatnonzero(options[k.O_CODE] == CLIENT_SUBNET).tolist():
-        data = messages.data[options[k.O_DATA, option] : options[k.O_END, option]].tobytes()
+    for option in np.flatnonzero(options["code"] == CLIENT_SUBNET).tolist():
+        start, end = options["data"][option].item()
+        data = messages.data[start:end].tobytes()
         subnet = client_subnet(data)
         if subnet is None:
             broken[message[option]] = True

@@ -10,69 +10,80 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netlake.kernels import dns as k
 from netlake.kernels import dns_text as t
 from netlake.packets import Malformed, Messages, Short
-from netlake.protocols.dns.found import Field, Records, Writer
+from netlake.protocols.dns.found import FieldText, Records, Span, TextWriter, has_type
 from netlake.protocols.dns.names import NameCursor
 from netlake.protocols.dns.rdata import Data, layout, present, unknown
 from netlake.schema import faults
 
-# rows of `texts` that this module writes, T_DATA to T_STATE
-FIRST, LAST = t.T_DATA, t.T_STATE
-# index of each column of Data in these rows
-SPANS = {"target": t.T_TARGET - FIRST, "address": t.T_ADDRESS - FIRST}
-NUMBERS = {"preference": t.T_PREFERENCE - FIRST, "weight": t.T_WEIGHT - FIRST, "port": t.T_PORT - FIRST}
-NOTHING = [-1] * (LAST - FIRST)
-TOO_LARGE = [*NOTHING, faults.TOO_LARGE]
+SPANS = ("data", "target", "address")
+NUMBERS = ("preference", "weight", "port")
+# the fields of TEXT that this module writes
+WRITTEN = np.dtype([(name, t.TEXT[name]) for name in (*SPANS, *NUMBERS, "state")])
+NOTHING: dict[str, Span | int] = {**dict.fromkeys(SPANS, (-1, -1)), **dict.fromkeys(NUMBERS, -1)}
+
+# a value of WRITTEN
+Text = tuple[Span | int, ...]
+
+
+def _text(values: dict[str, Span | int]) -> Text:
+    """The value of WRITTEN with `values`; -1 for the fields that are not among them."""
+    return tuple((NOTHING | values).values())
+
+
+TOO_LARGE = _text({"state": faults.TOO_LARGE})
 
 
 @dataclass(slots=True)
 class _Written:
-    """Result for one record: its rows of `texts`, its fields, and its share of the message's size limit."""
+    """Result for one record: its text, its fields, and its share of the message's size limit."""
 
-    rows: list[int]
-    fields: list[Field]
+    text: Text
+    fields: list[FieldText]
     cost: int
 
 
-def write_rare(messages: Messages, result: Records, writer: Writer) -> None:
+def write_rare(messages: Messages, result: Records, writer: TextWriter) -> None:
     """Write the data of the records that the kernel did not write; data that it could not read as unknown data."""
-    left = np.flatnonzero(result.texts[t.T_STATE])
+    left = np.flatnonzero(result.texts["state"])
     if not len(left):
         return
+    records, states = result.records.take(left), result.texts["state"][left]
+    # a class with other addresses (see records.py): unknown data without a fault
+    states[has_type(records, t.Type.A) & (records["klass"] == t.Class.CHAOS.value)] = 0
     # records repeat often: the result is reused for records with the same data
     memory: dict[tuple[int, bytes], _Written] = {}
-    columns: list[list[int]] = []
-    message, room, base, data = -1, 0, 0, b""
-    states = result.texts[t.T_STATE, left].tolist()
-    for record, state, row in zip(left.tolist(), states, result.records[:, left].T.tolist(), strict=True):
-        if row[k.R_MESSAGE] != message:
-            message = row[k.R_MESSAGE]
-            base = int(messages.start[message])
+    texts: list[Text] = []
+    current, room, base, data = -1, 0, 0, b""
+    of, kinds, bounds = records["message"], records["type"], records["data"]
+    columns = (left, states, of, kinds, bounds["start"], bounds["end"])
+    for record, state, message, kind, start, end in zip(*(column.tolist() for column in columns), strict=True):
+        if message != current:
+            current, base = message, int(messages.start[message])
             data = messages.data[base : messages.end[message]].tobytes()
             room = t.TEXT_BASE + t.TEXT_FACTOR * len(data)
         if state == faults.TOO_LARGE or room < 0:
-            columns.append(TOO_LARGE)
+            texts.append(TOO_LARGE)
             continue
-        cursor = NameCursor(data, row[k.R_DATA] - base, row[k.R_END] - base)
-        written = _written(row, state, cursor, writer, memory)
+        written = _written(kind, state, NameCursor(data, start - base, end - base), writer, memory)
         room -= written.cost
         if room < 0:
-            columns.append(TOO_LARGE)
+            texts.append(TOO_LARGE)
             continue
-        columns.append(written.rows)
+        texts.append(written.text)
         writer.fields += [(record, *field) for field in written.fields]
-    result.texts[FIRST : LAST + 1, left] = np.array(columns, np.int64).T
+    made = np.array(texts, WRITTEN)
+    for name in WRITTEN.names or ():
+        result.texts[name][left] = made[name]
 
 
 def _written(
-    row: list[int], state: int, cursor: NameCursor, writer: Writer, memory: dict[tuple[int, bytes], _Written]
+    kind: int, state: int, cursor: NameCursor, writer: TextWriter, memory: dict[tuple[int, bytes], _Written]
 ) -> _Written:
     """Result for the data at the cursor, from `memory` if the same data was written before."""
-    kind = row[k.R_TYPE]
     data = cursor.data[cursor.at : cursor.end]
-    typed = state == t.RARE and layout(kind) and not (kind == t.A and row[k.R_CLASS] == t.CHAOS)
+    typed = state == t.RARE and layout(kind)
     # keys below 0: data written as unknown data, of any type
     key = (kind if typed else min(-state, 0) - 1, data)
     known = memory.get(key)
@@ -94,13 +105,9 @@ def _understood(kind: int, cursor: NameCursor, data: bytes) -> tuple[Data, int]:
         return Data(unknown(data)), faults.CODES[error.fault]
 
 
-def _write(shown: Data, fault: int, writer: Writer) -> _Written:
-    rows = [*NOTHING, fault]
-    rows[:2] = writer.span(shown.text)
+def _write(shown: Data, fault: int, writer: TextWriter) -> _Written:
+    values: dict[str, Span | int] = {"data": writer.span(shown.text), "state": fault}
     for name, value in shown.columns.items():
-        if name in SPANS:
-            rows[SPANS[name] : SPANS[name] + 2] = writer.span(str(value))
-        else:
-            rows[NUMBERS[name]] = int(value)
+        values[name] = writer.span(str(value)) if name in SPANS else int(value)
     cost = len(shown.text) + sum(t.FIELD_COST + len(text or "") for _, _, text in shown.fields)
-    return _Written(rows, [writer.field(*field) for field in shown.fields], cost)
+    return _Written(_text(values), [writer.field(*field) for field in shown.fields], cost)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from netlake.packets import Cursor, Malformed
-from netlake.protocols.dns.readers import READERS, Reader
+from netlake.protocols.dns.readers import READERS, FieldReader
 from netlake.protocols.dns.types import LAYOUTS
 
 # fields of a layout that are columns of a record
@@ -50,7 +50,7 @@ def present(kind: int, cursor: Cursor) -> Data:
 
 
 @cache
-def layout(kind: int) -> tuple[tuple[str, Reader], ...]:
+def layout(kind: int) -> tuple[tuple[str, FieldReader], ...]:
     """Fields of a record type and their readers; empty for a type without a layout."""
     words = (LAYOUTS.get(kind, ("", None))[1] or "").split()
     return tuple((name, READERS[reader]) for name, _, reader in (word.partition(":") for word in words))

@@ -28,7 +28,7 @@ class Item(NamedTuple):
     name: str | None = None
 
 
-Reader = Callable[[Cursor], Item | list[Item]]
+FieldReader = Callable[[Cursor], Item | list[Item]]
 
 # most values of one field: real data has fewer, and each value needs more memory than its bytes
 MOST_VALUES = 1024
@@ -54,7 +54,7 @@ def _name(cursor: Cursor) -> Item:
     return Item(name, None, without_dot(name))
 
 
-def _number(size: int) -> Reader:
+def _number(size: int) -> FieldReader:
     def read(cursor: Cursor) -> Item:
         number = cursor.number(size)
         return Item(str(number), number)
@@ -149,7 +149,7 @@ def _groups(cursor: Cursor) -> Item:
     return _same(cursor.take(8).hex(":", 2))
 
 
-def _eui(size: int) -> Reader:
+def _eui(size: int) -> FieldReader:
     return lambda cursor: _same(cursor.take(size).hex("-"))
 
 
@@ -304,7 +304,7 @@ def _parameter(key: int, cursor: Cursor) -> tuple[list[str], str]:
     return values, "=" + ",".join(values)
 
 
-READERS: dict[str, Reader] = {
+READERS: dict[str, FieldReader] = {
     "u8": _number(1),
     "u16": _number(2),
     "u32": _number(4),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from netlake.packets import Cursor, Short
-from netlake.protocols.ieee802154.mac import BEACON, COMMAND, MULTIPURPOSE, ON, Frame, header, payload
+from netlake.protocols.ieee802154.mac import BEACON, COMMAND, MULTIPURPOSE, ON, Frame, mac_header, payload
 from netlake.schema import Column, Table
 
 TABLES = (
@@ -74,7 +74,7 @@ TABLES = (
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
     """Columns of one frame: header, first fields of beacons and commands, payload and frame check sequence."""
     frame = Frame()
-    yield from header(message, frame)
+    yield from mac_header(message, frame)
     body = payload(message, frame)
     open_ = not frame.secured and not frame.elements and frame.type < MULTIPURPOSE
     if frame.type == COMMAND and open_:

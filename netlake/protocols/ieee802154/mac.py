@@ -47,7 +47,7 @@ def extended(data: bytes) -> str:
     return data[::-1].hex(":")
 
 
-def header(message: Cursor, frame: Frame) -> Iterator[tuple[str, Any]]:
+def mac_header(message: Cursor, frame: Frame) -> Iterator[tuple[str, Any]]:
     """Columns before the payload; fills `frame`. Multipurpose and extended frames have the type only."""
     yield from _pseudo_header(message, frame)
     control = message.little(2)

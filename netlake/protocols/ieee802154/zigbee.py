@@ -16,7 +16,7 @@ from netlake.layers.items import remainder
 from netlake.layers.parsed import NO_ROW
 from netlake.packets import Cursor, Malformed, Short
 from netlake.protocols.ieee802154.mac import DATA as DATA_FRAME
-from netlake.protocols.ieee802154.mac import ON, SHORT, Frame, extended, header, payload
+from netlake.protocols.ieee802154.mac import ON, SHORT, Frame, extended, mac_header, payload
 from netlake.schema import Column, List, Table
 
 VERSION = 2
@@ -87,7 +87,7 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
     """Columns of a ZigBee frame; no row if it is none."""
     frame = Frame()
     try:
-        for _ in header(message, frame):
+        for _ in mac_header(message, frame):
             pass
         body = payload(message, frame)
     except (Short, Malformed):  # table `ieee802154` has the row and its fault

@@ -35,7 +35,7 @@ class Setup:
     inward: bool = False
 
 
-def header(message: Cursor, setup: Setup) -> Iterator[tuple[str, Any]]:
+def usb_header(message: Cursor, setup: Setup) -> Iterator[tuple[str, Any]]:
     """Columns of the pseudo-header, whose form depends on the link type; fills `setup`."""
     if message.hint == USBPCAP:
         yield from _usbpcap(message, setup)

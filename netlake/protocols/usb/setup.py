@@ -8,7 +8,7 @@ from typing import Any
 
 from netlake.layers.parsed import NO_ROW
 from netlake.packets import Cursor, Malformed, Short
-from netlake.protocols.usb.header import ON, Setup, header
+from netlake.protocols.usb.header import ON, Setup, usb_header
 from netlake.schema import Column, Table
 
 STANDARD = 0
@@ -49,7 +49,7 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
     setup, device = Setup(), None
     # table `usb` has the row of an incomplete header and its fault
     with suppress(Short, Malformed):
-        for name, value in header(message, setup):
+        for name, value in usb_header(message, setup):
             device = value if name == "device" else device
     if setup.data is None:
         yield NO_ROW, None

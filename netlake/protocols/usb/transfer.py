@@ -7,7 +7,7 @@ from typing import Any
 
 from netlake.layers.items import remainder
 from netlake.packets import Cursor
-from netlake.protocols.usb.header import ON, Setup, header
+from netlake.protocols.usb.header import ON, Setup, usb_header
 from netlake.schema import Column, List, Struct, Table
 
 DESCRIPTOR = Struct(
@@ -69,5 +69,5 @@ TABLES = (
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
     """Columns of the pseudo-header and the transferred data; a setup packet is skipped."""
-    yield from header(message, Setup())
+    yield from usb_header(message, Setup())
     yield from remainder(message, "payload")

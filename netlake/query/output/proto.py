@@ -9,7 +9,7 @@ import pyarrow as pa
 from netlake.errors import QueryError
 from netlake.query.output import Style
 from netlake.schema import Table, arrow
-from netlake.sinks.protobuf import header, pieces
+from netlake.sinks.protobuf import pieces, stream_header
 from netlake.tables import entries
 
 
@@ -25,7 +25,7 @@ class Proto:
         self.out = out
         self.table: Table = entry.table
         self.schema = _wanted(self.table, schema)
-        out.write(header(self.table))
+        out.write(stream_header(self.table))
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Append a message for each row; columns that are not declared are left out."""

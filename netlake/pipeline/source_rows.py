@@ -1,25 +1,25 @@
-"""What a capture says beside its packets becomes tables; the quality report counts what a run found wrong."""
+"""Rows of tables that are read from a source's metadata, not from packets: comments, names and interfaces.
+
+A source collects them in lists while it reads. `batch` writes what belongs to the packets of a batch and empties these
+lists; `finish` writes the rest. Interfaces are written last, because their statistics are at the end of a file, with
+the comments on them and on their section.
+"""
 
 from __future__ import annotations
 
-import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
-from netlake.kernels.answers import STOPS, Stop
 from netlake.packets import NO_TIME, Packets
 from netlake.pipeline.decoder import Decoder
 from netlake.schema import Table, arrow
 from netlake.sources import Comment, Interface, Source
 
-NANOSECONDS = 10**9
 
-
-class Facts:
+class SourceRows:
     """Comments, names and interfaces of one source; `begin` and `end`: its least and greatest time, ns since 1970."""
 
     def __init__(self, decoder: Decoder, source: Source) -> None:
@@ -29,7 +29,7 @@ class Facts:
         self.remarks: dict[tuple[str, int], list[str]] = defaultdict(list)
 
     def batch(self, packets: Packets) -> None:
-        """What came with a batch; the source's lists are emptied, so that they need not hold everything."""
+        """Write comments and names read with a batch, and empty the source's lists, which would otherwise grow."""
         times = packets.ts[: packets.count]
         times = times[times != NO_TIME]
         if len(times):
@@ -40,7 +40,7 @@ class Facts:
         self._names()
 
     def finish(self) -> None:
-        """What stood behind the last packet, and the interfaces, whose counters come last."""
+        """Write what follows the last packet, and the interfaces, whose statistics are at the end of a file."""
         self._comments(None)
         self._names()
         sections = {section.number: section for section in self.source.sections}
@@ -58,7 +58,7 @@ class Facts:
         self._put("interface", rows)
 
     def _comments(self, packets: Packets | None) -> None:
-        """Remarks on packets of this batch are rows; others are kept for their interface or section."""
+        """Write comments on packets as rows; keep others for the row of their interface or section."""
         rows: list[dict[str, Any]] = []
         for comment in self.source.comments:
             if comment.packet is not None:
@@ -81,7 +81,7 @@ class Facts:
 
 
 def batch_of(table: Table, rows: Iterable[Mapping[str, Any]]) -> pa.RecordBatch:
-    """Rows as dictionaries, as a record batch of the columns that occur in them."""
+    """A record batch of rows given as dictionaries, with the columns that occur in any of them."""
     rows = list(rows)
     present = {name for row in rows for name in row}
     fields = [field for field in arrow.schema(table) if field.name in present]
@@ -90,7 +90,7 @@ def batch_of(table: Table, rows: Iterable[Mapping[str, Any]]) -> pa.RecordBatch:
 
 
 def _array(values: list[Any], data_type: pa.DataType) -> pa.Array:
-    """An Arrow array; what a capture says of itself and does not fit is null."""
+    """An Arrow array; a value that does not fit `data_type` is null, because captures may contain any number."""
     try:
         return pa.array(values, data_type)
     except (pa.ArrowInvalid, OverflowError):
@@ -124,51 +124,3 @@ def _interface(interface: Interface) -> dict[str, Any]:
         "started": None if interface.started is None else interface.started // 1000,
         "ended": None if interface.ended is None else interface.ended // 1000,
     }
-
-
-def quality(facts: Facts) -> dict[str, Any]:
-    """The quality report of a run: only what there is to say."""
-    decoder, source = facts.decoder, facts.source
-    by_table: dict[str, dict[str, int]] = defaultdict(dict)
-    for (table, fault), count in sorted(decoder.rows.faults.items()):
-        if fault != "cut":
-            by_table[table][fault] = count
-    said = {
-        "begin": _iso(facts.begin),
-        "end": _iso(facts.end),
-        "cut": decoder.packet_rows.cut,
-        "faults": dict(by_table),
-        "failures": decoder.failures.said,
-        "undecoded": _undecoded(decoder),
-        "fragments": {name: count for name, count in sorted(decoder.walker.fragments.counts.items()) if count},
-        "salvaged": source.salvaged,
-        "clock_steps_back": source.clock_steps_back,
-        "evicted_conversations": decoder.tracker.evictions,
-        "skipped_blocks": {f"0x{kind:08x}": count for kind, count in sorted(source.skipped_blocks.items())},
-        "problems_not_listed": source.unlisted,
-    }
-    return {name: value for name, value in said.items() if value}
-
-
-def _undecoded(decoder: Decoder) -> list[dict[str, Any]]:
-    """Packets that were not understood to their end, by what stopped the walk, most first."""
-    stops = dict(decoder.packet_rows.stops)
-    ports = decoder.packet_rows.ports
-    reason = str(STOPS[Stop.UNKNOWN_PORT])
-    stops.update({(reason, port): int(ports[port]) for port in np.flatnonzero(ports).tolist()})
-    stops = {key: count for key, count in stops.items() if key[0] != STOPS[Stop.FRAGMENT]}
-    ordered = sorted(stops.items(), key=lambda item: (-item[1], item[0]))
-    return [
-        {"reason": why, "value": value if value >= 0 else None, "packets": count} for (why, value), count in ordered
-    ]
-
-
-def _iso(nanoseconds: int | None) -> str | None:
-    """ISO 8601 in UTC, microseconds; None for a time outside the years 1 to 9999."""
-    if nanoseconds is None:
-        return None
-    try:
-        epoch = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-        return (epoch + dt.timedelta(microseconds=nanoseconds // 1000)).isoformat()
-    except OverflowError:
-        return None

@@ -10,31 +10,27 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from netlake.kernels import dns as k
-from netlake.kernels import dns_text as t
+from netlake.kernels.dns import Section, gather_spans, measure_spans
+from netlake.kernels.dns_text import Type
 from netlake.layers.read import column_type
 from netlake.packets import Bytes, Ints
-from netlake.protocols.dns.found import F_NAME, F_NUMBER, F_RECORD, F_TEXT, F_TEXT_END, NO_NUMBER, Records, Rows
+from netlake.protocols.dns.found import NO_NUMBER, Found, Records, has_type
 from netlake.protocols.dns.types import LAYOUTS, RCODES, rcode_name, type_name
 from netlake.schema import Table
 
 Mask = npt.NDArray[np.bool_]
+Index = npt.NDArray[np.intp]
 
 
-def spans(source: Bytes, start: Ints, end: Ints, data_type: pa.DataType) -> pa.Array:
-    """A string or binary array of source[start:end]; null where start is negative."""
-    null = start < 0
-    valid = None
-    if null.any():
-        if null.all():
-            return pa.nulls(len(start), data_type)
-        valid = pa.py_buffer(np.packbits(~null, bitorder="little"))
-        size = int((end - start)[~null].sum())
-    else:
-        size = int((end - start).sum())
-    offsets, target = np.empty(len(start) + 1, np.int32), np.empty(size, np.uint8)
-    k.gather_spans(source, np.ascontiguousarray(start), np.ascontiguousarray(end), offsets, target)
-    return pa.Array.from_buffers(data_type, len(start), [valid, pa.py_buffer(offsets), pa.py_buffer(target)])
+def spans(source: Bytes, found: Found, data_type: pa.DataType) -> pa.Array:
+    """A string or binary array of the SPANs `found` of `source`; null where their start is negative."""
+    size, nulls = measure_spans(found)
+    if 0 < nulls == len(found):
+        return pa.nulls(nulls, data_type)
+    valid = pa.py_buffer(np.packbits(found["start"] >= 0, bitorder="little")) if nulls else None
+    offsets, target = np.empty(len(found) + 1, np.int32), np.empty(size, np.uint8)
+    gather_spans(source, found, offsets, target)
+    return pa.Array.from_buffers(data_type, len(found), [valid, pa.py_buffer(offsets), pa.py_buffer(target)])
 
 
 # Arrow converts these types itself only if pandas is installed
@@ -101,12 +97,12 @@ def no_lists(data_type: pa.DataType, count: int) -> pa.Array:
 
 def questions(table: Table, batch: Records, mdns: Mask) -> dict[str, pa.Array]:
     """Columns of the questions: the list, and the fields of the first one."""
-    count = batch.found[k.FOUND_QUESTIONS]
-    message, kind = batch.questions[k.Q_MESSAGE], batch.questions[k.Q_TYPE]
-    multicast = mdns[message]
-    klass = np.where(multicast, batch.questions[k.Q_CLASS] & 0x7FFF, batch.questions[k.Q_CLASS])
-    unicast = pa.array(batch.questions[k.Q_CLASS] > 0x7FFF, mask=~multicast)
-    name = spans(batch.arena, batch.names[t.N_TEXT], batch.names[t.N_TEXT_END], pa.string())
+    count, found = batch.found["questions"], batch.questions
+    kind, klass = found["type"], found["klass"]
+    multicast = mdns[found["message"]]
+    unicast = pa.array(klass > 0x7FFF, mask=~multicast)
+    klass = np.where(multicast, klass & 0x7FFF, klass)
+    name = spans(batch.arena, batch.names["text"], pa.string())
     typed, classed, named = numbers(kind, pa.int32()), numbers(klass, pa.int32()), TYPES.of(kind)
     listed = lists(column_type(table, "questions"), count, name, typed, named, classed, unicast)
     firsts = {"query_name": name, "query_type": typed, "query_type_name": named, "query_class": classed}
@@ -118,65 +114,68 @@ def questions(table: Table, batch: Records, mdns: Mask) -> dict[str, pa.Array]:
 
 def sections(table: Table, batch: Records, mdns: Mask) -> dict[str, pa.Array]:
     """Columns of the records: one list for each section."""
-    count = batch.found.shape[1]
-    section = batch.records[k.R_SECTION]
+    count = len(batch.found)
+    section = batch.records["section"]
     result = {}
-    for number, name in ((k.ANSWER, "answers"), (k.AUTHORITY, "authorities"), (k.ADDITIONAL, "additionals")):
+    for number, name in (
+        (Section.ANSWER, "answers"),
+        (Section.AUTHORITY, "authorities"),
+        (Section.ADDITIONAL, "additionals"),
+    ):
         data_type = column_type(table, name)
-        index = np.flatnonzero(section == number)
+        index = np.flatnonzero(section == number.value)
         if len(index):
-            lengths = np.bincount(batch.records[k.R_MESSAGE][index], minlength=count)
+            lengths = np.bincount(batch.records["message"][index], minlength=count)
             result[name] = lists(data_type, lengths, *_record_columns(data_type.value_type, batch, index, mdns))
         else:
             result[name] = no_lists(data_type, count)
     return result
 
 
-def _record_columns(record: pa.StructType, batch: Records, index: npt.NDArray[np.intp], mdns: Mask) -> list[pa.Array]:
+def _record_columns(record: pa.StructType, batch: Records, index: Index, mdns: Mask) -> list[pa.Array]:
     """The fields of `record` for the records `index`, in declared order."""
-    whole = len(index) == batch.records.shape[1]
+    records, texts = batch.records, batch.texts
+    if len(index) < len(records):
+        # not records[index], which copies one field at a time
+        records, texts = records.take(index), texts.take(index)
 
-    def row(rows: Rows, number: int) -> Rows:
-        taken: Rows = rows[number] if whole else rows[number][index]
-        return taken
+    def span(name: str) -> pa.Array:
+        return spans(batch.arena, texts[name], pa.string())
 
-    def span(number: int) -> pa.Array:
-        return spans(batch.arena, row(batch.texts, number), row(batch.texts, number + 1), pa.string())
-
-    kind, klass = row(batch.records, k.R_TYPE), row(batch.records, k.R_CLASS)
-    option = kind == t.OPT
-    multicast = mdns[row(batch.records, k.R_MESSAGE)] & ~option
+    kind, klass = records["type"], records["klass"]
+    option = has_type(records, Type.OPT)
+    multicast = mdns[records["message"]] & ~option
     made = {
-        "name": span(t.T_NAME),
+        "name": span("name"),
         "type": numbers(kind, pa.int32()),
         "type_name": TYPES.of(kind),
         "class": numbers(np.where(multicast, klass & 0x7FFF, klass), pa.int32(), option),
         "cache_flush": pa.array(klass > 0x7FFF, mask=~multicast),
-        "ttl": numbers(row(batch.records, k.R_TTL), pa.int64(), option),
-        "data": span(t.T_DATA),
-        "address": span(t.T_ADDRESS),
-        "target": span(t.T_TARGET),
-        "preference": numbers(row(batch.texts, t.T_PREFERENCE), pa.int32()),
-        "weight": numbers(row(batch.texts, t.T_WEIGHT), pa.int32()),
-        "port": numbers(row(batch.texts, t.T_PORT), pa.int32()),
+        "ttl": numbers(records["ttl"], pa.int64(), option),
+        "data": span("data"),
+        "address": span("address"),
+        "target": span("target"),
+        "preference": numbers(texts["preference"], pa.int32()),
+        "weight": numbers(texts["weight"], pa.int32()),
+        "port": numbers(texts["port"], pa.int32()),
         "fields": _fields(record.field("fields").type, batch, index),
     }
     return [made[field.name] for field in record]
 
 
-def _fields(data_type: pa.DataType, batch: Records, index: npt.NDArray[np.intp]) -> pa.Array:
+def _fields(data_type: pa.DataType, batch: Records, index: Index) -> pa.Array:
     """The column `fields` of the records `index`."""
-    of = batch.fields[F_RECORD]
-    chosen = np.zeros(batch.records.shape[1], np.bool_)
+    of = batch.fields["record"]
+    chosen = np.zeros(len(batch.records), np.bool_)
     chosen[index] = True
-    fields = batch.fields[:, chosen[of]]
-    if not fields.shape[1]:
+    fields = batch.fields.take(np.flatnonzero(chosen[of]))
+    if not len(fields):
         return no_lists(data_type, len(index))
     lengths = np.bincount(of, minlength=len(chosen))[index]
     return lists(
         data_type,
         lengths,
-        pa.array(batch.words, pa.string()).take(pa.array(fields[F_NAME])),
-        numbers(fields[F_NUMBER], pa.int64(), fields[F_NUMBER] == NO_NUMBER),
-        spans(batch.arena, fields[F_TEXT], fields[F_TEXT_END], pa.string()),
+        pa.array(batch.words, pa.string()).take(pa.array(fields["name"])),
+        numbers(fields["number"], pa.int64(), fields["number"] == NO_NUMBER),
+        spans(batch.arena, fields["text"], pa.string()),
     )

@@ -10,7 +10,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from netlake.errors import QueryError
 from netlake.lake.catalog import Catalog
@@ -35,25 +34,6 @@ class Field:
     type: str
     default: str = "NULL"
     doc: str = ""
-
-
-class Source(Protocol):
-    """Tables by name, each with columns and files."""
-
-    def names(self) -> Sequence[str]:
-        """Names of all tables, sorted."""
-
-    def has(self, table: str) -> bool:
-        """Whether the table exists."""
-
-    def doc(self, table: str) -> str:
-        """The description of `table`: what one row is."""
-
-    def fields(self, table: str) -> tuple[Field, ...]:
-        """The columns of `table`, in order."""
-
-    def files(self, table: str, columns: Collection[int] = ()) -> Sequence[FileInfo]:
-        """The files of `table` in the order in which they were added, with the statistics of `columns`."""
 
 
 class Snapshot:
