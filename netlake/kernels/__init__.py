@@ -29,8 +29,8 @@ helper gets constants and members as integers: it is compiled once for all of th
 
 Cache
 Compiled code is in a folder named after the digest of the texts of the kernel's module and of all kernel modules that
-it imports, directly or not; of a package that it imports, with all its modules. Numba's own cache looks at one file only
-and would use a changed helper's old code.
+it imports, directly or not; of a package that it imports, with all its modules. Numba's own cache looks at one file
+only and would use a changed helper's old code.
 """
 
 from __future__ import annotations

@@ -46,9 +46,9 @@ def decode(  # noqa: PLR0913 - the options of the command, each by its name
 ) -> dict[str, pa.Table]:
     """Decode a capture (several paths are read as one) to Arrow tables by name; tables without rows are omitted.
 
-    `plugins` are files that declare further tables; they stay loaded in this process (see netlake.tables). InputError if
-    the capture cannot be opened or is not one, SchemaError for an invalid plugin. Problems of the input are in the
-    metadata of each table, key `netlake.problems`.
+    `plugins` are files that declare further tables; they stay loaded in this process (see netlake.tables).
+    InputError if the capture cannot be opened or is not one, SchemaError for an invalid plugin. Problems of the input
+    are in the metadata of each table, key `netlake.problems`.
     """
     tables.load(plugins)
     settings = Settings(options=options(include, exclude, entropy=entropy), salvage=salvage, sha256=False)
@@ -80,10 +80,10 @@ def capture(  # noqa: PLR0913 - the options of the command, each by its name
 ) -> Report:
     """Decode captures into a lake, which is created if it is missing.
 
-    `paths` are files, folders, glob patterns or `-`; `jobs` is the number of processes (default: one per CPU); `plugins`
-    are files that declare further tables, as for `decode`. `progress` is called with (index of the capture, bytes read,
-    size or None, packets), `begun` with the number of captures. InputError if a path names no capture; errors of one
-    capture are in its report.
+    `paths` are files, folders, glob patterns or `-`; `jobs` is the number of processes (default: one per CPU);
+    `plugins` are files that declare further tables, as for `decode`. `progress` is called with (index of the capture,
+    bytes read, size or None, packets), `begun` with the number of captures. InputError if a path names no capture;
+    errors of one capture are in its report.
     """
     tables.load(plugins)
     outside = tuple(os.fspath(plugin) for plugin in plugins)
@@ -147,8 +147,8 @@ def _of_other_contract(catalog: Catalog) -> list[Stored]:
 
 def _needed(facts: CaptureFacts, why: str, lake: Path) -> str:
     return (
-        f"The lake can only be refreshed with the original of every capture, but {why}; restore it, or remove the capture"
-        f" with `netlake captures rm {facts.capture} --lake {lake}`."
+        f"The lake can only be refreshed with the original of every capture, but {why}; restore it, or remove the"
+        f" capture with `netlake captures rm {facts.capture} --lake {lake}`."
     )
 
 
