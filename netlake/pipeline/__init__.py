@@ -21,11 +21,11 @@ from netlake.kernels import warm
 from netlake.lake.catalog import Catalog
 from netlake.lake.facts import CaptureFacts, Stored, contract_version
 from netlake.pipeline.decoder import Options
-from netlake.pipeline.report import CaptureReport, Report, TableReport, Trouble
+from netlake.pipeline.report import CaptureReport, ProblemReport, Report, TableReport
 from netlake.pipeline.run import Settings, inputs, open_source, to_lake, to_memory
 from netlake.pipeline.workers import Supervisor, Watcher, default_jobs
 
-__all__ = ["CaptureReport", "Report", "TableReport", "Trouble", "capture", "decode", "refresh"]
+__all__ = ["CaptureReport", "ProblemReport", "Report", "TableReport", "capture", "decode", "refresh"]
 
 Paths = Sequence[str | os.PathLike[str]]
 Specs = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]

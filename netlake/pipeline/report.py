@@ -18,7 +18,7 @@ class TableReport:
 
 
 @dataclass(slots=True)
-class Trouble:
+class ProblemReport:
     """A problem of an input file, as a sentence; `offset` counts bytes, after decompression if it is compressed."""
 
     offset: int
@@ -44,7 +44,7 @@ class CaptureReport:
     partial: bool = False
     tables: dict[str, TableReport] = field(default_factory=dict)
     quality: dict[str, Any] = field(default_factory=dict)
-    problems: list[Trouble] = field(default_factory=list)
+    problems: list[ProblemReport] = field(default_factory=list)
 
 
 @dataclass(slots=True)

@@ -24,8 +24,9 @@ from netlake.lake import CaptureFacts
 from netlake.lake.catalog import Catalog
 from netlake.lake.facts import contract_version
 from netlake.pipeline.decoder import Decoder, Options
-from netlake.pipeline.facts import Facts, quality
-from netlake.pipeline.report import CaptureReport, TableReport, Trouble
+from netlake.pipeline.quality import quality
+from netlake.pipeline.report import CaptureReport, ProblemReport, TableReport
+from netlake.pipeline.source_rows import SourceRows
 from netlake.sinks import Sink
 from netlake.sinks.memory import MemorySink
 from netlake.sinks.parquet import ParquetSink
@@ -119,12 +120,12 @@ def _take(source: Source, catalog: Catalog, settings: Settings, progress: Progre
     proto = _protobuf(catalog, source) if settings.proto or again else None
     sink: Sink = parquet if proto is None else TeeSink([parquet, proto])
     try:
-        facts = run(source, sink, settings.options, progress)
+        source_rows = run(source, sink, settings.options, progress)
         sink.close()
     except BaseException:
         sink.abort()
         raise
-    _describe(report, source, facts)
+    _describe(report, source, source_rows)
     for file in parquet.files:
         table = report.tables.setdefault(file.table.name, TableReport(0))
         table.rows += file.rows
@@ -163,39 +164,39 @@ def _protobuf(catalog: Catalog, source: Source) -> ProtobufSink:
     return ProtobufSink(catalog.folder, source.capture_id, source=source.name)
 
 
-def run(source: Source, sink: Sink, options: Options, progress: Progress) -> Facts:
+def run(source: Source, sink: Sink, options: Options, progress: Progress) -> SourceRows:
     """Decode every batch of `source` into `sink`, which is not closed."""
     decoder = Decoder(sink, source.capture_id, options)
-    facts = Facts(decoder, source)
+    source_rows = SourceRows(decoder, source)
     try:
         for packets in source.batches(BATCH):
             decoder.batch(packets)
-            facts.batch(packets)
+            source_rows.batch(packets)
             progress(source.bytes_read, source.size, source.packets)
-        facts.finish()
+        source_rows.finish()
         decoder.finish()
     finally:
         decoder.rows.end()
-    return facts
+    return source_rows
 
 
 def to_memory(specs: Sequence[str], settings: Settings) -> tuple[dict[str, pa.Table], CaptureReport]:
     """Decode a capture into Arrow tables."""
     sink = MemorySink()
     with open_source(specs, settings) as source:
-        facts = run(source, sink, settings.options, lambda *_: None)
+        source_rows = run(source, sink, settings.options, lambda *_: None)
         sink.close()
         report = CaptureReport(name=source.name, id=source.capture_id, state="added")
-        _describe(report, source, facts)
+        _describe(report, source, source_rows)
     report.tables = {name: TableReport(table.num_rows, table.nbytes) for name, table in sink.tables.items()}
     return dict(sink.tables), report
 
 
-def _describe(report: CaptureReport, source: Source, facts: Facts) -> None:
+def _describe(report: CaptureReport, source: Source, source_rows: SourceRows) -> None:
     report.packets, report.bytes = source.packets, source.bytes_read
     report.partial = any(problem.partial for problem in source.problems)
-    report.problems = [Trouble(p.offset, p.reason, p.file) for p in source.problems]
-    report.quality = quality(facts)
+    report.problems = [ProblemReport(p.offset, p.reason, p.file) for p in source.problems]
+    report.quality = quality(source_rows)
 
 
 def _facts(source: Source, settings: Settings, report: CaptureReport) -> CaptureFacts:

@@ -18,7 +18,7 @@ import pytest
 from netlake.cli import progress, summary
 from netlake.errors import LakeError
 from netlake.lake.catalog import Catalog
-from netlake.pipeline.report import CaptureReport, Report, TableReport, Trouble
+from netlake.pipeline.report import CaptureReport, ProblemReport, Report, TableReport
 
 Run = Callable[..., tuple[int, str, str]]
 Program = Callable[..., "subprocess.Popen[bytes]"]
@@ -190,7 +190,7 @@ def test_summary_adds_up_quality_of_many_captures(capsys: pytest.CaptureFixture[
         )
         for index in range(30)
     ]
-    captures[3].problems = [Trouble(1234567, "the file ends inside\x1b a packet", "3.pcap")]
+    captures[3].problems = [ProblemReport(1234567, "the file ends inside\x1b a packet", "3.pcap")]
     summary.show(Report([*captures, CaptureReport("bad.pcap", message="bad.pcap is not a capture.")], 2.0))
     out, err = capsys.readouterr()
     assert out.startswith("31 captures: 30 added, 1 failed.\n3.pcap: added.")

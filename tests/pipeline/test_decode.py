@@ -214,10 +214,10 @@ def test_diameter_over_sctp(tmp_path: Path) -> None:
 def test_run_leaves_its_sink_open() -> None:
     sink = MemorySink()
     with open_capture(CAPTURES / "classic.pcap", sha256=False) as source:
-        facts = run(source, sink, Options(), lambda *_: None)
-    assert facts.begin is not None
-    assert facts.end is not None
-    assert facts.begin <= facts.end
+        found = run(source, sink, Options(), lambda *_: None)
+    assert found.begin is not None
+    assert found.end is not None
+    assert found.begin <= found.end
     sink.close()
     assert sink.tables["packet"].num_rows == 300
 

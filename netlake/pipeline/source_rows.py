@@ -1,25 +1,25 @@
-"""What a capture says beside its packets becomes tables; the quality report counts what a run found wrong."""
+"""Rows of tables that are read from a source's metadata, not from packets: comments, names and interfaces.
+
+A source collects them in lists while it reads. `batch` writes what belongs to the packets of a batch and empties these
+lists; `finish` writes the rest. Interfaces are written last, because their statistics are at the end of a file, with
+the comments on them and on their section.
+"""
 
 from __future__ import annotations
 
-import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
-from netlake.kernels.answers import STOPS, Stop
 from netlake.packets import NO_TIME, Packets
 from netlake.pipeline.decoder import Decoder
 from netlake.schema import Table, arrow
 from netlake.sources import Comment, Interface, Source
 
-NANOSECONDS = 10**9
 
-
-class Facts:
+class SourceRows:
     """Comments, names and interfaces of one source; `begin` and `end`: its least and greatest time, ns since 1970."""
 
     def __init__(self, decoder: Decoder, source: Source) -> None:
@@ -124,51 +124,3 @@ def _interface(interface: Interface) -> dict[str, Any]:
         "started": None if interface.started is None else interface.started // 1000,
         "ended": None if interface.ended is None else interface.ended // 1000,
     }
-
-
-def quality(facts: Facts) -> dict[str, Any]:
-    """The quality report of a run: what was incomplete or invalid, with counts; entries that are empty are left out."""
-    decoder, source = facts.decoder, facts.source
-    by_table: dict[str, dict[str, int]] = defaultdict(dict)
-    for (table, fault), count in sorted(decoder.rows.faults.items()):
-        if fault != "cut":
-            by_table[table][fault] = count
-    report = {
-        "begin": _iso(facts.begin),
-        "end": _iso(facts.end),
-        "cut": decoder.packet_rows.cut,
-        "faults": dict(by_table),
-        "failures": decoder.failures.by_table,
-        "undecoded": _undecoded(decoder),
-        "fragments": {name: count for name, count in sorted(decoder.walker.fragments.counts.items()) if count},
-        "salvaged": source.salvaged,
-        "clock_steps_back": source.clock_steps_back,
-        "evicted_flows": decoder.tracker.evictions,
-        "skipped_blocks": {f"0x{kind:08x}": count for kind, count in sorted(source.skipped_blocks.items())},
-        "problems_not_listed": source.unlisted,
-    }
-    return {name: value for name, value in report.items() if value}
-
-
-def _undecoded(decoder: Decoder) -> list[dict[str, Any]]:
-    """Number of packets by stop reason and value, largest first; those that stopped as fragments are not counted."""
-    stops = dict(decoder.packet_rows.stops)
-    ports = decoder.packet_rows.ports
-    reason = str(STOPS[Stop.UNKNOWN_PORT])
-    stops.update({(reason, port): int(ports[port]) for port in np.flatnonzero(ports).tolist()})
-    stops = {key: count for key, count in stops.items() if key[0] != STOPS[Stop.FRAGMENT]}
-    ordered = sorted(stops.items(), key=lambda item: (-item[1], item[0]))
-    return [
-        {"reason": why, "value": value if value >= 0 else None, "packets": count} for (why, value), count in ordered
-    ]
-
-
-def _iso(nanoseconds: int | None) -> str | None:
-    """ISO 8601 in UTC, microseconds; None for a time outside the years 1 to 9999."""
-    if nanoseconds is None:
-        return None
-    try:
-        epoch = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-        return (epoch + dt.timedelta(microseconds=nanoseconds // 1000)).isoformat()
-    except OverflowError:
-        return None
