@@ -1,8 +1,11 @@
-"""From captures to tables: the one part that knows sources, layers, records and sinks.
+"""Decodes captures; the only package that connects sources, layers, records and sinks.
 
-decode(path)                         {table name: pyarrow.Table}, no lake needed
-capture([paths], "lake", ...)        into a lake -> Report
-refresh("lake")                      again what an older contract decoded -> Report
+    decode(path)                      {table name: pyarrow.Table}, without a lake
+    capture([paths], "lake", ...)     adds captures to a lake; returns a Report
+    refresh("lake")                   decodes captures of another contract again; returns a Report
+
+Modules: `decoder` decodes the batches of one capture, `run` one capture into a lake or into memory, `workers` several
+captures in several processes.
 """
 
 from __future__ import annotations
@@ -32,10 +35,10 @@ Specs = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
 def _ignore(*_: Any) -> None:
-    """Nobody watches."""
+    """A progress function that does nothing."""
 
 
-def decode(  # noqa: PLR0913 - the options of the command, each by its name
+def decode(  # noqa: PLR0913 - the options of the command, as keywords
     path: Specs,
     *,
     include: Iterable[str] | None = None,
@@ -44,24 +47,24 @@ def decode(  # noqa: PLR0913 - the options of the command, each by its name
     entropy: bool = False,
     plugins: Paths = (),
 ) -> dict[str, pa.Table]:
-    """Decode a capture (several paths are read as one) into Arrow tables by name; only tables with rows are there.
+    """Decode a capture (several paths are read as one) into Arrow tables by name, without tables that have no rows.
 
-    `plugins` are files that declare further tables; they stay loaded in this process (see netlake.tables).
-    InputError if it cannot be opened or is no capture, SchemaError for a plugin that is none. What could not be read to
-    its end is in the metadata of each table, `netlake.problems`.
+    `plugins` are files that declare further tables; they stay loaded in this process (netlake.tables). Raises
+    InputError if a path cannot be opened or is not a capture, SchemaError for an invalid plugin. If the capture cannot
+    be read completely, the metadata `netlake.problems` of each table contain the offsets and reasons.
     """
     tables.load(plugins)
     settings = Settings(options=options(include, exclude, entropy=entropy), salvage=salvage, sha256=False)
     specs = [path] if isinstance(path, str | os.PathLike) else list(path)
     found, report = to_memory([os.fspath(spec) for spec in specs], settings)
     if report.problems:
-        said = "\n".join(f"byte {problem.offset}: {problem.sentence}" for problem in report.problems)
+        problems = "\n".join(f"byte {problem.offset}: {problem.sentence}" for problem in report.problems)
         for name, table in found.items():
-            found[name] = table.replace_schema_metadata({**(table.schema.metadata or {}), "netlake.problems": said})
+            found[name] = table.replace_schema_metadata({**(table.schema.metadata or {}), "netlake.problems": problems})
     return found
 
 
-def capture(  # noqa: PLR0913 - the options of the command, each by its name
+def capture(  # noqa: PLR0913 - the options of the command, as keywords
     paths: Specs,
     lake: str | os.PathLike[str],
     *,
@@ -78,12 +81,12 @@ def capture(  # noqa: PLR0913 - the options of the command, each by its name
     progress: Watcher | None = None,
     begun: Callable[[int], None] | None = None,
 ) -> Report:
-    """Take captures into a lake, which is made if it is not there.
+    """Add captures to a lake, which is created if it does not exist.
 
-    `paths` are files, folders, patterns or `-`; `jobs` processes work side by side (default: one a processor).
-    `plugins` are files that declare further tables, as for `decode`.
-    `progress` is told (index of the capture, bytes read, size or None, packets), `begun` the number of captures.
-    InputError where a path names nothing; what goes wrong with one capture is in its report.
+    `paths` are files, folders, patterns or `-`; `jobs` is the number of parallel processes (default: one per CPU).
+    `plugins` are files that declare further tables, as for `decode`. `begun` is called with the number of captures,
+    `progress` with (index of the capture, bytes read, size or None, packets). Raises InputError for a path that does
+    not exist; errors of single captures are in their reports.
     """
     tables.load(plugins)
     outside = tuple(os.fspath(plugin) for plugin in plugins)
@@ -106,11 +109,12 @@ def refresh(  # noqa: PLR0913 - as above
     progress: Watcher | None = None,
     begun: Callable[[int], None] | None = None,
 ) -> Report:
-    """Decode the captures of a lake again that another contract decoded, if their originals are unchanged.
+    """Decode captures of a lake again that were decoded with another contract, if their original files are unchanged.
 
-    Each is decoded with its own options: tables included or excluded, entropy, salvage. Captures without their original
-    remain as they are; the report's notices name them. In a lake of an older contract (see netlake.lake.contract) no
-    row can remain: LakeError if an original is missing, and the lake is refused until every capture is decoded again.
+    Each is decoded with the options stored with it: tables included or excluded, entropy, salvage. Captures whose
+    original is missing or differs are kept as they are, with a notice in the report. Rows of an older contract cannot
+    be kept if it is incompatible (netlake.lake.contract): then a missing original raises LakeError, and other commands
+    refuse the lake until all captures are decoded again.
     """
     tables.load(plugins)
     catalog = Catalog(Path(lake), older=True)
@@ -147,13 +151,13 @@ def _of_other_contract(catalog: Catalog) -> list[Stored]:
 
 def _needed(facts: CaptureFacts, why: str, lake: Path) -> str:
     return (
-        f"The lake can only be refreshed with the original of every capture, but {why}; restore it, or remove the capture"
-        f" with `netlake captures rm {facts.capture} --lake {lake}`."
+        f"The lake can only be refreshed with the original of every capture, but {why}; restore it, or remove the"
+        f" capture with `netlake captures rm {facts.capture} --lake {lake}`."
     )
 
 
 def _unlike(facts: CaptureFacts) -> str | None:
-    """Why a capture cannot be decoded again: its original is missing or another capture; None if it can."""
+    """Why a capture cannot be decoded again (its original is missing or another capture); None if it can."""
     paths = facts.path.split("\n")
     if facts.kind != "file" or not all(Path(path).is_file() for path in paths):
         return f"{facts.called} is missing"
@@ -165,7 +169,7 @@ def _unlike(facts: CaptureFacts) -> str | None:
     return None if same else f"{facts.called} is another capture now"
 
 
-def _all(  # noqa: PLR0913 - what two public functions have in common
+def _all(  # noqa: PLR0913 - the common part of two functions
     captures: list[list[str]],
     lake: str | os.PathLike[str],
     settings: Settings,
@@ -174,7 +178,7 @@ def _all(  # noqa: PLR0913 - what two public functions have in common
     watcher: Watcher,
     begun: Callable[[int], None] | None,
 ) -> Report:
-    """Take captures in, one after another or in processes side by side; added to what `report` has already."""
+    """Add captures to a lake, in this process or in parallel ones; appends their reports to `report`."""
     began, before = time.monotonic(), len(report.captures)
     if begun is not None:
         begun(len(captures))
@@ -194,7 +198,7 @@ def _all(  # noqa: PLR0913 - what two public functions have in common
 
 
 def options(include: Iterable[str] | None, exclude: Iterable[str], *, entropy: bool = False) -> Options:
-    """Names of tables checked: QueryError for one that does not exist."""
+    """Options for these tables; QueryError for a name that is not a table."""
     wanted = None if include is None else frozenset(include)
     unwanted = frozenset(exclude)
     known = tables.entries()
@@ -205,7 +209,7 @@ def options(include: Iterable[str] | None, exclude: Iterable[str], *, entropy: b
 
 
 def failed(report: Report) -> NetlakeError | None:
-    """The first failure of a run as an error, None if there was none."""
+    """The first failure of a run as an error; None if no capture failed."""
     for found in report.captures:
         if found.state == "failed":
             return NetlakeError(found.message)

@@ -1,7 +1,8 @@
-"""One capture, from its source to a lake or to memory.
+"""Decodes one capture into a lake or into memory.
 
-A capture is one transaction: its files become durable first, then the catalog says that they are there. Whatever goes
-wrong before that leaves nothing behind.
+A capture is one transaction. Its Parquet files are written and made durable first, then one commit adds them to the
+catalog. An error before the commit removes the files, so that the lake is unchanged. Protobuf files are kept only for
+captures that are in the lake, and are those of the last decoding (`_keep`).
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from netlake.sources.inputs import expand
 if TYPE_CHECKING:
     from netlake.sinks.protobuf import ProtobufSink
 
-# packets at a time: more would leave the processor's cache, fewer would pay Python's part too often
+# packets in a batch: the arrays of more exceed the CPU cache, with fewer the Python code per batch costs too much
 BATCH = 16_384
 
 # (bytes of the input read, its size or None, packets)
@@ -43,7 +44,7 @@ Progress = Callable[[int, int | None, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How to take a capture in: see the options of `netlake capture`; `plugins` are files that a worker loads."""
+    """The options of `netlake capture` for each capture; `plugins` are files that a worker loads."""
 
     options: Options = field(default_factory=Options)
     proto: bool = False
@@ -55,7 +56,7 @@ class Settings:
     older: bool = False  # a refresh: the lake may have an older contract
 
     def kept(self) -> dict[str, Any]:
-        """What of it decides which rows there are, as plain data: kept with the capture, for the next decoding."""
+        """The settings that change rows, as JSON data; stored with the capture for `--refresh`."""
         include, exclude = self.options.include, self.options.exclude
         return {
             "include": None if include is None else sorted(include),
@@ -65,7 +66,7 @@ class Settings:
         }
 
     def like(self, kept: Mapping[str, Any]) -> Settings:
-        """These settings, with what another decoding kept."""
+        """These settings with those that `kept` returned for another decoding."""
         include = kept.get("include")
         chosen = Options(
             None if include is None else frozenset(include),
@@ -76,7 +77,7 @@ class Settings:
 
 
 def open_source(specs: Sequence[str], settings: Settings) -> Source:
-    """One capture, or several read as one."""
+    """The source of one file, or of several that are read as one capture."""
     if len(specs) == 1:
         return open_capture(specs[0], salvage=settings.salvage, sha256=settings.sha256)
     return as_one(specs, salvage=settings.salvage, sha256=settings.sha256)
@@ -85,7 +86,7 @@ def open_source(specs: Sequence[str], settings: Settings) -> Source:
 def to_lake(
     specs: Sequence[str], lake: str | os.PathLike[str], settings: Settings, progress: Progress
 ) -> CaptureReport:
-    """Take one capture (or several as one) into `lake`; what keeps it from that is in the report, never raised."""
+    """Add one capture (`specs` are its files) to `lake`; errors of netlake and of the system are in the report."""
     report = CaptureReport(name=specs[0] if len(specs) == 1 else f"{specs[0]} and {len(specs) - 1} more")
     began = time.monotonic()
     try:
@@ -96,13 +97,13 @@ def to_lake(
         _fail(report, str(error))
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        _fail(report, f"{report.name} could not be taken in: {where}{error.strerror or error}.")
+        _fail(report, f"{report.name} was not added: {where}{error.strerror or error}.")
     report.seconds = time.monotonic() - began
     return report
 
 
 def _fail(report: CaptureReport, sentence: str) -> None:
-    """Nothing of the capture is in the lake, so the report has neither packets nor tables of it."""
+    """Set state `failed`; the capture is not in the lake, so the report has no packets and tables."""
     report.state, report.message = "failed", sentence
     report.packets, report.tables = 0, {}
 
@@ -113,7 +114,7 @@ def _take(source: Source, catalog: Catalog, settings: Settings, progress: Progre
         report.state, report.message = unchanged.status, unchanged.sentence
         return
     parquet = ParquetSink(catalog.data, source.capture_id, threads=settings.threads)
-    again = settings.replace and _messages(catalog, source)  # they would be another decoding's
+    again = settings.replace and _messages(catalog, source)  # they would be of the old decoding
     proto = _protobuf(catalog, source) if settings.proto or again else None
     sink: Sink = parquet if proto is None else TeeSink([parquet, proto])
     try:
@@ -137,25 +138,25 @@ def _take(source: Source, catalog: Catalog, settings: Settings, progress: Progre
         raise
     _keep(catalog, source, written)
     report.state, report.message = outcome.status, outcome.sentence
-    if outcome.status not in {"added", "replaced"}:  # another writer came first: our files are gone
+    if outcome.status not in {"added", "replaced"}:  # another process added the capture first: our files were removed
         report.tables = {}
 
 
 def _messages(catalog: Catalog, source: Source) -> set[Path]:
-    """The files of messages that the lake has of a capture."""
+    """The Protobuf files of a capture in the lake."""
     return set(catalog.folder.glob(f"proto/*/{source.capture_id}.pb.zst"))
 
 
 def _keep(catalog: Catalog, source: Source, written: set[Path]) -> None:
-    """Messages stand beside a capture that stands, and are those of its last decoding."""
-    stands = catalog.capture(source.capture_id) is not None
+    """Remove Protobuf files of a capture that is not in the lake, or that another decoding wrote."""
+    stored = catalog.capture(source.capture_id) is not None
     for path in _messages(catalog, source):
-        if not stands or (written and path not in written):
+        if not stored or (written and path not in written):
             path.unlink(missing_ok=True)
 
 
 def _protobuf(catalog: Catalog, source: Source) -> ProtobufSink:
-    """The sink of messages; its library is slow to import, and most runs do without."""
+    """The sink of Protobuf files; imported here because most runs do not need it and it is slow to import."""
     from netlake.sinks.protobuf import ProtobufSink
 
     return ProtobufSink(catalog.folder, source.capture_id, source=source.name)
@@ -215,7 +216,7 @@ def _facts(source: Source, settings: Settings, report: CaptureReport) -> Capture
 
 
 def _path(source: Source) -> str:
-    """Where the original lies, so that it can be found again: several files one a line."""
+    """The absolute paths of the original files, one on each line, for `--refresh`."""
     names = [part.name for part in source.parts] or [source.name]
     return "\n".join(str(Path(name).absolute()) if Path(name).exists() else name for name in names)
 
@@ -225,6 +226,6 @@ def _time(text: Any) -> dt.datetime | None:
 
 
 def inputs(given: Sequence[str | os.PathLike[str]], *, as_one: bool) -> list[list[str]]:
-    """What to take in, each a list of the files that are one capture."""
+    """The captures of the given paths; each is a list of its files."""
     found = expand(given)
     return [found] if as_one else [[spec] for spec in found]

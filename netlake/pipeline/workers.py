@@ -1,8 +1,9 @@
-"""Several captures in several processes, supervised: a worker's death is one capture tried again.
+"""Decodes several captures in parallel processes, and restarts a worker that is killed.
 
-Each worker takes one capture at a time through a pipe of its own and sends progress and the report back through it.
-When it dies (killed, out of memory) its capture goes to a fresh worker once; a second death is that capture's
-failure, said so. The stock process pool ends every task that is under way when one worker dies.
+- Each worker has a pipe, receives one capture at a time, and sends progress and then the report.
+- If a worker is killed (for example when memory is exhausted), its capture is given to a new worker once. If that is
+  killed too, the capture has failed, and its report names the signal or exit code.
+- `concurrent.futures` is not used: its pool ends all running tasks if one worker is killed.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from netlake.pipeline.process import settle
 from netlake.pipeline.report import CaptureReport
 from netlake.pipeline.run import Settings, to_lake
 
-# seconds between two messages of progress
+# minimum seconds between two progress messages
 PULSE = 0.2
 TRIES = 2
 
@@ -30,7 +31,7 @@ Watcher = Callable[[int, int, int | None, int], None]
 
 
 def work(channel: Connection, lake: str, settings: Settings) -> None:
-    """A worker: captures come as (index, specs), None ends it."""
+    """The main function of a worker: receives captures as (index, specs), and ends at None."""
     tables.load(settings.plugins)
     settle()
     while (task := channel.recv()) is not None:
@@ -48,7 +49,7 @@ def work(channel: Connection, lake: str, settings: Settings) -> None:
 
 @dataclass(slots=True)
 class Worker:
-    """A process and what it is at."""
+    """A worker process, its pipe, and the capture that it decodes (None: idle)."""
 
     process: Any
     channel: Connection
@@ -56,7 +57,7 @@ class Worker:
 
 
 class Supervisor:
-    """Runs captures in up to `jobs` workers."""
+    """Decodes captures in up to `jobs` workers."""
 
     def __init__(self, lake: str, settings: Settings, jobs: int, watcher: Watcher) -> None:
         self.lake, self.settings, self.jobs, self.watcher = lake, settings, jobs, watcher
@@ -65,7 +66,7 @@ class Supervisor:
         self.tries: dict[int, int] = {}
 
     def run(self, captures: Sequence[list[str]]) -> list[CaptureReport]:
-        """Every capture's report, in the order of `captures`."""
+        """The report of every capture, in the order of `captures`."""
         waiting = deque(enumerate(captures))
         try:
             while waiting or any(worker.task for worker in self.workers):
@@ -84,7 +85,7 @@ class Supervisor:
             worker.channel.send(worker.task)
 
     def _start(self) -> Worker:
-        # spawned, not forked: a fork of a process with threads is a gamble
+        # spawned, because a forked copy of a process with threads can deadlock
         context = mp.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=work, args=(theirs, self.lake, self.settings), daemon=True)
@@ -120,7 +121,7 @@ class Supervisor:
         if self.tries[index] < TRIES:
             waiting.appendleft(task)
             return
-        message = f"{specs[0]} could not be taken in: the process that read it died {TRIES} times ({_how(worker)})."
+        message = f"{specs[0]} was not added: its process was killed {TRIES} times ({_how(worker)}); try --jobs 1."
         self.reports[index] = CaptureReport(name=specs[0], message=message)
 
     def _end(self) -> None:
@@ -140,7 +141,7 @@ def _how(worker: Worker) -> str:
 
 
 def default_jobs(captures: int) -> int:
-    """As many processes as there are processors, but no more than captures."""
+    """One process for each CPU that this process may use, but not more than captures."""
     return max(
         1, min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, captures)
     )

@@ -128,7 +128,7 @@ def test_capture_of_a_killed_worker_is_tried_twice(
     assert [report.state for report in reports] == [state, "added"]
     assert rows(lake) == sum(report.packets for report in reports)
     if state == "failed":
-        assert "died 2 times (signal 9)" in reports[0].message
+        assert "was killed 2 times (signal 9)" in reports[0].message
 
 
 def test_refresh_decodes_captures_of_another_contract(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
