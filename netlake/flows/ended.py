@@ -21,7 +21,7 @@ from netlake.flows.community_id import community_ids
 from netlake.kernels.addresses import MAC
 from netlake.kernels.flow_columns import DIRECTION, ENDS, FACTS, SIDES, WHOLE, StateColumn, Valid
 from netlake.kernels.flow_state import LONGEST_HISTORY, End, Ending, Ip, Records, Scale
-from netlake.layers.pools import key_texts
+from netlake.layers.pools import number_texts
 from netlake.packets import NO_TIME, taken
 from netlake.schema import SCALARS
 
@@ -136,9 +136,8 @@ def _of_field(column: StateColumn, values: npt.NDArray[Any], valid: Mask | None)
 
 def _mac(values: Longs) -> pa.Array:
     """MAC addresses as text, null for -1."""
-    keys = np.zeros((len(values), 4), np.uint64)
-    keys[:, 1], keys[:, 2] = np.maximum(values, 0), MAC
-    return pc.if_else(pa.array(values >= 0), key_texts(keys), pa.scalar(None, pa.string())).dictionary_encode()
+    texts = number_texts(0, np.maximum(values, 0), MAC)
+    return pc.if_else(pa.array(values >= 0), texts, pa.scalar(None, pa.string())).dictionary_encode()
 
 
 def _duration(ended: Ended) -> pa.Array:
@@ -184,9 +183,7 @@ def _service(ended: Ended) -> pa.Array:
 
 
 def _ip(side: Side) -> pa.Array:
-    keys = np.zeros((len(side.end), 4), np.uint64)
-    keys[:, 0], keys[:, 1], keys[:, 2] = side.of("high"), side.of("low"), side.whole.flows["version"]
-    return key_texts(keys).dictionary_encode()
+    return number_texts(side.of("high"), side.of("low"), side.whole.flows["version"]).dictionary_encode()
 
 
 def _port(side: Side) -> pa.Array:

@@ -162,7 +162,7 @@ class Tracker:
         headers = np.ascontiguousarray(headers)
         keys = np.empty(len(headers), s.KEY)
         found = np.empty(len(headers), s.FLOW_OF_HEADER)
-        pool = self._pool(2 * len(headers))
+        pool = self.pool.arrays(2 * len(headers))
         kernels.locate(headers, packets.data, pool.seeds, keys)
         batch = s.Batch(packets.data, packets.ts, packets.length, packets.number, packets.last)
         generation, at = self.pool.generation + 1, 0
@@ -181,14 +181,9 @@ class Tracker:
         found = np.empty(len(slots), s.FLOW_OF_HEADER)
         ports = np.empty((len(slots), 2), np.int32)
         slots, directions = np.ascontiguousarray(slots, np.int32), np.ascontiguousarray(from_originator, np.int8)
-        pool = self._pool(2 * len(slots))
+        pool = self.pool.arrays(2 * len(slots))
         kernels.context(slots, directions, self.state, pool, self.pool.generation + 1, found, ports)
         return Flows(found, Ports(*ports.T))
-
-    def _pool(self, more: int) -> s.Pool:
-        """The pool of addresses, with room for `more`."""
-        self.pool.reserve(more)
-        return s.Pool(self.pool.table, self.pool.keys, self.pool.count, self.pool.seeds)
 
     def _react(self) -> None:
         """Do what the kernel cannot continue without."""

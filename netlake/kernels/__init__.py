@@ -29,8 +29,8 @@ helper gets constants and members as integers: it is compiled once for all of th
 
 Cache
 Compiled code is in a folder named after the digest of the texts of the kernel's module and of all kernel modules that
-it imports, directly or not; of a package that it imports, with all its modules. Numba's own cache looks at one file only
-and would use a changed helper's old code.
+it imports, directly or not; of a package that it imports, with all its modules. Numba's own cache looks at one file
+only and would use a changed helper's old code.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ LIGHT_LOADING = ((0, 68),)
 COMMON = ("netlake.packets", "netlake.schema.faults")
 
 _IMPORT = re.compile(
-    r"^[ \t]*(?:from[ \t]+(netlake\.[\w.]+)[ \t]+import[ \t]+(\([^)]*\)|[^\n#]+)|import[ \t]+(netlake\.[\w.]+))",
+    r"^[ \t]*(?:from[ \t]+(netlake\.[\w.]+)[ \t]+import[ \t]+(\([^)]*\)|[^\n]+)|import[ \t]+(netlake\.[\w.]+))",
     re.MULTILINE,
 )
 _LOCK = threading.RLock()
@@ -241,7 +241,7 @@ def digest_of(*modules: str) -> str:
 def imported(text: str) -> list[str]:
     """The modules under netlake.kernels that the text of a loaded module imports, from anywhere in it."""
     found = []
-    for origin, names, module in _IMPORT.findall(text):
+    for origin, names, module in _IMPORT.findall(re.sub(r"#.*", "", text)):
         listed = [name.split()[0] for name in names.strip("() \n").split(",") if name.strip()]
         found += [origin, *(f"{origin}.{name}" for name in listed)] if origin else [module]
     return [name for name in found if name.startswith("netlake.kernels.") and name in sys.modules]

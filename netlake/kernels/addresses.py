@@ -1,22 +1,27 @@
-"""Addresses as numbers: interning them, and writing them as text.
+"""Addresses as numbers: intern them, and write them as text.
 
-An address is a row of `keys` (uint64): high half, low half, family (4, 6, or MAC below), spare. The family is part of
-the key, because 1.2.3.4 and ::ffff:1.2.3.4 are different texts. An interned address is its row number; `table` is an
-open hash of row + 1 (0: empty), a power of two in size and never more than half full: the caller makes room beforehand.
-Keys are compared, never just hashed, and the hash is keyed by `seeds` (secret numbers), so that nobody can send
-addresses that all fall on one place.
-
-Text is RFC 5952: lower case, the longest run of two or more zero groups (the first of equals) as `::`, and
-IPv4-mapped addresses dotted.
+- An address is a record ADDRESS: two halves of 64 bits and its family. The family is part of it, because 1.2.3.4 and
+  ::ffff:1.2.3.4 are different texts.
+- An interned address is a code, its row in the pool's `keys`. `table` is an open-addressing hash table of code + 1
+  (0 is empty); its size is a power of two and it is at most half full, which the caller ensures before the call.
+- Keys are always compared, not only their hashes. The hash is keyed with secret numbers (`seeds`), so that an attacker
+  cannot send addresses that all have one slot.
+- Text follows RFC 5952: lower case, the longest run of two or more zero groups (the first of several) as `::`, and
+  IPv4-mapped addresses dotted.
 """
 
 from __future__ import annotations
 
+from typing import Annotated, NamedTuple
+
 import numpy as np
+import numpy.typing as npt
 
 from netlake.kernels import kernel
 from netlake.kernels.bytes import u16, u32, u64
+from netlake.packets import Ints, Shorts
 
+# families
 MAC = 0
 IPV4 = 4
 IPV6 = 6
@@ -27,7 +32,19 @@ LONGEST_MAC = 17
 DOT = 46
 COLON = 58
 ZERO = 48
-LETTERS = 87  # 'a' less ten
+LETTERS = 87  # 'a' minus ten
+
+# `low` is the address of IPv4 and of MAC; `family` is MAC, IPV4 or IPV6
+ADDRESS = np.dtype([("high", np.uint64), ("low", np.uint64), ("family", np.uint64)], align=True)
+
+
+class Pool(NamedTuple):
+    """Interned addresses, with room for every address that a kernel may add; `used` is one number, of the addresses."""
+
+    table: Annotated[Shorts, "int32[::1]"]
+    keys: Annotated[npt.NDArray[np.void], "ADDRESS[::1]"]
+    used: Annotated[Ints, "int64[::1]"]
+    seeds: Annotated[npt.NDArray[np.uint64], "uint64[::1]"]
 
 
 @kernel()
@@ -42,21 +59,30 @@ def mixed(high, low, seeds):
 
 
 @kernel()
-def interned(high, low, family, table, keys, count, seeds):
-    """The code of an address, which is added if it is new; `count[0]` is how many there are."""
-    mask = np.uint64(table.size - 1)
-    at = mixed(high ^ np.uint64(family), low, seeds) & mask
+def is_key(key, high, low, family):
+    """Whether a record ADDRESS is this address."""
+    return key.low == low and key.high == high and key.family == np.uint64(family)
+
+
+@kernel()
+def interned(pool, high, low, family):
+    """The code of an address, which is added if it is new."""
+    mask = np.uint64(pool.table.size - 1)
+    at = mixed(high ^ np.uint64(family), low, pool.seeds) & mask
     while True:
-        code = np.int64(table[np.int64(at)]) - 1
+        code = np.int64(pool.table[np.int64(at)]) - 1
         if code < 0:
             break
-        if keys[code, 1] == low and keys[code, 0] == high and keys[code, 2] == np.uint64(family):
+        if is_key(pool.keys[code], high, low, family):
             return code
         at = (at + np.uint64(1)) & mask
-    code = count[0]
-    keys[code, 0], keys[code, 1], keys[code, 2] = high, low, np.uint64(family)
-    table[np.int64(at)] = code + 1
-    count[0] = code + 1
+    code = pool.used[0]
+    key = pool.keys[code]
+    key.high = high
+    key.low = low
+    key.family = np.uint64(family)
+    pool.table[np.int64(at)] = code + 1
+    pool.used[0] = code + 1
     return code
 
 
@@ -70,49 +96,53 @@ def address_at(data, at, family):
     return np.uint64(0), np.uint64(u16(data, at) << 32 | u32(data, at + 2))
 
 
-@kernel("void(uint8[::1], int64[::1], int64, int64, int32[::1], uint64[:, ::1], int64[::1], uint64[::1], int32[::1])")
-def intern_at(data, at, family, width, table, keys, count, seeds, codes):
-    """Codes of the addresses at `at`, -1 where one does not lie whole in `data`; the last two are remembered."""
+@kernel("void(uint8[::1], int64[::1], int64, int64, Pool, int32[::1])")
+def intern_at(data, at, family, width, pool, codes):
+    """Write the codes of the addresses at `at`, -1 for one that is not entirely inside `data`.
+
+    The last two addresses are compared first: most packets have the addresses of the packet before.
+    """
     newest = older = np.int64(-1)
     for i in range(at.size):
         if at[i] < 0 or at[i] + width > data.size:
             codes[i] = -1
             continue
         high, low = address_at(data, at[i], family)
-        if older >= 0 and keys[older, 1] == low and keys[older, 0] == high and keys[older, 2] == np.uint64(family):
+        if older >= 0 and is_key(pool.keys[older], high, low, family):
             newest, older = older, newest
-        elif newest < 0 or keys[newest, 1] != low or keys[newest, 0] != high or keys[newest, 2] != np.uint64(family):
+        elif newest < 0 or not is_key(pool.keys[newest], high, low, family):
             older = newest
-            newest = interned(high, low, family, table, keys, count, seeds)
+            newest = interned(pool, high, low, family)
         codes[i] = newest
 
 
-@kernel("void(uint8[::1], int64[::1], int64, int64, uint64[:, ::1])")
+@kernel("void(uint8[::1], int64[::1], int64, int64, ADDRESS[::1])")
 def keys_at(data, at, family, width, keys):
-    """The addresses at `at` as keys; IndexError where one does not lie whole in `data`."""
+    """Write the addresses at `at` to `keys`; IndexError for one that is not entirely inside `data`."""
     for i in range(at.size):
         if at[i] < 0 or at[i] + width > data.size:
-            raise IndexError("an address reaches outside the data")
-        keys[i, 0], keys[i, 1] = address_at(data, at[i], family)
-        keys[i, 2] = family
+            raise IndexError("an address is not entirely inside the data")
+        keys[i].high, keys[i].low = address_at(data, at[i], family)
+        keys[i].family = family
 
 
-@kernel("void(uint64[:, ::1], int64, int32[::1], uint64[::1])")
-def fill_table(keys, count, table, seeds):
-    """Enter the first `count` keys, all different, into an empty table."""
-    mask = np.uint64(table.size - 1)
-    for code in range(count):
-        at = mixed(keys[code, 0] ^ keys[code, 2], keys[code, 1], seeds) & mask
-        while table[np.int64(at)] != 0:
+@kernel("void(Pool)")
+def fill_table(pool):
+    """Enter the keys in use into an empty table."""
+    mask = np.uint64(pool.table.size - 1)
+    for code in range(pool.used[0]):
+        key = pool.keys[code]
+        at = mixed(key.high ^ key.family, key.low, pool.seeds) & mask
+        while pool.table[np.int64(at)] != 0:
             at = (at + np.uint64(1)) & mask
-        table[np.int64(at)] = code + 1
+        pool.table[np.int64(at)] = code + 1
 
 
 @kernel("int64(int32[::1], int32[::1], int32[::1], int32[::1])")
 def compact(codes, places, used, indices):
-    """Number the codes in use from 0 in order of first use: `used[indices[i]] == codes[i]`; returns how many.
+    """Number the different codes from 0 in order of first use: `used[indices[i]] == codes[i]`; returns their number.
 
-    A code below 0 gets index 0. `places` is scratch, at least as long as the largest code, 0 before and after.
+    A code below 0 has index 0. `places` is scratch with an element for every code, 0 before and after the call.
     """
     count = 0
     for i in range(codes.size):
@@ -160,7 +190,7 @@ def group_of(high, low, index):
 
 @kernel()
 def longest_zeros(high, low):
-    """(first group, number of groups) of the longest run of zero groups, (-1, 1) where none has two."""
+    """(first group, number of groups) of the longest run of zero groups, (-1, 1) if no run has two."""
     best, length, run = -1, 1, 0
     for index in range(8):
         run = run + 1 if group_of(high, low, index) == 0 else 0
@@ -222,21 +252,21 @@ def put_mac(value, out, at):
     return at
 
 
-@kernel("int64(uint64[:, ::1], int32[::1], int32[::1], uint8[::1])")
+@kernel("int64(ADDRESS[::1], int32[::1], int32[::1], uint8[::1])")
 def write_texts(keys, codes, offsets, out):
-    """The texts of `codes` one behind the other: text i is `out[offsets[i]:offsets[i + 1]]`; returns the last end."""
+    """Write the texts of `codes` in order: text i is `out[offsets[i]:offsets[i + 1]]`; returns the last end."""
     at = 0
     offsets[0] = 0
     for i in range(codes.size):
         code = np.int64(codes[i])
         if code < 0:
             raise IndexError("a code below 0 has no text")
-        family = keys[code, 2]
-        if family == IPV4:
-            at = put_ipv4(keys[code, 1], out, at)
-        elif family == IPV6:
-            at = put_ipv6(keys[code, 0], keys[code, 1], out, at)
+        key = keys[code]
+        if key.family == IPV4:
+            at = put_ipv4(key.low, out, at)
+        elif key.family == IPV6:
+            at = put_ipv6(key.high, key.low, out, at)
         else:
-            at = put_mac(keys[code, 1], out, at)
+            at = put_mac(key.low, out, at)
         offsets[i + 1] = at
     return at

@@ -1,4 +1,4 @@
-"""Reading numbers out of a byte buffer; the caller has checked that they lie inside their message."""
+"""Read numbers from a byte buffer; the caller has checked that they are inside their message."""
 
 from __future__ import annotations
 

@@ -9,9 +9,9 @@ from netlake.kernels import kernel
 
 @kernel("void(uint8[::1], int64[::1], int64[::1], int32[::1])")
 def internet_sum(data, start, end, result):
-    """The ones' complement sum of data[start:end], 0 to 65535, of each row: 65535 where its checksum is right.
+    """Write the ones' complement sum of data[start:end] of each row: 65535 if its checksum is correct.
 
-    An odd last byte counts as if a zero followed. A range that does not lie inside `data` gives 0.
+    An odd last byte is padded with a zero. A range that is not inside `data` has the sum 0.
     """
     for i in range(len(start)):
         at = start[i]

@@ -1,4 +1,4 @@
-"""Shannon entropy of bytes: low for text and padding, near 8 for what is compressed or encrypted."""
+"""Shannon entropy of bytes: low for text and padding, near 8 for compressed or encrypted data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from netlake.kernels import kernel
 
 @kernel("void(uint8[::1], int64[::1], int64[::1], int64[::1], float64[::1])")
 def entropy(data, start, end, counts, result):
-    """The entropy of data[start:end] in bits a byte, 0 to 8, of each row; 0 where it is empty.
+    """Write the entropy of data[start:end] in bits per byte, 0 to 8, of each row; 0 for an empty range.
 
     `counts` is scratch of 256 numbers.
     """

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from netlake.kernels import kernel
-from netlake.kernels.addresses import MAC, address_at, interned
+from netlake.kernels.addresses import MAC, Pool, address_at, interned  # noqa: F401 - Pool is in signatures
 from netlake.kernels.bytes import u32, u64
 from netlake.kernels.flow_state import (  # noqa: F401 - signatures name the records
     FLOW_OF_HEADER,
@@ -19,7 +19,6 @@ from netlake.kernels.flow_state import (  # noqa: F401 - signatures name the rec
     Ending,
     Ip,
     Letter,
-    Pool,
     Rules,
     State,
     Why,
@@ -197,8 +196,8 @@ def introduce(flow, data, at, limit, key, ts, number, outer):
 def codes_of(ends, pool):
     """The codes of both addresses of a record KEY or FLOW."""
     version = np.int64(ends.version)
-    a = interned(ends.a_high, ends.a_low, version, pool.table, pool.keys, pool.used, pool.seeds)
-    b = interned(ends.b_high, ends.b_low, version, pool.table, pool.keys, pool.used, pool.seeds)
+    a = interned(pool, ends.a_high, ends.a_low, version)
+    b = interned(pool, ends.b_high, ends.b_low, version)
     return a, b
 
 

@@ -1,4 +1,4 @@
-"""SHA-1 (RFC 3174) of messages of one block, as Community ID writes it: `1:` and base64."""
+"""Community ID of flows: `1:` and the base64 of the SHA-1 digest (RFC 3174) of a message of one block."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ TEXT = 30
 
 @kernel()
 def rotated(value, by):
-    """32 bits rotated left."""
+    """A 32-bit word rotated left."""
     return (value << by | value >> (32 - by)) & WORD
 
 
 @kernel()
 def digest(block, words, out):
-    """Write the SHA-1 digest of a padded block to `out`; `words` is scratch, 80 of them."""
+    """Write the SHA-1 digest of a padded block to `out`; `words` is scratch of 80 words."""
     for t in range(16):
         words[t] = u32(block, 4 * t)
     for t in range(16, 80):
@@ -48,7 +48,7 @@ def digest(block, words, out):
 
 @kernel("void(uint8[:, ::1], uint8[::1], int64[::1], uint8[::1], uint8[:, ::1])")
 def community_ids(blocks, alphabet, words, scratch, texts):
-    """The text of each padded block; scratch is 80 `words` and 21 bytes, of which the last is 0."""
+    """Write the text of each padded block; `words` is scratch of 80 words, `scratch` of 21 bytes, the last one 0."""
     for i in range(blocks.shape[0]):
         digest(blocks[i], words, scratch)
         text = texts[i]

@@ -257,15 +257,6 @@ class State(NamedTuple):
     blank_side: Annotated[Records, "SIDE[::1]"]
 
 
-class Pool(NamedTuple):
-    """The pool of addresses, with room for every address that a kernel may add (netlake.kernels.addresses)."""
-
-    table: Annotated[Shorts, "int32[::1]"]
-    keys: Annotated[npt.NDArray[np.uint64], "uint64[:, ::1]"]
-    used: Annotated[Ints, "int64[::1]"]
-    seeds: Annotated[npt.NDArray[np.uint64], "uint64[::1]"]
-
-
 class Batch(NamedTuple):
     """The arrays of Packets that the tracker reads."""
 

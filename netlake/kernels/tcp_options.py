@@ -1,7 +1,7 @@
 """Read the options of TCP segments (RFC 9293 section 3.1, RFC 7323, RFC 2018).
 
 - Options with a column of their own (maximum segment size, window scale, SACK permitted, timestamps) are read once a
-  segment; SACK blocks are listed. Any other option, one that comes twice, and one whose length is not that of its kind
+  segment; SACK blocks are listed. Any other option, one that occurs twice, and one whose length is not that of its kind
   are listed with their bytes, so that no byte of the options is lost.
 - After an end of options the rest is listed as kind 0, unless it is all zero.
 - An option that runs past the header ends the segment's reading; it is marked UNREADABLE.

@@ -1,7 +1,8 @@
-"""Compile every kernel beforehand: once for an installation, in as many processes as there are processors.
+"""Compile all kernels in advance: once for an installation, in one process per CPU.
 
-numba compiles under one lock, so threads would wait for each other; processes do not. `python -m netlake.kernels.warm
-PART PARTS` compiles one share.
+- Numba compiles under a lock of its process, so threads would wait for each other; processes do not. Each compiles a
+  share: `python -m netlake.kernels.warm PART PARTS`.
+- A file named after the digest of all kernel modules marks that it was done (`is_warm`).
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from pathlib import Path
 import netlake.kernels
 from netlake.kernels import Kernel, cache_directory, digest_of
 
-# the kernels that take longest to compile, longest first: they begin at once, each in a process of its own
+# the kernels that take longest to compile, longest first: each is the first of its process
 LONGEST = ("netlake.kernels.walk.walk", "netlake.kernels.flow.track")
 
 
 def every() -> dict[str, Kernel]:
     """Every kernel with a signature, by its full name."""
     found: dict[str, Kernel] = {}
-    for info in pkgutil.iter_modules(netlake.kernels.__path__, "netlake.kernels."):
+    for info in pkgutil.walk_packages(netlake.kernels.__path__, "netlake.kernels."):
         if info.name == "netlake.kernels.warm":
             continue
         module = importlib.import_module(info.name)
@@ -41,13 +42,13 @@ def _marker() -> Path | None:
 
 
 def is_warm() -> bool:
-    """Whether `warm` has run for the kernels as they are now."""
+    """Whether `warm` has compiled the present kernels."""
     marker = _marker()
     return marker is not None and marker.exists()
 
 
 def warm(parts: int | None = None) -> int:
-    """Compile every kernel that is not compiled yet; how many there are. What fails is compiled when it is used."""
+    """Compile the kernels that are not in the cache; returns the number of all. One that fails is compiled on use."""
     marker = _marker()
     kernels = every()
     if marker is None or marker.exists():
@@ -62,7 +63,7 @@ def warm(parts: int | None = None) -> int:
 
 
 def compile_share(part: int, parts: int) -> None:
-    """Compile each kernel whose turn it is."""
+    """Compile every kernel of one share."""
     for index, kernel in enumerate(every().values()):
         if index % parts == part:
             kernel.compile()

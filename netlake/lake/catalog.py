@@ -9,8 +9,9 @@ Rules
 - A lake of another contract or layout is refused when it is opened and again when it is written (`contract`, `layout`).
 - Nothing is overwritten: rows of the catalog begin and end at snapshots, and files that a snapshot names stay.
 
-The statements are in the modules beside this one: `captures` and `derived` decide what is written, `store` adds and
-ends files, `evolve` brings tables up to their declarations, `read` reads a snapshot, `upkeep` checks and collects files.
+The SQL is in the other modules of the package: `captures` and `derived` decide what is written, `store` adds and
+ends files, `evolve` brings tables up to their declarations, `read` reads a snapshot, `upkeep` checks and collects
+files.
 """
 
 from __future__ import annotations
@@ -158,10 +159,11 @@ class Catalog:
         """
 
         def work(session: Session) -> Outcome:
-            derived.check(table, files, owner)
+            rows = derived.Rows(table, files, owner, version)
+            rows.check()
             self._check(files)
             change = Change(session)
-            outcome = derived.replace(change, table, files, owner, version, self.data)
+            outcome = derived.replace(change, rows, self.data)
             extra = {"owner": owner, "table": table.name, "version": version}
             change.finish(f"netlake {program()}", f"{outcome.status} rows of {owner} in {table.name}", extra)
             return outcome

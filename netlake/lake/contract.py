@@ -5,7 +5,7 @@ Rules
   renamed, removed or given another meaning. Added tables and columns do not increase it: `evolve` adds them, and
   `contract_version()` counts them, which each capture records.
 - A lake records its number in `netlake_metadata`; one without a number has contract 1. A lake of another number is
-  neither read nor written, because a statement would find other columns than the documentation says. A newer one needs
+  neither read nor written, because its columns are not those of the documentation. A newer one needs
   a newer netlake; an older one needs `netlake capture --refresh`, which decodes all its captures again.
 - A refresh keeps no row of the older contract, so it starts only if the original of every capture is there. Rows of
   earlier snapshots remain readable at those snapshots, under their own column names.

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,17 +37,28 @@ if TYPE_CHECKING:
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
-def check(table: Table, files: Sequence[DataFile], owner: str) -> None:
-    """LakeError for an owner without a proper name, a file of another table, or a table that captures write."""
-    from netlake import tables  # every protocol: only replacing needs it
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """All rows of an owner in a table: `files` are those of the table that were written for it."""
 
-    if not NAME.fullmatch(owner):
-        raise LakeError(f"{owner!r} cannot own rows; use up to 64 letters, digits, dots, dashes and underscores.")
-    for file in files:
-        if file.table.name != table.name:
-            raise LakeError(f"{file.path} is a file of table {file.table.name}, not of {table.name}.")
-    if table.name in tables.entries():
-        raise _written_by_captures(table.name)
+    table: Table
+    files: Sequence[DataFile]
+    owner: str
+    version: str
+
+    def check(self) -> None:
+        """LakeError for an owner without a proper name, a file of another table, or a table that captures write."""
+        from netlake import tables  # imports every protocol
+
+        if not NAME.fullmatch(self.owner):
+            raise LakeError(
+                f"{self.owner!r} cannot own rows; use up to 64 letters, digits, dots, dashes and underscores."
+            )
+        for file in self.files:
+            if file.table.name != self.table.name:
+                raise LakeError(f"{file.path} is a file of table {file.table.name}, not of {self.table.name}.")
+        if self.table.name in tables.entries():
+            raise _written_by_captures(self.table.name)
 
 
 def _written_by_captures(name: str) -> LakeError:
@@ -55,18 +67,18 @@ def _written_by_captures(name: str) -> LakeError:
     )
 
 
-def replace(change: Change, table: Table, files: Sequence[DataFile], owner: str, version: str, data: Path) -> Outcome:
-    """Replace the rows of `owner` in `table` by `files`, which are under `data`."""
-    session = change.session
-    _refuse_files_of_captures(session, table.name)
-    number, writer = table_id(change, table), OWNER + owner
+def replace(change: Change, rows: Rows, data: Path) -> Outcome:
+    """Replace the rows of an owner by those in its new files, which are under `data`."""
+    session, owner, name = change.session, rows.owner, rows.table.name
+    _refuse_files_of_captures(session, name)
+    number, writer = table_id(change, rows.table), OWNER + owner
     ended = session.rows(
         "SELECT data_file_id, table_id, record_count, file_size_bytes FROM ducklake_data_file"
         " JOIN netlake_file USING (data_file_id) WHERE capture = ? AND table_id = ? AND end_snapshot IS NULL",
         (writer, number),
     )
     store.end(change, [(row[0], row[1], row[2], row[3]) for row in ended])
-    store.add(change, files, writer, data)
+    store.add(change, rows.files, writer, data)
     where = (number, owner)
     before = session.row(
         "SELECT version FROM netlake_owner WHERE table_id = ? AND owner = ? AND end_snapshot IS NULL", where
@@ -75,9 +87,10 @@ def replace(change: Change, table: Table, files: Sequence[DataFile], owner: str,
         "UPDATE netlake_owner SET end_snapshot = ? WHERE table_id = ? AND owner = ? AND end_snapshot IS NULL",
         (change.id, *where),
     )
-    session.insert("netlake_owner", [(number, owner, version, change.id, None)])
+    session.insert("netlake_owner", [(number, owner, rows.version, change.id, None)])
     status = "added" if before is None else "replaced"
-    sentence = f"{sum(file.rows for file in files)} rows of {owner} (version {version}) were {status} in {table.name}."
+    count = sum(file.rows for file in rows.files)
+    sentence = f"{count} rows of {owner} (version {rows.version}) were {status} in {name}."
     return Outcome(status, sentence, owner, change.id)
 
 
@@ -100,7 +113,7 @@ def refuse_capture(session: Session, names: Iterable[str]) -> None:
     for name in names:
         if found := session.row(query, (MAIN, name)):
             raise LakeError(
-                f"Table {name} of this lake is derived, its rows belong to {found[0]}, and a capture cannot write to it;"
+                f"Table {name} of this lake is derived, its rows belong to {found[0]}, and captures cannot write to it;"
                 " rename the table in its plugin."
             )
 

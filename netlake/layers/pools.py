@@ -15,6 +15,7 @@ from __future__ import annotations
 import ipaddress
 import threading
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,35 +25,32 @@ from netlake.errors import QueryError
 from netlake.kernels import addresses as kernels
 from netlake.packets import Bytes, Ints, Shorts
 
-Keys = npt.NDArray[np.uint64]
+Keys = npt.NDArray[np.void]  # of kernels.ADDRESS
 
 WIDTHS = {kernels.IPV4: 4, kernels.IPV6: 16, kernels.MAC: 6}
-# 48 bytes for each address: 25 MB
+# 40 bytes for each address: 20 MB
 MOST_ADDRESSES = 1 << 19
 _MAPPED = bytes(10) + b"\xff\xff"
 
 
 class Pool:
-    """Interned addresses of one kind: `name` is `ip` (both families) or `mac`.
-
-    Kernels use `keys`, `table`, `count` and `seeds` (netlake.kernels.addresses); call `reserve` before.
-    """
+    """Interned addresses of one kind: `name` is `ip` (both families) or `mac`; `arrays` are for kernels."""
 
     def __init__(self, name: str, *, limit: int = MOST_ADDRESSES) -> None:
         self.name, self.limit, self.generation = name, limit, 0
-        self.seeds: Keys = np.random.SeedSequence().generate_state(6, np.uint64).astype(np.uint64)
-        self.count: Ints = np.zeros(1, np.int64)
+        self.seeds: npt.NDArray[np.uint64] = np.random.SeedSequence().generate_state(6, np.uint64).astype(np.uint64)
+        self._used: Ints = np.zeros(1, np.int64)
         # the thread that converts codes to text runs while another adds addresses; both use `_places` and the arrays
         self._lock = threading.Lock()
         self._allocate(1 << 10)
 
     def _allocate(self, capacity: int) -> None:
-        self.keys: Keys = np.zeros((capacity, 4), np.uint64)
-        self.table: Shorts = np.zeros(2 * capacity, np.int32)
+        self.keys: Keys = np.zeros(capacity, kernels.ADDRESS)
+        self._table: Shorts = np.zeros(2 * capacity, np.int32)
         self._places: Shorts = np.zeros(capacity, np.int32)
 
     def __len__(self) -> int:
-        return int(self.count[0])
+        return int(self._used[0])
 
     @property
     def full(self) -> bool:
@@ -62,7 +60,7 @@ class Pool:
     def reset(self) -> None:
         """Remove all addresses; all codes become invalid."""
         self.generation += 1
-        self.count[0] = 0
+        self._used[0] = 0
         self._allocate(1 << 10)
 
     def reserve(self, more: int) -> None:
@@ -76,15 +74,19 @@ class Pool:
         with self._lock:
             self._allocate(capacity)
             self.keys[:count] = old[:count]
-        kernels.fill_table(self.keys, count, self.table, self.seeds)
+        kernels.fill_table(self.arrays(0))
+
+    def arrays(self, more: int) -> kernels.Pool:
+        """The arrays for kernels, with room for `more` new addresses."""
+        if more:
+            self.reserve(more)
+        return kernels.Pool(self._table, self.keys, self._used, self.seeds)
 
     def codes(self, data: Bytes, at: Ints, family: int = kernels.MAC) -> Shorts:
         """Codes of the addresses of `family` (4, 6, 0 for MAC) at offsets `at`; -1 for one not completely in `data`."""
-        self.reserve(len(at))
         result = np.empty(len(at), np.int32)
         at = np.ascontiguousarray(at, np.int64)
-        width = WIDTHS[family]
-        kernels.intern_at(data, at, family, width, self.table, self.keys, self.count, self.seeds, result)
+        kernels.intern_at(data, at, family, WIDTHS[family], self.arrays(len(at)), result)
         return result
 
     def code(self, address: bytes) -> int:
@@ -106,16 +108,16 @@ class Pool:
 
     def families(self, codes: Shorts) -> npt.NDArray[np.int16]:
         """The address family of each code: 4, 6, or 0 for MAC."""
-        families: npt.NDArray[np.int16] = self.keys[codes, 2].astype(np.int16)
+        families: npt.NDArray[np.int16] = self.keys["family"][codes].astype(np.int16)
         return families
 
     def sortable(self, codes: Shorts) -> pa.FixedSizeBinaryArray:
         """The sortable form of each code, 16 bytes (see the function `sortable`)."""
-        words = self.keys[codes, :2]
-        words[:, 1] |= np.where(self.keys[codes, 2] == kernels.IPV4, np.uint64(0xFFFF00000000), np.uint64(0))
-        return pa.FixedSizeBinaryArray.from_buffers(
-            pa.binary(16), len(codes), [None, pa.py_buffer(words.astype(">u8"))]
-        )
+        keys = self.keys[codes]
+        words = np.empty((len(keys), 2), ">u8")
+        words[:, 0] = keys["high"]
+        words[:, 1] = keys["low"] | np.where(keys["family"] == kernels.IPV4, np.uint64(0xFFFF00000000), np.uint64(0))
+        return pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(codes), [None, pa.py_buffer(words)])
 
 
 def new_pools(*, limit: int = MOST_ADDRESSES) -> dict[str, Pool]:
@@ -123,8 +125,14 @@ def new_pools(*, limit: int = MOST_ADDRESSES) -> dict[str, Pool]:
     return {name: Pool(name, limit=limit) for name in ("ip", "mac")}
 
 
-def key_texts(keys: Keys) -> pa.StringArray:
-    """The text of each key; format of keys: netlake.kernels.addresses."""
+def number_texts(high: Any, low: npt.NDArray[Any], family: Any) -> pa.StringArray:
+    """The text of addresses given as numbers (see kernels.ADDRESS); `high` and `family` may be one number for all."""
+    keys = np.empty(len(low), kernels.ADDRESS)
+    keys["high"], keys["low"], keys["family"] = high, low, family
+    return _all_texts(keys)
+
+
+def _all_texts(keys: Keys) -> pa.StringArray:
     return _texts(keys, np.arange(len(keys), dtype=np.int32))
 
 
@@ -136,9 +144,9 @@ def _texts(keys: Keys, codes: Shorts) -> pa.StringArray:
 
 
 def _text_at(data: Bytes, at: Ints, family: int) -> pa.StringArray:
-    keys = np.zeros((len(at), 4), np.uint64)
+    keys = np.zeros(len(at), kernels.ADDRESS)
     kernels.keys_at(data, np.ascontiguousarray(at, np.int64), family, WIDTHS[family], keys)
-    return key_texts(keys)
+    return _all_texts(keys)
 
 
 def ipv4_text(data: Bytes, at: Ints) -> pa.StringArray:

@@ -1,11 +1,8 @@
-"""Decodes captures; the only package that connects sources, layers, records and sinks.
+"""Decode captures to tables: the only package that uses sources, layers, records and sinks together.
 
-    decode(path)                      {table name: pyarrow.Table}, without a lake
-    capture([paths], "lake", ...)     adds captures to a lake; returns a Report
-    refresh("lake")                   decodes captures of another contract again; returns a Report
-
-Modules: `decoder` decodes the batches of one capture, `run` one capture into a lake or into memory, `workers` several
-captures in several processes.
+decode(path)                         {table name: pyarrow.Table}, without a lake
+capture([paths], "lake", ...)        into a lake -> Report
+refresh("lake")                      decode captures of a lake again under the present contract -> Report
 """
 
 from __future__ import annotations
@@ -35,10 +32,10 @@ Specs = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
 def _ignore(*_: Any) -> None:
-    """A progress function that does nothing."""
+    """Ignore progress."""
 
 
-def decode(  # noqa: PLR0913 - the options of the command, as keywords
+def decode(  # noqa: PLR0913 - the options of the command, each by its name
     path: Specs,
     *,
     include: Iterable[str] | None = None,
@@ -47,24 +44,24 @@ def decode(  # noqa: PLR0913 - the options of the command, as keywords
     entropy: bool = False,
     plugins: Paths = (),
 ) -> dict[str, pa.Table]:
-    """Decode a capture (several paths are read as one) into Arrow tables by name, without tables that have no rows.
+    """Decode a capture (several paths are read as one) to Arrow tables by name; tables without rows are omitted.
 
-    `plugins` are files that declare further tables; they stay loaded in this process (netlake.tables). Raises
-    InputError if a path cannot be opened or is not a capture, SchemaError for an invalid plugin. If the capture cannot
-    be read completely, the metadata `netlake.problems` of each table contain the offsets and reasons.
+    `plugins` are files that declare further tables; they stay loaded in this process (see netlake.tables). InputError
+    if the capture cannot be opened or is not one, SchemaError for an invalid plugin. Problems of the input are in the
+    metadata of each table, key `netlake.problems`.
     """
     tables.load(plugins)
     settings = Settings(options=options(include, exclude, entropy=entropy), salvage=salvage, sha256=False)
     specs = [path] if isinstance(path, str | os.PathLike) else list(path)
     found, report = to_memory([os.fspath(spec) for spec in specs], settings)
     if report.problems:
-        problems = "\n".join(f"byte {problem.offset}: {problem.sentence}" for problem in report.problems)
+        listed = "\n".join(f"byte {problem.offset}: {problem.sentence}" for problem in report.problems)
         for name, table in found.items():
-            found[name] = table.replace_schema_metadata({**(table.schema.metadata or {}), "netlake.problems": problems})
+            found[name] = table.replace_schema_metadata({**(table.schema.metadata or {}), "netlake.problems": listed})
     return found
 
 
-def capture(  # noqa: PLR0913 - the options of the command, as keywords
+def capture(  # noqa: PLR0913 - the options of the command, each by its name
     paths: Specs,
     lake: str | os.PathLike[str],
     *,
@@ -81,12 +78,12 @@ def capture(  # noqa: PLR0913 - the options of the command, as keywords
     progress: Watcher | None = None,
     begun: Callable[[int], None] | None = None,
 ) -> Report:
-    """Add captures to a lake, which is created if it does not exist.
+    """Decode captures into a lake, which is created if it is missing.
 
-    `paths` are files, folders, patterns or `-`; `jobs` is the number of parallel processes (default: one per CPU).
-    `plugins` are files that declare further tables, as for `decode`. `begun` is called with the number of captures,
-    `progress` with (index of the capture, bytes read, size or None, packets). Raises InputError for a path that does
-    not exist; errors of single captures are in their reports.
+    `paths` are files, folders, glob patterns or `-`; `jobs` is the number of processes (default: one per CPU);
+    `plugins` are files that declare further tables, as for `decode`. `progress` is called with (index of the capture,
+    bytes read, size or None, packets), `begun` with the number of captures. InputError if a path names no capture;
+    errors of one capture are in its report.
     """
     tables.load(plugins)
     outside = tuple(os.fspath(plugin) for plugin in plugins)
@@ -109,12 +106,11 @@ def refresh(  # noqa: PLR0913 - as above
     progress: Watcher | None = None,
     begun: Callable[[int], None] | None = None,
 ) -> Report:
-    """Decode captures of a lake again that were decoded with another contract, if their original files are unchanged.
+    """Decode the captures of a lake again that another contract decoded, if their originals are unchanged.
 
-    Each is decoded with the options stored with it: tables included or excluded, entropy, salvage. Captures whose
-    original is missing or differs are kept as they are, with a notice in the report. Rows of an older contract cannot
-    be kept if it is incompatible (netlake.lake.contract): then a missing original raises LakeError, and other commands
-    refuse the lake until all captures are decoded again.
+    Each is decoded with its own options: tables included or excluded, entropy, salvage. Captures without their original
+    remain as they are; the report's notices name them. In a lake of an older contract (see netlake.lake.contract) no
+    row can remain: LakeError if an original is missing, and the lake is refused until every capture is decoded again.
     """
     tables.load(plugins)
     catalog = Catalog(Path(lake), older=True)
@@ -157,7 +153,7 @@ def _needed(facts: CaptureFacts, why: str, lake: Path) -> str:
 
 
 def _unlike(facts: CaptureFacts) -> str | None:
-    """Why a capture cannot be decoded again (its original is missing or another capture); None if it can."""
+    """Why a capture cannot be decoded again: its original is missing or another capture; None if it can."""
     paths = facts.path.split("\n")
     if facts.kind != "file" or not all(Path(path).is_file() for path in paths):
         return f"{facts.called} is missing"
@@ -169,7 +165,7 @@ def _unlike(facts: CaptureFacts) -> str | None:
     return None if same else f"{facts.called} is another capture now"
 
 
-def _all(  # noqa: PLR0913 - the common part of two functions
+def _all(  # noqa: PLR0913 - the common part of two public functions
     captures: list[list[str]],
     lake: str | os.PathLike[str],
     settings: Settings,
@@ -178,7 +174,7 @@ def _all(  # noqa: PLR0913 - the common part of two functions
     watcher: Watcher,
     begun: Callable[[int], None] | None,
 ) -> Report:
-    """Add captures to a lake, in this process or in parallel ones; appends their reports to `report`."""
+    """Decode captures, one after another or in parallel; their reports are added to `report`."""
     began, before = time.monotonic(), len(report.captures)
     if begun is not None:
         begun(len(captures))
@@ -198,7 +194,7 @@ def _all(  # noqa: PLR0913 - the common part of two functions
 
 
 def options(include: Iterable[str] | None, exclude: Iterable[str], *, entropy: bool = False) -> Options:
-    """Options for these tables; QueryError for a name that is not a table."""
+    """The options of the decoder; QueryError for a table that does not exist."""
     wanted = None if include is None else frozenset(include)
     unwanted = frozenset(exclude)
     known = tables.entries()
@@ -209,7 +205,7 @@ def options(include: Iterable[str] | None, exclude: Iterable[str], *, entropy: b
 
 
 def failed(report: Report) -> NetlakeError | None:
-    """The first failure of a run as an error; None if no capture failed."""
+    """The first failure of a run as an error, None if no capture failed."""
     for found in report.captures:
         if found.state == "failed":
             return NetlakeError(found.message)

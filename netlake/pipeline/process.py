@@ -15,7 +15,7 @@ import pyarrow as pa
 def settle() -> None:
     """Set garbage collection and Arrow's memory pool for the rest of the process.
 
-    Collections become rare, and what is imported by now is never examined: rows form no cycles (together 10 % of
+    Collections become rare, and objects that exist by now are never examined: rows form no cycles (together 10 % of
     decoding). Arrow allocates by the C library unless ARROW_DEFAULT_MEMORY_POOL is set: its own pools keep memory that
     they no longer need (a million packets: peak 590 MiB instead of 490, at the same speed).
     """

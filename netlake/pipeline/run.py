@@ -1,8 +1,10 @@
-"""Decodes one capture into a lake or into memory.
+"""Decode one capture from its source to a lake or to memory.
 
-A capture is one transaction. Its Parquet files are written and made durable first, then one commit adds them to the
-catalog. An error before the commit removes the files, so that the lake is unchanged. Protobuf files are kept only for
-captures that are in the lake, and are those of the last decoding (`_keep`).
+- A capture is one transaction: its files become durable first, then one commit of the catalog adds all of them. A
+  failure before the commit leaves no file.
+- An error of one capture is in its report, so that the others of a run are decoded.
+- Protobuf messages are files beside the lake without a commit: after each commit, those are removed that belong to no
+  capture in the lake or to an earlier decoding.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ from netlake.sources.inputs import expand
 if TYPE_CHECKING:
     from netlake.sinks.protobuf import ProtobufSink
 
-# packets in a batch: the arrays of more exceed the CPU cache, with fewer the Python code per batch costs too much
+# packets in a batch: more do not fit in the CPU's cache, fewer have more overhead in Python
 BATCH = 16_384
 
 # (bytes of the input read, its size or None, packets)
@@ -44,7 +46,7 @@ Progress = Callable[[int, int | None, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The options of `netlake capture` for each capture; `plugins` are files that a worker loads."""
+    """How a capture is decoded: the options of `netlake capture`; `plugins` are files that each worker loads."""
 
     options: Options = field(default_factory=Options)
     proto: bool = False
@@ -53,10 +55,10 @@ class Settings:
     sha256: bool = True
     threads: int = 2
     plugins: tuple[str, ...] = ()
-    older: bool = False  # a refresh: the lake may have an older contract
+    older: bool = False  # the lake may have an older contract: a refresh
 
     def kept(self) -> dict[str, Any]:
-        """The settings that change rows, as JSON data; stored with the capture for `--refresh`."""
+        """The settings that determine the rows, as plain data: recorded with the capture, for a refresh."""
         include, exclude = self.options.include, self.options.exclude
         return {
             "include": None if include is None else sorted(include),
@@ -66,7 +68,7 @@ class Settings:
         }
 
     def like(self, kept: Mapping[str, Any]) -> Settings:
-        """These settings with those that `kept` returned for another decoding."""
+        """These settings with those that another decoding recorded."""
         include = kept.get("include")
         chosen = Options(
             None if include is None else frozenset(include),
@@ -77,7 +79,7 @@ class Settings:
 
 
 def open_source(specs: Sequence[str], settings: Settings) -> Source:
-    """The source of one file, or of several that are read as one capture."""
+    """Open one capture, or several files as one."""
     if len(specs) == 1:
         return open_capture(specs[0], salvage=settings.salvage, sha256=settings.sha256)
     return as_one(specs, salvage=settings.salvage, sha256=settings.sha256)
@@ -86,7 +88,7 @@ def open_source(specs: Sequence[str], settings: Settings) -> Source:
 def to_lake(
     specs: Sequence[str], lake: str | os.PathLike[str], settings: Settings, progress: Progress
 ) -> CaptureReport:
-    """Add one capture (`specs` are its files) to `lake`; errors of netlake and of the system are in the report."""
+    """Decode one capture (or several files as one) into `lake`; errors are in the report."""
     report = CaptureReport(name=specs[0] if len(specs) == 1 else f"{specs[0]} and {len(specs) - 1} more")
     began = time.monotonic()
     try:
@@ -97,13 +99,13 @@ def to_lake(
         _fail(report, str(error))
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        _fail(report, f"{report.name} was not added: {where}{error.strerror or error}.")
+        _fail(report, f"{report.name} could not be decoded: {where}{error.strerror or error}.")
     report.seconds = time.monotonic() - began
     return report
 
 
 def _fail(report: CaptureReport, sentence: str) -> None:
-    """Set state `failed`; the capture is not in the lake, so the report has no packets and tables."""
+    """Report a failure: no row of the capture is in the lake, so the report has no packets and tables."""
     report.state, report.message = "failed", sentence
     report.packets, report.tables = 0, {}
 
@@ -114,7 +116,7 @@ def _take(source: Source, catalog: Catalog, settings: Settings, progress: Progre
         report.state, report.message = unchanged.status, unchanged.sentence
         return
     parquet = ParquetSink(catalog.data, source.capture_id, threads=settings.threads)
-    again = settings.replace and _messages(catalog, source)  # they would be of the old decoding
+    again = settings.replace and _messages(catalog, source)  # those of the earlier decoding must be replaced
     proto = _protobuf(catalog, source) if settings.proto or again else None
     sink: Sink = parquet if proto is None else TeeSink([parquet, proto])
     try:
@@ -138,17 +140,17 @@ def _take(source: Source, catalog: Catalog, settings: Settings, progress: Progre
         raise
     _keep(catalog, source, written)
     report.state, report.message = outcome.status, outcome.sentence
-    if outcome.status not in {"added", "replaced"}:  # another process added the capture first: our files were removed
+    if outcome.status not in {"added", "replaced"}:  # another writer added it first, and our files were removed
         report.tables = {}
 
 
 def _messages(catalog: Catalog, source: Source) -> set[Path]:
-    """The Protobuf files of a capture in the lake."""
+    """The message files of a capture in the lake."""
     return set(catalog.folder.glob(f"proto/*/{source.capture_id}.pb.zst"))
 
 
 def _keep(catalog: Catalog, source: Source, written: set[Path]) -> None:
-    """Remove Protobuf files of a capture that is not in the lake, or that another decoding wrote."""
+    """Remove the message files of a capture that is not in the lake, or of an earlier decoding of it."""
     stored = catalog.capture(source.capture_id) is not None
     for path in _messages(catalog, source):
         if not stored or (written and path not in written):
@@ -156,14 +158,14 @@ def _keep(catalog: Catalog, source: Source, written: set[Path]) -> None:
 
 
 def _protobuf(catalog: Catalog, source: Source) -> ProtobufSink:
-    """The sink of Protobuf files; imported here because most runs do not need it and it is slow to import."""
+    """The sink of messages; imported here because its library is slow to import and rarely used."""
     from netlake.sinks.protobuf import ProtobufSink
 
     return ProtobufSink(catalog.folder, source.capture_id, source=source.name)
 
 
 def run(source: Source, sink: Sink, options: Options, progress: Progress) -> SourceRows:
-    """Decode every batch of `source` into `sink`, which is left open."""
+    """Decode every batch of `source` into `sink`, which is not closed."""
     decoder = Decoder(sink, source.capture_id, options)
     source_rows = SourceRows(decoder, source)
     try:
@@ -216,7 +218,7 @@ def _facts(source: Source, settings: Settings, report: CaptureReport) -> Capture
 
 
 def _path(source: Source) -> str:
-    """The absolute paths of the original files, one on each line, for `--refresh`."""
+    """The absolute paths of the original, one a line, by which a refresh finds it."""
     names = [part.name for part in source.parts] or [source.name]
     return "\n".join(str(Path(name).absolute()) if Path(name).exists() else name for name in names)
 
@@ -226,6 +228,6 @@ def _time(text: Any) -> dt.datetime | None:
 
 
 def inputs(given: Sequence[str | os.PathLike[str]], *, as_one: bool) -> list[list[str]]:
-    """The captures of the given paths; each is a list of its files."""
+    """The captures named by `given`, each a list of its files."""
     found = expand(given)
     return [found] if as_one else [[spec] for spec in found]

@@ -1,9 +1,9 @@
-"""Decodes several captures in parallel processes, and restarts a worker that is killed.
+"""Decode captures in parallel, in worker processes under a supervisor.
 
-- Each worker has a pipe, receives one capture at a time, and sends progress and then the report.
-- If a worker is killed (for example when memory is exhausted), its capture is given to a new worker once. If that is
-  killed too, the capture has failed, and its report names the signal or exit code.
-- `concurrent.futures` is not used: its pool ends all running tasks if one worker is killed.
+- A worker decodes one capture at a time. It receives it through its own pipe and sends progress and the report back.
+- If a worker dies (killed, out of memory), its capture is given to a new worker once. If that dies too, the capture
+  fails; the other captures are not affected. The standard library's process pool would end all tasks instead.
+- Workers are spawned, not forked: forking a process that has threads is unsafe.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from netlake.pipeline.process import settle
 from netlake.pipeline.report import CaptureReport
 from netlake.pipeline.run import Settings, to_lake
 
-# minimum seconds between two progress messages
+# seconds between two messages of progress
 PULSE = 0.2
 TRIES = 2
 
@@ -31,7 +31,7 @@ Watcher = Callable[[int, int, int | None, int], None]
 
 
 def work(channel: Connection, lake: str, settings: Settings) -> None:
-    """The main function of a worker: receives captures as (index, specs), and ends at None."""
+    """Run a worker: it receives captures as (index, specs) and ends at None."""
     tables.load(settings.plugins)
     settle()
     while (task := channel.recv()) is not None:
@@ -49,7 +49,7 @@ def work(channel: Connection, lake: str, settings: Settings) -> None:
 
 @dataclass(slots=True)
 class Worker:
-    """A worker process, its pipe, and the capture that it decodes (None: idle)."""
+    """A process, its pipe, and the capture that it decodes."""
 
     process: Any
     channel: Connection
@@ -66,7 +66,7 @@ class Supervisor:
         self.tries: dict[int, int] = {}
 
     def run(self, captures: Sequence[list[str]]) -> list[CaptureReport]:
-        """The report of every capture, in the order of `captures`."""
+        """Decode `captures`; returns their reports in the same order."""
         waiting = deque(enumerate(captures))
         try:
             while waiting or any(worker.task for worker in self.workers):
@@ -85,7 +85,6 @@ class Supervisor:
             worker.channel.send(worker.task)
 
     def _start(self) -> Worker:
-        # spawned, because a forked copy of a process with threads can deadlock
         context = mp.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=work, args=(theirs, self.lake, self.settings), daemon=True)
@@ -121,7 +120,7 @@ class Supervisor:
         if self.tries[index] < TRIES:
             waiting.appendleft(task)
             return
-        message = f"{specs[0]} was not added: its process was killed {TRIES} times ({_how(worker)}); try --jobs 1."
+        message = f"{specs[0]} could not be decoded: its worker process died {TRIES} times ({_how(worker)})."
         self.reports[index] = CaptureReport(name=specs[0], message=message)
 
     def _end(self) -> None:
@@ -141,7 +140,7 @@ def _how(worker: Worker) -> str:
 
 
 def default_jobs(captures: int) -> int:
-    """One process for each CPU that this process may use, but not more than captures."""
+    """One process for each CPU that this process may use, at most one for each capture."""
     return max(
         1, min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, captures)
     )

@@ -27,7 +27,7 @@ TABLES = (
             Column("offset", "i64",
                    "Offset of its record in the capture, or in its decompressed content, bytes; null if unknown.",
                    why="frame.file_off is the offset of the packet's bytes", encoding="delta"),
-            Column("stack", "word", "Headers of the packet, outermost first, as table names joined by colons; TCP is last.",
+            Column("stack", "word", "Table names of its headers, outermost first, joined by colons; TCP is the last.",
                    why="frame.protocols has other names"),
             Column("stop_offset", "i32",
                    "Offset in the packet at which decoding stopped; null if all of it was decoded.",

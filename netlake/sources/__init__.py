@@ -1,9 +1,9 @@
-"""Captures become packets: files, folders, pipes, compressed or not.
+"""Read packets from captures: files, folders, pipes and standard input, compressed or not.
 
 with open_capture("trace.pcapng.gz") as source:
     for batch in source.batches():
         ...
-source.problems    # what could not be read, and at which byte
+source.problems    # what could not be read, with the byte offset
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def open_capture(
     first_number: int = 1,
     first_interface: int = 0,
 ) -> Source:
-    """Open a file, a named pipe, or standard input (`-`); InputError if it cannot be opened or is no capture."""
+    """Open a file, a named pipe, or standard input (`-`); InputError if it cannot be opened or is not a capture."""
     return FileSource(spec, salvage=salvage, sha256=sha256, first_number=first_number, first_interface=first_interface)
 
 

@@ -1,8 +1,9 @@
-"""The pcapng blocks that are not packets: interfaces, statistics, names; plain functions from a block's bytes to facts.
+"""Read the pcapng blocks that are not packets: sections, interfaces, statistics, names.
 
-Read here and not by python-pcapng, which was tried and lost facts of ordinary files: it warns of deprecation at each
-time resolution, fails on text that is not UTF-8, on IPv6 interface addresses and on an option that is repeated. The
-tests compare with it where it reads.
+- The functions take the body of a block and return facts and comments; they raise BadBlockError with the reason.
+- An option with a fixed size is ignored if it has another size; an unknown option is ignored.
+- python-pcapng is not used: it fails on text that is not UTF-8, on IPv6 interface addresses and on repeated options of
+  ordinary files. Tests compare with it where it reads.
 """
 
 from __future__ import annotations
@@ -14,32 +15,32 @@ from netlake.kernels.records_ng import DIVIDED, NEVER, SHIFTED, TIMES
 from netlake.sources.facts import Interface, Name, Section
 
 COMMENT = 1
-# the furthest that a clock may be moved, in s: more does not fit 64 bits of ns
+# the greatest offset of a clock in s: more does not fit in 64 bits of ns
 FURTHEST = 9223372036
 
 
 class BadBlockError(Exception):
-    """A block cannot be read; the text says why."""
+    """A block cannot be read; the text is the reason."""
 
 
 def options(body: bytes, big: bool) -> Iterator[tuple[int, bytes]]:  # noqa: FBT001 - the order of the section
-    """(code, value) of each option; BadBlockError where they do not fit."""
+    """(code, value) of each option; BadBlockError if one does not fit in the block."""
     at, order = 0, ">HH" if big else "<HH"
     while at < len(body):
         if at + 4 > len(body):
-            raise BadBlockError("its options end in the middle of one")
+            raise BadBlockError("its options end within an option")
         code, size = struct.unpack_from(order, body, at)
         if code == 0:
             return
         at += 4
         if at + (size + 3 & ~3) > len(body):
-            raise BadBlockError(f"its option {code} has {size} bytes, which do not fit into it")
+            raise BadBlockError(f"its option {code} has {size} bytes, which do not fit in the block")
         yield code, body[at : at + size]
         at += size + 3 & ~3
 
 
 def text(value: bytes) -> str:
-    """Text as it was meant; what is not UTF-8 is shown as such."""
+    """The text of a value; bytes that are not UTF-8 become U+FFFD."""
     return value.rstrip(b"\0").decode("utf-8", "replace")
 
 
@@ -67,7 +68,7 @@ def _signed(value: bytes, big: bool) -> int:  # noqa: FBT001
     return int.from_bytes(value, "big" if big else "little", signed=True)
 
 
-# options of an interface that have one size, and are ignored with another: their names and how they are read
+# options of an interface with a fixed size: the size, and the name and reader of each
 SIZES = {6: 6, 8: 8, 9: 1, 13: 1, 14: 8}
 SIZED: dict[int, tuple[str, Callable[[bytes, bool], object]]] = {
     6: ("mac", lambda value, _big: value.hex(":")),
@@ -82,7 +83,7 @@ TEXTS = {2: "name", 3: "description", 12: "os", 15: "hardware"}
 def interface(body: bytes, big: bool, index: int, in_section: int) -> tuple[Interface, list[str]]:  # noqa: FBT001
     """An interface description's facts and comments."""
     if len(body) < 8:
-        raise BadBlockError("it is too short for what it must hold")
+        raise BadBlockError("it is too short for its fixed fields")
     link_type, _, snaplen = struct.unpack_from(">HHI" if big else "<HHI", body)
     facts, comments = Interface(index, in_section, link_type, snaplen), []
     for code, value in options(body[8:], big):
@@ -99,7 +100,7 @@ def interface(body: bytes, big: bool, index: int, in_section: int) -> tuple[Inte
 
 
 def clock(resolution: str, ts_offset: int) -> tuple[int, int, int]:
-    """How ticks of `resolution` become ns since 1970, as the kernel wants it: (way, number, seconds to add)."""
+    """How ticks of `resolution` become ns since 1970: `clock`, `number` and `seconds` of the kernel's INTERFACE."""
     base, _, digits = resolution.partition("^-")
     power = int(digits)
     if abs(ts_offset) > FURTHEST:
@@ -120,7 +121,7 @@ COUNTERS = {4: "received", 5: "dropped", 6: "filter_accepted", 7: "os_dropped", 
 def statistics(body: bytes, big: bool) -> tuple[int, dict[str, int], dict[str, tuple[int, int]], list[str]]:  # noqa: FBT001
     """(interface in its section, counters, times as two 32-bit words, comments) of an interface statistics block."""
     if len(body) < 12:
-        raise BadBlockError("it is too short for what it must hold")
+        raise BadBlockError("it is too short for its fixed fields")
     order = ">" if big else "<"
     counters: dict[str, int] = {}
     times: dict[str, tuple[int, int]] = {}
@@ -148,10 +149,10 @@ def names(body: bytes, big: bool) -> tuple[list[Name], list[str]]:  # noqa: FBT0
         if code == 0:
             break
         if at + size > len(body):
-            raise BadBlockError(f"a name record of {size} bytes does not fit into it")
+            raise BadBlockError(f"a name record of {size} bytes does not fit in it")
         kind, width = ADDRESSES.get(code, ("", 0))
         if kind and size < width:
-            raise BadBlockError(f"a name record of {size} bytes cannot hold the address that it is for")
+            raise BadBlockError(f"a name record of {size} bytes is too short for its address")
         if kind:
             address = _address(body[at : at + width], kind)
             values = body[at + width : at + size].split(b"\0")
@@ -163,6 +164,6 @@ def names(body: bytes, big: bool) -> tuple[list[Name], list[str]]:  # noqa: FBT0
 def _address(value: bytes, kind: str) -> str:
     if kind in ("eui48", "eui64"):
         return value.hex(":")
-    from netlake.layers.pools import ip_text  # loads pyarrow, which few captures need here
+    from netlake.layers.pools import ip_text  # imports pyarrow, which few captures need here
 
     return ip_text(value)

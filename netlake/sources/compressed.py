@@ -1,9 +1,10 @@
-"""Compressed captures, known by their first bytes and not by their names, unpacked in bounded memory.
+"""Unpack compressed captures in bounded memory.
 
-gzip, bzip2 and xz are the standard library's, fed piecewise; zstd and lz4 (frame format) are pyarrow's. A stream that
-is cut short or damaged gives every byte before that place. No library gives anything of the call in which it meets the
-damage, be it a wrong checksum at the very end, so a file is then unpacked again up to there, and from there byte by
-byte; of a pipe 64 KiB can be lost.
+- The compression is recognized by the first bytes, not by the name of the file.
+- gzip, bzip2 and xz are unpacked by the standard library, piece by piece; zstd and lz4 (frame format) by pyarrow.
+- Of a truncated or damaged stream, every byte before the damage is returned. The libraries return nothing of the call
+  in which they find damage, even if that is a wrong checksum at the end. So a file is unpacked a second time up to this
+  call, and then byte by byte; of a pipe up to 64 KiB are lost.
 """
 
 from __future__ import annotations
@@ -29,26 +30,26 @@ DAMAGE = (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError)
 
 
 def compression_of(head: bytes) -> str | None:
-    """The compression that `head` begins with, None if none is known."""
+    """The compression with the magic number at the start of `head`, None if there is none."""
     return next((name for magic, name in MAGIC.items() if head.startswith(magic)), None)
 
 
 class Decoder(Protocol):
-    """What bz2 and lzma have in common."""
+    """The interface of the decompressors of bz2 and lzma."""
 
     eof: bool
     unused_data: bytes
 
     @property
     def needs_input(self) -> bool:
-        """Whether it can give no more without further input."""
+        """Whether it needs input to return more."""
 
     def decompress(self, data: bytes, max_length: int = -1) -> bytes:
-        """Take `data` and give at most `max_length` bytes."""
+        """Unpack `data` and return at most `max_length` bytes."""
 
 
 class Gzip:
-    """zlib's decoder of gzip members with the face of the others."""
+    """zlib's decoder of gzip members with the interface of the others."""
 
     def __init__(self) -> None:
         self._decoder = zlib.decompressobj(31)
@@ -62,11 +63,11 @@ class Gzip:
 
     @property
     def unused_data(self) -> bytes:
-        """What follows the member."""
+        """The bytes after the member."""
         return self._decoder.unused_data
 
     def decompress(self, data: bytes, max_length: int = -1) -> bytes:
-        """Take `data` and give at most `max_length` bytes."""
+        """Unpack `data` and return at most `max_length` bytes."""
         out = self._decoder.decompress(self._waiting + data, max_length)
         self._waiting = self._decoder.unconsumed_tail
         self.needs_input = len(out) < max_length
@@ -77,7 +78,7 @@ DECODERS: dict[str, Callable[[], Any]] = {"gzip": Gzip, "bzip2": bz2.BZ2Decompre
 
 
 class Members:
-    """A stream of gzip, bzip2 or xz, of any number of members; raises one of DAMAGE where it cannot go on."""
+    """A stream of gzip, bzip2 or xz with any number of members; raises one of DAMAGE if it is damaged."""
 
     def __init__(self, source: ByteStream, compression: str) -> None:
         self._source, self._make = source, DECODERS[compression]
@@ -93,6 +94,7 @@ class Members:
 
     @until.setter
     def until(self, value: float | None) -> None:
+        """Set it in the stream below."""
         self._source.until = value
 
     def _input(self) -> bytes:
@@ -111,10 +113,10 @@ class Members:
                 view[: len(out)] = out
                 return len(out)
             if ended and not self._decoder.eof:
-                raise EOFError("it is cut short")
+                raise EOFError("it is truncated")
 
     def _next(self) -> bool:
-        """Begin another member; False where none follows."""
+        """Begin the next member; False if there is none."""
         # kept in the object: a read that raises LateError is repeated from here
         self._ahead = self._ahead or self._decoder.unused_data
         while len(ahead := self._ahead.lstrip(b"\0")) < len(self._magic) and (more := self._input()):
@@ -128,7 +130,7 @@ class Members:
 
 
 class _File:
-    """What pyarrow wants of a Python file."""
+    """A Python file for pyarrow that reads from a stream."""
 
     closed = False
 
@@ -141,31 +143,31 @@ class _File:
         return bytes(view[: self._source.readinto(view)])
 
     def close(self) -> None:
-        """The source is its opener's."""
+        """Mark it closed; the stream below is closed by its opener."""
         self.closed = True
 
 
 def _arrow(source: ByteStream, compression: str) -> ByteStream:
-    import pyarrow as pa  # 0.3 s that only these files need
+    import pyarrow as pa  # 0.3 s, needed for these files only
 
     return pa.CompressedInputStream(pa.PythonFile(_File(source), mode="r"), compression)  # type: ignore[no-any-return]
 
 
 class _Slow:
-    """An input that is given byte by byte from `near` on, so that what a decoder chokes on is one byte."""
+    """An input that returns one byte at a time from `near` on, so that a decoder fails at the damaged byte."""
 
     def __init__(self, raw: Raw, near: int) -> None:
         self._raw, self._near = raw, near
         self.until: float | None = None
 
     def readinto(self, view: memoryview) -> int:
-        """Fill `view`, or its first byte."""
+        """Fill `view`, from `near` on its first byte only."""
         left = self._near - self._raw.bytes_read
         return self._raw.readinto(view[: max(1, left)])
 
 
 class Decompressed:
-    """The bytes of a compressed input; after 0, `damage` says why it ended where that was not its end."""
+    """The unpacked bytes of a compressed input; `damage` is why it ended early, None if it did not."""
 
     def __init__(self, raw: Raw, compression: str) -> None:
         self._raw, self.compression = raw, compression
@@ -181,6 +183,7 @@ class Decompressed:
 
     @until.setter
     def until(self, value: float | None) -> None:
+        """Set it, and in the input if its decoder can be interrupted."""
         self._until = value
         if self.compression in DECODERS:
             self._raw.until = value
@@ -189,24 +192,24 @@ class Decompressed:
         return Members(source, self.compression) if self.compression in DECODERS else _arrow(source, self.compression)
 
     def readinto(self, view: memoryview) -> int:
-        """Fill `view` with at most 64 KiB; 0 at the end, and where the stream cannot be read on."""
+        """Fill `view` with at most 64 KiB; 0 at the end and after damage."""
         if self.damage:
             return 0
         view = view[:PIECE]
         try:
             count = self._stream.readinto(view)
         except DAMAGE as error:
-            self.damage = "it is cut short" if "Truncated" in str(error) else str(error).strip().rstrip(".")
+            self.damage = "it is truncated" if "Truncated" in str(error) else str(error).strip().rstrip(".")
             count = self._rescue(view) if self._raw.regular else 0
         self.position += count
         return count
 
     def _rescue(self, view: memoryview) -> int:
-        """What can be had from here to the damage, byte by byte from a second reading."""
+        """Unpack the bytes from the present position to the damage again, one at a time."""
         raw = self._raw.again()
         count = 0
         try:
-            # a decoder holds no more than the last piece and the rest of the one before
+            # a decoder has buffered at most the last piece and the rest of the one before
             stream, left = self._begin(_Slow(raw, self._raw.bytes_read - 2 * PIECE)), self.position
             skipped = memoryview(bytearray(PIECE))
             while left and (step := stream.readinto(skipped[: min(left, PIECE)])):

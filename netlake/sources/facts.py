@@ -1,4 +1,4 @@
-"""What a capture says about itself beside its packets, and what was wrong with it."""
+"""Facts of a capture besides its packets: interfaces, sections, comments, names, parts, problems."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Interface:
-    """What the capture says of one interface; None where it says nothing.
+    """One interface of the capture; None for what is not recorded.
 
     `number` counts from 0 through the capture, `section` is the 0-based section of the file that describes it,
     `snaplen` 0 for no limit, `resolution` the time unit as text ("10^-6", "2^-10"), `ts_offset` seconds added to times,
-    `speed` bits a second, `fcs_length` bytes of frame check sequence. The counters are those of its last statistics
+    `speed` bits per second, `fcs_length` bytes of frame check sequence. The counters are those of its last statistics
     block; `started` and `ended` are ns since 1970.
     """
 
@@ -40,7 +40,7 @@ class Interface:
 
 @dataclass(slots=True)
 class Section:
-    """What the capture says of one section: who wrote it, None where it does not say."""
+    """One section of a pcapng file: the system that wrote it; None for what is not recorded."""
 
     number: int
     hardware: str | None = None
@@ -50,7 +50,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """A remark kept in the capture, on a packet, else on an interface, else on a section (both None)."""
+    """A comment in the capture, on a packet, an interface, or (both None) a section."""
 
     packet: int | None
     interface: int | None
@@ -59,7 +59,7 @@ class Comment:
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A name that the capture keeps for an address; `address` is its text, `kind` ipv4, ipv6, eui48 or eui64."""
+    """A name of an address in the capture; `address` is its text, `kind` ipv4, ipv6, eui48 or eui64."""
 
     address: str
     name: str
@@ -68,9 +68,10 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with a file: at which byte, a sentence, and whether bytes of it could not be read for that.
+    """An error in a file: `reason` is a sentence, `partial` whether bytes of the file were not read because of it.
 
-    `offset` counts bytes of the file, or of what it decompresses to, then the sentence says so; `file` is its name.
+    `offset` is the byte of the file, or of the unpacked stream of a compressed file (the sentence then names that);
+    `file` is its name.
     """
 
     offset: int

@@ -1,4 +1,8 @@
-"""One capture file, whatever its format and compression."""
+"""One capture file, pipe or standard input, of any format and compression.
+
+Layers, each of which reads from the one below: Raw (bytes of the file), Decompressed (if its first bytes are those of a
+compression), Window (the part in memory), and the reader of the format, which is recognized by the first bytes too.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +40,7 @@ class FileSource(Facts):
         try:
             self.compression = compression_of(raw.head(8))
             self.unpacked = Decompressed(raw, self.compression) if self.compression else None
-            self.note = f" (Bytes are counted after unpacking {self.compression}.)" if self.compression else ""
+            self.note = f" (Bytes are those of the unpacked {self.compression} data.)" if self.compression else ""
             stream: ByteStream = self.unpacked or raw
             self.window = Window(stream)
             self.reader = self._reader(salvage=salvage)
@@ -54,20 +58,20 @@ class FileSource(Facts):
         if head.startswith(pcapng.SECTION_HEADER):
             return pcapng.PcapngReader(self.window, self, salvage=salvage)
         packed = f", unpacked from {self.compression}," if self.compression else ""
-        raise InputError(f"{self.name}{packed} is not a capture: it begins with the bytes {head[:8].hex(' ')}.")
+        raise InputError(f"{self.name}{packed} is not a capture: it starts with the bytes {head[:8].hex(' ')}.")
 
     def _nothing(self) -> str:
         if self.unpacked and self.unpacked.damage:
             return f"{self.name} cannot be unpacked: {self.unpacked.damage}."
-        return f"{self.name} is empty." if self.bytes_read == 0 else f"{self.name} is empty when it is unpacked."
+        return f"{self.name} is empty." if self.bytes_read == 0 else f"{self.name} is empty after unpacking."
 
     def _finish(self) -> None:
-        """Say what only the end of the input tells."""
+        """Record the problems that are known at the end of the input."""
         if self.unpacked and self.unpacked.damage:
             at = self.unpacked.position
             self.problem(
                 at,
-                f"the {self.compression} data could be unpacked up to byte {at} only: {self.unpacked.damage}.",
+                f"the {self.compression} data could only be unpacked up to byte {at}: {self.unpacked.damage}.",
                 partial=True,
             )
         if self.raw.shrunk:
@@ -79,17 +83,17 @@ class FileSource(Facts):
 
     @property
     def bytes_read(self) -> int:
-        """Bytes of the input read so far, as they lie."""
+        """Bytes of the input read so far, before unpacking."""
         return self.raw.bytes_read
 
     @property
     def sha256(self) -> str | None:
-        """The hash of the input, waited for; None if not asked for or not all of a pipe was read."""
+        """The SHA-256 of the input, after waiting for it; None if not requested or a pipe was not read to its end."""
         return self.raw.sha256
 
     @property
     def parts(self) -> list[Part]:
-        """The one file that it is."""
+        """The file itself."""
         return [Part(self.name, self.size, self.capture_id, self.sha256, self.first_number)]
 
     def batches(self, rows: int = 8192, max_wait: float | None = None) -> Iterator[Packets]:
@@ -111,7 +115,7 @@ class FileSource(Facts):
             self._finish()
 
     def close(self) -> None:
-        """Give the input back."""
+        """Close the input."""
         self.raw.close()
 
     def __enter__(self) -> Self:

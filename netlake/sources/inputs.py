@@ -1,4 +1,10 @@
-"""What the user names as inputs becomes a list of captures: files, folders, patterns, pipes, standard input."""
+"""Expand the inputs of the user to captures: files, folders, glob patterns, pipes, standard input.
+
+- A folder contains, at any depth, the files that start like a capture, and those that are named like one: if such a
+  file is invalid or not readable, the user gets an error for it instead of silence.
+- A folder within that is not readable is returned as an input too, so that it fails with its own error and the others
+  are read.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +24,9 @@ PACKED = {".gz", ".zst", ".zstd", ".xz", ".bz2", ".lz4"}
 
 
 def expand(inputs: Iterable[str | os.PathLike[str]]) -> list[str]:
-    """Every capture that `inputs` name, each once, in the order given; a folder's and a pattern's sorted by path.
+    """Every capture of `inputs` once, in the order given; those of a folder or pattern are sorted by path.
 
-    A folder gives, at any depth, the files that begin as a capture does, and those that are named as one or may not be
-    read, as may folders, so that what is wrong with them is said. InputError where an input names nothing.
+    InputError for an input without any capture.
     """
     found: dict[str, None] = {}
     for given in inputs:
@@ -45,7 +50,7 @@ def _expand(given: str) -> list[str]:
 
 def _folder(folder: str, *, empty: bool = False) -> list[str]:
     if not os.access(folder, os.R_OK | os.X_OK):
-        raise InputError(f"{folder} cannot be opened: it may not be read by this user.")
+        raise InputError(f"{folder} cannot be opened: it is not readable by this user.")
     closed: list[str] = []
 
     def unreadable(error: OSError) -> None:
@@ -55,7 +60,7 @@ def _folder(folder: str, *, empty: bool = False) -> list[str]:
     paths = [os.path.join(base, file) for base, _, files in walk for file in files]  # noqa: PTH118 - keeps ./
     captures = sorted([path for path in paths if Path(path).is_file() and _is_capture(path)] + closed)
     if not captures and not empty:
-        raise InputError(f"{folder} holds no capture.")
+        raise InputError(f"{folder} contains no capture.")
     return captures
 
 
@@ -68,12 +73,12 @@ def _is_capture(path: str) -> bool:
     try:
         head = _head(path)
     except InputError as error:
-        return isinstance(error.__cause__, PermissionError)  # it may well be one
+        return isinstance(error.__cause__, PermissionError)  # it may be one
     return magic_of(head) is not None or head.startswith(SECTION_HEADER)
 
 
 def _head(path: str) -> bytes:
-    """The first bytes of a file, unpacked if it is packed."""
+    """The first four bytes of a file, unpacked if it is compressed."""
     raw = Raw(path, sha256=False)
     try:
         compression = compression_of(raw.head(8))

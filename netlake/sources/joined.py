@@ -1,9 +1,13 @@
-"""Several files as one capture: rotated files, in the order of their first packets, numbers running on through all.
+"""Several files as one capture, such as the files of a rotated capture.
 
-Each file is looked into once for the time of its first packet, so they must be files and not pipes. Offsets in the
-capture are those in its own file; `parts` tells by the number of a packet which one that is. The capture's id is made
-of the ids of its files, its hash of their hashes, in this order. A file that cannot be read at all is a problem, not
-the end, unless it is so with every one.
+Rules
+- The files are read in the order of the times of their first packets; a file without times is last. Each is opened
+  once before for this time, so they must be files, not pipes.
+- Numbers of packets and interfaces continue from one file to the next. Offsets are those of each file; `parts` has the
+  number of the first packet of each.
+- The capture's id is computed from the ids of its files, its SHA-256 from theirs, in this order.
+- A file that cannot be read is a problem of the capture; InputError is raised only if none can be read.
+- No batch spans two files, because a batch's buffer is that of one file.
 """
 
 from __future__ import annotations
@@ -53,7 +57,7 @@ class JoinedSource(Facts):
         self._ended = False
 
     def _ordered(self, specs: list[str]) -> list[_File]:
-        """The files that can be opened, by the time of their first packet; one without time comes last."""
+        """The files that can be opened, by the time of their first packet; those without time last."""
         files, wrong = [], []
         for spec in specs:
             try:
@@ -62,17 +66,17 @@ class JoinedSource(Facts):
                 wrong.append(str(error))
                 self.problem(0, str(error), partial=True, file=spec)
         if not files:
-            raise InputError(" ".join(wrong) or "No capture was named.")
+            raise InputError(" ".join(wrong) or "No capture was named; give at least one file.")
         return sorted(files, key=lambda file: file.first_time)
 
     @property
     def bytes_read(self) -> int:
-        """Bytes of the files read so far, as they lie."""
+        """Bytes of the files read so far, before unpacking."""
         return self._read_before + (self._child.bytes_read if self._child else 0)
 
     @property
     def sha256(self) -> str | None:
-        """SHA-256 over the files' SHA-256, in order; None before the end, or where one is not known."""
+        """SHA-256 of the files' SHA-256, in order; None before the end, or if one is not known."""
         hashes = [part.sha256 for part in self._begun]
         if not self._ended or not all(hashes):
             return None
@@ -80,7 +84,7 @@ class JoinedSource(Facts):
 
     @property
     def parts(self) -> list[Part]:
-        """The files that were begun; the hash of the one being read is not known yet."""
+        """The files read so far; the SHA-256 of the present one is not known yet."""
         return list(self._begun)
 
     def batches(self, rows: int = 8192, max_wait: float | None = None) -> Iterator[Packets]:  # noqa: ARG002 - as Source
@@ -113,11 +117,11 @@ class JoinedSource(Facts):
         self._begun.append(Part(child.name, child.size, child.capture_id, None, self.next_number))
         self._sections_before = len(self.sections)
         if child.capture_id != file.capture_id:
-            child.problem(0, "the file was changed between two looks at it.", partial=True)
+            child.problem(0, "the file changed after it was first opened.", partial=True)
         return child
 
     def _collect(self, child: FileSource, interfaces: int) -> None:
-        """Take over what the file has said up to here."""
+        """Move the facts that the file has so far to the capture."""
         self.interfaces[interfaces:] = child.interfaces
         self.sections[self._sections_before :] = child.sections
         self.comments += child.comments
@@ -139,7 +143,7 @@ class JoinedSource(Facts):
         child.close()
 
     def close(self) -> None:
-        """Give the file back that is being read."""
+        """Close the present file."""
         if self._child:
             self._child.close()
 
@@ -153,11 +157,13 @@ class JoinedSource(Facts):
 
 
 def _look(spec: str) -> _File:
-    """Open a file for the time of its first packet that has one, among the first few."""
-    # a pipe would be waited for, and could not be opened again
+    """Open a file for the time of its first packet that has one, within its first batch."""
+    # a pipe would block, and cannot be read twice
     path = Path(spec)
     if spec == "-" or (path.exists() and not path.is_dir() and not path.is_file()):
-        raise InputError(f"{spec} cannot be read as one with other files: it is no file that can be read twice.")
+        raise InputError(
+            f"{spec} cannot be joined with other files, because it cannot be read twice; save it to a file."
+        )
     with FileSource(spec, salvage=False, sha256=False, first_number=1, first_interface=0) as source:
         size = source.size or 0
         for batch in source.batches(64):

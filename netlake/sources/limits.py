@@ -1,4 +1,4 @@
-"""How many captured bytes a packet may claim before its file is taken to be damaged: the limits that Wireshark has."""
+"""The greatest captured length of a packet by link type, Wireshark's limits: above it, the file is damaged."""
 
 from __future__ import annotations
 

@@ -1,15 +1,18 @@
-"""Classic pcap: a file header, then records. Every variant that Wireshark reads, told apart as it does.
+"""Classic pcap: a file header, then records. All variants that Wireshark reads, recognized in the same way.
 
     magic (either byte order)                         header of each record
     a1b2c3d4 microseconds, a1b23c4d nanoseconds       16 bytes: seconds, fraction, captured, length
-    a1b2cd34 Kuznetzov's "modified"                   24 bytes, interface and protocol too; 28 in an older one
-    1c0001ac, 1c0001ab Ixia lcap, microseconds        16 bytes, after a file header that is 4 bytes longer
+    a1b2cd34 Kuznetzov's "modified"                   24 bytes, with interface and protocol; 28 in an older variant
+    1c0001ac, 1c0001ab Ixia lcap, microseconds        16 bytes, after a file header with 4 more bytes
 
-The plain magic was also used by writers whose record headers are longer (modified libpcap: 24, Nokia: 20). So the first
-three records are looked at under each reading, and the one with the fewest things wrong is taken, the plain one if
-equal. Version 2.3 sometimes, older ones always have the two lengths swapped. A record that claims more captured bytes
-than the link type can have ends the reading: nothing after it can be trusted. A record may claim more captured bytes
-than were sent; both are kept as they stand. Times are unsigned; a fraction above one second is added.
+Rules
+- The plain magic was also used by writers with longer record headers (modified libpcap: 24, Nokia: 20). The first three
+  records are read with each size, and the size with the fewest errors is used, the plain one if they are equal.
+- Version 2.3 sometimes has the two lengths swapped, older versions always.
+- A record with more captured bytes than its link type can have ends the reading, because the next record cannot be
+  found. With `salvage` the reader searches for three plausible records in a row.
+- A record may have more captured bytes than its length on the wire; both are kept unchanged.
+- Times are unsigned; a fraction of more than one second is added.
 """
 
 from __future__ import annotations
@@ -33,14 +36,14 @@ MAGIC = {0xA1B2C3D4: "pcap", 0xA1B23C4D: "pcap, nanoseconds", 0xA1B2CD34: "pcap,
 RECORD_SIZES = {0xA1B2C3D4: (16, 24, 20), 0xA1B2CD34: (24, 28)}
 # AIX writes version 2.2, nanoseconds, and interface types in place of link types
 AIX = {6: 1, 9: 6, 15: 10, 24: 0}
-# no further than this are records looked at to tell variants apart
+# records beyond this offset are not used to choose the variant
 FAR = 4 << 20
-# in salvage, seconds are believed that lie so near to those of the last good record
+# salvage accepts seconds that differ from those of the last good record by no more than this
 YEARS = 5 * 366 * 86400
 
 
 def magic_of(head: bytes) -> tuple[int, bool] | None:
-    """The magic number that `head` begins with and whether it is big-endian; None if it is no classic pcap."""
+    """The magic number at the start of `head` and whether it is big-endian; None if it is not classic pcap."""
     for big in (False, True):
         magic = int.from_bytes(head[:4], "big" if big else "little")
         if len(head) >= 4 and magic in MAGIC:
@@ -50,7 +53,7 @@ def magic_of(head: bytes) -> tuple[int, bool] | None:
 
 @dataclass(slots=True)
 class Header:
-    """What a file header says, and what follows from it for the records."""
+    """A file header, and the layout of records that follows from it."""
 
     big: bool
     link_type: int
@@ -62,7 +65,7 @@ class Header:
 
 
 def read_header(window: Window, name: str) -> tuple[int, Header]:
-    """The magic and the header of the file; InputError where there is none that can be read."""
+    """The magic number and the header of the file; InputError if it is truncated or of an unknown version."""
     found = magic_of(window.peek(4))
     if found is None:
         raise InputError(f"{name} is not a classic pcap file.")
@@ -70,11 +73,11 @@ def read_header(window: Window, name: str) -> tuple[int, Header]:
     size = 28 if MAGIC[magic] == "pcap, Ixia" else 24
     raw = window.peek(size)
     if len(raw) < size:
-        raise InputError(f"{name} ends at byte {len(raw)}, in the middle of its file header, before any packet.")
+        raise InputError(f"{name} ends at byte {len(raw)}, within its file header: it has no packets.")
     window.take(size)
     major, minor, _zone, _sigfigs, snaplen, network = struct.unpack_from(">HHiIII" if big else "<HHiIII", raw, 4)
     if major < 2:
-        raise InputError(f"{name} is a pcap file of version {major}.{minor}, which nobody reads: 2.0 is the oldest.")
+        raise InputError(f"{name} is a pcap file of version {major}.{minor}; the oldest supported version is 2.0.")
     link_type, nano = network & 0x03FFFFFF, MAGIC[magic] == "pcap, nanoseconds"
     if (major, minor) == (2, 2) and link_type in AIX:
         link_type, nano = AIX[link_type], True
@@ -104,22 +107,21 @@ class PcapReader:
         return np.array([(self.window.base, header.big, header.record, header.unit, header.swapped, limit)], PCAP)
 
     def _record_size(self, candidates: tuple[int, ...]) -> int:
-        """The size of record headers under which the first records make most sense."""
+        """The size of record headers with the fewest errors in the first records."""
         if len(candidates) == 1:
             return candidates[0]
         merits = [self._wrong(size) for size in candidates]
         return candidates[merits.index(min(merits))]
 
     def _wrong(self, size: int) -> int:
-        """How much is wrong with the first three records if their headers have `size` bytes."""
+        """The number of errors in the first three records if their headers have `size` bytes; -1 for a perfect end."""
         wrong: int = 0
         at: int = 0
         begin: int | None = None
         order = ">" if self.header.big else "<"
         for records in range(3):
             if not self.window.more(at + size, move=True):
-                # the end of the file just here speaks for this reading more than anything; not after one record,
-                # which a plain file that is cut short could look like
+                # a file that ends after a whole record has this size; but a truncated plain file could end after one
                 ends_here = self.window.end - self.window.at == at
                 return -1 if ends_here and records != 1 else wrong + 1
             head = self.window.data[self.window.at + at : self.window.at + at + 16].tobytes()
@@ -127,7 +129,7 @@ class PcapReader:
             begin = seconds if begin is None else begin
             if self.header.swapped == ALWAYS_SWAPPED or (self.header.swapped == SWAPPED_IF_LESS and kept > sent):
                 kept, sent = sent, kept
-            # bytes of a payload that are taken for a header seldom hold a time near the first one
+            # payload bytes read as a header rarely contain a time near the first one
             wrong += int(kept > self.header.snaplen) + (abs(seconds - begin) > YEARS)
             wrong += (fraction * self.header.unit >= 10**9) + (kept > self.limit) + (sent > 128 << 20) + (kept > sent)
             at += size + kept
@@ -136,7 +138,7 @@ class PcapReader:
         return wrong
 
     def fill(self, batch: Packets, rows: int) -> int:
-        """Put up to `rows` packets into `batch` and say how many; sets `done` when there will be no more."""
+        """Write up to `rows` packets to `batch` and return their number; `done` is set after the last."""
         row, window = 0, self.window
         mark = 0 if self.salvaging else rows
         out = rows_of(batch)
@@ -150,7 +152,7 @@ class PcapReader:
                 self._ended(value)
             elif why == CORRUPT:
                 if row and self.salvage:
-                    break  # searching moves the buffer: hand over first what lies in it
+                    break  # the search moves the buffer: return the packets in it first
                 self._corrupt(value)
             mark = min(mark, row) if self.salvaging else mark
         if row:
@@ -165,24 +167,23 @@ class PcapReader:
         if left == 0:
             self.done = True
             return
-        part = "header" if left < self.header.record else "bytes"
-        where = f"the {part} of the record at byte {self.window.offset}"
-        self._stop(f"the file ends in the middle of a packet: {where} would need {need} bytes, and {left} are there")
+        where = f"the record at byte {self.window.offset}"
+        self._stop(f"the file ends within {where}, which needs {need} bytes; the file has {left} more")
 
     def _corrupt(self, kept: int) -> None:
         where, limit = f"the record at byte {self.window.offset}", self.limit
-        self._stop(f"{where} claims {kept} captured bytes, more than the {limit} that there can be")
+        self._stop(f"{where} has a captured length of {kept} bytes; its link type allows {limit}")
 
     def _stop(self, reason: str) -> None:
-        """Note why reading ends here; in salvage, search on."""
+        """Record why reading ends here; with `salvage`, search for the next packet."""
         at = self.window.offset
         found = self.salvage and self._search()
-        gone_on = f"; packets were found again at byte {self.window.offset}" if found else ""
-        self.facts.problem(at, f"{reason}{gone_on}.", partial=True)
+        again = f"; reading continues at byte {self.window.offset}" if found else ""
+        self.facts.problem(at, f"{reason}{again}.", partial=True)
         self.done = not found
 
     def _search(self) -> bool:
-        """Go to the next place that looks like records; False if there is none."""
+        """Move to the next place with plausible records; False if there is none."""
         window, self.salvaging = self.window, True
         low, high = (max(0, self.last_seconds - YEARS), self.last_seconds + YEARS)
         low, high = (low, high) if self.last_seconds >= 0 else (0, 1 << 32)

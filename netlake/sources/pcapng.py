@@ -1,11 +1,12 @@
-"""pcapng: sections of blocks. Packets are indexed by a kernel, the other blocks are read one by one.
+"""pcapng: sections of blocks. A kernel indexes the packets; the other blocks are read one by one.
 
-Decided here:
-- A block whose two lengths disagree, or that cannot hold what it says, ends the reading, as in Wireshark: where the
-  next block begins is then unknown. Salvage searches for the next block of a known type whose lengths agree.
-- Blocks of unknown type are skipped and counted. Those that Wireshark numbers as if they were packets (journal entries,
-  system calls, custom blocks) are skipped too, but their numbers are left out, so that ours stay equal to its.
+Rules
+- A block of which the two lengths differ, or whose contents do not fit in it, ends the reading, as in Wireshark: the
+  next block cannot be found. With `salvage` the reader searches for a block of a known type with two equal lengths.
+- Blocks of unknown type are skipped and counted. Those to which Wireshark gives packet numbers (journal entries, system
+  calls, custom blocks) are skipped and their numbers are left out, so that packet numbers equal Wireshark's.
 - A simple packet has no time. Its captured length is its length, or the interface's snaplen if that is less.
+- A block other than a packet is only read, and the buffer only moved, while the batch has no packets yet: `first`.
 """
 
 from __future__ import annotations
@@ -27,20 +28,20 @@ from netlake.sources.window import Window
 SECTION_HEADER = b"\x0a\x0d\x0d\x0a"
 ORDERS = {b"\x1a\x2b\x3c\x4d": True, b"\x4d\x3c\x2b\x1a": False}
 MOST_INTERFACES = 1 << 16
-# other blocks than packets are read up to this size, which none should have, and passed over above it
+# blocks other than packets are read up to this size, far above any that is useful, and skipped above it
 LONGEST_READ = 8 << 20
 READ = {ng.DESCRIPTION, ng.STATISTICS, ng.NAMES}
 # journal entries, custom blocks (two kinds), system calls (older and newer)
 NUMBERED = {9, 0xBAD, 0x40000BAD, 0x204, 0x216, 0x221}
 
 REASONS = {
-    ng.SHORT_BLOCK: "has a length of {}, less than its type must have",
-    ng.LONG_BLOCK: "has a length of {}, more than any block can have",
+    ng.SHORT_BLOCK: "has a length of {}, less than the minimum of its type",
+    ng.LONG_BLOCK: "has a length of {}, more than the maximum of a block",
     ng.OTHER_LENGTH: "has a length of {} at its start and another at its end",
-    ng.NO_INTERFACE: "is of interface {}, which was not described",
-    ng.LONG_PACKET: "claims {} captured bytes, more than its link type can have",
-    ng.PAST_BLOCK: "claims {} captured bytes, which do not fit into it",
-    ng.BAD_OPTIONS: "has options that do not fit into its {} bytes",
+    ng.NO_INTERFACE: "has interface {}, which was not described",
+    ng.LONG_PACKET: "has a captured length of {} bytes, more than its link type allows",
+    ng.PAST_BLOCK: "has a captured length of {} bytes, which do not fit in it",
+    ng.BAD_OPTIONS: "has options that do not fit in its {} bytes",
 }
 
 
@@ -60,14 +61,14 @@ class PcapngReader:
         self.state: npt.NDArray[np.void] = np.zeros(1, ng.NG)
         self.packet: npt.NDArray[np.void] = np.zeros(1, ng.PACKET)
         if not self._begin():
-            raise InputError(f"{facts.name} is no capture that can be read: {facts.problems[-1].reason}")
+            raise InputError(f"{facts.name} cannot be read: {facts.problems[-1].reason}")
 
     def _begin(self) -> bool:
         self._header()
         return not self.done
 
     def fill(self, batch: Packets, rows: int) -> int:
-        """Put up to `rows` packets into `batch` and say how many; sets `done` when there will be no more."""
+        """Write up to `rows` packets to `batch` and return their number; `done` is set after the last."""
         row, window, found = 0, self.window, 0
         mark = 0 if self.salvaging else rows
         out = rows_of(batch)
@@ -91,7 +92,7 @@ class PcapngReader:
         return row
 
     def _between(self, why: int, value: int, row: int) -> bool:
-        """Deal with what stands where a packet was looked for; False to hand over first the packets before it."""
+        """Handle a place without a packet; False to return the packets before it first."""
         window = self.window
         if why == MORE:
             if window.eof:
@@ -100,14 +101,14 @@ class PcapngReader:
         if why == BLOCK:
             return self._block(value, first=row == 0)
         if row and self.salvage:
-            return False  # searching moves the buffer
+            return False  # the search moves the buffer
         self._stop(f"the block at byte {window.offset} {REASONS[why].format(value)}")
         return True
 
     # -- comments of packets
 
     def _more_comments(self, found: int, *, first: bool) -> bool:
-        """Make room for the comments of a packet; False if those before it must be noted first."""
+        """Make room for the comments of a packet; False if those before it must be recorded first."""
         if not first:
             return False
         self.comments = np.zeros(max(found, 2 * len(self.comments)), ng.COMMENT)
@@ -126,7 +127,7 @@ class PcapngReader:
         window = self.window
         kind = int.from_bytes(window.data[window.at : window.at + 4].tobytes(), "big" if self.big else "little")
         if kind == ng.SECTION:
-            # a new section may begin a new byte order, and numbers interfaces anew
+            # a new section may have another byte order, and numbers its interfaces from 0
             return self._header(move=first)
         return self._other(kind, total, first=first)
 
@@ -150,7 +151,7 @@ class PcapngReader:
         return True
 
     def _pass_over(self, kind: int, total: int, whole: int) -> None:
-        """Skip a block that is too large to be held in memory; in salvage, its length is not believed."""
+        """Skip a block that is too large for memory; with `salvage`, its length is treated as damage."""
         window, at = self.window, self.window.offset
         if total > ng.LONGEST_BLOCK or self.salvage:
             self._stop(f"the block at byte {at} {REASONS[ng.LONG_BLOCK].format(total)}")
@@ -159,19 +160,19 @@ class PcapngReader:
                 self._skipped(kind)
                 if kind in READ:
                     self.facts.problem(
-                        at, f"the block at byte {at} has {total} bytes: too many to be read.", partial=True
+                        at, f"the block at byte {at} has {total} bytes, more than are read.", partial=True
                     )
             else:
                 window.at -= 4
                 self._stop(f"the block at byte {at} {REASONS[ng.OTHER_LENGTH].format(total)}")
         else:
-            self._stop(f"the file ends in the middle of the block at byte {at}, which needs {whole} bytes")
+            self._stop(f"the file ends within the block at byte {at}, which needs {whole} bytes")
 
     def _skipped(self, kind: int) -> None:
         self.facts.skipped_blocks[kind] = self.facts.skipped_blocks.get(kind, 0) + 1
 
     def _read(self, kind: int, block: bytes, total: int) -> str | None:
-        """Take what the block says; a few words if it cannot be read."""
+        """Read a block's facts; returns a reason if it is invalid, None if not."""
         if blocks.number(block[-4:], self.big) != total:
             return f"its length is {total} at its start and another at its end"
         body = block[8:-4]
@@ -215,7 +216,7 @@ class PcapngReader:
         if index >= self.count:
             self.facts.problem(
                 self.window.offset,
-                f"the statistics at byte {self.window.offset} are of interface {index}, which was not described.",
+                f"the statistics at byte {self.window.offset} have interface {index}, which was not described.",
                 partial=False,
             )
             return
@@ -229,7 +230,7 @@ class PcapngReader:
         self._comment(comments, interface.number)
 
     def _have(self, need: int, *, move: bool) -> bool:
-        """Whether the next `need` bytes are in memory; where the file ends before them, that is dealt with."""
+        """Whether the next `need` bytes are in memory; if the file ends before them, the problem is recorded."""
         if self.window.more(need, move=move):
             return True
         if self.window.eof:
@@ -237,7 +238,7 @@ class PcapngReader:
         return False
 
     def _header(self, *, move: bool = True) -> bool:
-        """Begin a section; False if its block lies beyond what is in memory and nothing may be moved."""
+        """Begin a section; False if its block is not in memory and the buffer may not be moved."""
         window = self.window
         try:
             block = self._section_block(move=move)
@@ -248,7 +249,7 @@ class PcapngReader:
         except BadBlockError as error:
             if not move and self.salvage:
                 return False
-            self._stop(f"the block at byte {window.offset} begins a section, but {error}")
+            self._stop(f"the section header at byte {window.offset} is invalid: {error}")
             return True
         self.big, self.section, self.first, self.count = big, self.section + 1, len(self.facts.interfaces), 0
         self.facts.sections.append(found)
@@ -257,20 +258,20 @@ class PcapngReader:
         return True
 
     def _section_block(self, *, move: bool) -> bytes | None:
-        """The whole block of a section header, None if it is not in memory; BadBlockError if it cannot be one."""
+        """The whole block of a section header, None if it is not in memory; BadBlockError if it is invalid."""
         window = self.window
         if not self._have(28, move=move):
             return None
         head = window.data[window.at : window.at + 28].tobytes()
         if head[8:12] not in ORDERS:
-            raise BadBlockError(f"its byte order is none: {head[8:12].hex(' ')}")
+            raise BadBlockError(f"its byte-order magic is {head[8:12].hex(' ')}")
         big = ORDERS[head[8:12]]
         total = blocks.number(head[4:8], big)
         major, minor = blocks.number(head[12:14], big), blocks.number(head[14:16], big)
         if not 28 <= total <= LONGEST_READ:
-            raise BadBlockError(f"its length of {total} is not possible")
+            raise BadBlockError(f"its length is {total}")
         if (major, minor) not in {(1, 0), (1, 2)}:
-            raise BadBlockError(f"its version is {major}.{minor}; known are 1.0 and 1.2")
+            raise BadBlockError(f"its version is {major}.{minor}; supported are 1.0 and 1.2")
         whole = total + 3 & ~3
         if not self._have(whole, move=move):
             return None
@@ -279,7 +280,7 @@ class PcapngReader:
             raise BadBlockError(f"its length is {total} at its start and another at its end")
         return block
 
-    # -- the end, for good or bad
+    # -- the end
 
     def _ended(self, need: int) -> None:
         left = self.window.end - self.window.at
@@ -287,14 +288,14 @@ class PcapngReader:
             self.done = True
             return
         where = f"the block at byte {self.window.offset}"
-        self._stop(f"the file ends in the middle of {where}, which needs {need} bytes, and {left} are there")
+        self._stop(f"the file ends within {where}, which needs {need} bytes; the file has {left} more")
 
     def _stop(self, reason: str) -> None:
-        """Note why reading ends here; in salvage, search on."""
+        """Record why reading ends here; with `salvage`, search for the next block."""
         at = self.window.offset
         found = self.salvage and self.section >= 0 and self._search()
-        gone_on = f"; blocks were found again at byte {self.window.offset}" if found else ""
-        self.facts.problem(at, f"{reason}{gone_on}.", partial=True)
+        again = f"; reading continues at byte {self.window.offset}" if found else ""
+        self.facts.problem(at, f"{reason}{again}.", partial=True)
         self.done = not found
 
     def _search(self) -> bool:

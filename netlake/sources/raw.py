@@ -1,10 +1,12 @@
-"""The bytes of a capture as they lie: a file, a named pipe or standard input; counted, identified and hashed.
+"""The bytes of a capture before unpacking: a file, a named pipe or standard input; counted, identified and hashed.
 
-Decided here:
-- A file is read to the size that it had when it was opened, so that its id, its hash and its packets are those of the
-  same bytes even if somebody writes on.
-- Its id is known at once, from its size and its two ends, so that no row waits for a hash; the hash is computed by a
-  thread of its own beside decoding. What comes through a pipe has a random id, and is hashed as it passes.
+Rules
+- A file is read to the size that it had when it was opened, so that its id, its SHA-256 and its packets are those of
+  the same bytes even if another process appends to it.
+- The id of a file is computed from its size and its first and last MiB before anything is read, so that rows can have
+  it; its SHA-256 is computed by a thread while it is decoded.
+- A pipe has a random id, and its bytes are hashed as they are read.
+- A pipe can be read with a deadline (`until`), for live captures.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ _CHUNK = 1 << 20
 
 
 def capture_id(descriptor: int, size: int) -> str:
-    """The id of a file, 16 hexadecimal digits: BLAKE2b over its size and its first and last MiB."""
+    """The id of a file, 16 hexadecimal digits: BLAKE2b of its size and its first and last MiB."""
     digest = hashlib.blake2b(size.to_bytes(8, "big"), digest_size=8)
     digest.update(os.pread(descriptor, min(END, size), 0))
     digest.update(os.pread(descriptor, END, max(0, size - END)))
@@ -37,7 +39,7 @@ def capture_id(descriptor: int, size: int) -> str:
 
 
 class Hash:
-    """SHA-256 by a thread, of a file beside its reading, or of pieces that are fed to it."""
+    """SHA-256 computed by a thread: of a whole file, or of the pieces given to `feed`."""
 
     def __init__(self, descriptor: int | None, size: int | None) -> None:
         self._digest = hashlib.sha256()
@@ -63,18 +65,18 @@ class Hash:
             self._digest.update(piece)
 
     def feed(self, piece: bytes) -> None:
-        """Hash the next bytes of a pipe; none at all is its end."""
+        """Hash the next bytes of a pipe; an empty piece is its end."""
         self._whole = not piece
         self._pieces.put(piece)
 
     def result(self) -> str | None:
-        """Wait for the hash; None if not every byte was seen."""
+        """Wait for the hash; None if it was stopped before the end."""
         if not self._stopped:
             self._thread.join()
         return self._digest.hexdigest() if self._whole else None
 
     def stop(self, *, fed: bool) -> None:
-        """End the thread, wherever it is."""
+        """End the thread before the end of its input."""
         self._stopped = True
         if fed and not self._whole:
             self._pieces.put(b"")
@@ -82,7 +84,7 @@ class Hash:
 
 
 class Raw:
-    """An opened input; `size` is None where it cannot be known, and `path` None for standard input."""
+    """An opened input; `size` is None for a pipe, `path` None for standard input."""
 
     def __init__(self, spec: str | os.PathLike[str], *, sha256: bool = True) -> None:
         self.name = "standard input" if os.fspath(spec) == "-" else os.fspath(spec)
@@ -131,11 +133,11 @@ class Raw:
 
     @property
     def shrunk(self) -> bool:
-        """Whether the file ended before the size that it had when it was opened."""
+        """Whether the file became shorter than it was when it was opened."""
         return self._ended and self.size is not None and self.bytes_read < self.size
 
     def head(self, count: int) -> bytes:
-        """The first bytes, which will be read again; only before anything was read."""
+        """The first bytes, which `readinto` returns again; call it before anything was read."""
         held = bytearray(count)
         have = 0
         while have < count and (more := self.readinto(memoryview(held)[have:])):
@@ -144,7 +146,7 @@ class Raw:
         return self._pushed
 
     def again(self) -> Raw:
-        """The same file from its start, neither hashed nor counted here; only where `regular`."""
+        """The same file from its start, without hash; only for a `regular` file."""
         copy = Raw.__new__(Raw)
         copy.name, copy.path, copy.regular, copy.size = self.name, self.path, True, self.size
         copy.capture_id, copy.bytes_read, copy.until = self.capture_id, 0, None
@@ -154,7 +156,7 @@ class Raw:
 
     @property
     def sha256(self) -> str | None:
-        """The SHA-256 of the input's bytes, waited for; None if it was not asked for or not all of a pipe was read."""
+        """The SHA-256 of the input, after waiting for it; None if not requested or a pipe was not read to its end."""
         if self._hash and self._sha256 is None:
             if not self.regular and not self._ended:
                 return None
@@ -162,7 +164,7 @@ class Raw:
         return self._sha256
 
     def close(self) -> None:
-        """Give the input back; a hash that is not finished by now is given up."""
+        """Close the input; a hash that is not finished is abandoned."""
         if self.descriptor < 0:
             return
         if self._hash:
@@ -184,8 +186,8 @@ def _open(path: Path | None) -> int:
 
 def _why(error: OSError) -> str:
     known = {
-        FileNotFoundError: "there is no such file",
-        PermissionError: "it may not be read by this user",
+        FileNotFoundError: "the file does not exist",
+        PermissionError: "it is not readable by this user",
         IsADirectoryError: "it is a folder",
     }
     return known.get(type(error), error.strerror or str(error))

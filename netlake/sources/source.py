@@ -1,8 +1,8 @@
-"""A source: what every kind of capture looks like to those who read packets from it.
+"""The interface of sources, and what they share.
 
-A batch is lent: its arrays and its buffer are used again for the next one. The lists of facts (`comments`, `names`)
-grow while batches are read, and the reader of a source may empty them between batches, so that they need not hold
-everything.
+- A batch is valid until the next one is requested: its arrays and its buffer are used again.
+- The lists of facts (`comments`, `names`, ...) grow while batches are read. The caller may empty them between batches,
+  so that memory stays bounded.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MOST_PROBLEMS = 1000
 
 
 class Facts:
-    """What is known of a capture so far; `problems` holds the first thousand, `unlisted` counts the others."""
+    """The facts of a capture so far; `problems` has the first thousand, `unlisted` is the number of the others."""
 
     def __init__(self, name: str, first_number: int, first_interface: int) -> None:
         self.name = name
@@ -36,18 +36,18 @@ class Facts:
         self.skipped_blocks: dict[int, int] = {}
         self.packets = self.salvaged = self.clock_steps_back = 0
         self.next_number = first_number
-        self.note = ""  # what is added to every sentence about a byte
+        self.note = ""  # appended to every sentence with an offset
         self._clock = NO_TIME
 
     def problem(self, offset: int, reason: str, *, partial: bool, file: str = "") -> None:
-        """Note what is wrong at byte `offset`."""
+        """Record a problem at byte `offset`."""
         if len(self.problems) < MOST_PROBLEMS:
             self.problems.append(Problem(offset, reason + self.note, partial, file or self.name))
         else:
             self.unlisted += 1
 
     def count(self, batch: Packets) -> None:
-        """Count the packets of a batch, and how often their clock steps back."""
+        """Count the packets of a batch and those with an earlier timestamp than the one before."""
         self.packets += batch.count
         self.next_number += batch.count
         times = batch.ts[: batch.count]
@@ -58,17 +58,17 @@ class Facts:
 
 
 class Reader(Protocol):
-    """One file format: fills batches from a window."""
+    """The reader of one file format: fills batches from a window."""
 
     format: str
     done: bool
 
     def fill(self, batch: Packets, rows: int) -> int:
-        """Put up to `rows` packets into `batch` and say how many; sets `done` when there will be no more."""
+        """Write up to `rows` packets to `batch` and return their number; `done` is set after the last."""
 
 
 class Source(Protocol):
-    """A capture that is read from front to back, once. Numbers of packets and interfaces run through it."""
+    """A capture that is read once from start to end; packets and interfaces are numbered through all its files."""
 
     name: str
     format: str
@@ -87,15 +87,15 @@ class Source(Protocol):
 
     @property
     def bytes_read(self) -> int:
-        """Bytes of the input read so far, as they lie (compressed)."""
+        """Bytes of the input read so far, before unpacking."""
 
     @property
     def sha256(self) -> str | None:
-        """The hash of the input, waited for; None if not asked for or not all of a pipe was read."""
+        """The SHA-256 of the input, after waiting for it; None if not requested or a pipe was not read to its end."""
 
     @property
     def parts(self) -> list[Part]:
-        """The files of the capture that were begun."""
+        """The files of the capture read so far."""
 
     def batches(self, rows: int = 8192, max_wait: float | None = None) -> Iterator[Packets]:
         """Every packet, in batches that are valid until the next is requested.
@@ -105,7 +105,7 @@ class Source(Protocol):
         """
 
     def close(self) -> None:
-        """Give the input back."""
+        """Close the input."""
 
     def __enter__(self) -> Self: ...
 
@@ -120,12 +120,12 @@ def rows_of(batch: Packets) -> Rows:
 
 
 def room(rows: int) -> Packets:
-    """Arrays for `rows` packets, without a buffer: the window's is lent to them."""
+    """A batch for `rows` packets without a buffer: `lend` sets that of the window."""
     return Packets.empty(rows, 0)
 
 
 def lend(batch: Packets, window: Window, count: int, first_number: int) -> Packets:
-    """Complete a batch whose first `count` rows a reader has filled."""
+    """Complete a batch after a reader has filled its first `count` rows."""
     batch.data, batch.used, batch.count, batch.rows = window.data, window.end, count, count
     batch.number[:count] = np.arange(first_number, first_number + count)
     batch.last[:count] = batch.number[:count]

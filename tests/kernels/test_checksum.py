@@ -25,16 +25,16 @@ def sums(data: bytes, ranges: list[tuple[int, int]]) -> list[int]:
     return result.tolist()
 
 
-def test_the_example_of_rfc_1071() -> None:
+def test_example_of_rfc_1071() -> None:
     assert sums(bytes.fromhex("0001f203f4f5f6f7"), [(0, 8)]) == [0xDDF2]
 
 
 @given(st.binary(max_size=80), st.integers(0, 80), st.integers(0, 80))
-def test_as_plainly_summed(data: bytes, first: int, second: int) -> None:
+def test_sum_equals_the_plain_sum(data: bytes, first: int, second: int) -> None:
     start, end = sorted((min(first, len(data)), min(second, len(data))))
     assert sums(data, [(start, end), (0, len(data))]) == [plain(data[start:end]), plain(data)]
 
 
 @pytest.mark.parametrize("outside", [(-2, 4), (0, 9), (9, 12), (5, 2)])
-def test_a_range_outside_is_not_read(outside: tuple[int, int]) -> None:
+def test_range_outside_the_data_is_not_read(outside: tuple[int, int]) -> None:
     assert sums(b"\xff" * 8, [outside]) == [0]

@@ -25,12 +25,12 @@ def of(data: bytes, ranges: list[tuple[int, int]]) -> list[float]:
 
 
 @given(st.lists(st.binary(min_size=1, max_size=300), min_size=1, max_size=4))
-def test_as_defined(parts: list[bytes]) -> None:
+def test_entropy_equals_its_definition(parts: list[bytes]) -> None:
     ends = np.cumsum([len(part) for part in parts]).tolist()
     ranges = [(end - len(part), end) for part, end in zip(parts, ends, strict=True)]
     assert of(b"".join(parts), ranges) == pytest.approx([plain(part) for part in parts], abs=1e-9)
 
 
-def test_its_bounds() -> None:
+def test_bounds_of_entropy() -> None:
     assert of(bytes(range(256)), [(0, 256)]) == [8.0]
     assert of(bytes(256), [(0, 256), (0, 0), (-1, 5), (0, 257)]) == [0.0, 0.0, 0.0, 0.0]

@@ -59,12 +59,12 @@ def written(part: object, fields: list[bytes]) -> None:
 
 @SETTINGS
 @given(st.lists(st.tuples(INTS, st.booleans()), max_size=8), KEYS, st.integers(0, 1))
-def test_numbers(rows: list[tuple[int, bool]], key: int, fixed: int) -> None:
-    values, valid = longs(value for value, _ in rows), np.array([stands for _, stands in rows], np.uint8)
+def test_written_numbers_equal_the_twin(rows: list[tuple[int, bool]], key: int, fixed: int) -> None:
+    values, valid = longs(value for value, _ in rows), np.array([present for _, present in rows], np.uint8)
     before = varint(key) if key else b""
     fields = [
-        (before + (value.to_bytes(8, "little", signed=True) if fixed else varint(value))) if stands else b""
-        for value, stands in rows
+        (before + (value.to_bytes(8, "little", signed=True) if fixed else varint(value))) if present else b""
+        for value, present in rows
     ]
     written(
         (
@@ -77,7 +77,7 @@ def test_numbers(rows: list[tuple[int, bool]], key: int, fixed: int) -> None:
 
 @SETTINGS
 @given(st.lists(st.binary(max_size=300), max_size=4), st.data(), KEYS.filter(bool))
-def test_texts(texts: list[bytes], data: st.DataObject, key: int) -> None:
+def test_written_texts_equal_the_twin(texts: list[bytes], data: st.DataObject, key: int) -> None:
     codes = data.draw(st.lists(st.integers(-1, len(texts) - 1), max_size=8))
     lead = b"before"  # offsets need not begin at 0
     offsets = np.cumsum([len(lead), *map(len, texts)]).astype(np.int32)
@@ -95,7 +95,7 @@ def test_texts(texts: list[bytes], data: st.DataObject, key: int) -> None:
 
 @SETTINGS
 @given(st.lists(st.lists(st.integers(0, 50), max_size=4), max_size=6))
-def test_items(rows: list[list[int]]) -> None:
+def test_sizes_and_offsets_of_items(rows: list[list[int]]) -> None:
     items = longs(size for row in rows for size in row)
     offsets = longs(np.cumsum([0, *map(len, rows)]))
     sizes = np.full(len(rows), 5, np.int64)
@@ -110,7 +110,7 @@ def test_items(rows: list[list[int]]) -> None:
 
 @SETTINGS
 @given(st.lists(st.binary(max_size=200), max_size=6), st.binary(max_size=5), st.integers(1, 4))
-def test_delimit(bodies: list[bytes], rest: bytes, room: int) -> None:
+def test_messages_are_delimited_as_by_the_twin(bodies: list[bytes], rest: bytes, room: int) -> None:
     whole = b"".join(varint(len(body)) + body for body in bodies)
     data = np.frombuffer(b"xy" + whole + rest, np.uint8)
     starts, ends = np.zeros(room, np.int64), np.zeros(room, np.int64)
@@ -193,7 +193,7 @@ FIELDS = st.lists(
 
 @SETTINGS
 @given(st.lists(FIELDS | st.binary(max_size=12), max_size=5), st.integers(0, 12))
-def test_fields(messages: list[bytes], room: int) -> None:
+def test_fields_equal_the_twin(messages: list[bytes], room: int) -> None:
     data = b"".join(messages)
     bounds = list(pairwise(np.cumsum([0, *map(len, messages)]).tolist()))
     arrays = [np.zeros(room, np.int64) for _ in range(4)]
@@ -203,7 +203,7 @@ def test_fields(messages: list[bytes], room: int) -> None:
     if len(expected) > room:
         assert count == read.TOO_MANY
     elif code:
-        # where the room is full as well, either may be told first
+        # if the room is full too, either may be reported
         assert count == code or (count == read.TOO_MANY and len(expected) == room)
     else:
         assert list(zip(*(array[:count].tolist() for array in arrays), strict=True)) == expected
@@ -216,7 +216,7 @@ def test_fields(messages: list[bytes], room: int) -> None:
     ),
     st.integers(0, 9),
 )
-def test_packed(runs: list[bytes], room: int) -> None:
+def test_packed_values_equal_the_twin(runs: list[bytes], room: int) -> None:
     data = b"".join(runs)
     starts = longs(np.cumsum([0, *map(len, runs)])[:-1])
     values, counts = np.zeros(room, np.int64), np.zeros(len(runs), np.int64)
@@ -239,7 +239,7 @@ def test_packed(runs: list[bytes], room: int) -> None:
 
 @SETTINGS
 @given(st.binary(max_size=40), st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), max_size=5))
-def test_join(data: bytes, ranges: list[tuple[int, int]]) -> None:
+def test_runs_are_joined(data: bytes, ranges: list[tuple[int, int]]) -> None:
     ranges = [(min(start, len(data)), min(size, max(0, len(data) - start))) for start, size in ranges]
     out = np.zeros(sum(size for _, size in ranges), np.uint8)
     read.join(

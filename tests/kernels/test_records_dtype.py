@@ -17,6 +17,8 @@ from netlake.packets import Bytes, Ints
 FLOW = np.dtype(
     [("packets", np.int64), ("state", np.uint8), ("history", np.uint8, (32,)), ("end", np.int64)], align=True
 )
+SPAN = np.dtype([("start", np.int64), ("end", np.int64)], align=True)
+TEXT = np.dtype([("state", np.uint8), ("name", SPAN), ("data", SPAN)], align=True)
 PACKED = np.dtype([("state", np.uint8), ("packets", np.int64)])
 
 
@@ -65,6 +67,30 @@ def change_side(sides, row, side):
     return sides[row, 0].packets + sides[row, 1].packets
 
 
+@kernel()
+def move(span, by):
+    """Change a record that is a field of another."""
+    span.start += by
+    span.end += by
+
+
+@kernel("void(TEXT[::1], int64)")
+def move_either(texts, by):
+    """Change one of two fields of each record, by its state."""
+    for row in range(len(texts)):
+        text = texts[row]
+        move(text.name if text.state == 0 else text.data, by)
+
+
+@kernel("int64(SPAN[:])")
+def size_of(spans):
+    """Sum the sizes of spans that may be fields of wider records."""
+    size = 0
+    for row in range(len(spans)):
+        size += spans[row].end - spans[row].start
+    return size
+
+
 @kernel("int64(PACKED[::1])")
 def total(rows):
     """Sum a field that is not aligned."""
@@ -109,6 +135,21 @@ def test_record_of_two_dimensions():
     sides = np.zeros((2, 2), FLOW)
     assert change_side(sides, 1, 0) == 5
     assert sides["packets"].tolist() == [[0, 0], [5, 0]]
+
+
+def test_record_within_a_record_is_written_in_place():
+    texts = np.zeros(2, TEXT)
+    texts["state"] = [0, 1]
+    move_either(texts, 5)
+    assert texts["name"].tolist() == [(5, 5), (0, 0)]
+    assert texts["data"].tolist() == [(0, 0), (5, 5)]
+
+
+def test_field_of_records_is_read_without_a_copy():
+    texts = np.zeros(3, TEXT)
+    texts["data"]["end"] = [1, 2, 4]
+    assert size_of(texts["data"]) == 7
+    assert size_of(np.ascontiguousarray(texts["data"])) == 7
 
 
 def test_packed_record_is_read():

@@ -1,4 +1,4 @@
-"""What the tests of the lake share: the folder of their helpers, a lake, and a Python with the DuckLake extension."""
+"""Shared by the tests of the lake: the path of their modules, a lake, and a Python with the DuckLake extension."""
 
 from __future__ import annotations
 

@@ -156,5 +156,5 @@ def on_disk(catalog: Catalog) -> set[str]:
 
 
 def paths(catalog: Catalog, at: Any = None) -> set[str]:
-    """Every data file that the catalog knows."""
+    """Every data file in the catalog."""
     return {file.path for table in catalog.tables(at) for file in catalog.files(table, at)}

@@ -1,4 +1,4 @@
-"""The catalog's promises: a capture stands once, a lake may be moved, and what goes wrong is one sentence."""
+"""The catalog: a capture is in it once, a lake can be moved, and errors are one sentence."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ A, B, C = (small.identity(number) for number in (10, 20, 30))
 UTC = dt.UTC
 
 
-# a capture stands once
+# a capture is in a lake once
 
 
-def test_what_goes_in_comes_out(catalog: Catalog) -> None:
+def test_rows_read_equal_rows_written(catalog: Catalog) -> None:
     outcome = small.put(catalog, A, 20)
     assert (outcome.status, outcome.snapshot, outcome.capture) == ("added", 1, A)
     assert outcome.sentence == f"/captures/{A}.pcap was added as capture {A}."
@@ -38,7 +38,7 @@ def test_what_goes_in_comes_out(catalog: Catalog) -> None:
         assert rows(catalog, table.name) == [{name: row.get(name) for name in names} for row in expected]
 
 
-def test_facts_come_back(catalog: Catalog) -> None:
+def test_facts_read_equal_facts_written(catalog: Catalog) -> None:
     facts = CaptureFacts(
         A, "stream", "-", 7, "ab" * 32, 3, "failed", 0, 5,
         dt.datetime(2024, 1, 1, 1, 2, 3, 4, tzinfo=UTC), dt.datetime(2024, 1, 2, tzinfo=UTC),
@@ -46,14 +46,14 @@ def test_facts_come_back(catalog: Catalog) -> None:
     )  # fmt: skip
     catalog.commit(facts, [])
     assert catalog.captures() == [catalog.capture(A)]
-    standing = catalog.capture(A)
-    assert standing is not None
-    assert (standing.facts, standing.snapshot) == (facts, 1)
+    stored = catalog.capture(A)
+    assert stored is not None
+    assert (stored.facts, stored.snapshot) == (facts, 1)
     assert catalog.capture(B) is None
 
 
 @pytest.mark.parametrize(
-    ("there", "comes", "sentence"),
+    ("there", "given", "sentence"),
     [
         ({}, {}, "as capture {A}; nothing was written."),
         ({"contract": 2}, {"contract": 1}, "as capture {A}; nothing was written."),
@@ -61,13 +61,13 @@ def test_facts_come_back(catalog: Catalog) -> None:
         ({"sha256": None}, {}, "as capture {A}; nothing was written."),
     ],
 )
-def test_what_stands_is_not_written_again(
-    catalog: Catalog, there: dict[str, Any], comes: dict[str, Any], sentence: str
+def test_capture_in_the_lake_is_not_written_again(
+    catalog: Catalog, there: dict[str, Any], given: dict[str, Any], sentence: str
 ) -> None:
     small.put(catalog, A, **there)
     before, files = catalog.snapshot(), on_disk(catalog)
-    found = catalog.find(A, comes.get("contract", 1), path=f"/captures/{A}.pcap")
-    outcome = small.put(catalog, A, 30, **comes)
+    found = catalog.find(A, given.get("contract", 1), path=f"/captures/{A}.pcap")
+    outcome = small.put(catalog, A, 30, **given)
     assert found == outcome
     assert (outcome.status, outcome.written) == ("unchanged", False)
     assert outcome.sentence.endswith(sentence.format(A=A))
@@ -75,7 +75,7 @@ def test_what_stands_is_not_written_again(
     assert on_disk(catalog) == files
 
 
-def test_the_same_bytes_under_another_id(catalog: Catalog) -> None:
+def test_same_bytes_with_another_id_are_not_written_again(catalog: Catalog) -> None:
     small.put(catalog, A, sha256="ab" * 32)
     assert small.put(catalog, B, sha256="ab" * 32).capture == A
     outcome = small.put(catalog, B, sha256="ab" * 32, replace=True)
@@ -84,7 +84,7 @@ def test_the_same_bytes_under_another_id(catalog: Catalog) -> None:
     assert {row["capture"] for row in rows(catalog, "wire")} == {B}
 
 
-def test_the_same_bytes_under_two_ids_become_one(catalog: Catalog) -> None:
+def test_replace_leaves_one_capture_of_the_same_bytes(catalog: Catalog) -> None:
     small.put(catalog, A, sha256=None)
     small.put(catalog, B, sha256="ab" * 32)
     assert small.put(catalog, A, sha256="ab" * 32).status == "unchanged"
@@ -93,7 +93,7 @@ def test_the_same_bytes_under_two_ids_become_one(catalog: Catalog) -> None:
     assert {row["capture"] for row in rows(catalog, "wire")} == {A}
 
 
-def test_one_id_with_other_bytes_is_an_error(catalog: Catalog) -> None:
+def test_id_with_other_bytes_is_an_error(catalog: Catalog) -> None:
     small.put(catalog, A, sha256="ab" * 32)
     files = on_disk(catalog)
     for replace in (False, True):
@@ -117,7 +117,7 @@ def test_replace_swaps_all_tables_in_one_snapshot(catalog: Catalog) -> None:
     assert [entry.facts.contract for entry in catalog.captures(at=2)] == [1, 1]
 
 
-def test_remove_and_put_back(catalog: Catalog) -> None:
+def test_removed_capture_can_be_added_again(catalog: Catalog) -> None:
     small.put(catalog, A, 20)
     small.put(catalog, B, 20)
     assert catalog.remove(A).status == "removed"
@@ -131,7 +131,7 @@ def test_remove_and_put_back(catalog: Catalog) -> None:
     assert len(rows(catalog, "wire")) == 40
 
 
-def test_parts_of_a_live_capture(catalog: Catalog) -> None:
+def test_live_capture_is_added_in_parts(catalog: Catalog) -> None:
     def part(number: int, state: str) -> str:
         facts = dataclasses.replace(small.facts(A, sha256=None), kind="live", state=state, part=number)
         files = small.write(catalog, A, [(small.WIRE, small.wire_rows(A, 5))])
@@ -142,8 +142,8 @@ def test_parts_of_a_live_capture(catalog: Catalog) -> None:
     ]  # fmt: skip
     assert part(3, "running") == "unchanged"
     assert len(rows(catalog, "wire")) == 15
-    (standing,) = catalog.captures()
-    assert (standing.facts.state, standing.facts.part) == ("complete", 2)
+    (stored,) = catalog.captures()
+    assert (stored.facts.state, stored.facts.part) == ("complete", 2)
     catalog.remove(A)
     assert rows(catalog, "wire") == []
 
@@ -167,7 +167,7 @@ def test_files_of_a_failed_commit_are_removed(catalog: Catalog) -> None:
     assert "link" in catalog.tables()
 
 
-def test_a_file_that_is_gone_is_not_committed(catalog: Catalog) -> None:
+def test_missing_file_is_not_committed(catalog: Catalog) -> None:
     files = small.write(catalog, A, small.tables_of(A, 5))
     files[0].path.unlink()
     with pytest.raises(LakeError, match="is missing or changed since it was written"):
@@ -175,17 +175,19 @@ def test_a_file_that_is_gone_is_not_committed(catalog: Catalog) -> None:
     assert on_disk(catalog) == set()
 
 
-def test_a_file_elsewhere_is_refused(catalog: Catalog, tmp_path: Path) -> None:
+def test_file_outside_the_lake_is_refused(catalog: Catalog, tmp_path: Path) -> None:
     other = Catalog(tmp_path / "other", create=True)
     with pytest.raises(LakeError, match="is outside the lake's folder"):
         catalog.commit(small.facts(A), small.write(other, A, small.tables_of(A, 5)))
 
 
 @pytest.mark.parametrize("held", [False, True])
-def test_a_commit_that_ends_in_doubt(catalog: Catalog, monkeypatch: pytest.MonkeyPatch, *, held: bool) -> None:
+def test_uncertain_commit_keeps_files_that_the_catalog_names(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch, *, held: bool
+) -> None:
     def doubtful(connection: sqlite3.Connection) -> None:
         connection.execute("COMMIT" if held else "ROLLBACK")
-        raise UncertainError("The disk is unwell.")
+        raise UncertainError("The disk failed.")
 
     monkeypatch.setattr("netlake.lake.database._commit", lambda connection, _: doubtful(connection))
     if held:
@@ -197,7 +199,7 @@ def test_a_commit_that_ends_in_doubt(catalog: Catalog, monkeypatch: pytest.Monke
         assert on_disk(catalog) == set()
 
 
-def test_an_interrupt_after_the_commit_leaves_its_files(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupt_after_the_commit_keeps_its_files(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(connection: sqlite3.Connection, _: Path) -> None:
         connection.execute("COMMIT")
         raise KeyboardInterrupt
@@ -209,7 +211,7 @@ def test_an_interrupt_after_the_commit_leaves_its_files(catalog: Catalog, monkey
     assert catalog.capture(A) is not None
 
 
-def test_what_was_acknowledged_survives_a_power_cut(catalog: Catalog) -> None:
+def test_journal_settings_survive_a_power_cut(catalog: Catalog) -> None:
     """As far as SQLite can promise it: EXTRA also makes the journal's deletion durable."""
     with catalog._database.write() as session:
         assert session.row("PRAGMA synchronous") == (3,)
@@ -219,7 +221,7 @@ def test_what_was_acknowledged_survives_a_power_cut(catalog: Catalog) -> None:
 # the lake's place
 
 
-def test_a_lake_must_be_there(tmp_path: Path) -> None:
+def test_missing_or_foreign_lake_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LakeError, match="There is no lake at"):
         Catalog(tmp_path / "nothing")
     with pytest.raises(LakeError, match="There is no lake at"):
@@ -244,13 +246,13 @@ def test_an_empty_database_becomes_a_lake(tmp_path: Path) -> None:
     assert small.put(Catalog(tmp_path, create=True), A).written
 
 
-def test_a_name_that_is_no_plain_address(tmp_path: Path) -> None:
+def test_path_with_special_characters(tmp_path: Path) -> None:
     catalog = Catalog(tmp_path / "a ?mode=ro#b%20'\"é", create=True)
     small.put(catalog, A)
     assert Catalog(catalog.folder / "catalog.sqlite").captures() == catalog.captures()
 
 
-def test_many_may_create_it_at_once(tmp_path: Path) -> None:
+def test_lake_is_created_by_many_threads_at_once(tmp_path: Path) -> None:
     made: list[Catalog] = []
     threads = [threading.Thread(target=lambda: made.append(Catalog(tmp_path / "lake", create=True))) for _ in range(8)]
     for thread in threads:
@@ -272,7 +274,7 @@ def test_readonly_refuses_every_change(catalog: Catalog) -> None:
     assert locked.captures() == catalog.captures()
 
 
-def test_a_moved_lake(catalog: Catalog, tmp_path: Path) -> None:
+def test_moved_lake_is_read_and_relocated(catalog: Catalog, tmp_path: Path) -> None:
     small.put(catalog, A)
     assert catalog.notice is None
     expected = rows(catalog, "wire")
@@ -292,7 +294,7 @@ def test_a_moved_lake(catalog: Catalog, tmp_path: Path) -> None:
 # upkeep
 
 
-def test_orphans_are_collected_after_their_grace(catalog: Catalog) -> None:
+def test_orphans_are_collected_after_the_grace_period(catalog: Catalog) -> None:
     small.put(catalog, A)
     small.put(catalog, A, 5, replace=True)
     keep = on_disk(catalog)
@@ -311,7 +313,7 @@ def test_orphans_are_collected_after_their_grace(catalog: Catalog) -> None:
     assert len(rows(catalog, "wire", at=1)) == 20
 
 
-def test_validate_finds_what_was_changed(catalog: Catalog) -> None:
+def test_validate_finds_changed_and_missing_files(catalog: Catalog) -> None:
     small.put(catalog, A)
     assert catalog.validate(deep=True) == []
     gone, cut, changed = (Path(file.path) for file in (*catalog.files("wire"), *catalog.files("link")[:1]))

@@ -60,12 +60,14 @@ def check(answers: list[Any], history: list[tuple[int, Rows]]) -> None:
         assert sorted(answer, key=str) == rows
 
 
-def test_every_snapshot_is_read_with_every_value(catalog: Catalog, history: list[tuple[int, Rows]], ask: Any) -> None:
+def test_extension_reads_every_snapshot(catalog: Catalog, history: list[tuple[int, Rows]], ask: Any) -> None:
     now = [f"FROM lake.{name}" for name in COLUMNS]
     check(ask(catalog.folder, *reading(history), *now), [*history, history[-1]])
 
 
-def test_a_moved_lake(catalog: Catalog, history: list[tuple[int, Rows]], ask: Any, tmp_path: Path) -> None:
+def test_extension_reads_a_moved_lake(
+    catalog: Catalog, history: list[tuple[int, Rows]], ask: Any, tmp_path: Path
+) -> None:
     folder = tmp_path / "else where"
     shutil.move(catalog.folder, folder)
     override = f"(DATA_PATH '{folder}/data/', OVERRIDE_DATA_PATH true)"
@@ -91,7 +93,7 @@ PRUNED = {
 }
 
 
-def test_it_prunes_by_our_statistics(catalog: Catalog, history: list[tuple[int, Rows]], ask: Any) -> None:
+def test_extension_prunes_by_our_statistics(catalog: Catalog, history: list[tuple[int, Rows]], ask: Any) -> None:
     assert history
     plans = [f"EXPLAIN ANALYZE FROM lake.wire WHERE {condition}" for condition in PRUNED]
     counts = [f"SELECT count(*) FROM lake.wire WHERE {condition}" for condition in PRUNED]
@@ -103,7 +105,7 @@ def test_it_prunes_by_our_statistics(catalog: Catalog, history: list[tuple[int, 
     assert answers[size : 2 * size] == answers[2 * size :]
 
 
-def test_sentences_are_comments(catalog: Catalog, history: list[tuple[int, Rows]], ask: Any) -> None:
+def test_docs_are_comments_in_the_extension(catalog: Catalog, history: list[tuple[int, Rows]], ask: Any) -> None:
     assert history
     of_table, of_column = ask(
         catalog.folder,
@@ -118,7 +120,7 @@ def wider() -> Any:
     return dataclasses.replace(small.WIRE, columns=(*small.WIRE.columns, Column("later", "u16", "Later.", why="test")))
 
 
-def test_an_added_column(catalog: Catalog, ask: Any) -> None:
+def test_extension_reads_an_added_column(catalog: Catalog, ask: Any) -> None:
     small.put(catalog, A, 3)
     before = catalog.snapshot()
     rows = [row | {"later": 7} for row in small.wire_rows(B, 3)]
@@ -134,7 +136,7 @@ def test_an_added_column(catalog: Catalog, ask: Any) -> None:
     assert nulls == [[3]]
 
 
-def test_our_tables_are_its_tables(catalog: Catalog, ask: Any, tmp_path: Path) -> None:
+def test_catalog_tables_equal_those_of_the_extension(catalog: Catalog, ask: Any, tmp_path: Path) -> None:
     (tmp_path / "theirs").mkdir()
     ask(tmp_path / "theirs", "CREATE TABLE lake.t (x INTEGER)", options=f"(DATA_PATH '{tmp_path}/theirs/data/')")
 
@@ -150,7 +152,7 @@ def test_our_tables_are_its_tables(catalog: Catalog, ask: Any, tmp_path: Path) -
     assert tables(catalog.folder) == theirs
 
 
-def test_rows_without_a_partition_of_their_own(catalog: Catalog, ask: Any) -> None:
+def test_extension_reads_rows_without_partition(catalog: Catalog, ask: Any) -> None:
     group = small.wire_rows(A, 10, step=86400.0)
     group[8] |= {"day": None, "ts": None}
     catalog.commit(small.facts(A), small.write(catalog, A, [(small.WIRE, group)], max_days=3))
@@ -162,7 +164,7 @@ def test_rows_without_a_partition_of_their_own(catalog: Catalog, ask: Any) -> No
     assert answers == [[[2]], [[6]], [[9]], [[10, 9, "2024-03-10"]]]
 
 
-def test_what_it_adds_is_read_from_the_catalog_alone(catalog: Catalog, ask: Any) -> None:
+def test_tables_of_the_extension_are_read_from_the_catalog(catalog: Catalog, ask: Any) -> None:
     small.put(catalog, A, 3)
     ask(
         catalog.folder,
@@ -190,7 +192,7 @@ def test_what_it_adds_is_read_from_the_catalog_alone(catalog: Catalog, ask: Any)
     assert counted == [36, 36, 36]
 
 
-def test_what_it_inserts_deletes_and_merges(catalog: Catalog, ask: Any) -> None:
+def test_changes_of_the_extension_are_read_or_refused(catalog: Catalog, ask: Any) -> None:
     small.put(catalog, A, 4)
     small.put(catalog, B, 4)
     ask(catalog.folder, "DELETE FROM lake.wire WHERE packet = 2")
@@ -208,7 +210,7 @@ def test_what_it_inserts_deletes_and_merges(catalog: Catalog, ask: Any) -> None:
     assert sum(file.rows for file in catalog.files("link")) == 12
 
 
-def test_rows_that_it_keeps_in_the_catalog_are_refused(catalog: Catalog, ask: Any) -> None:
+def test_inlined_rows_are_refused(catalog: Catalog, ask: Any) -> None:
     small.put(catalog, A, 4)
     allow = "CALL lake.set_option('data_inlining_row_limit', 100)"
     ask(catalog.folder, allow, "INSERT INTO lake.address VALUES ('192.0.2.1', 4)")
@@ -219,7 +221,7 @@ def test_rows_that_it_keeps_in_the_catalog_are_refused(catalog: Catalog, ask: An
     assert sum(file.rows for file in catalog.files("address")) == 5
 
 
-def test_both_write_to_one_lake(catalog: Catalog, ask: Any) -> None:
+def test_extension_and_netlake_write_one_lake(catalog: Catalog, ask: Any) -> None:
     small.put(catalog, A, 4)
     ask(
         catalog.folder,
@@ -237,7 +239,7 @@ def test_both_write_to_one_lake(catalog: Catalog, ask: Any) -> None:
     assert sum(file.rows for file in catalog.files("link")) == 8
 
 
-def test_a_real_capture(tmp_path: Path, ask: Any) -> None:
+def test_extension_reads_a_decoded_capture(tmp_path: Path, ask: Any) -> None:
     """Every value of every table of real traffic, whatever tables there are."""
     demo = Path(__file__).resolve().parents[1] / "captures" / "demo.pcapng"
     netlake.capture([demo], tmp_path / "lake")

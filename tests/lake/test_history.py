@@ -1,4 +1,4 @@
-"""What a snapshot holds never changes, its statistics are true, and tables grow by columns with frozen ids."""
+"""Snapshots never change, their statistics are correct, and tables grow by columns with frozen ids."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ UTC = dt.UTC
 # snapshots
 
 
-def test_travel_in_time(catalog: Catalog) -> None:
+def test_snapshots_are_read_by_number_and_time(catalog: Catalog) -> None:
     small.put(catalog, A, 5)
     moment = dt.datetime.now(UTC)
     time.sleep(0.002)
@@ -47,7 +47,7 @@ def test_travel_in_time(catalog: Catalog) -> None:
     assert notes == [(f"added capture {capture}: /captures/{capture}.pcap", capture) for capture in (A, B)]
 
 
-def test_what_a_snapshot_holds_never_changes(catalog: Catalog) -> None:
+def test_snapshot_never_changes(catalog: Catalog) -> None:
     seen: list[set[str]] = []
     for step in (lambda: small.put(catalog, A), lambda: small.put(catalog, A, 9, replace=True),
                  lambda: catalog.remove(A), lambda: small.put(catalog, B)):  # fmt: skip
@@ -59,7 +59,7 @@ def test_what_a_snapshot_holds_never_changes(catalog: Catalog) -> None:
 # statistics: the catalog's half of pruning
 
 
-def test_statistics_tell_which_files_can_match(catalog: Catalog) -> None:
+def test_statistics_contain_every_value_of_a_file(catalog: Catalog) -> None:
     for number in range(6):
         capture = small.identity(number + 1)
         first = dt.datetime(2024, 1, 1 + number, tzinfo=UTC)
@@ -90,7 +90,7 @@ def test_statistics_of_chosen_columns_only(catalog: Catalog) -> None:
     assert [file.stats for file in catalog.files("wire", columns=())] == [{}]
 
 
-def test_a_number_that_may_be_nan_says_so(catalog: Catalog) -> None:
+def test_statistics_mark_possible_nan(catalog: Catalog) -> None:
     number = ids(small.WIRE)["ratio"]
     for capture, ratios in ((A, [1.0, math.nan]), (B, [1.0, 2.0]), (C, [None, None])):
         group = [row | {"ratio": ratio} for row, ratio in zip(small.wire_rows(capture, 2), ratios, strict=True)]
@@ -115,7 +115,7 @@ moments = st.datetimes(dt.datetime(1, 1, 1), dt.datetime(9999, 12, 31), timezone
         st.tuples(st.booleans(), st.just("boolean")),
     )
 )
-def test_values_come_back_from_their_text(pair: tuple[Any, str]) -> None:
+def test_values_are_read_from_their_text(pair: tuple[Any, str]) -> None:
     value, kind = pair
     assert decode(encode(value), kind) == value
 
@@ -136,11 +136,11 @@ def test_values_come_back_from_their_text(pair: tuple[Any, str]) -> None:
         (None, "int32", None),
     ],
 )
-def test_text_that_tells_no_value_is_not_known(text: str | None, kind: str, value: object) -> None:
+def test_text_without_value_is_not_known(text: str | None, kind: str, value: object) -> None:
     assert decode(text, kind) == value
 
 
-def test_days_beyond_the_partitions(catalog: Catalog) -> None:
+def test_days_beyond_the_limit_have_no_partition(catalog: Catalog) -> None:
     group = small.wire_rows(A, 10, step=86400.0)
     group[8] |= {"day": None, "ts": None}
     catalog.commit(small.facts(A), small.write(catalog, A, [(small.WIRE, group)], max_days=3))
@@ -150,7 +150,7 @@ def test_days_beyond_the_partitions(catalog: Catalog) -> None:
     assert (known.least, known.greatest, known.nulls) == (dt.date(2024, 3, 4), dt.date(2024, 3, 10), 1)
 
 
-def test_a_capture_has_files_of_its_own_for_32_days(catalog: Catalog) -> None:
+def test_capture_has_at_most_32_day_partitions(catalog: Catalog) -> None:
     catalog.commit(small.facts(A), small.write(catalog, A, [(small.WIRE, small.wire_rows(A, 40, step=86400.0))]))
     files = {file.day: file.rows for file in catalog.files("wire")}
     assert files == {**{dt.date(2024, 3, 1) + dt.timedelta(days=day): 1 for day in range(32)}, None: 8}
@@ -215,12 +215,12 @@ def test_an_added_column_appears_with_its_id(catalog: Catalog) -> None:
     extra = options.children[0].children[-1]
     assert (extra.name, extra.id, extra.begin) == ("extra", last + 1, 2)
     assert [later.id in file.stats for file in catalog.files("wire")] == [False, True]
-    small.put(catalog, C, 3)  # an older netlake goes on writing
+    small.put(catalog, C, 3)  # an older netlake writes too
     assert catalog.columns("wire") == after
     assert catalog.snapshots()[-1].changes == "inserted_into_table:1,inserted_into_table:2,inserted_into_table:4"
 
 
-def test_a_table_numbered_otherwise_is_refused(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_table_with_other_ids_is_refused(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     small.put(catalog, A, 3)
     monkeypatch.setattr(contract, "by_path", lambda table: contract.assign(table, None))
     turned = dataclasses.replace(small.WIRE, columns=small.WIRE.columns[::-1])

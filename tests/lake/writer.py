@@ -1,8 +1,9 @@
 """Forks writers of small captures, all warm: for tests that kill them and let them race.
 
 Standard input has one JSON task a line: {"lake": folder, "jobs": [[first, count, rows, replace], ...], "kill": seconds
-or null}. If `replace` is a name, the job replaces the rows of this owner `count` times, in editions from `first` on. All jobs run at once, each in a process; after `kill` seconds they are killed. The answer, when all are gone,
-is the list of [status, capture] that were acknowledged. A job of 0 captures dies while it writes the catalog's file.
+or null}. If `replace` is a name, the job replaces the rows of this owner `count` times, in editions from `first` on.
+All jobs run at once, each in a process; after `kill` seconds they are killed. The answer, after all have ended, is the
+list of [status, capture] that were acknowledged. A job of 0 captures kills itself while it writes the catalog's file.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from netlake.lake import Catalog
 
 
 def work(lake: str, pipe: int, first: int, count: int, rows: int, *, replace: bool | str) -> None:
-    """Put captures into the lake, or replace an owner's rows; a line for each that was acknowledged."""
+    """Add captures, or replace an owner's rows; write a line for each that was acknowledged."""
     catalog = Catalog(lake, create=True)
     if count == 0:
         half_done(catalog)
@@ -39,7 +40,7 @@ def work(lake: str, pipe: int, first: int, count: int, rows: int, *, replace: bo
 
 
 def half_done(catalog: Catalog) -> None:
-    """Die in a transaction that is too large for the memory kept for it, so that the file is changed already."""
+    """Kill this process in a transaction that is too large for SQLite's cache, so that the file is already changed."""
     with catalog._database.write() as session:
         session.insert("netlake_metadata", [(f"key {i}", "x" * 1000) for i in range(20_000)])
         os.kill(os.getpid(), signal.SIGKILL)
@@ -61,8 +62,8 @@ def run(task: dict[str, Any]) -> list[list[str]]:
         time.sleep(task["kill"])
         for pid in children:
             os.kill(pid, signal.SIGKILL)
-    with os.fdopen(reader) as told:
-        lines = [line.rstrip("\n").split(" ", 1) for line in told]
+    with os.fdopen(reader) as results:
+        lines = [line.rstrip("\n").split(" ", 1) for line in results]
     for pid in children:
         os.waitpid(pid, 0)
     return lines

@@ -128,7 +128,7 @@ def test_capture_of_a_killed_worker_is_tried_twice(
     assert [report.state for report in reports] == [state, "added"]
     assert rows(lake) == sum(report.packets for report in reports)
     if state == "failed":
-        assert "was killed 2 times (signal 9)" in reports[0].message
+        assert "died 2 times (signal 9)" in reports[0].message
 
 
 def test_refresh_decodes_captures_of_another_contract(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,7 +176,7 @@ def test_refresh_skips_original_with_other_content(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr("netlake.lake.facts.contract.version", lambda: 2)
     for content, sentence in (
         ((CAPTURES / "tunnel.pcap").read_bytes(), "a.pcap is another capture now."),
-        (b"no capture", "is not a capture: it begins"),
+        (b"no capture", "is not a capture: it starts"),
     ):
         path.write_bytes(content)
         report = netlake.pipeline.refresh(lake)

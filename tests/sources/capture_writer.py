@@ -1,4 +1,4 @@
-"""A small writer of pcap and pcapng in every variant, right or wrong: nothing is checked that it is told to write."""
+"""A small writer of all variants of pcap and pcapng, valid or not: it checks nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EXTRA = {
 
 @dataclass(frozen=True)
 class Packet:
-    """`ticks` is its time in the file's unit; `length` None stands for the length of `data`."""
+    """`ticks` is its time in the file's unit; `length` None is the length of `data`."""
 
     data: bytes
     ticks: int = 0

@@ -1,4 +1,4 @@
-"""What the tests of sources share: the writer of captures, and a short way to read one back."""
+"""Shared by the tests of sources: the writer of captures, and a function that reads one back."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SPEC.loader.exec_module(_WRITER)
 
 
 def collect(source, max_packets=8192):
-    """Every packet of a source as a plain tuple, and what the source says at its end."""
+    """Every packet of a source as plain values."""
     fields = ("number", "ts", "captured", "length", "interface", "link_type", "offset", "last", "depth")
     packets = []
     for batch in source.batches(max_packets):

@@ -1,4 +1,4 @@
-"""Cut short, damaged, made of anything: every whole packet before it is kept, what is wrong is said, nothing raises."""
+"""Truncated, damaged and random files: every whole packet before the damage is read, and nothing else raises."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def random_packets(writer, rng, count, kinds=(6,), interfaces=1):
             rng.randrange(2**48),
             length=rng.randrange(120, 2000),
             interface=rng.randrange(interfaces),
-            comments=("said",) * rng.randrange(2),
+            comments=("text",) * rng.randrange(2),
             kind=rng.choice(kinds),
         )
         for _ in range(count)
@@ -57,7 +57,7 @@ def test_random_pcapng_is_read_back(writer, read, seed, big, count, batch):
 
 @pytest.mark.parametrize("form", ["pcap", "pcap, big-endian", "pcapng", "pcapng, big-endian"])
 @pytest.mark.parametrize("salvage", [False, True])
-def test_cut_at_every_byte(writer, read, form, salvage):
+def test_file_truncated_at_every_byte_keeps_whole_packets(writer, read, form, salvage):
     packets = [writer.Packet(bytes([i + 1]) * (20 + i), i, length=90) for i in range(4)]
     big = form.endswith("endian")
     make = writer.pcap if form.startswith("pcap,") or form == "pcap" else writer.pcapng
@@ -103,7 +103,7 @@ def test_changed_bytes_never_raise(writer, read, seed, form, salvage):
     st.binary(max_size=400),
 )
 @settings(deadline=None, max_examples=200)
-def test_any_bytes_never_raise_but_input_error(read, head, tail):
+def test_any_bytes_raise_only_input_error(read, head, tail):
     for salvage in (False, True):
         try:
             read(head + tail, salvage=salvage)
@@ -113,7 +113,7 @@ def test_any_bytes_never_raise_but_input_error(read, head, tail):
 
 @pytest.mark.parametrize("size", [16, 24])
 @pytest.mark.parametrize("damage", [b"\xff" * 200, b"\0\1" * 2000, b"x"])
-def test_salvage_finds_the_records_behind_damage(writer, read, size, damage):
+def test_salvage_finds_the_records_after_damage(writer, read, size, damage):
     magic = 0xA1B2C3D4 if size == 16 else 0xA1B2CD34
     stamp = 1_700_000_000 * 10**6
     packets = [writer.Packet(bytes([i + 1]) * 90, stamp + i, length=1500) for i in range(10)]
@@ -128,10 +128,10 @@ def test_salvage_finds_the_records_behind_damage(writer, read, size, damage):
     assert [p.offset for p in got][5] == len(head) + len(damage)
     assert source.salvaged == 5
     assert source.problems[0].offset == len(head)
-    assert f"again at byte {len(head) + len(damage)}" in source.problems[0].reason
+    assert f"reading continues at byte {len(head) + len(damage)}" in source.problems[0].reason
 
 
-def test_salvage_of_a_long_stretch_of_nothing_ends(writer, read):
+def test_salvage_of_a_long_file_without_records_ends(writer, read):
     packets = [writer.Packet(b"a" * 90, 1_700_000_000 * 10**6)] * 3
     rng = random.Random(7)  # noqa: S311
     content = writer.pcap(packets) + b"\xff" * 16 + rng.randbytes(12 << 20)

@@ -1,4 +1,4 @@
-"""Files, folders, patterns, pipes: what they are called, their ids and hashes, and what is said of unreadable ones."""
+"""Files, folders, patterns, pipes: their names, ids and hashes, and the errors of unreadable ones."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_folders_patterns_and_files_become_a_sorted_list(tmp_path, monkeypatch, 
     assert expand(["**/z.cap"]) == ["sub/z.cap"]
 
 
-def test_what_may_not_be_read_in_a_folder_is_not_passed_over(tmp_path, monkeypatch, capture):
+def test_unreadable_file_of_a_folder_is_an_input(tmp_path, monkeypatch, capture):
     for name in ("rotated.pcap1", "letter"):
         (tmp_path / name).write_bytes(capture)
     opened = os.open
@@ -55,7 +55,7 @@ def test_what_may_not_be_read_in_a_folder_is_not_passed_over(tmp_path, monkeypat
     assert expand([tmp_path]) == [str(tmp_path / "letter"), str(tmp_path / "rotated.pcap1")]
 
 
-def test_a_folder_that_may_not_be_read_does_not_hide_the_others(tmp_path, monkeypatch, capture):
+def test_unreadable_folder_does_not_hide_others(tmp_path, monkeypatch, capture):
     (tmp_path / "lost+found").mkdir()
     (tmp_path / "z.pcap").write_bytes(capture)
     listed = os.scandir
@@ -71,16 +71,16 @@ def test_a_folder_that_may_not_be_read_does_not_hide_the_others(tmp_path, monkey
 
 @pytest.mark.parametrize(
     ("given", "sentence"),
-    [("nowhere.pcap", "there is no such file"), ("*.none", "matches no file"), (".", "holds no capture")],
+    [("nowhere.pcap", "there is no such file or folder"), ("*.none", "matches no file"), (".", "contains no capture")],
 )
-def test_inputs_that_name_nothing_are_refused(tmp_path, monkeypatch, given, sentence):
+def test_inputs_without_a_capture_are_refused(tmp_path, monkeypatch, given, sentence):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=sentence):
         expand([given])
 
 
-def test_a_missing_file_a_folder_and_a_forbidden_file(tmp_path, capture):
-    with pytest.raises(InputError, match="there is no such file"):
+def test_file_that_cannot_be_opened_is_an_input_error(tmp_path, capture):
+    with pytest.raises(InputError, match="the file does not exist"):
         open_capture(tmp_path / "gone.pcap")
     with pytest.raises(InputError, match="it is a folder"):
         open_capture(tmp_path)
@@ -88,12 +88,12 @@ def test_a_missing_file_a_folder_and_a_forbidden_file(tmp_path, capture):
         path = tmp_path / "closed.pcap"
         path.write_bytes(capture)
         path.chmod(0)
-        with pytest.raises(InputError, match="may not be read by this user"):
+        with pytest.raises(InputError, match="is not readable by this user"):
             open_capture(path)
 
 
 @pytest.mark.parametrize("size", [0, 100, 1 << 20, 5 << 19, 3 << 20])
-def test_the_id_is_of_size_and_both_ends(tmp_path, writer, size):
+def test_id_is_computed_from_size_and_both_ends(tmp_path, writer, size):
     content = writer.pcap([]) + bytes(i % 256 for i in range(256)) * (size // 256 + 1)
     path = tmp_path / "a.pcap"
     path.write_bytes(content)
@@ -106,7 +106,7 @@ def test_the_id_is_of_size_and_both_ends(tmp_path, writer, size):
     assert source.sha256 == hashlib.sha256(content).hexdigest()
 
 
-def test_the_id_and_hash_are_of_the_packed_file(tmp_path, capture):
+def test_id_and_hash_are_those_of_the_compressed_file(tmp_path, capture):
     path = tmp_path / "a.pcap.gz"
     path.write_bytes(gzip.compress(capture))
     with open_capture(path) as source:
@@ -115,7 +115,7 @@ def test_the_id_and_hash_are_of_the_packed_file(tmp_path, capture):
         assert source.sha256 is None
 
 
-def test_a_pipe_has_a_random_id_and_a_hash_when_it_was_read_whole(tmp_path, capture, collected):
+def test_pipe_has_a_random_id_and_a_hash_after_its_end(tmp_path, capture, collected):
     ids = set()
     for _ in range(2):
         path = tmp_path / f"pipe{len(ids)}"
@@ -131,7 +131,7 @@ def test_a_pipe_has_a_random_id_and_a_hash_when_it_was_read_whole(tmp_path, capt
     assert len(ids) == 2
 
 
-def test_a_source_may_be_closed_early(tmp_path, capture):
+def test_source_can_be_closed_early(tmp_path, capture):
     path = tmp_path / "a.pcap"
     path.write_bytes(capture)
     before = threading.active_count()
@@ -143,7 +143,7 @@ def test_a_source_may_be_closed_early(tmp_path, capture):
     assert threading.active_count() == before
 
 
-def test_standard_input(capture):
+def test_standard_input_is_read(capture):
     program = (
         "from netlake.sources import open_capture\n"
         "with open_capture('-') as s:\n print(sum(b.count for b in s.batches()), s.name, s.size, s.problems)"
@@ -152,7 +152,7 @@ def test_standard_input(capture):
     assert done.stdout.decode().strip() == "5 standard input None []"
 
 
-def test_a_file_that_grows_is_read_to_the_size_it_had(tmp_path, capture, collected):
+def test_growing_file_is_read_to_the_size_at_opening(tmp_path, capture, collected):
     path = tmp_path / "a.pcap"
     path.write_bytes(capture)
     source = open_capture(path)
@@ -163,7 +163,7 @@ def test_a_file_that_grows_is_read_to_the_size_it_had(tmp_path, capture, collect
     source.close()
 
 
-def test_a_file_that_shrinks_is_a_problem(tmp_path, writer, collected):
+def test_shrinking_file_is_a_problem(tmp_path, writer, collected):
     path = tmp_path / "a.pcap"
     path.write_bytes(writer.pcap([writer.Packet(b"x" * 60_000)] * 40))
     source = open_capture(path, sha256=False)

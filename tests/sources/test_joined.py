@@ -30,7 +30,7 @@ def rotated(writer, tmp_path):
     return [tmp_path / name for name in ("a.pcap.gz", "b.pcapng", "c.pcap")]
 
 
-def test_numbers_run_on_in_order_of_time(rotated, collected):
+def test_numbers_continue_in_order_of_time(rotated, collected):
     with as_one(rotated) as source:
         got = collected(source)
     assert [(p.number, p.data[:3], p.interface, p.ts) for p in got] == [
@@ -45,7 +45,7 @@ def test_numbers_run_on_in_order_of_time(rotated, collected):
     assert source.size == source.bytes_read == sum(path.stat().st_size for path in rotated)
 
 
-def test_id_and_hash_are_made_of_those_of_the_files(rotated, collected):
+def test_id_and_hash_are_computed_from_those_of_the_files(rotated, collected):
     with as_one(rotated) as one, as_one(rotated[::-1]) as other:
         assert one.capture_id == other.capture_id
         assert one.sha256 is None
@@ -56,7 +56,7 @@ def test_id_and_hash_are_made_of_those_of_the_files(rotated, collected):
         assert one.sha256 == hashlib.sha256(b"".join(hashes)).hexdigest()
 
 
-def test_a_file_that_cannot_be_read_is_a_problem_and_not_the_end(rotated, tmp_path, collected):
+def test_unreadable_file_is_a_problem_and_others_are_read(rotated, tmp_path, collected):
     (tmp_path / "empty.pcap").write_bytes(b"")
     (tmp_path / "cut.pcap").write_bytes(rotated[2].read_bytes()[:-1])
     with as_one([tmp_path / "empty.pcap", tmp_path / "cut.pcap", *rotated]) as source:
@@ -68,7 +68,7 @@ def test_a_file_that_cannot_be_read_is_a_problem_and_not_the_end(rotated, tmp_pa
     ]
 
 
-def test_clocks_that_step_back_between_files_are_counted(writer, tmp_path, collected):
+def test_earlier_timestamp_in_the_next_file_is_counted(writer, tmp_path, collected):
     for name, times in (("a", (10, 90)), ("b", (20, 30))):
         (tmp_path / name).write_bytes(writer.pcap([writer.Packet(b"x", t) for t in times]))
     with as_one([tmp_path / "b", tmp_path / "a"]) as source:
@@ -76,12 +76,12 @@ def test_clocks_that_step_back_between_files_are_counted(writer, tmp_path, colle
     assert source.clock_steps_back == 1
 
 
-def test_nothing_that_can_be_read_is_refused(tmp_path):
+def test_only_unreadable_files_are_refused(tmp_path):
     (tmp_path / "empty.pcap").write_bytes(b"")
     with pytest.raises(InputError, match="is empty"):
         as_one([tmp_path / "empty.pcap"])
     with pytest.raises(InputError, match="No capture"):
         as_one([])
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(InputError, match="can be read twice"):
+    with pytest.raises(InputError, match="cannot be read twice"):
         as_one([tmp_path / "pipe"])

@@ -31,7 +31,7 @@ def test_packet_blocks_are_read_back(writer, read, big, kind):
 
 
 @pytest.mark.parametrize(("snaplen", "captured"), [(0, 12), (8, 8)])
-def test_simple_packets_have_no_time_and_the_length_that_snaplen_leaves(writer, read, snaplen, captured):
+def test_simple_packets_have_no_time_and_are_limited_by_snaplen(writer, read, snaplen, captured):
     packet = writer.Packet(b"abcdefghijkl"[:captured], length=12, kind=3)
     got, _ = read(writer.pcapng([packet] * 2, [{"snaplen": snaplen}]))
     assert [(p.data, p.length, p.ts) for p in got] == [(packet.data, 12, NO_TIME)] * 2
@@ -62,14 +62,14 @@ def exact(ticks, resolution, offset):
     offset=st.integers(-(2**63), 2**63 - 1) | st.integers(-(10**10), 10**10) | st.just(0),
 )
 @settings(deadline=None, max_examples=300)
-def test_every_clock_is_read_in_whole_numbers(writer, read, ticks, resolution, offset):
+def test_every_time_resolution_is_exact(writer, read, ticks, resolution, offset):
     content = writer.pcapng([writer.Packet(b"x", ticks)], [{"resolution": resolution, "offset": offset}])
     got, _ = read(content)
     assert got[0].ts == exact(ticks, resolution, offset)
 
 
 @pytest.mark.parametrize("big", [False, True])
-def test_what_is_said_of_an_interface_is_kept(writer, read, big):
+def test_interface_options_are_read(writer, read, big):
     order = ">" if big else "<"
     option = lambda code, value: writer.option(code, value, big=big)  # noqa: E731
     options = (
@@ -102,13 +102,13 @@ def test_what_is_said_of_an_interface_is_kept(writer, read, big):
     assert (section.hardware, section.os, section.application) == ("box", "an OS", "a tool")
 
 
-def test_text_that_is_not_utf8_is_shown_as_such(writer, read):
+def test_text_that_is_not_utf8_has_replacement_characters(writer, read):
     _, source = read(writer.section() + writer.interface(options=writer.option(2, b"eth\xff\0")))
     assert source.interfaces[0].name == "eth\ufffd"
 
 
 @pytest.mark.parametrize("big", [False, True])
-def test_comments_of_packets_are_kept(writer, read, big):
+def test_packet_comments_are_read(writer, read, big):
     packets = [writer.Packet(b"a" * i, comments=tuple(f"{i}.{j}" for j in range(i % 3))) for i in range(10)]
     _, source = read(writer.pcapng(packets, big=big), max_packets=4)
     assert [(c.packet, c.text) for c in source.comments] == [
@@ -116,7 +116,7 @@ def test_comments_of_packets_are_kept(writer, read, big):
     ]
 
 
-def test_more_comments_than_there_is_room_for_are_kept(writer, read):
+def test_comments_beyond_the_array_are_read(writer, read):
     many = tuple(str(i) for i in range(9000))
     packets = [
         writer.Packet(b"x", comments=("first",)),
@@ -128,7 +128,7 @@ def test_more_comments_than_there_is_room_for_are_kept(writer, read):
     assert [(c.packet, c.text) for c in source.comments] == [(1, "first")] + [(n, t) for n in (2, 3) for t in many]
 
 
-def test_names_are_kept(writer, read):
+def test_names_are_read(writer, read):
     def entry(kind, value):
         return struct.pack("<HH", kind, len(value)) + writer.padded(value)
 
@@ -158,14 +158,14 @@ def test_other_blocks_are_skipped_and_counted(writer, read, kind):
     assert (source.skipped_blocks, source.problems) == ({kind: 2}, [])
 
 
-def test_a_block_too_large_for_memory_is_passed_over(writer, read):
+def test_block_too_large_for_memory_is_skipped(writer, read):
     packet = writer.packet_block(writer.Packet(b"x"))
     got, source = read(writer.pcapng([writer.Packet(b"w")]) + writer.block(0x1234, bytes(9 << 20)) + packet)
     assert ([p.data for p in got], source.skipped_blocks, source.problems) == ([b"w", b"x"], {0x1234: 1}, [])
 
 
 @pytest.mark.parametrize("kind", [9, 0xBAD, 0x40000BAD, 0x204])
-def test_numbers_that_wireshark_gives_to_other_records_are_left_out(writer, read, kind):
+def test_numbers_of_blocks_that_wireshark_counts_are_left_out(writer, read, kind):
     packet = writer.Packet(b"x", comments=("here",))
     other = writer.block(kind, b"____whatever")
     got, source = read(writer.pcapng([packet]) + other + writer.packet_block(packet))
@@ -174,7 +174,7 @@ def test_numbers_that_wireshark_gives_to_other_records_are_left_out(writer, read
     assert source.packets == 2
 
 
-def test_a_length_that_leaves_out_the_padding_is_accepted(writer, read):
+def test_length_without_padding_is_accepted(writer, read):
     block = bytearray(writer.packet_block(writer.Packet(b"xyz")))
     for at in (4, len(block) - 4):
         struct.pack_into("<I", block, at, 35)
@@ -195,11 +195,11 @@ def broken(writer):
     return {
         "length of 8, less": changed(4, 8),
         "length of 28, less": changed(4, 28),
-        "more than any block": changed(4, 1 << 31),
+        "more than the maximum of a block": changed(4, 1 << 31),
         "and another at its end": changed(len(whole) - 4, 44),
         "interface 7, which was not described": changed(8, 7),
-        "claims 300000 captured bytes, more": changed(20, 300_000),
-        "claims 9 captured bytes, which do not fit": changed(20, 9),
+        "has a captured length of 300000 bytes, more": changed(20, 300_000),
+        "has a captured length of 9 bytes, which do not fit": changed(20, 9),
         "options that do not fit": writer.block(6, body + struct.pack("<HH", 1, 100) + b"abcd"),
         "of type 1 cannot be read: its option 2 has 50": writer.interface(options=struct.pack("<HH", 2, 50) + b"abcd"),
         "of type 1 cannot be read: it is too short": writer.block(1, b"abcd"),
@@ -207,14 +207,14 @@ def broken(writer):
         "of type 4 cannot be read: a name record of 60": writer.block(4, struct.pack("<HH", 1, 60) + b"abcd"),
         "of type 4 cannot be read: a name record of 3": writer.block(4, struct.pack("<HH", 1, 3) + b"abc\0"),
         "of type 4660 cannot be read: its length is 16": writer.block(0x1234, b"abcd", trailer=3),
-        "its byte order is none": writer.block(0x0A0D0D0A, bytes(16)),
+        "its byte-order magic is 00": writer.block(0x0A0D0D0A, bytes(16)),
         "its version is 2.0": writer.section(version=(2, 0)),
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("index", range(16))
 @pytest.mark.parametrize("salvage", [False, True])
-def test_a_damaged_block_ends_the_reading_and_salvage_goes_on(writer, read, index, salvage):
+def test_damaged_block_ends_reading_and_salvage_continues(writer, read, index, salvage):
     cases = broken(writer)
     assert len(cases) == 16
     reason, damaged = list(cases.items())[index]
@@ -229,12 +229,12 @@ def test_a_damaged_block_ends_the_reading_and_salvage_goes_on(writer, read, inde
 
 
 @pytest.mark.parametrize("content", [b"\x0a\x0d\x0d\x0a", b"\x0a\x0d\x0d\x0a" + bytes(40)])
-def test_a_section_header_that_cannot_be_read_is_no_capture(read, content):
-    with pytest.raises(InputError, match="no capture that can be read"):
+def test_invalid_section_header_is_refused(read, content):
+    with pytest.raises(InputError, match="cannot be read: the "):
         read(content)
 
 
-def test_statistics_of_an_unknown_interface_are_told_and_passed_over(writer, read):
+def test_statistics_of_an_unknown_interface_are_a_problem(writer, read):
     blocks = writer.block(5, struct.pack("<III", 3, 0, 0)) + writer.packet_block(writer.Packet(b"x"))
     got, source = read(writer.pcapng([]) + blocks)
     assert (len(got), [p.partial for p in source.problems]) == (1, [False])

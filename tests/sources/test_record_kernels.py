@@ -52,7 +52,7 @@ def pcap_twin(data, at, end, state, rows):
     unit=st.sampled_from([1, 1000]), at=st.integers(0, 60), rows=st.integers(0, 9),
 )  # fmt: skip
 @settings(deadline=None, max_examples=400)
-def test_index_pcap(seed, big, header, swapped, unit, at, rows):
+def test_pcap_index_equals_the_twin(seed, big, header, swapped, unit, at, rows):
     data = likely(random.Random(seed), big)  # noqa: S311
     state = [1000, int(big), header, unit, swapped, 262_144]
     out = arrays(rows)
@@ -86,7 +86,7 @@ def search_twin(data, end, state, low, high):
 
 @given(seed=st.integers(0, 2**32), big=st.booleans(), header=st.sampled_from([16, 24]), cut=st.integers(0, 90))
 @settings(deadline=None, max_examples=300)
-def test_search_pcap(seed, big, header, cut):
+def test_pcap_search_equals_the_twin(seed, big, header, cut):
     rng = random.Random(seed)  # noqa: S311
     order = ">4I" if big else "<4I"
     content = rng.randbytes(rng.randrange(40))
@@ -101,14 +101,14 @@ def test_search_pcap(seed, big, header, cut):
     place, need = records.search_pcap(data, 0, len(data), True, variant(state), 10, 100)
     expected = search_twin(data.tobytes(), len(data), state, 10, 100)
     assert (place if need == 0 else None) == expected
-    # asked with more to come, it either knows already or asks for more, and never passes the place over
+    # if more bytes follow, it returns the place or asks for more, and never skips the place
     place, need = records.search_pcap(data, 0, len(data), False, variant(state), 10, 100)
     assert need > 0 or place == expected
     assert expected is None or place <= expected
 
 
 def pcapng_twin(data, at, end, big, count, rows):  # noqa: PLR0911 - a return for each way it can end
-    """As index_pcapng with interfaces of link type 1, snaplen 0 and microseconds; no comments are noted."""
+    """As index_pcapng with interfaces of link type 1, snaplen 0 and microseconds; without comments."""
     order = ">" if big else "<"
     found = []
     while len(found) < rows:
@@ -174,7 +174,7 @@ def options_fit(body, order):
     rows=st.integers(0, 5),
 )
 @settings(deadline=None, max_examples=600)
-def test_index_pcapng(writer, seed, big, at, count, rows):
+def test_pcapng_index_equals_the_twin(writer, seed, big, at, count, rows):
     rng = random.Random(seed)  # noqa: S311
     data = likely(rng, big)
     if rng.random() < 0.7:
@@ -210,7 +210,7 @@ def block_twin(data, at, big, count):
 
 @given(seed=st.integers(0, 2**32), big=st.booleans(), cut=st.integers(0, 60))
 @settings(deadline=None, max_examples=300)
-def test_search_pcapng(writer, seed, big, cut):
+def test_pcapng_search_equals_the_twin(writer, seed, big, cut):
     rng = random.Random(seed)  # noqa: S311
     blocks = [writer.section(big=big), writer.interface(big=big), writer.packet_block(writer.Packet(b"abc"), big=big)]
     content = rng.randbytes(rng.randrange(50)) + rng.choice(blocks) + likely(rng, big).tobytes()

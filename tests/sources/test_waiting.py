@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import os
 import threading
@@ -36,7 +37,8 @@ class Trickle:
         self.thread.start()
 
     def write(self, path):
-        with path.open("wb", buffering=0) as pipe:
+        # a reader may be closed before the last piece
+        with path.open("wb", buffering=0) as pipe, contextlib.suppress(BrokenPipeError):
             for piece in self.left:
                 self.steps.acquire()
                 pipe.write(piece)
