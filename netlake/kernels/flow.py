@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from netlake.kernels import kernel
-from netlake.kernels.addresses import MAC, Pool, address_at, interned  # noqa: F401 - Pool is in signatures
+from netlake.kernels.addresses import MAC, PoolArrays, address_at, interned  # noqa: F401 - PoolArrays is in signatures
 from netlake.kernels.bytes import u32, u64
 from netlake.kernels.flow_state import (  # noqa: F401 - signatures name the records
     FLOW_OF_HEADER,
@@ -216,7 +216,7 @@ def see_mac(side, data, at):
         side.mac = np.int64(address_at(data, at, MAC)[1])
 
 
-@kernel("int64(int64, HEADER[::1], KEY[::1], Batch, State, Rules, Pool, int64, FLOW_OF_HEADER[::1])")
+@kernel("int64(int64, HEADER[::1], KEY[::1], Batch, State, Rules, PoolArrays, int64, FLOW_OF_HEADER[::1])")
 def track(first, headers, keys, batch, state, rules, pool, generation, found):
     """Track headers `first` to the end, whose `keys` are those of `locate`; returns the header at which to continue.
 
@@ -273,7 +273,7 @@ def track(first, headers, keys, batch, state, rules, pool, generation, found):
     return headers.size
 
 
-@kernel("void(int32[::1], int8[::1], State, Pool, int64, FLOW_OF_HEADER[::1], int32[:, ::1])")
+@kernel("void(int32[::1], int8[::1], State, PoolArrays, int64, FLOW_OF_HEADER[::1], int32[:, ::1])")
 def context(slots, from_originator, state, pool, generation, found, ports):
     """Write the flow, direction, addresses and ports (source, destination; -1 without) of messages of streams.
 

@@ -164,7 +164,7 @@ def _options(messages: Messages, end: Any) -> Columns:
     return columns
 
 
-def _others(found: kernel.Options) -> pa.Array:
+def _others(found: kernel.OptionArrays) -> pa.Array:
     """The list column `options`."""
     count = int(found.other_at[-1])
     offsets, values = found.bytes_at[: count + 1], found.other[: found.bytes_at[count]]

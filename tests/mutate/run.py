@@ -24,6 +24,8 @@ from tests.mutate.mutants import Mutant, mutated
 
 LIMIT = 10
 LEAST_SECONDS = 3.0
+# of the clock, for a child that waits for ever: other programs may use the processors
+WAITING = 60
 MEMORY = 2 << 30
 # tests of a table in modules of their own, run after its cases: whole modules, or functions of one
 DNS = ("tests.dns.decoder", "tests.dns.test_reader", "tests.dns.test_rdata")
@@ -133,6 +135,7 @@ def _start(mutant: Mutant) -> tuple[int, int]:
         os.dup2(null, 1)
         os.dup2(null, 2)
         signal.setitimer(signal.ITIMER_PROF, limit)
+        signal.setitimer(signal.ITIMER_REAL, limit * WAITING)
         resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
         os.write(answer, _judge(mutant, list(names)).encode())
     finally:
