@@ -18,10 +18,10 @@ FOLDER = Path(__file__).parent / "protocols"
 PROBES = {name: entry.hooks.probe for name, entry in tables.entries().items() if entry.hooks.probe}
 # cases that a probe must not claim: malformed, or with content that is not specific enough
 UNCLAIMED = {
-    "stun": {"answer of the old form", "channel data", "neither"},
-    "wireguard": {"no such type"},
+    "stun": {"answer of the old form", "channel data", "neither a message nor channel data"},
+    "wireguard": {"unknown type"},
     "bittorrent_dht": {"deeper than is read"},
-    "rtcp": {"application", "longer than the datagram", "no such version"},
+    "rtcp": {"application", "longer than the datagram", "unknown version"},
 }
 
 

@@ -136,6 +136,8 @@ def read_rows(table: str, found: Messages) -> list[list[Row]]:
         row = {name: values[index] for name, values in lists.items()}
         row["fault"] = faults.NAMES[kept.fault[index]]
         result[int(kept.row[index])].append(row)
+    # each message is a packet of its own, in whose order its rows are numbered
+    assert kept.place.tolist() == [place for rows in result for place in range(len(rows))]
     return result
 
 

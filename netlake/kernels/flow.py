@@ -175,7 +175,7 @@ def see_transport(data, at, limit, payload, ts, rules, flow, side, other, upper)
 
 @kernel(once=True)
 def see_quote(state, found, outer, i, quoted):
-    """Note in the flow of an ICMP error, of header `outer`, which flow it quotes: the first that is known."""
+    """Write to the flow of an ICMP error, of header `outer`, which flow it quotes: the first that was found."""
     if 0 <= outer < i and found[outer].slot >= 0:
         flow = state.flows[np.int64(found[outer].slot)]
         if flow.number == found[outer].flow and flow.quoted_flow == 0 and flow.retired == 0:
@@ -203,7 +203,7 @@ def codes_of(ends, pool):
 
 @kernel()
 def renew_codes(flow, pool, generation):
-    """Look the addresses of a flow up anew if the pool was reset since."""
+    """Look up the addresses of a flow again if the pool was reset since."""
     if flow.generation != generation:
         flow.code_a, flow.code_b = codes_of(flow, pool)
         flow.generation = generation

@@ -39,7 +39,7 @@ class StepKind(IntEnum):
     TRANSPORT = 3
     ICMP = 4  # an error quotes an IP header, and the type may lead to a leaf
     TUNNEL = 5
-    BESIDE = 6  # a message that is emitted beside another step, never led to by a key
+    BESIDE = 6  # a message that is emitted together with another step, not found by a key
     LEAF = 7
 
 

@@ -7,7 +7,8 @@ Rules:
   a fault, two entries of a dispatch table exchanged.
 - Docstrings, annotations, imports and declarations are left alone. In a declaration (Column, Table, ...) only the
   numbers of `at`, `bits` and `size` are code: a reader is compiled from them.
-- Functions that the checks do not call are left alone: the hooks in UNREACHED.
+- Left alone, as no row depends on them: the hooks in UNREACHED, which the checks do not call; sizes of caches
+  (lru_cache) and the argument `strict` of zip; the index of TABLES in a module that declares one table.
 - A mutant is identified by its module, the text of its line, the change and how often that came before in the module,
   not by the number of its line. A sample is the mutants with the lowest hashes of these, so that a change elsewhere in
   the module keeps the sample.
@@ -23,7 +24,7 @@ from dataclasses import dataclass
 
 from netlake.schema import faults
 
-DECLARATIONS = {"Column", "Table", "Struct", "List", "column_type"}
+DECLARATIONS = {"Column", "Table", "Struct", "List", "column_type", "lru_cache"}
 PLACED = {"at", "bits", "size"}
 # hooks that are called for `--entropy` and by the flow tracker
 UNREACHED = {"entropy", "fill_from_flow"}
@@ -118,6 +119,10 @@ def _inside(node: ast.AST) -> Iterator[Found]:
         return
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return
+    if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == "TABLES":
+        return
+    if isinstance(node, ast.keyword) and node.arg == "strict":
+        return
     yield from _of_node(node)
     for child in ast.iter_child_nodes(node):
         if not isinstance(child, ast.arguments):
@@ -191,7 +196,7 @@ def _slice(node: ast.Slice) -> Iterator[Found]:
 
 
 def _dispatch(node: ast.Dict) -> Iterator[Found]:
-    """Two neighbours that lead to different functions are exchanged."""
+    """Two neighbors that lead to different functions are exchanged."""
     for position in range(len(node.values) - 1):
         first, second = node.values[position : position + 2]
         if isinstance(first, ast.Name) and isinstance(second, ast.Name) and first.id != second.id:

@@ -1,7 +1,7 @@
 """Verdicts on mutants: each in a forked child, which executes the mutated module and runs the checks of its tables.
 
 A mutant is killed if a check fails, if the module cannot be executed, or if the child ends by itself, or needs more
-processor time than LIMIT times what the code as it is needs: a mutant may loop for ever. Memory is limited for the same
+processor time than LIMIT times what the code as it is needs: a mutant may never end. Memory is limited for the same
 reason.
 """
 
@@ -24,6 +24,8 @@ from tests.mutate.mutants import Mutant, mutated
 
 LIMIT = 10
 LEAST_SECONDS = 3.0
+# of the clock, for a child that waits for ever: other programs may use the processors
+WAITING = 60
 MEMORY = 2 << 30
 # tests of a table in modules of their own, run after its cases: whole modules, or functions of one
 DNS = ("tests.dns.decoder", "tests.dns.test_reader", "tests.dns.test_rdata")
@@ -133,6 +135,7 @@ def _start(mutant: Mutant) -> tuple[int, int]:
         os.dup2(null, 1)
         os.dup2(null, 2)
         signal.setitimer(signal.ITIMER_PROF, limit)
+        signal.setitimer(signal.ITIMER_REAL, limit * WAITING)
         resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
         os.write(answer, _judge(mutant, list(names)).encode())
     finally:
