@@ -24,7 +24,7 @@ from netlake.kernels.numbers import IpProtocol
 from netlake.layers.read import fixed, mark, mark_short, plain, where
 from netlake.packets import Columns, Messages, Nullable
 from netlake.protocols.dns import edns, record_lists, records
-from netlake.protocols.dns.found import Records
+from netlake.protocols.dns.found import DnsRecords
 from netlake.protocols.dns.segments import unpacked
 from netlake.schema import Column, List, Struct, Table, faults
 
@@ -196,7 +196,7 @@ def _columns(messages: Messages) -> Columns:
     return result
 
 
-def _mark(messages: Messages, batch: Records) -> None:
+def _mark(messages: Messages, batch: DnsRecords) -> None:
     """Set the faults in wire order: those of names and data come before that of the end."""
     first = records.first_faults(batch, len(messages))
     messages.fault = np.where(messages.fault == 0, first, messages.fault)
