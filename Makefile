@@ -58,7 +58,7 @@ generate: $(READY) ## Write schemas/ and proto/ from the declared tables
 fresh: $(TOOLS) ## Check that the generated files are up to date
 	@$(BIN)/pytest tests/test_generated.py
 
-bench: $(READY) ## Measure speed and memory on a mixed, an office and a plant capture, beside other programs
+bench: $(READY) ## Measure speed and memory on three captures, compared with other programs
 	@$(BIN)/python -m tests.bench --labelled $(LABELLED) $(ARGUMENTS)
 
 compare: $(TOOLS) ## Compare every field with tshark on the captures in CAPTURES, and write docs/comparison.md

@@ -4,8 +4,8 @@ Rules:
 - A hook is named `VERB`, or `VERB_TABLE` where the module declares several tables. The verbs are the fields of
   `Hooks`.
 - `hooks_of` is the only place that looks functions up by name; decoding and the tests use its result.
-- A module whose functions look like hooks and are none, and a table of which no row could ever be read, are mistakes of
-  their author. `mistakes` returns them as sentences: without it they would show as null columns, silently.
+- A function with a name similar to a hook's that is not a hook, and a table without a way to read its rows, are errors
+  in the module. `mistakes` returns them as sentences; without this check they would cause null columns and no message.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class Hooks:
     - `parse(cursor)`: reads one message; a generator of (column, value)
     - `probe(messages)`: mask of the UDP payloads that are this table's, whatever their ports
     - `accept(messages)`: mask of the messages on the table's own ports that can be this table's
-    - `entropy(messages, columns)`: values of the column `entropy`, called only when it is asked for
-    - `fill_from_flow(messages, columns, shifts)`: adds columns that depend on the flow; `shifts` says by how
-      many bits the TCP window of each message is shifted, -1 unknown
+    - `entropy(messages, columns)`: values of the column `entropy`, called only with `--entropy`
+    - `fill_from_flow(messages, columns, shifts)`: adds columns that depend on the flow; `shifts` is the
+      window scale of each message's segment in bits, -1 if unknown
     """
 
     read: Callable[[Messages], Columns | tuple[Messages, Columns]] | None = None
@@ -58,7 +58,7 @@ def _function(module: ModuleType, verb: str, table: Table) -> Any:
 
 
 def mistakes(module: ModuleType) -> Iterator[str]:
-    """Each function of `module` that looks like a hook but is none, and each table that could never have a row."""
+    """A sentence for each function with a name similar to a hook's, and for each table that could have no rows."""
     tables: tuple[Table, ...] = tuple(module.TABLES)
     called = {verb for verb in VERBS if len(tables) == 1}
     called |= {f"{verb}_{table.name}" for verb in VERBS for table in tables}
@@ -70,7 +70,7 @@ def mistakes(module: ModuleType) -> Iterator[str]:
 
 
 def _misspelt(name: str, called: set[str]) -> Iterator[str]:
-    """Helpers may have any name that begins with an underscore, or resembles no hook."""
+    """Functions that are not hooks need a name that begins with an underscore or resembles no hook."""
     if name.startswith("_"):
         return
     near = get_close_matches(name, sorted(called | set(VERBS)), n=1, cutoff=0.75)

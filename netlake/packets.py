@@ -339,8 +339,12 @@ class Cursor:
         self.take(count)
 
     def part(self, count: int) -> Cursor:
-        """A cursor over the next `count` bytes, which this one skips."""
-        return Cursor(self.take(count), hint=self.hint)
+        """A cursor over the next `count` bytes, which this one skips; it marks the same row.
+
+        Short if the message ends before them or the capture lacks some of them; `netlake.layers.items.part` returns
+        what there is, with the rest as `missing`.
+        """
+        return Cursor(self.take(count), 0, count, self.hint, self.faults, 0, self.source_port, self.destination_port)
 
     def fault(self, name: str) -> None:
         """Set the row's fault and continue; the first fault of a row is kept."""

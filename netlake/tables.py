@@ -8,10 +8,10 @@ Where tables are:
 Rules for plugins:
 - A plugin that cannot be imported, breaks a rule of declarations (netlake.schema.rules), or declares a name that
   exists, raises SchemaError with its name and the reason. None is skipped without a message.
-- Column ids of its tables follow the order of declaration, so new columns are added at the end. With a frozen contract,
-  `schemas/NAME.json` beside the module, the ids are those of the contract, and columns may be in any order. A lake
-  whose column has another id refuses the rows (netlake.lake.evolve).
-- Names of tables are unique: also two modules of netlake with one name raise SchemaError.
+- Column ids of its tables derive from the names of the columns, so columns may be added and reordered. With a frozen
+  contract, `NAME.json` in the folder of the module, the ids are those of the contract (netlake.schema.contract). A lake
+  in which a column has another id or type rejects the rows (netlake.lake.evolve).
+- Names of tables are unique: two modules of netlake that declare the same name raise SchemaError as well.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ CASES = {
         TWO + PARSE.replace("parse", "parse_tow"),
         ["its function parse_tow is not a hook; rename it to parse_two, or to _parse_tow if it is a helper"],
     ),
-    "a hook that does not say its table": (
+    "a hook without the name of its table": (
         TWO + PARSE,
         ["its function parse is not a hook of any of its tables; the hooks are parse_one, parse_two"],
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from netlake.layers.items import part
 from netlake.packets import Cursor, Messages, Short
 from tests.messages import build
 
@@ -16,6 +17,21 @@ def test_rest_is_all_or_short() -> None:
         truncated.rest()
     assert truncated.kept() == b"bc"
     assert (truncated.left, truncated.promised) == (0, 1)
+
+
+def test_part_of_a_truncated_message_is_short_or_knows_what_is_missing() -> None:
+    whole = Cursor(b"abcdef", source_port=53, destination_port=9)
+    inner = whole.part(4)
+    assert (inner.rest(), whole.rest()) == (b"abcd", b"ef")
+    assert (inner.source_port, inner.destination_port) == (53, 9)
+    inner.fault("bad_value")
+    assert whole.faults == ["bad_value"]
+    with pytest.raises(Short):
+        Cursor(b"abc", missing=3).part(4)
+    body = part(Cursor(b"abc", missing=3), 4)
+    with pytest.raises(Short):
+        body.rest()
+    assert (body.missing, body.kept()) == (1, b"abc")
 
 
 def test_a_compact_copy_has_the_bytes_of_its_messages_alone() -> None:

@@ -124,7 +124,7 @@ class Flows:
 
 
 def _nothing(_rows: Shorts) -> None:
-    """Nothing is kept beside the state."""
+    """The default of `leaving`: no other state depends on the rows."""
 
 
 class Tracker:

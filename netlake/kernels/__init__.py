@@ -21,7 +21,7 @@ A signature is evaluated with numba's types and with two kinds of global names o
   row and can be passed to a helper, which has to return a number, not the record. Row and nested index are both
   bounds-checked (IndexError). Use `align=True`: numba reads packed fields too, but unaligned.
 - A NamedTuple class is a tuple type whose fields' types are in their annotations:
-  `class Pool(NamedTuple): keys: Annotated[Bytes, "uint8[:, ::1]"]`. A call then costs 2 us more than with arrays.
+  `class PoolArrays(NamedTuple): keys: Annotated[Bytes, "uint8[:, ::1]"]`. A call then costs 2 us more than with arrays.
 
 Members of an `IntEnum` are constants in kernels: they compare, index and are stored as numbers. `int(member)`,
 `Enum(number)`, `IntFlag` and a tuple of members and numbers are refused; use `member.value` and plain constants. A

@@ -38,7 +38,7 @@ LETTERS = 87  # 'a' minus ten
 ADDRESS = np.dtype([("high", np.uint64), ("low", np.uint64), ("family", np.uint64)], align=True)
 
 
-class Pool(NamedTuple):
+class PoolArrays(NamedTuple):
     """Interned addresses, with room for every address that a kernel may add; `used` is one number, of the addresses."""
 
     table: Annotated[Shorts, "int32[::1]"]
@@ -96,7 +96,7 @@ def address_at(data, at, family):
     return np.uint64(0), np.uint64(u16(data, at) << 32 | u32(data, at + 2))
 
 
-@kernel("void(uint8[::1], int64[::1], int64, int64, Pool, int32[::1])")
+@kernel("void(uint8[::1], int64[::1], int64, int64, PoolArrays, int32[::1])")
 def intern_at(data, at, family, width, pool, codes):
     """Write the codes of the addresses at `at`, -1 for one that is not entirely inside `data`.
 
@@ -126,7 +126,7 @@ def keys_at(data, at, family, width, keys):
         keys[i].family = family
 
 
-@kernel("void(Pool)")
+@kernel("void(PoolArrays)")
 def fill_table(pool):
     """Enter the keys in use into an empty table."""
     mask = np.uint64(pool.table.size - 1)

@@ -6,7 +6,7 @@ packet ends here, with a reason in `stop` or without one. Steps do not write a `
 
     carries(space, value, at)    the payload begins at `at` and is found by a dispatch key
     malformed(fault)             the header cannot be read
-    done()                       nothing follows, and that is no shortcoming
+    done()                       nothing follows, and the packet is complete
     stopped(at, reason, value)   what follows is not decoded, for a known reason
 """
 

@@ -22,7 +22,7 @@ from netlake.schema.faults import BAD_LENGTH, BAD_NAME, SHORT_HEADER
 HEADER = 12
 
 
-class Section(IntEnum):
+class DnsSection(IntEnum):
     """The sections of a message in wire order; the first contains questions, the others records."""
 
     QUESTION = 0
@@ -47,7 +47,7 @@ RECORD = np.dtype(
         ("message", np.int32),
         ("type", np.uint16),
         ("klass", np.uint16),
-        ("section", np.uint8),  # Section
+        ("section", np.uint8),  # DnsSection
     ],
     align=True,
 )
@@ -83,7 +83,7 @@ def skip_name(data, at, end):
 def find_records(data, start, end, counts, questions, records, found):
     """Find the questions and records of every message; returns the number of records.
 
-    `counts` (Section, message) are the counts of the header; `questions`, `records` and `found` are written.
+    `counts` (DnsSection, message) are the counts of the header; `questions`, `records` and `found` are written.
     """
     question = 0
     record = 0
@@ -96,11 +96,11 @@ def find_records(data, start, end, counts, questions, records, found):
         for section in range(4):
             for _ in range(counts[section, message]):
                 after = skip_name(data, at, stop)
-                fixed = 4 if section == Section.QUESTION else 10
+                fixed = 4 if section == DnsSection.QUESTION else 10
                 if after < 0 or after + fixed > stop:
                     fault = BAD_NAME if after == RESERVED_LABEL else SHORT_HEADER
                     break
-                if section == Section.QUESTION:
+                if section == DnsSection.QUESTION:
                     put_question(data, message, at, after, questions[question])
                     question += 1
                     at = after + 4

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from netlake.kernels import kernel
-from netlake.kernels.addresses import MAC, Pool, address_at, interned  # noqa: F401 - Pool is in signatures
+from netlake.kernels.addresses import MAC, PoolArrays, address_at, interned  # noqa: F401 - PoolArrays is in signatures
 from netlake.kernels.bytes import u32, u64
 from netlake.kernels.flow_state import (  # noqa: F401 - signatures name the records
     FLOW_OF_HEADER,
@@ -175,7 +175,7 @@ def see_transport(data, at, limit, payload, ts, rules, flow, side, other, upper)
 
 @kernel(once=True)
 def see_quote(state, found, outer, i, quoted):
-    """Note in the flow of an ICMP error, of header `outer`, which flow it quotes: the first that is known."""
+    """Write to the flow of an ICMP error, of header `outer`, which flow it quotes: the first that was found."""
     if 0 <= outer < i and found[outer].slot >= 0:
         flow = state.flows[np.int64(found[outer].slot)]
         if flow.number == found[outer].flow and flow.quoted_flow == 0 and flow.retired == 0:
@@ -203,7 +203,7 @@ def codes_of(ends, pool):
 
 @kernel()
 def renew_codes(flow, pool, generation):
-    """Look the addresses of a flow up anew if the pool was reset since."""
+    """Look up the addresses of a flow again if the pool was reset since."""
     if flow.generation != generation:
         flow.code_a, flow.code_b = codes_of(flow, pool)
         flow.generation = generation
@@ -216,7 +216,7 @@ def see_mac(side, data, at):
         side.mac = np.int64(address_at(data, at, MAC)[1])
 
 
-@kernel("int64(int64, HEADER[::1], KEY[::1], Batch, State, Rules, Pool, int64, FLOW_OF_HEADER[::1])")
+@kernel("int64(int64, HEADER[::1], KEY[::1], Batch, State, Rules, PoolArrays, int64, FLOW_OF_HEADER[::1])")
 def track(first, headers, keys, batch, state, rules, pool, generation, found):
     """Track headers `first` to the end, whose `keys` are those of `locate`; returns the header at which to continue.
 
@@ -273,7 +273,7 @@ def track(first, headers, keys, batch, state, rules, pool, generation, found):
     return headers.size
 
 
-@kernel("void(int32[::1], int8[::1], State, Pool, int64, FLOW_OF_HEADER[::1], int32[:, ::1])")
+@kernel("void(int32[::1], int8[::1], State, PoolArrays, int64, FLOW_OF_HEADER[::1], int32[:, ::1])")
 def context(slots, from_originator, state, pool, generation, found, ports):
     """Write the flow, direction, addresses and ports (source, destination; -1 without) of messages of streams.
 

@@ -104,16 +104,16 @@ SILENCE = 180 * SECOND
 LINGER = 5 * SECOND
 BETWEEN_SWEEPS = 60 * SECOND
 
-Field = tuple[str, type[np.generic]] | tuple[str, type[np.generic], tuple[int, ...]]
+FieldType = tuple[str, type[np.generic]] | tuple[str, type[np.generic], tuple[int, ...]]
 
 
-def record(hot: Iterable[Field], rare: Iterable[Field]) -> np.dtype[np.void]:
+def record(hot: Iterable[FieldType], rare: Iterable[FieldType]) -> np.dtype[np.void]:
     """A dtype of the fields `hot`, then `rare`, each group from the widest field to the narrowest."""
     groups = (sorted(group, key=lambda field: -np.dtype(field[1]).itemsize) for group in (hot, rare))
     return np.dtype([field for group in groups for field in group], align=True)
 
 
-def declared(columns: Iterable[StateColumn], *, rare: bool) -> list[Field]:
+def declared(columns: Iterable[StateColumn], *, rare: bool) -> list[FieldType]:
     """The fields of the columns that are kept in the state."""
     return [(column.name, column.field) for column in columns if column.field is not None and column.rare == rare]
 
@@ -130,7 +130,7 @@ def blank(dtype: np.dtype[np.void], columns: Iterable[StateColumn], **more: int)
 
 
 # the end that is less by (address, port) is a; addresses as in netlake.kernels.addresses, a port is -1 without ports
-ENDPOINTS: list[Field] = [
+ENDPOINTS: list[FieldType] = [
     ("a_high", np.uint64), ("a_low", np.uint64), ("b_high", np.uint64), ("b_low", np.uint64),
     ("a_port", np.int32), ("b_port", np.int32), ("version", np.int8),
 ]  # fmt: skip

@@ -39,7 +39,7 @@ FOREVER = np.int64(0x7FFFFFFFFFFFFFFF)
 
 @kernel()
 def product(word, seed):
-    """The product of the halves of `word`, each added to half of `seed`, a secret."""
+    """NH product of one 64-bit word with its key `seed`: both 32-bit halves added, then multiplied (RFC 4418)."""
     return ((word + seed) & LOWER) * (((word >> HALF) + (seed >> HALF)) & LOWER)
 
 
@@ -164,7 +164,7 @@ def is_over(flow, now):
 def silent(state, rows, deadlines):
     """Rows of the flows that were silent for too long, with the time at which they were over; returns how many.
 
-    The silence of a flow that has seen no time yet begins now.
+    The silence of a flow without any time begins now.
     """
     count = 0
     control = state.control[0]

@@ -170,7 +170,7 @@ def see_sequence(flow, side, seq, payload, size, upper):
                 side.gap_start = side.next
             side.gap_end = seq
         side.next = end
-    elif ahead != -1 or size != payload or payload != 1:  # the last byte again keeps a connection alive: not counted
+    elif ahead != -1 or size != payload or payload != 1:  # the last byte again is a keep-alive: not counted
         beyond = seq_diff(end, side.next)
         if payload > 0 and beyond <= 0:
             side.late = bumped(side.late)

@@ -43,7 +43,7 @@ PCAP = np.dtype(
 )
 
 
-class Rows(NamedTuple):
+class RecordArrays(NamedTuple):
     """The arrays of a batch that an index fills: see `netlake.packets.Packets`."""
 
     start: Annotated[Ints, "int64[::1]"]
@@ -73,7 +73,7 @@ def pcap_lengths(data, at, pcap):
     return captured, length
 
 
-@kernel("Tuple((int64, int64, int64, int64))(uint8[::1], int64, int64, PCAP[::1], int64, int64, Rows)")
+@kernel("Tuple((int64, int64, int64, int64))(uint8[::1], int64, int64, PCAP[::1], int64, int64, RecordArrays)")
 def index_pcap(data, at, end, variant, row, rows, out):
     """Index the records that are whole between `at` and `end` into rows `row` to `rows`: (row, at, why, value).
 

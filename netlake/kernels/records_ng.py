@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from netlake.kernels import kernel
-from netlake.kernels.records import BLOCK, COMMENTS, FULL, MORE, NANO, Rows, word  # noqa: F401 - Rows is in a signature
+from netlake.kernels.records import BLOCK, COMMENTS, FULL, MORE, NANO, RecordArrays, word  # noqa: F401 - in a signature
 
 # block types
 SECTION = 0x0A0D0D0A
@@ -202,8 +202,8 @@ def judge(data, at, end, section, interfaces, block):
     return MORE if at + whole > end else FULL
 
 
-@kernel("Tuple((int64, int64, int64, int64))(uint8[::1], int64, int64, NG[::1], INTERFACE[::1], int64, int64, Rows,"
-        " COMMENT[::1], PACKET[::1])")  # fmt: skip
+@kernel("Tuple((int64, int64, int64, int64))(uint8[::1], int64, int64, NG[::1], INTERFACE[::1], int64, int64,"
+        " RecordArrays, COMMENT[::1], PACKET[::1])")  # fmt: skip
 def index_pcapng(data, at, end, state, interfaces, row, rows, out, comments, scratch):
     """Index the packet blocks that are whole between `at` and `end` into rows `row` to `rows`: (row, at, why, value).
 

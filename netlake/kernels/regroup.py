@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from netlake.kernels import kernel
-from netlake.kernels.walk_state import MESSAGE, Columns  # noqa: F401 - types of the signature
+from netlake.kernels.walk_state import MESSAGE, MessageArrays  # noqa: F401 - types of the signature
 
 
-@kernel("void(MESSAGE[::1], int64, int64[::1], Columns)")
+@kernel("void(MESSAGE[::1], int64, int64[::1], MessageArrays)")
 def regroup(messages, count, bounds, columns):
     """Sort messages by group, in the order in which they were found: group g is `bounds[g]:bounds[g + 1]`.
 

@@ -30,7 +30,7 @@ from netlake.kernels.walk_wireless import dot11
 from netlake.schema.faults import BAD_VALUE
 
 
-class Kind(IntEnum):
+class StepKind(IntEnum):
     """How the walk treats a group."""
 
     LINK = 0
@@ -39,22 +39,22 @@ class Kind(IntEnum):
     TRANSPORT = 3
     ICMP = 4  # an error quotes an IP header, and the type may lead to a leaf
     TUNNEL = 5
-    BESIDE = 6  # a message that is emitted beside another step, never led to by a key
+    BESIDE = 6  # a message that is emitted together with another step, not found by a key
     LEAF = 7
 
 
-def tunnel(name: str) -> tuple[Kind, Kernel]:
+def tunnel(name: str) -> tuple[StepKind, Kernel]:
     """The kind and the function of the step whose module in netlake.kernels.tunnels is `name`."""
-    return Kind.TUNNEL, getattr(import_module(f"{tunnels.__name__}.{name}"), name)
+    return StepKind.TUNNEL, getattr(import_module(f"{tunnels.__name__}.{name}"), name)
 
 
 class Step(IntEnum):
     """The headers that the walk enters; see the head of this file."""
 
-    kind: Kind
+    kind: StepKind
     function: Kernel | None
 
-    def __new__(cls, kind: Kind, function: Kernel | None = None, number: int | None = None) -> Any:
+    def __new__(cls, kind: StepKind, function: Kernel | None = None, number: int | None = None) -> Any:
         """The member with `number`, by default the one after the member before."""
         if number is None:
             number = max((step.value + 1 for step in cls.__members__.values()), default=0)
@@ -62,35 +62,35 @@ class Step(IntEnum):
         member._value_, member.kind, member.function = number, kind, function
         return member
 
-    ETHERNET = Kind.LINK, walk_link.ethernet
-    LINUX_SLL = Kind.LINK, walk_link.linux_sll
-    LINUX_SLL2 = Kind.LINK, walk_link.linux_sll2
-    RAW = Kind.LINK, walk_link.raw
-    NULL = Kind.LINK, walk_link.loopback
-    LOOP = Kind.LINK, walk_link.loopback
-    PPP = Kind.LINK, walk_serial.ppp
-    DOT1Q = Kind.LINK, walk_link.dot1q
-    LLC = Kind.LINK, walk_link.llc
-    SNAP = Kind.LINK, walk_link.snap
-    DOT11 = Kind.LINK, dot11
-    FDDI = Kind.LINK, walk_capture.fddi
-    NFLOG = Kind.LINK, walk_capture.nflog
-    FRAME_RELAY = Kind.LINK, walk_serial.frame_relay
-    CISCO_HDLC = Kind.LINK, walk_serial.cisco_hdlc
-    OTHER_LINK = Kind.LINK, walk_capture.other_link
-    IPV4 = Kind.NETWORK, walk_network.ipv4
-    IPV6 = Kind.NETWORK, walk_network.ipv6
-    IPV6_HOP_BY_HOP = Kind.EXTENSION, walk_network.ipv6_options
-    IPV6_ROUTING = Kind.EXTENSION, walk_network.ipv6_options
-    IPV6_DESTINATION = Kind.EXTENSION, walk_network.ipv6_options
-    IPV6_FRAGMENT = Kind.EXTENSION, walk_network.ipv6_fragment
-    IPSEC_AH = Kind.EXTENSION, walk_network.ipsec_ah
-    IP_IN_IP = (Kind.BESIDE,)  # the IP header that another IP header carries
-    TCP = Kind.TRANSPORT, walk_transport.tcp
-    UDP = Kind.TRANSPORT, walk_transport.udp
-    SCTP = Kind.TRANSPORT, walk_transport.sctp
-    ICMPV4 = (Kind.ICMP,)
-    ICMPV6 = (Kind.ICMP,)
+    ETHERNET = StepKind.LINK, walk_link.ethernet
+    LINUX_SLL = StepKind.LINK, walk_link.linux_sll
+    LINUX_SLL2 = StepKind.LINK, walk_link.linux_sll2
+    RAW = StepKind.LINK, walk_link.raw
+    NULL = StepKind.LINK, walk_link.loopback
+    LOOP = StepKind.LINK, walk_link.loopback
+    PPP = StepKind.LINK, walk_serial.ppp
+    DOT1Q = StepKind.LINK, walk_link.dot1q
+    LLC = StepKind.LINK, walk_link.llc
+    SNAP = StepKind.LINK, walk_link.snap
+    DOT11 = StepKind.LINK, dot11
+    FDDI = StepKind.LINK, walk_capture.fddi
+    NFLOG = StepKind.LINK, walk_capture.nflog
+    FRAME_RELAY = StepKind.LINK, walk_serial.frame_relay
+    CISCO_HDLC = StepKind.LINK, walk_serial.cisco_hdlc
+    OTHER_LINK = StepKind.LINK, walk_capture.other_link
+    IPV4 = StepKind.NETWORK, walk_network.ipv4
+    IPV6 = StepKind.NETWORK, walk_network.ipv6
+    IPV6_HOP_BY_HOP = StepKind.EXTENSION, walk_network.ipv6_options
+    IPV6_ROUTING = StepKind.EXTENSION, walk_network.ipv6_options
+    IPV6_DESTINATION = StepKind.EXTENSION, walk_network.ipv6_options
+    IPV6_FRAGMENT = StepKind.EXTENSION, walk_network.ipv6_fragment
+    IPSEC_AH = StepKind.EXTENSION, walk_network.ipsec_ah
+    IP_IN_IP = (StepKind.BESIDE,)  # the IP header that another IP header carries
+    TCP = StepKind.TRANSPORT, walk_transport.tcp
+    UDP = StepKind.TRANSPORT, walk_transport.udp
+    SCTP = StepKind.TRANSPORT, walk_transport.sctp
+    ICMPV4 = (StepKind.ICMP,)
+    ICMPV6 = (StepKind.ICMP,)
     # column `tunnel_key` depends on the numbers of tunnels, so further ones are added at the end
     GRE = *tunnel("gre"), 48
     VXLAN = tunnel("vxlan")
@@ -113,7 +113,7 @@ UNCLAIMED = max(Step) + 1
 FIRST_LEAF = UNCLAIMED + 1
 
 # KIND[step]
-KIND = np.full(UNCLAIMED, Kind.LEAF, np.int8)
+KIND = np.full(UNCLAIMED, StepKind.LEAF, np.int8)
 KIND[list(Step)] = [step.kind for step in Step]
 # steps without a tunnel identifier: that IP or UDP carries them is the tunnel, and what is inside has flows of its own
 BARE = np.zeros(UNCLAIMED, np.bool_)
@@ -128,8 +128,8 @@ def is_leaf(group):
 
 @kernel()
 def kind_of(group):
-    """The Kind of a group."""
-    return np.int64(KIND[group]) if group < UNCLAIMED else np.int64(Kind.LEAF)
+    """The kind of a group."""
+    return np.int64(KIND[group]) if group < UNCLAIMED else np.int64(StepKind.LEAF)
 
 
 @kernel()
@@ -138,7 +138,7 @@ def none(data, keys, w):
     return malformed(BAD_VALUE)
 
 
-def dispatcher(*kinds: Kind) -> Kernel:
+def dispatcher(*kinds: StepKind) -> Kernel:
     """A kernel `(data, keys, w, step) -> Next` that calls the function of a step of `kinds`.
 
     Its source is generated, so that a step is registered in one place: numba cannot call a function out of an array

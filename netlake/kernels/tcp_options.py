@@ -36,7 +36,7 @@ END, NOTHING, MSS_KIND, SCALE_KIND, PERMITTED_KIND, SACK_KIND, TIMESTAMPS_KIND =
 SYN = 2
 
 
-class Options(NamedTuple):
+class OptionArrays(NamedTuple):
     """The options of a batch of segments.
 
     One element a segment: `present` (bits), `wrong` (0, UNREADABLE or ODD_LENGTH), `mss`, `window_scale`,
@@ -63,9 +63,9 @@ class Options(NamedTuple):
     kinds: Annotated[npt.NDArray[np.int16], "int16[::1]"]
 
 
-def room_for(segments: int, size: int) -> Options:
+def room_for(segments: int, size: int) -> OptionArrays:
     """Arrays for the options of so many segments, `size` bytes in all."""
-    return Options(
+    return OptionArrays(
         present=np.zeros(segments, np.uint8),
         wrong=np.zeros(segments, np.uint8),
         mss=np.zeros(segments, np.int32),
@@ -136,7 +136,7 @@ def read_typed(data, first, option, i, out):
     return True
 
 
-@kernel("void(uint8[::1], int64[::1], int64[::1], Options)")
+@kernel("void(uint8[::1], int64[::1], int64[::1], OptionArrays)")
 def tcp_options(data, at, limit, out):
     """Read the options between `at` and `limit` of every segment; `at` is 20 bytes after the segment's start."""
     blocks = others = stored = listed = 0

@@ -27,7 +27,7 @@ from netlake.kernels import kernel
 from netlake.kernels.answers import Space, Stop, done, malformed, unknown
 from netlake.kernels.bytes import u16, u32
 from netlake.kernels.numbers import IpProtocol
-from netlake.kernels.steps import BARE, KIND, UNCLAIMED, Kind, Step, dispatcher, is_leaf, kind_of
+from netlake.kernels.steps import BARE, KIND, UNCLAIMED, Step, StepKind, dispatcher, is_leaf, kind_of
 from netlake.kernels.walk_network import pair_of_icmp
 from netlake.kernels.walk_records import (
     MOST,
@@ -50,7 +50,7 @@ from netlake.kernels.walk_state import (  # noqa: F401 - dtypes are names of sig
     ORIGIN,
     PACKET,
     WALK,
-    Rows,
+    PacketArrays,
 )
 from netlake.packets import DATAGRAM, HEADER, REASSEMBLED, WHOLE  # noqa: F401 - as above
 from netlake.packets import FRAGMENT as FRAGMENT_KIND
@@ -63,10 +63,10 @@ MOST_NEW_HEADERS = 2 * MOST_NETWORK_HEADERS + 2
 # in place of a step: the packet has ended
 ENDED = -1
 
-read_header = dispatcher(Kind.LINK, Kind.TUNNEL)
-read_network = dispatcher(Kind.NETWORK)
-read_extension = dispatcher(Kind.EXTENSION)
-read_transport = dispatcher(Kind.TRANSPORT)
+read_header = dispatcher(StepKind.LINK, StepKind.TUNNEL)
+read_network = dispatcher(StepKind.NETWORK)
+read_extension = dispatcher(StepKind.EXTENSION)
+read_transport = dispatcher(StepKind.TRANSPORT)
 
 
 @kernel()
@@ -102,7 +102,7 @@ def header(data, keys, w, messages, packet, step):
     hint = max(w.hint, w.link_type)  # a link header's is the link type that leads to it
     w.link_type = -1
     fault = answer.fault
-    if KIND[step] == Kind.LINK and answer.at > w.end:
+    if KIND[step] == StepKind.LINK and answer.at > w.end:
         # the header is longer than what was captured
         answer = malformed(SHORT_HEADER, answer.limit)
         fault = answer.fault
@@ -293,7 +293,7 @@ def proceed(w, keys, messages, headers, packet, step, answer):
         stop(packet, unknown(answer.space), answer.at, answer.value)
     elif is_ip and not is_leaf(inner) and BARE[inner]:
         w.key = key_of(w.key, inner, 1)
-        if w.header >= 0 and KIND[inner] == Kind.NETWORK:
+        if w.header >= 0 and KIND[inner] == StepKind.NETWORK:
             emit(messages, w, Step.IP_IN_IP, 0, headers[w.header].version)
     return inner
 
@@ -310,21 +310,21 @@ def one_packet(data, keys, w, messages, headers, fragments, packet, stacks, step
             stop(packet, Stop.TOO_DEEP, w.at)
             return
         kind = kind_of(step)
-        if kind == Kind.LEAF:
+        if kind == StepKind.LEAF:
             emit_leaf(messages, w, step, max(w.hint, w.link_type))
             push(stacks, w, step)
             return
         if not w.datagram:
             push(stacks, w, step)
-        if kind == Kind.ICMP:
+        if kind == StepKind.ICMP:
             icmp(data, w, keys, messages, headers, step)
             return
-        if kind == Kind.TRANSPORT:
+        if kind == StepKind.TRANSPORT:
             step = transport(data, keys, w, messages, headers, packet, stacks, step)
             continue
-        if kind == Kind.NETWORK:
+        if kind == StepKind.NETWORK:
             answer = network(data, keys, w, messages, headers, fragments, packet, step)
-        elif kind == Kind.EXTENSION:
+        elif kind == StepKind.EXTENSION:
             answer = extension(data, keys, w, messages, headers, fragments, packet, step)
         else:
             answer = header(data, keys, w, messages, packet, step)
@@ -344,8 +344,8 @@ def first_step(data, keys, w, packet):
 
 
 @kernel(
-    "int64(uint8[::1], Rows, int64, int64, int16[:, ::1], MESSAGE[::1], HEADER[::1], FRAGMENT[::1], PACKET[::1],"
-    " int16[:, ::1], ORIGIN[::1], WALK[::1])"
+    "int64(uint8[::1], PacketArrays, int64, int64, int16[:, ::1], MESSAGE[::1], HEADER[::1], FRAGMENT[::1],"
+    " PACKET[::1], int16[:, ::1], ORIGIN[::1], WALK[::1])"
 )
 def walk(data, rows, first, last, keys, messages, headers, fragments, packets, stacks, origins, state):
     """Walk rows `first` to `last`; the next row: where an array may not have room for another packet, it ends early."""

@@ -95,7 +95,7 @@ WALK = np.dtype(
 )
 
 
-class Rows(NamedTuple):
+class PacketArrays(NamedTuple):
     """The arrays of Packets that the walk reads."""
 
     start: Annotated[Ints, "int64[::1]"]
@@ -105,7 +105,7 @@ class Rows(NamedTuple):
     depth: Annotated[Shorts, "int32[::1]"]
 
 
-class Columns(NamedTuple):
+class MessageArrays(NamedTuple):
     """The arrays of Messages, those of all groups one after another."""
 
     start: Annotated[Ints, "int64[::1]"]

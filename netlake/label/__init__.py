@@ -1,1 +1,1 @@
-"""Ground truth joined to records: readers, joins, feature sets, exports."""
+"""Planned: labels, which join ground truth of attacks to records; the package is empty."""

@@ -123,7 +123,7 @@ def _why(there: CaptureFacts, facts: CaptureFacts) -> str:
     name = f"{facts.called} is already in the lake as capture {there.capture}"
     if facts.contract <= there.contract:
         return f"{name}; nothing was written."
-    return f"{name}, decoded by contract {there.contract}; nothing was written, --replace decodes it again."
+    return f"{name}, decoded with schema version {there.contract}; nothing was written, --replace decodes it again."
 
 
 def own_files(session: Session, stored: Stored) -> list[OwnFile]:

@@ -16,7 +16,7 @@ files.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.metadata import version
@@ -265,10 +265,13 @@ class Catalog:
         with self._read() as session:
             return contract.outdated(session, read.snapshot(session, None))
 
-    def begin_refresh(self) -> None:
-        """End the tables of an older contract; the captures in `outdated` must then be decoded again."""
+    def begin_refresh(self, known: Container[str] | None = None) -> None:
+        """End the tables of an older contract; the captures in `outdated` must then be decoded again.
+
+        LakeError if captures wrote a table that is not among the `known` names.
+        """
         with self._write() as session:
-            change = contract.begin(session, self._database.flag)
+            change = contract.begin(session, self._database.flag, known)
             if change is not None:
                 message = f"began to decode all captures under contract {CONTRACT}"
                 change.finish(f"netlake {program()}", message, {"contract": CONTRACT})

@@ -3,7 +3,7 @@
 Rules
 - CONTRACT is the number of the contract by which this netlake reads and writes. It is increased when a column is
   renamed, removed or given another meaning. Added tables and columns do not increase it: `evolve` adds them, and
-  `contract_version()` counts them, which each capture records.
+  `schema_version()` counts them, which each capture records.
 - A lake records its number in `netlake_metadata`; one without a number has contract 1. A lake of another number is
   neither read nor written, because its columns are not those of the documentation. A newer one needs
   a newer netlake; an older one needs `netlake capture --refresh`, which decodes all its captures again.
@@ -16,11 +16,13 @@ Steps of a refresh, each one commit
    and retyped columns need no conversion.
 2. Each capture is decoded and committed as a replacement. Captures of which the snapshot is not after `refreshing` are
    left to do; a refresh that was interrupted continues with these.
-3. `finish` records CONTRACT. Until then the lake has its older number and is refused.
+3. `finish` records CONTRACT, and the layout that programs of an older contract refuse. Until then the lake has its
+   older number and is refused.
 """
 
 from __future__ import annotations
 
+from collections.abc import Container
 from pathlib import Path
 
 from netlake.errors import LakeError
@@ -77,13 +79,22 @@ def _refreshing(session: Session) -> int | None:
     return int(row[0]) if row else None
 
 
-def begin(session: Session, flag: str) -> Change | None:
-    """End the tables that captures write; None if an earlier refresh has done it. The caller finishes the change."""
+def begin(session: Session, flag: str, known: Container[str] | None = None) -> Change | None:
+    """End the tables that captures write; None if an earlier refresh has done it. The caller finishes the change.
+
+    LakeError if one of them is not `known` (None: all are), because no capture would write it again.
+    """
     if recorded(session) == CONTRACT or _refreshing(session) is not None:
         return None
     layout.complete(session, flag)
     change = Change(session)
-    for number, name in _tables_of_captures(session):
+    written = _tables_of_captures(session)
+    if lost := [name for _, name in written if known is not None and name not in known]:
+        raise LakeError(
+            f"Tables of the lake that no declaration has, and whose rows a refresh would lose: {', '.join(lost)}; name"
+            " their plugins with --plugin."
+        )
+    for number, name in written:
         _refuse_foreign_files(session, number, name)
         for part, column in _PARTS:
             session.run(
@@ -124,5 +135,5 @@ def finish(session: Session) -> None:
     left = outdated(session, snapshot[0] if snapshot else 0)
     if left:
         raise LakeError(f"Captures have not been decoded again yet: {len(left)}, the first is {left[0].facts.called}.")
-    session.run("DELETE FROM netlake_metadata WHERE key IN ('contract', 'refreshing')")
-    session.insert("netlake_metadata", [("contract", str(CONTRACT))])
+    session.run("DELETE FROM netlake_metadata WHERE key IN ('contract', 'layout', 'refreshing')")
+    session.insert("netlake_metadata", [("contract", str(CONTRACT)), ("layout", layout.LAYOUT)])

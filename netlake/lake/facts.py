@@ -13,7 +13,7 @@ from netlake.schema import contract
 CONTRACT = 2
 
 
-def contract_version() -> int:
+def schema_version() -> int:
     """The version of the frozen schemas by which this netlake decodes; 1 if none is frozen.
 
     It grows with every added column or table; CONTRACT grows only with changes that older lakes cannot follow.
@@ -27,7 +27,7 @@ class CaptureFacts:
 
     `kind` is file, stream or live; `path` is the source as the user gave it, several files one a line; `size` is in
     bytes, None for a stream; `sha256` is of the whole source, None if it was not computed; `contract` is the
-    `contract_version` that decoded it; `state` is running, complete, partial (the source could not be read to its end)
+    `schema_version` that decoded it; `state` is running, complete, partial (the source could not be read to its end)
     or failed; `part` counts the rotations of a live capture from 0; `begin` and `end` are its least and greatest time;
     `rows` are counts by table; `report` is the quality report, any JSON.
     """
@@ -37,7 +37,7 @@ class CaptureFacts:
     path: str
     size: int | None = None
     sha256: str | None = None
-    contract: int = field(default_factory=contract_version)
+    contract: int = field(default_factory=schema_version)
     state: str = "complete"
     part: int = 0
     packets: int = 0

@@ -17,7 +17,9 @@ from netlake.lake.database import Session
 from netlake.lake.facts import CONTRACT
 
 DUCKLAKE = "1.0"
-LAYOUT = "1"
+# 2: lakes of contract 2, which a netlake that knows contract 1 alone must not write
+LAYOUT = "2"
+LAYOUTS = ("1", LAYOUT)
 # in netlake_file.capture, before the name of a derived table's owner
 OWNER = "owner:"
 
@@ -84,16 +86,16 @@ def exists(session: Session) -> bool:
         raise LakeError(
             "The database is not a netlake catalog; name the folder of a lake, or an empty folder to create one."
         )
-    _check(session, "netlake_metadata WHERE key = 'layout'", LAYOUT, "layout")
-    _check(session, "ducklake_metadata WHERE key = 'version' AND scope IS NULL", DUCKLAKE, "DuckLake version")
+    _check(session, "netlake_metadata WHERE key = 'layout'", LAYOUTS, "layout")
+    _check(session, "ducklake_metadata WHERE key = 'version' AND scope IS NULL", (DUCKLAKE,), "DuckLake version")
     return True
 
 
-def _check(session: Session, where: str, known: str, what: str) -> None:
+def _check(session: Session, where: str, known: tuple[str, ...], what: str) -> None:
     found = session.row(f"SELECT value FROM {where}")  # noqa: S608 - our own words
-    if found != (known,):
-        version = found[0] if found else "none"
-        raise LakeError(f"The lake has {what} {version} and this netlake reads {known} only: use a newer netlake.")
+    version = found[0] if found else "none"
+    if version not in known:
+        raise LakeError(f"The lake has {what} {version} and this netlake reads {known[-1]} only: use a newer netlake.")
 
 
 def create(session: Session, flag: str, data: str, version: str) -> None:

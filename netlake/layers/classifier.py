@@ -5,11 +5,11 @@ Rules
   payloads of which no port has a dispatch key (the group UNCLAIMED), and messages on a table's port which its hook
   `accept` rejects, because protocols share ports (RFC 7983: STUN, DTLS and RTP).
 - A probe is a hook `probe(messages)` that returns a mask of the messages that are its table's. Probes are called in the
-  order of tables; the first that takes a message has it. A table's probe is not asked about messages on its own port.
+  order of tables; the first whose mask has a message gets it. It does not get messages on its table's own port.
 - A rejected message that no probe takes stays with the table of its port, whose reader marks it with a fault.
 - `accept` is called once for each group and batch. A hook that raises, or returns no mask of the messages it got, is a
-  mistake of its author: it is noted, and the batch is classified as if the probe took nothing and `accept` rejected
-  nothing. No capture is lost by it.
+  bug of the module: it is reported, and the batch is classified as if the probe took nothing and `accept` rejected
+  nothing. The capture is decoded all the same.
 - The packet of a message that was assigned by content gets the table on its stack, and no longer has the stop reason
   `unknown_port`. The stack of a TCP packet ends at `tcp`, so a message in a TCP segment leaves it as it is.
 
@@ -54,7 +54,7 @@ class Classifier:
         self.names = dispatch.groups
         self.group_of = {name: dispatch.group(name) for name in probes}
         self.tables = {name: _table(dispatch, self.group_of[name], name) for name in probes}
-        # a group of several tables has no one that could reject a message
+        # no single table of a group of several can reject a message
         single = {group: those[0].name for group, those in dispatch.tables.items() if len(those) == 1}
         self.accepts = {group: accepts[name] for group, name in single.items() if name in accepts}
 
@@ -132,7 +132,7 @@ def _table(dispatch: Dispatch, group: int, name: str) -> Table:
 
 
 def _renumbered(messages: Messages) -> Messages:
-    """Messages with `place` counted anew in each row."""
+    """Messages with `place` numbered from 0 in each row."""
     number = np.arange(len(messages))
     again = np.concatenate([[False], messages.row[1:] == messages.row[:-1]])[: len(messages)]
     messages.place = (number - np.maximum.accumulate(np.where(again, 0, number))).astype(np.int16)

@@ -76,11 +76,11 @@ class Pool:
             self.keys[:count] = old[:count]
         kernels.fill_table(self.arrays(0))
 
-    def arrays(self, more: int) -> kernels.Pool:
+    def arrays(self, more: int) -> kernels.PoolArrays:
         """The arrays for kernels, with room for `more` new addresses."""
         if more:
             self.reserve(more)
-        return kernels.Pool(self._table, self.keys, self._used, self.seeds)
+        return kernels.PoolArrays(self._table, self.keys, self._used, self.seeds)
 
     def codes(self, data: Bytes, at: Ints, family: int = kernels.MAC) -> Shorts:
         """Codes of the addresses of `family` (4, 6, 0 for MAC) at offsets `at`; -1 for one not completely in `data`."""

@@ -7,7 +7,7 @@ Rules
   Steps without a table have their keys in KEYS. All other tables are leaves.
 - Tables that declare the same keys are one group: each of them reads the same messages. The group has the name of the
   table that is not `inside` another.
-- A key belongs to one group; two that claim it are an error of their authors.
+- A key belongs to one group; a key that two groups declare is an error (SchemaError).
 - "tcp.port" is reserved for streams. "tcp.segment" is for messages that are whole in one TCP segment.
 """
 

@@ -23,7 +23,16 @@ import numpy.typing as npt
 
 from netlake.kernels.regroup import regroup
 from netlake.kernels.walk import MOST_MESSAGES, MOST_NEW_HEADERS, walk
-from netlake.kernels.walk_state import FRAGMENT, MESSAGE, MOST_NETWORK_HEADERS, ORIGIN, PACKET, WALK, Columns, Rows
+from netlake.kernels.walk_state import (
+    FRAGMENT,
+    MESSAGE,
+    MOST_NETWORK_HEADERS,
+    ORIGIN,
+    PACKET,
+    WALK,
+    MessageArrays,
+    PacketArrays,
+)
 from netlake.layers.fragments import Fragments
 from netlake.layers.stacks import Stacks
 from netlake.layers.steps import Dispatch
@@ -91,7 +100,7 @@ class Walker:
         return int(self.state[f"{name}_count"][0])
 
     def _rows(self, packets: Packets, first: int) -> None:
-        rows = Rows(packets.start, packets.captured, packets.length, packets.link_type, packets.depth)
+        rows = PacketArrays(packets.start, packets.captured, packets.length, packets.link_type, packets.depth)
         self.state["fragment_count"] = 0
         self.state["stack_count"] = self.stacks.count
         while True:
@@ -163,7 +172,7 @@ class Walker:
     def _groups(self, packets: Packets) -> dict[int, Messages]:
         count = self._count("message")
         bounds = np.empty(self.dispatch.size + 2, np.int64)
-        columns = Columns(
+        columns = MessageArrays(
             start=np.empty(count, np.int64), end=np.empty(count, np.int64), row=np.empty(count, np.int32),
             missing=np.empty(count, np.int32), fault=np.empty(count, np.int8), header=np.empty(count, np.int32),
             place=np.empty(count, np.int16), source_port=np.empty(count, np.int32),

@@ -90,7 +90,7 @@ def _show(kind: Kind, value: Any) -> Any:
 
 
 def _set(column: Column, value: Any) -> Any:
-    """`value`, or None if it is the address of zeros by which the protocol says that there is none (`unset`)."""
+    """`value`, or None for an address of zeros in a column with `unset`."""
     return None if column.unset and type(value) is bytes and not any(value) else value
 
 

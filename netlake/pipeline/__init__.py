@@ -19,7 +19,7 @@ from netlake import tables
 from netlake.errors import LakeError, NetlakeError, QueryError
 from netlake.kernels import warm
 from netlake.lake.catalog import Catalog
-from netlake.lake.facts import CaptureFacts, Stored, contract_version
+from netlake.lake.facts import CaptureFacts, Stored, schema_version
 from netlake.pipeline.decoder import Options
 from netlake.pipeline.report import CaptureReport, ProblemReport, Report, TableReport
 from netlake.pipeline.run import Settings, inputs, open_source, to_lake, to_memory
@@ -47,9 +47,8 @@ def decode(  # noqa: PLR0913 - the options of the command, each by its name
     """Decode a capture (several paths are read as one) to Arrow tables by name; tables without rows are omitted.
 
     `plugins` are files that declare further tables; they stay loaded in this process (see netlake.tables).
-    InputError if
-    the capture cannot be opened or is not one, SchemaError for an invalid plugin. Problems of the input are in the
-    metadata of each table, key `netlake.problems`.
+    InputError if the capture cannot be opened or is not one, SchemaError for an invalid plugin. Problems of the input
+    are in the metadata of each table, key `netlake.problems`.
     """
     tables.load(plugins)
     settings = Settings(options=options(include, exclude, entropy=entropy), salvage=salvage, sha256=False)
@@ -82,10 +81,9 @@ def capture(  # noqa: PLR0913 - the options of the command, each by its name
     """Decode captures into a lake, which is created if it is missing.
 
     `paths` are files, folders, glob patterns or `-`; `jobs` is the number of processes (default: one per CPU);
-    `plugins`
-    are files that declare further tables, as for `decode`. `progress` is called with (index of the capture, bytes read,
-    size or None, packets), `begun` with the number of captures. InputError if a path names no capture; errors of one
-    capture are in its report.
+    `plugins` are files that declare further tables, as for `decode`. `progress` is called with (index of the capture,
+    bytes read, size or None, packets), `begun` with the number of captures. InputError if a path names no capture;
+    errors of one capture are in its report.
     """
     tables.load(plugins)
     outside = tuple(os.fspath(plugin) for plugin in plugins)
@@ -133,7 +131,7 @@ def refresh(  # noqa: PLR0913 - as above
     if begun is not None:
         begun(sum(map(len, alike.values())))
     if older:
-        catalog.begin_refresh()
+        catalog.begin_refresh(tables.entries())
     for settings, captures in alike.items():
         _all(captures, lake, settings, report, jobs, progress or _ignore, None)
     if older and failed(report):
@@ -144,7 +142,7 @@ def refresh(  # noqa: PLR0913 - as above
 
 
 def _of_other_contract(catalog: Catalog) -> list[Stored]:
-    return [stored for stored in catalog.captures() if stored.facts.contract != contract_version()]
+    return [stored for stored in catalog.captures() if stored.facts.contract != schema_version()]
 
 
 def _needed(facts: CaptureFacts, why: str, lake: Path) -> str:

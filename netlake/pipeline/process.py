@@ -1,4 +1,4 @@
-"""Settings of a process that does nothing but decode: the command line and its workers call `settle`.
+"""Settings of a process that only decodes: the command line and its workers call `settle`.
 
 A library call changes nothing that the rest of the process shares: `netlake.decode` and `netlake.capture` leave the
 garbage collector, Arrow's memory pool and numba's settings as they are, and are a tenth slower for it.

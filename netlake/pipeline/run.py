@@ -22,7 +22,7 @@ import pyarrow as pa
 from netlake.errors import NetlakeError
 from netlake.lake import CaptureFacts
 from netlake.lake.catalog import Catalog
-from netlake.lake.facts import contract_version
+from netlake.lake.facts import schema_version
 from netlake.pipeline.decoder import Decoder, Options
 from netlake.pipeline.quality import quality
 from netlake.pipeline.report import CaptureReport, ProblemReport, TableReport
@@ -111,7 +111,7 @@ def _fail(report: CaptureReport, sentence: str) -> None:
 
 
 def _take(source: Source, catalog: Catalog, settings: Settings, progress: Progress, report: CaptureReport) -> None:
-    unchanged = None if settings.replace else catalog.find(source.capture_id, contract_version())
+    unchanged = None if settings.replace else catalog.find(source.capture_id, schema_version())
     if unchanged is not None:
         report.state, report.message = unchanged.status, unchanged.sentence
         return

@@ -56,7 +56,7 @@ TABLES = (
             Column("peers", List(NODE), "Response: peers that have the torrent."),
             Column("error_code", "i64", "Error code: 201 generic, 202 server, 203 protocol, 204 unknown method."),
             Column("error_message", "text", "Error message."),
-            Column("heuristic", "bool", "Whether the message was recognised by its content and not by its port.",
+            Column("heuristic", "bool", "Whether the message was recognized by its content and not by its port.",
                    why="our own"),
         ),
     ),

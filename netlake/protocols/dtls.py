@@ -6,7 +6,7 @@ Decided here:
 - Encrypted records of version 1.3 have a unified header, whose fields depend on the negotiated parameters: such a
   record is a row with its first byte only, and ends the datagram.
 - Records with a connection ID (RFC 9146) have their length after an ID of unknown size; they end the datagram too.
-- On other ports than its own it is recognised by its content (RFC 7983, RFC 9443); `heuristic` marks these rows.
+- On other ports than its own it is recognized by its content (RFC 7983, RFC 9443); `heuristic` marks these rows.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ TABLES = (
             Column("ja3s", "text", "JA3S of a complete server hello, 32 hexadecimal digits.",
                    wireshark="dtls.handshake.ja3s"),
             Column("ja4", "text", "JA4 of a complete client hello.", why="tshark has it since 4.2"),
-            Column("heuristic", "bool", "Whether the record was recognised by its content and not by its port.",
+            Column("heuristic", "bool", "Whether the record was recognized by its content and not by its port.",
                    why="our own"),
         ),
     ),

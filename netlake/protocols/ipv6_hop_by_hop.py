@@ -15,7 +15,7 @@ JUMBO_PAYLOAD = 0xC2
 
 OPTION = Struct(
     (
-        Column("type", "u8", "Option type; its two highest bits give the action if it is not recognised.",
+        Column("type", "u8", "Option type; its two highest bits give the action if it is not recognized.",
                why="ipv6.opt.type shows padding too"),
         Column("data", "bytes", "Option data, after type and length.", why="one tshark field for each type"),
     )

@@ -25,7 +25,7 @@ TEXTS = {7: "host_name", 8: "vendor_name"}
 AVP = Struct(
     (
         Column("mandatory", "bool",
-               "Mandatory flag: a receiver that does not recognise it must end the tunnel or session.",
+               "Mandatory flag: a receiver that does not recognize it must end the tunnel or session.",
                wireshark="l2tp.avp.mandatory"),
         Column("hidden", "bool", "Hidden flag: the value is encrypted with a shared secret.",
                wireshark="l2tp.avp.hidden"),

@@ -1,4 +1,4 @@
-"""Nortel Discovery Protocol (SONMP): announcements of Nortel, Bay and SynOptics devices to their neighbours."""
+"""Nortel Discovery Protocol (SONMP): announcements of Nortel, Bay and SynOptics devices to their neighbors."""
 
 from __future__ import annotations
 

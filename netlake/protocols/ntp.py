@@ -1,4 +1,4 @@
-"""Network Time Protocol: clock synchronisation over UDP port 123, and queries to its servers.
+"""Network Time Protocol: clock synchronization over UDP port 123, and queries to its servers.
 
 Decided here:
 - A timestamp has two columns: a time, truncated to microseconds, and the fraction of its second as sent, in 2^-32
@@ -62,13 +62,13 @@ TABLES = (
         size=HEADER,
         columns=(
             Column("leap", "u8",
-                   "Leap indicator: 0 none, 1 last minute has 61 seconds, 2 it has 59, 3 not synchronised.", at=0,
+                   "Leap indicator: 0 none, 1 last minute has 61 seconds, 2 it has 59, 3 not synchronized.", at=0,
                    bits=(6, 2), wireshark="ntp.flags.li"),
             Column("version", "u8", "Version number, 0 to 7.", at=0, bits=(3, 3), wireshark="ntp.flags.vn"),
             Column("mode", "u8", "Mode: 1 and 2 symmetric, 3 client, 4 server, 5 broadcast, 6 control, 7 private.",
                    at=0, bits=(0, 3), wireshark="ntp.flags.mode"),
             Column("stratum", "u8",
-                   "Stratum: distance to a reference clock; 0 unspecified or kiss-o'-death, 16 unsynchronised.", at=1,
+                   "Stratum: distance to a reference clock; 0 unspecified or kiss-o'-death, 16 unsynchronized.", at=1,
                    wireshark="ntp.stratum"),
             Column("poll", "i8", "Poll: maximum interval between messages, log2 seconds.", at=2, wireshark="ntp.ppoll"),
             Column("precision", "i8", "Precision of the sender's clock, log2 seconds.", at=3,

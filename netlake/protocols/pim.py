@@ -1,4 +1,4 @@
-"""Protocol Independent Multicast, version 2: neighbours, multicast trees and rendezvous points.
+"""Protocol Independent Multicast, version 2: neighbors, multicast trees and rendezvous points.
 
 Decided here:
 - One table has the columns of all types; what a type does not have is null.
@@ -98,7 +98,7 @@ TABLES = (
                    wireshark="pim.register_flag.border"),
             Column("null_register", "bool", "Register: null-register bit, without a packet.",
                    wireshark="pim.register_flag.null_register"),
-            Column("upstream_neighbor", "ip", "Join/prune, graft: upstream neighbour.",
+            Column("upstream_neighbor", "ip", "Join/prune, graft: upstream neighbor.",
                    wireshark="pim.upstream_neighbor"),
             Column("groups", List(GROUP), "Join/prune, graft: groups in wire order."),
             Column("fragment_tag", "u16", "Bootstrap: fragment tag, shared by all fragments of one message.",

@@ -77,7 +77,7 @@ TABLES = (
                    wireshark="pn_dcp.response_delay"),
             Column("data_length", "u16", "Bytes of the blocks.", wireshark="pn_dcp.data_length"),
             Column("name_of_station", "text", "Name of station.", wireshark="pn_dcp.suboption_device_nameofstation"),
-            Column("alias_name", "text", "Alias name: station name and port of the neighbour.",
+            Column("alias_name", "text", "Alias name: station name and port of the neighbor.",
                    wireshark="pn_dcp.suboption_device_aliasname"),
             Column("device_vendor_value", "text", "Device vendor value: device type, as the vendor names it.",
                    wireshark="pn_dcp.suboption_device_devicevendorvalue"),

@@ -1,4 +1,4 @@
-"""Precision Time Protocol (IEEE 1588), version 2: synchronisation of clocks to below a microsecond.
+"""Precision Time Protocol (IEEE 1588), version 2: synchronization of clocks to below a microsecond.
 
 Decided here:
 - Version 1 has another header, so its rows have the version only.

@@ -2,7 +2,7 @@
 
 Decided here:
 - RTCP has no port. `probe` accepts a payload that is a sequence of RTCP packets up to its last byte and starts with a
-  report or feedback; SRTCP, which appends bytes, is not recognised.
+  report or feedback; SRTCP, which appends bytes, is not recognized.
 - Each packet of a datagram is a row.
 """
 
@@ -80,7 +80,7 @@ TABLES = (
             Column("bye_reason", "text", "BYE: reason for leaving.", why="no tshark field of its own"),
             Column("application", "text", "APP: name, four ASCII characters.", wireshark="rtcp.app.name"),
             Column("data", "bytes", "Rest of the packet, padding included.", why="tshark dissects it"),
-            Column("heuristic", "bool", "True: recognised by content.", why="defined by netlake"),
+            Column("heuristic", "bool", "True: recognized by content.", why="defined by netlake"),
         ),
     ),
 )  # fmt: skip

@@ -4,7 +4,7 @@ Decided here:
 - On the STUN ports `accept` takes messages and channel data; DTLS and RTP on the same ports differ in their first byte
   (RFC 7983).
 - On other ports `probe` requires the magic cookie and a length that fits to the byte; messages of RFC 3489, which have
-  no cookie, are not recognised there.
+  no cookie, are not recognized there.
 - XOR-mapped addresses are decoded; `mapped` has the mapped address in either form.
 """
 
@@ -90,7 +90,7 @@ TABLES = (
                    why="two tshark fields, stun.channel and stun.att.channelnum"),
             Column("data", "bytes", "TURN: relayed data.", why="tshark dissects it"),
             Column("attributes", List(ATTRIBUTE), "Attributes in wire order."),
-            Column("heuristic", "bool", "Recognised by content, not by port.", why="defined by netlake"),
+            Column("heuristic", "bool", "Recognized by content, not by port.", why="defined by netlake"),
         ),
     ),
 )  # fmt: skip

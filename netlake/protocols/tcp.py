@@ -68,7 +68,7 @@ TABLES = (
             Column("psh", "bool", "PSH flag: the receiver should deliver the payload at once.", at=13, bits=(3, 1),
                    wireshark="tcp.flags.push"),
             Column("rst", "bool", "RST flag: resets the connection.", at=13, bits=(2, 1), wireshark="tcp.flags.reset"),
-            Column("syn", "bool", "SYN flag: synchronises sequence numbers.", at=13, bits=(1, 1),
+            Column("syn", "bool", "SYN flag: synchronizes sequence numbers.", at=13, bits=(1, 1),
                    wireshark="tcp.flags.syn"),
             Column("fin", "bool", "FIN flag: the sender has no more data.", at=13, bits=(0, 1),
                    wireshark="tcp.flags.fin"),
@@ -164,7 +164,7 @@ def _options(messages: Messages, end: Any) -> Columns:
     return columns
 
 
-def _others(found: kernel.Options) -> pa.Array:
+def _others(found: kernel.OptionArrays) -> pa.Array:
     """The list column `options`."""
     count = int(found.other_at[-1])
     offsets, values = found.bytes_at[: count + 1], found.other[: found.bytes_at[count]]

@@ -64,7 +64,7 @@ TABLES = (
             Column("extensions", List(EXTENSION), "Extensions in wire order."),
             Column("payload_length", "i32", "Bytes after the headers; null if the headers do not fit.",
                    why="tshark shows the bytes"),
-            Column("heuristic", "bool", "True: recognised by content.", why="defined by netlake"),
+            Column("heuristic", "bool", "True: recognized by content.", why="defined by netlake"),
         ),
     ),
 )  # fmt: skip

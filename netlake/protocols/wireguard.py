@@ -41,7 +41,7 @@ TABLES = (
             Column("counter", "i64", "Data: packet counter.", wireshark="wg.counter"),
             Column("encrypted_length", "i32", "Data: encrypted bytes, 16 for a keep-alive.",
                    why="tshark shows the bytes"),
-            Column("heuristic", "bool", "Recognised by content, not by port.", why="defined by netlake"),
+            Column("heuristic", "bool", "Recognized by content, not by port.", why="defined by netlake"),
         ),
     ),
 )  # fmt: skip

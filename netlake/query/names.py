@@ -14,7 +14,9 @@ def unknown(what: str, name: str, known: Iterable[str], where: str = "") -> Quer
     every = sorted(known)
     near = difflib.get_close_matches(name.lower(), every, n=3, cutoff=0.6)
     near += [other for other in every if name and (name in other or other in name) and other not in near]
-    hint = f"; nearest {'is' if len(near) == 1 else 'are'} {_listed(near[:4])}" if near else ""
+    hint = "; `netlake tables --all` lists them" if what == "table" else ""
+    if near:
+        hint = f"; nearest {'is' if len(near) == 1 else 'are'} {_listed(near[:4])}"
     return QueryError(f"There is no {what} {harmless(name)}{where}{hint}.")
 
 

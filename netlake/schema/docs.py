@@ -20,6 +20,9 @@ _LAYERS = {
     "ppp.protocol": "PPP protocol",
     "snap.bridged": "bridged in SNAP",
     "icmpv6.type": "ICMPv6 type",
+    "cisco_hdlc.protocol": "Cisco HDLC protocol",
+    "dot11.type": "IEEE 802.11 frame type",
+    "snap.nortel": "Nortel protocol in SNAP",
 }
 _GROUPS = {
     "packet": "Packets",

@@ -1,1 +1,1 @@
-"""What runs on its own: agent, collector, proxy, metrics."""
+"""Planned: agent, collector, proxy and metrics, which run as services; the package is empty."""

@@ -13,7 +13,7 @@ from typing import Protocol, Self
 
 import numpy as np
 
-from netlake.kernels.records import Rows
+from netlake.kernels.records import RecordArrays
 from netlake.packets import NO_TIME, Packets
 from netlake.sources.facts import Comment, Interface, Name, Part, Problem, Section
 from netlake.sources.window import Window
@@ -114,9 +114,11 @@ class Source(Protocol):
     ) -> None: ...
 
 
-def rows_of(batch: Packets) -> Rows:
+def rows_of(batch: Packets) -> RecordArrays:
     """The arrays of a batch that kernels fill."""
-    return Rows(batch.start, batch.captured, batch.length, batch.ts, batch.offset, batch.interface, batch.link_type)
+    return RecordArrays(
+        batch.start, batch.captured, batch.length, batch.ts, batch.offset, batch.interface, batch.link_type
+    )
 
 
 def room(rows: int) -> Packets:

@@ -1,1 +1,1 @@
-"""Protocols over TCP streams: one file for each, with its tables and its stream parser."""
+"""Planned: protocols over TCP streams, one file for each, with its tables and its parser; the package is empty."""

@@ -1,4 +1,4 @@
-"""Speed and memory on captures of 1 to 1.5 million packets, beside other programs in the same session.
+"""Speed and memory on captures of 1 to 1.5 million packets, compared with other programs in the same run.
 
 `make bench`, or
 

@@ -1,6 +1,6 @@
 """Command lines of other programs on the same capture, for those that are installed.
 
-Each is asked for what it does best and no more: tshark prints eight fields without stream reassembly (with it, it is
+Each does only what it does best: tshark prints eight fields without stream reassembly (with it, it is
 superlinear on the mix), NFStream writes flows with statistics and without dissection, Tenzir decodes to IP, TCP and
 UDP and writes 13 columns to Parquet.
 """

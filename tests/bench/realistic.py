@@ -4,7 +4,7 @@
 
 One capture is 45 minutes of one site. Numbers of flows and their lengths are those measured (shape.py) on
 generated captures of such sites: an office is bulk downloads over TLS and HTTP by a dozen workstations, with DNS,
-name resolution, directory services and neighbour discovery; a plant is one master that polls Modbus devices over
+name resolution, directory services and neighbor discovery; a plant is one master that polls Modbus devices over
 connections that stay open, with some IEC 104 and BACnet. `tests.bench.repeat` makes a long capture from these.
 
 Shapes of the captures measured and of those generated are printed side by side by
@@ -102,7 +102,7 @@ def dns(site: Site, client: Host, server: Host) -> None:
 
 
 def resolution(site: Site, client: Host, to: Host, port: int) -> None:
-    """A name asked of all neighbours, twice over IPv4 and twice over IPv6."""
+    """A name asked of all neighbors, twice over IPv4 and twice over IPv6."""
     time, number = site.when(), 0 if port == 5353 else site.generator.getrandbits(16)
     body = struct.pack(">HHHHHH", number, 0, 1, 0, 0, 0) + name(site, b"\x05local" if port == 5353 else b"")
     own = port if port == 5353 else site.generator.randrange(49152, 65536)
@@ -156,8 +156,8 @@ def clock(site: Site, client: Host, server: Host) -> None:
         )
 
 
-def neighbours(site: Site, client: Host, router: Host) -> None:
-    """An IPv6 neighbour solicitation and its advertisement."""
+def neighbors(site: Site, client: Host, router: Host) -> None:
+    """An IPv6 neighbor solicitation and its advertisement."""
     time = site.when()
     for offset, source, to, head, option in ((0.0, client, router, 135, 1), (0.0005, router, client, 136, 2)):
         target = to if head == 135 else source
@@ -235,7 +235,7 @@ def background(site: Site, clients: list[Host], server: Host, router: Host, coun
         lambda: discovery(site, pick(clients)),
         lambda: solicit(site, pick(clients)),
         lambda: clock(site, pick(clients), server),
-        lambda: neighbours(site, pick(clients), router),
+        lambda: neighbors(site, pick(clients), router),
         lambda: site.arp(site.when(), pick(clients), router),
     )
     for kind, count in zip(kinds, counts, strict=True):

@@ -24,7 +24,7 @@ def sources(tmp_path: Path) -> list[Path]:
         realistic.download(site, client, server, 443, 40)
         realistic.dns(site, client, server)
         realistic.resolution(site, client, realistic.LLMNR, 5355)
-        realistic.neighbours(site, client, router)
+        realistic.neighbors(site, client, router)
         site.arp(1.0, client, router)
         paths.append(tmp_path / f"{number}.pcap")
         site.write(paths[-1])

@@ -70,7 +70,7 @@ def test_sql_reads_statement_from_stdin(program: Program, lake: Path) -> None:
         (["sql", "FROM smaple"], "There is no table smaple; nearest are sample"),
         (["sql", "SELECT 1", "--at", "999"], "snapshot"),
         (["sql", "SELECT 1", "--at", "yesterday"], "is not a snapshot"),
-        (["sql", 'FROM "a\x1b[2J"'], "There is no table a\\x1b[2J."),
+        (["sql", 'FROM "a\x1b[2J"'], "There is no table a\\x1b[2J; `netlake tables --all` lists them."),
     ],
 )
 def test_wrong_name_or_statement_prints_one_error(arguments: list[str], sentence: str, run: Run, lake: Path) -> None:

@@ -1,4 +1,4 @@
-"""Rows of the tracker's state as slots: what streams need to keep data of their own beside it."""
+"""Rows of the tracker's state as slots: streams use them to index arrays of their own."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def longs(values: object) -> np.ndarray:
 
 
 def written(part: object, fields: list[bytes]) -> None:
-    """`part` is (sizes kernel, put kernel) with their arguments bound; it must write `fields`, in two goes."""
+    """`part` is (sizes kernel, put kernel) with their arguments bound; it must write `fields`, in two calls."""
     add, put = part  # type: ignore[misc]
     sizes = np.full(len(fields), 3, np.int64)
     add(sizes)

@@ -57,7 +57,7 @@ def test_facts_read_equal_facts_written(catalog: Catalog) -> None:
     [
         ({}, {}, "as capture {A}; nothing was written."),
         ({"contract": 2}, {"contract": 1}, "as capture {A}; nothing was written."),
-        ({}, {"contract": 2}, "decoded by contract 1; nothing was written, --replace decodes it again."),
+        ({}, {"contract": 2}, "decoded with schema version 1; nothing was written, --replace decodes it again."),
         ({"sha256": None}, {}, "as capture {A}; nothing was written."),
     ],
 )

@@ -31,7 +31,12 @@ def edit(catalog: Catalog, *statements: str) -> None:
 
 def make_older(catalog: Catalog) -> None:
     """As netlake 0.1.0 left it: without a contract, and without the table of owners."""
-    edit(catalog, "DELETE FROM netlake_metadata WHERE key = 'contract'", "DROP TABLE netlake_owner")
+    edit(
+        catalog,
+        "DELETE FROM netlake_metadata WHERE key = 'contract'",
+        "UPDATE netlake_metadata SET value = '1' WHERE key = 'layout'",
+        "DROP TABLE netlake_owner",
+    )
 
 
 @pytest.fixture
@@ -163,3 +168,28 @@ def test_extension_reads_a_refreshed_lake(older: Catalog, ask: Any, tmp_path: Pa
     assert before == [[i // 2] for i in range(12)]
     ask(older.folder, "INSERT INTO lake.link (capture, packet, place) VALUES ('x', 1, 0)")
     assert len(rows(Catalog(older.folder), "link")) == 9
+
+
+def test_refresh_refuses_to_lose_the_table_of_a_plugin(older: Catalog) -> None:
+    known = {table for table, _ in small.tables_of(A, 6)[1:]}
+    before = older.snapshot()
+    with pytest.raises(LakeError, match=r"no declaration has.*: wire; name their plugins with --plugin"):
+        older.begin_refresh({table.name for table in known})
+    assert older.snapshot() == before
+
+
+def test_older_program_refuses_a_refreshed_lake(older: Catalog) -> None:
+    """A netlake of contract 1 reads layout 1 only."""
+    assert layout_of(older) == "1"
+    older.begin_refresh()
+    for capture in (A, B):
+        older.commit(small.facts(capture), small.write(older, capture, small.tables_of(capture, 6)), replace=True)
+    older.finish_refresh()
+    assert layout_of(older) == "2"
+
+
+def layout_of(catalog: Catalog) -> str:
+    with sqlite3.connect(catalog.folder / "catalog.sqlite") as connection:
+        found = connection.execute("SELECT value FROM netlake_metadata WHERE key = 'layout'").fetchone()
+    connection.close()
+    return str(found[0])

@@ -17,7 +17,7 @@ A6, B6 = bytes.fromhex("20010db8000000000000000000000001"), bytes.fromhex("20010
 
 
 def with_steps(*leaves: Table) -> list[Table]:
-    """`leaves` beside the tables of all steps, which have the keys that lead to these."""
+    """`leaves` and the tables of all steps, which have the keys that lead to these."""
     return [*(entry.table for name, entry in tables.entries().items() if name in STEPS), *leaves]
 
 

@@ -68,7 +68,7 @@ CASES = {
         -1,
     ),
     "no next header": (NET(b.ipv6(b"", 59), 0x86DD), "ethernet:ipv6", None, -1),
-    "neighbour solicitation": (NET(b.ipv6(bytes([135, 0]) + bytes(22), 58), 0x86DD), "ethernet:ipv6:icmpv6", None, -1),
+    "neighbor solicitation": (NET(b.ipv6(bytes([135, 0]) + bytes(22), 58), 0x86DD), "ethernet:ipv6:icmpv6", None, -1),
     "IP in IP": (NET(b.ipv4(INNER, 4)), "ethernet:ipv4:ipv4:udp:dns", None, -1),
     "6in4": (NET(b.ipv4(b.ipv6(b.udp(b"x", 1, 53), 17), 41)), "ethernet:ipv4:ipv6:udp:dns", None, -1),
     "GRE": (NET(b.ipv4(b.gre(INNER, key=9), 47)), "ethernet:ipv4:gre:ipv4:udp:dns", None, -1),

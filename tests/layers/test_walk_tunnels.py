@@ -92,7 +92,7 @@ TUNNELS = {
         NET(b.ipv4(bytes.fromhex("100022eb 00000001 20010005 00000000 00001c00") + INNER, 47)),
         "ethernet:ipv4:gre:erspan", UNKNOWN, 7,
     ),
-    "ERSPAN, no such version": (
+    "ERSPAN, unknown version": (
         NET(b.ipv4(bytes.fromhex("100088be 00000001 f000000000000000") + NET(INNER), 47)), "ethernet:ipv4:gre:erspan",
         "malformed", -1,
     ),

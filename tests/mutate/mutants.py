@@ -198,7 +198,7 @@ def _slice(node: ast.Slice) -> Iterator[Found]:
 
 
 def _dispatch(node: ast.Dict) -> Iterator[Found]:
-    """Two neighbours that lead to different functions are exchanged."""
+    """Two neighbors that lead to different functions are exchanged."""
     for position in range(len(node.values) - 1):
         first, second = node.values[position : position + 2]
         if isinstance(first, ast.Name) and isinstance(second, ast.Name) and first.id != second.id:

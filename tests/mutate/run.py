@@ -1,7 +1,7 @@
 """Verdicts on mutants: each in a forked child, which executes the mutated module and runs the checks of its tables.
 
 A mutant is killed if a check fails, if the module cannot be executed, or if the child ends by itself, or needs more
-processor time than LIMIT times what the code as it is needs: a mutant may loop for ever. Memory is limited for the same
+processor time than LIMIT times what the code as it is needs: a mutant may never end. Memory is limited for the same
 reason.
 """
 

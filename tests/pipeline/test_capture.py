@@ -15,7 +15,7 @@ import netlake
 import netlake.pipeline
 from netlake.errors import InputError, LakeError
 from netlake.lake.catalog import Catalog
-from netlake.lake.facts import contract_version
+from netlake.lake.facts import schema_version
 from netlake.pipeline import workers
 from netlake.pipeline.report import CaptureReport
 
@@ -165,7 +165,7 @@ def test_refresh_uses_the_options_of_each_capture(tmp_path: Path, monkeypatch: p
     for stored in Catalog(lake).captures():
         facts = before[stored.facts.capture]
         assert (stored.facts.rows, stored.facts.report) == (facts.rows, facts.report)
-        assert stored.facts.contract == contract_version() > 1
+        assert stored.facts.contract == schema_version() > 1
 
 
 def test_refresh_skips_original_with_other_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,9 @@ def likely(rng, big):
 
 
 def arrays(rows):
-    return records.Rows(*[np.zeros(rows, np.int64) for _ in range(5)], *[np.zeros(rows, np.int32) for _ in range(2)])
+    return records.RecordArrays(
+        *[np.zeros(rows, np.int64) for _ in range(5)], *[np.zeros(rows, np.int32) for _ in range(2)]
+    )
 
 
 def variant(state):

@@ -38,7 +38,7 @@ FIXED = [
     for name, entry in tables.entries().items()
     if not entry.hooks.read and not entry.hooks.parse and any(column.at is not None for column in entry.table.columns)
 ]
-# of messages with one byte changed: how many bytes are changed in turn, and to which numbers beside their own
+# of messages with one byte changed: how many bytes are changed in turn, and to which other numbers
 MOST_CHANGED = 32
 NUMBERS = (0, 1, 4, 7, 8, 20, 255)
 # messages of a table in a batch of a capture that are compared
@@ -59,7 +59,7 @@ MODULES = {
 }
 TWINS: dict[str, Twin] = {table: partial(fixed_only, table) for table in FIXED}
 TWINS |= {table: module.rows for table, module in MODULES.items()}
-# messages beside the cases, which some twins have
+# messages in addition to the cases, for some twins
 OWN: dict[str, list[Message]] = {table: getattr(module, "MESSAGES", []) for table, module in MODULES.items()}
 # tables with addresses are also read without a pool, which gives text instead of codes
 READ_AS = [

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from netlake.kernels.dns import OPTION, Section, find_options
+from netlake.kernels.dns import OPTION, DnsSection, find_options
 from netlake.kernels.dns_text import Type
 from netlake.layers.read import addresses, column_type, fill, mark, plain
 from netlake.packets import Columns, Ints, Messages, Nullable, Value
@@ -60,7 +60,7 @@ def _mark_misplaced(messages: Messages, opt: Found) -> None:
     """Set the fault of messages whose OPT record is repeated or not in its place (RFC 6891 section 6.1.1)."""
     of = opt["message"]
     mark(messages, np.bincount(of, minlength=len(messages)) > 1, faults.BAD_OPTIONS)
-    misplaced = (opt["section"] != Section.ADDITIONAL.value) | (messages.data[opt["name"]] != 0)
+    misplaced = (opt["section"] != DnsSection.ADDITIONAL.value) | (messages.data[opt["name"]] != 0)
     mark(messages, _among(of[misplaced], len(messages)), faults.BAD_OPTIONS)
 
 

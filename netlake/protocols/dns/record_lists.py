@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from netlake.kernels.dns import Section, gather_spans, measure_spans
+from netlake.kernels.dns import DnsSection, gather_spans, measure_spans
 from netlake.kernels.dns_text import Type
 from netlake.layers.read import column_type
 from netlake.packets import Bytes, Ints
@@ -118,9 +118,9 @@ def sections(table: Table, batch: Records, mdns: Mask) -> dict[str, pa.Array]:
     section = batch.records["section"]
     result = {}
     for number, name in (
-        (Section.ANSWER, "answers"),
-        (Section.AUTHORITY, "authorities"),
-        (Section.ADDITIONAL, "additionals"),
+        (DnsSection.ANSWER, "answers"),
+        (DnsSection.AUTHORITY, "authorities"),
+        (DnsSection.ADDITIONAL, "additionals"),
     ):
         data_type = column_type(table, name)
         index = np.flatnonzero(section == number.value)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netlake.kernels import dns_text as t
-from netlake.kernels.dns import FOUND, HEADER, QUESTION, RECORD, Section, find_records
+from netlake.kernels.dns import FOUND, HEADER, QUESTION, RECORD, DnsSection, find_records
 from netlake.kernels.dns_text import Class, Type
 from netlake.layers.pools import ipv4_text, ipv6_text
 from netlake.layers.read import gather
@@ -27,15 +27,15 @@ SOA_NUMBERS = np.dtype([(word, ">u4") for word in WORDS[3:]])
 
 
 def find(messages: Messages, counts: Ints) -> Records:
-    """Questions and records that `counts` (Section, message) announce and the bytes contain.
+    """Questions and records that `counts` (DnsSection, message) announce and the bytes contain.
 
     A count is 0 where the header is short.
     """
     size = np.maximum(messages.end - messages.start - HEADER, 0)
     found = np.empty(len(messages), FOUND)
     # a header may announce 65535 records: the size of the message limits the arrays
-    asked = np.minimum(counts[Section.QUESTION], size // SMALLEST_QUESTION)
-    most = np.minimum(counts[Section.ANSWER :].sum(axis=0), size // SMALLEST_RECORD)
+    asked = np.minimum(counts[DnsSection.QUESTION], size // SMALLEST_QUESTION)
+    most = np.minimum(counts[DnsSection.ANSWER :].sum(axis=0), size // SMALLEST_RECORD)
     questions, records = np.empty(int(asked.sum()), QUESTION), np.empty(int(most.sum()), RECORD)
     count = find_records(messages.data, messages.start, messages.end, counts, questions, records, found)
     return _texts(messages, questions[: int(found["questions"].sum())], records[:count], found)

@@ -1,7 +1,7 @@
 """DNS messages in TCP segments: those that are complete in one segment, each after its length (RFC 1035 section 4.2.2).
 
 Decided here: a segment has rows only if its messages fill it exactly. Without the stream, a segment that starts or ends
-within a message cannot be recognised; such segments have no rows here, and the streams of the tracker read them.
+within a message cannot be recognized; such segments have no rows here, and the streams of the tracker read them.
 """
 
 from __future__ import annotations

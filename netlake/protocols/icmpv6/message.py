@@ -19,7 +19,7 @@ ERRORS = (1, PACKET_TOO_BIG, 3, PARAMETER_PROBLEM)
 TABLES = (
     Table(
         "icmpv6",
-        "One row for each ICMPv6 message; echo and neighbour discovery have further columns in tables of their own.",
+        "One row for each ICMPv6 message; echo and neighbor discovery have further columns in tables of their own.",
         spec="RFC 4443",
         on=("ip.protocol=58",),
         size=HEADER,

@@ -1,4 +1,4 @@
-"""Neighbour discovery between hosts: address resolution and redirects."""
+"""Neighbor discovery between hosts: address resolution and redirects."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from netlake.schema import Column, Table
 TABLES = (
     Table(
         "icmpv6_neighbor_solicitation",
-        "One row for each neighbour solicitation.",
+        "One row for each neighbor solicitation.",
         spec="RFC 4861 section 4.3",
         on=("icmpv6.type=135",),
         columns=(
@@ -24,7 +24,7 @@ TABLES = (
     ),
     Table(
         "icmpv6_neighbor_advertisement",
-        "One row for each neighbour advertisement.",
+        "One row for each neighbor advertisement.",
         spec="RFC 4861 section 4.4",
         on=("icmpv6.type=136",),
         columns=(

@@ -1,4 +1,4 @@
-"""Options of neighbour discovery (RFC 4861 section 4.6, RFC 8106): all as bytes, common ones in typed columns too.
+"""Options of neighbor discovery (RFC 4861 section 4.6, RFC 8106): all as bytes, common ones in typed columns too.
 
 Decided here:
 - `options` has every option in wire order. A typed column has the first option of its type with the right length; lists

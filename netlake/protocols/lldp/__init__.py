@@ -1,1 +1,1 @@
-"""Link Layer Discovery Protocol: descriptions that devices send to their neighbours; the frame and its TLVs."""
+"""Link Layer Discovery Protocol: descriptions that devices send to their neighbors; the frame and its TLVs."""

@@ -34,9 +34,9 @@ LINK = Struct(
         Column("data", "ipv4", "Version 2: link data: interface address, or mask of a stub network.",
                wireshark="ospf.lsa.router.linkdata"),
         Column("interface_id", "u32", "Version 3: interface ID.", wireshark="ospf.v3.lsa.interface_id"),
-        Column("neighbor_interface_id", "u32", "Version 3: interface ID of the neighbour.",
+        Column("neighbor_interface_id", "u32", "Version 3: interface ID of the neighbor.",
                wireshark="ospf.v3.lsa.neighbor_interface_id"),
-        Column("neighbor_router_id", "ipv4", "Version 3: router ID of the neighbour.",
+        Column("neighbor_router_id", "ipv4", "Version 3: router ID of the neighbor.",
                wireshark="ospf.v3.lsa.neighbor_router_id"),
     )
 )  # fmt: skip

@@ -9,7 +9,7 @@ Decided here:
   first part, without fingerprints; `crypto` has the pieces, from which streams are reassembled.
 - Keys are derived from the client's first Destination Connection ID. Packets of the server, and of the client after the
   server chose an ID, need that of an earlier packet: they are rows that are not decrypted.
-- Versions of Google before Q044 have another header and are not recognised.
+- Versions of Google before Q044 have another header and are not recognized.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ LONGEST_ID = 20
 SMALLEST_INITIAL = 1200
 # earlier versions of Google have other headers or packet types
 FIRST_OF_IETF = 50
-# versions recognised on other ports: exact, by their first three bytes, by their first byte
+# versions recognized on other ports: exact, by their first three bytes, by their first byte
 NUMBERS, FAMILIES, GOOGLE = (0, keys.VERSION_1, keys.VERSION_2), (0xFF0000, 0xFACEB0), (0x51, 0x54)
 # limit for coalesced packets in a datagram
 MOST_PACKETS = 64
@@ -104,7 +104,7 @@ TABLES = (
             Column("ja4", "text", "JA4 of the ClientHello; null if it is incomplete.", why="tshark has it since 4.2"),
             Column("user_agent", "text", "Versions of Google: user agent of the client.",
                    wireshark="tls.quic.parameter.google.user_agent"),
-            Column("heuristic", "bool", "Recognised by content, not by port.", why="defined by netlake"),
+            Column("heuristic", "bool", "Recognized by content, not by port.", why="defined by netlake"),
         ),
     ),
 )  # fmt: skip

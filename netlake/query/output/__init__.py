@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # name -> (module, class, whether the format is binary)
 FORMATS: dict[str, tuple[str, str, bool]] = {
-    "table": ("table", "Table", False),
+    "table": ("table", "AlignedTable", False),
     "csv": ("delimited", "Csv", False),
     "tsv": ("delimited", "Tsv", False),
     "json": ("lines", "Json", False),

@@ -19,7 +19,7 @@ WIDEST = 60
 GAP = "  "
 
 
-class Table:
+class AlignedTable:
     """Columns with a header line; numbers are right-aligned."""
 
     def __init__(self, out: BinaryIO, schema: pa.Schema, style: Style) -> None:
