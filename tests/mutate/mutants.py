@@ -24,8 +24,9 @@ from dataclasses import dataclass
 
 from netlake.schema import faults
 
-DECLARATIONS = {"Column", "Table", "Struct", "List", "column_type", "lru_cache"}
+DECLARATIONS = {"Column", "Table", "Struct", "List", "column_type"}
 PLACED = {"at", "bits", "size"}
+CACHE = "lru_cache"
 # hooks that are called for `--entropy` and by the flow tracker
 UNREACHED = {"entropy", "fill_from_flow"}
 
@@ -114,8 +115,9 @@ def _inside(node: ast.AST) -> Iterator[Found]:
         if node.value is not None:
             yield from _inside(node.value)
         return
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in DECLARATIONS:
-        yield from _declaration(node)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {*DECLARATIONS, CACHE}:
+        if node.func.id in DECLARATIONS:
+            yield from _declaration(node)
         return
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return

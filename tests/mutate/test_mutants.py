@@ -53,7 +53,7 @@ def test_mutants_of_a_source(source: str, expected: list[str]) -> None:
         "x: Literal[7]",
         "def f(a: int = 3) -> Tuple[1]:\n    pass",
         "c = Column('a', 'u8', 'Up to 255.')",
-        "f = lru_cache(64)(g)",
+        "f = lru_cache(1 << 6)(g)",
         "c = fixed(TABLES[0])",
         "z = zip(a, b, strict=True)",
         "def entropy(m):\n    return m > 1",
