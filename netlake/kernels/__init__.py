@@ -72,6 +72,7 @@ class Kernel:
         self.function, self.signature, self.once, self.allocates = function, signature, once, allocates
         self.compiled: Any = None
         self.__doc__, self.__name__, self.__module__ = function.__doc__, function.__name__, function.__module__
+        _text(function.__module__)  # as it is imported: the file may change before the kernel is compiled
 
     def __call__(self, *arguments: Any) -> Any:
         """Call the compiled function, compiling it first if necessary."""
@@ -249,6 +250,7 @@ def imported(text: str) -> list[str]:
 
 @cache
 def _text(module: str) -> bytes:
+    """The text of a loaded module when it was first requested."""
     return Path(str(sys.modules[module].__file__)).read_bytes()
 
 

@@ -240,10 +240,10 @@ print(made.first(flows), sum(made.first.compiled.stats.cache_hits.values()))
 """
 
 
-def run(folder: Path) -> str:
+def run(folder: Path, program: str = RUN) -> str:
     """Result and cache hits of the kernel of MODULES, in a process of its own."""
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(folder / "cache")}
-    command = [sys.executable, "-c", RUN, str(folder)]
+    command = [sys.executable, "-c", program, str(folder)]
     return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.strip()
 
 
@@ -256,6 +256,15 @@ def test_compiled_code_is_cached_until_a_module_that_it_imports_changes(tmp_path
     assert run(tmp_path) == "44 0"
     (tmp_path / "seam_layout.py").write_text(MODULES["seam_layout"].replace("np.int64", "np.int32"))
     assert run(tmp_path) == "3 0"
+
+
+def test_file_that_changes_after_its_import_does_not_change_the_cached_code(tmp_path):
+    for name, text in MODULES.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    changed = MODULES["seam_kernel"].replace("+ LIMIT", "- LIMIT")
+    edit = f"open(sys.argv[1] + '/seam_kernel.py', 'w').write({changed!r})\nflows ="
+    assert run(tmp_path, RUN.replace("flows =", edit, 1)) == "3 0"
+    assert run(tmp_path) == "-3 0"
 
 
 def test_kernels_keep_numba_settings_unchanged(monkeypatch):
