@@ -173,7 +173,14 @@ class Messages:
 
     @classmethod
     def concat(cls, parts: Sequence[Messages]) -> Messages:
-        """The messages of all `parts` (at least one) in one writable buffer; rows of different parts are different."""
+        """The messages of all `parts` (at least one) in one writable buffer; rows of different parts are different.
+
+        They have a context if all parts have one; ValueError if only some have.
+        """
+        contexts = [part.context for part in parts if part.context is not None]
+        if contexts and len(contexts) < len(parts):
+            raise ValueError("only some parts have a context")
+        context = type(contexts[0]).concat(contexts) if contexts else None
         bytes_before = np.cumsum([0, *(len(part.data) for part in parts)])
         rows_before = np.cumsum([0, *(int(part.row[-1]) + 1 if len(part) else 0 for part in parts)])
         columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in (*COPIED, "header")}
@@ -181,7 +188,8 @@ class Messages:
             name: np.concatenate([getattr(part, name) + by for part, by in zip(parts, before, strict=False)])
             for name, before in (("start", bytes_before), ("end", bytes_before), ("row", rows_before.astype(np.int32)))
         }
-        return cls(data=np.concatenate([part.data for part in parts]), pools=parts[0].pools, **columns, **shifted)
+        data = np.concatenate([part.data for part in parts])
+        return cls(data=data, pools=parts[0].pools, context=context, **columns, **shifted)
 
     def flag(self, where: npt.NDArray[np.bool_] | npt.NDArray[np.intp], code: int) -> None:
         """Set the fault of messages that have none; the first fault of a message stays."""

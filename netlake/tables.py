@@ -6,8 +6,10 @@ Where tables are:
   by `load` (option `--plugin`).
 
 Rules for plugins:
-- A plugin that cannot be imported, breaks a rule of declarations (netlake.schema.rules), or declares a name that
-  exists, raises SchemaError with its name and the reason. None is skipped without a message.
+- A plugin that cannot be imported, breaks a rule of declarations (netlake.schema.rules) or of dispatch keys
+  (netlake.layers.steps), or declares a name that exists, raises SchemaError with its name and the reason. None is
+  skipped without a message.
+- A plugin's table has a context whose columns messages have (FROM_MESSAGES).
 - Column ids of its tables derive from the names of the columns, so columns may be added and reordered. With a frozen
   contract, `NAME.json` in the folder of the module, the ids are those of the contract (netlake.schema.contract). A lake
   in which a column has another id or type rejects the rows (netlake.lake.evolve).
@@ -22,7 +24,7 @@ import os
 import pkgutil
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib.abc import Loader
@@ -34,20 +36,23 @@ from typing import Any
 from netlake import flows, protocols, streams
 from netlake.errors import SchemaError
 from netlake.hooks import Hooks, hooks_of, mistakes
-from netlake.schema import Table, contract
+from netlake.schema import CONTEXTS, Table, contract
 
 GROUP = "netlake.protocols"
+# contexts whose columns messages have; rows of the others do not derive from messages
+FROM_MESSAGES = ("record", "network", "transport", "packet")
 # plugins loaded from files, in the order of loading
 _LOADED: dict[Path, ModuleType] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A table, the module that declares it, and its hooks."""
+    """A table, the module that declares it, and its hooks; `outside` is True if the module is a plugin."""
 
     table: Table
     module: ModuleType
     hooks: Hooks
+    outside: bool = False
 
 
 def _modules() -> Iterator[ModuleType]:
@@ -120,8 +125,9 @@ def load(paths: Iterable[str | os.PathLike[str]]) -> None:
             contract.frozen.cache_clear()
 
 
-def _checked(what: str, module: ModuleType, known: Iterable[str]) -> None:
-    """Raises SchemaError if the declarations of a plugin break a rule."""
+def _checked(what: str, module: ModuleType, known: Mapping[str, Table]) -> None:
+    """Raises SchemaError if the declarations of a plugin break a rule, or do not go with the tables `known` before."""
+    from netlake.layers import steps
     from netlake.schema import rules
 
     for table in module.TABLES:
@@ -129,11 +135,22 @@ def _checked(what: str, module: ModuleType, known: Iterable[str]) -> None:
             raise SchemaError(f"{what}: {table!r} in TABLES is not a Table.")
         if table.name in known:
             raise SchemaError(f"{what}: table {table.name} exists already; rename the one of the plugin.")
+        if table.name in steps.STEPS:
+            raise SchemaError(f"{what}: {table.name} is the name of a header that netlake decodes; rename the table.")
+        if table.context not in FROM_MESSAGES and table.context in CONTEXTS:
+            raise SchemaError(
+                f"{what}: table {table.name} has the context {table.context}, which rows of messages do not have; "
+                f"use one of {', '.join(FROM_MESSAGES)}."
+            )
     problems = [problem for table in module.TABLES for problem in rules.broken(table)]
     if problems:
         raise SchemaError(f"{what} breaks the rules of declarations: {'; '.join(problems)}.")
     if wrong := list(mistakes(module)):
         raise SchemaError(f"{what} cannot be used: {'; '.join(wrong)}.")
+    try:
+        steps.dispatch((*known.values(), *module.TABLES))
+    except SchemaError as error:
+        raise SchemaError(f"{what} cannot be used: {error}") from error
 
 
 @cache
@@ -147,9 +164,9 @@ def entries() -> dict[str, Entry]:
                 raise SchemaError(f"Table {table.name} is declared in {other} and in {module.__name__}; rename one.")
             result[table.name] = Entry(table, module, hooks_of(module, table))
     for what, module in _plugins():
-        _checked(what, module, result)
+        _checked(what, module, {name: entry.table for name, entry in result.items()})
         for table in module.TABLES:
-            result[table.name] = Entry(table, module, hooks_of(module, table))
+            result[table.name] = Entry(table, module, hooks_of(module, table), outside=True)
     return dict(sorted(result.items()))
 
 

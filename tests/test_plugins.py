@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import subprocess
 import sys
 import zipfile
@@ -13,7 +14,10 @@ import pytest
 import netlake
 from netlake import tables
 from netlake.errors import SchemaError
+from netlake.pipeline import run as run_of_capture
+from netlake.records import waiting
 from netlake.schema import contract
+from tests.layers.build import ethernet, ipv4, udp
 
 CAPTURES = Path(__file__).resolve().parent / "captures"
 GOOD = '''
@@ -110,6 +114,43 @@ def test_plugin_reads_messages_beside_table_of_same_port(tmp_path: Path) -> None
     assert found["dns"].num_rows > 0
 
 
+def test_plugin_on_the_port_of_a_table_changes_no_row_of_that_table(tmp_path: Path) -> None:
+    """The port's table still rejects payloads, which probes take, and the stack names that table."""
+    stun = bytes.fromhex("000100002112a442") + bytes(12)
+    calls = [struct.pack(">BBHII", 0x80, 0, 100 + n, 160 * n, 7) + bytes(160) for n in range(5)]
+    path = tmp_path / "shared.pcap"
+    with path.open("wb") as file:
+        file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
+        for number, payload in enumerate([stun, *calls]):
+            frame = ethernet(ipv4(udp(payload, 40000, 3478), 17))
+            file.write(struct.pack("<IIII", 1_700_000_000 + number, 0, len(frame), len(frame)) + frame)
+    alone = netlake.decode(path)
+    text = GOOD.replace("=53", "=3478").replace("first_byte", "another_byte")
+    beside = netlake.decode(path, plugins=[plugin(tmp_path, text)])
+    assert alone["rtp"].num_rows == 5
+    assert beside.pop("another_byte")["packet"].to_pylist() == [1]
+    assert {name: found.to_pylist() for name, found in beside.items() if name != "address"} == {
+        name: found.to_pylist() for name, found in alone.items() if name != "address"
+    }
+
+
+def test_columns_of_a_plugin_may_change_their_type_between_batches(tmp_path: Path) -> None:
+    text = "CALLS = []\n" + reading(
+        "CALLS.append(1)\n"
+        "    values = messages.data[messages.start].astype(np.int16)\n"
+        "    return {'first': pa.array(values, pa.int64()) if len(CALLS) % 2 else values}"
+    )
+    expected = netlake.decode(CAPTURES / "demo.pcapng", plugins=[plugin(tmp_path)])["first_byte"]["first"]
+    tables._LOADED.clear()
+    tables.entries.cache_clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(waiting, "MOST_MESSAGES", 10)
+        patch.setattr(run_of_capture, "BATCH", 500)
+        found = netlake.decode(CAPTURES / "demo.pcapng", plugins=[plugin(tmp_path, text, "other.py")])["first_byte"]
+    assert found["fault"].null_count == found.num_rows
+    assert found["first"].to_pylist() == expected.to_pylist()
+
+
 BROKEN = {
     "no file": (None, "plugin.py"),
     "no python": ("TABLES = (", r"SyntaxError: .* \(line 1\)"),
@@ -119,6 +160,22 @@ BROKEN = {
     "no table": ("TABLES = ('dns',)", "Table"),
     "a taken name": (GOOD.replace("first_byte", "dns"), "dns"),
     "no sentence": (GOOD.replace("0 to 255.", "0 to 255"), r"first_byte: first has no description"),
+    "a port that is a name": (GOOD.replace("udp.port=53", "udp.port=http"), "first_byte: dispatch key udp.port=http"),
+    "a port with a leading zero": (GOOD.replace("=53", "=0123"), "key udp.port=0123 has no valid value"),
+    "a port that is too large": (GOOD.replace("=53", "=70000"), "udp.port=70000 .* use a number from 0 to 65535"),
+    "a negative port": (GOOD.replace("=53", "=-1"), "key udp.port=-1 has no valid value"),
+    "a key without a value": (GOOD.replace("=53", "="), "udp.port= is not of the form"),
+    "a reserved key": (GOOD.replace("udp.port=53", "tcp.port=80"), "tcp.port=80 cannot be declared"),
+    "an unknown key": (GOOD.replace("udp.port=53", "tpc.port=80"), "tpc.port=80 has no known space"),
+    "the key of a header": (GOOD.replace("udp.port=53", "ip.protocol=17"), "ip.protocol=17 is a key of header udp"),
+    "the name of a header": (GOOD.replace("first_byte", "linux_sll"), "linux_sll is the name of a header"),
+    **{
+        f"context {context}": (
+            GOOD.replace('spec="none"', f'spec="none", context="{context}", key=()'),
+            f"table first_byte has the context {context}, which rows of messages do not have; use one of record",
+        )
+        for context in ("connection", "capture", "lake")
+    },
     "no kind": (GOOD.replace('"u8"', '"u7"'), "has the unknown kind u7"),
 }
 
@@ -140,7 +197,45 @@ def test_invalid_plugin_ends_command_before_writing(tmp_path: Path) -> None:
     assert not (tmp_path / "lake").exists()
 
 
+def reading(body: str) -> str:
+    """The plugin with a hook `read` of this body."""
+    imports = "import numpy as np\nimport pyarrow as pa\nfrom netlake.packets import Codes, Nullable\n"
+    return imports + GOOD[: GOOD.index("def parse")] + f"def read(messages):\n    {body}\n"
+
+
+def filling(body: str) -> str:
+    """The plugin with a hook `fill_from_flow` of this body."""
+    return f"import numpy as np\n{GOOD}def fill_from_flow(messages, columns, shifts):\n    {body}\n"
+
+
+INVALID_RESULTS = {
+    "returns None": "return None",
+    "returns a list": "return [messages.start]",
+    "is a generator": "yield 'first', messages.start",
+    "returns an unknown column": "return {'third': messages.start}",
+    "returns a context column": "return {'packet': messages.start}",
+    "returns a name that is no text": "return {1: messages.start}",
+    "returns too few values": "return {'first': messages.start[1:]}",
+    "returns too few values of an Arrow array": "return {'first': pa.array([], pa.int16())}",
+    "returns one value": "return {'first': 1}",
+    "returns a list of values": "return {'first': [1] * len(messages)}",
+    "returns a table of values": "return {'first': np.zeros((len(messages), 2), np.int16)}",
+    "returns floats": "return {'first': np.zeros(len(messages))}",
+    "returns objects": "return {'first': np.array([None] * len(messages))}",
+    "returns text": "return {'first': pa.array(['x'] * len(messages))}",
+    "returns a chunked array": "return {'first': pa.chunked_array([pa.array([1] * len(messages))])}",
+    "returns codes": "return {'first': Codes(np.zeros(len(messages), np.int32), 'ip')}",
+    "returns validity of another length": "return {'first': Nullable(messages.start, np.ones(1, np.bool_))}",
+    "returns messages of its own": "messages.row = messages.row + 1000000; return messages, {}",
+    "returns something beside its columns": "return 'first', {'first': messages.start}",
+    "sets an unknown fault": "messages.fault[:] = 99; return {'first': messages.start}",
+    "shortens an array of the messages": "messages.place = messages.place[1:]; return {'first': messages.start}",
+}
 FAILING = {
+    **{f"read {name}": reading(body) for name, body in INVALID_RESULTS.items()},
+    "fill_from_flow raises": filling("1 / 0"),
+    "fill_from_flow adds an unknown column": filling("columns['third'] = shifts"),
+    "fill_from_flow adds too few values": filling("columns['second'] = shifts[1:]"),
     "parse": GOOD.replace('yield "second", message.number(1)', 'yield "second", message.number(1) / 0'),
     "read": GOOD[: GOOD.index("def parse")]
     + "def read(messages):\n    return {'first': messages.start / 0 + nothing}\n",
@@ -161,7 +256,7 @@ def test_failing_reader_marks_rows_and_capture_is_added(name: str, tmp_path: Pat
     if name != "probe":
         assert quality["faults"]["first_byte"]["reader_failed"] == len(rows)
         assert set(rows["fault"]) == {"reader_failed"}
-    if name == "parse":
+    if name == "parse" or name.startswith("fill_from_flow"):
         assert rows["first"].null_count() == 0
     assert report.captures[0].tables["dns"].rows > 100
 

@@ -28,6 +28,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netlake import tables
+from netlake.kernels.numbers import IpProtocol
 from netlake.packets import Codes, Messages, Nullable
 from netlake.records import readers
 from netlake.schema import arrow, faults
@@ -40,8 +41,6 @@ FILLED_LATER = {"entropy", "window_scaled"}
 # of QUIC may be one), a keep-alive of RFC 3948; `udp` and `packet` have rows for them
 ROWLESS: dict[str, set[bytes]] = {"isakmp": {b"\xff"}, "ipsec_esp": {b"\xff"}}
 ROWLESS_TABLES = {"quic"}
-# the hint of messages from TCP segments: part of a DNS message in a segment has no row
-TCP = 6
 
 Row = dict[str, Any]
 Part = tuple[bytes, int]  # bytes of a message, and how many more are missing
@@ -151,7 +150,9 @@ def sharing(table: str) -> list[str]:
 def rows_of_each(table: str, parts: list[Part], layer: Layer) -> list[list[Row]]:
     """The rows of each message; a message without one belongs to another table, which has a row, or is rowless."""
     found = read_rows(table, messages(parts, layer))
-    if not all(found) and table not in ROWLESS_TABLES and not (table == "dns" and layer.hint == TCP):
+    # part of a DNS message in a TCP segment has no row
+    in_segment = table == "dns" and layer.hint == IpProtocol.TCP
+    if not all(found) and table not in ROWLESS_TABLES and not in_segment:
         others = [read_rows(name, messages(parts, layer)) for name in sharing(table)]
         every = zip(parts, found, *others, strict=True)
         assert all(any(rows) or part in ROWLESS.get(table, ()) for (part, _), *rows in every)

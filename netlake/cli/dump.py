@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from netlake.cli import options, rows
+from netlake.errors import InputError
 
 EXAMPLES = """\b
 netlake dump dns --where "rcode = 3" --limit 10
@@ -57,6 +58,8 @@ def command(table: str, lake: Path, out: Path | None, timeout: float | None, **c
         from netlake.cli import messages
 
         return messages.write(Path(table), out, lake, selection, style=chosen)
+    if not table.isidentifier() and table.endswith(".pb.zst"):
+        raise InputError(f"There is no file {table}; `netlake capture --proto` writes files of messages under proto/.")
     if chosen["format"] == "proto" and selection["select"]:
         raise click.UsageError("--format proto writes all columns: omit --select.")
     return rows.write(Request(str(lake), dump=selection, **chosen), out, timeout=timeout)

@@ -12,14 +12,16 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from netlake.kernels import flow_community_id as kernels
-from netlake.kernels.flow_state import Ip
+from netlake.kernels.numbers import IpProtocol
 
 ALPHABET = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", np.uint8).copy()
-WITH_PORTS = (Ip.ICMP, Ip.TCP, Ip.UDP, Ip.ICMPV6, Ip.SCTP)
+# plain numbers: NumPy is slow with members of an enumeration
+ICMPV4, ICMPV6 = IpProtocol.ICMPV4.value, IpProtocol.ICMPV6.value
+WITH_PORTS = (ICMPV4, IpProtocol.TCP.value, IpProtocol.UDP.value, ICMPV6, IpProtocol.SCTP.value)
 # types of requests and of their answers
 PAIRED = {
-    Ip.ICMP: (0, 8, 9, 10, 13, 14, 15, 16, 17, 18),
-    Ip.ICMPV6: (128, 129, 130, 131, 133, 134, 135, 136, 139, 140, 144, 145),
+    ICMPV4: (0, 8, 9, 10, 13, 14, 15, 16, 17, 18),
+    ICMPV6: (128, 129, 130, 131, 133, 134, 135, 136, 139, 140, 144, 145),
 }
 
 Longs = npt.NDArray[np.int64]

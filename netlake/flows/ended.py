@@ -20,12 +20,17 @@ from netlake.flows import tcp_tables
 from netlake.flows.community_id import community_ids
 from netlake.kernels.addresses import MAC
 from netlake.kernels.flow_columns import DIRECTION, ENDS, FACTS, SIDES, WHOLE, StateColumn, Valid
-from netlake.kernels.flow_state import LONGEST_HISTORY, End, Ending, Ip, Records, Scale
+from netlake.kernels.flow_state import LONGEST_HISTORY, End, Ending, Records, Scale
+from netlake.kernels.numbers import IpProtocol
 from netlake.layers.pools import number_texts
 from netlake.packets import NO_TIME, taken
 from netlake.schema import SCALARS
 
 FLAGS = ("fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr")
+# plain numbers: NumPy compares an array with a member of an enumeration several times slower
+TCP, UDP = IpProtocol.TCP.value, IpProtocol.UDP.value
+ICMPV4, ICMPV6 = IpProtocol.ICMPV4.value, IpProtocol.ICMPV6.value
+WITH_SCALE, OFFERED = Scale.WITH_SCALE.value, Scale.OFFERED.value
 STATES_OF_UDP = ("OTH", "SHR", "S0", "SF")
 NANOSECONDS = 1e9
 
@@ -68,8 +73,9 @@ class Ended:
     def __init__(self, flows: Records, sides: Records) -> None:
         self.flows, self.sides = flows, sides
         self.protocol = flows["protocol"].astype(np.int64)
-        self.is_tcp: Mask = self.protocol == Ip.TCP
-        self.is_icmp: Mask = (self.protocol == Ip.ICMP) | (self.protocol == Ip.ICMPV6)
+        self.is_tcp: Mask = self.protocol == TCP
+        self.is_udp: Mask = self.protocol == UDP
+        self.is_icmp: Mask = (self.protocol == ICMPV4) | (self.protocol == ICMPV6)
         self.originator = flows["originator"].astype(np.int64)
         self.orig, self.resp = Side(self, self.originator), Side(self, 1 - self.originator)
 
@@ -154,7 +160,7 @@ def _conn_state(ended: Ended) -> pa.Array:
     tcp = (orig["state"].astype(np.int64) * len(End) + resp["state"]) * 2 + is_empty
     udp = (orig["packets"] > 0) * 2 + (resp["packets"] > 0)
     names = tcp_tables.conn_states()
-    codes = np.where(ended.is_tcp, tcp, len(names) + np.where(ended.protocol == Ip.UDP, udp, 0))
+    codes = np.where(ended.is_tcp, tcp, len(names) + np.where(ended.is_udp, udp, 0))
     return words([*names, *STATES_OF_UDP], codes)
 
 
@@ -164,7 +170,7 @@ def _history(ended: Ended) -> pa.Array:
     offsets = np.zeros(len(size) + 1, np.int32)
     np.cumsum(size, out=offsets[1:])
     text = pa.StringArray.from_buffers(len(size), pa.py_buffer(offsets), pa.py_buffer(data))
-    has_history = pa.array(ended.is_tcp | (ended.protocol == Ip.UDP))
+    has_history = pa.array(ended.is_tcp | ended.is_udp)
     return pc.if_else(has_history, text, pa.scalar(None, pa.string())).dictionary_encode()
 
 
@@ -199,7 +205,7 @@ def _flags(side: Side) -> pa.Array:
 
 def _window_scale(side: Side) -> pa.Array:
     scale = side.state["scale"].astype(np.int16)
-    return masked(scale - np.int16(Scale.WITH_SCALE), (scale >= Scale.WITH_SCALE) & (scale < Scale.OFFERED))
+    return masked(scale - np.int16(WITH_SCALE), (scale >= WITH_SCALE) & (scale < OFFERED))
 
 
 def _deviation(squares: npt.NDArray[np.float64], count: Longs) -> npt.NDArray[np.float64]:

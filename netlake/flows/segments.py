@@ -14,7 +14,7 @@ def segments(data: Bytes, headers: Headers, flows: Flows) -> Records:
     """A record of dtype SEGMENT for each TCP segment among `headers`, in their order; `data` is that of the Packets.
 
     Segments without payload are included: their flags and acknowledgements count. Fragments and headers quoted by ICMP
-    errors are not.
+    errors are not. The slot is -1 where the row of the flow was freed in the batch (Flows.slot).
     """
     found = np.empty(len(headers), SEGMENT)
     return found[: kernels.segments(np.ascontiguousarray(headers), flows.found, data, found)]

@@ -44,7 +44,7 @@ Data structures
   table) is done here, between two calls of the kernel.
 - A row of the state is the `slot` of its flow until the flow has ended and `leaving` was called; streams keep what they
   need in arrays of their own by slot, without a second hash table. Rows are freed in the midst of a batch only if there
-  are too many flows.
+  are too many flows; then the headers of the batch whose flow is no longer in its row have no slot.
 - Memory is bounded: 670 bytes a flow with its share of the hash table, taken as they are first used.
 """
 
@@ -64,6 +64,7 @@ from netlake.flows.ended import record_batch
 from netlake.kernels import flow as kernels
 from netlake.kernels import flow_state as s
 from netlake.kernels import flow_table
+from netlake.kernels.numbers import IpProtocol
 from netlake.layers.pools import Pool
 from netlake.packets import NO_TIME, Headers, Ints, Packets, Shorts, Tiny, taken
 
@@ -75,7 +76,9 @@ MOST_ROWS = 1 << 14
 LEAST_ROWS = 1 << 12
 # places of the smallest hash table
 LEAST_TABLE = 1 << 10
-WITHOUT_PORTS = (s.Ip.ICMP, s.Ip.ICMPV6)
+# plain numbers: NumPy compares an array with a member of an enumeration several times slower
+WITHOUT_PORTS = (IpProtocol.ICMPV4.value, IpProtocol.ICMPV6.value)
+OPEN = s.Ending.OPEN.value
 
 
 class Ports(NamedTuple):
@@ -114,7 +117,10 @@ class Flows:
 
     @property
     def slot(self) -> Shorts:
-        """Row of the flow in the tracker's state, -1 without a flow: valid until the row is freed (Tracker.leaving)."""
+        """Row of the flow in the tracker's state, valid until the row is freed (Tracker.leaving).
+
+        -1 without a flow, and where the row was freed in this batch (`flow` is not 0 then): the flow has left.
+        """
         return self.found["slot"]
 
     @property
@@ -162,15 +168,25 @@ class Tracker:
         headers = np.ascontiguousarray(headers)
         keys = np.empty(len(headers), s.KEY)
         found = np.empty(len(headers), s.FLOW_OF_HEADER)
-        pool = self.pool.arrays(2 * len(headers))
-        kernels.locate(headers, packets.data, pool.seeds, keys)
+        kernels.locate(headers, packets.data, self.pool.seeds, keys)
         batch = s.Batch(packets.data, packets.ts, packets.length, packets.number, packets.last)
-        generation, at = self.pool.generation + 1, 0
+        at, freed = 0, False
         while True:
+            # `leaving` may call `context`, which adds addresses and may replace the arrays of the pool
+            pool, generation = self.pool.arrays(2 * (len(headers) - at)), self.pool.generation + 1
             at = kernels.track(at, headers, keys, batch, self.state, tcp_tables.rules(), pool, generation, found)
             if at == len(headers):
-                return Flows(found, ports_shown(headers))
+                break
+            freed |= int(self.control["why"]) == int(s.Why.MAKE_ROOM)
             self._react()
+        if freed:
+            self._clear_slots(found)
+        return Flows(found, ports_shown(headers))
+
+    def _clear_slots(self, found: s.Records) -> None:
+        """Set the slots of `found` to -1 where the flow is not in the row any more."""
+        # a slot of -1 reads the last row; it stays -1 whatever is there
+        found["slot"][self.state.flows["number"][found["slot"]] != found["flow"]] = -1
 
     def context(self, slots: Shorts, from_originator: Tiny) -> Flows:
         """The flows of messages that streams contain: of the rows `slots`, sent by the originator or the responder.
@@ -229,13 +245,15 @@ class Tracker:
     def _evict(self, count: int) -> None:
         """End `count` flows: first those that had ended, then those silent for longest."""
         flows, rows = self.state.flows, self._live()
-        clock = np.where(flows["ending"][rows] != s.Ending.OPEN, NO_TIME, flows["clock"][rows])
+        is_open = flows["ending"][rows] == OPEN
+        clock = np.where(is_open, flows["clock"][rows], NO_TIME)
         count = min(count, len(rows))
-        rows = rows[clock <= np.partition(clock, count - 1)[count - 1]]
+        near = clock <= np.partition(clock, count - 1)[count - 1]
+        rows, is_open = rows[near], is_open[near]
         order = [flows[name][rows] for name in ("number", "last_packet", "clock")]
-        chosen = rows[np.lexsort((*order, flows["ending"][rows] == s.Ending.OPEN))[:count]]
-        self.evictions += int(np.count_nonzero(flows["ending"][chosen] == s.Ending.OPEN))
-        self._retire(chosen.astype(np.int32), s.Ending.EVICTED)
+        chosen = np.lexsort((*order, is_open))[:count]
+        self.evictions += int(np.count_nonzero(is_open[chosen]))
+        self._retire(rows[chosen].astype(np.int32), s.Ending.EVICTED)
 
     def _export(self) -> None:
         """Turn ended flows into rows of `connection`, and free their rows of the state."""

@@ -132,13 +132,21 @@ def ether_type_or_length(kind, at):
 
 
 @kernel()
-def ip_or(data, at, end, limit, identifier, fault):
-    """An IP packet by its first four bits, else a tunnel's payload that is unknown."""
+def ether_type_of_ip(data, at, end):
+    """The EtherType of the IP packet at `at` by its first four bits; 0 for other bits and if nothing was captured."""
     version = np.int64(data[at] >> 4) if at < end else np.int64(0)
     if version == 4:
-        return carries(Space.ETHER_TYPE, EtherType.IPV4, at, limit, identifier, 0, fault)
-    if version == 6:
-        return carries(Space.ETHER_TYPE, EtherType.IPV6, at, limit, identifier, 0, fault)
+        return np.int64(EtherType.IPV4)
+    return np.int64(EtherType.IPV6) if version == 6 else np.int64(0)
+
+
+@kernel()
+def ip_or(data, at, end, limit, identifier, fault):
+    """An IP packet by its first four bits, else a tunnel's payload that is unknown."""
+    kind = ether_type_of_ip(data, at, end)
+    if kind:
+        return carries(Space.ETHER_TYPE, kind, at, limit, identifier, 0, fault)
+    version = np.int64(data[at] >> 4) if at < end else np.int64(0)
     return carries(Space.TUNNEL_PAYLOAD, version, at, limit, identifier, 0, fault)
 
 

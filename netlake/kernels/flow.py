@@ -17,7 +17,6 @@ from netlake.kernels.flow_state import (  # noqa: F401 - signatures name the rec
     KEY,
     Batch,
     Ending,
-    Ip,
     Letter,
     Rules,
     State,
@@ -36,6 +35,7 @@ from netlake.kernels.flow_tcp import (
     see_segment,
     write_letter,
 )
+from netlake.kernels.numbers import IpProtocol
 from netlake.packets import DATAGRAM, FRAGMENT, HEADER, NO_TIME, QUOTED  # noqa: F401 - as above
 
 # SCTP: bytes up to the type of the first chunk, and types of chunks (RFC 9260)
@@ -85,9 +85,9 @@ def locate(headers, data, seeds, keys):
 @kernel(once=True)
 def is_answer(data, at, limit, protocol):
     """Whether a flow's first packet is an answer, so that the other end began: a SYN+ACK, an INIT ACK."""
-    if protocol == Ip.TCP:
+    if protocol == IpProtocol.TCP:
         return at >= 0 and limit - at >= THROUGH_FLAGS and data[at + 13] & (SYN | RST | ACK) == SYN | ACK
-    return protocol == Ip.SCTP and at >= 0 and limit - at >= THROUGH_CHUNK_TYPE and data[at + 12] == INIT_ACK
+    return protocol == IpProtocol.SCTP and at >= 0 and limit - at >= THROUGH_CHUNK_TYPE and data[at + 12] == INIT_ACK
 
 
 @kernel(once=True)
@@ -144,17 +144,17 @@ def see_packet(side, ts, wire, ip_length, ttl):
 def see_header(data, at, limit, flow, side, upper):
     """What the header of another transport than TCP adds to its flow."""
     protocol = flow.protocol
-    if protocol == Ip.UDP and side.letters == 0:
+    if protocol == IpProtocol.UDP and side.letters == 0:
         side.letters = Letter.DATA
         write_letter(flow, ord("D"), upper)
-    if protocol == Ip.UDP or at < 0 or limit - at < 2:
+    if protocol == IpProtocol.UDP or at < 0 or limit - at < 2:
         return
-    if protocol == Ip.SCTP and limit - at >= THROUGH_CHUNK_TYPE and flow.ending == Ending.OPEN:
+    if protocol == IpProtocol.SCTP and limit - at >= THROUGH_CHUNK_TYPE and flow.ending == Ending.OPEN:
         if data[at + 12] == SCTP_ABORT:
             flow.ending = Ending.ABORT
         elif data[at + 12] == SHUTDOWN_COMPLETE:
             flow.ending = Ending.SHUTDOWN
-    if (protocol == Ip.ICMP or protocol == Ip.ICMPV6) and flow.has_icmp == 0:
+    if (protocol == IpProtocol.ICMPV4 or protocol == IpProtocol.ICMPV6) and flow.has_icmp == 0:
         flow.has_icmp, flow.icmp_type, flow.icmp_code = 1, data[at], data[at + 1]
 
 
@@ -162,9 +162,9 @@ def see_header(data, at, limit, flow, side, upper):
 def see_transport(data, at, limit, payload, ts, rules, flow, side, other, upper):
     """What transport header and payload add; returns bits by which the window is to be shifted, -1 if not known."""
     side.payload_bytes += payload
-    if payload > 0 and flow.has_data == 0:
+    if payload > 0 and flow.first_payload_ts == NO_TIME:
         flow.has_data, flow.first_payload_ts = 1, ts
-    if flow.protocol != Ip.TCP:
+    if flow.protocol != IpProtocol.TCP:
         see_header(data, at, limit, flow, side, upper)
     elif at >= 0 and limit - at >= THROUGH_FLAGS:
         shift = see_scale(data, at, limit, side, other)
@@ -188,7 +188,7 @@ def introduce(flow, data, at, limit, key, ts, number, outer):
     flow.first_ts, flow.first_packet, flow.outer_flow = ts, number, outer
     answer = is_answer(data, at, limit, key.protocol)
     flow.originator = 1 - key.side if answer else key.side
-    if answer and key.protocol == Ip.TCP:
+    if answer and key.protocol == IpProtocol.TCP:
         write_letter(flow, ord("^"), answer)
 
 
@@ -220,7 +220,7 @@ def see_mac(side, data, at):
 def track(first, headers, keys, batch, state, rules, pool, generation, found):
     """Track headers `first` to the end, whose `keys` are those of `locate`; returns the header at which to continue.
 
-    The pool, in its `generation`, has room for two addresses a header. `found` is written.
+    The pool, in its `generation`, has room for two addresses of each of these headers. `found` is written.
     """
     data, flows, sides, control = batch.data, state.flows, state.sides, state.control[0]
     for i in range(first, headers.size):
@@ -239,7 +239,7 @@ def track(first, headers, keys, batch, state, rules, pool, generation, found):
         row, place = find(state.table, flows, key)
         why = Ending.TIMEOUT.value
         known = row >= 0 and not is_over(flows[row], control.now)
-        if known and key.protocol == Ip.TCP and kind != QUOTED and is_new_syn(
+        if known and key.protocol == IpProtocol.TCP and kind != QUOTED and is_new_syn(
             data, at, limit, flows[row], sides[row, side], sides[row, 1 - side]
         ):  # fmt: skip
             known, why = False, Ending.NEW_SYN.value
@@ -290,5 +290,5 @@ def context(slots, from_originator, state, pool, generation, found, ports):
         one.src, one.dst = (flow.code_a, flow.code_b) if side == 0 else (flow.code_b, flow.code_a)
         one.flow, one.from_originator, one.slot, one.shift = flow.number, from_originator[i], slot, -1
         ports[i, 0], ports[i, 1] = (flow.a_port, flow.b_port) if side == 0 else (flow.b_port, flow.a_port)
-        if flow.protocol == Ip.ICMP or flow.protocol == Ip.ICMPV6:
+        if flow.protocol == IpProtocol.ICMPV4 or flow.protocol == IpProtocol.ICMPV6:
             ports[i, 0] = ports[i, 1] = -1

@@ -6,8 +6,9 @@ import numpy as np
 
 from netlake.kernels import kernel
 from netlake.kernels.bytes import u32
-from netlake.kernels.flow_state import FLOW_OF_HEADER, SEGMENT, Ip  # noqa: F401 - signatures name the records
+from netlake.kernels.flow_state import FLOW_OF_HEADER, SEGMENT  # noqa: F401 - signatures name the records
 from netlake.kernels.flow_tcp import ACK, THROUGH_FLAGS
+from netlake.kernels.numbers import IpProtocol
 from netlake.packets import DATAGRAM, HEADER, WHOLE  # noqa: F401 - as above
 
 LEAST_HEADER = 20
@@ -18,13 +19,13 @@ def segments(headers, found, data, out):
     """Write the segments among `headers`, in their order; returns how many.
 
     Left out are fragments (their datagram is a segment), headers quoted by ICMP errors, headers that the capture cut
-    before the flags, and headers with a length below 20 bytes.
+    before the flags, and headers with a length below 20 bytes. A slot may be -1 (see Flows.slot).
     """
     count = 0
     for i in range(headers.size):
         header, one = headers[i], found[i]
         at, limit = header.transport, min(header.end, data.size)
-        if header.protocol != Ip.TCP or one.slot < 0 or (header.kind != WHOLE and header.kind != DATAGRAM):
+        if header.protocol != IpProtocol.TCP or one.flow == 0 or (header.kind != WHOLE and header.kind != DATAGRAM):
             continue
         if at < 0 or limit - at < THROUGH_FLAGS:
             continue

@@ -86,16 +86,6 @@ class Why(IntEnum):
     REBUILD = 3
 
 
-class Ip(IntEnum):
-    """Numbers of protocols in IP (IANA)."""
-
-    ICMP = 1
-    TCP = 6
-    UDP = 17
-    ICMPV6 = 58
-    SCTP = 132
-
-
 # nanoseconds
 SECOND = 1_000_000_000
 TCP_SILENCE = 3600 * SECOND
@@ -200,7 +190,7 @@ FLOW_OF_HEADER = record(
         ("flow", np.int64),  # number of the flow, 0 where an ICMP error quotes a flow that is not known
         ("src", np.int32),  # codes of the pool of addresses, -1: the header is not in the data
         ("dst", np.int32),
-        ("slot", np.int32),  # row of the flow in the tracker's state, -1 without a flow
+        ("slot", np.int32),  # row of the flow in the tracker's state, -1 without a flow or if the row was freed
         ("from_originator", np.int8),  # 1, 0, or -1 without a flow
         ("shift", np.int8),  # bits by which the TCP window is to be shifted left, -1: not known
     ],
@@ -229,7 +219,7 @@ SEGMENT = record(
         ("end", np.int64),
         ("seq", np.uint32),
         ("ack", np.uint32),  # 0 without the flag ACK
-        ("slot", np.int32),  # row of the flow in the tracker's state
+        ("slot", np.int32),  # row of the flow in the tracker's state, -1 if the row was freed in the batch
         ("row", np.int32),  # row in Packets
         ("payload", np.int32),  # bytes of payload on the wire; more than end - start if the capture cut it
         ("from_originator", np.int8),

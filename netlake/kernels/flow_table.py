@@ -22,10 +22,10 @@ from netlake.kernels.flow_state import (  # noqa: F401 - signatures name the rec
     TCP_SILENCE,
     TCP_SILENCE_WITHOUT_DATA,
     Ending,
-    Ip,
     State,
     Why,
 )
+from netlake.kernels.numbers import IpProtocol
 from netlake.packets import NO_TIME
 
 UPPER = np.uint64(0xFFFFFFFF00000000)
@@ -147,7 +147,7 @@ def silence(flow):
     """The silence after which a flow is over, ns."""
     if flow.ending != Ending.OPEN:
         return LINGER
-    if flow.protocol == Ip.TCP:
+    if flow.protocol == IpProtocol.TCP:
         return TCP_SILENCE if flow.has_data else TCP_SILENCE_WITHOUT_DATA
     return SILENCE
 

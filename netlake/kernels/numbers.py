@@ -1,8 +1,9 @@
-"""EtherTypes and IP protocol numbers: the one place that defines them.
+"""Link types, EtherTypes and IP protocol numbers: the one place that defines them.
 
-`EtherType` has the IEEE 802 numbers (and those that tunnels reuse), `IpProtocol` the IANA numbers. The walk's steps,
-the kernels and the Python side of the layers use these names; tables repeat the number in their dispatch keys, because
-a key is text.
+`LinkType` has the LINKTYPE_ numbers of capture files, `EtherType` the IEEE 802 numbers (and those that tunnels reuse),
+`IpProtocol` the IANA numbers. The walk's steps, the kernels and the Python side of the layers use these names; tables
+repeat the number in their dispatch keys, because a key is text.
+NumPy compares an array with a member several times slower than with its `value`: Python uses that, kernels the member.
 """
 
 from __future__ import annotations
@@ -11,6 +12,45 @@ from enum import IntEnum
 
 # an Ethernet type field below this is a length, and LLC follows
 FIRST_ETHERTYPE = 0x0600
+
+
+class LinkType(IntEnum):
+    """The link types that a step or a kernel refers to, as in tcpdump's list of LINKTYPE_ numbers."""
+
+    NULL = 0  # BSD loopback, address family in host byte order
+    ETHERNET = 1
+    TOKEN_RING = 6
+    ARCNET = 7
+    SLIP = 8
+    PPP = 9
+    RAW_BSD = 12  # raw IP, as some systems write it
+    RAW_OPENBSD = 14
+    PPP_HDLC = 50
+    ATM_RFC1483 = 100
+    RAW = 101
+    ATM_CLIP = 106
+    FRAME_RELAY = 107
+    LOOP = 108
+    ENC = 109
+    LINUX_SLL = 113
+    PFLOG = 117
+    SUNATM = 123
+    ARCNET_LINUX = 129
+    PPP_PPPD = 166
+    MULTILINK_FRAME_RELAY = 182
+    PPI = 192
+    PPP_WITH_DIRECTION = 204
+    IPNET = 226
+    IPV4 = 228
+    IPV6 = 229
+    IPOIB = 242
+    PKTAP = 258
+    ETHERNET_WITH_PREAMBLE = 274
+    LINUX_SLL2 = 276
+    BROADCOM_TAG = 281
+    BROADCOM_TAG_FIRST = 282
+    MARVELL_TAG = 284
+    MARVELL_TAG_WITH_TYPE = 285
 
 
 class EtherType(IntEnum):
@@ -30,11 +70,17 @@ class EtherType(IntEnum):
 
 
 class IpProtocol(IntEnum):
-    """The IP protocol numbers that a step or a kernel refers to."""
+    """The IP protocol numbers that a step, a kernel or a reader refers to."""
 
+    HOP_BY_HOP_OPTIONS = 0
     ICMPV4 = 1
     TCP = 6
     UDP = 17
+    DCCP = 33
+    ROUTING = 43
+    FRAGMENT = 44
     ICMPV6 = 58
     NO_NEXT_HEADER = 59
+    DESTINATION_OPTIONS = 60
     SCTP = 132
+    UDP_LITE = 136

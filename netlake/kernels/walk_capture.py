@@ -8,35 +8,22 @@ from __future__ import annotations
 import numpy as np
 
 from netlake.kernels import kernel
-from netlake.kernels.answers import Space, Stop, carries, done, ether_type_or_length, malformed, stopped
+from netlake.kernels.answers import (
+    Space,
+    Stop,
+    carries,
+    done,
+    ether_type_of_ip,
+    ether_type_or_length,
+    malformed,
+    stopped,
+)
 from netlake.kernels.bytes import l16, l32, u16
-from netlake.kernels.numbers import EtherType
+from netlake.kernels.numbers import EtherType, LinkType
 from netlake.kernels.walk_link import SNAP_DSAP
 from netlake.schema.faults import BAD_LENGTH, SHORT_HEADER
 
 NFLOG_PAYLOAD = 9
-# link types (LINKTYPE_ numbers)
-ETHERNET = 1
-TOKEN_RING = 6
-ARCNET = 7
-SLIP = 8
-ATM_RFC1483 = 100
-ATM_CLIP = 106
-FRAME_RELAY = 107
-ENC = 109
-PFLOG = 117
-SUNATM = 123
-ARCNET_LINUX = 129
-MULTILINK_FRAME_RELAY = 182
-PPI = 192
-IPNET = 226
-IPOIB = 242
-PKTAP = 258
-ETHERNET_WITH_PREAMBLE = 274
-BROADCOM_TAG = 281
-BROADCOM_TAG_FIRST = 282
-MARVELL_TAG = 284
-MARVELL_TAG_WITH_TYPE = 285
 
 
 @kernel()
@@ -79,11 +66,9 @@ def ip_at(data, at, end, link_type):
     """IPv4 or IPv6 by the first four bits; otherwise the walk stops at this link type."""
     if at >= end:
         return malformed(SHORT_HEADER)
-    version = data[at] >> 4
-    if version == 4:
-        return carries(Space.ETHER_TYPE, EtherType.IPV4, at)
-    if version == 6:
-        return carries(Space.ETHER_TYPE, EtherType.IPV6, at)
+    kind = ether_type_of_ip(data, at, end)
+    if kind:
+        return carries(Space.ETHER_TYPE, kind, at)
     return stopped(at, Stop.UNKNOWN_LINK_TYPE, link_type)
 
 
@@ -129,8 +114,8 @@ def wrapped(data, link_type, at, end):
     """PPI and PKTAP, which name the link type of the frame that they wrap."""
     if end - at < 12:
         return malformed(SHORT_HEADER)
-    size = l16(data, at + 2) if link_type == PPI else l32(data, at)
-    inner = l32(data, at + 4) if link_type == PPI else l32(data, at + 8)
+    size = l16(data, at + 2) if link_type == LinkType.PPI else l32(data, at)
+    inner = l32(data, at + 4) if link_type == LinkType.PPI else l32(data, at + 8)
     if size < 8:
         return malformed(BAD_LENGTH)
     return carries(Space.LINK_TYPE, inner, at + size)
@@ -141,7 +126,7 @@ def preamble(data, at, end, promise):
     """Ethernet with its preamble and check sequence, unless it is a part of an interrupted frame."""
     for start in range(at, min(at + 8, end)):
         if data[start] == 0xD5:
-            return carries(Space.LINK_TYPE, ETHERNET, start + 1, limit=max(promise - 4, start + 1))
+            return carries(Space.LINK_TYPE, LinkType.ETHERNET, start + 1, limit=max(promise - 4, start + 1))
         if data[start] != 0x55:
             return stopped(start, Stop.FRAGMENT)
     return malformed(SHORT_HEADER)
@@ -158,15 +143,15 @@ def sunatm(data, at, end):
     if kind == 1 and end - at < 6:
         return malformed(SHORT_HEADER)
     if kind == 1 and u16(data, at + 4) < 0xFF00:  # above it is a control frame of the emulation
-        return carries(Space.LINK_TYPE, ETHERNET, at + 6)
-    return stopped(at + 4, Stop.UNKNOWN_LINK_TYPE, SUNATM)
+        return carries(Space.LINK_TYPE, LinkType.ETHERNET, at + 6)
+    return stopped(at + 4, Stop.UNKNOWN_LINK_TYPE, LinkType.SUNATM)
 
 
 @kernel()
 def multilink(data, at, end):
     """Multilink frame relay: a whole frame, or a fragment of one."""
     if end - at < 2 or data[at] & 0xE0 == 0xC0:
-        return carries(Space.LINK_TYPE, FRAME_RELAY, at + 2)
+        return carries(Space.LINK_TYPE, LinkType.FRAME_RELAY, at + 2)
     return stopped(at + 2, Stop.FRAGMENT if data[at] & 0x20 == 0 else Stop.UNKNOWN_LLC)
 
 
@@ -184,33 +169,33 @@ def tagged(data, w, size):
 def other_link(data, keys, w):
     """A link header that has no table, by the capture's link type."""
     at, end, link_type = w.at, w.end, w.link_type
-    if link_type == TOKEN_RING:
+    if link_type == LinkType.TOKEN_RING:
         return token_ring(data, at, end)
-    if link_type == ARCNET or link_type == ARCNET_LINUX:  # Linux inserts an offset of two bytes
-        return arcnet(data, at, end, 2 if link_type == ARCNET else 4)
-    if link_type == SLIP:  # of BSD/OS: direction and a copy of the header before compression
+    if link_type == LinkType.ARCNET or link_type == LinkType.ARCNET_LINUX:  # Linux inserts an offset of two bytes
+        return arcnet(data, at, end, 2 if link_type == LinkType.ARCNET else 4)
+    if link_type == LinkType.SLIP:  # of BSD/OS: direction and a copy of the header before compression
         return ip_at(data, at + 16, end, link_type)
-    if link_type == ATM_CLIP and at < end and data[at] != SNAP_DSAP:  # classical IP over ATM without LLC
+    if link_type == LinkType.ATM_CLIP and at < end and data[at] != SNAP_DSAP:  # classical IP over ATM without LLC
         return ip_at(data, at, end, link_type)
-    if link_type == ATM_RFC1483 or link_type == ATM_CLIP:
+    if link_type == LinkType.ATM_RFC1483 or link_type == LinkType.ATM_CLIP:
         return carries(Space.LLC, 0, at)
-    if link_type == ENC:
+    if link_type == LinkType.ENC:
         return ip_at(data, at + 12, end, link_type)
-    if link_type == PFLOG:
+    if link_type == LinkType.PFLOG:
         return ip_at(data, at + ((np.int64(data[at]) + 3) & ~3 if at < end else 4), end, link_type)
-    if link_type == SUNATM:
+    if link_type == LinkType.SUNATM:
         return sunatm(data, at, end)
-    if link_type == MULTILINK_FRAME_RELAY:
+    if link_type == LinkType.MULTILINK_FRAME_RELAY:
         return multilink(data, at, end)
-    if link_type == PPI or link_type == PKTAP:
+    if link_type == LinkType.PPI or link_type == LinkType.PKTAP:
         return wrapped(data, link_type, at, end)
-    if link_type == IPNET:
+    if link_type == LinkType.IPNET:
         return ip_at(data, at + 24, end, link_type)
-    if link_type == IPOIB:
+    if link_type == LinkType.IPOIB:
         return carries(Space.ETHER_TYPE, u16(data, at + 40) if end - at >= 44 else np.int64(0), at + 44)
-    if link_type == ETHERNET_WITH_PREAMBLE:
+    if link_type == LinkType.ETHERNET_WITH_PREAMBLE:
         return preamble(data, at, end, w.promise)
-    if link_type == BROADCOM_TAG_FIRST:
-        return carries(Space.LINK_TYPE, ETHERNET, at + 4)
+    if link_type == LinkType.BROADCOM_TAG_FIRST:
+        return carries(Space.LINK_TYPE, LinkType.ETHERNET, at + 4)
     # Marvell's tags have a type of their own or none; Broadcom's are as Marvell's without one
-    return tagged(data, w, 20 if link_type == MARVELL_TAG_WITH_TYPE else 16)
+    return tagged(data, w, 20 if link_type == LinkType.MARVELL_TAG_WITH_TYPE else 16)

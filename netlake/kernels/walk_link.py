@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from netlake.kernels import kernel
-from netlake.kernels.answers import Space, carries, ether_type_or_length, malformed
+from netlake.kernels.answers import Space, carries, ether_type_of_ip, ether_type_or_length, malformed
 from netlake.kernels.bytes import u16, u24, u32
 from netlake.kernels.numbers import EtherType
 from netlake.schema.faults import BAD_VERSION, SHORT_HEADER
@@ -80,11 +80,9 @@ def raw(data, keys, w):
     at = w.at
     if at >= w.end:
         return malformed(SHORT_HEADER)
-    version = data[at] >> 4
-    if version == 4:
-        return carries(Space.ETHER_TYPE, EtherType.IPV4, at)
-    if version == 6:
-        return carries(Space.ETHER_TYPE, EtherType.IPV6, at)
+    kind = ether_type_of_ip(data, at, w.end)
+    if kind:
+        return carries(Space.ETHER_TYPE, kind, at)
     return malformed(BAD_VERSION)
 
 

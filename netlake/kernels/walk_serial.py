@@ -7,26 +7,20 @@ import numpy as np
 from netlake.kernels import kernel
 from netlake.kernels.answers import Space, Stop, carries, malformed, stopped
 from netlake.kernels.bytes import u16
-from netlake.kernels.numbers import FIRST_ETHERTYPE, EtherType
+from netlake.kernels.numbers import FIRST_ETHERTYPE, EtherType, LinkType
 from netlake.kernels.walk_link import SNAP_DSAP
 from netlake.schema.faults import BAD_VALUE, SHORT_HEADER
 
 OSI_DSAP = 0xFE
 # the type of OSI in Cisco HDLC
 OSI_TYPE = 0xFEFE
-# link types of PPP with a byte before it that gives the direction
-PPP_PPPD = 166
-PPP_WITH_DIRECTION = 204
-# link types of PPP in which frames of Cisco HDLC occur
-PPP = 9
-PPP_HDLC = 50
 
 
 @kernel()
 def is_cisco_hdlc(data, w):
     """Whether a frame of a serial line, whose link type is one of PPP's, is a Cisco HDLC frame."""
     at, end = w.at, w.end
-    if (w.link_type != PPP and w.link_type != PPP_HDLC) or at >= end:
+    if (w.link_type != LinkType.PPP and w.link_type != LinkType.PPP_HDLC) or at >= end:
         return False
     return (data[at] == 0x0F or data[at] == 0x8F) and (end - at == 1 or data[at + 1] == 0)
 
@@ -35,7 +29,8 @@ def is_cisco_hdlc(data, w):
 def ppp(data, keys, w):
     """PPP, with or without the HDLC address and control, with one or two bytes of protocol."""
     at, end = w.at, w.end
-    if w.link_type == PPP_PPPD or w.link_type == PPP_WITH_DIRECTION:
+    # these link types have a byte before PPP that gives the direction
+    if w.link_type == LinkType.PPP_PPPD or w.link_type == LinkType.PPP_WITH_DIRECTION:
         at += 1
     if end - at >= 2 and data[at] == 0xFF:
         # the all-stations address, which is no protocol; the control field behind it should be 3

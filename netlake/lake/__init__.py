@@ -19,7 +19,7 @@
     catalog.files(table, at=None, columns=None)     [FileInfo]; statistics of those column ids only, () for none
 
     catalog.collect_orphans(grace_seconds)          removes files that no snapshot names -> their paths
-    catalog.validate(deep=False)                    [Problem]: missing, other size; deep: other SHA-256
+    catalog.validate(deep=False)                    [FileProblem]: missing, other size; deep: other SHA-256
     catalog.relocate()                              writes the folder's present path for other engines
 
     Catalog("lake", older=True)                     also a lake of an older contract, see netlake.lake.contract:
@@ -43,8 +43,8 @@ from netlake.lake.facts import (
     CaptureFacts,
     ColumnInfo,
     FileInfo,
+    FileProblem,
     Outcome,
-    Problem,
     Range,
     SnapshotInfo,
     Stored,
@@ -57,8 +57,8 @@ __all__ = [
     "Catalog",
     "ColumnInfo",
     "FileInfo",
+    "FileProblem",
     "Outcome",
-    "Problem",
     "Range",
     "SnapshotInfo",
     "Stored",

@@ -32,8 +32,8 @@ from netlake.lake.facts import (
     CaptureFacts,
     ColumnInfo,
     FileInfo,
+    FileProblem,
     Outcome,
-    Problem,
     SnapshotInfo,
     Stored,
     TableInfo,
@@ -159,7 +159,7 @@ class Catalog:
         """
 
         def work(session: Session) -> Outcome:
-            rows = derived.Rows(table, files, owner, version)
+            rows = derived.OwnedRows(table, files, owner, version)
             rows.check()
             self._check(files)
             change = Change(session)
@@ -327,7 +327,7 @@ class Catalog:
         with self._write() as session:
             return upkeep.remove_unknown(session, candidates)
 
-    def validate(self, *, deep: bool = False) -> list[Problem]:
+    def validate(self, *, deep: bool = False) -> list[FileProblem]:
         """The data files that are missing or have another size, and with `deep` those with another SHA-256."""
         with self._read() as session:
             return upkeep.check(session, self.data, deep=deep)

@@ -38,7 +38,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class OwnedRows:
     """All rows of an owner in a table: `files` are those of the table that were written for it."""
 
     table: Table
@@ -67,7 +67,7 @@ def _written_by_captures(name: str) -> LakeError:
     )
 
 
-def replace(change: Change, rows: Rows, data: Path) -> Outcome:
+def replace(change: Change, rows: OwnedRows, data: Path) -> Outcome:
     """Replace the rows of an owner by those in its new files, which are under `data`."""
     session, owner, name = change.session, rows.owner, rows.table.name
     _refuse_files_of_captures(session, name)

@@ -158,7 +158,7 @@ class SnapshotInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class FileProblem:
     """A data file that differs from what was written."""
 
     path: str

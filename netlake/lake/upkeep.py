@@ -12,7 +12,7 @@ import time
 from pathlib import Path, PurePosixPath
 
 from netlake.lake.database import Session
-from netlake.lake.facts import Problem
+from netlake.lake.facts import FileProblem
 
 # names that our sinks give; files of other engines are never removed
 OURS = re.compile(
@@ -53,7 +53,7 @@ def remove_unknown(session: Session, candidates: list[Path]) -> list[Path]:
     return unknown
 
 
-def check(session: Session, data: Path, *, deep: bool) -> list[Problem]:
+def check(session: Session, data: Path, *, deep: bool) -> list[FileProblem]:
     """The files of all snapshots that are missing or have another size; `deep`: or another SHA-256."""
     rows = session.rows(
         "SELECT DISTINCT f.data_file_id, s.path, s.path_is_relative, t.path, t.path_is_relative, f.path,"
@@ -66,7 +66,7 @@ def check(session: Session, data: Path, *, deep: bool) -> list[Problem]:
         place = place_of(place_of(place_of(str(data), schema, schema_relative), table, table_relative), path, relative)
         sentence = _fault(Path(place), size, sha256 if deep else None)
         if sentence:
-            problems.append(Problem(place, sentence))
+            problems.append(FileProblem(place, sentence))
     return problems
 
 

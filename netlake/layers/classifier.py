@@ -7,6 +7,9 @@ Rules
 - A probe is a hook `probe(messages)` that returns a mask of the messages that are its table's. Probes are called in the
   order of tables; the first whose mask has a message gets it. It does not get messages on its table's own port.
 - A rejected message that no probe takes stays with the table of its port, whose reader marks it with a fault.
+- Tables that declare the same port are one group, which rejects a message if every table with `accept` rejects it.
+  Tables without `accept` have no part in this: a plugin's table on the port of `dns` changes no row of `dns`, and does
+  not get the messages that `dns` rejects and a probe takes.
 - `accept` is called once for each group and batch. A hook that raises, or returns no mask of the messages it got, is a
   bug of the module: it is reported, and the batch is classified as if the probe took nothing and `accept` rejected
   nothing. The capture is decoded all the same.
@@ -51,12 +54,13 @@ class Classifier:
         failed: Callable[[str, Exception], None],
     ) -> None:
         self.stacks, self.probes, self.failed = stacks, probes, failed
-        self.names = dispatch.groups
         self.group_of = {name: dispatch.group(name) for name in probes}
         self.tables = {name: _table(dispatch, self.group_of[name], name) for name in probes}
-        # no single table of a group of several can reject a message
-        single = {group: those[0].name for group, those in dispatch.tables.items() if len(those) == 1}
-        self.accepts = {group: accepts[name] for group, name in single.items() if name in accepts}
+        self.members = {group: {table.name for table in those} for group, those in dispatch.tables.items()}
+        by_group = {
+            group: {name: accepts[name] for name in names if name in accepts} for group, names in self.members.items()
+        }
+        self.accepts = {group: hooks for group, hooks in by_group.items() if hooks}
 
     def classify(self, walked: Walked) -> list[tuple[Table, Messages]]:
         """The messages of each table that its probe found; they are removed from `walked.by_group`."""
@@ -82,8 +86,10 @@ class Classifier:
         """The messages of `group` that are offered to probes."""
         if group == UNCLAIMED:
             return np.arange(len(messages))
-        name = self.names[group]
-        return np.flatnonzero(~self._mask(self.accepts[group], name, messages, failed=True))
+        accepted = np.zeros(len(messages), np.bool_)
+        for name, hook in self.accepts[group].items():
+            accepted |= self._mask(hook, name, messages, failed=True)
+        return np.flatnonzero(~accepted)
 
     def _claims(self, group: int, messages: Messages, offered: Index) -> dict[str, Index]:
         """The messages that each probe takes, in the order of probes."""
@@ -91,7 +97,7 @@ class Classifier:
         for name, probe in self.probes.items():
             if not len(offered):
                 break
-            if self.names.get(group) == name:
+            if name in self.members.get(group, ()):
                 continue
             part = messages if len(offered) == len(messages) else messages.take(offered)
             mask = self._mask(probe, name, part, failed=False)
@@ -110,7 +116,7 @@ class Classifier:
 
     def _name(self, walked: Walked, group: int, claimed: Messages, name: str) -> None:
         """Put the table `name` on the stacks of the packets of `claimed`."""
-        rows = np.unique(walked.completing[claimed.row[claimed.hint != IpProtocol.TCP]])
+        rows = np.unique(walked.completing[claimed.row[claimed.hint != IpProtocol.TCP.value]])
         if group == UNCLAIMED:
             rows = rows[walked.packets["stop"][rows] == Stop.UNKNOWN_PORT]
             walked.packets["stop"][rows] = Stop.NONE

@@ -4,8 +4,9 @@ Rules
 - A datagram is identified by version, addresses, identification, protocol and the tunnel around it. Its time and number
   are those of the first fragment in the capture; it is complete with the fragment that closes the last gap.
 - Where fragments overlap, the bytes captured first are used. Differing bytes count the datagram as overlapping.
-- Fragments that the capture cut are left out. Fragments wait for PATIENCE of the capture's clock (RFC 8200), at most
-  MOST_DATAGRAMS datagrams and MOST_BYTES; what is dropped is counted.
+- The bytes of fragments that the capture cut are left out; their datagrams wait like others. Fragments wait for
+  PATIENCE of the capture's clock (RFC 8200), at most MOST_DATAGRAMS datagrams and MOST_BYTES; what is dropped is
+  counted.
 - Only the first fragment has ports. The headers of later ones get them from it; those of earlier ones have none.
 
 Data structures: `waiting` maps the key of a datagram to its fragments, oldest first, with a copy of their bytes.
@@ -125,6 +126,7 @@ class Fragments:
             header["source_port"], header["destination_port"] = datagram.ports
         if piece.missing > 0:
             self.counts["cut"] += 1
+            self._make_room()
             return None
         self._put(datagram, piece, packets.data[piece.start : piece.end].tobytes())
         body = whole(datagram)

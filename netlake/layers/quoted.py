@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from netlake.kernels.numbers import IpProtocol
 from netlake.layers.pools import Pool
 from netlake.layers.read import mark
 from netlake.packets import Codes, Columns, Mask, Messages, Nullable
@@ -30,11 +31,15 @@ QUOTED = (
 
 Longs = npt.NDArray[np.int64]
 
-# TCP, UDP, DCCP, SCTP, UDP-Lite: headers that start with source and destination port
-WITH_PORTS = (6, 17, 33, 132, 136)
-# hop-by-hop, routing and destination options of IPv6: next header, then the length in units of 8 bytes, minus one
-EXTENSIONS = (0, 43, 60)
-FRAGMENT = 44
+# headers that start with source and destination port; plain numbers: NumPy is slow with members of an enumeration
+WITH_PORTS = tuple(
+    one.value for one in (IpProtocol.TCP, IpProtocol.UDP, IpProtocol.DCCP, IpProtocol.SCTP, IpProtocol.UDP_LITE)
+)
+# extension headers of IPv6: next header, then the length in units of 8 bytes, minus one
+EXTENSIONS = tuple(
+    one.value for one in (IpProtocol.HOP_BY_HOP_OPTIONS, IpProtocol.ROUTING, IpProtocol.DESTINATION_OPTIONS)
+)
+FRAGMENT = IpProtocol.FRAGMENT.value
 MOST_EXTENSIONS = 8
 
 

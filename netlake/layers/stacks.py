@@ -21,6 +21,7 @@ class Stacks:
         self.groups = names
         self.above = np.full((MOST_STACKS, max(names) + 1), -1, np.int16)
         self.count = 1
+        self._names: list[str] = []
 
     def push(self, stack: int, group: int) -> int:
         """The stack with `group` on top of `stack`, as the kernel makes it."""
@@ -32,11 +33,18 @@ class Stacks:
         return int(self.above[stack, group])
 
     def names(self) -> list[str]:
-        """The text of every stack, by its number, such as `ethernet:ipv4:udp`."""
+        """The text of every stack, by its number, such as `ethernet:ipv4:udp`.
+
+        Must not run while a batch is walked: the walk adds stacks to `above` before it returns their count. The list is
+        made again only after new stacks, and a list that was returned does not change.
+        """
+        if len(self._names) == self.count:
+            return self._names
         names = [""] * self.count
         # a stack is made after the one below it, so its number is greater
         for stack in range(self.count):
             for group in np.flatnonzero(self.above[stack] >= 0).tolist():
                 name = self.groups[group]
                 names[self.above[stack, group]] = f"{names[stack]}:{name}" if names[stack] else name
+        self._names = names
         return names

@@ -5,14 +5,17 @@ Rules
   table that declares it. SPACES are the known spaces.
 - A table with the name of a step (netlake.kernels.steps.Step) has the keys of that step, so that its header is entered.
   Steps without a table have their keys in KEYS. All other tables are leaves.
-- Tables that declare the same keys are one group: each of them reads the same messages. The group has the name of the
-  table that is not `inside` another.
-- A key belongs to one group; a key that two groups declare is an error (SchemaError).
+- The value is a number from 0 to 0xFFFF, decimal without leading zeros, or hexadecimal with 0x (SchemaError).
+- The key of a step belongs to that step only: a leaf that declares it is an error (SchemaError).
+- The key of a leaf may be declared by several leaves, which then are a group for this key: each of them reads the same
+  messages. The group has the name of its first table, in the order in which tables are given, that is not `inside`
+  another one. Tables of netlake are given before those of plugins, so a plugin on the same port does not change stacks.
 - "tcp.port" is reserved for streams. "tcp.segment" is for messages that are whole in one TCP segment.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -21,6 +24,7 @@ import numpy.typing as npt
 
 from netlake.errors import SchemaError
 from netlake.kernels.answers import Space
+from netlake.kernels.numbers import LinkType
 from netlake.kernels.steps import FIRST_LEAF, Step
 from netlake.schema import Table
 
@@ -45,20 +49,33 @@ SPACES: dict[str, Space] = {
 }
 RESERVED = {"tcp.port": "it is for streams; use tcp.segment for messages that are whole in one TCP segment"}
 
+MOST_VALUE = 0xFFFF
+_NUMBER = re.compile(r"0|[1-9][0-9]*|0x[0-9a-f]+")
+
 STEPS: dict[str, Step] = {step.name.lower(): step for step in Step}
 
-# link types whose headers are one step: token ring, ARCnet (two), SLIP, ATM with LLC (two), OpenBSD's enc and pflog,
-# SunATM, multilink frame relay, PPI, IPNET, IP over InfiniBand, PKTAP, Ethernet with preamble, switch tags (four)
-OTHER_LINKS = (6, 7, 129, 8, 100, 106, 109, 117, 123, 182, 192, 226, 242, 258, 274, 281, 282, 284, 285)
+# link types whose headers are one step, `other_link`
+OTHER_LINKS = (
+    LinkType.TOKEN_RING, LinkType.ARCNET, LinkType.ARCNET_LINUX, LinkType.SLIP, LinkType.ATM_RFC1483, LinkType.ATM_CLIP,
+    LinkType.ENC, LinkType.PFLOG, LinkType.SUNATM, LinkType.MULTILINK_FRAME_RELAY, LinkType.PPI, LinkType.IPNET,
+    LinkType.IPOIB, LinkType.PKTAP, LinkType.ETHERNET_WITH_PREAMBLE, LinkType.BROADCOM_TAG, LinkType.BROADCOM_TAG_FIRST,
+    LinkType.MARVELL_TAG, LinkType.MARVELL_TAG_WITH_TYPE,
+)  # fmt: skip
+RAW_LINKS = (LinkType.RAW_BSD, LinkType.RAW_OPENBSD, LinkType.RAW, LinkType.IPV4, LinkType.IPV6)
+
+
+def _link_keys(*link_types: LinkType) -> tuple[str, ...]:
+    return tuple(f"link.type={int(link_type)}" for link_type in link_types)
+
 
 # the keys of steps that have no table
 KEYS: dict[str, tuple[str, ...]] = {
-    "linux_sll": ("link.type=113",),
-    "linux_sll2": ("link.type=276",),
-    "raw": ("link.type=12", "link.type=14", "link.type=101", "link.type=228", "link.type=229"),
-    "null": ("link.type=0",),
-    "loop": ("link.type=108",),
-    "other_link": tuple(f"link.type={number}" for number in OTHER_LINKS),
+    "linux_sll": _link_keys(LinkType.LINUX_SLL),
+    "linux_sll2": _link_keys(LinkType.LINUX_SLL2),
+    "raw": _link_keys(*RAW_LINKS),
+    "null": _link_keys(LinkType.NULL),
+    "loop": _link_keys(LinkType.LOOP),
+    "other_link": _link_keys(*OTHER_LINKS),
     "ipv6_routing": ("ip.protocol=43",),
     "ipv6_destination": ("ip.protocol=60",),
     "fabric_path": ("ether.type=0x8903",),
@@ -89,8 +106,8 @@ class Dispatch:
 def dispatch(tables: Iterable[Table], by_content: Iterable[str] = ()) -> Dispatch:
     """The dispatch of `tables`: steps by name, leaves by the keys that they declare.
 
-    Tables `by_content` have a group of their own even without a key. SchemaError for a key that is invalid or claimed
-    by two groups.
+    Tables `by_content` have a group of their own even without a key. SchemaError for a key that is invalid, and for one
+    of a step that a leaf declares too.
     """
     by_name = {table.name: table for table in tables}
     keys = np.full((max(SPACES.values()) + 1, 1 << 16), -1, np.int16)
@@ -114,7 +131,7 @@ def dispatch(tables: Iterable[Table], by_content: Iterable[str] = ()) -> Dispatc
         groups[group], readers[group] = names[0], tuple(found)
         if keys[key] >= 0:
             raise SchemaError(
-                f"Tables {groups[int(keys[key])]} and {names[0]} both claim one key; give it to one of them."
+                f"Table {names[0]}: dispatch key {shown(key)} is a key of header {groups[int(keys[key])]}; remove it."
             )
         keys[key] = group
     for name in by_content:
@@ -125,7 +142,10 @@ def dispatch(tables: Iterable[Table], by_content: Iterable[str] = ()) -> Dispatc
 
 
 def parsed(on: Iterable[str], name: str) -> list[tuple[int, int]]:
-    """Dispatch keys of the table `name` as (space, value); SchemaError for a space that is unknown or reserved."""
+    """Dispatch keys of the table `name` as (space, value).
+
+    SchemaError for a space that is unknown or reserved, and for a value that is no number from 0 to 0xFFFF.
+    """
     result = []
     for key in on:
         space, _, value = key.partition("=")
@@ -133,5 +153,17 @@ def parsed(on: Iterable[str], name: str) -> list[tuple[int, int]]:
             raise SchemaError(f"Table {name}: dispatch key {key} cannot be declared: {RESERVED[space]}.")
         if space not in SPACES:
             raise SchemaError(f"Table {name}: dispatch key {key} has no known space; use one of {', '.join(SPACES)}.")
-        result.append((int(SPACES[space]), int(value, 0)))
+        number = int(value, 0) if _NUMBER.fullmatch(value) else -1
+        if not 0 <= number <= MOST_VALUE:
+            raise SchemaError(
+                f"Table {name}: dispatch key {key} has no valid value; use a number from 0 to {MOST_VALUE}, or its "
+                f"hexadecimal form with 0x."
+            )
+        result.append((int(SPACES[space]), number))
     return result
+
+
+def shown(key: tuple[int, int]) -> str:
+    """The text of a key."""
+    space = next(name for name, number in SPACES.items() if number == key[0])
+    return f"{space}={key[1]}"

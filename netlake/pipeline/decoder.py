@@ -29,7 +29,7 @@ import pyarrow as pa
 
 from netlake import tables
 from netlake.flows import address
-from netlake.flows.tracker import Tracker
+from netlake.flows.tracker import LEAST_ROWS, Tracker
 from netlake.layers.classifier import Classifier
 from netlake.layers.pools import new_pools
 from netlake.layers.steps import dispatch
@@ -37,7 +37,7 @@ from netlake.layers.walk import Walker
 from netlake.packets import Messages, Packets
 from netlake.pipeline.packet_rows import PacketRows
 from netlake.records.context import BatchContext
-from netlake.records.readers import Failures, reader
+from netlake.records.readers import Failures, filler, reader
 from netlake.records.rows import Rows
 from netlake.records.waiting import COMMON, Waiting
 from netlake.schema import Table
@@ -75,7 +75,11 @@ class Decoder:
         self.packet_rows = PacketRows(self.tables["packet"], self.walker)
         wanted = {name: entry for name, entry in tables.entries().items() if options.wants(name)}
         self.readers = {name: reader(entry, self.failures, entropy=options.entropy) for name, entry in wanted.items()}
-        self.from_flow = {name: hook for name, entry in wanted.items() if (hook := entry.hooks.fill_from_flow)}
+        self.from_flow = {
+            name: filler(entry, hook, self.failures)
+            for name, entry in wanted.items()
+            if (hook := entry.hooks.fill_from_flow)
+        }
         self.waiting: dict[str, Waiting] = {}
 
     def batch(self, packets: Packets) -> None:
@@ -89,7 +93,7 @@ class Decoder:
         for table, messages in chain(self.walker.tables(walked), by_content):
             if table.name in self.from_flow:
                 kept, columns = self.readers[table.name](messages)
-                self.from_flow[table.name](kept, columns, context.shifts(kept))
+                columns = self.from_flow[table.name](kept, columns, context.shifts(kept))
                 self.rows.put(table, kept, columns, context.of(kept, table))
             elif table.name in self.readers:
                 self._table(table, messages, context)
@@ -104,7 +108,9 @@ class Decoder:
         """The walker and the classifier; the classifier calls only probes of tables that are written."""
         probes = {name: probe for name, entry in tables.entries().items() if (probe := entry.hooks.probe)}
         accepts = {name: accept for name, entry in tables.entries().items() if (accept := entry.hooks.accept)}
-        walker = Walker(dispatch(self.tables.values(), probes), self.pools)
+        # tables of plugins last: groups have the name of their first table
+        ordered = sorted(tables.entries().values(), key=lambda entry: entry.outside)
+        walker = Walker(dispatch((entry.table for entry in ordered), probes), self.pools)
         wanted = {name: probe for name, probe in probes.items() if self.options.wants(name)}
         return walker, Classifier(walker.dispatch, walker.stacks, wanted, accepts, self.failures.note)
 
@@ -148,10 +154,10 @@ class Decoder:
     def rotate(self, sink: Sink) -> Counter[str]:
         """Write all rows so far to the current sink and later rows to `sink`; returns the rows written by table.
 
-        Live captures start new files this way. Open flows, fragments and packet numbers continue. The caller closes the
-        current sink.
+        Rows of all ended flows are among them. Live captures start new files this way. Open flows, fragments and packet
+        numbers continue. The caller closes the current sink.
         """
-        self._ended()
+        self._ended(least=1)
         self._flush()
         return self.rows.rotate(sink)
 
@@ -160,8 +166,9 @@ class Decoder:
         if self.options.wants(name):
             self.rows.put_batch(self.tables[name], rows)
 
-    def _ended(self) -> None:
-        while (rows := self.tracker.ended()) is not None:
+    def _ended(self, least: int = LEAST_ROWS) -> None:
+        """Write the rows of ended flows, while there are at least `least`."""
+        while (rows := self.tracker.ended(least=least)) is not None:
             self.put("connection", rows)
 
     def _renew(self) -> None:

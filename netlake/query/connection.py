@@ -63,7 +63,10 @@ class Connection:
         config: dict[str, Any] = {"threads": threads} if threads else {}
         if memory:
             config["memory_limit"] = memory
-        self.database = duckdb.connect(config=config)
+        try:
+            self.database = duckdb.connect(config=config)
+        except duckdb.Error as error:
+            raise QueryError(f"{memory!r} is not a memory limit; give a size such as 2GB or 512MB.") from error
         # global, because every cursor is its own session
         self.database.execute("SET GLOBAL TimeZone='UTC'")
         # otherwise an unknown table name could match a variable of this package

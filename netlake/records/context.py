@@ -56,7 +56,10 @@ class Context:
 
     @classmethod
     def concat(cls, parts: Sequence[Context]) -> Context:
-        """The context of the rows of all `parts`, which are of one table."""
+        """The context of the rows of all `parts`, which are of one table.
+
+        ValueError if only some have flows, or addresses and ports: parts of one table never differ in these columns.
+        """
         return cls(**{name: _concat(name, parts) for name in NAMES})  # type: ignore[arg-type]
 
 
@@ -64,10 +67,15 @@ NAMES = tuple(field.name for field in fields(Context))
 
 
 def _concat(name: str, parts: Sequence[Context]) -> npt.NDArray[np.generic] | None:
-    """One column of all parts; rows of parts without it get its default: `number` for `last`, False for `untimed`."""
+    """One column of all parts; rows of parts without it get its default: `number` for `last`, False for `untimed`.
+
+    These two depend on the batch. The other columns depend on the table, and have no default.
+    """
     columns = [getattr(part, name) for part in parts]
     if all(column is None for column in columns):
         return None
+    if name not in ("last", "untimed") and any(column is None for column in columns):
+        raise ValueError(f"only some parts have the column {name}, so they are of different tables")
     for at, part in enumerate(parts):
         if columns[at] is None:
             columns[at] = part.number if name == "last" else np.zeros(len(part), np.bool_)

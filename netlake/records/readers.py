@@ -4,11 +4,13 @@ Which reader: the table's columnar hook `read`; without one its hook `parse`, ca
 the fixed header that the declaration describes.
 
 Exceptions: readers of netlake are tested with arbitrary bytes, but those of plugins may not be, and one message must
-not end the decoding of a capture. So no exception leaves a reader:
+not end the decoding of a capture. So no exception leaves a reader, and a result that is invalid counts as one
+(netlake.records.checks):
 - Rows that were being read have the fault `reader_failed`, which the quality report counts. After an exception in
   `parse` the row has the columns yielded before it; after one in `read` all messages of that call have only context
-  columns.
-- The first exception of each table is kept in `Failures`, with its file and line, for the quality report.
+  columns; after one in `fill_from_flow` they have the columns that were read before.
+- The first exception of each table is kept in `Failures`, with its file and line, for the quality report. The line of
+  an invalid result is that of the hook's definition.
 """
 
 from __future__ import annotations
@@ -23,11 +25,13 @@ import numpy as np
 from netlake import tables
 from netlake.layers.parsed import by_message
 from netlake.layers.read import fixed
-from netlake.packets import Columns, Messages
+from netlake.packets import Columns, Messages, Tiny
+from netlake.records.checks import Checks, InvalidResult
 from netlake.schema.faults import READER_FAILED
 
 Reader = Callable[[Messages], tuple[Messages, Columns]]
 Columnar = Callable[[Messages], Columns | tuple[Messages, Columns]]
+Filler = Callable[[Messages, Columns, Tiny], Columns]
 
 
 class Failures:
@@ -36,36 +40,68 @@ class Failures:
     def __init__(self) -> None:
         self.by_table: dict[str, str] = {}
 
-    def note(self, table: str, error: Exception) -> None:
-        """Record that the reader of `table` raised `error`, and in which line."""
+    def note(self, table: str, error: Exception, hook: Callable[..., Any] | None = None) -> None:
+        """Record that a hook of `table` raised `error`, and in which line; for InvalidResult the line of `hook`."""
         step = traceback.extract_tb(error.__traceback__)[-1]
-        self.by_table.setdefault(table, f"{type(error).__name__}: {error} ({step.filename}, line {step.lineno})")
+        file, line = step.filename, step.lineno
+        code = getattr(hook, "__code__", None)
+        if isinstance(error, InvalidResult) and code is not None:
+            file, line = code.co_filename, code.co_firstlineno
+        self.by_table.setdefault(table, f"{type(error).__name__}: {error} ({file}, line {line})")
 
 
 def reader(entry: tables.Entry, failures: Failures, *, entropy: bool) -> Reader:
     """The function that turns the messages of a table into columns; with `entropy`, column `entropy` is among them."""
-    table = entry.table
+    table, checks = entry.table, Checks(entry.table, outside=entry.outside)
     read, parse = entry.hooks.read, entry.hooks.parse
     if read is None and parse is not None:
         # _columnar is needed too: a yielded value of the wrong type raises only when the array is built
         failed = partial(failures.note, table.name)
-        return partial(_columnar, partial(by_message, table, parse, failed=failed), table.name, failures)
+        by_parse = partial(by_message, table, parse, failed=failed)
+        return partial(_columnar, by_parse, checks, partial(failures.note, table.name, hook=parse))
     columnar = read or partial(fixed, table)
     if entropy and entry.hooks.entropy is not None:
         columnar = partial(_with_entropy, columnar, entry.hooks.entropy)
-    return partial(_columnar, columnar, table.name, failures)
+    return partial(_columnar, columnar, checks, partial(failures.note, table.name, hook=read))
 
 
-def _columnar(read: Columnar, name: str, failures: Failures, messages: Messages) -> tuple[Messages, Columns]:
-    """The result of `read`, with one message for each row; if it raises, all rows have the fault `reader_failed`."""
+def filler(entry: tables.Entry, hook: Callable[[Messages, Columns, Tiny], None], failures: Failures) -> Filler:
+    """The function that returns columns with those that `hook`, a `fill_from_flow`, adds.
+
+    If the hook raises, or adds invalid columns, the result are the columns that were given, and all messages have the
+    fault `reader_failed`.
+    """
+    checks = Checks(entry.table, outside=entry.outside)
+    failed = partial(failures.note, entry.table.name, hook=hook)
+
+    def filled(kept: Messages, columns: Columns, shifts: Tiny) -> Columns:
+        found = dict(columns)
+        try:
+            hook(checks.given(kept), found, shifts)
+            return checks.checked(found, kept)
+        except Exception as error:  # noqa: BLE001 - any exception; decoding continues
+            failed(error)
+            kept.flag(np.ones(len(kept), np.bool_), READER_FAILED)
+            return columns
+
+    return filled
+
+
+def _columnar(
+    read: Columnar, checks: Checks, failed: Callable[[Exception], None], messages: Messages
+) -> tuple[Messages, Columns]:
+    """The result of `read`, with one message for each row.
+
+    If `read` raises, or its result is invalid, all rows have the fault `reader_failed`.
+    """
     try:
-        columns = read(messages)
+        given = checks.given(messages)
+        return checks.result(read(given), given, messages)
     except Exception as error:  # noqa: BLE001 - any exception; decoding continues
-        failures.note(name, error)
+        failed(error)
         kept = messages.take(np.arange(len(messages)))
         kept.flag(np.ones(len(kept), np.bool_), READER_FAILED)
         return kept, {}
-    return columns if isinstance(columns, tuple) else (messages, columns)
 
 
 def _with_entropy(

@@ -7,7 +7,8 @@ When a row group is written:
 - All row groups are written before the pools are reset, because they contain codes, and at the end.
 
 Rows are written in the order in which they were added. A thread turns full row groups into Arrow record batches, so
-that decoding continues; at most WAITING bytes are in its queue.
+that decoding continues; at most WAITING bytes are in its queue. The thread reads nothing that decoding changes: pools
+only grow until all rows are written, and lists of words are taken before.
 """
 
 from __future__ import annotations
@@ -86,7 +87,10 @@ class RowGroup:
         return slot
 
     def take(self) -> Filled:
-        """Its rows, which the caller owns; the group is then empty."""
+        """Its rows, which the caller owns; the group is then empty. Lists of words are taken here (WordSlot.settle)."""
+        for slot in self.slots.values():
+            if isinstance(slot, WordSlot):
+                slot.settle()
         filled = Filled(self.schema, self.capture, self.slots, self.count)
         self.slots, self.count, self.held = {}, 0, 0
         return filled

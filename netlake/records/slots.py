@@ -117,19 +117,24 @@ class CodeSlot:
 
 
 class WordSlot:
-    """Numbers of words in a list, 0 for null; `words()` returns the list, which may grow until the end."""
+    """Numbers of words in a list, 0 for null; `words()` returns the list, which may grow until `settle` is called."""
 
     def __init__(self, words: Callable[[], Sequence[str | None]], rows: int, begun: int = FEW) -> None:
         self.words = words
+        self.known: Sequence[str | None] = ()
         self.codes = room(rows, np.int16, begun)
 
     def put(self, value: npt.NDArray[Any], first: int, last: int) -> None:
         """Copy the numbers."""
         self.codes[first:last] = value
 
+    def settle(self) -> None:
+        """Take the list of words now, in the thread that decodes: `finish` runs in another one while the list grows."""
+        self.known = self.words()
+
     def finish(self, count: int) -> pa.Array:
-        """dictionary<int32, string> with the words of these rows only."""
-        codes, known = self.codes[:count], self.words()
+        """dictionary<int32, string> with the words of these rows only; call `settle` before."""
+        codes, known = self.codes[:count], self.known
         used = np.flatnonzero(np.bincount(codes, minlength=1)) if codes.any() else np.zeros(1, np.int64)
         used = used[used > 0]
         places = np.zeros(int(used[-1]) + 1 if len(used) else 1, np.int32)
@@ -151,8 +156,13 @@ class ArrowSlot:
         self.filled = 0
 
     def put(self, value: Any, first: int, last: int) -> None:
-        """Add an array, or codes as text; rows between the last call and `first` are null."""
+        """Add an array, numbers, or codes as text; rows between the last call and `first` are null."""
         self._fill_to(first)
+        if isinstance(value, np.ndarray | Nullable):
+            # an earlier batch had an Arrow array of numbers
+            numbers = NumberSlot(self.data_type, last - first)
+            numbers.put(value, 0, last - first)
+            value = numbers.finish(last - first)
         if isinstance(value, Codes):
             value = self.pools[value.pool].text(value.codes)
         if pa.types.is_dictionary(value.type):

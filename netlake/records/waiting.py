@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from netlake.packets import Messages
-from netlake.records.context import BatchContext, Context
+from netlake.records.context import BatchContext
 from netlake.schema import Table
 
 # messages of a table in one batch, from which on they do not wait
@@ -31,14 +31,13 @@ class Waiting:
 
     table: Table
     parts: list[Messages] = field(default_factory=list)
-    contexts: list[Context] = field(default_factory=list)
     count: int = 0
     size: int = 0
 
     def add(self, messages: Messages, context: BatchContext) -> None:
         """Add copies of messages of a batch, and their context."""
         part = messages.compact()
-        self.contexts.append(context.of(messages, self.table))
+        part.context = context.of(messages, self.table)
         self.parts.append(part)
         self.count += len(part)
         self.size += len(part.data)
@@ -51,7 +50,6 @@ class Waiting:
     def take(self) -> Messages:
         """All waiting messages with their context; none wait afterwards."""
         messages = Messages.concat(self.parts)
-        messages.context = Context.concat(self.contexts)
-        self.parts, self.contexts = [], []
+        self.parts = []
         self.count = self.size = 0
         return messages

@@ -34,7 +34,7 @@ def compression_of(head: bytes) -> str | None:
     return next((name for magic, name in MAGIC.items() if head.startswith(magic)), None)
 
 
-class Decoder(Protocol):
+class Decompressor(Protocol):
     """The interface of the decompressors of bz2 and lzma."""
 
     eof: bool
@@ -83,7 +83,7 @@ class Members:
     def __init__(self, source: ByteStream, compression: str) -> None:
         self._source, self._make = source, DECODERS[compression]
         self._magic = next(magic for magic, name in MAGIC.items() if name == compression)
-        self._decoder: Decoder = self._make()
+        self._decoder: Decompressor = self._make()
         self._held = bytearray(PIECE)
         self._rest = self._ahead = b""
 

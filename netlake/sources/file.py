@@ -17,7 +17,7 @@ from netlake.sources import pcap, pcapng
 from netlake.sources.compressed import Decompressed, compression_of
 from netlake.sources.facts import Part
 from netlake.sources.raw import Raw
-from netlake.sources.source import Facts, Reader, lend, room
+from netlake.sources.source import Facts, FormatReader, lend, room
 from netlake.sources.window import ByteStream, Window
 
 
@@ -49,7 +49,7 @@ class FileSource(Facts):
             raise
         self.format = self.reader.format
 
-    def _reader(self, *, salvage: bool) -> Reader:
+    def _reader(self, *, salvage: bool) -> FormatReader:
         head = self.window.peek(16)
         if not head:
             raise InputError(self._nothing())

@@ -57,7 +57,7 @@ class Facts:
             self._clock = int(times[-1])
 
 
-class Reader(Protocol):
+class FormatReader(Protocol):
     """The reader of one file format: fills batches from a window."""
 
     format: str

@@ -70,6 +70,8 @@ def test_sql_reads_statement_from_stdin(program: Program, lake: Path) -> None:
         (["sql", "FROM smaple"], "There is no table smaple; nearest are sample"),
         (["sql", "SELECT 1", "--at", "999"], "snapshot"),
         (["sql", "SELECT 1", "--at", "yesterday"], "is not a snapshot"),
+        (["sql", "SELECT 1", "--memory", "much"], "'much' is not a memory limit; give a size such as 2GB or 512MB."),
+        (["dump", "gone.pb.zst"], "There is no file gone.pb.zst"),
         (["sql", 'FROM "a\x1b[2J"'], "There is no table a\\x1b[2J; `netlake tables --all` lists them."),
     ],
 )

@@ -7,17 +7,15 @@ from typing import Any
 
 import pyarrow as pa
 
+from netlake.kernels.numbers import IpProtocol
 from netlake.layers.pools import ip_text
 from netlake.packets import Cursor, Malformed, Messages, Nullable, Short
 from netlake.protocols import dns
 from netlake.protocols.dns.names import read_name, without_dot
 from netlake.protocols.dns.rdata import layout, present, unknown
-from netlake.protocols.dns.segments import TCP
 from netlake.protocols.dns.types import rcode_name, type_name
 from netlake.schema import faults
 from tests.messages import NO_PORTS, build
-
-UDP = 17
 
 PORTS = {"udp": (53, 40000), "mdns": (5353, 5353), "llmnr": (40000, 5355), "tcp": (40000, 53)}
 A, CHAOS, OPT = 1, 3, 41
@@ -167,7 +165,7 @@ def batch(payloads: list[bytes], kinds: list[str] | None = None, missing: list[i
     kinds = kinds or ["udp"] * len(payloads)
     return build(
         payloads, missing=missing or 0, around=b"\x05other\xc0\x0c", ports=[PORTS[kind] for kind in kinds] or NO_PORTS,
-        hint=[TCP if kind == "tcp" else UDP for kind in kinds], interned=False,
+        hint=[IpProtocol.TCP if kind == "tcp" else IpProtocol.UDP for kind in kinds], interned=False,
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from netlake.kernels.numbers import IpProtocol
 from netlake.layers.pools import parse_ip
 from netlake.packets import HEADER, NO_TIME, WHOLE, Headers, Packets
 
@@ -23,7 +24,7 @@ class Header:
     ts: float | None = 0.0
     src: str = "10.0.0.1"
     dst: str = "10.0.0.2"
-    protocol: int = 6
+    protocol: int = IpProtocol.TCP.value
     src_port: int = 1000
     dst_port: int = 80
     flags: str = ""
@@ -47,7 +48,7 @@ class Header:
     def transport(self) -> bytes:
         """The transport header, as far as it was kept."""
         header = self.first
-        if self.protocol == 6:
+        if self.protocol == IpProtocol.TCP:
             options = self.options or (b"\x01\x03\x03" + bytes([self.scale]) if self.scale is not None else b"")
             bits = sum(FLAGS[flag] for flag in self.flags)
             size = (20 + len(options) if self.header_size is None else self.header_size) // 4 << 4

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from netlake.flows.tracker import Tracker
+from netlake.kernels.numbers import IpProtocol
 from netlake.kernels.walk_network import pair_of_icmp
 from netlake.layers.pools import new_pools
 from netlake.packets import DATAGRAM, FRAGMENT, QUOTED, WHOLE
@@ -36,10 +37,10 @@ def parsed(line: str) -> Header:
     for name, _, value in (field.partition("=") for field in fields):
         if name == "icmp":
             kind, code = map(int, value.split("/"))
-            header.protocol, header.first = 1, bytes([kind, code, 0, 0, 0, 0, 0, 0])
+            header.protocol, header.first = IpProtocol.ICMPV4.value, bytes([kind, code, 0, 0, 0, 0, 0, 0])
             header.src_port, header.dst_port = pair_of_icmp.function(4, kind, code)
         elif name == "chunk":
-            header.protocol, header.first = 132, bytes(12) + bytes([int(value), 0, 0, 4])
+            header.protocol, header.first = IpProtocol.SCTP.value, bytes(12) + bytes([int(value), 0, 0, 4])
         elif name == "kind":
             header.kind = KINDS[value]
         elif name == "mac":
@@ -50,7 +51,7 @@ def parsed(line: str) -> Header:
             setattr(header, name, int(value))
     if arrow == "<":
         header.src, header.dst = header.dst, header.src
-        if header.protocol != 1:
+        if header.protocol != IpProtocol.ICMPV4:
             header.src_port, header.dst_port = header.dst_port, header.src_port
     return header
 

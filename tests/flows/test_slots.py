@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from netlake.flows.segments import segments
 from netlake.flows.tracker import Flows, Tracker
 from netlake.kernels import flow_state as s
 from netlake.layers.pools import new_pools
@@ -83,6 +84,18 @@ def test_no_slot_is_freed_within_a_batch_while_another_is_left() -> None:
     assert len(set(flows.slot.tolist())) == 5
 
 
+def test_slot_is_missing_where_its_row_has_another_flow_at_the_end_of_the_batch() -> None:
+    tracker = Tracker(new_pools(), max_flows=2)
+    packets, headers = batch([Header(src_port=port, flags="A", ts=float(port)) for port in range(1, 7)])
+    flows = tracker.update(packets, headers)
+    assert flows.flow.tolist() == [1, 2, 3, 4, 5, 6]
+    assert flows.slot[:4].tolist() == [-1] * 4
+    assert tracker.state.flows["number"][flows.slot[4:]].tolist() == [5, 6]
+    made = segments(packets.data, headers, flows)
+    assert made["flow"].tolist() == flows.flow.tolist()
+    assert made["slot"].tolist() == flows.slot.tolist()
+
+
 def test_flow_that_ends_by_a_new_syn_keeps_its_slot_until_it_left() -> None:
     watch = Watch(10)
     flows = watch.update(Header(flags="S", seq=1), Header(flags="A", seq=2), Header(flags="S", seq=99))
@@ -124,6 +137,29 @@ def test_context_is_there_while_flows_leave() -> None:
     tracker = Tracker(new_pools(), max_flows=1, leaving=leaving)
     tracker.update(*batch([udp(1), udp(2)]))
     assert [(one.flow.tolist(), one.ports.source.tolist()) for one in found] == [([1], [1])]
+
+
+def test_context_within_a_batch_leaves_the_addresses_of_the_batch_right() -> None:
+    """Both calls add to the pool; `context` may replace the pool's arrays while the batch is tracked."""
+    headers = [
+        Header(src=f"10.1.{n >> 8}.{n & 255}", dst=f"10.2.{n >> 8}.{n & 255}", protocol=17, src_port=n)
+        for n in range(2000)
+    ]
+    pools = new_pools()
+    called: list[int] = []
+
+    def leaving(rows: Shorts) -> None:
+        both = np.repeat(np.array([1, 0], np.int8), len(rows))
+        called.append(len(tracker.context(np.tile(rows, 2), both).flow))
+
+    tracker = Tracker(pools, max_flows=700, leaving=leaving)
+    flows = tracker.update(*batch(headers))
+    plain = new_pools()
+    expected = Tracker(plain, max_flows=700).update(*batch(headers))
+    assert sum(called) > 1000
+    for codes, others, end in ((flows.src, expected.src, "src"), (flows.dst, expected.dst, "dst")):
+        texts = pools["ip"].text(codes).to_pylist()
+        assert texts == plain["ip"].text(others).to_pylist() == [getattr(one, end) for one in headers]
 
 
 def test_context_of_icmp_has_no_ports() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from netlake.flows import tcp_tables
 from netlake.kernels.flow_state import End, Letter
+from netlake.kernels.numbers import IpProtocol
 from netlake.layers.pools import ip_text, mac
 from netlake.packets import DATAGRAM, FRAGMENT, NO_TIME, QUOTED, Headers, Packets
 from tests.flows.twin_state import SECOND, Flow, Key, Side
@@ -89,7 +90,12 @@ class Twin:
         why = ""
         if flow is not None and flow.is_over(self.now):
             why = "timeout"
-        elif flow is not None and c["kind"] != QUOTED and c["protocol"] == 6 and is_new_syn(flow, header, side):
+        elif (
+            flow is not None
+            and c["kind"] != QUOTED
+            and c["protocol"] == IpProtocol.TCP
+            and is_new_syn(flow, header, side)
+        ):
             why = "new_syn"
         addresses = [ip_text(end[0]) for end in ends]
         if c["kind"] == QUOTED and (flow is None or why):
@@ -125,8 +131,8 @@ class Twin:
         self.count += 1
         outer = flows[c["outer"]] if 0 <= c["outer"] < len(flows) else None
         flow = Flow(self.count, key, p["number"], p["ts"], outer.number if outer else 0, side)
-        is_syn_ack = key[4] == 6 and len(header) >= 14 and header[13] & 22 == 18
-        if is_syn_ack or (key[4] == 132 and len(header) >= 13 and header[12] == 2):
+        is_syn_ack = key[4] == IpProtocol.TCP and len(header) >= 14 and header[13] & 22 == 18
+        if is_syn_ack or (key[4] == IpProtocol.SCTP and len(header) >= 13 and header[12] == 2):
             flow.originator = 1 - side
             if is_syn_ack:
                 flow.write("^", upper=True)
@@ -160,16 +166,16 @@ def see_packet(side: Side, p: dict[str, int], ip_length: int, ttl: int, source: 
 def see_transport(flow: Flow, side: int, header: bytes, payload: int, ts: int) -> int:
     mine, other, upper = flow.sides[side], flow.sides[1 - side], side == flow.originator
     mine.payload += payload
-    if payload and not flow.has_data:
+    if payload and flow.first_payload_ts in (None, NO_TIME):
         flow.has_data, flow.first_payload_ts = True, ts
-    if flow.protocol == 17 and "D" not in mine.letters:
+    if flow.protocol == IpProtocol.UDP and "D" not in mine.letters:
         mine.letters.add("D")
         flow.write("D", upper=upper)
-    if flow.protocol == 132 and len(header) >= 13 and header[12] in (6, 14):
+    if flow.protocol == IpProtocol.SCTP and len(header) >= 13 and header[12] in (6, 14):
         flow.ending = flow.ending or {6: "abort", 14: "shutdown"}[header[12]]
-    if flow.protocol in (1, 58) and len(header) >= 2 and flow.icmp is None:
+    if flow.protocol in (IpProtocol.ICMPV4, IpProtocol.ICMPV6) and len(header) >= 2 and flow.icmp is None:
         flow.icmp = header[0], header[1]
-    if flow.protocol != 6 or len(header) < 14:
+    if flow.protocol != IpProtocol.TCP or len(header) < 14:
         return -1
     shift = see_scale(mine, other, header)
     see_segment(flow, mine, other, header, payload, upper=upper)

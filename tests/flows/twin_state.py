@@ -9,6 +9,7 @@ from typing import Any
 
 from netlake.flows import tcp_tables
 from netlake.kernels.flow_state import End
+from netlake.kernels.numbers import IpProtocol
 from netlake.layers.pools import ip_text
 from netlake.packets import NO_TIME
 
@@ -114,7 +115,7 @@ class Flow:
     def patience(self) -> int:
         if self.ending:
             return 5 * SECOND
-        if self.protocol == 6:
+        if self.protocol == IpProtocol.TCP:
             return (3600 if self.has_data else 300) * SECOND
         return 180 * SECOND
 
@@ -132,6 +133,7 @@ class Flow:
     def row(self) -> dict[str, Any]:
         """Its row of `connection`, without the columns that other tests compare."""
         orig, resp = self.sides[self.originator], self.sides[1 - self.originator]
+        is_tcp, is_icmp = self.protocol == IpProtocol.TCP, self.protocol in (IpProtocol.ICMPV4, IpProtocol.ICMPV6)
         ends = [(self.key[0], self.key[1]), (self.key[2], self.key[3])]
         ends = [ends[self.originator], ends[1 - self.originator]]
         times = [side.last for side in self.sides if side.last is not None] + [self.first_ts]
@@ -144,17 +146,17 @@ class Flow:
             "outer_flow": self.outer or None, "quoted_flow": self.quoted or None, "tunnel_key": self.key[5] or None,
             "icmp_type": self.icmp[0] if self.icmp else None, "icmp_code": self.icmp[1] if self.icmp else None,
             "end_reason": self.ending, "conn_state": self.conn_state(orig, resp),
-            "history": self.history if self.protocol in (6, 17) else None,
+            "history": self.history if self.protocol in (IpProtocol.TCP, IpProtocol.UDP) else None,
         }  # fmt: skip
         for prefix, (address, port), side in zip(("orig", "resp"), ends, (orig, resp), strict=True):
             row[f"{prefix}_ip"] = ip_text(address)
-            row[f"{prefix}_port"] = port if port >= 0 and self.protocol not in (1, 58) else None
-            row |= {f"{prefix}_{name}": value for name, value in side.row(is_tcp=self.protocol == 6).items()}
+            row[f"{prefix}_port"] = None if port < 0 or is_icmp else port
+            row |= {f"{prefix}_{name}": value for name, value in side.row(is_tcp=is_tcp).items()}
         return row
 
     def conn_state(self, orig: Side, resp: Side) -> str:
-        if self.protocol == 6:
+        if self.protocol == IpProtocol.TCP:
             return tcp_tables.conn_state(orig.state, resp.state, is_empty=orig.payload == resp.payload == 0)
-        if self.protocol != 17:
+        if self.protocol != IpProtocol.UDP:
             return "OTH"
         return {(0, 0): "OTH", (0, 1): "SHR", (1, 0): "S0", (1, 1): "SF"}[orig.packets > 0, resp.packets > 0]

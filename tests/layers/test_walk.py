@@ -11,6 +11,7 @@ from netlake import tables
 from netlake.kernels.answers import STOPS
 from netlake.kernels.steps import Step
 from netlake.kernels.walk_state import MOST_NETWORK_HEADERS
+from netlake.layers import fragments
 from netlake.layers.steps import dispatch
 from netlake.layers.walk import MOST_ROUNDS, Walked, Walker
 from netlake.packets import DATAGRAM as DATAGRAM_KIND
@@ -293,6 +294,15 @@ def test_waiting_fragments_are_bounded() -> None:
         walker.walk(b.batch(frames))
     assert len(walker.fragments.waiting) == 16_384
     assert walker.fragments.counts["evicted"] == 3 * 8000 - 16_384
+
+
+def test_truncated_fragments_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fragments, "MOST_DATAGRAMS", 5)
+    frames = [NET(b.ipv4(b"x" * 80, 17, identification=n, offset=80, more=True)) for n in range(20)]
+    walker, _ = walked(b.batch([frame[:60] for frame in frames], lengths=[len(frame) for frame in frames]))
+    assert walker.fragments.counts["cut"] == 20
+    assert walker.fragments.counts["evicted"] == 15
+    assert len(walker.fragments.waiting) == 5
 
 
 def test_truncated_first_fragment_is_read() -> None:

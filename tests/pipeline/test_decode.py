@@ -6,6 +6,7 @@ import struct
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
@@ -130,6 +131,67 @@ def test_rotation_keeps_flows_and_packet_numbers() -> None:
     for name in whole.keys() - {"address"}:
         parts = [sink.tables[name] for sink in (first, second) if name in sink.tables]
         assert sorted_rows(pa.concat_tables(parts)) == sorted_rows(whole[name]), name
+
+
+def test_rows_of_flows_that_ended_before_rotation_are_in_the_first_part() -> None:
+    first, second = MemorySink(), MemorySink()
+    decoder = Decoder(first, "0" * 16, Options())
+    segments = [build.tcp(b"", 1000 + n, 80, flags) for n in range(3) for flags in (0x02, 0x04)]  # SYN, RST
+    packets = build.batch([build.ethernet(build.ipv4(segment, 6)) for segment in segments])
+    decoder.batch(packets)
+    # the clock passes the silence after which these flows have ended
+    later = build.batch([build.ethernet(build.ipv4(build.udp(b"x"), 17))], first=len(segments) + 1)
+    later.ts[0] = packets.ts[packets.count - 1] + 3600 * 10**9
+    decoder.batch(later)
+    written = decoder.rotate(second)
+    decoder.finish()
+    decoder.rows.end()
+    first.close()
+    second.close()
+    assert written["connection"] == first.tables["connection"].num_rows == 3
+    assert set(first.tables["connection"]["end_reason"].to_pylist()) == {"rst"}
+    assert second.tables["connection"].num_rows == 1
+
+
+def nested(number: int) -> bytes:
+    """A packet whose stack is different for each `number` below 896: VLAN tags around IPv4 and IPv6 headers."""
+    tags, headers = divmod(number, 128)
+    inside, protocol = build.udp(b"x"), 17
+    for level in range(7):
+        if headers >> level & 1:
+            inside, protocol = build.ipv6(inside, protocol), 41
+        else:
+            inside, protocol = build.ipv4(inside, protocol), 4
+    kind = 0x0800 if protocol == 4 else 0x86DD
+    for _ in range(tags):
+        inside, kind = build.vlan(inside, kind), 0x8100
+    return build.ethernet(inside, kind)
+
+
+def test_stacks_are_added_while_rows_are_written() -> None:
+    """The thread that writes row groups needs the names of stacks while the walk adds more."""
+    sink = MemorySink()
+    decoder = Decoder(sink, "0" * 16, Options(include=frozenset({"packet"})))
+    decoder.rows.budget = 0
+    for number in range(14):
+        frames = [nested(60 * number + position) for position in range(60)]
+        decoder.batch(build.batch(frames, first=60 * number + 1))
+    decoder.finish()
+    decoder.rows.end()
+    sink.close()
+    stacks = sink.tables["packet"]["stack"].to_pylist()
+    assert len(set(stacks)) == len(stacks) == 14 * 60
+
+
+def test_row_group_has_the_words_of_the_time_when_it_was_taken() -> None:
+    packet, words = tables.table("packet"), [None, "ethernet"]
+    group = row_groups.RowGroup(packet, "0" * 16, {})
+    group.words["stack"] = lambda: words[:]
+    group.put("stack", np.array([1, 1], np.int16), 0, 2)
+    group.count = 2
+    filled = group.take()
+    words.clear()
+    assert filled.batch()["stack"].to_pylist() == ["ethernet", "ethernet"]
 
 
 def test_include_and_exclude_select_tables() -> None:

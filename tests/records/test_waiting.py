@@ -108,6 +108,30 @@ def test_concat_fills_missing_context_with_defaults() -> None:
     assert joined.last.tolist() == [100, 110, 150, 151]
 
 
+def test_concat_of_messages_joins_their_contexts() -> None:
+    parts = [messages([0, 1], [0, 1]), messages([2], [1])]
+    for first, part in zip((100, 200), parts, strict=True):
+        part.context = context(first).of(part, tables.table("udp"))
+    joined = Messages.concat([part.compact() for part in parts]).context
+    assert joined.number.tolist() == [100, 101, 202]
+    assert joined.flow.tolist() == [1, 2, 2]
+
+
+def test_concat_of_messages_with_and_without_context_raises() -> None:
+    with_context, without = messages([0], [0]), messages([1], [1])
+    with_context.context = context(100).of(with_context, tables.table("udp"))
+    with pytest.raises(ValueError, match="only some parts have a context"):
+        Messages.concat([with_context, without])
+
+
+@pytest.mark.parametrize("name", ["flow", "from_originator", "src", "dst", "src_port", "dst_port"])
+def test_concat_of_contexts_of_different_tables_raises(name: str) -> None:
+    whole, part = (context(first).of(messages([0], [0]), tables.table("udp")) for first in (100, 200))
+    setattr(part, name, None)
+    with pytest.raises(ValueError, match=f"only some parts have the column {name},"):
+        Context.concat([whole, part])
+
+
 def test_link_tables_have_neither_flow_nor_addresses() -> None:
     found = context(100).of(messages([0], [0]), tables.table("ethernet"))
     assert (found.flow, found.src, found.src_port, found.last) == (None, None, None, None)
@@ -120,7 +144,7 @@ def test_waiting_messages_do_not_refer_to_the_batch() -> None:
     for name in COPIED:
         setattr(part, name, getattr(part, name)[:])
     kept.add(part, context(200))
-    copied, around = kept.parts[0], kept.contexts[0]
+    copied, around = kept.parts[0], kept.parts[0].context
     assert all(getattr(copied, name).base is None for name in COPIED)
     assert all(column.base is None for name in NAMES if (column := getattr(around, name)) is not None)
     assert copied.data.base is not part.data

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from netlake.kernels.numbers import IpProtocol
 from tests.dns.decoder import PORTS, decode
 from tests.dns.test_reader import SEEDS
 from tests.twins.message import Message, Row
 
-TCP = 6
 HEADER = 12
 
 
 def rows(message: Message) -> list[Row]:
     """The rows of one payload: one of UDP; of TCP one for each message, none if they do not fill the segment."""
-    if message.hint != TCP:
+    if message.hint != IpProtocol.TCP:
         kind = "llmnr" if 5355 in message.ports else "mdns" if 5353 in message.ports else "udp"
         return [decode(message.data, kind, message.missing)]
     result: list[Row] = []
@@ -35,7 +35,7 @@ def framed(*messages: bytes) -> bytes:
 SOME = SEEDS[:3] + SEEDS[-2:]
 MESSAGES = [
     *(Message(data, 0, PORTS[kind], 17) for data in SOME for kind in ("udp", "mdns", "llmnr")),
-    *(Message(framed(data), 0, PORTS["tcp"], TCP) for data in SOME),
-    Message(framed(*SOME[-2:]), 0, PORTS["tcp"], TCP),
-    Message(framed(*SOME[-2:], bytes(11)), 0, PORTS["tcp"], TCP),
+    *(Message(framed(data), 0, PORTS["tcp"], IpProtocol.TCP) for data in SOME),
+    Message(framed(*SOME[-2:]), 0, PORTS["tcp"], IpProtocol.TCP),
+    Message(framed(*SOME[-2:], bytes(11)), 0, PORTS["tcp"], IpProtocol.TCP),
 ]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from netlake.kernels.numbers import IpProtocol
 from tests.twins.message import Message, Row, address, mark
 
-WITH_PORTS = (6, 17, 33, 132, 136)
-FRAGMENT = 44
-EXTENSIONS = (0, 43, 60, FRAGMENT)
+WITH_PORTS = (IpProtocol.TCP, IpProtocol.UDP, IpProtocol.DCCP, IpProtocol.SCTP, IpProtocol.UDP_LITE)
+FRAGMENT = IpProtocol.FRAGMENT
+EXTENSIONS = (IpProtocol.HOP_BY_HOP_OPTIONS, IpProtocol.ROUTING, IpProtocol.DESTINATION_OPTIONS, FRAGMENT)
 MOST_EXTENSIONS = 8
 
 

@@ -20,11 +20,12 @@ import numpy as np
 import pyarrow as pa
 
 from netlake.kernels.dns import HEADER
+from netlake.kernels.numbers import IpProtocol
 from netlake.layers.read import fixed, mark, mark_short, plain, where
 from netlake.packets import Columns, Messages, Nullable
 from netlake.protocols.dns import edns, record_lists, records
-from netlake.protocols.dns.found import Records
-from netlake.protocols.dns.segments import TCP, unpacked
+from netlake.protocols.dns.found import DnsRecords
+from netlake.protocols.dns.segments import unpacked
 from netlake.schema import Column, List, Struct, Table, faults
 
 MDNS_PORT = 5353
@@ -164,7 +165,7 @@ NOT_IN_LLMNR = (
 
 def read(messages: Messages) -> Columns | tuple[Messages, Columns]:
     """Columns of `messages`; with TCP segments among them, also the messages of the rows."""
-    tcp = messages.hint == TCP
+    tcp = messages.hint == IpProtocol.TCP.value
     if not tcp.any():
         return _columns(messages)
     rows = unpacked(messages, tcp)
@@ -185,7 +186,7 @@ def _columns(messages: Messages) -> Columns:
     counts = np.ascontiguousarray([np.where(whole, plain(result[name]), 0) for name in COUNTS], np.int64)
     batch = records.find(messages, counts)
     _mark(messages, batch)
-    result["transport"] = TRANSPORTS.take(pa.array(messages.hint == TCP).cast(pa.int8()))
+    result["transport"] = TRANSPORTS.take(pa.array(messages.hint == IpProtocol.TCP.value).cast(pa.int8()))
     result.update(record_lists.questions(table, batch, mdns))
     result.update(record_lists.sections(table, batch, mdns))
     complete = whole & (batch.found["fault"] == 0)
@@ -195,7 +196,7 @@ def _columns(messages: Messages) -> Columns:
     return result
 
 
-def _mark(messages: Messages, batch: Records) -> None:
+def _mark(messages: Messages, batch: DnsRecords) -> None:
     """Set the faults in wire order: those of names and data come before that of the end."""
     first = records.first_faults(batch, len(messages))
     messages.fault = np.where(messages.fault == 0, first, messages.fault)

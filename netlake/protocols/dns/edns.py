@@ -16,7 +16,7 @@ from netlake.kernels.dns import OPTION, DnsSection, find_options
 from netlake.kernels.dns_text import Type
 from netlake.layers.read import addresses, column_type, fill, mark, plain
 from netlake.packets import Columns, Ints, Messages, Nullable, Value
-from netlake.protocols.dns.found import Found, Records, has_type
+from netlake.protocols.dns.found import DnsRecords, Found, has_type
 from netlake.protocols.dns.record_lists import RCODE_NAMES, lists, no_lists, spans
 from netlake.schema import Table, faults
 
@@ -28,7 +28,7 @@ CLIENT_SUBNET = 8
 FAMILIES = {1: 4, 2: 16}
 
 
-def option_columns(table: Table, messages: Messages, batch: Records, header: Columns, whole: Mask) -> Columns:
+def option_columns(table: Table, messages: Messages, batch: DnsRecords, header: Columns, whole: Mask) -> Columns:
     """Columns of the first OPT record of each message.
 
     `whole` marks the messages whose records were all read.

@@ -37,7 +37,7 @@ def joined(*parts: Found) -> Found:
 
 
 @dataclass(slots=True)
-class Records:
+class DnsRecords:
     """Questions and records of one batch.
 
     `questions` (QUESTION) and their `names` (NAME); `records` (RECORD) and their `texts` (TEXT); `found` (FOUND), one
@@ -57,7 +57,7 @@ class Records:
 class TextWriter:
     """Appends texts to the arena and fields to `fields`; `finish` applies them."""
 
-    def __init__(self, result: Records) -> None:
+    def __init__(self, result: DnsRecords) -> None:
         self.result, self.at = result, len(result.arena)
         self.parts: list[bytes | npt.NDArray[np.uint8]] = []
         self.fields: list[tuple[int, int, int, Span]] = []

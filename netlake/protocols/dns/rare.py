@@ -12,7 +12,7 @@ import numpy as np
 
 from netlake.kernels import dns_text as t
 from netlake.packets import Malformed, Messages, Short
-from netlake.protocols.dns.found import FieldText, Records, Span, TextWriter, has_type
+from netlake.protocols.dns.found import DnsRecords, FieldText, Span, TextWriter, has_type
 from netlake.protocols.dns.names import NameCursor
 from netlake.protocols.dns.rdata import Data, layout, present, unknown
 from netlake.schema import faults
@@ -44,7 +44,7 @@ class _Written:
     cost: int
 
 
-def write_rare(messages: Messages, result: Records, writer: TextWriter) -> None:
+def write_rare(messages: Messages, result: DnsRecords, writer: TextWriter) -> None:
     """Write the data of the records that the kernel did not write; data that it could not read as unknown data."""
     left = np.flatnonzero(result.texts["state"])
     if not len(left):

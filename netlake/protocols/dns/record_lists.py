@@ -14,7 +14,7 @@ from netlake.kernels.dns import DnsSection, gather_spans, measure_spans
 from netlake.kernels.dns_text import Type
 from netlake.layers.read import column_type
 from netlake.packets import Bytes, Ints
-from netlake.protocols.dns.found import NO_NUMBER, Found, Records, has_type
+from netlake.protocols.dns.found import NO_NUMBER, DnsRecords, Found, has_type
 from netlake.protocols.dns.types import LAYOUTS, RCODES, rcode_name, type_name
 from netlake.schema import Table
 
@@ -95,7 +95,7 @@ def no_lists(data_type: pa.DataType, count: int) -> pa.Array:
     return pa.Array.from_buffers(data_type, count, [None, offsets], children=[_no_elements(data_type.value_type)])
 
 
-def questions(table: Table, batch: Records, mdns: Mask) -> dict[str, pa.Array]:
+def questions(table: Table, batch: DnsRecords, mdns: Mask) -> dict[str, pa.Array]:
     """Columns of the questions: the list, and the fields of the first one."""
     count, found = batch.found["questions"], batch.questions
     kind, klass = found["type"], found["klass"]
@@ -112,7 +112,7 @@ def questions(table: Table, batch: Records, mdns: Mask) -> dict[str, pa.Array]:
     return {**firsts, "questions": listed}
 
 
-def sections(table: Table, batch: Records, mdns: Mask) -> dict[str, pa.Array]:
+def sections(table: Table, batch: DnsRecords, mdns: Mask) -> dict[str, pa.Array]:
     """Columns of the records: one list for each section."""
     count = len(batch.found)
     section = batch.records["section"]
@@ -132,7 +132,7 @@ def sections(table: Table, batch: Records, mdns: Mask) -> dict[str, pa.Array]:
     return result
 
 
-def _record_columns(record: pa.StructType, batch: Records, index: Index, mdns: Mask) -> list[pa.Array]:
+def _record_columns(record: pa.StructType, batch: DnsRecords, index: Index, mdns: Mask) -> list[pa.Array]:
     """The fields of `record` for the records `index`, in declared order."""
     records, texts = batch.records, batch.texts
     if len(index) < len(records):
@@ -163,7 +163,7 @@ def _record_columns(record: pa.StructType, batch: Records, index: Index, mdns: M
     return [made[field.name] for field in record]
 
 
-def _fields(data_type: pa.DataType, batch: Records, index: Index) -> pa.Array:
+def _fields(data_type: pa.DataType, batch: DnsRecords, index: Index) -> pa.Array:
     """The column `fields` of the records `index`."""
     of = batch.fields["record"]
     chosen = np.zeros(len(batch.records), np.bool_)

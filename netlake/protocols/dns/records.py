@@ -15,7 +15,7 @@ from netlake.kernels.dns_text import Class, Type
 from netlake.layers.pools import ipv4_text, ipv6_text
 from netlake.layers.read import gather
 from netlake.packets import Ints, Messages
-from netlake.protocols.dns.found import FIELD, NO_NUMBER, WORDS, Found, Records, TextWriter, has_type, joined
+from netlake.protocols.dns.found import FIELD, NO_NUMBER, WORDS, DnsRecords, Found, TextWriter, has_type, joined
 from netlake.protocols.dns.rare import write_rare
 from netlake.schema import faults
 
@@ -26,7 +26,7 @@ SMALLEST_RECORD = 11
 SOA_NUMBERS = np.dtype([(word, ">u4") for word in WORDS[3:]])
 
 
-def find(messages: Messages, counts: Ints) -> Records:
+def find(messages: Messages, counts: Ints) -> DnsRecords:
     """Questions and records that `counts` (DnsSection, message) announce and the bytes contain.
 
     A count is 0 where the header is short.
@@ -41,7 +41,7 @@ def find(messages: Messages, counts: Ints) -> Records:
     return _texts(messages, questions[: int(found["questions"].sum())], records[:count], found)
 
 
-def _texts(messages: Messages, questions: Found, records: Found, found: Found) -> Records:
+def _texts(messages: Messages, questions: Found, records: Found, found: Found) -> DnsRecords:
     size = messages.end - messages.start
     names, texts = np.empty(len(questions), t.NAME), np.empty(len(records), t.TEXT)
     data = records["data"][has_type(records, Type.TXT) | has_type(records, Type.SPF)]
@@ -53,7 +53,7 @@ def _texts(messages: Messages, questions: Found, records: Found, found: Found) -
         messages.data, messages.start, messages.end, found, questions, records, names, texts, strings, cache, arena
     )
     fields = _string_fields(strings[:count])
-    result = Records(questions, records, found, names, texts, fields, arena[:used], list(WORDS))
+    result = DnsRecords(questions, records, found, names, texts, fields, arena[:used], list(WORDS))
     _numbers(messages, result)
     _start_of_authority(messages, result)
     writer = TextWriter(result)
@@ -69,7 +69,7 @@ def _string_fields(strings: Found) -> Found:
     return fields
 
 
-def _numbers(messages: Messages, result: Records) -> None:
+def _numbers(messages: Messages, result: DnsRecords) -> None:
     """Set preference, weight and port of the records whose data the kernel found complete."""
     kind, texts = result.records["type"], result.texts
     before = t.LAYOUT["before"][np.minimum(kind, len(t.LAYOUT) - 1)]
@@ -81,7 +81,7 @@ def _numbers(messages: Messages, result: Records) -> None:
             texts[name][index] = gather(messages.data, at, np.dtype(">u2"))
 
 
-def _start_of_authority(messages: Messages, result: Records) -> None:
+def _start_of_authority(messages: Messages, result: DnsRecords) -> None:
     """Add the fields of SOA records: two names, five numbers."""
     texts = result.texts
     index = np.flatnonzero(has_type(result.records, Type.SOA) & (texts["data"]["start"] >= 0))
@@ -99,7 +99,7 @@ def _start_of_authority(messages: Messages, result: Records) -> None:
     result.fields = joined(result.fields, fields.reshape(-1))
 
 
-def _addresses(messages: Messages, result: Records, writer: TextWriter) -> None:
+def _addresses(messages: Messages, result: DnsRecords, writer: TextWriter) -> None:
     """Write the data of A and AAAA records."""
     records, texts = result.records, result.texts
     start, end = records["data"]["start"], records["data"]["end"]
@@ -123,7 +123,7 @@ def _addresses(messages: Messages, result: Records, writer: TextWriter) -> None:
         writer.at = int(bounds[-1])
 
 
-def first_faults(result: Records, count: int) -> npt.NDArray[np.int8]:
+def first_faults(result: DnsRecords, count: int) -> npt.NDArray[np.int8]:
     """First fault in names and data of each of `count` messages, in wire order; 0 for none."""
     first = np.zeros(count, np.int8)
     name, data = result.texts["name_fault"], result.texts["state"]

@@ -12,9 +12,6 @@ import numpy.typing as npt
 from netlake.kernels.dns import HEADER
 from netlake.packets import Ints, Messages
 
-# `Messages.hint` of a TCP payload
-TCP = 6
-
 Index = npt.NDArray[np.intp]
 
 
