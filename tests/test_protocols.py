@@ -319,6 +319,11 @@ def test_every_table_has_cases() -> None:
     assert [table for table in READ if not of_table(table) and not (FOLDER.parent / table).is_dir()] == []
 
 
+def test_lines_of_case_files_have_at_most_200_characters() -> None:
+    lines = [(file.name, line) for file in FOLDER.glob("*.toml") for line in file.read_text().splitlines()]
+    assert [(name, line[:40]) for name, line in lines if len(line) > 200] == []
+
+
 def test_names_of_cases_are_unique() -> None:
     names = [case.name for case in CASES]
     assert sorted(names) == sorted(set(names))
