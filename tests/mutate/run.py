@@ -22,7 +22,7 @@ from tests import test_protocols
 from tests.mutate import modules
 from tests.mutate.mutants import Mutant, mutated
 
-LIMIT = 10
+LIMIT = 5
 LEAST_SECONDS = 3.0
 # of the clock, for a child that waits for ever: other programs may use the processors
 WAITING = 60
