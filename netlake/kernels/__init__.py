@@ -230,22 +230,28 @@ def digest_of(*modules: str) -> str:
         name = left.pop()
         if name not in seen:
             seen.add(name)
-            left += imported(_text(name).decode())
-            # a package is used with the modules in it
-            left += [module for module in sys.modules if module.startswith(f"{name}.")]
+            left += [module for module in _mentioned(name) if module in sys.modules]
+            if hasattr(sys.modules[name], "__path__"):  # a package is used with the modules in it
+                left += [module for module in sys.modules if module.startswith(f"{name}.")]
     digest = hashlib.blake2b(digest_size=10)
     for name in sorted(seen):
         digest.update(_text(name))
     return digest.hexdigest()
 
 
+@cache
+def _mentioned(module: str) -> list[str]:
+    """What a loaded module imports from netlake.kernels."""
+    return imported(_text(module).decode())
+
+
 def imported(text: str) -> list[str]:
-    """The modules under netlake.kernels that the text of a loaded module imports, from anywhere in it."""
+    """The names under netlake.kernels, modules or not, that the text of a module imports, from anywhere in it."""
     found = []
     for origin, names, module in _IMPORT.findall(re.sub(r"#.*", "", text)):
         listed = [name.split()[0] for name in names.strip("() \n").split(",") if name.strip()]
         found += [origin, *(f"{origin}.{name}" for name in listed)] if origin else [module]
-    return [name for name in found if name.startswith("netlake.kernels.") and name in sys.modules]
+    return [name for name in found if name.startswith("netlake.kernels.")]
 
 
 @cache

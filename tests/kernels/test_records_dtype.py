@@ -214,9 +214,8 @@ def test_imports_of_every_form_are_found():
         "def late():\n    from netlake.kernels.steps import (\n        TCP,\n        UDP,\n    )\n"
         "from netlake.kernels.warm import every  # a comment\nfrom netlake.packets import Bytes\n"
     )
-    for name in ("bytes", "addresses", "steps", "warm"):
-        __import__(f"netlake.kernels.{name}")
-    assert imported(text) == [f"netlake.kernels.{name}" for name in ("bytes", "addresses", "steps", "warm")]
+    names = ("bytes", "addresses", "kernel", "steps", "steps.TCP", "steps.UDP", "warm", "warm.every")
+    assert imported(text) == [f"netlake.kernels.{name}" for name in names]
 
 
 MODULES = {
