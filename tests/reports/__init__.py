@@ -1,0 +1,1 @@
+"""Captures made after bug reports, with their right values."""
