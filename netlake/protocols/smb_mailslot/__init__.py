@@ -1,10 +1,10 @@
-r"""SMB mailslot messages in NetBIOS datagrams: the Windows browser service, and NETLOGON requests for a domain controller.
+r"""SMB mailslot messages in NetBIOS datagrams: the Windows browser service, and requests for a domain controller.
 
 Decided here:
 - A row is an SMB transaction request whose name starts with `\MAILSLOT\`, in the first fragment of a datagram. Other
   datagrams have a row in `netbios_dgm` only.
-- The name is ASCII also in a message with Unicode strings. It selects the format of its data: BROWSE, LANMAN (the older announcement), and the names that
-  end in LOGON. Data of other mailslots is in `data`.
+- The name is ASCII also in a message with Unicode strings. It selects the format of the data: BROWSE, LANMAN (the older
+  announcement), and the names that end in LOGON. Data of other mailslots is in `data`.
 - `command` is the first number of the data, one byte for the browser, two for NETLOGON; both formats call it so.
 """
 

@@ -105,7 +105,7 @@ def _list(data: Cursor) -> Iterator[tuple[str, Any]]:
     yield "backup_token", data.little(4)
     servers: list[str] = []
     yield "backup_servers", servers
-    for _ in range(count):
+    while len(servers) < count:
         servers.append(terminated(data))
 
 

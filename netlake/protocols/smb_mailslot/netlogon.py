@@ -8,15 +8,13 @@ Decided here:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from netlake.packets import Cursor, Short
 from netlake.protocols.smb_mailslot.browser import terminated
 from netlake.schema import Column
 
-LOGON, LOGON_ANSWER, QUERY, ANSWER, SAM_LOGON = 0, 6, 7, 12, 18
-SAM_ANSWERS = (19, 20, 21)
 EXTENDED = (23, 24, 25)
 
 COLUMNS = (
@@ -40,44 +38,52 @@ def columns(data: Cursor) -> Iterator[tuple[str, Any]]:
     """Columns of one message."""
     command = data.little(2)
     yield "command", command
-    if command == LOGON:
-        yield "computer_name", terminated(data)
-        yield "user_name", terminated(data)
-        yield "reply_mailslot", terminated(data)
-        yield "request_count", data.number(1)
-        if data.promised > 2:
-            yield "lmnt_token", data.little(2)
-        yield "lm20_token", data.little(2)
-    elif command == LOGON_ANSWER:
-        yield "logon_server", terminated(data)
-        yield "lm20_token", data.little(2)
-    elif command == QUERY:
-        yield "computer_name", terminated(data)
-        yield "reply_mailslot", terminated(data)
-        if data.promised > 2:
-            wide(data)
-            yield from _versions(data)
-        else:
-            yield "lm20_token", data.little(2)
-    elif command == ANSWER:
-        yield "logon_server", terminated(data)
-        if data.promised > 2:
-            wide(data)
-            yield "domain_name", wide(data)
-            yield from _versions(data)
-        else:
-            yield "lm20_token", data.little(2)
-    elif command == SAM_LOGON:
-        yield from _sam_logon(data)
-    elif command in SAM_ANSWERS:
-        yield "logon_server", wide(data)
-        yield "user_name", wide(data)
-        yield "domain_name", wide(data)
-        yield from _versions(data)
-    elif command in EXTENDED:
+    if command in EXTENDED:
         yield "data", data.kept()
+    elif command in READERS:
+        yield from READERS[command](data)
     else:
         data.fault("bad_value")
+
+
+def _logon(data: Cursor) -> Iterator[tuple[str, Any]]:
+    for name in ("computer_name", "user_name", "reply_mailslot"):
+        yield name, terminated(data)
+    yield "request_count", data.number(1)
+    if data.promised > 2:
+        yield "lmnt_token", data.little(2)
+    yield "lm20_token", data.little(2)
+
+
+def _logon_answer(data: Cursor) -> Iterator[tuple[str, Any]]:
+    yield "logon_server", terminated(data)
+    yield "lm20_token", data.little(2)
+
+
+def _query(data: Cursor) -> Iterator[tuple[str, Any]]:
+    yield "computer_name", terminated(data)
+    yield "reply_mailslot", terminated(data)
+    if data.promised > 2:
+        wide(data)
+        yield from _versions(data)
+    else:
+        yield "lm20_token", data.little(2)
+
+
+def _answer(data: Cursor) -> Iterator[tuple[str, Any]]:
+    yield "logon_server", terminated(data)
+    if data.promised > 2:
+        wide(data)
+        yield "domain_name", wide(data)
+        yield from _versions(data)
+    else:
+        yield "lm20_token", data.little(2)
+
+
+def _sam_answer(data: Cursor) -> Iterator[tuple[str, Any]]:
+    for name in ("logon_server", "user_name", "domain_name"):
+        yield name, wide(data)
+    yield from _versions(data)
 
 
 def _sam_logon(data: Cursor) -> Iterator[tuple[str, Any]]:
@@ -111,3 +117,9 @@ def wide(data: Cursor) -> str:
     found = data.take(end - begin)
     data.skip(2)
     return found.decode("utf-16-le", "replace")
+
+
+READERS: dict[int, Callable[[Cursor], Iterator[tuple[str, Any]]]] = {
+    0: _logon, 6: _logon_answer, 7: _query, 12: _answer, 18: _sam_logon, 19: _sam_answer, 20: _sam_answer,
+    21: _sam_answer,
+}  # fmt: skip
