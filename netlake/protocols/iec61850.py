@@ -234,11 +234,11 @@ def _header(message: Cursor, into: dict[str, Any]) -> Generator[tuple[str, Any],
     return part(message, min(length - HEADER, message.promised))
 
 
-def _boolean(value: bytes, around: Cursor) -> bool | None:
+def _boolean(value: bytes, around: Cursor) -> Any:
     return value != b"\0" if len(value) == 1 else _invalid(around)
 
 
-def _signed(value: bytes, around: Cursor) -> int | None:
+def _signed(value: bytes, around: Cursor) -> Any:
     number = ber.signed(value)
     return _invalid(around) if number is None else number
 
@@ -248,21 +248,21 @@ def _text(value: bytes, around: Cursor) -> str:
     return text(value)
 
 
-def _unsigned(value: bytes, around: Cursor) -> int | None:
+def _unsigned(value: bytes, around: Cursor) -> Any:
     """An unsigned number of at most eight bytes, a zero byte before them not counted."""
     if not value or len(value) > 9 or (len(value) == 9 and value[0]):
         return _invalid(around)
     return int.from_bytes(value)
 
 
-def _float(value: bytes, around: Cursor) -> float | None:
+def _float(value: bytes, around: Cursor) -> Any:
     """A number in IEEE 754 format after the size of its exponent."""
     formats = {(5, 8): ">f", (9, 11): ">d"}
     form = formats.get((len(value), value[0])) if value else None
     return float(struct.unpack(form, value[1:])[0]) if form else _invalid(around)
 
 
-def _bits(value: bytes, around: Cursor) -> str | None:
+def _bits(value: bytes, around: Cursor) -> Any:
     """A bit string, whose first byte is the number of unused bits at its end."""
     if not value or value[0] > 7 or (value[0] and len(value) == 1):
         return _invalid(around)
@@ -270,7 +270,7 @@ def _bits(value: bytes, around: Cursor) -> str | None:
     return digits[: len(digits) - value[0]]
 
 
-def _time(value: bytes, around: Cursor) -> int | None:
+def _time(value: bytes, around: Cursor) -> Any:
     """Microseconds since 1970: seconds, a fraction in 2^-24 seconds, and a byte of quality."""
     if len(value) != 8:
         return _invalid(around)

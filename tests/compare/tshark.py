@@ -25,6 +25,7 @@ PREFERENCES = {
     "sctp.reassembly": "FALSE",
     "ip.use_geoip": "FALSE",
     "frame.generate_epoch_time": "TRUE",
+    "ipmi.dissect_bus_commands": "TRUE",
 }
 # heuristics of protocols with a table: netlake uses the port only for the first, the content for the others
 GUESSES = ("dns_udp",)
