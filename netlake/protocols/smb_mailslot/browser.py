@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from netlake.layers.items import c_text, text
-from netlake.packets import Cursor, Short
+from netlake.packets import Cursor
 from netlake.schema import Column, List
 
 HOST, REQUEST, ELECTION, LIST_REQUEST, LIST, PROMOTION, DOMAIN, RESET, MASTER = 1, 2, 8, 9, 10, 11, 12, 14, 15
@@ -126,10 +126,7 @@ def old_announcement(data: Cursor) -> Iterator[tuple[str, Any]]:
 
 
 def terminated(data: Cursor) -> str:
-    """Text up to its zero byte, which is skipped; Short without one."""
-    end = data.data.find(b"\0", data.at, data.end)
-    if end < 0:
-        raise Short
-    found = data.take(end - data.at)
+    """Text up to its zero byte, which is skipped; Short without one, as `take` of a negative count is."""
+    found = data.take(data.data.find(b"\0", data.at, data.end) - data.at)
     data.skip(1)
     return text(found)
