@@ -12,11 +12,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from netlake.layers.items import complete, items, text
-from netlake.packets import Cursor, Malformed
+from netlake.layers.probes import byte_at
+from netlake.packets import Cursor, Malformed, Mask, Messages
 from netlake.schema import Column, List, Struct, Table
 
 NAT_PMP, PCP = 0, 2
 RESPONSE = 0x80
+# most bytes of a message of PCP
+LONGEST = 1100
 ANNOUNCE, MAP, PEER = 0, 1, 2
 EXTERNAL_ADDRESS, MAP_UDP, MAP_TCP = 0, 1, 2
 THIRD_PARTY, DESCRIPTION = 1, 128
@@ -69,6 +72,11 @@ TABLES = (
         ),
     ),
 )  # fmt: skip
+
+
+def accept(messages: Messages) -> Mask:
+    """Messages of NAT-PMP and PCP, drafts of it included, that are as short as the RFCs demand."""
+    return (byte_at(messages, 0) <= PCP) & (messages.end - messages.start <= LONGEST)
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:

@@ -14,8 +14,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
 from netlake.layers.items import c_text, part, remainder, text
-from netlake.packets import Cursor
+from netlake.layers.probes import byte_at
+from netlake.packets import Cursor, Mask, Messages
 from netlake.schema import Column, Table
 
 VERSION = 6
@@ -111,6 +114,11 @@ TABLES = (
         ),
     ),
 )  # fmt: skip
+
+
+def accept(messages: Messages) -> Mask:
+    """Messages of version 6, or without a byte."""
+    return np.isin(byte_at(messages, 0), (VERSION, -1))
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
