@@ -40,6 +40,7 @@ def gre(data, keys, w):
     identifier = 0
     if flags & (CHECKSUM | ROUTING):  # either brings the words of both
         size += 4
+    key = at + size
     if flags & KEY:
         if at + size + 4 > end:
             return malformed(SHORT_HEADER)
@@ -56,12 +57,12 @@ def gre(data, keys, w):
         return malformed(SHORT_HEADER)
     if kind == EtherType.WCCP:
         return carries(Space.ETHER_TYPE, EtherType.IPV4, redirected(data, at + size, end), identifier=identifier)
-    if kind == EtherType.EOIP and version == 1 and flags & KEY:
-        limit = at + size + u16(data, at + 4)
+    if kind == EtherType.EOIP:
+        limit = np.int64(-1)
+        if version == 1 and flags & KEY:
+            limit, identifier = at + size + u16(data, key), u16(data, key + 2)
         fault = BAD_LENGTH if limit > w.promise else 0
-        return carries(
-            Space.ETHER_TYPE, EtherType.TRANSPARENT_ETHERNET, at + size, limit, u16(data, at + 6), fault=fault
-        )
+        return carries(Space.ETHER_TYPE, EtherType.TRANSPARENT_ETHERNET, at + size, limit, identifier, fault=fault)
     if EtherType.ARUBA <= kind <= ARUBA_LAST and kind & 15 == 0:
         if is_ethernet(data, keys, w, at + size):
             return carries(Space.ETHER_TYPE, EtherType.TRANSPARENT_ETHERNET, at + size, identifier=identifier)
