@@ -38,7 +38,7 @@ TABLES = (
 def read(messages: Messages) -> Columns:
     """Columns of the tag, in the form that its EtherType selects."""
     first, second = number_at(messages, 4, 2), number_at(messages, 6, 2)
-    narrow = np.isin(first, COMMON) & ~np.isin(second, COMMON)
+    narrow = np.isin(first, COMMON) & ~np.isin(second, COMMON) & (second >= 0)
     stamp = np.where(narrow, number_at(messages, 0, 4), number_at(messages, 0, 6))
     kind = np.where(narrow, first, second)
     mark_short(messages, kind < 0)

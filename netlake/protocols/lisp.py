@@ -142,7 +142,7 @@ def parse_lisp_control(message: Cursor) -> Iterator[tuple[str, Any]]:
     if kind in COUNTED:
         yield "record_count", count
     if kind in (*COUNTED, INFO):
-        yield "nonce", message.number(8)
+        yield "nonce", message.take(8).hex()
     if kind in (REGISTER, NOTIFY, INFO):
         yield "key_id", message.number(2)
         size = message.number(2)
@@ -152,9 +152,9 @@ def parse_lisp_control(message: Cursor) -> Iterator[tuple[str, Any]]:
         source = _address(message)
         if source:
             yield "source_eid", source
-        locators: list[str | None] = []
+        locators: list[str] = []
         yield "itr_locators", locators
-        locators.extend(_address(message) for _ in range((first & 31) + 1))
+        locators.extend(filter(None, (_address(message) for _ in range((first & 31) + 1))))
     if kind in COUNTED:
         records: list[dict[str, Any]] = []
         yield "records", records

@@ -282,12 +282,9 @@ COMMON = (IPV4, IPV6, MPLS, 0x0806, 0x8100, 0x8864, 0x88A8)
 
 @tunnel("cisco_ttag")
 def cisco_ttag(w: Twin) -> To:
-    left = w.end - w.at
-    types = [number(w.data, w.at + at, 2) if left >= at + 2 else None for at in (4, 6)]
-    if types[0] in COMMON and types[1] not in COMMON:
-        return type_or_length(w, w.at + 4)
     w.need(8)
-    return type_or_length(w, w.at + 6)
+    first, second = number(w.data, w.at + 4, 2), number(w.data, w.at + 6, 2)
+    return type_or_length(w, w.at + (4 if first in COMMON and second not in COMMON else 6))
 
 
 @tunnel("macsec")
@@ -300,9 +297,9 @@ def macsec(w: Twin) -> To | End:
     if control & 0x0C:
         return End("encrypted", at)
     w.need(2, at)
-    ends = [max(w.promise - 16, at)] + ([at + short] if short else [])
+    last = at + short if short else max(w.promise - 16, at)
     found = type_or_length(w, at)
-    found.limit = min(ends if found.limit is None else [*ends, found.limit])
+    found.limit = last if found.limit is None else min(last, found.limit)
     return found
 
 

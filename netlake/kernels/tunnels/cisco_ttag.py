@@ -25,9 +25,9 @@ def is_common(kind):
 @kernel()
 def cisco_ttag(data, keys, w):
     """The frame's own EtherType behind the time stamp; no identifier."""
-    at, left = w.at, w.end - w.at
-    if left >= 6 and is_common(u16(data, at + 4)) and (left < 8 or not is_common(u16(data, at + 6))):
-        return ether_type_or_length(u16(data, at + 4), at + 6)
-    if left < 8:
+    at = w.at
+    if w.end - at < 8:
         return malformed(SHORT_HEADER)
+    if is_common(u16(data, at + 4)) and not is_common(u16(data, at + 6)):
+        return ether_type_or_length(u16(data, at + 4), at + 6)
     return ether_type_or_length(u16(data, at + 6), at + 8)

@@ -38,7 +38,5 @@ def macsec(data, keys, w):
     if inside + 2 > end:
         return malformed(SHORT_HEADER)
     short = np.int64(data[at + 1]) & 63
-    limit = max(w.promise - CHECK_VALUE, inside)
-    if short:
-        limit = min(limit, inside + short)
+    limit = inside + short if short else max(w.promise - CHECK_VALUE, inside)
     return ether_type_or_length(u16(data, inside), inside + 2, limit)
