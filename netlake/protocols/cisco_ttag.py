@@ -40,10 +40,11 @@ def read(messages: Messages) -> Columns:
     first, second = number_at(messages, 4, 2), number_at(messages, 6, 2)
     narrow = np.isin(first, COMMON) & ~np.isin(second, COMMON) & (second >= 0)
     stamp = np.where(narrow, number_at(messages, 0, 4), number_at(messages, 0, 6))
+    # the form needs eight bytes
     kind = np.where(narrow, first, second)
     mark_short(messages, kind < 0)
     return split_length({
-        "timestamp": Nullable(stamp, stamp >= 0),
+        "timestamp": Nullable(stamp, kind >= 0),
         "bits": Nullable(np.where(narrow, 32, 48).astype(np.int16), kind >= 0),
         "ethertype": Nullable(kind.astype(np.int32), kind >= 0),
     })  # fmt: skip
