@@ -4,7 +4,8 @@ MPLS, the user plane of GTP and some payloads of GRE do not say what they carry.
 as routers read them, but a MAC address may begin with any bits (RFC 4448, RFC 8469). What disagrees with its own header
 is therefore not taken for it:
 - IPv4 has a header of 20 bytes or more, whose checksum is correct. A header that is not wholly captured cannot be
-  checked. A checksum of 0 was not computed (checksum offload): that is IPv4 if the total length fits and no frame does.
+  checked. With a wrong checksum it is IPv4 only if no frame fits and its total length does: exactly (the packet was
+  damaged or changed on its way), or with a checksum of 0 at most (it was not computed: checksum offload).
 - IPv6 has no checksum. Its payload length ends it exactly at the end of the payload, or no frame fits.
 - A frame has an EtherType with a dispatch key, and behind the types of IPv4 and IPv6 four bits that agree; or it has a
   length that fits what is left, and a known access point of LLC.
@@ -74,8 +75,10 @@ def type_of_payload(data, keys, w, at):
         return np.int64(EtherType.TRANSPARENT_ETHERNET)
     if version == 6:
         return np.int64(EtherType.IPV6)
-    if version == 4 and data[at] & 15 >= 5 and u16(data, at + 10) == 0 and u16(data, at + 2) <= left:
-        return np.int64(EtherType.IPV4)
+    if version == 4 and data[at] & 15 >= 5:
+        total = u16(data, at + 2)
+        if total == left or (total < left and u16(data, at + 10) == 0):
+            return np.int64(EtherType.IPV4)
     return np.int64(0)
 
 

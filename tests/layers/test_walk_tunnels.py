@@ -163,8 +163,9 @@ TUNNELS = {
         f"ethernet:mpls:ethernet:llc:snap:{DNS_STACK}",
         None, -1,
     ),
-    "MPLS, IPv4 with a wrong checksum": (NET(b.mpls(WRONG), 0x8847), "ethernet:mpls", UNKNOWN, 4),
-    "MPLS, IPv4 without a checksum": (NET(b.mpls(UNCHECKED), 0x8847), f"ethernet:mpls:{DNS_STACK}", None, -1),
+    "MPLS, IPv4 with a wrong checksum": (NET(b.mpls(WRONG), 0x8847), f"ethernet:mpls:{DNS_STACK}", None, -1),
+    "MPLS, IPv4 with a wrong checksum and length": (NET(b.mpls(WRONG + b"x"), 0x8847), "ethernet:mpls", UNKNOWN, 4),
+    "MPLS, IPv4 without a checksum": (NET(b.mpls(UNCHECKED + b"x"), 0x8847), f"ethernet:mpls:{DNS_STACK}", None, -1),
     "MPLS, IPv4 with a wrong checksum behind the label of IPv4": (
         NET(b.mpls(WRONG, 0), 0x8847), f"ethernet:mpls:{DNS_STACK}", None, -1,
     ),

@@ -125,8 +125,9 @@ def guessed(w: Twin, at: int, identifier: int | None, limit: int | None = None, 
     if not is_ipv4(w, at) and not exact and is_frame(w, at):
         return To(ETHER, BRIDGED, at, limit, identifier, fault=fault)
     if version == 4 and not is_ipv4(w, at):
-        plausible = w.data[at] & 15 >= 5 and not number(w.data, at + 10, 2) and number(w.data, at + 2, 2) <= left
-        if not plausible:
+        total = number(w.data, at + 2, 2)
+        fits = total == left or (total < left and not number(w.data, at + 10, 2))
+        if w.data[at] & 15 < 5 or not fits:
             return To(TUNNEL, 4, at, limit, identifier, fault=fault)
     return tunneled_ip(w, at, identifier, limit, fault)
 
