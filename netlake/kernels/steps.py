@@ -126,6 +126,7 @@ class Step(IntEnum):
     TRILL = tunnel("trill")
     LISP = tunnel("lisp")
     AYIYA = tunnel("ayiya")
+    PRP = (StepKind.BESIDE,)  # the trailer of a frame of Ethernet
 
 
 # UDP payloads whose ports have no key, and the first number of a leaf

@@ -58,6 +58,7 @@ from netlake.kernels.walk_state import (  # noqa: F401 - dtypes are names of sig
     WALK,
     PacketArrays,
 )
+from netlake.kernels.walk_trailer import ends_in_suffix, trailer
 from netlake.kernels.walk_wireless import SUBFRAME
 from netlake.packets import DATAGRAM, HEADER, REASSEMBLED, WHOLE  # noqa: F401 - as above
 from netlake.packets import FRAGMENT as FRAGMENT_KIND
@@ -94,6 +95,8 @@ def header(data, keys, w, messages, packet, step):
         stop(packet, answer.stop, answer.at, answer.value)
     emit(messages, w, step, fault, hint)
     w.source_port = w.destination_port = -1
+    if step == Step.ETHERNET and answer.at >= 0 and ends_in_suffix(data, w):
+        trailer(data, w, messages)
     narrow(w, answer.limit)
     if answer.identifier >= 0:
         w.key = key_of(w.key, step, answer.identifier)

@@ -19,7 +19,7 @@ TABLES = (
             Column("cfi", "bool", "Canonical format indicator of the frame.", at=8, bits=(20, 1),
                    wireshark="hp_erm.cfi"),
             Column("vlan", "u16", "VLAN of the frame, 0 to 4095.", at=8, bits=(8, 12), wireshark="hp_erm.vlan"),
-            Column("tagged", "bool", "The frame had a VLAN tag.", at=8, bits=(7, 1), wireshark="hp_erm.is_tagged"),
+            Column("tagged", "bool", "The frame had a VLAN tag.", at=11, bits=(7, 1), wireshark="hp_erm.is_tagged"),
         ),
     ),
 )  # fmt: skip

@@ -22,7 +22,7 @@ VIRTUAL_NODE = 31
 TLV = Struct(
     (
         Column("type", "u8", "TLV type: 20 and 21 PRP node, 23 HSR node, 30 RedBox, 31 virtual node.",
-               wireshark="hsr_prp_supervision.tlv.type"),
+               why="tshark shows the end too"),
         Column("value", "bytes", "Value, as sent.", why="one tshark field for each type"),
     )
 )  # fmt: skip

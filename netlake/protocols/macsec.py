@@ -76,4 +76,7 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
         raise Short
     message.at = payload
     message.skip(size)
-    yield "check_value", message.take(CHECK_VALUE)
+    left = min(CHECK_VALUE, message.promised)
+    yield "check_value", message.take(left)
+    if left < CHECK_VALUE:
+        raise Short

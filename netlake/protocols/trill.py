@@ -18,7 +18,7 @@ TABLES = (
                    bits=(11, 1), wireshark="trill.multi_dst"),
             Column("option_length", "u8", "Length of the options, units of 4 bytes, 0 to 31.", at=0, bits=(6, 5),
                    wireshark="trill.op_len"),
-            Column("hop_count", "u8", "Hop count that is left, 0 to 63.", at=0, bits=(0, 6),
+            Column("hop_count", "u8", "Hop count that is left, 0 to 63.", at=1, bits=(0, 6),
                    wireshark="trill.hop_cnt"),
             Column("egress", "u16", "Nickname of the egress RBridge, or of the root of the distribution tree.", at=2,
                    wireshark="trill.egress_nick", encoding="dictionary"),

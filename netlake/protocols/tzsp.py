@@ -18,7 +18,7 @@ SENSOR = 60
 
 FIELD = Struct(
     (
-        Column("tag", "u8", "Tag of the field.", wireshark="tzsp.option_tag"),
+        Column("tag", "u8", "Tag of the field.", why="tshark shows padding and end too"),
         Column("value", "bytes", "Value, as sent.", why="one tshark field for each tag"),
     )
 )

@@ -165,10 +165,25 @@ class Twin:
             self.stop(found.reason, found.at, found.value)
         self.emit(group, found.fault, hint)
         self.ports = (-1, -1)
+        if group == "ethernet" and isinstance(found, To):
+            self.trailer()
         self.narrow(found.limit)
         if isinstance(found, To) and found.tunnel is not None:
             self.tunnels += ((group, found.tunnel),)
         return found
+
+    def trailer(self) -> None:
+        """The trailer of PRP at the end of a frame of Ethernet."""
+        at, end, data = self.at, self.end, self.data
+        left = end - at - 14
+        if end < self.promise or left < 6 or data[end - 2 : end] != b"\x88\xfb":
+            return
+        lan, size = divmod(number(data, end - 4, 2), 0x1000)
+        tagged = number(data, at + 12, 2) in (0x8100, 0x88A8)
+        if lan in (10, 11) and (size == left or (tagged and size == left - 4)):
+            self.at = end - 6
+            self.emit("prp")
+            self.at, self.end, self.promise = at, end - 6, end - 6
 
     def begin(self, version: int, kind: str) -> Header:
         outer, self.header = self.header, len(self.result.headers)
