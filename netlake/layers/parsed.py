@@ -8,6 +8,9 @@ Rules of `parse(cursor)`:
 - Yielding NEXT ends a row and starts another one from the same message. Yielding NO_ROW ends the message without the
   row since the last NEXT.
 - Addresses and text may be bytes (netlake.layers.yielded).
+- Messages are read in the order of the capture. A table with the hook `memory` reads `cursor.memory`, one object for
+  the whole capture, and `cursor.sender`, the address whose memory it is: what one sender announced must not be used
+  for another's messages.
 
 One message costs some microseconds in Python. `each` reads only some messages of a batch this way, after a fixed header
 that was read by column.
@@ -35,13 +38,17 @@ NO_ROW = "-"
 
 
 def by_message(
-    table: Table, parse: Parser, messages: Messages, failed: Failed | None = None
+    table: Table, parse: Parser, messages: Messages, failed: Failed | None = None, memory: Any = None
 ) -> tuple[Messages, Columns]:
-    """The columns that `parse` yields, with the messages taken once for each row; `failed` as for `rows`."""
+    """The columns that `parse` yields, with the messages taken once for each row; `failed` as for `rows`.
+
+    `memory` is the result of the table's hook `memory`, if it has one.
+    """
     found: list[dict[str, Any]] = []
     index: list[int] = []
     marks: list[int] = []
-    for position, cursor in enumerate(cursors(messages)):
+    every = cursors(messages) if memory is None else _remembering(messages, memory)
+    for position, cursor in enumerate(every):
         for fields, fault in rows(parse, cursor, failed):
             found.append(fields)
             index.append(position)
@@ -77,6 +84,16 @@ def cursors(messages: Messages) -> Iterator[Cursor]:
     columns = (messages.hint, messages.missing, messages.source_port, messages.destination_port)
     for data, hint, missing, source, destination in zip(messages, *(array.tolist() for array in columns), strict=True):
         yield Cursor(data, 0, -1, hint, None, missing, source, destination)
+
+
+def _remembering(messages: Messages, memory: Any) -> Iterator[Cursor]:
+    """A cursor for each message, with `memory` and its sender; without a context all senders are unknown."""
+    context = messages.context
+    known = context is not None and context.src is not None
+    senders = messages.pools["ip"].text(context.src).to_pylist() if known else [None] * len(messages)
+    for cursor, sender in zip(cursors(messages), senders, strict=True):
+        cursor.memory, cursor.sender = memory, sender
+        yield cursor
 
 
 def rows(parse: Parser, cursor: Cursor, failed: Failed | None = None) -> list[tuple[dict[str, Any], int]]:

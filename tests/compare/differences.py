@@ -88,7 +88,7 @@ def layers_of(one: Layered, frame: Frame) -> Iterator[Layer]:
     for layer in joined(own, one.begins) if one.begins else own:
         if one.split:
             yield from (Layer(layer.name, False, {one.split: [value]}) for value in layer.fields.get(one.split, ()))
-        elif one.only is None or _passes(one, layer):
+        elif not one.only or _passes(one, layer):
             yield layer
 
 
@@ -115,7 +115,7 @@ def joined(layers: list[Layer], begins: str) -> list[Layer]:
 
 
 def _passes(one: Layered, layer: Layer) -> bool:
-    found = layer.fields.get(one.only or "", [])
+    found = [value for name in one.only for value in layer.fields.get(name, ())]
     return bool(found) and (not one.values or found[0][0] in one.values)
 
 

@@ -59,7 +59,7 @@ class Layered:
     table: Table
     layers: frozenset[str]
     fields: tuple[Field, ...]
-    only: str | None = None
+    only: tuple[str, ...] = ()
     values: frozenset[str] = frozenset()
     ports: frozenset[int] = frozenset()
     split: str | None = None
@@ -71,7 +71,7 @@ class Layered:
     def wanted(self) -> set[str]:
         """All fields that must be read from tshark."""
         ports = PORTS if self.ports else ()
-        deciding = {name for name in (self.only, self.begins, *ports) if name} | {
+        deciding = {name for name in (*self.only, self.begins, *ports) if name} | {
             one.unless[0] for one in self.fields if one.unless
         }
         return {name for one in self.fields for name in one.names} | deciding
@@ -135,7 +135,7 @@ def layered(table: Table, entry: dict[str, Any]) -> Layered:
         table,
         frozenset(entry.get("layers") or usual(table)),
         own,
-        only=only.get("field"),
+        only=(field,) if isinstance(field := only.get("field", ()), str) else tuple(field),
         values=frozenset(only.get("values", ())),
         ports=frozenset(entry.get("ports", ())),
         split=entry.get("split"),
