@@ -18,7 +18,7 @@ that was read by column.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,18 @@ Failed = Callable[[Exception], None]
 NEXT = ""
 # yielded as column name: ends the message; values since the last NEXT make no row
 NO_ROW = "-"
+
+
+def several(rows: Iterable[Iterator[tuple[str, Any]]]) -> Iterator[tuple[str, Any]]:
+    """What `parse` yields for a message with a row for each of `rows`, or without rows if there are none."""
+    empty = True
+    for row in rows:
+        if not empty:
+            yield NEXT, None
+        empty = False
+        yield from row
+    if empty:
+        yield NO_ROW, None
 
 
 def by_message(

@@ -13,10 +13,11 @@ Decided here:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from netlake.layers.items import part, remainder
-from netlake.layers.parsed import NEXT, NO_ROW
+from netlake.layers.parsed import several
 from netlake.layers.probes import by_content
 from netlake.packets import Cursor, Malformed, Short
 from netlake.protocols.netflow.elements import ELEMENTS
@@ -124,25 +125,22 @@ memory = Templates
 
 def parse(message: Cursor) -> Row:
     """The rows of the records in a message."""
-    heuristic, count = by_content(message, PORTS), 0
+    return several(_rows(message, by_content(message, PORTS)))
+
+
+def _rows(message: Cursor, heuristic: bool) -> Iterator[Row]:  # noqa: FBT001 - the value of a column
     try:
         head = head_of(message)
     except (Short, Malformed):
-        yield NO_ROW, None
         return
     # IPFIX with a wrong length: the fault is that of the row in `netflow`
     message.faults.clear()
-    for row in _fixed(message, head) if head.version in RECORD else _sets(message, head):
-        if count:
-            yield NEXT, None
-        count += 1
-        yield from (("version", head.version), ("domain_id", head.domain), ("heuristic", heuristic))
-        yield from row
+    same = (("version", head.version), ("domain_id", head.domain), ("heuristic", heuristic))
+    for count, row in enumerate(_fixed(message, head) if head.version in RECORD else _sets(message, head)):
         if count == MOST_RECORDS:
             message.fault("too_large")
-            break
-    if not count:
-        yield NO_ROW, None
+            return
+        yield chain(same, row)
 
 
 def _fixed(message: Cursor, head: Head) -> Iterator[Row]:

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any, NamedTuple
 
-from netlake.layers.parsed import NEXT, NO_ROW
+from netlake.layers.parsed import several
 from netlake.layers.probes import by_content
 from netlake.packets import Cursor, Malformed, Short
 from netlake.protocols.netflow.message import FIRST_DATA, IPFIX, ON, OPTIONS, PORTS, SETS, TEMPLATES, head_of, walk
@@ -102,23 +103,19 @@ class Templates:
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
     """The rows of the templates in a message."""
-    heuristic, rows = by_content(message, PORTS), 0
+    return several(_rows(message, by_content(message, PORTS)))
+
+
+def _rows(message: Cursor, heuristic: bool) -> Iterator[Iterator[tuple[str, Any]]]:  # noqa: FBT001 - a column's value
     try:
         head = head_of(message)
-        if head.version in SETS:
-            for kind, body in walk(message):
-                while _another(kind, body, head.version):
-                    if rows:
-                        yield NEXT, None
-                    rows += 1
-                    yield from (("version", head.version), ("domain_id", head.domain), ("heuristic", heuristic))
-                    yield from _template(kind, body, head.version)
+        same = (("version", head.version), ("domain_id", head.domain), ("heuristic", heuristic))
+        for kind, body in walk(message) if head.version in SETS else ():
+            while _another(kind, body, head.version):
+                yield chain(same, _template(kind, body, head.version))
     except (Short, Malformed):
-        # before the first template; the row in `netflow` has the fault
-        if rows:
-            raise
-    if not rows:
-        yield NO_ROW, None
+        # a message or set that ends too early; the row in `netflow` has the fault
+        return
 
 
 def learn(kind: int, body: Cursor, version: int) -> Iterator[tuple[int, Template]]:
