@@ -9,8 +9,8 @@ Rules of `parse(cursor)`:
   row since the last NEXT.
 - Addresses and text may be bytes (netlake.layers.yielded).
 - Messages are read in the order of the capture. A table with the hook `memory` reads `cursor.memory`, one object for
-  the whole capture, and `cursor.sender`, the address whose memory it is: what one sender announced must not be used
-  for another's messages.
+  the whole capture, and the addresses `cursor.sender` and `cursor.receiver`: what is remembered of one host must not
+  be used for another.
 
 One message costs some microseconds in Python. `each` reads only some messages of a batch this way, after a fixed header
 that was read by column.
@@ -99,12 +99,13 @@ def cursors(messages: Messages) -> Iterator[Cursor]:
 
 
 def _remembering(messages: Messages, memory: Any) -> Iterator[Cursor]:
-    """A cursor for each message, with `memory` and its sender; without a context all senders are unknown."""
-    context = messages.context
-    known = context is not None and context.src is not None
-    senders = messages.pools["ip"].text(context.src).to_pylist() if known else [None] * len(messages)
-    for cursor, sender in zip(cursors(messages), senders, strict=True):
-        cursor.memory, cursor.sender = memory, sender
+    """A cursor for each message, with `memory` and its addresses; without a context these are unknown."""
+    context, ends = messages.context, []
+    for codes in (context.src, context.dst) if context is not None else (None, None):
+        known = codes is not None
+        ends.append(messages.pools["ip"].text(codes).to_pylist() if known else [None] * len(messages))
+    for cursor, sender, receiver in zip(cursors(messages), *ends, strict=True):
+        cursor.memory, cursor.sender, cursor.receiver = memory, sender, receiver
         yield cursor
 
 

@@ -10,5 +10,5 @@ def opaque(message: Cursor) -> bytes:
     """Bytes after their length, without padding; Malformed if the length does not fit, Short if they are truncated."""
     inside = part(message, message.number(4))
     data = inside.rest()
-    message.skip(min(-len(data) % 4, message.left))
+    message.skip(min(-len(data) % 4, message.promised))
     return data

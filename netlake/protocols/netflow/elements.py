@@ -13,6 +13,8 @@ NTP_EPOCH = 2_208_988_800
 # the enterprise whose element n is element n of the reverse direction (RFC 5103)
 REVERSE = 29305
 LONGEST = 8
+# the first time that has no date, in microseconds
+YEAR_10000 = 253_402_300_800_000_000
 
 
 def number(value: bytes) -> int | None:
@@ -47,8 +49,9 @@ def seconds(value: bytes) -> int | None:
 
 
 def milliseconds(value: bytes) -> int | None:
-    """Milliseconds since 1970, as microseconds."""
-    return int.from_bytes(value, "big") * 1000 if len(value) == 8 else None
+    """Milliseconds since 1970, as microseconds; None beyond the year 9999."""
+    time = int.from_bytes(value, "big") * 1000
+    return time if len(value) == 8 and time < YEAR_10000 else None
 
 
 def ntp(value: bytes) -> int | None:

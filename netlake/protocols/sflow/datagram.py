@@ -83,7 +83,7 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
     samples: list[dict[str, Any]] = []
     yield "samples", samples
     for enterprise, kind, body in _walk(message, count):
-        sample = {"enterprise": enterprise, "format": kind, "length": body.promised}
+        sample: dict[str, Any] = {"enterprise": enterprise, "format": kind, "length": body.promised}
         samples.append(sample)
         if enterprise or not FLOW <= kind <= EXPANDED_COUNTER:
             sample["data"] = body.kept()

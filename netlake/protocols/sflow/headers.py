@@ -19,7 +19,7 @@ WITH_PORTS = (IpProtocol.TCP, IpProtocol.UDP, IpProtocol.SCTP)
 def sampled(protocol: int, header: bytes) -> Iterator[tuple[str, Any]]:
     """Columns of a sampled packet of a header protocol; Short where the sample ends."""
     packet = Cursor(header)
-    kind = {IPV4: EtherType.IPV4, IPV6: EtherType.IPV6}.get(protocol)
+    kind = {IPV4: int(EtherType.IPV4), IPV6: int(EtherType.IPV6)}.get(protocol)
     if protocol == ETHERNET:
         yield "sampled_dst_mac", packet.take(6)
         yield "sampled_src_mac", packet.take(6)
