@@ -38,6 +38,8 @@ MOST_CALLS = 1 << 16
 # greatest number of a program or procedure that a probe accepts; larger ones are reserved
 LARGEST_PROGRAM = 0x5FFFFFFF
 LARGEST_PROCEDURE = 255
+# least XID of a reply that a probe accepts: clients start at a random number, other protocols have small numbers there
+LEAST_XID = 1 << 16
 # most groups of a credential
 MOST_GROUPS = 16
 
@@ -140,7 +142,7 @@ def probe(messages: Messages) -> Mask:
     call &= (program > 0) & (program <= LARGEST_PROGRAM) & (number_at(messages, 20, 4) <= LARGEST_PROCEDURE)
     call &= np.isin(number_at(messages, 24, 4), FLAVORS) & np.isin(number_at(messages, behind, 4), FLAVORS)
     call &= (number_at(messages, behind + 4, 4) >= 0) & (behind + 8 + number_at(messages, behind + 4, 4) <= size)
-    reply = aligned & (kind == REPLY) & (number_at(messages, 0, 4) > 0)
+    reply = aligned & (kind == REPLY) & (number_at(messages, 0, 4) >= LEAST_XID)
     for offset in (8, 12, 16, 20):
         reply &= number_at(messages, offset, 4) == 0
     return np.asarray(call | reply)
