@@ -93,9 +93,11 @@ def layers_of(one: Layered, frame: Frame) -> Iterator[Layer]:
 
 
 def at_ports(one: Layered, frame: Frame) -> Iterator[Layer]:
-    """The layers of a frame; for a table with ports, only those inside datagrams with one of the ports."""
-    inside = not one.ports
+    """The layers of a frame; for a table of datagrams or ports, only those inside datagrams (with one of the ports)."""
+    inside = not one.ports and not one.datagrams
     for layer in frame.layers:
+        if one.datagrams and any(name in layer.fields for name in PORTS):
+            inside = True
         if one.ports and any(name in layer.fields for name in PORTS):
             inside = any(int(shown) in one.ports for name in PORTS for shown, _ in layer.fields.get(name, ()))
         if inside:

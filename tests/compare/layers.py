@@ -62,6 +62,7 @@ class Layered:
     only: tuple[str, ...] = ()
     values: frozenset[str] = frozenset()
     ports: frozenset[int] = frozenset()
+    datagrams: bool = False
     split: str | None = None
     begins: str | None = None
     columns: tuple[str, ...] = field(default=())
@@ -70,7 +71,7 @@ class Layered:
     @property
     def wanted(self) -> set[str]:
         """All fields that must be read from tshark."""
-        ports = PORTS if self.ports else ()
+        ports = PORTS if self.ports or self.datagrams else ()
         deciding = {name for name in (*self.only, self.begins, *ports) if name} | {
             one.unless[0] for one in self.fields if one.unless
         }
@@ -138,6 +139,7 @@ def layered(table: Table, entry: dict[str, Any]) -> Layered:
         only=(field,) if isinstance(field := only.get("field", ()), str) else tuple(field),
         values=frozenset(only.get("values", ())),
         ports=frozenset(entry.get("ports", ())),
+        datagrams=bool(entry.get("datagrams")),
         split=entry.get("split"),
         begins=entry.get("begins"),
         columns=columns,

@@ -29,6 +29,8 @@ PREFERENCES = {
 # heuristics of protocols with a table: netlake uses the port only for the first, the content for the others
 GUESSES = ("dns_udp",)
 ALLOWED = ("rtp_udp", "rtp_stun", "dtls_udp", "dtls_stun", "bt_utp_udp")
+# ports that tshark does not know, and that exporters in captures use
+DECODED = ("udp.port==2057,cflow", "udp.port==9995,cflow", "udp.port==40000,cflow")
 STATISTICS = ("conv,tcp", "conv,udp", "conv,sctp")
 # layers that quote headers of another packet
 QUOTING = frozenset({"icmp", "icmpv6"})
@@ -132,6 +134,7 @@ class Tshark:
         wanted = [word for name in STATISTICS for word in ("-z", name)]
         guesses = [word for name in GUESSES for word in ("--disable-heuristic", name)]
         guesses += [word for name in ALLOWED for word in ("--enable-heuristic", name)]
+        guesses += [word for rule in DECODED for word in ("-d", rule)]
         self.command = ["tshark", "-n", *settings, *guesses, *wanted, "-T", "pdml", "-r", str(capture)]
 
     def frames(self) -> Iterator[Frame]:
