@@ -28,11 +28,11 @@ PREFERENCES = {
     "ipmi.dissect_bus_commands": "TRUE",
     "pgm.check_checksum": "FALSE",  # it does not show a checksum that it has verified
 }
-# protocols without a port in tshark
-DECODE_AS = ("udp.port==7932,hp_erm",)
 # heuristics of protocols with a table: netlake uses the port only for the first, the content for the others
 GUESSES = ("dns_udp",)
 ALLOWED = ("rtp_udp", "rtp_stun", "dtls_udp", "dtls_stun", "bt_utp_udp")
+# ports that tshark does not have: of HP ERM, and those that exporters of NetFlow in captures use
+DECODE_AS = ("udp.port==7932,hp_erm", "udp.port==2057,cflow", "udp.port==9995,cflow", "udp.port==40000,cflow")
 STATISTICS = ("conv,tcp", "conv,udp", "conv,sctp")
 # layers that quote headers of another packet
 QUOTING = frozenset({"icmp", "icmpv6"})
