@@ -36,7 +36,7 @@ class PacketRows:
         short = captured < length
         if short.any():
             messages.fault[short] = CUT
-        stop, value = of["stop"], of["stop_value"]
+        stop, value = of["stop"], _services(of, context)
         stopped, offset = stop > 0, packets.offset[:count]
         columns = {
             "ts_nanos": _nanoseconds(packets, context),
@@ -63,7 +63,7 @@ class PacketRows:
                 continue
             values = value[stop == reason]
             if reason == Stop.UNKNOWN_PORT:
-                self.ports += np.bincount(values, minlength=1 << 16)
+                self.ports += np.bincount(values[values >= 0], minlength=1 << 16)
             else:
                 distinct, counts = np.unique(values, return_counts=True)
                 self.stops.update({(name, v): c for v, c in zip(distinct.tolist(), counts.tolist(), strict=True)})
@@ -78,6 +78,18 @@ def _messages(packets: Packets, header: np.ndarray) -> Messages:
         packets.data, start, start + packets.captured[:count], np.arange(count, dtype=np.int32), zeros,
         np.zeros(count, np.int8), header, np.zeros(count, np.int16), zeros, zeros, np.zeros(count, np.int64),
     )  # fmt: skip
+
+
+def _services(of: np.ndarray, context: BatchContext) -> np.ndarray:
+    """Stop values, with the port of the flow's responder where the walk could not name the port of the service."""
+    value = of["stop_value"]
+    unnamed = np.flatnonzero((of["stop"] == Stop.UNKNOWN_PORT) & (value < 0))
+    if len(unnamed):
+        value = value.copy()
+        header = of["header"][unnamed]
+        source, destination = (port[header] for port in context.ports)
+        value[unnamed] = np.where(context.from_originator[header], destination, source)
+    return value
 
 
 def _nanoseconds(packets: Packets, context: BatchContext) -> np.ndarray | Nullable:

@@ -24,10 +24,11 @@ import numpy as np
 
 from netlake import tables
 from netlake.layers.parsed import by_message
+from netlake.layers.pools import new_pools
 from netlake.layers.read import fixed
-from netlake.packets import Columns, Messages, Tiny
+from netlake.packets import Columns, Mask, Messages, Tiny
 from netlake.records.checks import Checks, InvalidResult
-from netlake.schema.faults import READER_FAILED
+from netlake.schema.faults import CUT, READER_FAILED
 
 Reader = Callable[[Messages], tuple[Messages, Columns]]
 Columnar = Callable[[Messages], Columns | tuple[Messages, Columns]]
@@ -85,6 +86,31 @@ def filler(entry: tables.Entry, hook: Callable[[Messages, Columns, Tiny], None],
             return columns
 
     return filled
+
+
+class Trials:
+    """Whether messages are a table's by its reader, whatever tables are written.
+
+    What a trial reads is discarded: it has pools of its own, and its failures are not reported.
+    """
+
+    def __init__(self) -> None:
+        self.readers: dict[str, Reader] = {}
+        self.pools: dict[str, Any] = {}
+
+    def __call__(self, name: str, messages: Messages) -> Mask:
+        """The messages that table `name` reads without a fault other than `cut`."""
+        if name not in self.readers:
+            self.readers[name] = reader(tables.entries()[name], Failures(), entropy=False)
+        if not self.pools or any(pool.full for pool in self.pools.values()):
+            self.pools = new_pools()
+        given = messages.take(np.arange(len(messages)))
+        given.row, given.fault, given.pools = np.arange(len(messages), dtype=np.int32), given.fault * 0, self.pools
+        kept, _ = self.readers[name](given)
+        result = np.zeros(len(messages), np.bool_)
+        result[kept.row] = True
+        result[kept.row[(kept.fault != 0) & (kept.fault != CUT)]] = False
+        return result
 
 
 def _columnar(
