@@ -37,7 +37,7 @@ from netlake.layers.contest import Contest, put_on_stacks, renumbered, spaces
 from netlake.layers.stacks import Stacks
 from netlake.layers.steps import Dispatch
 from netlake.layers.walk import Walked
-from netlake.packets import Mask, Messages
+from netlake.packets import Ints, Mask, Messages
 from netlake.schema import Table
 
 Hook = Callable[[Messages], Mask]
@@ -47,8 +47,8 @@ Index = npt.NDArray[np.intp]
 class Classifier:
     """Classifies the batches of one capture.
 
-    `probes` and `accepts` are hooks by table; `failed(table, error)` is called for what a hook raises. `reads(table,
-    messages)` is the mask of messages that the table's reader reads without a fault.
+    `probes` and `accepts` are hooks by table; `failed(table, error)` is called for what a hook raises. `fit(table,
+    messages)` is a number for each message, the greater the better it fits the table.
     """
 
     def __init__(
@@ -58,10 +58,10 @@ class Classifier:
         probes: Mapping[str, Hook],
         accepts: Mapping[str, Hook],
         failed: Callable[[str, Exception], None],
-        reads: Callable[[str, Messages], Mask],
+        fit: Callable[[str, Messages], Ints],
     ) -> None:
         self.stacks, self.probes, self.failed = stacks, probes, failed
-        self.contest = Contest(dispatch, stacks, self._accepted, reads)
+        self.contest = Contest(dispatch, stacks, self._accepted, fit)
         self.keys = dispatch.keys
         self.group_of = {name: dispatch.group(name) for name in probes}
         self.tables = {name: _table(dispatch, self.group_of[name], name) for name in probes}

@@ -2,8 +2,8 @@
 
 Rules (netlake.kernels.walk_ports has those for tunnels, which come first)
 1. The message is the group's that accepts it (hook `accept`), if exactly one of the two does.
-2. Else it is the group's whose reader reads it without a fault, if exactly one of the two does. A fault that the
-   capture is to blame for (`cut`) does not count.
+2. Else it is the group's that it fits better: best if the probe of a table takes it, which means that it is certainly
+   of this table; else if its reader reads it without a fault. The fault `cut` does not count, it is of the capture.
 3. Else it is that of the flow's server: the port that rules 1 and 2 chose for the flow's first packet, or its
    destination port if they chose none.
 4. In TCP, where a segment with payload is not the first packet, and without a flow, that of the lower port.
@@ -41,7 +41,7 @@ SPACES = {IpProtocol.TCP: Space.TCP_SEGMENT, IpProtocol.UDP: Space.UDP_PORT, IpP
 class Contest:
     """Decides messages between two ports that both have a table; it remembers the first packets of their flows.
 
-    `accepted(group, messages)` is the mask of messages that a table of the group accepts, `reads` as in Classifier.
+    `accepted(group, messages)` is the mask of messages that a table of the group accepts, `fit` as in Classifier.
     """
 
     def __init__(
@@ -49,9 +49,9 @@ class Contest:
         dispatch: Dispatch,
         stacks: Stacks,
         accepted: Callable[[int, Messages], Mask],
-        reads: Callable[[str, Messages], Mask],
+        fit: Callable[[str, Messages], Ints],
     ) -> None:
-        self.keys, self.stacks, self.accepted, self.reads = dispatch.keys, stacks, accepted, reads
+        self.keys, self.stacks, self.accepted, self.fit = dispatch.keys, stacks, accepted, fit
         self.members = {
             group: [table.name for table in those if table.inside is None] for group, those in dispatch.tables.items()
         }
@@ -72,39 +72,38 @@ class Contest:
         space = spaces(messages.hint)
         # columns: the destination port's, the source port's
         groups = np.stack([self.keys[space, messages.destination_port], self.keys[space, messages.source_port]], axis=1)
-        fits = np.zeros((len(messages), 2), np.bool_)
+        better = np.zeros((len(messages), 2), np.int64)
         for group in np.unique(groups).tolist():
             index, side = np.nonzero(groups == group)
-            fits[index, side] = self.accepted(group, messages.take(index))
-        even = np.flatnonzero(fits[:, 0] == fits[:, 1])
+            better[index, side] = self.accepted(group, messages.take(index))
+        even = np.flatnonzero(better[:, 0] == better[:, 1])
         for group in np.unique(groups[even]).tolist():
             index, side = np.nonzero(groups[even] == group)
-            fits[even[index], side] = self._readable(group, messages.take(even[index]))
-        by_source = np.fromiter(self._by_flow(walked, messages, fits), np.bool_, len(messages))
+            better[even[index], side] = self._fit(group, messages.take(even[index]))
+        order = np.sign(better[:, 1] - better[:, 0])
+        by_source = np.fromiter(self._by_flow(walked, messages, order), np.bool_, len(messages))
         return np.where(by_source, groups[:, 1], groups[:, 0]).astype(np.int64)
 
-    def _readable(self, group: int, messages: Messages) -> Mask:
-        """The messages that a table of `group` reads without a fault."""
-        readable = np.zeros(len(messages), np.bool_)
-        for name in self.members.get(group, ()):
-            readable |= self.reads(name, messages)
-        return readable
+    def _fit(self, group: int, messages: Messages) -> Ints:
+        """How well messages fit the tables of `group`."""
+        names = self.members[group]
+        return np.max([self.fit(name, messages) for name in names], axis=0)
 
-    def _by_flow(self, walked: Walked, messages: Messages, fits: Mask) -> Iterator[bool]:
-        """Whether each message is the source port's: by `fits` if one column is set, else by its flow or its ports."""
+    def _by_flow(self, walked: Walked, messages: Messages, order: Ints) -> Iterator[bool]:
+        """Whether each message is the source port's: by `order` if it is not 0, else by its flow or its ports."""
         keys = walked.headers["key"]
-        columns = (messages.hint, messages.header, messages.source_port, messages.destination_port, *fits.T)
-        for hint, header, source, destination, first, second in zip(*(c.tolist() for c in columns), strict=True):
-            decided = -1 if first == second else source if second else destination
+        columns = (messages.hint, messages.header, messages.source_port, messages.destination_port, order)
+        for hint, header, source, destination, better in zip(*(c.tolist() for c in columns), strict=True):
+            decided = source if better > 0 else destination
             if hint == IpProtocol.TCP or header < 0:
-                server = decided if decided >= 0 else min(source, destination)
+                server = min(source, destination)
             else:
                 ends = _ends(messages.data, walked.headers[header], source, destination)
-                server = self._server((hint, int(keys[header]), *ends), decided if decided >= 0 else destination)
-            yield (server if decided < 0 else decided) == source
+                server = self._server((hint, int(keys[header]), *ends), decided)
+            yield (decided if better else server) == source
 
     def _server(self, flow: tuple[object, ...], first: int) -> int:
-        """The port of the server of `flow`; `first` if this is its first message."""
+        """The port of the server of `flow`, which is `first` if this is its first message."""
         server = self.servers.setdefault(flow, first)
         if len(self.servers) > MOST_FLOWS:
             del self.servers[next(iter(self.servers))]

@@ -16,7 +16,7 @@ import numpy as np
 
 from netlake.layers.items import text
 from netlake.layers.pools import ip_text
-from netlake.layers.probes import by_content, number_at
+from netlake.layers.probes import by_content, byte_at, number_at
 from netlake.packets import Cursor, Malformed, Mask, Messages, Short
 from netlake.schema import Column, List, Struct, Table
 
@@ -61,6 +61,12 @@ TABLES = (
         ),
     ),
 )  # fmt: skip
+
+
+def accept(messages: Messages) -> Mask:
+    """On the port: payloads that start as a dictionary does; others there are uTP or unknown."""
+    first = byte_at(messages, 0)
+    return np.asarray((first == ord("d")) | ((first < 0) & (messages.missing > 0)))
 
 
 def probe(messages: Messages) -> Mask:

@@ -3,6 +3,7 @@
 Decided here:
 - Off its port, `probe` requires the type in the first four bytes, and the fixed length of the three handshake types;
   data must be in blocks of 16 bytes, with a counter below 2^32.
+- On its port `accept` requires a type in the first four bytes; other payloads there are not WireGuard.
 """
 
 from __future__ import annotations
@@ -45,6 +46,12 @@ TABLES = (
         ),
     ),
 )  # fmt: skip
+
+
+def accept(messages: Messages) -> Mask:
+    """On the port: messages that start with a type and three zero bytes, or are cut before they end."""
+    first = number_at(messages, 0, 4)
+    return np.asarray(np.isin(first, [kind << 24 for kind in (*SIZES, DATA)]) | ((first < 0) & (messages.missing > 0)))
 
 
 def probe(messages: Messages) -> Mask:
