@@ -14,8 +14,8 @@ DNS server. The rule, for every transport:
 Only payloads with two keys are examined further, so captures without them do not pay for the rule.
 
 Where no table reads the payload, the packet's stop reason has the port of the service: the only well-known port (below
-1024, RFC 6335) of the two; otherwise -1, and netlake.pipeline.packet_rows takes the port of the flow's responder, which
-is not known before the tracker has seen the packet.
+1024, RFC 6335) of the two; otherwise -1, and netlake.pipeline.packet_rows names it by the flow, which is not known
+before the tracker has seen the packet.
 """
 
 from __future__ import annotations

@@ -33,11 +33,11 @@ import numpy.typing as npt
 from netlake.kernels.answers import Stop
 from netlake.kernels.numbers import IpProtocol
 from netlake.kernels.steps import CONTESTED, UNCLAIMED
-from netlake.layers.contest import Contest, put_on_stacks, renumbered, spaces
+from netlake.layers.contest import Contest, Trials, put_on_stacks, renumbered, spaces
 from netlake.layers.stacks import Stacks
 from netlake.layers.steps import Dispatch
 from netlake.layers.walk import Walked
-from netlake.packets import Ints, Mask, Messages
+from netlake.packets import Mask, Messages
 from netlake.schema import Table
 
 Hook = Callable[[Messages], Mask]
@@ -47,8 +47,8 @@ Index = npt.NDArray[np.intp]
 class Classifier:
     """Classifies the batches of one capture.
 
-    `probes` and `accepts` are hooks by table; `failed(table, error)` is called for what a hook raises. `fit(table,
-    messages)` is a number for each message, the greater the better it fits the table.
+    `probes` and `accepts` are hooks by table; `failed(table, error)` is called for what a hook raises. `trials`
+    are for messages between the ports of two tables.
     """
 
     def __init__(
@@ -58,10 +58,10 @@ class Classifier:
         probes: Mapping[str, Hook],
         accepts: Mapping[str, Hook],
         failed: Callable[[str, Exception], None],
-        fit: Callable[[str, Messages], Ints],
+        trials: Trials,
     ) -> None:
         self.stacks, self.probes, self.failed = stacks, probes, failed
-        self.contest = Contest(dispatch, stacks, self._accepted, fit)
+        self.contest = Contest(dispatch, stacks, self._accepted, trials)
         self.keys = dispatch.keys
         self.group_of = {name: dispatch.group(name) for name in probes}
         self.tables = {name: _table(dispatch, self.group_of[name], name) for name in probes}

@@ -2,10 +2,10 @@
 
 Rules (netlake.kernels.walk_ports has those for tunnels, which come first)
 1. The message is the group's that accepts it (hook `accept`), if exactly one of the two does.
-2. Else it is the group's that it fits better: best if the probe of a table takes it, which means that it is certainly
-   of this table; else if its reader reads it without a fault. The fault `cut` does not count, it is of the capture.
-3. Else it is that of the flow's server: the port that rules 1 and 2 chose for the flow's first packet, or its
-   destination port if they chose none.
+2. Else it is the group's of which a probe takes it, if exactly one of the two has such a probe.
+3. Else it is that of the flow's server: the port that rule 1 or 2 chose for the flow's first packet; or the port whose
+   table reads that packet without a fault, if exactly one of the two does; or its destination port. The fault `cut`
+   does not count, it is of the capture. Reading costs some milliseconds, so only the first packet is read.
 4. In TCP, where a segment with payload is not the first packet, and without a flow, that of the lower port.
 
 Messages of such ports are in the group CONTESTED, so the others do not pay. All packets of such a flow are there, so
@@ -19,6 +19,8 @@ still reject it, see netlake.layers.classifier.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -38,10 +40,20 @@ MOST_FLOWS = 1 << 14
 SPACES = {IpProtocol.TCP: Space.TCP_SEGMENT, IpProtocol.UDP: Space.UDP_PORT, IpProtocol.SCTP: Space.SCTP_PORT}
 
 
+class Trials(Protocol):
+    """Whether messages are of a table, by its content."""
+
+    def takes(self, name: str, messages: Messages, /) -> Mask:
+        """The messages that the probe of table `name` takes, if it has one."""
+
+    def reads(self, name: str, messages: Messages, /) -> Mask:
+        """The messages that the reader of table `name` reads without a fault other than `cut`."""
+
+
 class Contest:
     """Decides messages between two ports that both have a table; it remembers the first packets of their flows.
 
-    `accepted(group, messages)` is the mask of messages that a table of the group accepts, `fit` as in Classifier.
+    `accepted(group, messages)` is the mask of messages that a table of the group accepts, `trials` as in Classifier.
     """
 
     def __init__(
@@ -49,9 +61,9 @@ class Contest:
         dispatch: Dispatch,
         stacks: Stacks,
         accepted: Callable[[int, Messages], Mask],
-        fit: Callable[[str, Messages], Ints],
+        trials: Trials,
     ) -> None:
-        self.keys, self.stacks, self.accepted, self.fit = dispatch.keys, stacks, accepted, fit
+        self.keys, self.stacks, self.accepted, self.trials = dispatch.keys, stacks, accepted, trials
         self.members = {
             group: [table.name for table in those if table.inside is None] for group, those in dispatch.tables.items()
         }
@@ -72,35 +84,51 @@ class Contest:
         space = spaces(messages.hint)
         # columns: the destination port's, the source port's
         groups = np.stack([self.keys[space, messages.destination_port], self.keys[space, messages.source_port]], axis=1)
-        better = np.zeros((len(messages), 2), np.int64)
-        for group in np.unique(groups).tolist():
-            index, side = np.nonzero(groups == group)
-            better[index, side] = self.accepted(group, messages.take(index))
-        even = np.flatnonzero(better[:, 0] == better[:, 1])
-        for group in np.unique(groups[even]).tolist():
-            index, side = np.nonzero(groups[even] == group)
-            better[even[index], side] = self._fit(group, messages.take(even[index]))
-        order = np.sign(better[:, 1] - better[:, 0])
-        by_source = np.fromiter(self._by_flow(walked, messages, order), np.bool_, len(messages))
-        return np.where(by_source, groups[:, 1], groups[:, 0]).astype(np.int64)
+        fits = np.zeros((len(messages), 2), np.bool_)
+        self._judge(self.accepted, messages, groups, fits, np.arange(len(messages)))
+        even = np.flatnonzero(fits[:, 0] == fits[:, 1])
+        self._judge(partial(self._any, self.trials.takes), messages, groups, fits, even)
+        certain = fits[:, 0] != fits[:, 1]
+        flows = list(self._flows(walked, messages))
+        seen, first = set(), []
+        for number, flow in enumerate(flows):
+            if flow is not None and flow not in self.servers and flow not in seen:
+                seen.add(flow)
+                first.append(number)
+        unread = np.array([number for number in first if not certain[number]], np.intp)
+        self._judge(partial(self._any, self.trials.reads), messages, groups, fits, unread)
+        ports = np.stack([messages.destination_port, messages.source_port], axis=1)
+        liked = np.where(fits[:, 1] & ~fits[:, 0], ports[:, 1], ports[:, 0]).tolist()
+        lower = ports.min(axis=1).tolist()
+        by_flow = [
+            low if flow is None else self._server(flow, one) for flow, one, low in zip(flows, liked, lower, strict=True)
+        ]
+        server = np.where(certain, liked, by_flow)
+        return np.where(ports[:, 0] == server, groups[:, 0], groups[:, 1]).astype(np.int64)
 
-    def _fit(self, group: int, messages: Messages) -> Ints:
-        """How well messages fit the tables of `group`."""
-        names = self.members[group]
-        return np.max([self.fit(name, messages) for name in names], axis=0)
+    @staticmethod
+    def _judge(
+        judge: Callable[[int, Messages], Mask], messages: Messages, groups: Ints, fits: Mask, among: Index
+    ) -> None:
+        """Set `fits` of the messages `among` to what `judge` finds for the groups of both ports."""
+        for group in np.unique(groups[among]).tolist():
+            index, side = np.nonzero(groups[among] == group)
+            fits[among[index], side] = judge(group, messages.take(among[index]))
 
-    def _by_flow(self, walked: Walked, messages: Messages, order: Ints) -> Iterator[bool]:
-        """Whether each message is the source port's: by `order` if it is not 0, else by its flow or its ports."""
+    def _any(self, trial: Callable[[str, Messages], Mask], group: int, messages: Messages) -> Mask:
+        """The messages that `trial` finds to be of a table of `group`."""
+        return np.logical_or.reduce([trial(name, messages) for name in self.members[group]])
+
+    def _flows(self, walked: Walked, messages: Messages) -> Iterator[tuple[object, ...] | None]:
+        """The flow of each message: protocol, tunnel, addresses and ports; None where its first packet is not known."""
         keys = walked.headers["key"]
-        columns = (messages.hint, messages.header, messages.source_port, messages.destination_port, order)
-        for hint, header, source, destination, better in zip(*(c.tolist() for c in columns), strict=True):
-            decided = source if better > 0 else destination
+        columns = (messages.hint, messages.header, messages.source_port, messages.destination_port)
+        for hint, header, source, destination in zip(*(column.tolist() for column in columns), strict=True):
             if hint == IpProtocol.TCP or header < 0:
-                server = min(source, destination)
+                yield None
             else:
                 ends = _ends(messages.data, walked.headers[header], source, destination)
-                server = self._server((hint, int(keys[header]), *ends), decided)
-            yield (decided if better else server) == source
+                yield hint, int(keys[header]), *ends
 
     def _server(self, flow: tuple[object, ...], first: int) -> int:
         """The port of the server of `flow`, which is `first` if this is its first message."""

@@ -18,6 +18,10 @@ from netlake.schema import Table
 from netlake.schema.faults import CUT
 
 
+# the ports from which systems choose those of clients (RFC 6335)
+FIRST_DYNAMIC = 49152
+
+
 class PacketRows:
     """Writes a row for each packet; counts stop reasons (`stops`, `ports` for unknown ports) and truncated packets."""
 
@@ -81,14 +85,21 @@ def _messages(packets: Packets, header: np.ndarray) -> Messages:
 
 
 def _services(of: np.ndarray, context: BatchContext) -> np.ndarray:
-    """Stop values, with the port of the flow's responder where the walk could not name the port of the service."""
+    """Stop values, with the port of the service where the walk could not name it from two numbers alone.
+
+    It is the responder's if the capture has the handshake of TCP. Else the first packet may be an answer: it is the
+    only port that systems do not give to clients, or else the responder's.
+    """
     value = of["stop_value"]
     unnamed = np.flatnonzero((of["stop"] == Stop.UNKNOWN_PORT) & (value < 0))
     if len(unnamed):
         value = value.copy()
         header = of["header"][unnamed]
         source, destination = (port[header] for port in context.ports)
-        value[unnamed] = np.where(context.from_originator[header], destination, source)
+        lower, higher = np.minimum(source, destination), np.maximum(source, destination)
+        registered = (lower < FIRST_DYNAMIC) & (higher >= FIRST_DYNAMIC) & (context.shift[header] < 0)
+        responder = np.where(context.from_originator[header], destination, source)
+        value[unnamed] = np.where(registered, lower, responder)
     return value
 
 

@@ -71,10 +71,12 @@ def accept(messages: Messages) -> Mask:
 
 def probe(messages: Messages) -> Mask:
     """Payloads that start with a key of a message and end with the end of a dictionary."""
-    size = messages.end - messages.start
-    index = np.flatnonzero(np.isin(number_at(messages, 0, 5), BEGINNINGS) & (size > 5))
     result = np.zeros(len(messages), np.bool_)
-    result[index] = (messages.data[messages.end[index] - 1] == ord("e")) | (messages.missing[index] > 0)
+    index = np.flatnonzero(byte_at(messages, 0) == ord("d"))
+    if len(index):
+        some = messages.take(index)
+        index = index[np.isin(number_at(some, 0, 5), BEGINNINGS) & (some.end - some.start > 5)]
+        result[index] = (messages.data[messages.end[index] - 1] == ord("e")) | (messages.missing[index] > 0)
     return result
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from netlake.layers.items import complete
-from netlake.layers.probes import by_content, number_at
+from netlake.layers.probes import by_content, byte_at, number_at
 from netlake.packets import Cursor, Mask, Messages
 from netlake.schema import Column, Table
 
@@ -56,6 +56,16 @@ def accept(messages: Messages) -> Mask:
 
 def probe(messages: Messages) -> Mask:
     """Messages of a known type and its length; data are blocks of 16 bytes and have a receiver."""
+    first = byte_at(messages, 0)
+    result = (first >= INITIATION) & (first <= DATA)
+    index = np.flatnonzero(result)
+    if len(index):
+        result[index] = _valid(messages.take(index))
+    return np.asarray(result)
+
+
+def _valid(messages: Messages) -> Mask:
+    """Of messages with a known type, those with its length and other fields that are fixed."""
     size = messages.end - messages.start + messages.missing
     first = number_at(messages, 0, 4)
     result = np.zeros(len(messages), np.bool_)

@@ -27,7 +27,7 @@ from netlake import tables
 from netlake.layers.parsed import by_message
 from netlake.layers.pools import new_pools
 from netlake.layers.read import fixed
-from netlake.packets import Columns, Ints, Messages, Tiny
+from netlake.packets import Columns, Mask, Messages, Tiny
 from netlake.records.checks import Checks, InvalidResult
 from netlake.schema.faults import CUT, READER_FAILED
 
@@ -90,7 +90,7 @@ def filler(entry: tables.Entry, hook: Callable[[Messages, Columns, Tiny], None],
 
 
 class Trials:
-    """How well messages fit a table, by its probe and its reader, whatever tables are written.
+    """Whether messages are of a table, by its probe and by its reader, whatever tables are written.
 
     What a trial reads is discarded: it has pools of its own, and its failures are not reported.
     """
@@ -99,22 +99,26 @@ class Trials:
         self.readers: dict[str, Reader] = {}
         self.pools: dict[str, Any] = {}
 
-    def __call__(self, name: str, messages: Messages) -> Ints:
-        """2 where the probe of table `name` takes a message, 1 where its reader finds no fault but `cut`, else 0."""
-        entry = tables.entries()[name]
+    def takes(self, name: str, messages: Messages) -> Mask:
+        """The messages that the probe of table `name` takes, if it has one."""
+        probe = tables.entries()[name].hooks.probe
+        if probe is not None:
+            with suppress(Exception):  # the classifier reports what a probe raises
+                return np.asarray(probe(messages), np.bool_)
+        return np.zeros(len(messages), np.bool_)
+
+    def reads(self, name: str, messages: Messages) -> Mask:
+        """The messages that the reader of table `name` reads without a fault other than `cut`."""
         if name not in self.readers:
-            self.readers[name] = reader(entry, Failures(), entropy=False)
+            self.readers[name] = reader(tables.entries()[name], Failures(), entropy=False)
         if not self.pools or any(pool.full for pool in self.pools.values()):
             self.pools = new_pools()
         given = messages.take(np.arange(len(messages)))
         given.row, given.fault, given.pools = np.arange(len(messages), dtype=np.int32), given.fault * 0, self.pools
         kept, _ = self.readers[name](given)
-        result = np.zeros(len(messages), np.int64)
-        result[kept.row] = 1
-        result[kept.row[(kept.fault != 0) & (kept.fault != CUT)]] = 0
-        if entry.hooks.probe is not None:
-            with suppress(Exception):  # the classifier reports what a probe raises
-                result[entry.hooks.probe(messages)] = 2
+        result = np.zeros(len(messages), np.bool_)
+        result[kept.row] = True
+        result[kept.row[(kept.fault != 0) & (kept.fault != CUT)]] = False
         return result
 
 

@@ -13,7 +13,8 @@ from netlake.kernels.steps import UNCLAIMED
 from netlake.layers.classifier import Classifier, Hook
 from netlake.layers.steps import dispatch
 from netlake.layers.walk import Walked, Walker
-from netlake.packets import Ints, Mask, Messages
+from netlake.packets import Mask, Messages
+from netlake.records.readers import Trials
 from netlake.schema import Table
 from tests.layers import build as b
 
@@ -37,17 +38,13 @@ def udp(payload: bytes, port: int = 2) -> bytes:
     return b.ethernet(b.ipv4(b.udp(payload, 9, port), 17))
 
 
-def _fits_nothing(_name: str, messages: Messages) -> Ints:
-    return np.zeros(len(messages), np.int64)
-
-
 class Batch:
     """One classified batch: its tables' payloads, and the stack and the reason to stop of each packet."""
 
     def __init__(self, frames: list[bytes], probes: dict[str, Hook], accepts: dict[str, Hook] | None = None) -> None:
         self.failures: list[tuple[str, str]] = []
         walker = Walker(DISPATCH, {})
-        classifier = Classifier(DISPATCH, walker.stacks, probes, accepts or {}, self.failed, _fits_nothing)
+        classifier = Classifier(DISPATCH, walker.stacks, probes, accepts or {}, self.failed, Trials())
         self.walked: Walked = walker.walk(b.batch(frames))
         self.claimed = classifier.classify(self.walked)
         self.found = {table.name: [*messages] for table, messages in self.claimed}
@@ -107,7 +104,7 @@ def test_rejected_message_that_has_no_port_of_the_table_stays() -> None:
     dispatched = dispatch(b.with_steps(Table("owner", "", "", ("udp.port=53", "ip.protocol=253"), ())))
     walker = Walker(dispatched, {})
     walked = walker.walk(b.batch([frame]))
-    Classifier(dispatched, walker.stacks, {}, {"owner": starts_with("o")}, print, _fits_nothing).classify(walked)
+    Classifier(dispatched, walker.stacks, {}, {"owner": starts_with("o")}, print, Trials()).classify(walked)
     assert [*walked.by_group[dispatched.group("owner")]] == [b"z"]
 
 

@@ -138,7 +138,9 @@ def test_request_to_a_server_is_its_table_from_any_port(table: str, other: str, 
 SERVICES = {
     "a well-known port": ([(22, 40000, False)], 22),
     "the destination of the first packet": ([(1025, 8080, False)], 8080),
-    "the destination of the first packet, both directions": ([(40000, 50000, False), (50000, 40000, True)], 50000),
+    "the destination of the first packet, both directions": ([(30000, 40000, False), (40000, 30000, True)], 40000),
+    "the port that is not dynamic, which answers first": ([(49151, 49152, True), (49152, 49151, False)], 49151),
+    "the destination of the first packet, between dynamic ports": ([(60000, 50000, False)], 50000),
     "a well-known port that answers first": ([(400, 2000, True), (2000, 400, False)], 400),
 }
 
@@ -152,3 +154,14 @@ def test_stop_value_is_the_port_of_the_service(
     packets = decoded(tmp_path, frames)["packet"]
     assert packets["stop_reason"].to_pylist() == ["unknown_port"] * len(frames)
     assert packets["stop_value"].to_pylist() == [value] * len(frames)
+
+
+def test_stop_value_is_the_responders_port_after_a_handshake(tmp_path: Path) -> None:
+    """A database on port 50000, and a client on one that is not dynamic."""
+    ends = {"source": b.A4, "destination": b.B4}
+    frames = [
+        b.ethernet(b.ipv4(b.tcp(b"", 4847, 50000, flags=0x02), 6, **ends)),
+        b.ethernet(b.ipv4(b.tcp(b"", 50000, 4847, flags=0x12), 6, source=b.B4, destination=b.A4)),
+        b.ethernet(b.ipv4(b.tcp(b"x", 4847, 50000, flags=0x18), 6, **ends)),
+    ]
+    assert decoded(tmp_path, frames)["packet"]["stop_value"].to_pylist() == [None, None, 50000]

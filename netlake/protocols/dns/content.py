@@ -33,17 +33,19 @@ PRINTABLE = bytes(range(0x21, 0x7F))
 def complete(messages: Messages) -> Mask:
     """The messages that are DNS."""
     result = np.zeros(len(messages), np.bool_)
-    index = np.flatnonzero(_header(messages))
-    index = index[_ends(messages.take(index))] if len(index) else index
+    # the number of questions excludes nearly all other payloads
+    index = np.flatnonzero(number_at(messages, 4, 2) == 1)
+    for valid in (_header, _ends):
+        index = index[valid(messages.take(index))] if len(index) else index
     result[index] = [_question(data) for data in messages.take(index)]
     return result
 
 
 def _header(messages: Messages) -> Mask:
     """Which messages have a plausible header."""
-    flags, asked = number_at(messages, 2, 2), number_at(messages, 4, 2)
+    flags = number_at(messages, 2, 2)
     answers, authorities, additionals = (number_at(messages, at, 2) for at in (6, 8, 10))
-    valid = (messages.end - messages.start >= SMALLEST) & (messages.missing == 0) & (asked == 1)
+    valid = (messages.end - messages.start >= SMALLEST) & (messages.missing == 0)
     opcode, rcode, response = flags >> 11 & 15, flags & 15, flags & RESPONSE > 0
     valid &= np.isin(opcode, (QUERY, NOTIFY, UPDATE)) & (flags & RESERVED == 0)
     request = (rcode == 0) & (flags & (AUTHORITATIVE | TRUNCATED | AVAILABLE) == 0)
