@@ -191,7 +191,7 @@ DNS = {
 
 
 @pytest.mark.parametrize(("data", "found"), DNS.values(), ids=DNS)
-def test_dns_off_its_ports_is_a_whole_plausible_message(data: bytes, found: bool) -> None:
+def test_dns_off_its_ports_is_a_whole_plausible_message(data: bytes, *, found: bool) -> None:
     assert PROBES["dns"](messages([data])).tolist() == [found]
 
 
@@ -240,6 +240,6 @@ ACCEPTED = {
 @pytest.mark.parametrize(("table", "data", "missing", "taken"), [
     pytest.param(table, *case, id=f"{table}-{name}") for (table, name), case in ACCEPTED.items()
 ])  # fmt: skip
-def test_accept(table: str, data: bytes, missing: int, taken: bool) -> None:
+def test_accept(table: str, data: bytes, missing: int, *, taken: bool) -> None:
     accept = tables.entries()[table].hooks.accept
     assert accept(build([data], missing=missing, ports=(4000, 5000))).tolist() == [taken]

@@ -42,7 +42,7 @@ def group_by_port(data, keys, w, space):
 
 @kernel()
 def chosen(data, keys, w, group, other):
-    """The group of the payload at `w.at` by rules 2 to 4; `group` is the destination port's, `other` the source port's."""
+    """The group of the payload by rules 2 to 4; `group` is the destination port's, `other` the source port's."""
     if is_leaf(group) and is_leaf(other):
         return np.int64(CONTESTED)
     if is_leaf(group):

@@ -51,7 +51,7 @@ class Classifier:
     are for messages between the ports of two tables.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - everything that it calls
         self,
         dispatch: Dispatch,
         stacks: Stacks,
@@ -148,7 +148,8 @@ class Classifier:
         # a datagram is not at an offset of the packet that completes it
         first &= rows == rejected.row
         packets["stop_offset"][rows[first]] = rejected.start[first]
-        return offered[by_port]
+        undecoded: Index = offered[by_port]
+        return undecoded
 
     def _name(self, walked: Walked, group: int, claimed: Messages, name: str) -> None:
         """Put the table `name` on the stacks of the packets of `claimed`."""

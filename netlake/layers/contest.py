@@ -83,7 +83,8 @@ class Contest:
         """The group of each message."""
         space = spaces(messages.hint)
         # columns: the destination port's, the source port's
-        groups = np.stack([self.keys[space, messages.destination_port], self.keys[space, messages.source_port]], axis=1)
+        ports = np.stack([messages.destination_port, messages.source_port], axis=1)
+        groups = self.keys[space[:, None], ports].astype(np.int64)
         fits = np.zeros((len(messages), 2), np.bool_)
         self._judge(self.accepted, messages, groups, fits, np.arange(len(messages)))
         even = np.flatnonzero(fits[:, 0] == fits[:, 1])
@@ -97,14 +98,13 @@ class Contest:
                 first.append(number)
         unread = np.array([number for number in first if not certain[number]], np.intp)
         self._judge(partial(self._any, self.trials.reads), messages, groups, fits, unread)
-        ports = np.stack([messages.destination_port, messages.source_port], axis=1)
         liked = np.where(fits[:, 1] & ~fits[:, 0], ports[:, 1], ports[:, 0]).tolist()
         lower = ports.min(axis=1).tolist()
         by_flow = [
             low if flow is None else self._server(flow, one) for flow, one, low in zip(flows, liked, lower, strict=True)
         ]
         server = np.where(certain, liked, by_flow)
-        return np.where(ports[:, 0] == server, groups[:, 0], groups[:, 1]).astype(np.int64)
+        return np.where(ports[:, 0] == server, groups[:, 0], groups[:, 1])
 
     @staticmethod
     def _judge(
@@ -117,7 +117,8 @@ class Contest:
 
     def _any(self, trial: Callable[[str, Messages], Mask], group: int, messages: Messages) -> Mask:
         """The messages that `trial` finds to be of a table of `group`."""
-        return np.logical_or.reduce([trial(name, messages) for name in self.members[group]])
+        found: Mask = np.logical_or.reduce([trial(name, messages) for name in self.members[group]])
+        return found
 
     def _flows(self, walked: Walked, messages: Messages) -> Iterator[tuple[object, ...] | None]:
         """The flow of each message: protocol, tunnel, addresses and ports; None where its first packet is not known."""

@@ -28,7 +28,7 @@ def number_at(messages: Messages, offset: int | Ints, size: int) -> Ints:
         return np.full(len(messages), -1, np.int64)
     # any place that is there, for messages that are short
     at[~inside] = 0
-    result = messages.data[at].astype(np.int64)
+    result: Ints = messages.data[at].astype(np.int64)
     for position in range(1, size):
         result <<= 8
         result |= messages.data[at + position]

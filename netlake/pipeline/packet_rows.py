@@ -17,7 +17,6 @@ from netlake.records.rows import Rows
 from netlake.schema import Table
 from netlake.schema.faults import CUT
 
-
 # the ports from which systems choose those of clients (RFC 6335)
 FIRST_DYNAMIC = 49152
 

@@ -295,10 +295,7 @@ class Twin:
         if flags & 3 != 3:
             self.stop("partial_message", self.at)
             return None
-        if protocol:
-            leaf = self.lookup("sctp.payload_protocol", protocol)
-        else:
-            leaf = self.by_ports("sctp.port")
+        leaf = self.lookup("sctp.payload_protocol", protocol) if protocol else self.by_ports("sctp.port")
         if leaf is not None:
             self.emit(leaf, hint=132)
             leaf = None if leaf == "contested" else leaf
@@ -317,7 +314,7 @@ class Twin:
         if not steps:
             return "contested"
         for group in steps:
-            if (FITS[group] if group in FITS else self.reads)(self, group):
+            if FITS.get(group, self.reads)(self, group):
                 return group
         if len(steps) == 1:
             return there if steps == [here] else here

@@ -74,8 +74,11 @@ def l2tp(w: Twin) -> bool:
         return flags & 0x7FF0 == 0x4800 and whole
     if version == 3:
         return head[:4] == b"\0\3\0\0"
-    if flags & 0x4000:
-        return whole
+    return whole if flags & 0x4000 else carries_ppp(w)
+
+
+def carries_ppp(w: Twin) -> bool:
+    """Whether PPP follows the header of L2TP."""
     try:
         found = STEPS["l2tp"](w)
     except Malformed:

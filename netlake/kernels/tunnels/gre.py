@@ -68,6 +68,6 @@ def routing_end(data, at, entry, end):
 def gre_fits(data, keys, w):
     """In UDP (RFC 8086): version 0, no source route, reserved bits that are zero, and a known payload."""
     at = w.at
-    return w.end - at >= 4 and u16(data, at) & ~(CHECKSUM | KEY | SEQUENCE) == 0 and (
-        keys[Space.ETHER_TYPE, u16(data, at + 2)] >= 0
-    )
+    if w.end - at < 4 or u16(data, at) & ~(CHECKSUM | KEY | SEQUENCE):
+        return False
+    return keys[Space.ETHER_TYPE, u16(data, at + 2)] >= 0

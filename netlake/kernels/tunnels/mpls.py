@@ -63,6 +63,4 @@ def mpls_fits(data, keys, w):
         return inside + u16(data, inside + 2) == w.promise
     if data[inside] >> 4 == 6:
         return inside + 40 + u16(data, inside + 4) == w.promise
-    return data[inside] >> 4 == 0 and (
-        is_ethernet(data, keys, inside, end) or is_ethernet(data, keys, inside + 4, end)
-    )
+    return data[inside] >> 4 == 0 and (is_ethernet(data, keys, inside, end) or is_ethernet(data, keys, inside + 4, end))

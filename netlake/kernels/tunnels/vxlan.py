@@ -31,7 +31,7 @@ def vxlan(data, keys, w):
 
 @kernel()
 def vxlan_fits(data, keys, w):
-    """The flags of VXLAN, of its group policy extension, or of VXLAN-GPE on the port of that; reserved bits are zero."""
+    """Flags of VXLAN, of its group policy extension, or on its port of VXLAN-GPE; reserved bits are zero."""
     at = w.at
     if w.end - at < 8 or data[at + 7] != 0:
         return False
