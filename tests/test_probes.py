@@ -243,3 +243,23 @@ ACCEPTED = {
 def test_accept(table: str, data: bytes, missing: int, *, taken: bool) -> None:
     accept = tables.entries()[table].hooks.accept
     assert accept(build([data], missing=missing, ports=(4000, 5000))).tolist() == [taken]
+
+
+REPORT = bytes.fromhex("81c9000701020304") + b"\x55" * 24
+# a payload of SRTCP, and what is changed in it
+SECURE = {
+    "receiver report": (REPORT + bytes.fromhex("80000007") + bytes(10), True),
+    "two packets": (REPORT + b"\x55" * 20 + bytes.fromhex("80000007") + bytes(10), True),
+    "report of another length than its count": (b"\x82" + REPORT[1:] + bytes.fromhex("80000007") + bytes(10), False),
+    "not encrypted": (REPORT + bytes.fromhex("00000007") + bytes(10), False),
+    "index that is too large": (REPORT + bytes.fromhex("80010007") + bytes(10), False),
+    "digest of another size": (REPORT + bytes.fromhex("80000007") + bytes(11), False),
+    "longer than its datagram": (REPORT[:-1] + bytes.fromhex("80000007") + bytes(10), False),
+    "description": (b"\x81\xca" + REPORT[2:] + bytes.fromhex("80000007") + bytes(10), False),
+    "version 1": (b"\x41" + REPORT[1:] + bytes.fromhex("80000007") + bytes(10), False),
+}
+
+
+@pytest.mark.parametrize(("data", "found"), SECURE.values(), ids=SECURE)
+def test_srtcp_has_an_index_behind_its_packets(data: bytes, *, found: bool) -> None:
+    assert PROBES["rtcp"](messages([data])).tolist() == [found]
