@@ -263,3 +263,40 @@ SECURE = {
 @pytest.mark.parametrize(("data", "found"), SECURE.values(), ids=SECURE)
 def test_srtcp_has_an_index_behind_its_packets(data: bytes, *, found: bool) -> None:
     assert PROBES["rtcp"](messages([data])).tolist() == [found]
+
+
+IDENTIFIER = bytes.fromhex("0102030405060708")
+HELLO = b"\x0d" + IDENTIFIER + b"Q043\1" + bytes(40)
+RESET = b"\x0e" + IDENTIFIER + b"PRST"
+PLAIN, SHORTENED, OTHER = b"\x08" + IDENTIFIER + b"\2", b"\0\2", b"\x08" + bytes(8) + b"\2"
+CLIENT, SERVER = (4000, 443), (443, 4000)
+GOOGLE = {
+    "a version": ([(HELLO, CLIENT)], [True]),
+    "a version that is not of Google": ([(HELLO.replace(b"Q043", b"Q044"), CLIENT)], [False]),
+    "a version that is no number": ([(HELLO.replace(b"Q043", b"Q0x3"), CLIENT)], [False]),
+    "a public reset": ([(RESET, SERVER)], [True]),
+    "a reserved flag": ([(b"\x8d" + HELLO[1:], CLIENT)], [False]),
+    "packets of a connection": (
+        [(HELLO, CLIENT), (PLAIN, CLIENT), (SHORTENED, SERVER), (OTHER, CLIENT), (PLAIN, (4001, 443))],
+        [True, True, True, False, False],
+    ),
+    "packets alone": ([(PLAIN, CLIENT), (SHORTENED, SERVER), (b"", SERVER)], [False] * 3),
+}
+
+
+@pytest.mark.parametrize(("datagrams", "found"), GOOGLE.values(), ids=GOOGLE)
+def test_gquic_is_its_versions_and_the_packets_between_their_ports(
+    datagrams: list[tuple[bytes, tuple[int, int]]], found: list[bool]
+) -> None:
+    given = build([data for data, _ in datagrams], ports=[ports for _, ports in datagrams])
+    assert PROBES["gquic"](given).tolist() == found
+
+
+def test_gquic_without_a_version_is_read_as_that_of_its_connection() -> None:
+    """The byte order before Q039, and the nonce of the server only."""
+    old = HELLO.replace(b"Q043", b"Q035")
+    datagrams = [(old, CLIENT), (b"\x1c" + IDENTIFIER + b"\1\2", CLIENT), (b"\x14" + b"n" * 32 + b"\1\2", SERVER)]
+    given = build([data for data, _ in datagrams], ports=[ports for _, ports in datagrams])
+    _, columns = tables.entries()["gquic"].hooks.read(given)
+    assert columns["packet_number"].to_pylist() == [1, 0x0201, 0x0201]
+    assert columns["diversification_nonce"].to_pylist() == [None, None, b"n" * 32]
