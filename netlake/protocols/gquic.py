@@ -5,8 +5,8 @@ Decided here:
   ID, or the tag of a public reset. Other packets have nothing that is fixed: they are Google QUIC if a packet with a
   version is in the same batch, between the same ports, and their connection ID, if they have one, is one of those.
 - The header depends on the version: before Q039 packet numbers are little-endian, before Q034 a byte of flags follows
-  the digest, before Q033 there is no nonce and connection IDs may be shorter. A packet without a version has that of the
-  others between its ports, Q043 if there is none. Only servers send the nonce, although clients set its flag.
+  the digest, before Q033 there is no nonce and connection IDs may be shorter. A packet without a version has that of
+  the others between its ports, Q043 if there is none. Only servers send the nonce, although clients set its flag.
 - The first messages of the handshake are not encrypted: the tag of the message and common values have columns.
 """
 

@@ -174,7 +174,7 @@ def _secure(data: bytes) -> int:
         at += 4 * (int.from_bytes(data[at + 2 : at + 4], "big") + 1)
     if at == len(data):
         return -1
-    columns = (np.array([value]) for value in (0, len(data), 0, 0, 0, -1, 0, -1, -1, 0))
+    columns: list[Any] = [np.array([value]) for value in (0, len(data), 0, 0, 0, -1, 0, -1, -1, 0)]
     return int(_index(Messages(np.frombuffer(data, np.uint8), *columns))[0])
 
 
