@@ -33,7 +33,7 @@ import numpy.typing as npt
 from netlake.kernels.answers import Stop
 from netlake.kernels.numbers import IpProtocol
 from netlake.kernels.steps import CONTESTED, UNCLAIMED
-from netlake.layers.contest import Contest, Trials, put_on_stacks, renumbered, spaces
+from netlake.layers.contest import Contest, Trials, merged, put_on_stacks, renumbered, spaces
 from netlake.layers.stacks import Stacks
 from netlake.layers.steps import Dispatch
 from netlake.layers.walk import Walked
@@ -93,7 +93,17 @@ class Classifier:
                 left[self._reject(walked, group, messages, offered[left[offered]])] = False
             if not left.all():
                 walked.by_group[group] = renumbered(messages.take(np.flatnonzero(left)))
-        return [(self.tables[name], part) for name, parts in found.items() for part in parts]
+        return [(self.tables[name], self._with_own(walked, name, parts)) for name, parts in found.items() if parts]
+
+    def _with_own(self, walked: Walked, name: str, parts: list[Messages]) -> Messages:
+        """All messages found by a probe, and those on the port of the table if no other table reads them, in order."""
+        group = self.group_of[name]
+        if self.members[group] == {name} and group in walked.by_group:
+            parts = [*parts, walked.by_group.pop(group)]
+        result = parts[0]
+        for part in parts[1:]:
+            result = renumbered(merged(walked, result, part))
+        return result
 
     def _offered(self, group: int, messages: Messages) -> Index:
         """The messages of `group` that are offered to probes."""

@@ -77,7 +77,7 @@ class Contest:
             part = messages.take(np.flatnonzero(chosen == group))
             put_on_stacks(walked, self.stacks, walked.completing[part.row[part.hint != IpProtocol.TCP.value]], group)
             others = walked.by_group.get(group)
-            walked.by_group[group] = renumbered(part if others is None else _merged(walked, others, part))
+            walked.by_group[group] = renumbered(part if others is None else merged(walked, others, part))
 
     def _chosen(self, walked: Walked, messages: Messages) -> npt.NDArray[np.int64]:
         """The group of each message."""
@@ -162,14 +162,14 @@ def put_on_stacks(walked: Walked, stacks: Stacks, rows: Index, group: int) -> No
         walked.packets["stack"][rows[below == stack]] = stacks.push(stack, group)
 
 
-def _merged(walked: Walked, first: Messages, second: Messages) -> Messages:
+def merged(walked: Walked, first: Messages, second: Messages) -> Messages:
     """The messages of both, of one batch, in the order of the packets that complete them."""
     both = {
         name: np.concatenate([getattr(first, name), getattr(second, name)])
         for name in (*COPIED, "start", "end", "row", "header")
     }
-    merged = Messages(first.data, pools=first.pools, **both)
-    return merged.take(np.lexsort((merged.start, merged.row, walked.completing[merged.row])))
+    joined = Messages(first.data, pools=first.pools, **both)
+    return joined.take(np.lexsort((joined.start, joined.row, walked.completing[joined.row])))
 
 
 def renumbered(messages: Messages) -> Messages:
