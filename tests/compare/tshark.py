@@ -25,6 +25,8 @@ PREFERENCES = {
     "sctp.reassembly": "FALSE",
     "ip.use_geoip": "FALSE",
     "frame.generate_epoch_time": "TRUE",
+    "ipmi.dissect_bus_commands": "TRUE",
+    "pgm.check_checksum": "FALSE",  # it does not show a checksum that it has verified
 }
 # heuristics of protocols with a table: netlake uses the port only for the first, the content for the others
 GUESSES = ("dns_udp",)
