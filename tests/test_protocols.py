@@ -7,7 +7,8 @@ A case contains
   with a hook `memory`;
 - `row`, every column that is neither null nor an empty list, with bytes as hexadecimal; or `rows`, where one message
   has several rows or none. `fault` of the case is the fault of its last row; another row has its own `fault`;
-- `accept` and `probe`, the results of these hooks of the module if they are not true.
+- `accept` and `probe`, the results of these hooks of the module if they are not true;
+- `whole = true` if the probe, the only way to the table, has to refuse the message where the capture cut it.
 
 Each case is read whole, cut at every byte, with other bytes around it, among others, and with bytes changed at random,
 always by the reader that reads captures. tests/mutate calls the functions in CHECKS with mutated readers.
@@ -241,6 +242,11 @@ def test_message_cut_by_the_capture_at_every_byte(case: Case) -> None:
     """Each row is part of the whole row and has the fault `cut`, unless it needs no further byte."""
     data, full = case.data, whole(case)
     parts = [(data[:end], len(data) - end + case.missing) for end in range(len(data))]
+    if case.case.get("whole"):
+        entry = tables.entries()[case.table]
+        assert not entry.table.on
+        assert not entry.hooks.probe(messages(parts, case.layer)).any()
+        return
     for rows in rows_of_each(case.table, parts, case.layer):
         for row, complete in zip(rows, full, strict=False):
             assert row["fault"] in (None, "cut", complete["fault"])

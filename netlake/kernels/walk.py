@@ -30,8 +30,9 @@ from netlake.kernels import kernel
 from netlake.kernels.answers import Space, Stop, done, malformed, unknown
 from netlake.kernels.bytes import u16, u32
 from netlake.kernels.numbers import IpProtocol
-from netlake.kernels.steps import BARE, KIND, UNCLAIMED, Step, StepKind, dispatcher, is_leaf, kind_of
+from netlake.kernels.steps import BARE, CONTESTED, KIND, UNCLAIMED, Step, StepKind, dispatcher, is_leaf, kind_of
 from netlake.kernels.walk_icmp import icmp
+from netlake.kernels.walk_ports import group_by_port, service_port
 from netlake.kernels.walk_records import (
     begin_fragment,
     begin_header,
@@ -212,18 +213,15 @@ def transport(data, keys, w, messages, headers, packet, stacks, step):
     if step == Step.SCTP:
         chunks(data, w, keys, messages, packet, stacks)
         return np.int64(ENDED)
-    group = np.int64(keys[answer.space, w.destination_port])
-    if group < 0:
-        group = np.int64(keys[answer.space, w.source_port])
+    group = group_by_port(data, keys, w, answer.space)
     if group < 0:
         if step == Step.UDP:
             emit_leaf(messages, w, UNCLAIMED, IpProtocol.UDP)
-        # the smaller port is the service's: the other is ephemeral
-        stop(packet, Stop.UNKNOWN_PORT, payload, min(w.source_port, w.destination_port))
+        stop(packet, Stop.UNKNOWN_PORT, payload, service_port(w))
         return np.int64(ENDED)
-    if is_leaf(group):
+    if is_leaf(group) or group == CONTESTED:
         emit_leaf(messages, w, group, IpProtocol.TCP if step == Step.TCP else IpProtocol.UDP)
-        if step == Step.UDP:
+        if step == Step.UDP and group != CONTESTED:
             push(stacks, w, group)
         return np.int64(ENDED)
     if BARE[group]:

@@ -37,7 +37,7 @@ from netlake.layers.walk import Walker
 from netlake.packets import Messages, Packets
 from netlake.pipeline.packet_rows import PacketRows
 from netlake.records.context import BatchContext
-from netlake.records.readers import Failures, filler, reader
+from netlake.records.readers import Failures, Trials, filler, reader
 from netlake.records.rows import Rows
 from netlake.records.waiting import COMMON, Waiting
 from netlake.schema import Table
@@ -115,7 +115,7 @@ class Decoder:
         useful = {name for table in self.tables.values() if self.options.wants(table.name)
                   for name in (table.name, table.inside)}  # fmt: skip
         wanted = {name: probe for name, probe in probes.items() if name in useful}
-        return walker, Classifier(walker.dispatch, walker.stacks, wanted, accepts, self.failures.note)
+        return walker, Classifier(walker.dispatch, walker.stacks, wanted, accepts, self.failures.note, Trials())
 
     def _table(self, table: Table, messages: Messages, context: BatchContext) -> None:
         """Read the messages of a table now if there are at least COMMON, else when enough of them wait.

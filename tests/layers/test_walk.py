@@ -46,9 +46,9 @@ INNER = b.ipv4(b.udp(b"x", 1, 53), 17)
 CASES = {
     "udp to a known port": (NET(INNER), "ethernet:ipv4:udp:dns", None, -1),
     "the source's port is known": (NET(b.ipv4(b.udp(b"x", 53, 9), 17)), "ethernet:ipv4:udp:dns", None, -1),
-    "no known port": (NET(b.ipv4(b.udp(b"x", 9, 2), 17)), "ethernet:ipv4:udp", "unknown_port", 2),
+    "no known port": (NET(b.ipv4(b.udp(b"x", 2000, 2), 17)), "ethernet:ipv4:udp", "unknown_port", 2),
     "a message in a TCP segment": (NET(b.ipv4(b.tcp(b"x", 1, 53), 6)), "ethernet:ipv4:tcp", None, -1),
-    "TCP payload without a key": (NET(b.ipv4(b.tcp(b"x", 9, 2), 6)), "ethernet:ipv4:tcp", "unknown_port", 2),
+    "TCP payload without a key": (NET(b.ipv4(b.tcp(b"x", 9, 2000), 6)), "ethernet:ipv4:tcp", "unknown_port", 9),
     "no payload": (NET(b.ipv4(b.tcp(b""), 6)), "ethernet:ipv4:tcp", None, -1),
     "padding behind the IP packet": (NET(b.ipv4(b.tcp(b""), 6) + bytes(6)), "ethernet:ipv4:tcp", None, -1),
     "two tags": (NET(b.vlan(b.vlan(INNER), 0x8100), 0x88A8), "ethernet:dot1q:dot1q:ipv4:udp:dns", None, -1),

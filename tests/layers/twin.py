@@ -313,14 +313,14 @@ class Twin:
     def payload(self, group: str) -> str | None:
         """The payload of a TCP segment or a UDP datagram: the step that it is, if any."""
         space, protocol = ("tcp.segment", 6) if group == "tcp" else ("udp.port", 17)
-        inner = self.lookup(space, self.ports[1]) or self.lookup(space, self.ports[0])
+        inner = self.by_ports(space)
         if inner is None:
             if group == "udp":
                 self.emit("", hint=17)
-            self.stop("unknown_port", self.at, min(self.ports))
+            self.stop("unknown_port", self.at, self.service())
         elif inner not in STEPS and inner not in BARE:
             self.emit(inner, hint=protocol)
-            self.result.stack += [inner] if group == "udp" else []
+            self.result.stack += [inner] if group == "udp" and inner != "contested" else []
             inner = None
         elif inner in BARE:
             self.tunnels += ((inner, 0),)
@@ -356,17 +356,45 @@ class Twin:
         if flags & 3 != 3:
             self.stop("partial_message", self.at)
             return None
-        if protocol:
-            leaf = self.lookup("sctp.payload_protocol", protocol)
-        else:
-            leaf = self.lookup("sctp.port", self.ports[1]) or self.lookup("sctp.port", self.ports[0])
+        leaf = self.lookup("sctp.payload_protocol", protocol) if protocol else self.by_ports("sctp.port")
         if leaf is not None:
             self.emit(leaf, hint=132)
+            leaf = None if leaf == "contested" else leaf
         elif protocol:
             self.stop("unknown_payload_protocol", self.at, protocol if protocol < 1 << 31 else -1)
         else:
-            self.stop("unknown_port", self.at, min(self.ports))
+            self.stop("unknown_port", self.at, self.service())
         return leaf
+
+    def by_ports(self, space: str) -> str | None:
+        """The group that the two ports lead to; `contested` if they lead to two that are no steps."""
+        here, there = self.lookup(space, self.ports[1]), self.lookup(space, self.ports[0])
+        if here is None or there is None or here == there:
+            return here or there
+        steps = [group for group in (here, there) if group in STEPS]
+        if not steps:
+            return "contested"
+        for group in steps:
+            if FITS.get(group, self.reads)(self, group):
+                return group
+        if len(steps) == 1:
+            return there if steps == [here] else here
+        return here if self.ports[1] < self.ports[0] else there
+
+    @staticmethod
+    def reads(w: Twin, group: str) -> bool:
+        """Whether a step reads its header, and what follows is known."""
+        try:
+            found = STEPS[group](w)
+        except Malformed:
+            return False
+        known = not isinstance(found, To) or found.space == "llc" or w.lookup(found.space, found.value) is not None
+        return known and not found.fault
+
+    def service(self) -> int:
+        """The well-known port if only one is."""
+        low = [port for port in self.ports if port < 1024]
+        return low[0] if len(low) == 1 else -1
 
     def is_cisco(self) -> bool:
         """Whether a frame of a serial line begins as Cisco HDLC does."""
@@ -381,8 +409,10 @@ UNKNOWN = {
     "snap.nortel": "unknown_snap", "snap.bridged": "unknown_snap", "ppp.protocol": "unknown_ppp_protocol",
     TUNNEL: "unknown_tunnel_payload",
 }  # fmt: skip
-# functions of the headers: twin_links, twin_tunnels and twin_network fill them
+# functions of the headers: twin_links, twin_tunnels, twin_network and twin_ports fill them
 STEPS: dict[str, Callable[[Twin], To | End]] = {}
 LINKS: set[str] = set()
 NETWORKS: dict[str, Callable[[Twin], To]] = {}
 TRANSPORTS: dict[str, Callable[[Twin], tuple[int, int, str | None]]] = {}
+# whether a header of a tunnel over UDP is certainly there, although the other port has a table too
+FITS: dict[str, Callable[[Twin, str], bool]] = {}

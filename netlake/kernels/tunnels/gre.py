@@ -90,3 +90,12 @@ def routing_end(data, at, entry, end):
         if family == 0 and size == 0:
             return entry
     return at - 1
+
+
+@kernel()
+def gre_fits(data, keys, w):
+    """In UDP (RFC 8086): version 0, no source route, reserved bits that are zero, and a known payload."""
+    at = w.at
+    if w.end - at < 4 or u16(data, at) & ~(CHECKSUM | KEY | SEQUENCE):
+        return False
+    return keys[Space.ETHER_TYPE, u16(data, at + 2)] >= 0

@@ -51,3 +51,10 @@ def extensions_end(data, inside, end):
         if inside > end:
             return np.int64(-1)
     return np.int64(-1)
+
+
+@kernel()
+def gtp_u_fits(data, keys, w):
+    """Version 1, the reserved bit is zero, and the length is that of the datagram."""
+    at = w.at
+    return w.end - at >= 8 and data[at] & 0xF8 == 0x30 and at + 8 + u16(data, at + 2) == w.promise

@@ -47,3 +47,19 @@ def mpls(data, keys, w):
     if first == 0 and is_ethernet(data, keys, w, inside + 4):
         return carries(Space.ETHER_TYPE, EtherType.TRANSPARENT_ETHERNET, inside + 4)
     return ip_or_ethernet(data, keys, w, inside, -1, -1, 0)
+
+
+@kernel()
+def mpls_fits(data, keys, w):
+    """A stack of labels, and behind the last one an IP packet that ends where the datagram ends, or a known frame."""
+    at, end = w.at, w.end
+    while at + 4 <= end and not data[at + 2] & 1:
+        at += 4
+    inside = at + 4
+    if inside + 20 > end:
+        return False
+    if data[inside] >> 4 == 4:
+        return inside + u16(data, inside + 2) == w.promise
+    if data[inside] >> 4 == 6:
+        return inside + 40 + u16(data, inside + 4) == w.promise
+    return data[inside] >> 4 == 0 and (is_ethernet(data, keys, w, inside) or is_ethernet(data, keys, w, inside + 4))
