@@ -10,6 +10,7 @@ from collections import Counter
 import numpy as np
 
 from netlake.kernels.answers import STOPS, Stop
+from netlake.kernels.times import FAR, is_far
 from netlake.layers.walk import Walked, Walker
 from netlake.packets import Messages, Nullable, Packets
 from netlake.records.context import BatchContext
@@ -19,13 +20,16 @@ from netlake.schema.faults import CUT
 
 
 class PacketRows:
-    """Writes a row for each packet; counts stop reasons (`stops`, `ports` for unknown ports) and truncated packets."""
+    """Writes a row for each packet; counts what the quality report has.
+
+    `stops` are stop reasons, `ports` those for unknown ports, `cut` truncated packets, `untimed` packets without time.
+    """
 
     def __init__(self, table: Table, walker: Walker) -> None:
         self.table, self.walker = table, walker
         self.stops: Counter[tuple[str, int]] = Counter()
         self.ports = np.zeros(1 << 16, np.int64)
-        self.cut = 0
+        self.cut = self.untimed = 0
 
     def put(self, rows: Rows, packets: Packets, walked: Walked, context: BatchContext) -> None:
         """Write the rows of one batch."""
@@ -38,6 +42,8 @@ class PacketRows:
             messages.fault[short] = CUT
         stop, value = of["stop"], of["stop_value"]
         stopped, offset = stop > 0, packets.offset[:count]
+        if context.untimed is not None:
+            self.untimed += int(np.count_nonzero(context.untimed[:count]))
         columns = {
             "ts_nanos": _nanoseconds(packets, context),
             "interface": packets.interface[:count],
@@ -83,5 +89,8 @@ def _messages(packets: Packets, header: np.ndarray) -> Messages:
 def _nanoseconds(packets: Packets, context: BatchContext) -> np.ndarray | Nullable:
     """Nanoseconds of each packet's time below the microsecond; null without a time."""
     count = packets.count
-    nanoseconds = (packets.ts[:count] - context.ts[:count] * 1000).astype(np.int16)
+    ts = packets.ts[:count]
+    nanoseconds = (ts - context.ts[:count] * 1000).astype(np.int16)
+    if is_far(ts):
+        nanoseconds = np.where((ts >= FAR) | (ts < -FAR), packets.nanos[:count], nanoseconds)
     return nanoseconds if context.untimed is None else Nullable(nanoseconds, ~context.untimed[:count])
