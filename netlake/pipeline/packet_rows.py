@@ -16,7 +16,10 @@ from netlake.packets import Messages, Nullable, Packets
 from netlake.records.context import BatchContext
 from netlake.records.rows import Rows
 from netlake.schema import Table
-from netlake.schema.faults import CUT
+from netlake.schema.faults import CUT, OUT_OF_RANGE
+
+# the greatest length that the column `length` can contain
+LONGEST = (1 << 31) - 1
 
 
 class PacketRows:
@@ -40,6 +43,9 @@ class PacketRows:
         short = captured < length
         if short.any():
             messages.fault[short] = CUT
+        long = length > LONGEST
+        if long.any():
+            messages.fault[long] = OUT_OF_RANGE
         stop, value = of["stop"], of["stop_value"]
         stopped, offset = stop > 0, packets.offset[:count]
         if context.untimed is not None:
@@ -49,7 +55,7 @@ class PacketRows:
             "interface": packets.interface[:count],
             "link_type": packets.link_type[:count],
             "captured": captured,
-            "length": length,
+            "length": Nullable(length, ~long) if long.any() else length,
             "offset": offset if (known := offset >= 0).all() else Nullable(offset, known),
             "stack": of["stack"],
             "stop_offset": Nullable(of["stop_offset"] - packets.start[:count], stopped),
