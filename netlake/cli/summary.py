@@ -107,6 +107,10 @@ def _remarks(captures: list[CaptureReport]) -> Iterator[tuple[str, str]]:
 
 _COUNTS = {
     "cut": "packets truncated by snaplen",
+    "lost_before_packets": "packets lost before others of their interface, by options of packets",
+    "dropped_by_interfaces": "packets dropped by interfaces, by their statistics",
+    "dropped_by_os": "packets dropped by the operating system, by the statistics of interfaces",
+    "untimed": "packets without a time, or with one outside the years 1 to 9999",
     "salvaged": "packets found after corrupt records (--salvage)",
     "clock_steps_back": "packets with an earlier timestamp than the one before",
     "evicted_flows": "flows ended early to limit memory",

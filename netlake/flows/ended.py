@@ -22,6 +22,7 @@ from netlake.kernels.addresses import MAC
 from netlake.kernels.flow_columns import DIRECTION, ENDS, FACTS, SIDES, WHOLE, StateColumn, Valid
 from netlake.kernels.flow_state import LONGEST_HISTORY, End, Ending, Records, Scale
 from netlake.kernels.numbers import IpProtocol
+from netlake.kernels.times import microseconds, seconds_between
 from netlake.layers.pools import number_texts
 from netlake.packets import NO_TIME, taken
 from netlake.schema import SCALARS
@@ -62,9 +63,9 @@ def words(names: list[str | None], codes: npt.NDArray[np.integer]) -> pa.Diction
     return pa.array([names[code] for code in used.tolist()], pa.string()).take(pa.array(places)).dictionary_encode()
 
 
-def times(ns: Longs) -> pa.Array:
-    """Nanoseconds since 1970 as timestamps in microseconds, truncated; null for NO_TIME."""
-    return masked(ns // 1000, ns != NO_TIME).cast(pa.timestamp("us", "UTC"))
+def times(ts: Longs) -> pa.Array:
+    """Times (netlake.kernels.times) as timestamps in microseconds, truncated; null for NO_TIME."""
+    return masked(microseconds(ts), ts != NO_TIME).cast(pa.timestamp("us", "UTC"))
 
 
 class Ended:
@@ -147,11 +148,9 @@ def _mac(values: Longs) -> pa.Array:
 
 
 def _duration(ended: Ended) -> pa.Array:
-    """From first to last time, which is never before it: what is negative did not fit 64 bits."""
-    first, last = ended.flows["first_ts"], ended.last_ts
-    between = last - first
-    seconds = np.where(between < 0, last.astype(np.float64) - first, between) / NANOSECONDS
-    return masked(seconds, first != NO_TIME)
+    """From first to last time, which is never before it."""
+    first = ended.flows["first_ts"]
+    return masked(seconds_between(ended.last_ts, first), first != NO_TIME)
 
 
 def _conn_state(ended: Ended) -> pa.Array:

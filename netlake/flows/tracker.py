@@ -224,12 +224,11 @@ class Tracker:
 
     def _sweep(self) -> None:
         """End the flows that were silent for too long, in the order in which they were over."""
-        flows, now = self.state.flows, int(self.control["now"])
+        flows = self.state.flows
         rows, deadlines = np.empty(len(flows), np.int32), np.empty(len(flows), np.int64)
         count = flow_table.silent(self.state, rows, deadlines)
         found = rows[:count]
         self._retire(found[np.lexsort((flows["number"][found], deadlines[:count]))], s.Ending.TIMEOUT)
-        self.control["sweep_at"] = min(now + s.BETWEEN_SWEEPS, np.iinfo(np.int64).max)
 
     def _retire(self, rows: Shorts, why: s.Ending) -> None:
         flow_table.retire_rows(rows, int(why), self.state)

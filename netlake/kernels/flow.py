@@ -22,7 +22,7 @@ from netlake.kernels.flow_state import (  # noqa: F401 - signatures name the rec
     State,
     Why,
 )
-from netlake.kernels.flow_table import FOREVER, begin, find, hash_of, is_over
+from netlake.kernels.flow_table import begin, find, hash_of, is_over
 from netlake.kernels.flow_tcp import (
     ACK,
     MOST,
@@ -36,6 +36,7 @@ from netlake.kernels.flow_tcp import (
     write_letter,
 )
 from netlake.kernels.numbers import IpProtocol
+from netlake.kernels.times import elapsed
 from netlake.packets import DATAGRAM, FRAGMENT, HEADER, NO_TIME, QUOTED  # noqa: F401 - as above
 
 # SCTP: bytes up to the type of the first chunk, and types of chunks (RFC 9260)
@@ -97,7 +98,7 @@ def see_time(side, ts):
         return
     last, passed = side.last_ts, np.int64(0)
     if ts > last:
-        passed = ts - last if ts - last >= 0 else FOREVER
+        passed = elapsed(ts, last)
         side.last_ts = ts
     if last == NO_TIME:
         side.first_ts = ts

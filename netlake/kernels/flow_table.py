@@ -14,6 +14,7 @@ import numpy as np
 
 from netlake.kernels import kernel
 from netlake.kernels.flow_state import (  # noqa: F401 - signatures name the records
+    BETWEEN_SWEEPS,
     CONTROL,
     FLOW,
     LINGER,
@@ -26,6 +27,7 @@ from netlake.kernels.flow_state import (  # noqa: F401 - signatures name the rec
     Why,
 )
 from netlake.kernels.numbers import IpProtocol
+from netlake.kernels.times import after, elapsed
 from netlake.packets import NO_TIME
 
 UPPER = np.uint64(0xFFFFFFFF00000000)
@@ -34,7 +36,6 @@ TOMBSTONE = np.uint64(0x00000000FFFFFFFF)
 EMPTY = np.uint64(0)
 HALF = np.uint64(32)
 SPREAD = np.uint64(0x9E3779B97F4A7C15)
-FOREVER = np.int64(0x7FFFFFFFFFFFFFFF)
 
 
 @kernel()
@@ -155,20 +156,19 @@ def silence(flow):
 @kernel()
 def is_over(flow, now):
     """Whether a flow was silent for too long; without a time none is."""
-    quiet = now - flow.clock
-    # the clock never runs backwards, so what is negative does not fit 64 bits
-    return flow.clock != NO_TIME and (quiet < 0 or quiet > silence(flow))
+    return flow.clock != NO_TIME and elapsed(now, flow.clock) > silence(flow)
 
 
 @kernel("int64(State, int32[::1], int64[::1])")
 def silent(state, rows, deadlines):
     """Rows of the flows that were silent for too long, with the time at which they were over; returns how many.
 
-    The silence of a flow without any time begins now.
+    The next time to look for them is set. The silence of a flow without any time begins now.
     """
     count = 0
     control = state.control[0]
     now = control.now
+    control.sweep_at = after(now, BETWEEN_SWEEPS)
     for row in range(control.used):
         flow = state.flows[row]
         if flow.number == 0 or flow.retired or now == NO_TIME:
@@ -177,8 +177,7 @@ def silent(state, rows, deadlines):
             flow.clock = now
         elif is_over(flow, now):
             rows[count] = row
-            last, patience = flow.clock, silence(flow)
-            deadlines[count] = last + patience if last < FOREVER - patience else FOREVER
+            deadlines[count] = after(flow.clock, silence(flow))
             count += 1
     return count
 

@@ -125,9 +125,10 @@ class JoinedSource(Facts):
         self.interfaces[interfaces:] = child.interfaces
         self.sections[self._sections_before :] = child.sections
         self.comments += child.comments
+        self.options += child.options
         self.names += child.names
         self.problems += child.problems
-        for taken in (child.comments, child.names, child.problems):
+        for taken in (child.comments, child.options, child.names, child.problems):
             taken.clear()
         self.next_number = child.next_number
         self.salvaged = self._salvaged_before + child.salvaged

@@ -15,7 +15,7 @@ import numpy as np
 
 from netlake.kernels.records import RecordArrays
 from netlake.packets import NO_TIME, Packets
-from netlake.sources.facts import Comment, Interface, Name, Part, Problem, Section
+from netlake.sources.facts import Comment, Interface, Name, PacketOptions, Part, Problem, Section
 from netlake.sources.window import Window
 
 MOST_PROBLEMS = 1000
@@ -30,6 +30,7 @@ class Facts:
         self.interfaces: list[Interface] = []
         self.sections: list[Section] = []
         self.comments: list[Comment] = []
+        self.options: list[PacketOptions] = []
         self.names: list[Name] = []
         self.problems: list[Problem] = []
         self.unlisted = 0
@@ -77,6 +78,7 @@ class Source(Protocol):
     interfaces: list[Interface]
     sections: list[Section]
     comments: list[Comment]
+    options: list[PacketOptions]
     names: list[Name]
     problems: list[Problem]
     unlisted: int
@@ -117,7 +119,14 @@ class Source(Protocol):
 def rows_of(batch: Packets) -> RecordArrays:
     """The arrays of a batch that kernels fill."""
     return RecordArrays(
-        batch.start, batch.captured, batch.length, batch.ts, batch.offset, batch.interface, batch.link_type
+        batch.start,
+        batch.captured,
+        batch.length,
+        batch.ts,
+        batch.offset,
+        batch.interface,
+        batch.link_type,
+        batch.nanos,
     )
 
 
