@@ -51,7 +51,7 @@ Data structures
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -79,6 +79,8 @@ LEAST_TABLE = 1 << 10
 # plain numbers: NumPy compares an array with a member of an enumeration several times slower
 WITHOUT_PORTS = (IpProtocol.ICMPV4.value, IpProtocol.ICMPV6.value)
 OPEN = s.Ending.OPEN.value
+# what can separate flows by option
+FLOW_KEYS = tuple(one.name.lower() for one in s.Separate)
 
 
 class Ports(NamedTuple):
@@ -136,6 +138,8 @@ def _nothing(_rows: Shorts) -> None:
 class Tracker:
     """Tracks the flows of one capture, batch after batch; at most `max_flows` at once.
 
+    `flow_key` has names of FLOW_KEYS: what separates flows beside the key of every flow.
+
     After each batch `ended` is to be called until it returns None. `evictions` counts flows that ended early because
     there were too many. `leaving` is called with rows of the state whose flows have ended, before they are turned into
     rows of `connection` and freed: what is kept beside the state by row has to end there. This can also be within
@@ -147,9 +151,11 @@ class Tracker:
         pools: Mapping[str, Pool],
         *,
         max_flows: int = MOST_FLOWS,
+        flow_key: Collection[str] = (),
         leaving: Callable[[Shorts], None] = _nothing,
     ) -> None:
         self.pool, self.evictions, self.leaving, self._finished = pools["ip"], 0, leaving, False
+        self._separate = sum(s.Separate[name.upper()].value for name in set(flow_key))
         self.state = s.new_state(max(1, max_flows), LEAST_TABLE)
         self._batches: deque[pa.RecordBatch] = deque()
 
@@ -163,12 +169,22 @@ class Tracker:
         """How many flows there were so far."""
         return int(self.control["flows"])
 
+    @property
+    def in_vlans(self) -> int:
+        """How many flows had packets in more than one VLAN."""
+        return int(self.control["in_vlans"])
+
+    @property
+    def forgotten_holes(self) -> int:
+        """How many holes in sequence numbers were given up, because a direction or all flows had too many."""
+        return int(self.control["forgotten"])
+
     def update(self, packets: Packets, headers: Headers) -> Flows:
         """Track one batch."""
         headers = np.ascontiguousarray(headers)
         keys = np.empty(len(headers), s.KEY)
         found = np.empty(len(headers), s.FLOW_OF_HEADER)
-        kernels.locate(headers, packets.data, self.pool.seeds, keys)
+        kernels.locate(headers, packets.data, self.pool.seeds, packets.interface, self._separate, keys)
         batch = s.Batch(packets.data, packets.ts, packets.length, packets.number, packets.last)
         at, freed = 0, False
         while True:
