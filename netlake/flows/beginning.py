@@ -1,15 +1,16 @@
 """Who began a flow: the tables by which the first packet decides.
 
 Only the first packet of a flow decides, because the direction of a packet must not depend on later ones. Its sender is
-the originator, except in three cases:
+the originator, except in two cases:
 
 1. It is an answer and its form shows it: SYN+ACK of TCP, and the signs in ANSWERS (a reply of ICMP, INIT ACK of SCTP,
    a response of a protocol over UDP, from the port of that protocol or with a mark that no other protocol has). Then
-   the receiver asked, and is the originator. An answer to a group (multicast, 255.255.255.255) has no single receiver,
-   and its sender remains the originator.
+   the receiver asked, and is the originator.
 2. It is a TCP segment without SYN, so the capture begins within the connection. If exactly one of both ports is below
    1024, or neither is and exactly one is in SERVERS, that is the responder's: Zeek's rule (likely_server_ports).
-3. A SYN that arrives later changes nothing.
+
+A packet to a group (multicast, 255.255.255.255) has no single receiver, so its sender is the originator. A SYN that
+arrives later changes nothing.
 
 A flow whose first packet was sent by the responder has `^` at the beginning of its history, as in Zeek (TCP, UDP).
 """

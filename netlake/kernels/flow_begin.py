@@ -68,14 +68,16 @@ def originator_of(data, at, limit, key, rules):
     """The side that began a flow whose first packet has `key` and its transport header at `at` (-1: none)."""
     side = np.int64(key.side)
     source, target = (key.a_port, key.b_port) if side == 0 else (key.b_port, key.a_port)
+    high, low = (key.b_high, key.b_low) if side == 0 else (key.a_high, key.a_low)
+    if is_group(high, low, key.version):
+        return side
     if key.protocol == IpProtocol.TCP:
         if at >= 0 and limit - at >= THROUGH_FLAGS and data[at + 13] & (SYN | RST) == SYN:
             return 1 - side if data[at + 13] & ACK else side
         if source >= 0 and target >= 0 and rules.known[source] > rules.known[target]:
             return 1 - side
         return side
-    high, low = (key.b_high, key.b_low) if side == 0 else (key.a_high, key.a_low)
-    if at < 0 or is_group(high, low, key.version):
+    if at < 0:
         return side
     for i in range(rules.answers.size):
         one = rules.answers[i]

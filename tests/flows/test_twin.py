@@ -25,8 +25,8 @@ BASES = [100, 2**32 - 20, 2**31 - 5]
 PORTS = [80, 80, 81, 81, 40000, 3306]
 # payloads of UDP from ports at which they may be answers
 ANSWERS = [
-    (53, b"\0\1\x80\0"), (123, b"\x24"), (161, bytes.fromhex("300a 020101 0401 70 a203")), (389, b"\x30\x81\x09\2\1\1\x64"),
-    (40000, bytes.fromhex("010100002112a442")), (40000, b"\x16\xfe\xfd" + bytes(10) + b"\2"), (111, bytes(7) + b"\1"),
+    (53, b"\0\1\x80\0"), (123, b"\x24"), (161, bytes.fromhex("300a 020101 0401 70 a203")),
+    (389, b"\x30\x81\x09\2\1\1\x64"), (40000, bytes.fromhex("010100002112a442")), (40000, b"\x16\xfe\xfd" + bytes(10) + b"\2"), (111, bytes(7) + b"\1"),
 ]  # fmt: skip
 
 
@@ -47,7 +47,8 @@ def header(pick: random.Random, row: int) -> Header:
         kind=pick.choice([WHOLE] * 7 + [FRAGMENT, DATAGRAM, QUOTED]), outer=pick.randint(-1, row),
         key=pick.choice([0, 0, 0, 5]), ttl=pick.choice([0, 64, 255]), length=pick.choice([None, None, 60, 2**32 - 1]),
         keep=pick.choice([None] * 6 + [0, 4, 13, 15]),
-        first=first, vlan=pick.choice([0, 0, 0, 10, 20]), interface=pick.randrange(2), total=pick.choice([0, 0, 50, 999]),
+        first=first, vlan=pick.choice([0, 0, 0, 10, 20]), interface=pick.randrange(2),
+        total=pick.choice([0, 0, 50, 999]),
         mac=pick.choice([None, bytes(6), b"\2\0\0\0\0\1", b"\2\0\0\0\0\2"]),
         options=pick.choice([b"", b"", b"\1\1\3\3", b"\2\4\1\1\3\3\3\0", b"\3\0\0\0", b"\3\3\1\1"]),
     )  # fmt: skip

@@ -76,7 +76,9 @@ class Twin:
         flows: list[Flow | None] = []
         for i in range(len(headers)):
             c = {name: int(headers[name][i]) for name in headers.dtype.names}
-            p = {name: int(getattr(packets, name)[c["row"]]) for name in ("ts", "length", "number", "last", "interface")}
+            p = {
+                name: int(getattr(packets, name)[c["row"]]) for name in ("ts", "length", "number", "last", "interface")
+            }
             flows.append(self.one(data, c, p, flows, base))
 
     def one(
@@ -151,13 +153,13 @@ def is_from_responder(key: Key, header: bytes, side: int) -> bool:
     """Whether the first packet of a flow was sent by the side that did not begin it."""
     low, high = (key[0], key[1]), (key[2], key[3])
     (_, source), (address, target) = (low, high) if side == 0 else (high, low)
+    if ipaddress.ip_address(address).is_multicast or address == b"\xff" * 4:
+        return False
     if key[4] == IpProtocol.TCP:
         if len(header) >= 14 and header[13] & 6 == 2:
             return header[13] & 16 > 0
         ranks = [2 if 0 < port < 1024 else int(port in beginning.SERVERS) for port in (source, target)]
         return ranks[0] > ranks[1] and source >= 0
-    if ipaddress.ip_address(address).is_multicast or address == b"\xff" * 4:
-        return False
     signs = [one for one in beginning.ANSWERS if one.protocol == key[4] and (not one.ports or source in one.ports)]
     return any(has_sign(header, one) for one in signs)
 
