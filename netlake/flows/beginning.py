@@ -34,7 +34,7 @@ UDP_HEADER = 8
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """An answer of `protocol` has, `at` bytes behind its transport header, a word of 32 bits whose `mask` is in `values`.
+    """A sign of an answer: `at` bytes behind its transport header is a word of 32 bits whose `mask` is in `values`.
 
     `values` is one number or (least, most). `ports`: those of the sender, any if empty. `elements`: at `at` is a BER
     sequence, of which that many elements are passed over first. `also`: (offset, mask, value) of another word.
@@ -90,8 +90,8 @@ ANSWERS = (
     # ONC RPC (RFC 5531): message type reply, of portmap and NFS
     Sign(UDP, 1, (111, 2049), at=12, mask=0xFFFFFFFF),
     # IKE (RFC 7296): version 2 with the flag Response, also behind the non-ESP marker
-    Sign(UDP, 0x20002000, (500,), at=24, mask=0xF0002000),
-    Sign(UDP, 0x20002000, (4500,), at=28, mask=0xF0002000, also=(8, 0xFFFFFFFF, 0)),
+    Sign(UDP, 0x00200020, (500,), at=24, mask=0x00F00020),
+    Sign(UDP, 0x00200020, (4500,), at=28, mask=0x00F00020, also=(8, 0xFFFFFFFF, 0)),
     # SIP (RFC 3261): status line. SSDP: the response to M-SEARCH. CoAP (RFC 7252): response codes, version 1
     Sign(UDP, 0x5349502F, (5060,), mask=0xFFFFFFFF),
     Sign(UDP, 0x48545450, (1900,), mask=0xFFFFFFFF),

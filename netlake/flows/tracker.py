@@ -52,8 +52,8 @@ Counters
 
 History and states
 - Letters as in Zeek's conn.log: s h a d f r q i, upper case for the originator, `^` where the first packet was sent by
-  the responder; f, h, r, s again when the sequence number moved; w (zero window), t (payload without a byte beyond the highest
-  sequence number) and g (missed bytes) at the first, tenth, hundredth ... time. 32 letters at most. Not c (bad
+  the responder; f, h, r, s again when the sequence number moved; w (zero window), t (payload without a byte beyond the
+  highest sequence number) and g (missed bytes) at the first, tenth, hundredth ... time. 32 letters at most. Not c (bad
   checksum). UDP has d only, other protocols none.
 - conn_state is defined in netlake.flows.tcp_tables; UDP has S0, SF, SHR, other protocols OTH, as in Zeek.
 
@@ -64,8 +64,8 @@ Data structures
 - A row of the state is the `slot` of its flow until the flow has ended and `leaving` was called; streams keep what they
   need in arrays of their own by slot, without a second hash table. Rows are freed in the midst of a batch only if there
   are too many flows; then the headers of the batch whose flow is no longer in its row have no slot.
-- Memory is bounded: 700 bytes a flow with its share of the hash table, taken as they are first used, and 1.5 MB of holes
-  that all flows share.
+- Memory is bounded: 700 bytes a flow with its share of the hash table, taken as they are first used, and 1.5 MB of
+  holes that all flows share.
 """
 
 from __future__ import annotations

@@ -74,8 +74,8 @@ WHOLE = (
     StateColumn("first_packet", "i64", "Number of its first packet, from 1", np.int64, null=False, rare=True),
     StateColumn("last_packet", "i64", "Number of its last packet", np.int64, null=False),
     StateColumn(
-        "first_payload_ts", "ts", "Earliest time of its packets with transport payload; null if none has a time", np.int64,
-        rare=True, start=NO_TIME,
+        "first_payload_ts", "ts", "Earliest time of its packets with transport payload; null if none has a time",
+        np.int64, rare=True, start=NO_TIME,
     ),
     StateColumn("protocol", "u8", "IANA number of the protocol in IP", np.int16, why=COMPARED, null=False),
 )  # fmt: skip
@@ -150,8 +150,8 @@ DIRECTION = (
     StateColumn("window_max", "i32", "Maximum window of the {who} as sent, without SYN and RST", np.int32,
                 Valid.NOT_NEGATIVE, start=-1),
     StateColumn("window_scale", "i16", "Window scale that the {who}'s SYN offers first, 0 to 14; null if none"),
-    StateColumn("retransmitted", "i64", "Segments of the {who} whose first byte was seen or acknowledged before", np.int32, Valid.TCP,
-                rare=True),
+    StateColumn("retransmitted", "i64", "Segments of the {who} whose first byte was seen or acknowledged before",
+                np.int32, Valid.TCP, rare=True),
     StateColumn("out_of_order", "i64", "Segments of the {who} that begin with a byte sent later than those behind it",
                 np.int32, Valid.TCP, rare=True),
     StateColumn("zero_windows", "i64", "Segments of the {who} with a window of 0", np.int32, Valid.TCP, rare=True),

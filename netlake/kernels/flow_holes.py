@@ -3,8 +3,8 @@
 Rules
 - A hole begins where a segment is ahead, or where the other end acknowledges what was not seen. A late segment removes
   what it sends from every hole; a hole with a rest on both sides becomes two.
-- `missed_bytes` of the direction is, at any time, the bytes of its holes below the highest acknowledgement (`acked`). So
-  bytes that were acknowledged before they were captured (two cards, several queues) are missed only until then.
+- `missed_bytes` of the direction is, at any time, the bytes of its holes below the highest acknowledgement (`acked`).
+  So bytes that were acknowledged before they were captured (two cards, several queues) are missed only until then.
 - A direction has MOST_OF_SIDE holes at most, all flows together as many as the array. Beyond that the lowest hole of
   the direction makes room, or the new one is not kept if there is none: what was missed of it stays missed, the rest is
   `forgotten` (counted in CONTROL) and counts neither as missed nor, when it is sent, as out of order.
@@ -13,7 +13,7 @@ Rules
 
 Data structures
 - The holes are records of one array, linked by row + 1 in the order of sequence numbers; a direction has `first_hole`,
-  `last_hole` and their number. Only flows with holes take records; freed flows give theirs back (netlake.flows.tracker).
+  `last_hole` and their number. Only flows with holes take records, and give them back when their row is freed.
 - Sequence numbers are compared by `seq_diff`, so that they may wrap. They are passed unwrapped (as they are in the
   header, plus a size) and wrap when they are stored in 32 bits.
 

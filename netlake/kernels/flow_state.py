@@ -3,8 +3,8 @@
 FLOW is one flow as a whole, SIDE one of its directions: `flows[row]`, `sides[row, side]`. The sides are 0 and 1 in the
 order of (address, port), so that both directions have one key; a direction has the number of its sender, and
 `originator` is the side that began the flow. KEY is the key of one IP header, FLOW_OF_HEADER what the tracker finds for
-it, CONTROL the numbers that kernels and their caller share. HOLE is an interval of sequence numbers that a direction has
-not sent so far; the holes of a direction are a list in one array that all flows share (netlake.kernels.flow_holes).
+it, CONTROL the numbers that kernels and their caller share. HOLE is an interval of sequence numbers that a direction
+has not sent so far; the holes of a direction are a list in one array that all flows share (netlake.kernels.flow_holes).
 
 A field that is a column of `connection` is declared there (netlake.kernels.flow_columns); the others are declared here.
 Fields that most packets change are at the front, the widest first, so that no bytes are lost to alignment: FLOW has 184
@@ -281,8 +281,8 @@ ANSWER = record(
 class State(NamedTuple):
     """All arrays behind a tracker; `control`, `blank_flow` and `blank_side` have one record.
 
-    `free` is a stack and `ended` a ring of rows, `table` is the hash table (see netlake.kernels.flow_table), `holes` are
-    those of all flows.
+    `free` is a stack and `ended` a ring of rows, `table` is the hash table (see netlake.kernels.flow_table), `holes`
+    are those of all flows.
     """
 
     flows: Annotated[Records, "FLOW[::1]"]

@@ -115,7 +115,8 @@ def refresh(  # noqa: PLR0913 - as above
 
     Each is decoded with its own options: tables included or excluded, entropy, flow key, salvage. Captures without
     their original remain as they are; the report's notices name them. In a lake of an older contract (see
-    netlake.lake.contract) no row can remain: LakeError if an original is missing, and the lake is refused until every capture is decoded again.
+    netlake.lake.contract) no row can remain: LakeError if an original is missing, and the lake is refused until every
+    capture is decoded again.
     """
     tables.load(plugins)
     catalog = Catalog(Path(lake), older=True)

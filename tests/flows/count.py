@@ -27,7 +27,7 @@ from typing import Any
 
 import netlake
 from netlake.errors import NetlakeError
-from tests.flows.count_packets import Segment, Unreadable, segments
+from tests.flows.count_packets import Segment, UnreadableError, segments
 
 FIELDS = ("packets", "wire_bytes", "ip_bytes", "payload_bytes", "retransmitted", "out_of_order", "missed_bytes")
 SIDES = ("orig", "resp")
@@ -256,7 +256,7 @@ def compared(path: Path) -> tuple[Counter[str], list[str]]:
     """Outcomes of a capture's connections, and sentences about differences."""
     try:
         ours = {(one.first_packet, frozenset(one.ends)): one for one in counted(path)}
-    except Unreadable as error:
+    except UnreadableError as error:
         return Counter({f"capture not read: {error}": 1}), []
     try:
         tables = netlake.decode(path, include=["connection", "packet", "ipv4", "ipv6", "tcp"])
@@ -315,9 +315,9 @@ def main(arguments: list[str] | None = None) -> int:
         for outcomes, lines in pool.map(compared, capture_files(chosen.folder, chosen.largest), chunksize=16):
             total += outcomes
             for line in lines:
-                print(line)
+                sys.stdout.write(f"{line}\n")
     for outcome, count in sorted(total.items()):
-        print(f"{count:8,}  {outcome}")
+        sys.stdout.write(f"{count:8,}  {outcome}\n")
     return 1 if total["different"] else 0
 
 

@@ -27,7 +27,7 @@ PASSED = (0, 43, 60)
 IPV6_FRAGMENT = 44
 
 
-class Unreadable(Exception):
+class UnreadableError(Exception):
     """The capture, or its link type, is not read here."""
 
 
@@ -50,7 +50,7 @@ class Segment:
 
 
 def segments(path: Path) -> Iterator[Segment]:
-    """The segments of a capture; Unreadable if it is no capture, or its link type is not known."""
+    """The segments of a capture; UnreadableError if it is no capture, or its link type is not known."""
     with path.open("rb") as raw:
         start = raw.read(2)
         raw.seek(0)
@@ -90,7 +90,7 @@ def blocks(stream: BinaryIO) -> Iterator[tuple[int, int, int, bytes]]:
             warnings.simplefilter("ignore")
             found = [block for block in pcapng.FileScanner(stream) if isinstance(block, EnhancedPacket | SimplePacket)]
     except Exception as error:
-        raise Unreadable(type(error).__name__) from error
+        raise UnreadableError(type(error).__name__) from error
     for block in found:
         ts = round(block.timestamp * 1e6) * 1000 if isinstance(block, EnhancedPacket) else 0
         length = max(block.packet_len, len(block.packet_data))
@@ -112,7 +112,7 @@ def network(link: int, data: bytes) -> int | None:
     elif link in (ETHERNET, SLL, SLL2):
         return None
     else:
-        raise Unreadable(f"link type {link}")
+        raise UnreadableError(f"link type {link}")
     while kind in VLANS and len(data) >= at + 4:
         kind = int.from_bytes(data[at + 2 : at + 4], "big")
         at += 4
@@ -149,5 +149,5 @@ def segment(data: bytes, length: int) -> Segment | None:
     scale = next((min(value[0], 14) for kind, value in options if kind == 3 and len(value) == 1), None)
     return Segment(
         0, 0, (addresses[0], tcp.sport), (addresses[1], tcp.dport), tcp.flags & 0xFF, tcp.seq, tcp.ack, tcp.win, scale,
-        max(0, end - at - tcp.off * 4), 0, max(size, length if not size else size),
+        max(0, end - at - tcp.off * 4), 0, size,
     )  # fmt: skip

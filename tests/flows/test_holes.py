@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -40,9 +41,7 @@ def transfer(pick: random.Random) -> list[Header]:
     base = pick.choice([1000, 2**32 - 300, 2**31 - 300])
     headers = [Header(**TO, flags="S", seq=base), Header(**BACK, flags="SA", seq=9, ack=base + 1)]
     cuts = sorted({1, *(pick.randrange(1, 600) for _ in range(pick.randrange(2, 40)))})
-    pieces = [
-        (start, pick.choice([end, end, end, end + 5]) - start) for start, end in zip(cuts, cuts[1:], strict=False)
-    ]
+    pieces = [(start, pick.choice([end, end, end, end + 5]) - start) for start, end in pairwise(cuts)]
     pieces = [piece for piece in pieces if pick.randrange(8)] + [piece for piece in pieces if not pick.randrange(6)]
     keys = {piece: index + pick.choice([0, 0, 3, 30]) for index, piece in enumerate(pieces)}
     for start, size in sorted(pieces, key=lambda piece: keys[piece]):

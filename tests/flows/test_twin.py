@@ -26,7 +26,8 @@ PORTS = [80, 80, 81, 81, 40000, 3306]
 # payloads of UDP from ports at which they may be answers
 ANSWERS = [
     (53, b"\0\1\x80\0"), (123, b"\x24"), (161, bytes.fromhex("300a 020101 0401 70 a203")),
-    (389, b"\x30\x81\x09\2\1\1\x64"), (40000, bytes.fromhex("010100002112a442")), (40000, b"\x16\xfe\xfd" + bytes(10) + b"\2"), (111, bytes(7) + b"\1"),
+    (389, b"\x30\x81\x09\2\1\1\x64"), (40000, bytes.fromhex("010100002112a442")),
+    (40000, b"\x16\xfe\xfd" + bytes(10) + b"\2"), (111, bytes(7) + b"\1"),
 ]  # fmt: skip
 
 
