@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import pyarrow as pa
 
@@ -30,6 +30,13 @@ __all__ = ["CaptureReport", "ProblemReport", "Report", "TableReport", "capture",
 
 Paths = Sequence[str | os.PathLike[str]]
 Specs = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+
+class Decoding(TypedDict, total=False):
+    """Options of `capture` that it only passes on."""
+
+    entropy: bool
+    flow_key: Iterable[str]
 
 
 def _ignore(*_: Any) -> None:
@@ -77,22 +84,21 @@ def capture(  # noqa: PLR0913 - the options of the command, each by its name
     as_one: bool = False,
     salvage: bool = False,
     sha256: bool = True,
-    entropy: bool = False,
-    flow_key: Iterable[str] = (),
     plugins: Paths = (),
     progress: Watcher | None = None,
     begun: Callable[[int], None] | None = None,
+    **decoding: Unpack[Decoding],
 ) -> Report:
     """Decode captures into a lake, which is created if it is missing.
 
     `paths` are files, folders, glob patterns or `-`; `jobs` is the number of processes (default: one per CPU);
-    `plugins` and `flow_key` are as for `decode`. `progress` is called with (index of the capture,
-    bytes read, size or None, packets), `begun` with the number of captures. InputError if a path names no capture;
-    errors of one capture are in its report.
+    `plugins`, `entropy` and `flow_key` (in `decoding`) are as for `decode`. `progress` is called with (index of the
+    capture, bytes read, size or None, packets), `begun` with the number of captures. InputError if a path names no
+    capture; errors of one capture are in its report.
     """
     tables.load(plugins)
     outside = tuple(os.fspath(plugin) for plugin in plugins)
-    chosen = options(include, exclude, entropy=entropy, flow_key=flow_key)
+    chosen = options(include, exclude, **decoding)
     settings = Settings(chosen, proto, replace, salvage, sha256, plugins=outside)
     given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     captures = inputs(given, as_one=as_one)
