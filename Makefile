@@ -17,7 +17,7 @@ ARGUMENTS ?=
 QUESTIONS := closed_ports beacons retransmissions
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format types contracts generate fresh bench compare connections robust mutate clean
+.PHONY: help demo test check lint format types contracts generate fresh bench compare robust connections mutate clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12

@@ -213,8 +213,8 @@ def see_vlan(flow, vlan, control):
     """The VLAN of a packet; packets without a tag are in none."""
     if flow.vlan == 0:
         flow.vlan = vlan
-    elif flow.has_vlans == 0:
-        flow.has_vlans = 1
+    elif flow.vlan > 0:
+        flow.vlan = -1
         control.in_vlans += 1
 
 

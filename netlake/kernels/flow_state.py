@@ -157,13 +157,12 @@ FLOW = record(
         ("code_a", np.int32),  # codes of the addresses in the pool, valid in `generation` of it
         ("code_b", np.int32),
         ("generation", np.int32),
-        ("vlan", np.int32),  # of its first packet with a VLAN tag (HEADER), 0 without one
+        ("vlan", np.int32),  # of its first packet with a VLAN tag (HEADER), 0 without one, -1 for several
         ("originator", np.uint8),
         ("ending", np.uint8),  # Ending
         ("has_data", np.uint8),
         ("retired", np.uint8),  # it ended, and is no longer in the hash table
         ("history_size", np.uint8),
-        ("has_vlans", np.uint8),  # whether its packets were in more than one VLAN
         *declared(OF_FLOW, rare=False),
     ],
     [
