@@ -6,6 +6,7 @@ Rules
   `accept` rejects, because protocols share ports (RFC 7983: STUN, DTLS and RTP).
 - A probe is a hook `probe(messages)` that returns a mask of the messages that are its table's. Probes are called in the
   order of tables; the first whose mask has a message gets it. It does not get messages on its table's own port.
+- A message that the probe of a table takes is also read by the tables that declare to be `inside` that table.
 - A rejected message that no probe takes stays with the table of its port, whose reader marks it with a fault.
 - Tables that declare the same port are one group, which rejects a message if every table with `accept` rejects it.
   Tables without `accept` have no part in this: a plugin's table on the port of `dns` changes no row of `dns`, and does
@@ -55,7 +56,7 @@ class Classifier:
     ) -> None:
         self.stacks, self.probes, self.failed = stacks, probes, failed
         self.group_of = {name: dispatch.group(name) for name in probes}
-        self.tables = {name: _table(dispatch, self.group_of[name], name) for name in probes}
+        self.tables = {name: _tables(dispatch, self.group_of[name], name) for name in probes}
         self.members = {group: {table.name for table in those} for group, those in dispatch.tables.items()}
         by_group = {
             group: {name: accepts[name] for name in names if name in accepts} for group, names in self.members.items()
@@ -80,7 +81,7 @@ class Classifier:
                 found[name].append(claimed)
             if not left.all():
                 walked.by_group[group] = _renumbered(messages.take(np.flatnonzero(left)))
-        return [(self.tables[name], part) for name, parts in found.items() for part in parts]
+        return [(table, part) for name, parts in found.items() for part in parts for table in self.tables[name]]
 
     def _offered(self, group: int, messages: Messages) -> Index:
         """The messages of `group` that are offered to probes."""
@@ -133,8 +134,9 @@ def _checked(mask: Mask, count: int) -> Mask:
     return found
 
 
-def _table(dispatch: Dispatch, group: int, name: str) -> Table:
-    return next(table for table in dispatch.tables[group] if table.name == name)
+def _tables(dispatch: Dispatch, group: int, name: str) -> list[Table]:
+    """The table `name`, and those of its group whose records are inside its messages."""
+    return [table for table in dispatch.tables[group] if name in (table.name, table.inside)]
 
 
 def _renumbered(messages: Messages) -> Messages:

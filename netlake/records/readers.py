@@ -57,7 +57,8 @@ def reader(entry: tables.Entry, failures: Failures, *, entropy: bool) -> Reader:
     if read is None and parse is not None:
         # _columnar is needed too: a yielded value of the wrong type raises only when the array is built
         failed = partial(failures.note, table.name)
-        by_parse = partial(by_message, table, parse, failed=failed)
+        memory = entry.hooks.memory() if entry.hooks.memory else None
+        by_parse = partial(by_message, table, parse, failed=failed, memory=memory)
         return partial(_columnar, by_parse, checks, partial(failures.note, table.name, hook=parse))
     columnar = read or partial(fixed, table)
     if entropy and entry.hooks.entropy is not None:

@@ -88,14 +88,16 @@ def layers_of(one: Layered, frame: Frame) -> Iterator[Layer]:
     for layer in joined(own, one.begins) if one.begins else own:
         if one.split:
             yield from (Layer(layer.name, False, {one.split: [value]}) for value in layer.fields.get(one.split, ()))
-        elif one.only is None or _passes(one, layer):
+        elif not one.only or _passes(one, layer):
             yield layer
 
 
 def at_ports(one: Layered, frame: Frame) -> Iterator[Layer]:
-    """The layers of a frame; for a table with ports, only those inside datagrams with one of the ports."""
-    inside = not one.ports
+    """The layers of a frame; for a table of datagrams or ports, only those inside datagrams (with one of the ports)."""
+    inside = not one.ports and not one.datagrams
     for layer in frame.layers:
+        if one.datagrams and any(name in layer.fields for name in PORTS):
+            inside = True
         if one.ports and any(name in layer.fields for name in PORTS):
             inside = any(int(shown) in one.ports for name in PORTS for shown, _ in layer.fields.get(name, ()))
         if inside:
@@ -115,7 +117,7 @@ def joined(layers: list[Layer], begins: str) -> list[Layer]:
 
 
 def _passes(one: Layered, layer: Layer) -> bool:
-    found = layer.fields.get(one.only or "", [])
+    found = [value for name in one.only for value in layer.fields.get(name, ())]
     return bool(found) and (not one.values or found[0][0] in one.values)
 
 

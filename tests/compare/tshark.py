@@ -25,10 +25,14 @@ PREFERENCES = {
     "sctp.reassembly": "FALSE",
     "ip.use_geoip": "FALSE",
     "frame.generate_epoch_time": "TRUE",
+    "ipmi.dissect_bus_commands": "TRUE",
+    "pgm.check_checksum": "FALSE",  # it does not show a checksum that it has verified
 }
 # heuristics of protocols with a table: netlake uses the port only for the first, the content for the others
 GUESSES = ("dns_udp",)
 ALLOWED = ("rtp_udp", "rtp_stun", "dtls_udp", "dtls_stun", "bt_utp_udp")
+# ports that tshark does not have: of HP ERM, and those that exporters of NetFlow in captures use
+DECODE_AS = ("udp.port==7932,hp_erm", "udp.port==2057,cflow", "udp.port==9995,cflow", "udp.port==40000,cflow")
 STATISTICS = ("conv,tcp", "conv,udp", "conv,sctp")
 # layers that quote headers of another packet
 QUOTING = frozenset({"icmp", "icmpv6"})
@@ -132,7 +136,8 @@ class Tshark:
         wanted = [word for name in STATISTICS for word in ("-z", name)]
         guesses = [word for name in GUESSES for word in ("--disable-heuristic", name)]
         guesses += [word for name in ALLOWED for word in ("--enable-heuristic", name)]
-        self.command = ["tshark", "-n", *settings, *guesses, *wanted, "-T", "pdml", "-r", str(capture)]
+        ports = [word for rule in DECODE_AS for word in ("-d", rule)]
+        self.command = ["tshark", "-n", *settings, *guesses, *ports, *wanted, "-T", "pdml", "-r", str(capture)]
 
     def frames(self) -> Iterator[Frame]:
         """Run tshark; yield all frames in order."""
