@@ -217,6 +217,8 @@ HEADER = np.dtype(
         ("destination_port", np.int32),
         ("payload", np.int32),  # bytes of transport payload on the wire
         ("ip_length", np.int32),  # bytes of the IP packet on the wire
+        # numbers of the VLANs around it, 12 bits each, the innermost the lowest; more than 31 bits are cut; 0 without
+        ("vlan", np.int32),
         ("protocol", np.int16),  # IANA number of the transport, -1 unknown
         ("version", np.int8),  # 4 or 6
         ("kind", np.int8),  # WHOLE, FRAGMENT, DATAGRAM or QUOTED

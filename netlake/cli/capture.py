@@ -60,6 +60,13 @@ tcpdump -w - | netlake capture -
 @click.option("--no-sha256", is_flag=True, help="Do not compute the SHA-256 of each file.")
 @options.plugins
 @click.option("--entropy", is_flag=True, help="Compute the entropy of payloads.")
+@click.option(
+    "--flow-key",
+    metavar="PARTS",
+    multiple=True,
+    callback=options.listed,
+    help="What else separates connections: vlan, interface (comma-separated).",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report to stdout as one JSON object.")
 def command(inputs: tuple[str, ...], lake: Path, as_json: bool, **chosen: Any) -> int:  # noqa: FBT001 - a flag
     """Decode INPUT... (files, folders, glob patterns, - for stdin) into the lake; a missing lake is created.
@@ -72,6 +79,7 @@ def command(inputs: tuple[str, ...], lake: Path, as_json: bool, **chosen: Any) -
             "Name at least one INPUT, or use --refresh without INPUT to decode the captures of the lake again."
         )
     _check(chosen["include"] + chosen["exclude"])
+    _check_flow_key(chosen["flow_key"])
     _compile()
     from netlake.pipeline.process import settle
 
@@ -120,6 +128,7 @@ def _captured(inputs: tuple[str, ...], lake: Path, chosen: dict[str, Any]) -> Re
             salvage=chosen["salvage"],
             sha256=not chosen["no_sha256"],
             entropy=chosen["entropy"],
+            flow_key=chosen["flow_key"],
             plugins=chosen["plugins"],
             progress=watch,
             begun=watch.begin,
@@ -134,6 +143,13 @@ def _check(names: tuple[str, ...]) -> None:
         for name in names:
             if name not in tables.entries():
                 raise unknown("table", name, tables.entries())
+
+
+def _check_flow_key(parts: tuple[str, ...]) -> None:
+    if parts:
+        from netlake import pipeline
+
+        pipeline.options(None, (), flow_key=parts)
 
 
 def _compile() -> None:

@@ -114,6 +114,8 @@ _COUNTS = {
     "salvaged": "packets found after corrupt records (--salvage)",
     "clock_steps_back": "packets with an earlier timestamp than the one before",
     "evicted_flows": "flows ended early to limit memory",
+    "flows_in_several_vlans": "connections seen in more than one VLAN (--flow-key vlan separates them)",
+    "forgotten_gaps": "gaps of TCP streams given up to limit memory",
     "problems_not_listed": "more problems, not listed",
 }
 _STATES = {"unchanged": "already in the lake"}

@@ -45,7 +45,7 @@ def record_batch(flows: Records, sides: Records) -> pa.RecordBatch:
     Times are microseconds.
     """
     ended = Ended(flows, sides)
-    columns = {"ts": times(flows["first_ts"]), "flow": pa.array(flows["number"])}
+    columns = {"ts": times(ended.first_ts), "flow": pa.array(flows["number"])}
     columns |= {column.name: ended.column(column) for column in (*WHOLE, *FACTS)}
     for prefix, side in zip(SIDES, (ended.orig, ended.resp), strict=True):
         columns |= {f"{prefix}_{column.name}": side.column(column) for column in (*ENDS, *DIRECTION)}
@@ -79,6 +79,14 @@ class Ended:
         self.is_icmp: Mask = (self.protocol == ICMPV4) | (self.protocol == ICMPV6)
         self.originator = flows["originator"].astype(np.int64)
         self.orig, self.resp = Side(self, self.originator), Side(self, 1 - self.originator)
+
+    @cached_property
+    def first_ts(self) -> Longs:
+        """Earliest time, NO_TIME if the first packet has none: that is the least number, so no time is before it."""
+        begun, of_sides = self.flows["first_ts"], self.sides["first_ts"]
+        for side in of_sides.T:
+            begun = np.where((side != NO_TIME) & (side < begun), side, begun)
+        return begun
 
     @cached_property
     def last_ts(self) -> Longs:
@@ -149,7 +157,7 @@ def _mac(values: Longs) -> pa.Array:
 
 def _duration(ended: Ended) -> pa.Array:
     """From first to last time, which is never before it."""
-    first = ended.flows["first_ts"]
+    first = ended.first_ts
     return masked(seconds_between(ended.last_ts, first), first != NO_TIME)
 
 

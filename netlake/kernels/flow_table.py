@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from netlake.kernels import kernel
+from netlake.kernels.flow_holes import give_back
 from netlake.kernels.flow_state import (  # noqa: F401 - signatures name the records
     BETWEEN_SWEEPS,
     CONTROL,
@@ -55,7 +56,7 @@ def hash_of(key, seeds):
     ports |= np.int64(key.version == 6) << 42
     total = product(key.a_high, seeds[0]) + product(key.a_low, seeds[1])
     total += product(key.b_high, seeds[2]) + product(key.b_low, seeds[3])
-    total += product(np.uint64(ports), seeds[4]) + product(np.uint64(key.tunnel_key), seeds[5])
+    total += product(np.uint64(ports), seeds[4]) + product(np.uint64(key.space), seeds[5])
     total = (total ^ total >> HALF) * SPREAD
     return total ^ total >> HALF
 
@@ -72,7 +73,7 @@ def is_same(flow, key):
         and flow.b_high == key.b_high
         and flow.protocol == key.protocol
         and flow.version == key.version
-        and flow.tunnel_key == key.tunnel_key
+        and flow.space == key.space
     )
 
 
@@ -139,7 +140,7 @@ def begin(key, row, place, why, state, control):
     flow = flows[row]
     flow.a_high, flow.a_low, flow.b_high, flow.b_low = key.a_high, key.a_low, key.b_high, key.b_low
     flow.a_port, flow.b_port, flow.protocol, flow.version = key.a_port, key.b_port, key.protocol, key.version
-    flow.tunnel_key, flow.number, flow.place = key.tunnel_key, control.flows, place
+    flow.space, flow.number, flow.place = key.space, control.flows, place
     return row
 
 
@@ -204,7 +205,10 @@ def free_rows(rows, state):
     """Free `rows`, which were exported."""
     free, control = state.free, state.control[0]
     for i in range(rows.size):
-        state.flows[np.int64(rows[i])].number = 0
+        row = np.int64(rows[i])
+        state.flows[row].number = 0
+        give_back(state.holes, control, state.sides[row, 0])
+        give_back(state.holes, control, state.sides[row, 1])
         free[control.free] = rows[i]
         control.free += 1
 

@@ -36,6 +36,8 @@ def quality(rows: SourceRows) -> dict[str, Any]:
         "salvaged": source.salvaged,
         "clock_steps_back": source.clock_steps_back,
         "evicted_flows": decoder.tracker.evictions,
+        "flows_in_several_vlans": decoder.tracker.in_vlans,
+        "forgotten_gaps": decoder.tracker.forgotten_holes,
         "skipped_blocks": {f"0x{kind:08x}": count for kind, count in sorted(source.skipped_blocks.items())},
         "problems_not_listed": source.unlisted,
     }

@@ -64,6 +64,7 @@ class Settings:
             "include": None if include is None else sorted(include),
             "exclude": sorted(exclude),
             "entropy": self.options.entropy,
+            "flow_key": list(self.options.flow_key),
             "salvage": self.salvage,
         }
 
@@ -74,6 +75,7 @@ class Settings:
             None if include is None else frozenset(include),
             frozenset(kept.get("exclude", ())),
             bool(kept.get("entropy")),
+            tuple(kept.get("flow_key", ())),
         )
         return replace(self, options=chosen, salvage=bool(kept.get("salvage")))
 

@@ -20,7 +20,7 @@ import numpy as np
 from netlake.layers.items import part
 from netlake.layers.parsed import each
 from netlake.layers.probes import byte_at, number_at
-from netlake.layers.read import fixed, lengths, plain, where
+from netlake.layers.read import fixed, lengths, plain
 from netlake.packets import Columns, Cursor, Ints, Mask, Messages
 from netlake.schema import Column, List, Struct, Table, faults
 
