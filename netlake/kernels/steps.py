@@ -24,7 +24,17 @@ from typing import Any
 
 import numpy as np
 
-from netlake.kernels import Kernel, kernel, tunnels, walk_capture, walk_link, walk_network, walk_serial, walk_transport
+from netlake.kernels import (
+    Kernel,
+    kernel,
+    tunnels,
+    walk_capture,
+    walk_cooked,
+    walk_link,
+    walk_network,
+    walk_serial,
+    walk_transport,
+)
 from netlake.kernels.answers import malformed
 from netlake.kernels.walk_wireless import dot11
 from netlake.schema.faults import BAD_VALUE
@@ -63,8 +73,8 @@ class Step(IntEnum):
         return member
 
     ETHERNET = StepKind.LINK, walk_link.ethernet
-    LINUX_SLL = StepKind.LINK, walk_link.linux_sll
-    LINUX_SLL2 = StepKind.LINK, walk_link.linux_sll2
+    LINUX_SLL = StepKind.LINK, walk_cooked.linux_sll
+    LINUX_SLL2 = StepKind.LINK, walk_cooked.linux_sll2
     RAW = StepKind.LINK, walk_link.raw
     NULL = StepKind.LINK, walk_link.loopback
     LOOP = StepKind.LINK, walk_link.loopback
@@ -82,7 +92,7 @@ class Step(IntEnum):
     IPV6 = StepKind.NETWORK, walk_network.ipv6
     IPV6_HOP_BY_HOP = StepKind.EXTENSION, walk_network.ipv6_options
     IPV6_ROUTING = StepKind.EXTENSION, walk_network.ipv6_options
-    IPV6_DESTINATION = StepKind.EXTENSION, walk_network.ipv6_options
+    IPV6_DESTINATION_OPTIONS = StepKind.EXTENSION, walk_network.ipv6_options
     IPV6_FRAGMENT = StepKind.EXTENSION, walk_network.ipv6_fragment
     IPSEC_AH = StepKind.EXTENSION, walk_network.ipsec_ah
     IP_IN_IP = (StepKind.BESIDE,)  # the IP header that another IP header carries
@@ -106,6 +116,17 @@ class Step(IntEnum):
     IEEE8021AH = tunnel("ieee8021ah")
     CISCO_METADATA = tunnel("cisco_metadata")
     FABRIC_PATH = tunnel("fabric_path")
+    VN_TAG = tunnel("vn_tag")
+    E_TAG = tunnel("e_tag")
+    CISCO_TTAG = tunnel("cisco_ttag")
+    MACSEC = tunnel("macsec")
+    TZSP = tunnel("tzsp")
+    HP_ERM = tunnel("hp_erm")
+    HSR = tunnel("hsr")
+    TRILL = tunnel("trill")
+    LISP = tunnel("lisp")
+    AYIYA = tunnel("ayiya")
+    PRP = (StepKind.BESIDE,)  # the trailer of a frame of Ethernet
 
 
 # UDP payloads whose ports have no key, and the first number of a leaf

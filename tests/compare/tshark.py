@@ -25,7 +25,11 @@ PREFERENCES = {
     "sctp.reassembly": "FALSE",
     "ip.use_geoip": "FALSE",
     "frame.generate_epoch_time": "TRUE",
+    "ipmi.dissect_bus_commands": "TRUE",
+    "pgm.check_checksum": "FALSE",  # it does not show a checksum that it has verified
 }
+# protocols without a port in tshark
+DECODE_AS = ("udp.port==7932,hp_erm",)
 # heuristics of protocols with a table: netlake uses the port only for the first, the content for the others
 GUESSES = ("dns_udp",)
 ALLOWED = ("rtp_udp", "rtp_stun", "dtls_udp", "dtls_stun", "bt_utp_udp")
@@ -132,7 +136,8 @@ class Tshark:
         wanted = [word for name in STATISTICS for word in ("-z", name)]
         guesses = [word for name in GUESSES for word in ("--disable-heuristic", name)]
         guesses += [word for name in ALLOWED for word in ("--enable-heuristic", name)]
-        self.command = ["tshark", "-n", *settings, *guesses, *wanted, "-T", "pdml", "-r", str(capture)]
+        ports = [word for rule in DECODE_AS for word in ("-d", rule)]
+        self.command = ["tshark", "-n", *settings, *guesses, *ports, *wanted, "-T", "pdml", "-r", str(capture)]
 
     def frames(self) -> Iterator[Frame]:
         """Run tshark; yield all frames in order."""

@@ -25,7 +25,7 @@ from tests.layers import twin_links, twin_network, twin_tunnels  # noqa: F401 - 
 from tests.layers.test_chunks import CHUNKS
 from tests.layers.test_walk import CASES as PLAIN
 from tests.layers.test_walk_links import CASES as LINK_CASES
-from tests.layers.test_walk_tunnels import TUNNELS
+from tests.layers.tunnel_cases import TUNNELS
 from tests.layers.twin import STEPS, Twin
 from tests.layers.twin_types import Result
 
