@@ -28,12 +28,14 @@ def show(report: Report) -> None:
         click.echo(
             f"{len(listed):,} captures: " + ", ".join(f"{count:,} {state}" for state, count in states.items()) + "."
         )
-        listed = [capture for capture in listed if capture.state == "failed" or capture.partial]
+        listed = [capture for capture in listed if capture.state == "failed" or capture.partial or capture.notices]
     for capture in listed:
         if capture.state == "failed":
             say(_line(capture))
         else:
             click.echo(harmless(_line(capture)))
+        for notice in capture.notices:
+            say(notice)
         for table, failure in capture.quality.get("failures", {}).items():
             say(f"the reader of table {table} failed, some of its rows have the fault reader_failed: {failure}.")
         for problem in capture.problems:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -110,10 +111,15 @@ class Problem:
 
 @dataclass(slots=True)
 class Part:
-    """One file of a capture: its name, bytes, id, hash (None until known) and the number of its first packet."""
+    """One file of a capture: its name, bytes, id, hash (None until known) and the number of its first packet.
+
+    `path` is what opens it, None for standard input; `stamp` changes when the file is written, None for a pipe.
+    """
 
     name: str
     size: int | None
     capture_id: str
     sha256: str | None
     first_packet: int
+    path: Path | None = None
+    stamp: str | None = None

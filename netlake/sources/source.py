@@ -74,6 +74,7 @@ class Source(Protocol):
     name: str
     format: str
     capture_id: str
+    former_id: str
     size: int | None
     interfaces: list[Interface]
     sections: list[Section]
@@ -98,6 +99,10 @@ class Source(Protocol):
     @property
     def parts(self) -> list[Part]:
         """The files of the capture read so far."""
+
+    @property
+    def files(self) -> list[Part]:
+        """The files of the capture in order, also before they are read; their SHA-256 is not known yet."""
 
     def batches(self, rows: int = 8192, max_wait: float | None = None) -> Iterator[Packets]:
         """Every packet, in batches that are valid until the next is requested.
