@@ -6,7 +6,6 @@ a layer raises Malformed. What it shares with the walk is only the look-up of di
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +13,7 @@ from tests.layers.twin_types import End, Header, Malformed, Message, Result, To,
 
 ETHER, IP, TUNNEL = "ether.type", "ip.protocol", "tunnel.payload"
 IPV4, IPV6, PPP, MPLS, BRIDGED = 0x0800, 0x86DD, 0x880B, 0x8847, 0x6558
-MOST_HEADERS, MOST_IP_HEADERS, MOST_CHUNKS, MOST_SUBFRAMES = 40, 8, 64, 64
+MOST_HEADERS, MOST_IP_HEADERS, MOST_SUBFRAMES = 40, 8, 64
 Lookup = Callable[[str, int], str | None]
 
 
@@ -308,7 +307,7 @@ class Twin:
                 self.stop("cut", payload)
             return None
         self.at = payload
-        return self.chunks() if group == "sctp" else self.payload(group)
+        return MESSAGES[group](self) if group in MESSAGES else self.payload(group)
 
     def payload(self, group: str) -> str | None:
         """The payload of a TCP segment or a UDP datagram: the step that it is, if any."""
@@ -325,46 +324,6 @@ class Twin:
         elif inner in BARE:
             self.tunnels += ((inner, 0),)
         return inner
-
-    def chunks(self) -> None:
-        """The DATA and I-DATA chunks of an SCTP packet."""
-        data, end, promise, at, last = self.data, self.end, self.promise, self.at, None
-        for _ in range(MOST_CHUNKS):
-            if at + 4 > end:
-                if promise > end:
-                    self.stop("cut", min(at, end))
-                break
-            kind, flags, size = struct.unpack_from(">BBH", data, at)
-            begin = at + (16 if kind == 0 else 20)
-            if size < 4 or at + size > promise:
-                self.stop("malformed", at)
-                break
-            if kind in (0, 64) and begin < at + size:
-                if begin > end:
-                    self.stop("cut", at)
-                else:
-                    self.at, self.end, self.promise = begin, min(end, at + size), at + size
-                    last = self.user_message(flags, number(data, begin - 4, 4)) or last
-            at += size + -size % 4
-        else:
-            if at < promise:
-                self.stop("too_deep", min(at, end))
-        self.result.stack += [last] if last else []
-
-    def user_message(self, flags: int, protocol: int) -> str | None:
-        """The payload of a chunk."""
-        if flags & 3 != 3:
-            self.stop("partial_message", self.at)
-            return None
-        leaf = self.lookup("sctp.payload_protocol", protocol) if protocol else self.by_ports("sctp.port")
-        if leaf is not None:
-            self.emit(leaf, hint=132)
-            leaf = None if leaf == "contested" else leaf
-        elif protocol:
-            self.stop("unknown_payload_protocol", self.at, protocol if protocol < 1 << 31 else -1)
-        else:
-            self.stop("unknown_port", self.at, self.service())
-        return leaf
 
     def by_ports(self, space: str) -> str | None:
         """The group that the two ports lead to; `contested` if they lead to two that are no steps."""
@@ -414,5 +373,7 @@ STEPS: dict[str, Callable[[Twin], To | End]] = {}
 LINKS: set[str] = set()
 NETWORKS: dict[str, Callable[[Twin], To]] = {}
 TRANSPORTS: dict[str, Callable[[Twin], tuple[int, int, str | None]]] = {}
+# transports whose packets carry several messages
+MESSAGES: dict[str, Callable[[Twin], None]] = {}
 # whether a header of a tunnel over UDP is certainly there, although the other port has a table too
 FITS: dict[str, Callable[[Twin, str], bool]] = {}

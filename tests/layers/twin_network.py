@@ -1,12 +1,14 @@
-"""IP and transport headers of the twin: importing this module fills the twin's NETWORKS and TRANSPORTS."""
+"""IP and transport headers of the twin: importing this module fills the twin's NETWORKS, TRANSPORTS and MESSAGES."""
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 
-from tests.layers.twin import IP, NETWORKS, TRANSPORTS, Twin
+from tests.layers.twin import IP, MESSAGES, NETWORKS, TRANSPORTS, Twin
 from tests.layers.twin_types import Malformed, To, number
 
+MOST_CHUNKS = 64
 Network = Callable[[Twin], To]
 Transport = Callable[[Twin], tuple[int, int, str | None]]
 
@@ -91,3 +93,48 @@ def sctp(w: Twin) -> tuple[int, int, str | None]:
     if w.end - w.at < 12:
         raise Malformed("short_header", max(w.promise, w.at + 12) - 12)
     return w.at + 12, w.promise, None
+
+
+def chunks(w: Twin) -> None:
+    """The DATA and I-DATA chunks of an SCTP packet."""
+    data, end, promise, at, last = w.data, w.end, w.promise, w.at, None
+    for _ in range(MOST_CHUNKS):
+        if at + 4 > end:
+            if promise > end:
+                w.stop("cut", min(at, end))
+            break
+        kind, flags, size = struct.unpack_from(">BBH", data, at)
+        begin = at + (16 if kind == 0 else 20)
+        if size < 4 or at + size > promise:
+            w.stop("malformed", at)
+            break
+        if kind in (0, 64) and begin < at + size:
+            if begin > end:
+                w.stop("cut", at)
+            else:
+                w.at, w.end, w.promise = begin, min(end, at + size), at + size
+                last = user_message(w, flags, number(data, begin - 4, 4)) or last
+        at += size + -size % 4
+    else:
+        if at < promise:
+            w.stop("too_deep", min(at, end))
+    w.result.stack += [last] if last else []
+
+
+def user_message(w: Twin, flags: int, protocol: int) -> str | None:
+    """The payload of a chunk."""
+    if flags & 3 != 3:
+        w.stop("partial_message", w.at)
+        return None
+    leaf = w.lookup("sctp.payload_protocol", protocol) if protocol else w.by_ports("sctp.port")
+    if leaf is not None:
+        w.emit(leaf, hint=132)
+        leaf = None if leaf == "contested" else leaf
+    elif protocol:
+        w.stop("unknown_payload_protocol", w.at, protocol if protocol < 1 << 31 else -1)
+    else:
+        w.stop("unknown_port", w.at, w.service())
+    return leaf
+
+
+MESSAGES["sctp"] = chunks

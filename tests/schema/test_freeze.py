@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from netlake.errors import SchemaError
+from netlake.errors import OptionError, SchemaError
 from netlake.schema import Column, List, Struct, Table
 from netlake.schema.freeze import generate
 
@@ -208,7 +208,7 @@ def test_name_of_removed_column_is_not_used_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["frozen_test.z", "other.b", "frozen_test", "frozen_test.items.element.a"])
 def test_only_frozen_top_level_columns_are_removed(tmp_path: Path, name: str) -> None:
     generate(tmp_path, [TABLE])
-    with pytest.raises(SchemaError, match="the contract has no such column"):
+    with pytest.raises(OptionError, match="the contract has no such column"):
         generate(tmp_path, [TABLE], remove=[name])
 
 

@@ -71,7 +71,7 @@ def l2tp_fits(data, keys, w):
         needed = CONTROL | LENGTH | SEQUENCE
         return flags & ~15 == needed and at + u16(data, at + 2) == w.promise
     if flags & 15 == 3:
-        return u32(data, at) == 3
+        return u16(data, at + 2) == 0
     if flags & LENGTH:
         return at + u16(data, at + 2) == w.promise
     inside = l2tp(data, keys, w).at
