@@ -20,7 +20,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--report", default="-", metavar="FILE", help="write the page to this file; - for none")
     parser.add_argument("--sample", type=int, metavar="N", help="use N captures, always the same")
     parser.add_argument("--only", metavar="TEXT", help="use captures with this text in their path")
-    parser.add_argument("--differences", type=Path, metavar="FILE", help="write unexplained differences as JSON lines")
+    parser.add_argument("--differences", type=Path, metavar="FILE", help="write differences as JSON lines")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="parallel processes (2)")
     parser.add_argument(
         "--timeout", type=float, default=600.0, metavar="SECONDS", help="time limit for one capture (600)"
@@ -36,12 +36,16 @@ def say(sentence: str, code: int = 0) -> int:
 
 
 def keep(outcome: Outcome, file: Path) -> None:
-    """Append the unexplained differences of one capture to `file`."""
+    """Append the differences of one capture to `file`, each with the number of its entry of exceptions.toml."""
     with file.open("a", encoding="utf-8") as lines:
         for tally in outcome.tables.values():
-            for found in tally.unexplained:
-                entry = {**asdict(found), "layers": sorted(found.layers)}
-                lines.write(json.dumps(entry, default=str) + "\n")
+            for (_, number), stored in tally.found.items():
+                lines.writelines(json.dumps({**asdict(one), "entry": number}, default=_listed) + "\n" for one in stored)
+
+
+def _listed(value: object) -> object:
+    """A set as a list, any other value as text, for JSON."""
+    return sorted(value) if isinstance(value, frozenset) else str(value)
 
 
 def main() -> int:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tests.compare.capture import Outcome
-from tests.compare.differences import Tally
 from tests.compare.exceptions import entries
+from tests.compare.tally import Tally
 
 GOAL = 99.9
 FINE = ("compared", "neither", "not read by tshark")

@@ -25,7 +25,10 @@ PREFERENCES = {
     "sctp.reassembly": "FALSE",
     "ip.use_geoip": "FALSE",
     "frame.generate_epoch_time": "TRUE",
+    "wpan.802154_fcs_ok": "FALSE",  # a wrong check sequence does not end the dissection
 }
+# protocols that tshark does not assign to a port by itself
+DECODED_AS = ("udp.port==1883,mqttsn", "udp.port==10000,mqttsn")
 # heuristics of protocols with a table: netlake uses the port only for the first, the content for the others
 GUESSES = ("dns_udp",)
 ALLOWED = ("rtp_udp", "rtp_stun", "dtls_udp", "dtls_stun", "bt_utp_udp")
@@ -40,11 +43,12 @@ CLEAN = bytes(byte if byte >= 0x20 or byte in b"\t\r\n" else 0x3F for byte in ra
 
 @dataclass(slots=True)
 class Layer:
-    """One header: for each requested field its values in order, as (text, hexadecimal bytes)."""
+    """One header, number `at` of its frame: for each requested field its values in order, as (text, hexadecimal)."""
 
     name: str
     quoted: bool
     fields: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    at: int = 0
 
 
 @dataclass(slots=True)
@@ -100,7 +104,7 @@ class Reader:
         self.frame.names.add(name)
         layer = self.open[-1][1] if self.open else None
         if name in self.layers:
-            layer = Layer(name, self.quoting)
+            layer = Layer(name, self.quoting, at=len(self.frame.layers))
             self.frame.layers.append(layer)
         self.quoting = self.quoting or name in QUOTING
         self.open.append((name, layer))
@@ -132,7 +136,8 @@ class Tshark:
         wanted = [word for name in STATISTICS for word in ("-z", name)]
         guesses = [word for name in GUESSES for word in ("--disable-heuristic", name)]
         guesses += [word for name in ALLOWED for word in ("--enable-heuristic", name)]
-        self.command = ["tshark", "-n", *settings, *guesses, *wanted, "-T", "pdml", "-r", str(capture)]
+        assigned = [word for name in DECODED_AS for word in ("-d", name)]
+        self.command = ["tshark", "-n", *settings, *guesses, *assigned, *wanted, "-T", "pdml", "-r", str(capture)]
 
     def frames(self) -> Iterator[Frame]:
         """Run tshark; yield all frames in order."""
