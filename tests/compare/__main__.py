@@ -5,12 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 import time
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.compare import report, run, tshark
+from tests.compare import cases, page, report, run, tshark
 from tests.compare.capture import Outcome
+
+# folders of captures of which all belong to a full run
+SUITES = frozenset({"ndpi", "suricata-verify", "tcpdump", "zeek"})
 
 
 def arguments() -> argparse.Namespace:
@@ -48,16 +52,21 @@ def _listed(value: object) -> object:
     return sorted(value) if isinstance(value, frozenset) else str(value)
 
 
-def main() -> int:
-    """Compare; return 0 if all goals are met, else 1."""
-    given = arguments()
-    missing = [str(path) for path in given.paths if not path.exists()]
-    if missing:
-        return say(f"These paths do not exist: {', '.join(missing)}.", 2)
-    tasks = [task for task in run.captures(given.paths) if not given.only or given.only in task[1]]
+def chosen(given: argparse.Namespace, folder: Path) -> tuple[list[tuple[Path, str]], bool]:
+    """(captures to compare, whether these are all); those built from cases, in `folder`, are part of every run."""
+    tasks = run.captures(given.paths)
+    full = not given.only and given.sample is None and {name.partition("/")[0] for _, name in tasks} >= SUITES
     if given.sample is not None:
         tasks = run.sample(tasks, given.sample)
-    findings = report.Findings(tshark.version(), f"make compare{f' --sample {given.sample}' if given.sample else ''}")
+    tasks += cases.write(folder)
+    return [task for task in tasks if not given.only or given.only in task[1]], full
+
+
+def compare(given: argparse.Namespace, folder: Path) -> report.Findings:
+    """Compare all captures; print the progress, store differences."""
+    tasks, full = chosen(given, folder)
+    command = f"make compare{f' --sample {given.sample}' if given.sample else ''}"
+    findings = report.Findings(tshark.version(), command, full)
     began = time.monotonic()
     if given.differences:
         given.differences.write_text("", encoding="utf-8")
@@ -68,9 +77,20 @@ def main() -> int:
         if number % 100 == 0 or outcome.state not in report.FINE:
             done = f"{number:,} of {len(tasks):,} after {time.monotonic() - began:.0f} s"
             say(f"{done}: {outcome.capture}: {outcome.state}")
+    return findings
+
+
+def main() -> int:
+    """Compare; return 0 if all rules are met, else 1."""
+    given = arguments()
+    missing = [str(path) for path in given.paths if not path.exists()]
+    if missing:
+        return say(f"These paths do not exist: {', '.join(missing)}.", 2)
+    with tempfile.TemporaryDirectory() as folder:
+        findings = compare(given, Path(folder))
     sys.stdout.writelines(f"{line}\n" for line in report.console(findings))
     if given.report != "-":
-        Path(given.report).write_text("\n".join(report.page(findings)) + "\n", encoding="utf-8")
+        Path(given.report).write_text("\n".join(page.page(findings)) + "\n", encoding="utf-8")
     return 0 if findings.good else 1
 
 

@@ -13,9 +13,9 @@ import netlake
 from netlake.errors import InputError
 from tests.compare import conversations
 from tests.compare.differences import Place, compare
-from tests.compare.exceptions import asked
+from tests.compare.exceptions import asked, options
 from tests.compare.layers import TRANSPORTS, compared
-from tests.compare.rows import Rows, stacks
+from tests.compare.rows import Row, Rows, stacks
 from tests.compare.tally import Tally
 from tests.compare.tshark import Tshark
 
@@ -63,17 +63,18 @@ def _compare(path: Path, tables: dict[str, pa.Table] | None, outcome: Outcome) -
         for one in present:
             columns = tuple(dict.fromkeys((*one.columns, *asked(one.table.name, "columns"))))
             rows[one.table.name] = Rows(tables[one.table.name], columns, shown[one.table.name])
-    stops, kind = _stops(tables), file_format(path)
+    stops, kind, flows = _stops(tables), file_format(path), _flows(tables)
     dissection = Tshark(
         path,
         frozenset(layer for one in wanted for layer in one.layers),
         frozenset(name for names in (*TRANSPORTS.values(), *(one.wanted for one in wanted)) for name in names),
+        options(outcome.capture),
     )
     outcome.tables = {one.table.name: Tally() for one in wanted}
     for frame in dissection.frames():
         outcome.theirs += 1
         if tables is not None:
-            place = Place(outcome.capture, kind, frame, stops.get(frame.number))
+            place = Place(outcome.capture, kind, frame, stops.get(frame.number), flows)
             for one in wanted:
                 compare(one, rows.get(one.table.name), place, outcome.tables[one.table.name])
     outcome.ours = len(rows["packet"]) if "packet" in rows else 0
@@ -96,6 +97,14 @@ def file_format(path: Path) -> str:
         with gzip.open(path) as file:
             magic = file.read(4)
     return FORMATS.get(magic, "other")
+
+
+def _flows(tables: dict[str, pa.Table] | None) -> dict[int | None, Row]:
+    """Flow -> the columns of its connection that conditions of exceptions.toml name."""
+    names = {name for one in compared() for name in asked(one.table.name, "flow")}
+    if not tables or "connection" not in tables or not names:
+        return {}
+    return {row["flow"]: row for row in tables["connection"].select(["flow", *sorted(names)]).to_pylist()}
 
 
 def _stops(tables: dict[str, pa.Table] | None) -> dict[int, tuple[str, int | None]]:

@@ -7,14 +7,14 @@ least one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import zip_longest
 from typing import Any
 
 from tests.compare import values
-from tests.compare.exceptions import Difference, asked
+from tests.compare.exceptions import Difference
 from tests.compare.layers import TRANSPORTS, Field, Layered
 from tests.compare.rows import Row, Rows, leaves
 from tests.compare.tally import Tally
@@ -31,12 +31,13 @@ Pair = tuple[Row | None, Layer | None]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The place of a comparison: capture and its file format, frame, and where the walk of the packet stopped."""
+    """The place of a comparison: capture and its format, frame, where its walk stopped, and the connections by flow."""
 
     capture: str
     format: str
     frame: Frame
     stop: tuple[str, int | None] | None
+    flows: Mapping[int | None, Row]
 
 
 def layers_of(one: Layered, frame: Frame) -> Iterator[Layer]:
@@ -164,12 +165,9 @@ def _difference(one: Layered, name: str, both_: tuple[Any, Any], pair: Pair, pla
         format=place.format,
         transport=transport,
         port=own,
-        columns={column: row.get(column) for column in asked(one.table.name, "columns")} if row else {},
-        shows={
-            field: layer.fields[field][0][0]
-            for field in (asked(one.table.name, "shows") if layer else ())
-            if layer and field in layer.fields
-        },
+        columns=row or {},
+        shows={field: found[0][0] for field, found in layer.fields.items()} if layer else {},
+        flow=place.flows.get(row.get("flow"), {}) if row else {},
         values=_count(one, pair) if name == "row" else 1,
     )
 
@@ -220,9 +218,9 @@ def both(one: Layered, wanted: Field, row: Row | None, layer: Layer | None) -> t
     ]
     if wanted.form:
         ours, theirs = values.formed(wanted.form, ours, theirs)
-    if wanted.silent is not None:
-        ours = [value for value in ours if value != wanted.silent]
-        theirs = [value for value in theirs if value != wanted.silent]
+    if wanted.silent:
+        ours = [value for value in ours if value not in wanted.silent]
+        theirs = [value for value in theirs if value not in wanted.silent]
     if one.merged:
         ours, theirs = sorted(ours, key=str), sorted(theirs, key=str)
     return ours, theirs

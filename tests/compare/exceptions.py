@@ -10,6 +10,7 @@ An entry `[[exception]]` applies to a difference if all of its conditions are tr
   `transport`  `tcp`, `udp`, `sctp`, the transport layer around the row; `port`, one of its two ports;
   `layers`     tshark shows one of these layers in the frame;
   `columns`    patterns of the text of other columns of netlake's row;
+  `flow`       patterns of the text of columns of the row's connection;
   `shows`      patterns of the first value of other fields of tshark's layer; `none` if it does not show the field.
 Proofs must be more than the name of a table's own protocol or a pattern that every value has: see `proofs`.
 
@@ -18,6 +19,9 @@ give the value by design, so it does not count as compared; a row always counts.
 
 An entry `[[outside]]` has the same conditions, and describes rows outside of what is compared: rows of tshark from the
 stream of a TCP connection, which netlake does not read yet. They are counted separately.
+
+An entry `[[setting]]` gives tshark further `options` for a `capture` that it misreads without them, with `reason`: its
+values are compared instead of explained.
 
 An entry `[[justified]]` permits a table more explained differences than SHARE: with `reason`, and the exact `number` in
 a run on all captures; a run on some captures may have fewer.
@@ -39,7 +43,7 @@ SHARE = 2.0
 PATTERNS = ("table", "field", "capture", "format")
 WORDS = ("ours", "theirs", "fault", "transport")
 SETS = ("layers", "port", "stop")
-TABLES = ("columns", "shows")
+TABLES = ("columns", "shows", "flow")
 PROOFS = frozenset({"capture", "format", "fault", "transport", "port", "layers", *TABLES})
 KNOWN = frozenset({"reason", "most", "shown", *PATTERNS, *WORDS, *SETS, *TABLES})
 ANY = ("*", "some", "none")
@@ -63,6 +67,7 @@ class Difference:
     port: frozenset[str] = frozenset()
     columns: Mapping[str, Any] = field(default_factory=dict)
     shows: Mapping[str, str] = field(default_factory=dict)
+    flow: Mapping[str, Any] = field(default_factory=dict)
     values: int = 1
 
 
@@ -100,6 +105,15 @@ class Justified:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Options of tshark for captures that it misreads without them."""
+
+    capture: str
+    options: tuple[str, ...]
+    reason: str
+
+
 def _word(value: Any, wanted: tuple[str, ...]) -> bool:
     """Whether a value is one of `wanted`: `none`, `some`, or patterns."""
     if value is None:
@@ -129,6 +143,17 @@ def entries() -> tuple[Exception_, ...]:
 def justified() -> dict[str, Justified]:
     """The justifications by table."""
     return {one["table"]: Justified(**one) for one in _read("justified")}
+
+
+@cache
+def settings() -> tuple[Setting, ...]:
+    """The settings of tshark for single captures."""
+    return tuple(Setting(one["capture"], tuple(one["options"]), one["reason"]) for one in _read("setting"))
+
+
+def options(capture: str) -> tuple[str, ...]:
+    """The options of tshark for a capture."""
+    return tuple(word for one in settings() if fnmatchcase(capture, one.capture) for word in one.options)
 
 
 def _read(kind: str) -> list[dict[str, Any]]:
@@ -178,7 +203,7 @@ def _by_table(table: str) -> tuple[Exception_, ...]:
 
 @cache
 def asked(table: str, where: str) -> tuple[str, ...]:
-    """The columns or fields (`where`: `columns`, `shows`) whose values the entries for a table need."""
+    """The columns or fields (`where`: one of TABLES) whose values the entries for a table need."""
     return tuple(
         dict.fromkeys(name for entry in _by_table(table) for place, name, _ in entry.details if place == where)
     )

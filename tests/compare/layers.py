@@ -41,7 +41,7 @@ class Field:
     name: str
     names: tuple[str, ...]
     parts: tuple[Part, ...]
-    silent: Value = None
+    silent: frozenset[Value] = frozenset()
     unless: tuple[str, str] | None = None
     form: str = ""
 
@@ -119,12 +119,22 @@ def _fields(table: Table, entry: dict[str, Any]) -> tuple[Field, ...]:
             name,
             (name, *alias.get(name, ())),
             tuple(own),
-            values.theirs(own[0].kind, silent[name], silent[name]) if name in silent else None,
+            frozenset(values.theirs(own[0].kind, text, text) for text in _texts(silent.get(name, ()))),
             tuple(unless[name]) if name in unless else None,
-            form.get(name, "dns_name" if str(own[0].kind) == "text" and name.startswith(DOMAINS) else ""),
+            form.get(name, _text_form(name, form) if str(own[0].kind) == "text" else ""),
         )
         for name, own in found.items()
     )
+
+
+def _text_form(name: str, form: dict[str, str]) -> str:
+    """The form of a text: that of domain names, or the one for all texts of the table."""
+    return "dns_name" if name.startswith(DOMAINS) else form.get("*", "")
+
+
+def _texts(given: str | list[str] | tuple[str, ...]) -> list[str]:
+    """One text or several, as a list."""
+    return [given] if isinstance(given, str) else list(given)
 
 
 def layered(table: Table, entry: dict[str, Any]) -> Layered:

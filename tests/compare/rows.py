@@ -14,7 +14,7 @@ import pyarrow as pa
 Row = dict[str, Any]
 Ints = npt.NDArray[np.int64]
 SLICE = 4096
-CONTEXT = ("packet", "place", "fault", "src_port", "dst_port")
+CONTEXT = ("packet", "place", "fault", "src_port", "dst_port", "flow", "from_originator")
 
 
 class Rows:

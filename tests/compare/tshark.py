@@ -25,13 +25,15 @@ PREFERENCES = {
     "sctp.reassembly": "FALSE",
     "ip.use_geoip": "FALSE",
     "frame.generate_epoch_time": "TRUE",
+    "eth.fcs": "Never",  # no guess that the last four bytes of a frame are a check sequence
     "wpan.802154_fcs_ok": "FALSE",  # a wrong check sequence does not end the dissection
 }
 # protocols that tshark does not assign to a port by itself
 DECODED_AS = ("udp.port==1883,mqttsn", "udp.port==10000,mqttsn")
-# heuristics of protocols with a table: netlake uses the port only for the first, the content for the others
-GUESSES = ("dns_udp",)
-ALLOWED = ("rtp_udp", "rtp_stun", "dtls_udp", "dtls_stun", "bt_utp_udp")
+# heuristics of protocols with a table: netlake uses the port only for the first, does not read the data that a TURN
+# server relays, and uses the content for the others
+GUESSES = ("dns_udp", "rtp_stun", "dtls_stun")
+ALLOWED = ("rtp_udp", "dtls_udp", "bt_utp_udp")
 STATISTICS = ("conv,tcp", "conv,udp", "conv,sctp")
 # layers that quote headers of another packet
 QUOTING = frozenset({"icmp", "icmpv6"})
@@ -127,7 +129,9 @@ class Reader:
 class Tshark:
     """One run of tshark on one capture; statistics, complaint (stderr) and exit code are set after `frames` ended."""
 
-    def __init__(self, capture: Path, layers: frozenset[str], fields: frozenset[str]) -> None:
+    def __init__(
+        self, capture: Path, layers: frozenset[str], fields: frozenset[str], options: tuple[str, ...] = ()
+    ) -> None:
         self.reader = Reader(layers | {"frame"}, fields | {"frame.number"})
         self.statistics = ""
         self.complaint = ""
@@ -137,7 +141,8 @@ class Tshark:
         guesses = [word for name in GUESSES for word in ("--disable-heuristic", name)]
         guesses += [word for name in ALLOWED for word in ("--enable-heuristic", name)]
         assigned = [word for name in DECODED_AS for word in ("-d", name)]
-        self.command = ["tshark", "-n", *settings, *guesses, *assigned, *wanted, "-T", "pdml", "-r", str(capture)]
+        self.command = ["tshark", "-n", *settings, *guesses, *assigned, *options, *wanted]
+        self.command += ["-T", "pdml", "-r", str(capture)]
 
     def frames(self) -> Iterator[Frame]:
         """Run tshark; yield all frames in order."""
