@@ -1,8 +1,8 @@
 """Captures built from the cases of `tests/protocols`: rare tables have values compared too, in every run.
 
-A case is a message; the packet around it is chosen by the first dispatch key of the table, such as an Ethernet frame for
-`ether.type=0x8809`, or a UDP datagram for `udp.port=5683`. Each case has a host of its own, so that no case is part of
-the connection of another. A table has one capture for each link type, `cases/TABLE.pcap`.
+A case is a message; the packet around it is chosen by the first dispatch key of the table, such as an Ethernet frame
+for `ether.type=0x8809`, or a UDP datagram for `udp.port=5683`. Each case has a host of its own, so that no case is part
+of the connection of another. A table has one capture for each link type, `cases/TABLE.pcap`.
 
 Cases with a fault, cases of which bytes are missing, and those that the module's `accept` refuses are left to
 `tests/test_protocols.py`: what tshark shows of malformed messages is compared on the captures of fuzzers.
@@ -82,23 +82,23 @@ def _ip_protocol(message: bytes, value: int, case: Case, host: int) -> Packet:
 IPV6_PROTOCOLS = (0, 44, 58)
 # the packet around a message, by key space: (message, value of the key, case, number of the host) -> packet
 AROUND: dict[str, Callable[[bytes, int, Case, int], Packet]] = {
-    "link.type": lambda message, value, case, host: (case.get("hint", value), message),  # noqa: ARG005
-    "ether.type": lambda message, value, case, host: (ETHERNET, build.ethernet(message, value)),  # noqa: ARG005
-    "ethernet.length": lambda message, value, case, host: _llc(message),  # noqa: ARG005
-    "llc.dsap": lambda message, value, case, host: _llc(bytes([value, value, 3]) + message),  # noqa: ARG005
+    "link.type": lambda message, value, case, host: (case.get("hint", value), message),
+    "ether.type": lambda message, value, case, host: (ETHERNET, build.ethernet(message, value)),
+    "ethernet.length": lambda message, value, case, host: _llc(message),
+    "llc.dsap": lambda message, value, case, host: _llc(bytes([value, value, 3]) + message),
     "snap.cisco": _snap("00000c"),
     "snap.nortel": _snap("000081"),
     "snap.bridged": _snap("0080c2"),
-    "ppp.protocol": lambda message, value, case, host: (  # noqa: ARG005
+    "ppp.protocol": lambda message, value, case, host: (
         PPP, b"\xff\x03" + struct.pack(">H", case.get("hint", value)) + message
     ),
     "ip.protocol": _ip_protocol,
-    "icmpv6.type": lambda message, value, case, host: _ipv6(message, 58, host),  # noqa: ARG005
+    "icmpv6.type": lambda message, value, case, host: _ipv6(message, 58, host),
     "udp.port": _udp,
     "tcp.segment": _tcp,
     "sctp.payload_protocol": _sctp,
-    "dot11.type": lambda message, value, case, host: (DOT11, message),  # noqa: ARG005
-    "cisco_hdlc.protocol": lambda message, value, case, host: (  # noqa: ARG005
+    "dot11.type": lambda message, value, case, host: (DOT11, message),
+    "cisco_hdlc.protocol": lambda message, value, case, host: (
         CISCO_HDLC, b"\x0f\x00" + struct.pack(">H", value) + message
     ),
 }  # fmt: skip

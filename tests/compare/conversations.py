@@ -133,7 +133,5 @@ def compare(tables: dict[str, pa.Table], statistics: str, capture: str) -> Tally
                 ends = " ".join(f"{ipaddress.ip_address(host)}:{port}" for host, port in key[1:])
                 values = f"{count}" if key in mine else None, f"{printed} of {key[0]} {ends}" if key in shown else None
                 ports = frozenset(str(port) for _, port in key[1:])
-                tally.differs(
-                    Difference("connection", name, *values, capture, 0, transport=key[0].lower(), port=ports)
-                )
+                tally.differs(Difference("connection", name, *values, capture, 0, transport=key[0].lower(), port=ports))
     return tally

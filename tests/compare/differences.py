@@ -1,8 +1,8 @@
 """Compares netlake's rows of a frame with tshark's layers of it, value by value.
 
 If a frame has different numbers of rows and layers, they are paired so that most values are equal, in the order of
-both: the rest are rows that only one of the two has. Such a row counts for as many differing values as it has, at
-least one.
+both: the rest are rows that only one of the two has. Such a row counts as a differing value, and the number of its
+values is counted separately.
 """
 
 from __future__ import annotations

@@ -31,7 +31,8 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as attribute
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
@@ -65,9 +66,9 @@ class Difference:
     format: str = "other"
     transport: str | None = None
     port: frozenset[str] = frozenset()
-    columns: Mapping[str, Any] = field(default_factory=dict)
-    shows: Mapping[str, str] = field(default_factory=dict)
-    flow: Mapping[str, Any] = field(default_factory=dict)
+    columns: Mapping[str, Any] = attribute(default_factory=dict)
+    shows: Mapping[str, str] = attribute(default_factory=dict)
+    flow: Mapping[str, Any] = attribute(default_factory=dict)
     values: int = 1
 
 
@@ -169,15 +170,13 @@ def make(number: int, entry: dict[str, Any], kind: str = "exception") -> Excepti
     where = f"exceptions.toml, {kind} {number} ({entry.get('reason', '')[:40]})"
     if strange := entry.keys() - KNOWN:
         raise ValueError(f"{where}: {', '.join(sorted(strange))} is not a condition")
-    conditions = tuple(
-        (name, _words(value)) for name, value in entry.items() if name in (*PATTERNS, *WORDS, *SETS)
-    )
+    conditions = tuple((name, _words(value)) for name, value in entry.items() if name in (*PATTERNS, *WORDS, *SETS))
     details = tuple((name, key, _words(value)) for name in TABLES for key, value in entry.get(name, {}).items())
     made = Exception_(number, kind, entry["reason"], entry["most"], entry.get("shown", True), conditions, details)
-    if False and not made.proofs:
+    if not made.proofs:
         raise ValueError(f"{where}: no condition proves it; add one of {', '.join(sorted(PROOFS))}")
     fields = dict(conditions).get("field", ("row",))
-    if False and not made.shown and any(fnmatchcase("row", pattern) for pattern in fields):
+    if not made.shown and any(fnmatchcase("row", pattern) for pattern in fields):
         raise ValueError(f"{where}: shown = false is for values that one program does not give, not for rows")
     if kind == "outside" and (dict(conditions).get("transport"), dict(conditions).get("ours"), fields) != (
         ("tcp",), ("none",), ("row",),

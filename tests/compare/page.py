@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.compare.exceptions import Exception_, entries, justified
+from tests.compare.exceptions import SHARE, Exception_, entries, justified
 from tests.compare.layers import compared
-from tests.compare.report import GOAL, SHARE, Findings, summary
+from tests.compare.report import GOAL, Findings, summary
 from tests.compare.tally import Tally
 
 
@@ -16,25 +16,27 @@ def page(findings: Findings) -> Iterator[str]:
     yield ""
     yield f"Written by `{findings.command}` with tshark {findings.tshark}; see `tests/compare/__init__.py`."
     yield "Every field of every table that declares a Wireshark name is compared, on captures from the test suites of"
-    yield "tcpdump, nDPI, Zeek and Suricata: real traffic, and hundreds of files with malformed packets. Tables that are"
-    yield "rare in them are also compared on captures built from the test cases, `cases/*`."
+    yield "tcpdump, nDPI, Zeek and Suricata: real traffic, and hundreds of files with malformed packets. Tables that"
+    yield "are rare in them are also compared on captures built from the test cases, `cases/*`."
     yield ""
-    yield "- A row that only one of the programs has counts for all of its values, as differing."
+    yield "- A row that only one of the programs has (*single*) counts as a differing value."
     yield "- A difference with a known reason (*explained*) has a condition that proves it, such as a fault or a port."
-    yield "- *One-sided* values are not given by one of the programs by design; they are no part of the compared values."
+    yield "- *One-sided* values are not given by one of the programs by design; they do not count as compared."
     yield "- Rows from streams of TCP connections, which netlake does not read yet, are *outside* of the comparison."
-    yield f"- At least {GOAL} % of all values are equal, at most {SHARE:g} % of a table's are explained or one-sided; a"
-    yield "  table with more is justified below."
+    yield "- *Columns* is the number of a table's columns of which both programs gave a value."
+    yield f"- At least {GOAL} % of all values are equal, at most {SHARE:g} % of a table's are explained or one-sided;"
+    yield "  a table with more is justified below."
     yield ""
     yield summary(findings)
     yield ""
-    yield "| table | rows | values | equal | explained | one-sided | outside | not explained | columns compared |"
-    yield "|---|---:|---:|---:|---:|---:|---:|---:|---:|"
+    yield "| table | rows | single | values | equal | explained | one-sided | outside | not explained | columns |"
+    yield "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
     met = [(name, tally) for name, tally in sorted(findings.tables.items()) if tally.rows or tally.outside]
     for name, tally in [*met, ("**total**", findings.total)]:
         yield (
-            f"| {name} | {tally.rows:,} | {tally.values:,} | {tally.share:.4f} % | {tally.explained.total():,} |"
-            f" {tally.unshown.total():,} | {tally.outside.total():,} | {tally.different.total():,} |"
+            f"| {name} | {tally.rows:,} | {tally.single:,} | {tally.values:,} | {tally.share:.4f} % |"
+            f" {tally.explained.total():,} | {tally.unshown.total():,} | {tally.outside.total():,} |"
+            f" {tally.different.total():,} |"
             f" {_columns(name, tally)} |"
         )
     if absent := [name for name, tally in sorted(findings.tables.items()) if not (tally.rows or tally.outside)]:

@@ -114,13 +114,13 @@ ALLOWED = 20
 def console(findings: Findings) -> Iterator[str]:
     """Lines of the console: figures by table, then problems."""
     yield (
-        f"{'table':<32}{'rows':>10}{'values':>12}{'equal':>10}{'explained':>11}{'one-sided':>11}{'outside':>9}"
-        f"{'different':>11}"
+        f"{'table':<32}{'rows':>10}{'single':>8}{'values':>12}{'equal':>10}{'explained':>11}{'one-sided':>11}"
+        f"{'outside':>9}{'different':>11}"
     )
     for name, tally in [*sorted(findings.tables.items()), ("total", findings.total)]:
         if tally.rows or tally.outside:
             yield (
-                f"{name:<32}{tally.rows:>10,}{tally.values:>12,}{tally.share:>9.3f}%{tally.explained.total():>11,}"
+                f"{name:<32}{tally.rows:>10,}{tally.single:>8,}{tally.values:>12,}{tally.share:>9.3f}%{tally.explained.total():>11,}"
                 f"{tally.unshown.total():>11,}{tally.outside.total():>9,}{tally.different.total():>11,}"
             )
     for name, tally in sorted(findings.tables.items()):
@@ -143,5 +143,6 @@ def summary(findings: Findings) -> str:
         f"{len(findings.outcomes):,} captures ({by_state}), {packets:,} packets, {total.values:,} values:"
         f" {total.share:.4f} % equal, {total.explained.total():,} differ for an explained reason,"
         f" {total.different.total():,} for none; {total.unshown.total():,} further values that one program does not"
-        f" give, {total.outside.total():,} rows outside of the comparison."
+        f" give, {total.outside.total():,} rows outside of the comparison. {total.single:,} rows were in the results of"
+        f" one program only; if each counted for all of its values, {total.strict:.4f} % would be equal."
     )

@@ -17,14 +17,18 @@ KEPT = 1000
 class Tally:
     """The results for one table.
 
-    `values` counts compared values, `equal` those that are equal. `explained` counts values with an explained difference by entry of
-    exceptions.toml, `unshown` those that one program does not give and are no part of `values`. `different` counts unexplained differences by field. `outside` counts rows outside of the comparison.
-    `columns` counts the values that both programs gave, by Wireshark name.
+    `values` counts compared values, `equal` those that are equal. A row that only one program has is one value:
+    `single` counts these rows, `further` their other values. `explained` counts the differences by entry of
+    exceptions.toml, `unshown` those that one program does not give and are no part of `values`. `different` counts
+    unexplained differences by field. `outside` counts rows outside of the comparison. `columns` counts the values
+    that both programs gave, by Wireshark name.
     """
 
     rows: int = 0
     values: int = 0
     equal: int = 0
+    single: int = 0
+    further: int = 0
     explained: Counter[int] = field(default_factory=Counter)
     unshown: Counter[int] = field(default_factory=Counter)
     outside: Counter[int] = field(default_factory=Counter)
@@ -38,6 +42,8 @@ class Tally:
         self.rows += other.rows
         self.values += other.values
         self.equal += other.equal
+        self.single += other.single
+        self.further += other.further
         for mine, theirs in (
             (self.explained, other.explained), (self.unshown, other.unshown), (self.outside, other.outside),
         ):  # fmt: skip
@@ -61,15 +67,18 @@ class Tally:
         if entry is not None and entry.kind == "outside":
             self.outside[entry.number] += 1
             return
-        self.rows += found.field == "row"
         if entry is not None and not entry.shown:
             self.unshown[entry.number] += 1
             return
-        self.values += found.values
-        if found.ours is not None and found.theirs is not None:
+        self.values += 1
+        if found.field == "row":
+            self.rows += 1
+            self.single += 1
+            self.further += found.values - 1
+        elif found.ours is not None and found.theirs is not None:
             self.columns[found.field] += 1
         if entry is not None:
-            self.explained[entry.number] += found.values
+            self.explained[entry.number] += 1
         else:
             self._unexplained(found)
 
@@ -79,7 +88,7 @@ class Tally:
             stored.append(found)
 
     def _unexplained(self, found: Difference) -> None:
-        self.different[found.field] += found.values
+        self.different[found.field] += 1
         examples = self.examples.setdefault(found.field, [])
         if len(examples) < EXAMPLES:
             words = [*sorted(found.stop, key=len)[-1:], *([found.fault] if found.fault else [])]
@@ -97,6 +106,11 @@ class Tally:
     def share(self) -> float:
         """Percentage of equal values among those compared."""
         return 100.0 * self.equal / self.values if self.values else 0.0
+
+    @property
+    def strict(self) -> float:
+        """Percentage of equal values if a row that only one program has counted for all of its values."""
+        return 100.0 * self.equal / (self.values + self.further) if self.values else 0.0
 
     @property
     def excused(self) -> float:

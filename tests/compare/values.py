@@ -181,7 +181,12 @@ FORMS: dict[str, tuple[Callable[[Value], Value], Callable[[Value], Value]]] = {
 
 
 def formed(name: str, ours: list[Value], theirs: list[Value]) -> tuple[list[Value], list[Value]]:
-    """The values in the form `name` of `layers.toml`, in which both programs show the same value alike."""
+    """The values in the form `name` of `layers.toml`, in which both programs show the same value alike.
+
+    `once`: tshark shows each value twice in succession.
+    """
+    if name == "once":
+        return ours, theirs[::2] if theirs[::2] == theirs[1::2] else theirs
     mine, other = FORMS[name]
     return [mine(value) for value in ours], [other(value) for value in theirs]
 
