@@ -2,7 +2,8 @@
 
 A case is a message; the packet around it is chosen by the first dispatch key of the table, such as an Ethernet frame
 for `ether.type=0x8809`, or a UDP datagram for `udp.port=5683`. Each case has a host of its own, so that no case is part
-of the connection of another. A table has one capture for each link type, `cases/TABLE.pcap`.
+of the connection of another. A table has one capture for each link type, `cases/TABLE.pcap`, in which only that table
+is compared.
 
 Cases with a fault, cases of which bytes are missing, and those that the module's `accept` refuses are left to
 `tests/test_protocols.py`: what tshark shows of malformed messages is compared on the captures of fuzzers.
@@ -21,6 +22,8 @@ import dpkt
 from tests.compare import layers
 from tests.layers import build
 
+# the folder of these captures in reports
+NAME = "cases"
 FOLDER = Path(__file__).resolve().parent.parent / "protocols"
 # link types of capture files
 ETHERNET, PPP, CISCO_HDLC, DOT11 = 1, 9, 104, 105
@@ -143,5 +146,5 @@ def write(folder: Path) -> list[tuple[Path, str]]:
                 writer = dpkt.pcap.Writer(file, snaplen=SNAPLEN, linktype=link_type)
                 for second, packet in enumerate(found):
                     writer.writepkt(packet, ts=1_700_000_000 + second)
-            written.append((folder / name, f"cases/{name}"))
+            written.append((folder / name, f"{NAME}/{name}"))
     return written

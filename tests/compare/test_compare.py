@@ -441,6 +441,7 @@ def test_cases_reach_their_tables(tmp_path: Path) -> None:
             continue
         outcome = capture.compare_capture(path, name)
         assert outcome.state == "compared"
+        assert set(outcome.tables) == {"zigbee"}
         assert outcome.tables["zigbee"].columns.total() > 20
 
 
