@@ -3,7 +3,8 @@
 An entry `[[exception]]` applies to a difference if all of its conditions are true:
 - `table`, `field` (Wireshark's name, or `row` for a row that only one of the two has): patterns;
 - `ours`, `theirs`: `none`, `some`, or patterns of the value as text;
-- `stop`: patterns of the packet's stop_reason, and of stop_reason and stop_value, such as `unknown_llc 0x31`;
+- `stop`: patterns of the packet's stop_reason, or of stop_reason and stop_value, such as `unknown_llc 0x31`, which is a
+  proof;
 - proofs, of which an entry has at least one:
   `capture`    patterns of the capture's name; `format`, its file format (`pcap`, `pcapng` or `other`);
   `fault`      words of the row's fault; `none` for null, `some` for any;
@@ -47,7 +48,6 @@ SETS = ("layers", "port", "stop")
 TABLES = ("columns", "shows", "flow")
 PROOFS = frozenset({"capture", "format", "fault", "transport", "port", "layers", *TABLES})
 KNOWN = frozenset({"reason", "most", "shown", *PATTERNS, *WORDS, *SETS, *TABLES})
-ANY = ("*", "some", "none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,9 @@ class Exception_:  # noqa: N801 - Exception is a builtin
     @property
     def proofs(self) -> list[str]:
         """The conditions that prove it: those of PROOFS that are not true for every value."""
-        simple = [name for name, wanted in self.conditions if name in PROOFS and not set(ANY[:1]) & set(wanted)]
+        simple = [name for name, wanted in self.conditions if name in PROOFS and "*" not in wanted]
+        # a stop reason with its value names the header that netlake does not decode
+        simple += ["stop" for name, wanted in self.conditions if name == "stop" and all(" " in one for one in wanted)]
         return simple + [f"{where}.{name}" for where, name, wanted in self.details if "*" not in wanted]
 
 
