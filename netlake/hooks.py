@@ -26,6 +26,7 @@ class Hooks:
 
     - `read(messages)`: columnar reader; returns columns, or (messages, columns) where rows are not messages one for one
     - `parse(cursor)`: reads one message; a generator of (column, value)
+    - `memory()`: what `parse` remembers between messages, as `cursor.memory`: a new, bounded object for each capture
     - `probe(messages)`: mask of the UDP payloads that are this table's, whatever their ports
     - `accept(messages)`: mask of the messages on the table's own ports that can be this table's
     - `entropy(messages, columns)`: values of the column `entropy`, called only with `--entropy`
@@ -35,6 +36,7 @@ class Hooks:
 
     read: Callable[[Messages], Columns | tuple[Messages, Columns]] | None = None
     parse: Callable[[Cursor], Iterator[tuple[str, Any]]] | None = None
+    memory: Callable[[], Any] | None = None
     probe: Callable[[Messages], Mask] | None = None
     accept: Callable[[Messages], Mask] | None = None
     entropy: Callable[[Messages, Columns], Any] | None = None

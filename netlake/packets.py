@@ -272,9 +272,19 @@ class Malformed(Exception):  # noqa: N818 - as above
 
 
 class Cursor:
-    """Reads one message from its start; raises Short at its end. Ports, `hint` and `missing` are as in Messages."""
+    """Reads one message from its start; raises Short at its end. Ports, `hint` and `missing` are as in Messages.
 
-    __slots__ = ("at", "data", "destination_port", "end", "faults", "hint", "missing", "source_port")
+    Only the cursor of a whole message of a table with a hook `memory` has the attributes `memory`, what that hook
+    returned, and `sender` and `receiver`, the addresses as text (None if they are unknown).
+    """
+
+    __slots__ = (
+        "at", "data", "destination_port", "end", "faults", "hint", "memory", "missing", "receiver", "sender",
+        "source_port",
+    )  # fmt: skip
+    memory: Any
+    receiver: str | None
+    sender: str | None
 
     # not a dataclass, which is slower: protocols with nested values create ten cursors for each message
     def __init__(  # noqa: PLR0913 - the fields of a message

@@ -3,10 +3,12 @@
 A case contains
 - `name`; `from`, the capture and packet or the RFC and section that its bytes are from; `bytes`, hexadecimal;
 - as needed `missing` (bytes that the capture did not keep), `ports` (source and destination) and `hint`, which are
-  fields of netlake.packets.Messages;
+  fields of netlake.packets.Messages; `before`, a message in the other direction that the reader read before, for tables
+  with a hook `memory`;
 - `row`, every column that is neither null nor an empty list, with bytes as hexadecimal; or `rows`, where one message
   has several rows or none. `fault` of the case is the fault of its last row; another row has its own `fault`;
-- `accept` and `probe`, the results of these hooks of the module if they are not true.
+- `accept` and `probe`, the results of these hooks of the module if they are not true;
+- `whole = true` if the probe, the only way to the table, has to refuse the message where the capture cut it.
 
 Each case is read whole, cut at every byte, with other bytes around it, among others, and with bytes changed at random,
 always by the reader that reads captures. tests/mutate calls the functions in CHECKS with mutated readers.
@@ -52,6 +54,7 @@ class Layer:
 
     ports: tuple[int, int] = NO_PORTS
     hint: int = 0
+    before: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,8 @@ class Case:
 
     @property
     def layer(self) -> Layer:
-        return Layer(tuple(self.case.get("ports", NO_PORTS)), int(self.case.get("hint", 0)))
+        before = bytes.fromhex(self.case.get("before", ""))
+        return Layer(tuple(self.case.get("ports", NO_PORTS)), int(self.case.get("hint", 0)), before)
 
     @property
     def messages(self) -> Messages:
@@ -120,12 +124,18 @@ def messages(parts: list[Part], layer: Layer = Layer(), around: bytes = b"") -> 
     )
 
 
-def read_rows(table: str, found: Messages) -> list[list[Row]]:
-    """The rows of each message, with their faults; every value is checked against the Arrow schema."""
+def read_rows(table: str, found: Messages, layer: Layer = Layer()) -> list[list[Row]]:
+    """The rows of each message, with their faults; every value is checked against the Arrow schema.
+
+    If `layer` has a message before these, the same reader reads it first.
+    """
     entry = tables.entries()[table]
     failures = readers.Failures()
     origin = found.row.copy()
-    kept, columns = readers.reader(entry, failures, entropy=False)(found)
+    read = readers.reader(entry, failures, entropy=False)
+    if layer.before:
+        read(messages([(layer.before, 0)], Layer(layer.ports[::-1])))
+    kept, columns = read(found)
     assert failures.by_table == {}
     schema = arrow.schema(entry.table)
     assert set(columns) <= {column.name for column in entry.table.columns}
@@ -149,11 +159,11 @@ def sharing(table: str) -> list[str]:
 
 def rows_of_each(table: str, parts: list[Part], layer: Layer) -> list[list[Row]]:
     """The rows of each message; a message without one belongs to another table, which has a row, or is rowless."""
-    found = read_rows(table, messages(parts, layer))
+    found = read_rows(table, messages(parts, layer), layer)
     # part of a DNS message in a TCP segment has no row
     in_segment = table == "dns" and layer.hint == IpProtocol.TCP
     if not all(found) and table not in ROWLESS_TABLES and not in_segment:
-        others = [read_rows(name, messages(parts, layer)) for name in sharing(table)]
+        others = [read_rows(name, messages(parts, layer), layer) for name in sharing(table)]
         every = zip(parts, found, *others, strict=True)
         assert all(any(rows) or part in ROWLESS.get(table, ()) for (part, _), *rows in every)
     return found
@@ -186,7 +196,7 @@ def as_written(value: Any) -> Any:
 
 
 def whole(case: Case) -> list[Row]:
-    return read_rows(case.table, case.messages)[0]
+    return read_rows(case.table, case.messages, case.layer)[0]
 
 
 def is_part(part: Any, of: Any) -> bool:
@@ -223,8 +233,8 @@ def test_hooks_accept_and_find_the_message(case: Case) -> None:
 def test_bytes_around_the_message_are_not_read(case: Case) -> None:
     part = [(case.data, case.missing)]
     expected = whole(case)
-    assert read_rows(case.table, messages(part, case.layer, b"\xff" * 64))[0] == expected
-    assert read_rows(case.table, messages(part, case.layer, b"\x00" * 64))[0] == expected
+    assert read_rows(case.table, messages(part, case.layer, b"\xff" * 64), case.layer)[0] == expected
+    assert read_rows(case.table, messages(part, case.layer, b"\x00" * 64), case.layer)[0] == expected
 
 
 @ALL_CASES
@@ -232,6 +242,11 @@ def test_message_cut_by_the_capture_at_every_byte(case: Case) -> None:
     """Each row is part of the whole row and has the fault `cut`, unless it needs no further byte."""
     data, full = case.data, whole(case)
     parts = [(data[:end], len(data) - end + case.missing) for end in range(len(data))]
+    if case.case.get("whole"):
+        entry = tables.entries()[case.table]
+        assert not entry.table.on
+        assert not entry.hooks.probe(messages(parts, case.layer)).any()
+        return
     for rows in rows_of_each(case.table, parts, case.layer):
         for row, complete in zip(rows, full, strict=False):
             assert row["fault"] in (None, "cut", complete["fault"])
@@ -262,7 +277,7 @@ def test_rows_do_not_depend_on_other_messages_of_the_batch(table: str) -> None:
     for layer in {case.layer for case in of_table(table)}:
         alike = [case for case in of_table(table) if case.layer == layer]
         parts = [(case.data, case.missing) for case in alike]
-        for found, case in zip(read_rows(table, messages(parts, layer)), alike, strict=True):
+        for found, case in zip(read_rows(table, messages(parts, layer), layer), alike, strict=True):
             assert list(map(filled, found)) == list(map(filled, whole(case)))
 
 

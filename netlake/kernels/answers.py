@@ -124,11 +124,11 @@ def stopped(at, reason, value=-1, limit=-1):
 
 
 @kernel()
-def ether_type_or_length(kind, at):
-    """What follows an Ethernet type field, which may be a length."""
+def ether_type_or_length(kind, at, limit=-1):
+    """What follows an Ethernet type field, which may be a length; `limit` is the end of the frame's data if known."""
     if kind >= FIRST_ETHERTYPE:
-        return carries(Space.ETHER_TYPE, kind, at)
-    return carries(Space.LLC, 0, at, limit=at + kind)
+        return carries(Space.ETHER_TYPE, kind, at, limit)
+    return carries(Space.LLC, 0, at, at + kind if limit < 0 else min(limit, at + kind))
 
 
 @kernel()

@@ -1,8 +1,9 @@
 """The steps of the walk: every header that it enters, with the function that reads it.
 
 Each header of a packet belongs to a group, a number. The first groups are the members of `Step`: headers that the walk
-enters, in order to find what follows. UNCLAIMED is the group of UDP payloads whose ports have no key, for the
-classifier. All other groups are leaves, numbered by netlake.layers.steps: messages that go to readers.
+enters, in order to find what follows. Two groups are for the classifier: UNCLAIMED, UDP payloads whose ports have no
+key, and CONTESTED, payloads whose ports have keys of different leaves. All other groups are leaves, numbered by
+netlake.layers.steps: messages that go to readers.
 
 A step is `NAME = kind, function`. The name in lower case is that of its table, which gives the dispatch keys that lead
 to it; a step without a table has its keys in netlake.layers.steps. The number follows from the order. The kind selects
@@ -24,8 +25,18 @@ from typing import Any
 
 import numpy as np
 
-from netlake.kernels import Kernel, kernel, tunnels, walk_capture, walk_link, walk_network, walk_serial, walk_transport
-from netlake.kernels.answers import malformed
+from netlake.kernels import (
+    Kernel,
+    kernel,
+    tunnels,
+    walk_capture,
+    walk_cooked,
+    walk_link,
+    walk_network,
+    walk_serial,
+    walk_transport,
+)
+from netlake.kernels.answers import Space, malformed
 from netlake.kernels.walk_wireless import dot11
 from netlake.schema.faults import BAD_VALUE
 
@@ -63,8 +74,8 @@ class Step(IntEnum):
         return member
 
     ETHERNET = StepKind.LINK, walk_link.ethernet
-    LINUX_SLL = StepKind.LINK, walk_link.linux_sll
-    LINUX_SLL2 = StepKind.LINK, walk_link.linux_sll2
+    LINUX_SLL = StepKind.LINK, walk_cooked.linux_sll
+    LINUX_SLL2 = StepKind.LINK, walk_cooked.linux_sll2
     RAW = StepKind.LINK, walk_link.raw
     NULL = StepKind.LINK, walk_link.loopback
     LOOP = StepKind.LINK, walk_link.loopback
@@ -82,7 +93,7 @@ class Step(IntEnum):
     IPV6 = StepKind.NETWORK, walk_network.ipv6
     IPV6_HOP_BY_HOP = StepKind.EXTENSION, walk_network.ipv6_options
     IPV6_ROUTING = StepKind.EXTENSION, walk_network.ipv6_options
-    IPV6_DESTINATION = StepKind.EXTENSION, walk_network.ipv6_options
+    IPV6_DESTINATION_OPTIONS = StepKind.EXTENSION, walk_network.ipv6_options
     IPV6_FRAGMENT = StepKind.EXTENSION, walk_network.ipv6_fragment
     IPSEC_AH = StepKind.EXTENSION, walk_network.ipsec_ah
     IP_IN_IP = (StepKind.BESIDE,)  # the IP header that another IP header carries
@@ -106,11 +117,23 @@ class Step(IntEnum):
     IEEE8021AH = tunnel("ieee8021ah")
     CISCO_METADATA = tunnel("cisco_metadata")
     FABRIC_PATH = tunnel("fabric_path")
+    VN_TAG = tunnel("vn_tag")
+    E_TAG = tunnel("e_tag")
+    CISCO_TTAG = tunnel("cisco_ttag")
+    MACSEC = tunnel("macsec")
+    TZSP = tunnel("tzsp")
+    HP_ERM = tunnel("hp_erm")
+    HSR = tunnel("hsr")
+    TRILL = tunnel("trill")
+    LISP = tunnel("lisp")
+    AYIYA = tunnel("ayiya")
+    PRP = (StepKind.BESIDE,)  # the trailer of a frame of Ethernet
 
 
-# UDP payloads whose ports have no key, and the first number of a leaf
+# UDP payloads whose ports have no key, payloads whose ports have keys of two leaves, and the first number of a leaf
 UNCLAIMED = max(Step) + 1
-FIRST_LEAF = UNCLAIMED + 1
+CONTESTED = UNCLAIMED + 1
+FIRST_LEAF = CONTESTED + 1
 
 # KIND[step]
 KIND = np.full(UNCLAIMED, StepKind.LEAF, np.int8)
@@ -139,15 +162,47 @@ def none(data, keys, w):
 
 
 def dispatcher(*kinds: StepKind) -> Kernel:
-    """A kernel `(data, keys, w, step) -> Next` that calls the function of a step of `kinds`.
+    """A kernel `(data, keys, w, step) -> Next` that calls the function of a step of `kinds`."""
+    calls = {step: (step.function, "{}(data, keys, w)") for step in Step if step.kind in kinds and step.function}
+    return _chain(calls, "none(data, keys, w)", once=True)
+
+
+def checker() -> Kernel:
+    """A kernel `(data, keys, w, step) -> bool`: whether the header of a tunnel over UDP is certainly at `w.at`.
+
+    See netlake.kernels.tunnels for the functions NAME_fits, and what holds for a step without one.
+    """
+    calls = {}
+    for step in Step:
+        if step.kind == StepKind.TUNNEL and step.function:
+            name = step.name.lower()
+            own = getattr(import_module(f"{tunnels.__name__}.{name}"), f"{name}_fits", None)
+            calls[step] = (own, "{}(data, keys, w)") if own else (step.function, "reads({}(data, keys, w), keys)")
+    return _chain(calls, "True", once=False)
+
+
+@kernel()
+def reads(answer, keys):
+    """Whether a step found its header valid, and what follows is known."""
+    if answer.fault or answer.space == Space.NOWHERE:
+        return False
+    if answer.space == Space.DONE or answer.space == Space.LLC:
+        return True
+    return 0 <= answer.value <= 0xFFFF and keys[answer.space, answer.value] >= 0
+
+
+def _chain(calls: dict[Step, tuple[Kernel, str]], otherwise: str, *, once: bool) -> Kernel:
+    """A kernel that evaluates the expression of a step, in which `{}` is the name of its function.
 
     Its source is generated, so that a step is registered in one place: numba cannot call a function out of an array
     without a loss, and a chain of closures takes a minute to compile.
     """
-    functions = {f"step_{step.value}": step.function for step in Step if step.kind in kinds and step.function}
-    lines = [f"    if step == {name.removeprefix('step_')}: return {name}(data, keys, w)" for name in functions]
-    source = "\n".join(["def dispatch(data, keys, w, step):", *lines, "    return none(data, keys, w)"])
-    names: dict[str, Any] = {"__name__": __name__, "none": none, **functions}
+    functions = {f"step_{step.value}": function for step, (function, _) in calls.items()}
+    lines = [
+        f"    if step == {step.value}: return {call.format(f'step_{step.value}')}" for step, (_, call) in calls.items()
+    ]
+    source = "\n".join(["def dispatch(data, keys, w, step):", *lines, f"    return {otherwise}"])
+    names: dict[str, Any] = {"__name__": __name__, "none": none, "reads": reads, **functions}
     exec(source, names)  # noqa: S102 - of names and numbers only
-    made: Kernel = kernel(once=True)(names["dispatch"])
+    made: Kernel = kernel(once=once)(names["dispatch"])
     return made

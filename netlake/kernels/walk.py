@@ -9,6 +9,9 @@ Rules
   headers around. Both only get smaller as headers are entered. A header that does not fit before `w.promise` is
   malformed, one that does not fit before `w.end` only is cut.
 - A packet ends after MOST_HEADERS headers or MOST_NETWORK_HEADERS IP headers, so what it adds to the arrays is bounded.
+- An aggregate of IEEE 802.11 (A-MSDU) has several payloads, at most MOST_SUBFRAMES, each walked from its LLC header on.
+  The packet has the stack, the header and the stop reason of the first payload that was not decoded to its end, or
+  those of the first payload if all were.
 - An IP fragment ends the walk of its packet. Reassembled datagrams are walked as rows of their own, which begin with
   the IP header and inherit header, key and stack from the fragment that completed them (ORIGIN).
 
@@ -27,16 +30,19 @@ from netlake.kernels import kernel
 from netlake.kernels.answers import Space, Stop, done, malformed, unknown
 from netlake.kernels.bytes import u16, u32
 from netlake.kernels.numbers import IpProtocol
-from netlake.kernels.steps import BARE, KIND, UNCLAIMED, Step, StepKind, dispatcher, is_leaf, kind_of
-from netlake.kernels.walk_network import pair_of_icmp
+from netlake.kernels.steps import BARE, CONTESTED, KIND, UNCLAIMED, Step, StepKind, dispatcher, is_leaf, kind_of
+from netlake.kernels.walk_icmp import icmp
+from netlake.kernels.walk_ports import group_by_port, service_port
 from netlake.kernels.walk_records import (
-    MOST,
     begin_fragment,
     begin_header,
+    bytes_of,
     emit,
     emit_leaf,
+    is_fragment,
+    key_of,
+    narrow,
     push,
-    quote,
     read_ports,
     stop,
 )
@@ -47,18 +53,22 @@ from netlake.kernels.walk_state import (  # noqa: F401 - dtypes are names of sig
     MESSAGE,
     MOST_HEADERS,
     MOST_NETWORK_HEADERS,
+    MOST_SUBFRAMES,
     ORIGIN,
     PACKET,
     WALK,
     PacketArrays,
 )
+from netlake.kernels.walk_trailer import ends_in_suffix, trailer
+from netlake.kernels.walk_wireless import SUBFRAME
 from netlake.packets import DATAGRAM, HEADER, REASSEMBLED, WHOLE  # noqa: F401 - as above
 from netlake.packets import FRAGMENT as FRAGMENT_KIND
 from netlake.schema.faults import BAD_OPTIONS, SHORT_HEADER
 
 # what a packet adds to the arrays at most
-MOST_MESSAGES = 2 * MOST_HEADERS + MOST_CHUNKS
-MOST_NEW_HEADERS = 2 * MOST_NETWORK_HEADERS + 2
+MOST_MESSAGES = MOST_SUBFRAMES * (2 * MOST_HEADERS + MOST_CHUNKS)
+MOST_NEW_HEADERS = MOST_SUBFRAMES * (2 * MOST_NETWORK_HEADERS + 2)
+MOST_FRAGMENTS = MOST_SUBFRAMES * MOST_NETWORK_HEADERS
 
 # in place of a step: the packet has ended
 ENDED = -1
@@ -67,32 +77,6 @@ read_header = dispatcher(StepKind.LINK, StepKind.TUNNEL)
 read_network = dispatcher(StepKind.NETWORK)
 read_extension = dispatcher(StepKind.EXTENSION)
 read_transport = dispatcher(StepKind.TRANSPORT)
-
-
-@kernel()
-def bytes_of(start, end):
-    """The number of bytes from `start` to `end` as HEADER's fields count them."""
-    return max(0, min(end - start, MOST))
-
-
-@kernel()
-def narrow(w, limit):
-    """The layer ends at `limit`; -1 leaves it as it is."""
-    if 0 <= limit < w.promise:
-        w.promise = limit
-        w.end = min(w.end, limit)
-
-
-@kernel()
-def is_fragment(w, start, offset):
-    """Whether to wait for the rest of a datagram: a first fragment that the capture cut is read as it is."""
-    return offset != 0 or w.promise <= max(start, w.end)
-
-
-@kernel()
-def key_of(key, step, identifier):
-    """The key of flows inside a tunnel."""
-    return (key * 1_000_003 + (np.int64(step) << 32) + identifier) & 0x7FFFFFFFFFFFFFFF
 
 
 @kernel(once=True)
@@ -112,6 +96,8 @@ def header(data, keys, w, messages, packet, step):
         stop(packet, answer.stop, answer.at, answer.value)
     emit(messages, w, step, fault, hint)
     w.source_port = w.destination_port = -1
+    if step == Step.ETHERNET and answer.at >= 0 and ends_in_suffix(data, w):
+        trailer(data, w, messages)
     narrow(w, answer.limit)
     if answer.identifier >= 0:
         w.key = key_of(w.key, step, answer.identifier)
@@ -194,29 +180,6 @@ def extension(data, keys, w, messages, headers, fragments, packet, step):
 
 
 @kernel(once=True)
-def icmp(data, w, keys, messages, headers, step):
-    """ICMP of either version: an error quotes the packet that it is about."""
-    at, end = w.at, w.end
-    emit(messages, w, step, 0, 0)
-    if end - at < 2:
-        return
-    kind = np.int64(data[at])
-    version = 4 if step == Step.ICMPV4 else 6
-    if w.header >= 0:
-        h = headers[w.header]
-        pair = pair_of_icmp(version, kind, np.int64(data[at + 1]))
-        h.transport = at
-        h.source_port = pair[0]
-        h.destination_port = pair[1]
-        h.payload = bytes_of(at + 8, w.promise)
-        if (version == 4 and (3 <= kind <= 5 or kind == 11 or kind == 12)) or (version == 6 and 1 <= kind <= 4):
-            quote(data, headers, w, at + 8)
-    group = np.int64(keys[Space.ICMPV4_TYPE if version == 4 else Space.ICMPV6_TYPE, kind])
-    if group >= 0 and is_leaf(group):
-        emit_leaf(messages, w, group, 0)
-
-
-@kernel(once=True)
 def transport(data, keys, w, messages, headers, packet, stacks, step):
     """TCP, UDP or SCTP; the step that its payload is, ENDED if there is none.
 
@@ -250,18 +213,15 @@ def transport(data, keys, w, messages, headers, packet, stacks, step):
     if step == Step.SCTP:
         chunks(data, w, keys, messages, packet, stacks)
         return np.int64(ENDED)
-    group = np.int64(keys[answer.space, w.destination_port])
-    if group < 0:
-        group = np.int64(keys[answer.space, w.source_port])
+    group = group_by_port(data, keys, w, answer.space)
     if group < 0:
         if step == Step.UDP:
             emit_leaf(messages, w, UNCLAIMED, IpProtocol.UDP)
-        # the smaller port is the service's: the other is ephemeral
-        stop(packet, Stop.UNKNOWN_PORT, payload, min(w.source_port, w.destination_port))
+        stop(packet, Stop.UNKNOWN_PORT, payload, service_port(w))
         return np.int64(ENDED)
-    if is_leaf(group):
+    if is_leaf(group) or group == CONTESTED:
         emit_leaf(messages, w, group, IpProtocol.TCP if step == Step.TCP else IpProtocol.UDP)
-        if step == Step.UDP:
+        if step == Step.UDP and group != CONTESTED:
             push(stacks, w, group)
         return np.int64(ENDED)
     if BARE[group]:
@@ -332,6 +292,50 @@ def one_packet(data, keys, w, messages, headers, fragments, packet, stacks, step
         step = proceed(w, keys, messages, headers, packet, step, answer)
 
 
+@kernel(once=True)
+def follow_subframe(data, keys, w, messages, headers, fragments, packet, stacks):
+    """Follow the payload of an aggregate whose own header is at `w.subframe`, and move that to the next one."""
+    at = w.subframe
+    if at + SUBFRAME > w.end:
+        stop(packet, Stop.CUT, at)
+        w.subframe = w.promise
+        return
+    last = at + SUBFRAME + u16(data, at + 12)
+    if last > w.promise:
+        stop(packet, Stop.MALFORMED, at)
+    w.subframe = last + (-(last - at) & 3)
+    w.mac = at + 6
+    w.at = at + SUBFRAME
+    narrow(w, last)
+    if w.at < w.end:
+        one_packet(data, keys, w, messages, headers, fragments, packet, stacks, np.int64(Step.LLC))
+    elif w.at < w.promise:
+        stop(packet, Stop.CUT, w.at)
+
+
+@kernel(once=True)
+def subframes(data, keys, w, messages, headers, fragments, packet, stacks):
+    """Follow the payloads of an aggregate behind the first one."""
+    stack, below, header = w.stack, w.below, packet.header
+    count = 1
+    while w.subframe + SUBFRAME <= w.aggregate_promise:  # fewer bytes are padding
+        if count == MOST_SUBFRAMES:
+            stop(packet, Stop.TOO_DEEP, w.subframe)
+            break
+        count += 1
+        decoded = packet.stop == Stop.NONE
+        w.end, w.promise = w.aggregate_end, w.aggregate_promise
+        w.key, w.header, w.depth = w.aggregate_key, w.aggregate_header, w.aggregate_depth
+        w.stack = w.below = w.aggregate_stack
+        w.source_port = w.destination_port = w.link_type = -1
+        w.hint = 0
+        packet.header = w.header
+        follow_subframe(data, keys, w, messages, headers, fragments, packet, stacks)
+        if decoded and packet.stop != Stop.NONE:
+            stack, below, header = w.stack, w.below, packet.header
+    w.stack, w.below, packet.header = stack, below, header
+
+
 @kernel()
 def first_step(data, keys, w, packet):
     """The step of the header that a row begins with, ENDED if its link type is unknown."""
@@ -354,7 +358,7 @@ def walk(data, rows, first, last, keys, messages, headers, fragments, packets, s
         if (
             w.message_count + MOST_MESSAGES > messages.size
             or w.header_count + MOST_NEW_HEADERS > headers.size
-            or w.fragment_count + MOST_NETWORK_HEADERS > fragments.size
+            or w.fragment_count + MOST_FRAGMENTS > fragments.size
         ):
             return row
         at, captured, origin, packet = rows.start[row], rows.captured[row], origins[row], packets[row]
@@ -375,8 +379,11 @@ def walk(data, rows, first, last, keys, messages, headers, fragments, packets, s
         w.source_port = w.destination_port = -1
         w.hint = 0
         w.datagram = rows.link_type[row] == REASSEMBLED
+        w.subframe = -1
         step = first_step(data, keys, w, packet)
         one_packet(data, keys, w, messages, headers, fragments, packet, stacks, step)
+        if w.subframe >= 0:
+            subframes(data, keys, w, messages, headers, fragments, packet, stacks)
         packet.stack = w.stack
         packet.below = w.below
     return last

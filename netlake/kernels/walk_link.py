@@ -1,8 +1,8 @@
-"""Steps through link headers: Ethernet, VLAN tags, Linux cooked captures, loopback, PPP, LLC and SNAP.
+"""Steps through link headers: Ethernet, VLAN tags, loopback, LLC and SNAP.
 
 A step is `(data, keys, w) -> Next`, see netlake.kernels.answers: it reads the header at `w.at`, which is captured up
 to `w.end` and long by the headers around it up to `w.promise`. A header with a MAC source address writes its offset to
-`w.mac`. Less common headers are in walk_capture, walk_serial and walk_wireless.
+`w.mac`. Less common headers are in walk_capture, walk_cooked, walk_serial and walk_wireless.
 """
 
 from __future__ import annotations
@@ -15,10 +15,7 @@ from netlake.kernels.bytes import u16, u24, u32
 from netlake.kernels.numbers import EtherType
 from netlake.schema.faults import BAD_VERSION, SHORT_HEADER
 
-MAC_SIZE = 6
 SNAP_DSAP = 0xAA
-# the protocol field of a Linux cooked header for LLC
-LINUX_LLC = 4
 # organizations of SNAP with types of their own
 CISCO = 0x00000C
 NORTEL = 0x000081
@@ -42,36 +39,6 @@ def dot1q(data, keys, w):
     if w.end - at < 4:
         return malformed(SHORT_HEADER)
     return ether_type_or_length(u16(data, at + 2), at + 4)
-
-
-@kernel()
-def linux_type(kind, at):
-    """What follows the protocol field of a Linux cooked header."""
-    if kind == LINUX_LLC:
-        return carries(Space.LLC, 0, at)
-    return carries(Space.ETHER_TYPE, kind, at)
-
-
-@kernel()
-def linux_sll(data, keys, w):
-    """The Linux cooked header of version 1."""
-    at = w.at
-    if w.end - at < 16:
-        return malformed(SHORT_HEADER)
-    if u16(data, at + 4) == MAC_SIZE:
-        w.mac = at + 6
-    return linux_type(u16(data, at + 14), at + 16)
-
-
-@kernel()
-def linux_sll2(data, keys, w):
-    """The Linux cooked header of version 2."""
-    at = w.at
-    if w.end - at < 20:
-        return malformed(SHORT_HEADER)
-    if data[at + 11] == MAC_SIZE:
-        w.mac = at + 12
-    return linux_type(u16(data, at), at + 20)
 
 
 @kernel()

@@ -1,4 +1,4 @@
-"""What the walk writes: messages, IP headers, fragments, where a packet stopped, and its stack.
+"""What the walk writes: messages, IP headers, fragments, stops and stacks; and the numbers that it derives for them.
 
 `w` is a record of WALK; the caller has made room in the arrays.
 """
@@ -16,6 +16,32 @@ from netlake.packets import QUOTED
 from netlake.schema.faults import CUT, SHORT_HEADER
 
 MOST = 0x7FFFFFFF
+
+
+@kernel()
+def bytes_of(start, end):
+    """The number of bytes from `start` to `end` as HEADER's fields count them."""
+    return max(0, min(end - start, MOST))
+
+
+@kernel()
+def narrow(w, limit):
+    """The layer ends at `limit`; -1 leaves it as it is."""
+    if 0 <= limit < w.promise:
+        w.promise = limit
+        w.end = min(w.end, limit)
+
+
+@kernel()
+def is_fragment(w, start, offset):
+    """Whether to wait for the rest of a datagram: a first fragment that the capture cut is read as it is."""
+    return offset != 0 or w.promise <= max(start, w.end)
+
+
+@kernel()
+def key_of(key, step, identifier):
+    """The key of flows inside a tunnel."""
+    return (key * 1_000_003 + (np.int64(step) << 32) + identifier) & 0x7FFFFFFFFFFFFFFF
 
 
 @kernel()

@@ -12,7 +12,8 @@ from netlake.kernels import kernel
 from netlake.kernels.answers import Space, Stop
 from netlake.kernels.bytes import u16, u32
 from netlake.kernels.numbers import IpProtocol
-from netlake.kernels.steps import is_leaf
+from netlake.kernels.steps import CONTESTED, is_leaf
+from netlake.kernels.walk_ports import group_by_port, service_port
 from netlake.kernels.walk_records import emit_leaf, push, stop
 
 # one packet is searched for at most this many chunks, so that its messages have room
@@ -25,12 +26,11 @@ UNSPECIFIED = 0
 
 
 @kernel()
-def group_of(keys, w, protocol):
+def group_of(data, keys, w, protocol):
     """The group of a payload by its protocol's number, or by the ports where that is not given; -1 if unknown."""
     if protocol != UNSPECIFIED:
         return np.int64(keys[Space.SCTP_PAYLOAD_PROTOCOL, protocol]) if protocol <= 0xFFFF else np.int64(-1)
-    group = np.int64(keys[Space.SCTP_PORT, w.destination_port])
-    return group if group >= 0 else np.int64(keys[Space.SCTP_PORT, w.source_port])
+    return group_by_port(data, keys, w, Space.SCTP_PORT)
 
 
 @kernel()
@@ -44,16 +44,17 @@ def user_message(data, w, keys, messages, packet, stacks, header):
     if data[at + 1] & BEGINS_AND_ENDS != BEGINS_AND_ENDS:
         stop(packet, Stop.PARTIAL_MESSAGE, at + header)
         return
-    group = group_of(keys, w, protocol)
-    if group < 0 or not is_leaf(group):
+    group = group_of(data, keys, w, protocol)
+    if group < 0 or not (is_leaf(group) or group == CONTESTED):
         if protocol == UNSPECIFIED:
-            stop(packet, Stop.UNKNOWN_PORT, at + header, min(w.source_port, w.destination_port))
+            stop(packet, Stop.UNKNOWN_PORT, at + header, service_port(w))
         else:
             stop(packet, Stop.UNKNOWN_PAYLOAD_PROTOCOL, at + header, protocol if protocol <= 0x7FFFFFFF else -1)
         return
     w.at = at + header
     emit_leaf(messages, w, group, IpProtocol.SCTP)
-    push(stacks, w, group)
+    if group != CONTESTED:
+        push(stacks, w, group)
 
 
 @kernel(once=True)

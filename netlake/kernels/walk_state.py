@@ -14,6 +14,8 @@ from netlake.packets import Bytes, Ints, Shorts, Tiny
 # a packet is walked through at most this many headers, and this many IP headers
 MOST_HEADERS = 40
 MOST_NETWORK_HEADERS = 8
+# and an aggregate of IEEE 802.11 through at most this many of its payloads, each with so many headers
+MOST_SUBFRAMES = 64
 
 # one message, see netlake.packets.Messages
 MESSAGE = np.dtype(
@@ -86,6 +88,15 @@ WALK = np.dtype(
         ("hint", np.int64),  # from the header before
         ("source_port", np.int64),  # of the transport header at hand, -1 without one
         ("destination_port", np.int64),
+        # of an aggregate of IEEE 802.11: where its next subframe begins, -1 without an aggregate; and the state behind
+        # its own header, with which each subframe begins
+        ("subframe", np.int64),
+        ("aggregate_end", np.int64),
+        ("aggregate_promise", np.int64),
+        ("aggregate_key", np.int64),
+        ("aggregate_header", np.int64),
+        ("aggregate_depth", np.int64),
+        ("aggregate_stack", np.int64),
         ("message_count", np.int64),
         ("header_count", np.int64),
         ("fragment_count", np.int64),

@@ -1,7 +1,8 @@
 """The step through an IEEE 802.11 frame and the radio header that the capture put before it. As in walk_link.
 
 The frame is behind a radiotap, Prism or AVS header; only radiotap reports a check sequence at its end. The payload is
-entered if it is neither encrypted nor a fragment; of an aggregate (A-MSDU) its first part.
+entered if it is neither encrypted nor a fragment. An aggregate (A-MSDU, IEEE 802.11 section 9.3.2.2) has several
+payloads, each behind a header of its own and padded to four bytes.
 """
 
 from __future__ import annotations
@@ -11,15 +12,15 @@ import numpy as np
 from netlake.kernels import kernel
 from netlake.kernels.answers import Space, Stop, carries, done, malformed, stopped
 from netlake.kernels.bytes import l16, l32, u16, u32
+from netlake.kernels.numbers import LinkType
 from netlake.schema.faults import BAD_LENGTH, BAD_VERSION, SHORT_HEADER
 
-PRISM = 119
-RADIOTAP = 127
-AVS = 163
 # kinds of frames
 MANAGEMENT = 0
 CONTROL = 1
 EXTENSION = 3
+# bytes of the header of each part of an aggregate: destination, source, length
+SUBFRAME = 14
 # radiotap's flags about the frame
 CHECKED = 0x10
 PADDED = 0x20
@@ -44,18 +45,18 @@ def radiotap_flags(data, at, end):
 @kernel()
 def dot11_start(data, link_type, at, end):
     """Where the frame begins (behind `end`: the header before it is cut; -1: it is malformed), and radiotap's flags."""
-    if link_type == RADIOTAP:
+    if link_type == LinkType.DOT11_RADIOTAP:
         if end - at < 8:
             return end + 1, 0
         size = l16(data, at + 2)
         if size < 8:
             return np.int64(-1), 0
         return at + size, radiotap_flags(data, at, min(at + size, end))
-    if link_type == PRISM or link_type == AVS:
+    if link_type == LinkType.DOT11_PRISM or link_type == LinkType.DOT11_AVS:
         if end - at < 8:
             return end + 1, 0
         # AVS is big-endian and has a magic number; Prism has the byte order of its host
-        native = link_type == PRISM and u32(data, at) >> 12 != 0x80211 and l32(data, at) < 0x10000
+        native = link_type == LinkType.DOT11_PRISM and u32(data, at) >> 12 != 0x80211 and l32(data, at) < 0x10000
         size = l32(data, at + 4) if native else u32(data, at + 4)
         return (at + size if size >= 8 else np.int64(-1)), 0
     return at, 0
@@ -67,6 +68,25 @@ def source_of(frame, bits):
     if bits & 3 == 3:
         return frame + 24
     return frame + 16 if bits & 2 else frame + 10
+
+
+@kernel()
+def aggregate(data, w, at, promise):
+    """The first payload of an aggregate (A-MSDU) from `at` to `promise`; the walk reads the others behind it.
+
+    The payloads of an aggregate inside a payload of an aggregate are not read, except for the first.
+    """
+    if at + SUBFRAME > w.end:
+        return malformed(SHORT_HEADER)
+    last = at + SUBFRAME + u16(data, at + 12)
+    fault = BAD_LENGTH if last > promise else 0
+    w.mac = at + 6
+    if w.subframe < 0:
+        w.subframe = last + (-(last - at) & 3)
+        w.aggregate_end, w.aggregate_promise = min(w.end, promise), promise
+        w.aggregate_key, w.aggregate_header, w.aggregate_depth = w.key, w.header, w.depth
+        w.aggregate_stack = w.stack
+    return carries(Space.LLC, 0, at + SUBFRAME, min(last, promise), fault=fault)
 
 
 @kernel()
@@ -104,11 +124,7 @@ def dot11(data, keys, w):
     if bits & 4 or l16(data, frame + 22) & 15:
         return stopped(body, Stop.FRAGMENT, limit=limit)
     if control & 0x80:
-        if body + 14 > end:
-            return malformed(SHORT_HEADER)
-        last = body + 14 + u16(data, body + 12)
-        w.mac = body + 6
-        return carries(Space.LLC, 0, body + 14, last if limit < 0 else min(last, limit))
+        return aggregate(data, w, body, w.promise if limit < 0 else min(limit, w.promise))
     if source_of(frame, bits) + 6 <= end:
         w.mac = source_of(frame, bits)
     return carries(Space.LLC, 0, body, limit)

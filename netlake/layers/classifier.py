@@ -1,4 +1,4 @@
-"""The classifier: payloads whose port decides nothing are assigned to tables by their content.
+"""The classifier: payloads whose ports do not decide are assigned to tables by their content, and by their flow.
 
 Rules
 - Ports have priority: a message on a port of a table is that table's. Two kinds of messages are offered to probes: UDP
@@ -6,7 +6,10 @@ Rules
   `accept` rejects, because protocols share ports (RFC 7983: STUN, DTLS and RTP).
 - A probe is a hook `probe(messages)` that returns a mask of the messages that are its table's. Probes are called in the
   order of tables; the first whose mask has a message gets it. It does not get messages on its table's own port.
-- A rejected message that no probe takes stays with the table of its port, whose reader marks it with a fault.
+- A message that the probe of a table takes is also read by the tables that declare to be `inside` that table.
+- A rejected message that no probe takes belongs to no table: like a payload on an unknown port it is not decoded, and
+  its packet has the stop reason `unknown_port` with the table's port. So `accept` rejects only what is certainly not
+  the table's; what may be its own, malformed, is a row with a fault.
 - Tables that declare the same port are one group, which rejects a message if every table with `accept` rejects it.
   Tables without `accept` have no part in this: a plugin's table on the port of `dns` changes no row of `dns`, and does
   not get the messages that `dns` rejects and a probe takes.
@@ -15,6 +18,8 @@ Rules
   nothing. The capture is decoded all the same.
 - The packet of a message that was assigned by content gets the table on its stack, and no longer has the stop reason
   `unknown_port`. The stack of a TCP packet ends at `tcp`, so a message in a TCP segment leaves it as it is.
+
+Messages between two ports that both have a table are decided first: see netlake.layers.contest.
 
 It is called between the walk and the tracker, because the tables of a batch depend on it, and flows do not.
 """
@@ -28,7 +33,8 @@ import numpy.typing as npt
 
 from netlake.kernels.answers import Stop
 from netlake.kernels.numbers import IpProtocol
-from netlake.kernels.steps import UNCLAIMED
+from netlake.kernels.steps import CONTESTED, UNCLAIMED
+from netlake.layers.contest import Contest, Trials, merged, put_on_stacks, renumbered, spaces
 from netlake.layers.stacks import Stacks
 from netlake.layers.steps import Dispatch
 from netlake.layers.walk import Walked
@@ -42,20 +48,24 @@ Index = npt.NDArray[np.intp]
 class Classifier:
     """Classifies the batches of one capture.
 
-    `probes` and `accepts` are hooks by table; `failed(table, error)` is called for what a hook raises.
+    `probes` and `accepts` are hooks by table; `failed(table, error)` is called for what a hook raises. `trials`
+    are for messages between the ports of two tables.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - everything that it calls
         self,
         dispatch: Dispatch,
         stacks: Stacks,
         probes: Mapping[str, Hook],
         accepts: Mapping[str, Hook],
         failed: Callable[[str, Exception], None],
+        trials: Trials,
     ) -> None:
         self.stacks, self.probes, self.failed = stacks, probes, failed
+        self.contest = Contest(dispatch, stacks, self._accepted, trials)
+        self.keys = dispatch.keys
         self.group_of = {name: dispatch.group(name) for name in probes}
-        self.tables = {name: _table(dispatch, self.group_of[name], name) for name in probes}
+        self.tables = {name: _tables(dispatch, self.group_of[name], name) for name in probes}
         self.members = {group: {table.name for table in those} for group, those in dispatch.tables.items()}
         by_group = {
             group: {name: accepts[name] for name in names if name in accepts} for group, names in self.members.items()
@@ -64,6 +74,8 @@ class Classifier:
 
     def classify(self, walked: Walked) -> list[tuple[Table, Messages]]:
         """The messages of each table that its probe found; they are removed from `walked.by_group`."""
+        if CONTESTED in walked.by_group:
+            self.contest.settle(walked)
         found: dict[str, list[Messages]] = {name: [] for name in self.probes}
         for group in (UNCLAIMED, *self.accepts):
             messages = walked.by_group.get(group)
@@ -75,21 +87,39 @@ class Classifier:
             left = np.ones(len(messages), np.bool_)
             for name, index in self._claims(group, messages, offered).items():
                 left[index] = False
-                claimed = _renumbered(messages.take(index))
+                claimed = renumbered(messages.take(index))
                 self._name(walked, group, claimed, name)
                 found[name].append(claimed)
+            if group != UNCLAIMED:
+                left[self._reject(walked, group, messages, offered[left[offered]])] = False
             if not left.all():
-                walked.by_group[group] = _renumbered(messages.take(np.flatnonzero(left)))
-        return [(self.tables[name], part) for name, parts in found.items() for part in parts]
+                walked.by_group[group] = renumbered(messages.take(np.flatnonzero(left)))
+        taken = {name: self._with_own(walked, name, parts) for name, parts in found.items() if parts}
+        return [(table, messages) for name, messages in taken.items() for table in self.tables[name]]
+
+    def _with_own(self, walked: Walked, name: str, parts: list[Messages]) -> Messages:
+        """All messages found by a probe, and those on the port of the table if no other table reads them, in order."""
+        group = self.group_of[name]
+        if self.members[group] == {table.name for table in self.tables[name]} and group in walked.by_group:
+            parts = [*parts, walked.by_group.pop(group)]
+        result = parts[0]
+        for part in parts[1:]:
+            result = renumbered(merged(walked, result, part))
+        return result
 
     def _offered(self, group: int, messages: Messages) -> Index:
         """The messages of `group` that are offered to probes."""
         if group == UNCLAIMED:
             return np.arange(len(messages))
-        accepted = np.zeros(len(messages), np.bool_)
-        for name, hook in self.accepts[group].items():
+        return np.flatnonzero(~self._accepted(group, messages))
+
+    def _accepted(self, group: int, messages: Messages) -> Mask:
+        """The messages that a table of `group` accepts; all if none of its tables has the hook."""
+        hooks = self.accepts.get(group)
+        accepted = np.full(len(messages), hooks is None)
+        for name, hook in (hooks or {}).items():
             accepted |= self._mask(hook, name, messages, failed=True)
-        return np.flatnonzero(~accepted)
+        return accepted
 
     def _claims(self, group: int, messages: Messages, offered: Index) -> dict[str, Index]:
         """The messages that each probe takes, in the order of probes."""
@@ -114,15 +144,32 @@ class Classifier:
             self.failed(name, error)
             return np.full(len(messages), failed)
 
+    def _reject(self, walked: Walked, group: int, messages: Messages, offered: Index) -> Index:
+        """Leave the payloads of `offered` undecoded; those of them that are on a port of `group`."""
+        space = spaces(messages.hint[offered])
+        of_destination = self.keys[space, messages.destination_port[offered]] == group
+        by_port = of_destination | (self.keys[space, messages.source_port[offered]] == group)
+        by_port &= messages.source_port[offered] >= 0
+        rejected, of_destination = messages.take(offered[by_port]), of_destination[by_port]
+        port = np.where(of_destination, rejected.destination_port, rejected.source_port)
+        packets, rows = walked.packets, walked.completing[rejected.row]
+        stacked = rows[rejected.hint != IpProtocol.TCP.value]
+        packets["stack"][stacked] = packets["below"][stacked]
+        first = packets["stop"][rows] == Stop.NONE
+        packets["stop"][rows[first]], packets["stop_value"][rows[first]] = Stop.UNKNOWN_PORT, port[first]
+        # a datagram is not at an offset of the packet that completes it
+        first &= rows == rejected.row
+        packets["stop_offset"][rows[first]] = rejected.start[first]
+        undecoded: Index = offered[by_port]
+        return undecoded
+
     def _name(self, walked: Walked, group: int, claimed: Messages, name: str) -> None:
         """Put the table `name` on the stacks of the packets of `claimed`."""
         rows = np.unique(walked.completing[claimed.row[claimed.hint != IpProtocol.TCP.value]])
         if group == UNCLAIMED:
             rows = rows[walked.packets["stop"][rows] == Stop.UNKNOWN_PORT]
             walked.packets["stop"][rows] = Stop.NONE
-        below = walked.packets["below"][rows]
-        for stack in np.unique(below).tolist():
-            walked.packets["stack"][rows[below == stack]] = self.stacks.push(stack, self.group_of[name])
+        put_on_stacks(walked, self.stacks, rows, self.group_of[name])
 
 
 def _checked(mask: Mask, count: int) -> Mask:
@@ -133,13 +180,6 @@ def _checked(mask: Mask, count: int) -> Mask:
     return found
 
 
-def _table(dispatch: Dispatch, group: int, name: str) -> Table:
-    return next(table for table in dispatch.tables[group] if table.name == name)
-
-
-def _renumbered(messages: Messages) -> Messages:
-    """Messages with `place` numbered from 0 in each row."""
-    number = np.arange(len(messages))
-    again = np.concatenate([[False], messages.row[1:] == messages.row[:-1]])[: len(messages)]
-    messages.place = (number - np.maximum.accumulate(np.where(again, 0, number))).astype(np.int16)
-    return messages
+def _tables(dispatch: Dispatch, group: int, name: str) -> list[Table]:
+    """The table `name`, and those of its group whose records are inside its messages."""
+    return [table for table in dispatch.tables[group] if name in (table.name, table.inside)]

@@ -8,6 +8,9 @@ Rules of `parse(cursor)`:
 - Yielding NEXT ends a row and starts another one from the same message. Yielding NO_ROW ends the message without the
   row since the last NEXT.
 - Addresses and text may be bytes (netlake.layers.yielded).
+- Messages are read in the order of the capture. A table with the hook `memory` reads `cursor.memory`, one object for
+  the whole capture, and the addresses `cursor.sender` and `cursor.receiver`: what is remembered of one host must not
+  be used for another.
 
 One message costs some microseconds in Python. `each` reads only some messages of a batch this way, after a fixed header
 that was read by column.
@@ -15,7 +18,7 @@ that was read by column.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -34,14 +37,30 @@ NEXT = ""
 NO_ROW = "-"
 
 
+def several(rows: Iterable[Iterator[tuple[str, Any]]]) -> Iterator[tuple[str, Any]]:
+    """What `parse` yields for a message with a row for each of `rows`, or without rows if there are none."""
+    empty = True
+    for row in rows:
+        if not empty:
+            yield NEXT, None
+        empty = False
+        yield from row
+    if empty:
+        yield NO_ROW, None
+
+
 def by_message(
-    table: Table, parse: Parser, messages: Messages, failed: Failed | None = None
+    table: Table, parse: Parser, messages: Messages, failed: Failed | None = None, memory: Any = None
 ) -> tuple[Messages, Columns]:
-    """The columns that `parse` yields, with the messages taken once for each row; `failed` as for `rows`."""
+    """The columns that `parse` yields, with the messages taken once for each row; `failed` as for `rows`.
+
+    `memory` is the result of the table's hook `memory`, if it has one.
+    """
     found: list[dict[str, Any]] = []
     index: list[int] = []
     marks: list[int] = []
-    for position, cursor in enumerate(cursors(messages)):
+    every = cursors(messages) if memory is None else _remembering(messages, memory)
+    for position, cursor in enumerate(every):
         for fields, fault in rows(parse, cursor, failed):
             found.append(fields)
             index.append(position)
@@ -77,6 +96,17 @@ def cursors(messages: Messages) -> Iterator[Cursor]:
     columns = (messages.hint, messages.missing, messages.source_port, messages.destination_port)
     for data, hint, missing, source, destination in zip(messages, *(array.tolist() for array in columns), strict=True):
         yield Cursor(data, 0, -1, hint, None, missing, source, destination)
+
+
+def _remembering(messages: Messages, memory: Any) -> Iterator[Cursor]:
+    """A cursor for each message, with `memory` and its addresses; without a context these are unknown."""
+    context, ends = messages.context, []
+    for codes in (context.src, context.dst) if context is not None else (None, None):
+        known = codes is not None
+        ends.append(messages.pools["ip"].text(codes).to_pylist() if known else [None] * len(messages))
+    for cursor, sender, receiver in zip(cursors(messages), *ends, strict=True):
+        cursor.memory, cursor.sender, cursor.receiver = memory, sender, receiver
+        yield cursor
 
 
 def rows(parse: Parser, cursor: Cursor, failed: Failed | None = None) -> list[tuple[dict[str, Any], int]]:

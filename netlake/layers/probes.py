@@ -22,14 +22,18 @@ def byte_at(messages: Messages, offset: int) -> Ints:
 
 def number_at(messages: Messages, offset: int | Ints, size: int) -> Ints:
     """The big-endian number of `size` bytes (at most 7) at `offset` of each message, -1 where it is short."""
-    inside = messages.start + offset + size <= messages.end
-    result = np.zeros(len(messages), np.int64)
-    at = np.where(inside, messages.start + offset, 0)
-    if not len(messages.data):
+    at = messages.start + offset
+    inside = at + size <= messages.end
+    if len(messages.data) < size:
         return np.full(len(messages), -1, np.int64)
-    for position in range(size):
-        result = result << 8 | messages.data[np.minimum(at + position, len(messages.data) - 1)]
-    return np.where(inside, result, -1)
+    # any place that is there, for messages that are short
+    at[~inside] = 0
+    result: Ints = messages.data[at].astype(np.int64)
+    for position in range(1, size):
+        result <<= 8
+        result |= messages.data[at + position]
+    result[~inside] = -1
+    return result
 
 
 def by_content(message: Cursor, ports: Container[int]) -> bool:

@@ -26,6 +26,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from netlake.kernels.numbers import FIRST_ETHERTYPE
 from netlake.layers.pools import ipv4_text, ipv6_text, mac_text
 from netlake.packets import Bytes, Codes, Columns, Ints, Mask, Messages, Nullable, Value
 from netlake.schema import Column, Table, arrow, faults
@@ -230,3 +231,10 @@ def number(column: Column, raw: npt.NDArray[Any]) -> Value:
         return native.view(np.int64) if fits.all() else Nullable(native.view(np.int64), fits)
     stored = SCALARS[str(column.kind)].arrow
     return raw.astype(np.bool_ if stored == "bool" else stored)
+
+
+def split_length(columns: Columns) -> Columns:
+    """`columns` with `ethertype` divided: below 0x0600 it is the `length` of a payload (IEEE 802.3 clause 3.2.6)."""
+    last = columns["ethertype"]
+    typed = plain(last) >= FIRST_ETHERTYPE
+    return columns | {"ethertype": where(last, typed), "length": where(last, ~typed)}

@@ -76,8 +76,6 @@ KEYS: dict[str, tuple[str, ...]] = {
     "null": _link_keys(LinkType.NULL),
     "loop": _link_keys(LinkType.LOOP),
     "other_link": _link_keys(*OTHER_LINKS),
-    "ipv6_routing": ("ip.protocol=43",),
-    "ipv6_destination": ("ip.protocol=60",),
     "fabric_path": ("ether.type=0x8903",),
 }
 

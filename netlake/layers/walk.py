@@ -22,11 +22,10 @@ import numpy as np
 import numpy.typing as npt
 
 from netlake.kernels.regroup import regroup
-from netlake.kernels.walk import MOST_MESSAGES, MOST_NEW_HEADERS, walk
+from netlake.kernels.walk import MOST_FRAGMENTS, MOST_MESSAGES, MOST_NEW_HEADERS, walk
 from netlake.kernels.walk_state import (
     FRAGMENT,
     MESSAGE,
-    MOST_NETWORK_HEADERS,
     ORIGIN,
     PACKET,
     WALK,
@@ -66,7 +65,7 @@ class Walker:
         self.fragments = Fragments()
         self.messages = np.empty(1024 + MOST_MESSAGES, MESSAGE)
         self.headers = np.empty(1024 + MOST_NEW_HEADERS, HEADER)
-        self.found = np.empty(256, FRAGMENT)
+        self.found = np.empty(256 + MOST_FRAGMENTS, FRAGMENT)
         self.packets = np.zeros(0, PACKET)
         self.state = np.zeros(1, WALK)
 
@@ -112,7 +111,7 @@ class Walker:
                 break
             self.messages = _grown(self.messages, self._count("message") + MOST_MESSAGES)
             self.headers = _grown(self.headers, self._count("header") + MOST_NEW_HEADERS)
-            self.found = _grown(self.found, self._count("fragment") + MOST_NETWORK_HEADERS)
+            self.found = _grown(self.found, self._count("fragment") + MOST_FRAGMENTS)
         self.stacks.count = self._count("stack")
 
     def _datagrams(self, packets: Packets) -> bool:

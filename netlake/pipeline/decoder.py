@@ -37,7 +37,7 @@ from netlake.layers.walk import Walker
 from netlake.packets import Messages, Packets
 from netlake.pipeline.packet_rows import PacketRows
 from netlake.records.context import BatchContext
-from netlake.records.readers import Failures, filler, reader
+from netlake.records.readers import Failures, Trials, filler, reader
 from netlake.records.rows import Rows
 from netlake.records.waiting import COMMON, Waiting
 from netlake.schema import Table
@@ -74,6 +74,7 @@ class Decoder:
         self.rows = Rows(sink, capture, self.pools)
         self.packet_rows = PacketRows(self.tables["packet"], self.walker)
         wanted = {name: entry for name, entry in tables.entries().items() if options.wants(name)}
+        self.remembering = {name for name, entry in wanted.items() if entry.hooks.memory}
         self.readers = {name: reader(entry, self.failures, entropy=options.entropy) for name, entry in wanted.items()}
         self.from_flow = {
             name: filler(entry, hook, self.failures)
@@ -105,19 +106,24 @@ class Decoder:
             self._renew()
 
     def _layers(self) -> tuple[Walker, Classifier]:
-        """The walker and the classifier; the classifier calls only probes of tables that are written."""
+        """The walker and the classifier, which calls only probes whose messages a table that is written reads."""
         probes = {name: probe for name, entry in tables.entries().items() if (probe := entry.hooks.probe)}
         accepts = {name: accept for name, entry in tables.entries().items() if (accept := entry.hooks.accept)}
         # tables of plugins last: groups have the name of their first table
         ordered = sorted(tables.entries().values(), key=lambda entry: entry.outside)
         walker = Walker(dispatch((entry.table for entry in ordered), probes), self.pools)
-        wanted = {name: probe for name, probe in probes.items() if self.options.wants(name)}
-        return walker, Classifier(walker.dispatch, walker.stacks, wanted, accepts, self.failures.note)
+        useful = {name for table in self.tables.values() if self.options.wants(table.name)
+                  for name in (table.name, table.inside)}  # fmt: skip
+        wanted = {name: probe for name, probe in probes.items() if name in useful}
+        return walker, Classifier(walker.dispatch, walker.stacks, wanted, accepts, self.failures.note, Trials())
 
     def _table(self, table: Table, messages: Messages, context: BatchContext) -> None:
-        """Read the messages of a table now if there are at least COMMON, else when enough of them wait."""
+        """Read the messages of a table now if there are at least COMMON, else when enough of them wait.
+
+        Those of a table with a hook `memory` always wait: only waiting messages have their context, with the sender.
+        """
         waiting = self.waiting.get(table.name)
-        if len(messages) >= COMMON:
+        if len(messages) >= COMMON and table.name not in self.remembering:
             if waiting is not None:
                 self._read(waiting)
             kept, columns = self.readers[table.name](messages)

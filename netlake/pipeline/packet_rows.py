@@ -17,6 +17,9 @@ from netlake.records.rows import Rows
 from netlake.schema import Table
 from netlake.schema.faults import CUT
 
+# the ports from which systems choose those of clients (RFC 6335)
+FIRST_DYNAMIC = 49152
+
 
 class PacketRows:
     """Writes a row for each packet; counts stop reasons (`stops`, `ports` for unknown ports) and truncated packets."""
@@ -36,7 +39,7 @@ class PacketRows:
         short = captured < length
         if short.any():
             messages.fault[short] = CUT
-        stop, value = of["stop"], of["stop_value"]
+        stop, value = of["stop"], _services(of, context)
         stopped, offset = stop > 0, packets.offset[:count]
         columns = {
             "ts_nanos": _nanoseconds(packets, context),
@@ -63,7 +66,7 @@ class PacketRows:
                 continue
             values = value[stop == reason]
             if reason == Stop.UNKNOWN_PORT:
-                self.ports += np.bincount(values, minlength=1 << 16)
+                self.ports += np.bincount(values[values >= 0], minlength=1 << 16)
             else:
                 distinct, counts = np.unique(values, return_counts=True)
                 self.stops.update({(name, v): c for v, c in zip(distinct.tolist(), counts.tolist(), strict=True)})
@@ -78,6 +81,25 @@ def _messages(packets: Packets, header: np.ndarray) -> Messages:
         packets.data, start, start + packets.captured[:count], np.arange(count, dtype=np.int32), zeros,
         np.zeros(count, np.int8), header, np.zeros(count, np.int16), zeros, zeros, np.zeros(count, np.int64),
     )  # fmt: skip
+
+
+def _services(of: np.ndarray, context: BatchContext) -> np.ndarray:
+    """Stop values, with the port of the service where the walk could not name it from two numbers alone.
+
+    It is the responder's if the capture has the handshake of TCP. Else the first packet may be an answer: it is the
+    only port that systems do not give to clients, or else the responder's.
+    """
+    value = of["stop_value"]
+    unnamed = np.flatnonzero((of["stop"] == Stop.UNKNOWN_PORT) & (value < 0))
+    if len(unnamed):
+        value = value.copy()
+        header = of["header"][unnamed]
+        source, destination = (port[header] for port in context.ports)
+        lower, higher = np.minimum(source, destination), np.maximum(source, destination)
+        registered = (lower < FIRST_DYNAMIC) & (higher >= FIRST_DYNAMIC) & (context.shift[header] < 0)
+        responder = np.where(context.from_originator[header], destination, source)
+        value[unnamed] = np.where(registered, lower, responder)
+    return value
 
 
 def _nanoseconds(packets: Packets, context: BatchContext) -> np.ndarray | Nullable:

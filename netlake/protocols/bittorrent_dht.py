@@ -16,7 +16,7 @@ import numpy as np
 
 from netlake.layers.items import text
 from netlake.layers.pools import ip_text
-from netlake.layers.probes import by_content, number_at
+from netlake.layers.probes import by_content, byte_at, number_at
 from netlake.packets import Cursor, Malformed, Mask, Messages, Short
 from netlake.schema import Column, List, Struct, Table
 
@@ -63,12 +63,20 @@ TABLES = (
 )  # fmt: skip
 
 
+def accept(messages: Messages) -> Mask:
+    """On the port: payloads that start as a dictionary does; others there are uTP or unknown."""
+    first = byte_at(messages, 0)
+    return np.asarray((first == ord("d")) | ((first < 0) & (messages.missing > 0)))
+
+
 def probe(messages: Messages) -> Mask:
     """Payloads that start with a key of a message and end with the end of a dictionary."""
-    size = messages.end - messages.start
-    index = np.flatnonzero(np.isin(number_at(messages, 0, 5), BEGINNINGS) & (size > 5))
     result = np.zeros(len(messages), np.bool_)
-    result[index] = (messages.data[messages.end[index] - 1] == ord("e")) | (messages.missing[index] > 0)
+    index = np.flatnonzero(byte_at(messages, 0) == ord("d"))
+    if len(index):
+        some = messages.take(index)
+        index = index[np.isin(number_at(some, 0, 5), BEGINNINGS) & (some.end - some.start > 5)]
+        result[index] = (messages.data[messages.end[index] - 1] == ord("e")) | (messages.missing[index] > 0)
     return result
 
 

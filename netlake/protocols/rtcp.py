@@ -2,8 +2,12 @@
 
 Decided here:
 - RTCP has no port. `probe` accepts a payload that is a sequence of RTCP packets up to its last byte and starts with a
-  report or feedback; SRTCP, which appends bytes, is not recognized.
-- Each packet of a datagram is a row.
+  report or feedback.
+- SRTCP (RFC 3711) encrypts all after the first eight bytes, and appends an index and a digest. A payload is SRTCP if it
+  starts with a packet that ends before them, where a report has the length that its count requires, and there is an
+  index with the bit E before a digest of one of the usual sizes (or behind it, RFC 7714). Indexes start at 0, so the
+  upper half of a larger one than 65535 is not expected. It is one row, of those eight bytes and the index.
+- Each other packet of a datagram is a row.
 """
 
 from __future__ import annotations
@@ -17,12 +21,21 @@ import numpy as np
 from netlake.layers.items import part, remainder, text
 from netlake.layers.parsed import NEXT
 from netlake.layers.probes import byte_at, number_at
-from netlake.packets import Cursor, Mask, Messages
+from netlake.packets import Cursor, Ints, Mask, Messages
 from netlake.schema import Column, List, Struct, Table
 
 SENDER, RECEIVER, DESCRIPTION, BYE, APPLICATION, TRANSPORT_FEEDBACK, PAYLOAD_FEEDBACK = range(200, 207)
 FEEDBACK = (TRANSPORT_FEEDBACK, PAYLOAD_FEEDBACK)
 FIRST_TYPES = (SENDER, RECEIVER, *FEEDBACK)
+EXTENDED = 207
+# SRTCP: the packets that a datagram starts with, bytes that are not encrypted, and those of index and digest
+FIRST_SECURE = (SENDER, RECEIVER, *FEEDBACK, EXTENDED)
+CLEAR, INDEX = 8, 4
+# bytes from the index to the end, and bytes that are not the packet's: digests of 80 and 32 bits, or of 128 before it
+TRAILERS = ((14, 14), (8, 8), (4, 20))
+ENCRYPTED = 0x8000
+# words after the first: those of the sender (6 with its report), and those of each report
+SENDER_WORDS, RECEIVER_WORDS, REPORT_WORDS = 6, 1, 6
 MOST_PACKETS = 32
 EPOCH = datetime(1900, 1, 1, tzinfo=UTC)
 
@@ -52,8 +65,8 @@ ITEM = Struct(
 TABLES = (
     Table(
         "rtcp",
-        "One row for each RTCP packet; a datagram contains several.",
-        spec="RFC 3550, RFC 4585, RFC 3611",
+        "One row for each RTCP packet; a datagram contains several. One row for each datagram of SRTCP.",
+        spec="RFC 3550, RFC 4585, RFC 3611, RFC 3711",
         on=(),
         columns=(
             Column("version", "u8", "Version, 2.", wireshark="rtcp.version"),
@@ -79,6 +92,7 @@ TABLES = (
                    why="rtcp.ssrc.identifier also has those of reports"),
             Column("bye_reason", "text", "BYE: reason for leaving.", why="no tshark field of its own"),
             Column("application", "text", "APP: name, four ASCII characters.", wireshark="rtcp.app.name"),
+            Column("srtcp_index", "u32", "SRTCP: index of the packet; null for RTCP.", wireshark="srtcp.index"),
             Column("data", "bytes", "Rest of the packet, padding included.", why="tshark dissects it"),
             Column("heuristic", "bool", "True: recognized by content.", why="defined by netlake"),
         ),
@@ -87,11 +101,20 @@ TABLES = (
 
 
 def probe(messages: Messages) -> Mask:
-    """Payloads that are a sequence of packets up to the last byte; bytes after them, as of SRTCP, exclude a payload."""
+    """Payloads that are a sequence of packets up to the last byte, and those of SRTCP."""
+    result = byte_at(messages, 0) >> 6 == 2
+    index = np.flatnonzero(result)
+    if len(index):
+        some = messages.take(index)
+        result[index] = _sequence(some) | (_index(some) >= 0)
+    return np.asarray(result)
+
+
+def _sequence(messages: Messages) -> Mask:
+    """Which payloads are packets up to the last byte."""
     size = messages.end - messages.start + messages.missing
     at = np.zeros(len(messages), np.int64)
-    kind = byte_at(messages, 1)
-    candidates = (byte_at(messages, 0) >> 6 == 2) & np.isin(kind, FIRST_TYPES) & (size % 4 == 0)
+    candidates = np.isin(byte_at(messages, 1), FIRST_TYPES) & (size % 4 == 0)
     index = np.flatnonzero(candidates)
     result = np.zeros(len(messages), np.bool_)
     for _ in range(MOST_PACKETS):
@@ -106,8 +129,34 @@ def probe(messages: Messages) -> Mask:
     return result
 
 
+def _index(messages: Messages) -> Ints:
+    """Where the index of SRTCP is in each payload, from its start; -1 in those that are not SRTCP."""
+    size = messages.end - messages.start
+    kind, words = byte_at(messages, 1), number_at(messages, 2, 2)
+    count = byte_at(messages, 0) & 0x1F
+    needed = np.where(kind == SENDER, SENDER_WORDS, RECEIVER_WORDS) + REPORT_WORDS * count
+    report = (kind == SENDER) | (kind == RECEIVER)
+    valid = np.isin(kind, FIRST_SECURE) & (words >= 1) & (~report | (words == needed)) & (messages.missing == 0)
+    result = np.full(len(messages), -1, np.int64)
+    for from_end, trailer in TRAILERS:
+        at = size - from_end
+        fits = valid & (result < 0) & (4 * (words + 1) + trailer <= size) & (at >= CLEAR)
+        index = np.flatnonzero(fits)
+        if len(index):
+            fits[index] = number_at(messages.take(index), at[index], 2) == ENCRYPTED
+        result[fits] = at[fits]
+    return result
+
+
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
-    """Rows of all packets of a datagram."""
+    """Rows of all packets of a datagram, or the one row of SRTCP."""
+    index = _secure(message.data) if not message.missing else -1
+    if index >= 0:
+        yield "heuristic", True
+        yield from _clear(message)
+        yield "srtcp_index", int.from_bytes(message.data[index : index + INDEX], "big") & 0x7FFFFFFF
+        yield from remainder(message, "data")
+        return
     for number in range(MOST_PACKETS):
         if number:
             yield NEXT, None
@@ -116,6 +165,28 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
         if not message.promised:
             return
     message.fault("too_large")
+
+
+def _secure(data: bytes) -> int:
+    """Where the index is in a payload of SRTCP; -1 in one of RTCP, whose packets end with it."""
+    at = 0
+    while at + 4 <= len(data):
+        at += 4 * (int.from_bytes(data[at + 2 : at + 4], "big") + 1)
+    if at == len(data):
+        return -1
+    columns: list[Any] = [np.array([value]) for value in (0, len(data), 0, 0, 0, -1, 0, -1, -1, 0)]
+    return int(_index(Messages(np.frombuffer(data, np.uint8), *columns))[0])
+
+
+def _clear(message: Cursor) -> Iterator[tuple[str, Any]]:
+    """What SRTCP does not encrypt: the first word, and the sender."""
+    first, kind = message.number(1), message.number(1)
+    yield "version", first >> 6
+    yield "padding", bool(first & 0x20)
+    yield "count", first & 0x1F
+    yield "packet_type", kind
+    yield "length", message.number(2)
+    yield "ssrc", message.number(4)
 
 
 def _packet(message: Cursor) -> Iterator[tuple[str, Any]]:

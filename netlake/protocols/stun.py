@@ -1,8 +1,8 @@
 """STUN and TURN: discovery of translated addresses, connectivity checks (ICE) and relayed data.
 
 Decided here:
-- On the STUN ports `accept` takes messages and channel data; DTLS and RTP on the same ports differ in their first byte
-  (RFC 7983).
+- On the STUN ports `accept` takes messages with the cookie, those of RFC 3489 that have the length of their datagram,
+  and channel data; DTLS and RTP on the same ports differ in their first byte (RFC 7983).
 - On other ports `probe` requires the magic cookie and a length that fits to the byte; messages of RFC 3489, which have
   no cookie, are not recognized there.
 - XOR-mapped addresses are decoded; `mapped` has the mapped address in either form.
@@ -105,9 +105,17 @@ def probe(messages: Messages) -> Mask:
 
 
 def accept(messages: Messages) -> Mask:
-    """On STUN ports: first bytes of messages and of channel data, which DTLS and RTP do not have (RFC 7983)."""
-    first = byte_at(messages, 0)
-    return np.asarray((first < 4) | ((first >= 0x40) & (first < 0x80)))
+    """On STUN ports: messages that have the cookie or the length of their datagram, and channel data.
+
+    First bytes are those of RFC 7983, which DTLS and RTP do not have. Channel data may be padded to 32-bit words. What
+    the capture cut is accepted by what is there.
+    """
+    first, length, cookie = byte_at(messages, 0), number_at(messages, 2, 2), number_at(messages, 4, 4)
+    size = messages.end - messages.start + messages.missing
+    message = (first < 4) & ((cookie == COOKIE) | (length == size - HEADER))
+    channel = (first >= 0x40) & (first < 0x80) & (length <= size - 4) & (length >= size - 7)
+    cut = (messages.missing > 0) & (cookie < 0) & ((first < 4) | ((first >= 0x40) & (first < 0x80)))
+    return np.asarray(message | channel | cut)
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:

@@ -3,6 +3,10 @@
 Decided here:
 - uTP has no port. `probe` requires a known type and version, extensions that end within the packet, a plausible window,
   no field that is the length or cookie of another protocol, and payload in data packets only.
+- One such datagram is no evidence: messages of DNS and of TZSP are among them. In one batch and between the same two
+  ports there must also be an answer, whose connection ID is one higher or lower (or equal, if one of the two is a SYN);
+  or at least FEWEST datagrams of one direction and connection ID, in which time, sequence number and acknowledgment
+  number only advance. On the ports of BitTorrent one datagram is enough.
 - The fixed header is read by column; extensions, which few packets have, message by message.
 """
 
@@ -17,7 +21,7 @@ from netlake.layers.items import part
 from netlake.layers.parsed import each
 from netlake.layers.probes import byte_at, number_at
 from netlake.layers.read import fixed, plain, where
-from netlake.packets import Columns, Cursor, Mask, Messages
+from netlake.packets import Columns, Cursor, Ints, Mask, Messages
 from netlake.schema import Column, List, Struct, Table, faults
 
 HEADER = 20
@@ -28,6 +32,11 @@ LAST_EXTENSION = 3
 WIDEST_WINDOW = 1 << 26
 STUN_COOKIE = 0x2112A442
 MOST_EXTENSIONS = 16
+BITTORRENT_PORTS = range(6881, 6890)
+# datagrams of one direction that are evidence without an answer, and how far one may be from the one before
+FEWEST = 3
+WIDEST_STEP = 64
+LONGEST_PAUSE = 1 << 28  # microseconds, 4.5 minutes
 
 EXTENSION = Struct(
     (
@@ -71,13 +80,46 @@ TABLES = (
 
 
 def probe(messages: Messages) -> Mask:
-    """Packets with a valid header and extensions that end within them."""
+    """Packets with a valid header and extensions that end within them, of connections with more than one datagram."""
     first = byte_at(messages, 0)
     result = (first >= 0) & (first & 0xF == VERSION) & (first >> 4 <= SYN)
     index = np.flatnonzero(result)
+    index = index[_valid(messages.take(index))] if len(index) else index
+    result = np.zeros(len(messages), np.bool_)
     if len(index):
-        result[index] = _valid(messages.take(index))
-    return np.asarray(result)
+        result[index] = _confirmed(messages.take(index))
+    return result
+
+
+def _confirmed(messages: Messages) -> Mask:
+    """Which datagrams with a valid header are of a connection: answered, several, or on a port of BitTorrent."""
+    source, destination = messages.source_port.astype(np.int64), messages.destination_port.astype(np.int64)
+    usual = np.isin(source, BITTORRENT_PORTS) | np.isin(destination, BITTORRENT_PORTS)
+    identifier, syn = number_at(messages, 2, 2), byte_at(messages, 0) >> 4 == SYN
+    this, other = _keys(source, destination, identifier), {}
+    for step in (-1, 0, 1):
+        other[step] = _keys(destination, source, identifier + step & 0xFFFF)
+    answered = np.isin(other[-1], this) | np.isin(other[1], this)
+    answered |= (syn & np.isin(other[0], this[~syn])) | (~syn & np.isin(other[0], this[syn]))
+    return np.asarray(usual | answered | np.isin(this, _advancing(messages, this)))
+
+
+def _keys(source: Ints, destination: Ints, identifier: Ints) -> Ints:
+    return source << 32 | destination << 16 | identifier
+
+
+def _advancing(messages: Messages, key: Ints) -> Ints:
+    """Those of `key` with at least FEWEST datagrams, each a little further than the one before."""
+    order = np.argsort(key, kind="stable")
+    clock, sequence, acknowledged = (number_at(messages, at, size)[order] for at, size in ((4, 4), (16, 2), (18, 2)))
+    key = key[order]
+    same = key[1:] == key[:-1]
+    pause = np.diff(clock) & 0xFFFFFFFF
+    wrong = (pause == 0) | (pause > LONGEST_PAUSE)
+    for number in (sequence, acknowledged):
+        wrong |= np.diff(number) & 0xFFFF > WIDEST_STEP
+    distinct, counts = np.unique(key, return_counts=True)
+    return np.setdiff1d(distinct[counts >= FEWEST], key[1:][same & wrong])
 
 
 def _valid(messages: Messages) -> Mask:

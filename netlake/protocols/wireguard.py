@@ -3,6 +3,7 @@
 Decided here:
 - Off its port, `probe` requires the type in the first four bytes, and the fixed length of the three handshake types;
   data must be in blocks of 16 bytes, with a counter below 2^32.
+- On its port `accept` requires a type in the first four bytes; other payloads there are not WireGuard.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from netlake.layers.items import complete
-from netlake.layers.probes import by_content, number_at
+from netlake.layers.probes import by_content, byte_at, number_at
 from netlake.packets import Cursor, Mask, Messages
 from netlake.schema import Column, Table
 
@@ -47,8 +48,24 @@ TABLES = (
 )  # fmt: skip
 
 
+def accept(messages: Messages) -> Mask:
+    """On the port: messages that start with a type and three zero bytes, or are cut before they end."""
+    first = number_at(messages, 0, 4)
+    return np.asarray(np.isin(first, [kind << 24 for kind in (*SIZES, DATA)]) | ((first < 0) & (messages.missing > 0)))
+
+
 def probe(messages: Messages) -> Mask:
     """Messages of a known type and its length; data are blocks of 16 bytes and have a receiver."""
+    first = byte_at(messages, 0)
+    result = (first >= INITIATION) & (first <= DATA)
+    index = np.flatnonzero(result)
+    if len(index):
+        result[index] = _valid(messages.take(index))
+    return np.asarray(result)
+
+
+def _valid(messages: Messages) -> Mask:
+    """Of messages with a known type, those with its length and other fields that are fixed."""
     size = messages.end - messages.start + messages.missing
     first = number_at(messages, 0, 4)
     result = np.zeros(len(messages), np.bool_)

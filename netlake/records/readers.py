@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -24,10 +25,11 @@ import numpy as np
 
 from netlake import tables
 from netlake.layers.parsed import by_message
+from netlake.layers.pools import new_pools
 from netlake.layers.read import fixed
-from netlake.packets import Columns, Messages, Tiny
+from netlake.packets import Columns, Mask, Messages, Tiny
 from netlake.records.checks import Checks, InvalidResult
-from netlake.schema.faults import READER_FAILED
+from netlake.schema.faults import CUT, READER_FAILED
 
 Reader = Callable[[Messages], tuple[Messages, Columns]]
 Columnar = Callable[[Messages], Columns | tuple[Messages, Columns]]
@@ -57,7 +59,8 @@ def reader(entry: tables.Entry, failures: Failures, *, entropy: bool) -> Reader:
     if read is None and parse is not None:
         # _columnar is needed too: a yielded value of the wrong type raises only when the array is built
         failed = partial(failures.note, table.name)
-        by_parse = partial(by_message, table, parse, failed=failed)
+        memory = entry.hooks.memory() if entry.hooks.memory else None
+        by_parse = partial(by_message, table, parse, failed=failed, memory=memory)
         return partial(_columnar, by_parse, checks, partial(failures.note, table.name, hook=parse))
     columnar = read or partial(fixed, table)
     if entropy and entry.hooks.entropy is not None:
@@ -85,6 +88,39 @@ def filler(entry: tables.Entry, hook: Callable[[Messages, Columns, Tiny], None],
             return columns
 
     return filled
+
+
+class Trials:
+    """Whether messages are of a table, by its probe and by its reader, whatever tables are written.
+
+    What a trial reads is discarded: it has pools of its own, and its failures are not reported.
+    """
+
+    def __init__(self) -> None:
+        self.readers: dict[str, Reader] = {}
+        self.pools: dict[str, Any] = {}
+
+    def takes(self, name: str, messages: Messages) -> Mask:
+        """The messages that the probe of table `name` takes, if it has one."""
+        probe = tables.entries()[name].hooks.probe
+        if probe is not None:
+            with suppress(Exception):  # the classifier reports what a probe raises
+                return np.asarray(probe(messages), np.bool_)
+        return np.zeros(len(messages), np.bool_)
+
+    def reads(self, name: str, messages: Messages) -> Mask:
+        """The messages that the reader of table `name` reads without a fault other than `cut`."""
+        if name not in self.readers:
+            self.readers[name] = reader(tables.entries()[name], Failures(), entropy=False)
+        if not self.pools or any(pool.full for pool in self.pools.values()):
+            self.pools = new_pools()
+        given = messages.take(np.arange(len(messages)))
+        given.row, given.fault, given.pools = np.arange(len(messages), dtype=np.int32), given.fault * 0, self.pools
+        kept, _ = self.readers[name](given)
+        result = np.zeros(len(messages), np.bool_)
+        result[kept.row] = True
+        result[kept.row[(kept.fault != 0) & (kept.fault != CUT)]] = False
+        return result
 
 
 def _columnar(

@@ -27,7 +27,7 @@ NAME = "cases"
 FOLDER = Path(__file__).resolve().parent.parent / "protocols"
 # link types of capture files
 ETHERNET, PPP, CISCO_HDLC, DOT11 = 1, 9, 104, 105
-CLIENT = 40000
+CLIENT = 41000
 SNAPLEN = 262_144
 
 Case = dict[str, Any]

@@ -47,14 +47,16 @@ def layers_of(one: Layered, frame: Frame) -> Iterator[Layer]:
         if one.split:
             for value in layer.fields.get(one.split, ()):
                 yield Layer(layer.name, quoted=False, fields={one.split: [value]}, at=layer.at)
-        elif one.only is None or _passes(one, layer):
+        elif not one.only or _passes(one, layer):
             yield layer
 
 
 def at_ports(one: Layered, frame: Frame) -> Iterator[Layer]:
-    """The layers of a frame; for a table with ports, only those inside datagrams with one of the ports."""
-    inside = not one.ports
+    """The layers of a frame; for a table of datagrams or ports, only those inside datagrams (with one of the ports)."""
+    inside = not one.ports and not one.datagrams
     for layer in frame.layers:
+        if one.datagrams and layer.name == "udp":
+            inside = True
         if one.ports and layer.name == "udp":
             inside = any(int(port) in one.ports for port in ports(layer))
         if inside:
@@ -79,7 +81,7 @@ def joined(layers: list[Layer], begins: str) -> list[Layer]:
 
 
 def _passes(one: Layered, layer: Layer) -> bool:
-    found = layer.fields.get(one.only or "", [])
+    found = [value for name in one.only for value in layer.fields.get(name, ())]
     return bool(found) and (not one.values or found[0][0] in one.values)
 
 

@@ -63,9 +63,10 @@ class Layered:
     table: Table
     layers: frozenset[str]
     fields: tuple[Field, ...]
-    only: str | None = None
+    only: tuple[str, ...] = ()
     values: frozenset[str] = frozenset()
     ports: frozenset[int] = frozenset()
+    datagrams: bool = False
     split: str | None = None
     begins: str | None = None
     columns: tuple[str, ...] = field(default=())
@@ -74,7 +75,7 @@ class Layered:
     @property
     def wanted(self) -> set[str]:
         """All fields that must be read from tshark."""
-        deciding = {name for name in (self.only, self.begins, *asked(self.table.name, "shows")) if name} | {
+        deciding = {name for name in (*self.only, self.begins, *asked(self.table.name, "shows")) if name} | {
             one.unless[0] for one in self.fields if one.unless
         }
         return {name for one in self.fields for name in one.names} | deciding
@@ -149,9 +150,10 @@ def layered(table: Table, entry: dict[str, Any]) -> Layered:
         table,
         frozenset(entry.get("layers") or usual(table)),
         own,
-        only=only.get("field"),
+        only=(field,) if isinstance(field := only.get("field", ()), str) else tuple(field),
         values=frozenset(only.get("values", ())),
         ports=frozenset(entry.get("ports", ())),
+        datagrams=bool(entry.get("datagrams")),
         split=entry.get("split"),
         begins=entry.get("begins"),
         columns=columns,

@@ -26,10 +26,15 @@ PREFERENCES = {
     "ip.use_geoip": "FALSE",
     "frame.generate_epoch_time": "TRUE",
     "eth.fcs": "Never",  # no guess that the last four bytes of a frame are a check sequence
+    "ipmi.dissect_bus_commands": "TRUE",
+    "pgm.check_checksum": "FALSE",  # it does not show a checksum that it has verified
     "wpan.802154_fcs_ok": "FALSE",  # a wrong check sequence does not end the dissection
 }
-# protocols that tshark does not assign to a port by itself
-DECODED_AS = ("udp.port==1883,mqttsn", "udp.port==10000,mqttsn")
+# ports that tshark does not have: of MQTT-SN and HP ERM, and those that exporters of NetFlow in captures use
+DECODE_AS = (
+    "udp.port==1883,mqttsn", "udp.port==10000,mqttsn", "udp.port==7932,hp_erm", "udp.port==2057,cflow",
+    "udp.port==9995,cflow", "udp.port==40000,cflow",
+)  # fmt: skip
 # heuristics of protocols with a table: netlake uses the port only for the first, does not read the data that a TURN
 # server relays, and uses the content for the others
 GUESSES = ("dns_udp", "rtp_stun", "dtls_stun")
@@ -140,7 +145,7 @@ class Tshark:
         wanted = [word for name in STATISTICS for word in ("-z", name)]
         guesses = [word for name in GUESSES for word in ("--disable-heuristic", name)]
         guesses += [word for name in ALLOWED for word in ("--enable-heuristic", name)]
-        assigned = [word for name in DECODED_AS for word in ("-d", name)]
+        assigned = [word for name in DECODE_AS for word in ("-d", name)]
         self.command = ["tshark", "-n", *settings, *guesses, *assigned, *options, *wanted]
         self.command += ["-T", "pdml", "-r", str(capture)]
 

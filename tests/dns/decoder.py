@@ -24,7 +24,7 @@ NAMES = ("query_name", "query_type", "query_type_name", "query_class")
 
 def decode(message: bytes, kind: str = "udp", missing: int = 0) -> dict[str, Any]:
     """The row of one message, read from start to end."""
-    row: dict[str, Any] = {"transport": "tcp" if kind == "tcp" else "udp", "edns_options": []}
+    row: dict[str, Any] = {"transport": "tcp" if kind == "tcp" else "udp", "heuristic": False, "edns_options": []}
     marks: list[str] = []
     short = "cut" if missing else "short_header"
     lists = {name: row.setdefault(name, []) for name in ("questions", "answers", "authorities", "additionals")}

@@ -33,12 +33,9 @@ def ipv4(payload: bytes, protocol: int, *, identification: int = 1, offset: int 
          source: bytes = A4, destination: bytes = B4, total: int | None = None) -> bytes:  # fmt: skip
     flags = (0x2000 if more else 0) | offset // 8
     length = 20 + len(payload) if total is None else total
-    return (
-        struct.pack(">BBHHHBBH", 0x45, 0, length, identification, flags, 64, protocol, 0)
-        + source
-        + destination
-        + payload
-    )
+    start = struct.pack(">BBHHHBB", 0x45, 0, length, identification, flags, 64, protocol)
+    checksum = -sum(struct.unpack(">9H", start + source + destination)) % 0xFFFF
+    return start + struct.pack(">H", checksum) + source + destination + payload
 
 
 def ipv6(payload: bytes, following: int) -> bytes:

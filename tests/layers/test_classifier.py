@@ -14,6 +14,7 @@ from netlake.layers.classifier import Classifier, Hook
 from netlake.layers.steps import dispatch
 from netlake.layers.walk import Walked, Walker
 from netlake.packets import Mask, Messages
+from netlake.records.readers import Trials
 from netlake.schema import Table
 from tests.layers import build as b
 
@@ -43,7 +44,7 @@ class Batch:
     def __init__(self, frames: list[bytes], probes: dict[str, Hook], accepts: dict[str, Hook] | None = None) -> None:
         self.failures: list[tuple[str, str]] = []
         walker = Walker(DISPATCH, {})
-        classifier = Classifier(DISPATCH, walker.stacks, probes, accepts or {}, self.failed)
+        classifier = Classifier(DISPATCH, walker.stacks, probes, accepts or {}, self.failed, Trials())
         self.walked: Walked = walker.walk(b.batch(frames))
         self.claimed = classifier.classify(self.walked)
         self.found = {table.name: [*messages] for table, messages in self.claimed}
@@ -77,18 +78,40 @@ def test_first_probe_takes_a_message() -> None:
     assert batch.stacks == ["udp:first", "udp:second"]
 
 
-def test_rejected_message_is_offered_to_probes() -> None:
+def test_rejected_message_is_offered_to_probes_and_is_else_not_decoded() -> None:
     frames = [udp(b"a", 53), udp(b"o", 53), udp(b"z", 53)]
     batch = Batch(frames, {"first": starts_with("a")}, {"owner": starts_with("o")})
     assert batch.found == {"first": [b"a"]}
-    assert batch.left(DISPATCH.group("owner")) == [b"o", b"z"]
-    assert batch.stacks == ["udp:first", "udp:owner", "udp:owner"]
+    assert batch.left(DISPATCH.group("owner")) == [b"o"]
+    assert batch.stacks == ["udp:first", "udp:owner", "udp"]
+    assert batch.stops == [None, None, "unknown_port"]
+    packet = batch.walked.packets[2]
+    assert (packet["stop_value"], packet["stop_offset"]) == (53, sum(map(len, frames)) - 1)
+
+
+def test_rejected_message_of_a_reassembled_datagram_is_not_decoded() -> None:
+    whole = b.udp(b"z" * 40, 9, 53)
+    pieces = [b.ethernet(b.ipv4(whole[at : at + 24], 17, offset=at, more=at + 24 < len(whole))) for at in (0, 24)]
+    batch = Batch(pieces, {}, {"owner": starts_with("o")})
+    assert batch.left(DISPATCH.group("owner")) == []
+    assert batch.stacks[:2] == ["ethernet:ipv4", "udp"]
+    assert batch.stops[:2] == ["fragment", "unknown_port"]
+    assert batch.walked.packets["stop_value"][1] == 53
+
+
+def test_rejected_message_that_has_no_port_of_the_table_stays() -> None:
+    frame = b.ethernet(b.ipv4(b"z", 253))
+    dispatched = dispatch(b.with_steps(Table("owner", "", "", ("udp.port=53", "ip.protocol=253"), ())))
+    walker = Walker(dispatched, {})
+    walked = walker.walk(b.batch([frame]))
+    Classifier(dispatched, walker.stacks, {}, {"owner": starts_with("o")}, print, Trials()).classify(walked)
+    assert [*walked.by_group[dispatched.group("owner")]] == [b"z"]
 
 
 def test_probe_is_not_asked_about_its_own_port() -> None:
     batch = Batch([udp(b"a", 99)], {"second": starts_with("a")}, {"second": starts_with("b")})
     assert batch.found == {}
-    assert batch.stacks == ["udp:second"]
+    assert batch.stacks == ["udp"]
 
 
 def test_tcp_stack_ends_at_tcp_for_a_message_assigned_by_content() -> None:

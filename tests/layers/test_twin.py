@@ -14,18 +14,20 @@ from hypothesis import strategies as st
 from netlake import tables
 from netlake.errors import NetlakeError
 from netlake.kernels.answers import STOPS
-from netlake.kernels.steps import UNCLAIMED, Step
+from netlake.kernels.steps import CONTESTED, UNCLAIMED, Step
 from netlake.layers.steps import SPACES, dispatch
 from netlake.layers.walk import Walked, Walker
 from netlake.packets import FRAGMENT, QUOTED, WHOLE, Packets
 from netlake.schema.faults import NAMES
 from netlake.sources import open_capture
 from tests.layers import build as b
-from tests.layers import twin_links, twin_network, twin_tunnels  # noqa: F401 - they fill the twin's tables
+from tests.layers import twin_links, twin_network, twin_ports, twin_tunnels  # noqa: F401 - they fill the twin's tables
 from tests.layers.test_chunks import CHUNKS
 from tests.layers.test_walk import CASES as PLAIN
 from tests.layers.test_walk_links import CASES as LINK_CASES
-from tests.layers.test_walk_tunnels import TUNNELS
+from tests.layers.test_walk_ports import CASES as PORT_CASES
+from tests.layers.test_walk_ports import between
+from tests.layers.tunnel_cases import TUNNELS
 from tests.layers.twin import STEPS, Twin
 from tests.layers.twin_types import Result
 
@@ -35,7 +37,10 @@ CAPTURES = sorted(path for path in (Path(__file__).parent.parent / "captures").i
 FRAMES = [
     *((1, case[0]) for cases in (PLAIN, TUNNELS, CHUNKS) for case in cases.values()),
     *((case[0], case[1]) for case in LINK_CASES.values()),
+    *((1, between(*case[:3])) for case in PORT_CASES.values()),
 ]
+# groups without tables
+OTHERS = {UNCLAIMED: "", CONTESTED: "contested"}
 # what a packet that completes a datagram has from it
 LAST = ("stack", "stop", "header")
 LINK_TYPES = sorted({link_type for link_type, _ in FRAMES})
@@ -85,7 +90,7 @@ def walked_rows(packets: Packets, walker: Walker, walked: Walked) -> list[dict[s
     completing = set(walked.completing[packets.count :].tolist())
     messages: dict[int, list[tuple[object, ...]]] = defaultdict(list)
     for group, found in walked.by_group.items():
-        name = "" if group == UNCLAIMED else DISPATCH.groups[group]
+        name = OTHERS[group] if group in OTHERS else DISPATCH.groups[group]
         for i, row in enumerate(found.row.tolist()):
             if row >= packets.count:
                 continue

@@ -46,9 +46,9 @@ INNER = b.ipv4(b.udp(b"x", 1, 53), 17)
 CASES = {
     "udp to a known port": (NET(INNER), "ethernet:ipv4:udp:dns", None, -1),
     "the source's port is known": (NET(b.ipv4(b.udp(b"x", 53, 9), 17)), "ethernet:ipv4:udp:dns", None, -1),
-    "no known port": (NET(b.ipv4(b.udp(b"x", 9, 2), 17)), "ethernet:ipv4:udp", "unknown_port", 2),
+    "no known port": (NET(b.ipv4(b.udp(b"x", 2000, 2), 17)), "ethernet:ipv4:udp", "unknown_port", 2),
     "a message in a TCP segment": (NET(b.ipv4(b.tcp(b"x", 1, 53), 6)), "ethernet:ipv4:tcp", None, -1),
-    "TCP payload without a key": (NET(b.ipv4(b.tcp(b"x", 9, 2), 6)), "ethernet:ipv4:tcp", "unknown_port", 2),
+    "TCP payload without a key": (NET(b.ipv4(b.tcp(b"x", 9, 2000), 6)), "ethernet:ipv4:tcp", "unknown_port", 9),
     "no payload": (NET(b.ipv4(b.tcp(b""), 6)), "ethernet:ipv4:tcp", None, -1),
     "padding behind the IP packet": (NET(b.ipv4(b.tcp(b""), 6) + bytes(6)), "ethernet:ipv4:tcp", None, -1),
     "two tags": (NET(b.vlan(b.vlan(INNER), 0x8100), 0x88A8), "ethernet:dot1q:dot1q:ipv4:udp:dns", None, -1),
@@ -64,7 +64,7 @@ CASES = {
     "IPv6": (NET(b.ipv6(b.udp(b"x", 1, 53), 17), 0x86DD), "ethernet:ipv6:udp:dns", None, -1),
     "extension headers": (
         NET(b.ipv6(bytes.fromhex("3c00000000000000 1100000000000000") + b.udp(b"x", 1, 53), 0), 0x86DD),
-        "ethernet:ipv6:ipv6_hop_by_hop:ipv6_destination:udp:dns",
+        "ethernet:ipv6:ipv6_hop_by_hop:ipv6_destination_options:udp:dns",
         None,
         -1,
     ),
@@ -345,8 +345,9 @@ def test_truncated_ip_header_has_fault_cut() -> None:
 def test_numbers_in_tunnel_keys_do_not_change() -> None:
     """Column `tunnel_key` of `connection` depends on them."""
     keyed = ("ethernet", "ipv4", "ipv6", "gre", "vxlan", "geneve", "mpls", "pppoe", "l2tp", "gtp_u", "erspan", "teredo",
-             "nsh", "pim", "ieee8021ah", "cisco_metadata", "fabric_path")  # fmt: skip
-    assert [Step[name.upper()].value for name in keyed] == [0, 16, 17, *range(48, 62)]
+             "nsh", "pim", "ieee8021ah", "cisco_metadata", "fabric_path", "vn_tag", "e_tag", "cisco_ttag", "macsec",
+             "tzsp", "hp_erm", "hsr", "trill", "lisp", "ayiya")  # fmt: skip
+    assert [Step[name.upper()].value for name in keyed] == [0, 16, 17, *range(48, 72)]
 
 
 def test_source_mac_is_that_of_the_frame_around_the_ip_header() -> None:

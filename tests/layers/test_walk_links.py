@@ -22,6 +22,7 @@ MORE = (
     Table("beacons", "", "", ("dot11.type=0",), (), context="record"),
     Table("eapol", "", "", ("ether.type=0x888e",), (), context="record"),
     Table("usb", "", "", ("link.type=189", "link.type=220"), (), context="record"),
+    Table("wpan", "", "", ("link.type=230",), (), context="record"),
     Table("osi", "", "", ("llc.dsap=0xfe",), (), context="record"),
     Table("cdp", "", "", ("snap.cisco=0x2000",), (), context="record"),
 )
@@ -32,16 +33,71 @@ IP = SNAP + b"\x08\x00" + INNER
 FRAME = b.ethernet(INNER)
 DNS = "ipv4:udp:dns"
 WIFI = f"dot11:llc:snap:{DNS}"
-SUBFRAME = bytes(12) + struct.pack(">H", len(IP)) + IP
+
+
+def subframe(payload: bytes) -> bytes:
+    """A part of an aggregate (A-MSDU), padded to four bytes."""
+    part = bytes(12) + struct.pack(">H", len(payload)) + payload
+    return part + bytes(-len(part) % 4)
+
+
+SUBFRAME = subframe(IP)
+OTHER = subframe(b"\xf0\xf0\x03xx")
+
+
+def sll(device: int, protocol: int, payload: bytes) -> bytes:
+    """A packet of a Linux cooked capture."""
+    return struct.pack(">HHH8xH", 0, device, 6, protocol) + payload
+
+
+def sll2(device: int, protocol: int, payload: bytes) -> bytes:
+    return struct.pack(">HHIHBB8x", protocol, 0, 1, device, 0, 6) + payload
+
+
+# ARPHRD_ type and protocol of a Linux cooked header, payload, stack behind it, why it stopped and at what
+COOKED = {
+    "Ethernet device": (1, 0x0800, INNER, DNS, None, -1),
+    "PPP device": (512, 0x0800, INNER, DNS, None, -1),
+    "GRE device": (778, 0x6558, FRAME, f"ethernet:{DNS}", None, -1),
+    "frame relay device": (770, 0x0800, b"\x18\x41\x03\xcc" + INNER, f"frame_relay:{DNS}", None, -1),
+    "frame relay device, protocol 25": (770, 25, b"\x18\x41\x03\xcc" + INNER, f"frame_relay:{DNS}", None, -1),
+    "802.11 device": (801, 4, b.dot11(IP), WIFI, None, -1),
+    "802.11 device with Prism": (802, 4, struct.pack("<II", 0x44, 144) + bytes(136) + b.dot11(IP), WIFI, None, -1),
+    "802.11 device with radiotap": (803, 4, b.radiotap(b.dot11(IP), 0), WIFI, None, -1),
+    "802.11 device with radiotap, EtherType": (803, 0x0800, b.radiotap(b.dot11(IP), 0), WIFI, None, -1),
+    "netlink": (824, 4, b"\x20\0\0\0\x10" + bytes(27), "", "unknown_link_type", 253),
+    "netlink, protocol 0x0800": (824, 0x0800, INNER, "", "unknown_link_type", 253),
+    "Novell": (1, 1, b"\xff\xff\0\x1e" + bytes(26), "", "unknown_ethertype", 0x8137),
+    "Ethernet frame": (1, 3, FRAME, f"ethernet:{DNS}", None, -1),
+    "LLC": (1, 4, IP, f"llc:snap:{DNS}", None, -1),
+    "PPP frame": (512, 7, b"\xff\3\0\x21" + INNER, f"ppp:{DNS}", None, -1),
+    "PPP multilink": (512, 8, b"\0\x21" + INNER, f"ppp:{DNS}", None, -1),
+    "CAN": (280, 12, bytes(16), "", "unknown_link_type", 227),
+    "IEEE 802.15.4": (804, 246, bytes(9), "wpan", None, -1),
+    "Econet": (1, 24, bytes(9), "", "unknown_ethertype", 24),
+}
 
 # link type, packet, stack, why it stopped and at what
 CASES = {
+    **{f"{name}, cooked {version}": (link_type, cooked(device, protocol, packet), f"{group}:{stack}".strip(":"), *stop)
+       for name, (device, protocol, packet, stack, *stop) in COOKED.items()
+       for version, link_type, group, cooked in ((1, 113, "linux_sll", sll), (2, 276, "linux_sll2", sll2))},
     "802.11": (105, b.dot11(IP), WIFI, None, -1),
     "four addresses": (105, b.dot11(IP, flags=3, between=bytes(6)), WIFI, None, -1),
     "QoS": (105, b.dot11(IP, 0x88, between=bytes(2)), WIFI, None, -1),
     "QoS and HT control": (105, b.dot11(IP, 0x88, 0x81, bytes(6)), WIFI, None, -1),
     "EAPOL": (105, b.dot11(SNAP + b"\x88\x8e\1\1\0\0"), "dot11:llc:snap:eapol", None, -1),
     "aggregate": (105, b.dot11(SUBFRAME * 2, 0x88, between=b"\x80\0"), WIFI, None, -1),
+    "aggregate whose second part is unknown": (
+        105, b.dot11(SUBFRAME + OTHER + SUBFRAME, 0x88, between=b"\x80\0"), "dot11:llc", "unknown_llc", 0xF0,
+    ),
+    "aggregate whose second part is longer than the frame": (
+        105, b.dot11(SUBFRAME + bytes(12) + b"\xff\0" + IP, 0x88, between=b"\x80\0"), WIFI, "malformed", -1,
+    ),
+    "aggregate with an empty part and a rest": (
+        105, b.dot11(SUBFRAME + bytes(16) + SUBFRAME + bytes(9), 0x88, between=b"\x80\0"), WIFI, None, -1,
+    ),
+    "aggregate of too many parts": (105, b.dot11(SUBFRAME * 65, 0x88, between=b"\x80\0"), WIFI, "too_deep", -1),
     "aggregate without its first header": (105, b.dot11(b"x", 0x88, between=b"\x80\0"), "dot11", "malformed", -1),
     "encrypted": (105, b.dot11(IP, flags=0x41), "dot11", "encrypted", -1),
     "more fragments": (105, b.dot11(IP, flags=0x05), "dot11", "fragment", -1),
@@ -162,6 +218,30 @@ def test_check_sequence_is_not_part_of_the_payload() -> None:
     result = Walker(DISPATCH, {}).walk(b.batch([packet], link_type=127))
     assert result.by_group[Step.LLC].end[0] == len(packet) - 4
     assert result.by_group[Step.DOT11].end[0] == len(packet)
+
+
+def test_every_part_of_an_aggregate_has_its_messages() -> None:
+    parts = [subframe(SNAP + b"\x08\0" + b.ipv4(b.udp(b"x" * size, 1, 53), 17)) for size in range(1, 8)]
+    whole = b.dot11(b"".join(parts) + b"\1\2\3\4", 0x88, between=b"\x80\0")
+    result = Walker(DISPATCH, {}).walk(b.batch([b.radiotap(whole, 0x10)] * 2, link_type=127))
+    dns = result.by_group[DISPATCH.group("dns")]
+    assert (dns.end - dns.start).tolist() == list(range(1, 8)) * 2
+    assert dns.place.tolist() == list(range(7)) * 2
+    assert dns.header.tolist() == list(range(14))
+    assert len(result.by_group[Step.DOT11]) == 2
+    assert result.headers["outer"].tolist() == [-1] * 14
+    # each has the source address of its own part, and the packet is that of the first part
+    start = dns.start[0] - 8 - 20
+    assert (result.headers["mac"] - result.headers["network"]).tolist() == [-16] * 14
+    assert result.headers["network"][0] == start
+    assert result.packets["header"][:2].tolist() == [0, 7]
+
+
+def test_parts_of_an_aggregate_in_a_tunnel_are_in_its_flow() -> None:
+    frame = b.dot11(SUBFRAME * 3, 0x88, between=b"\x80\0")
+    result = Walker(DISPATCH, {}).walk(b.batch([b.ethernet(b.ipv4(b.gre(frame, 0x8200, key=3), 47))]))
+    assert result.headers["outer"].tolist() == [-1, 0, 0, 0]
+    assert len(set(result.headers["key"].tolist())) == 2
 
 
 def test_hint_of_a_link_header_is_its_link_type() -> None:

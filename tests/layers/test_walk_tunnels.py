@@ -8,138 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netlake.kernels.steps import Step
-from netlake.kernels.walk_state import MOST_HEADERS
 from netlake.layers.steps import dispatch
 from netlake.layers.walk import Walker
 from netlake.schema import Table
 from tests.layers import build as b
 from tests.layers.test_walk import INNER, LEAVES, NET, stack, walked
-
-
-def over_udp(payload: bytes, port: int) -> bytes:
-    return NET(b.ipv4(b.udp(payload, 1, port), 17))
-
-
-INNER_6 = b.ipv6(b.udp(b"x", 1, 53), 17)
-UDP_STACK = "ethernet:ipv4:udp"
-DNS_STACK = "ipv4:udp:dns"
-PPP = bytes.fromhex("ff030021") + INNER
-UNKNOWN = "unknown_tunnel_payload"
-TUNNELS = {
-    "MPLS": (NET(b.mpls(b.mpls(INNER), 3, bottom=False), 0x8847), f"ethernet:mpls:mpls:{DNS_STACK}", None, -1),
-    "MPLS in IP": (NET(b.ipv4(b.mpls(INNER_6), 137)), "ethernet:ipv4:mpls:ipv6:udp:dns", None, -1),
-    "MPLS in UDP": (over_udp(b.mpls(INNER), 6635), f"{UDP_STACK}:mpls:{DNS_STACK}", None, -1),
-    "MPLS, an associated channel": (
-        NET(b.mpls(bytes.fromhex("10000021") + INNER, 13), 0x8847), f"ethernet:mpls:{DNS_STACK}", None, -1,
-    ),
-    "MPLS, a pseudowire with a control word": (
-        NET(b.mpls(bytes(4) + NET(INNER)), 0x8847), f"ethernet:mpls:ethernet:{DNS_STACK}", None, -1,
-    ),
-    "MPLS, a pseudowire without one": (
-        NET(b.mpls(NET(INNER)), 0x8847), f"ethernet:mpls:ethernet:{DNS_STACK}", None, -1,
-    ),
-    "MPLS, something else": (NET(b.mpls(b"\x55" + bytes(20)), 0x8847), "ethernet:mpls", UNKNOWN, 5),
-    "MPLS, too many labels": (
-        NET(b.mpls(b"", bottom=False) * 50, 0x8847), "ethernet" + ":mpls" * (MOST_HEADERS - 1), "too_deep", -1,
-    ),
-    "MPLS, half a label": (NET(b"\0\0", 0x8847), "ethernet:mpls", "malformed", -1),
-    "PPPoE, session": (NET(b.pppoe(b"\0\x21" + INNER), 0x8864), f"ethernet:pppoe:ppp:{DNS_STACK}", None, -1),
-    "PPPoE, discovery": (NET(b.pppoe(bytes(4), code=9), 0x8863), "ethernet:pppoe", None, -1),
-    "PPPoE, version 2": (NET(b"\x21" + bytes(9), 0x8864), "ethernet:pppoe", "malformed", -1),
-    "L2TP": (over_udp(bytes.fromhex("0002 0001 0002") + PPP, 1701), f"{UDP_STACK}:l2tp:ppp:{DNS_STACK}", None, -1),
-    "L2TP, length, numbers and offset": (
-        over_udp(bytes.fromhex("4a02 0034 0001 0002 0000 0000 0002 0000") + PPP, 1701),
-        f"{UDP_STACK}:l2tp:ppp:{DNS_STACK}", None, -1,
-    ),
-    "L2TP, control": (over_udp(bytes.fromhex("c802 000c 0001 0000 0000 0000"), 1701), f"{UDP_STACK}:l2tp", None, -1),
-    "L2TP, length below the header's": (
-        over_udp(bytes.fromhex("4002 0002 0001 0002") + PPP, 1701), f"{UDP_STACK}:l2tp", "malformed", -1,
-    ),
-    "L2TP, version 3 over UDP": (over_udp(bytes.fromhex("0003 0000 00000007") + PPP, 1701), f"{UDP_STACK}:l2tp",
-                                 UNKNOWN, 0),
-    "L2TP, version 3 over IP": (NET(b.ipv4(bytes.fromhex("00000007") + PPP, 115)), "ethernet:ipv4:l2tp", UNKNOWN, 0),
-    "L2TP, control over IP": (NET(b.ipv4(bytes(20), 115)), "ethernet:ipv4:l2tp", None, -1),
-    "L2F": (over_udp(bytes.fromhex("0001 0000 0000"), 1701), f"{UDP_STACK}:l2tp", "malformed", -1),
-    "GTP-U": (over_udp(b.gtp(INNER), 2152), f"{UDP_STACK}:gtp_u:{DNS_STACK}", None, -1),
-    "GTP-U, IPv6 behind two extensions": (
-        over_udp(b.gtp(INNER_6, flags=0x34, optional=bytes.fromhex("00000085 01100985 01100900")), 2152),
-        f"{UDP_STACK}:gtp_u:ipv6:udp:dns", None, -1,
-    ),
-    "GTP-U, Ethernet": (over_udp(b.gtp(NET(INNER)), 2152), f"{UDP_STACK}:gtp_u:ethernet:{DNS_STACK}", None, -1),
-    "GTP-U, echo": (over_udp(b.gtp(bytes(4), kind=1), 2152), f"{UDP_STACK}:gtp_u", None, -1),
-    "GTP-U, something else": (over_udp(b.gtp(b"\x55" * 9), 2152), f"{UDP_STACK}:gtp_u", UNKNOWN, 5),
-    "GTP-U, an extension of no length": (
-        over_udp(b.gtp(INNER, flags=0x34, optional=bytes.fromhex("00000085 00")), 2152), f"{UDP_STACK}:gtp_u",
-        "malformed", -1,
-    ),
-    "GTP-U, version 2": (over_udp(b.gtp(INNER, flags=0x48), 2152), f"{UDP_STACK}:gtp_u", "malformed", -1),
-    "ERSPAN without a header": (
-        NET(b.ipv4(b.gre(NET(INNER), 0x88BE), 47)), f"ethernet:ipv4:gre:erspan:ethernet:{DNS_STACK}", None, -1,
-    ),
-    "ERSPAN, the second type": (
-        NET(b.ipv4(bytes.fromhex("100088be 00000001 1001000500000000") + NET(INNER), 47)),
-        f"ethernet:ipv4:gre:erspan:ethernet:{DNS_STACK}", None, -1,
-    ),
-    "ERSPAN, the third type with its optional header": (
-        NET(b.ipv4(bytes.fromhex("100022eb 00000001 20010005 00000000 00000001") + bytes(8) + NET(INNER), 47)),
-        f"ethernet:ipv4:gre:erspan:ethernet:{DNS_STACK}", None, -1,
-    ),
-    "ERSPAN, the third type with an IP packet": (
-        NET(b.ipv4(bytes.fromhex("100022eb 00000001 20010005 00000000 00000800") + INNER, 47)),
-        f"ethernet:ipv4:gre:erspan:{DNS_STACK}", None, -1,
-    ),
-    "ERSPAN, something else": (
-        NET(b.ipv4(bytes.fromhex("100022eb 00000001 20010005 00000000 00001c00") + INNER, 47)),
-        "ethernet:ipv4:gre:erspan", UNKNOWN, 7,
-    ),
-    "ERSPAN, unknown version": (
-        NET(b.ipv4(bytes.fromhex("100088be 00000001 f000000000000000") + NET(INNER), 47)), "ethernet:ipv4:gre:erspan",
-        "malformed", -1,
-    ),
-    "Teredo": (over_udp(INNER_6, 3544), f"{UDP_STACK}:teredo:ipv6:udp:dns", None, -1),
-    "Teredo, authentication and origin": (
-        over_udp(bytes.fromhex("00010001 ff 0102030405060708 00 0000 f227 3ffffdf8") + INNER_6, 3544),
-        f"{UDP_STACK}:teredo:ipv6:udp:dns", None, -1,
-    ),
-    "Teredo, something else": (over_udp(b"\x11ello", 3544), f"{UDP_STACK}:teredo", "malformed", -1),
-    "VXLAN that names its payload": (
-        over_udp(bytes.fromhex("0c00000200000100") + INNER_6, 4790), f"{UDP_STACK}:vxlan:ipv6:udp:dns", None, -1,
-    ),
-    "VXLAN that names an unknown payload": (
-        over_udp(bytes.fromhex("0c00000900000100") + INNER, 4790), f"{UDP_STACK}:vxlan", UNKNOWN, 9,
-    ),
-    "network service header": (
-        NET(bytes.fromhex("0fc6 01 03 00000101") + bytes(16) + NET(INNER), 0x894F),
-        f"ethernet:nsh:ethernet:{DNS_STACK}", None, -1,
-    ),
-    "network service header without a length": (NET(bytes(8), 0x894F), "ethernet:nsh", "malformed", -1),
-    "PIM register": (NET(b.ipv4(bytes.fromhex("2100000000000000") + INNER, 103)), f"ethernet:ipv4:pim:{DNS_STACK}",
-                     None, -1),
-    "PIM register, cut behind its flags": (NET(b.ipv4(bytes.fromhex("2100000040000000"), 103)), "ethernet:ipv4:pim",
-                                           None, -1),
-    "PIM register, something else": (NET(b.ipv4(bytes.fromhex("210000000000000055"), 103)), "ethernet:ipv4:pim",
-                                     UNKNOWN, 5),
-    "PIM hello": (NET(b.ipv4(bytes.fromhex("2000000000010002000f"), 103)), "ethernet:ipv4:pim", None, -1),
-    "provider backbone": (NET(bytes.fromhex("00000005") + NET(INNER), 0x88E7),
-                          f"ethernet:ieee8021ah:ethernet:{DNS_STACK}", None, -1),
-    "FabricPath": (NET(bytes.fromhex("0064") + NET(INNER), 0x8903), f"ethernet:fabric_path:ethernet:{DNS_STACK}",
-                   None, -1),
-    "FabricPath, cut behind its first byte": (NET(b"\0", 0x8903), "ethernet:fabric_path", "malformed", -1),
-    "Cisco's metadata": (NET(bytes.fromhex("0101000100070800") + INNER, 0x8909),
-                         f"ethernet:cisco_metadata:{DNS_STACK}", None, -1),
-    "Cisco's metadata in GRE": (
-        NET(b.ipv4(b.gre(bytes.fromhex("0800010100010007") + INNER, 0x8909), 47)),
-        f"ethernet:ipv4:gre:cisco_metadata:{DNS_STACK}", None, -1,
-    ),
-    "GRE of a cache engine": (NET(b.ipv4(b.gre(bytes(4) + INNER, 0x883E), 47)), f"ethernet:ipv4:gre:{DNS_STACK}",
-                              None, -1),
-    "Ethernet in IP": (NET(b.ipv6(NET(INNER), 143), 0x86DD), f"ethernet:ipv6:ethernet:{DNS_STACK}", None, -1),
-    "GRE in UDP": (over_udp(b.gre(INNER), 4754), f"{UDP_STACK}:gre:{DNS_STACK}", None, -1),
-    "authentication header": (
-        NET(b.ipv4(bytes.fromhex("11 01 0000 00000001 00000001") + b.udp(b"x", 1, 53), 51)),
-        "ethernet:ipv4:ipsec_ah:udp:dns", None, -1,
-    ),
-}  # fmt: skip
+from tests.layers.tunnel_cases import INNER_6, TUNNELS, over_udp
 
 
 @pytest.mark.parametrize(("frame", "names", "reason", "value"), TUNNELS.values(), ids=TUNNELS)
@@ -188,6 +62,22 @@ def test_tunnels_are_one_where_the_directions_have_different_identifiers() -> No
     assert 0 not in inside
     one, other = keys(over_udp(b.gtp(INNER, tunnel=1), 2152), over_udp(b.gtp(INNER, tunnel=2), 2152))
     assert one == other != 0
+
+
+def test_trailer_of_prp_has_a_message_and_is_not_payload() -> None:
+    names = ("PRP", "PRP in a VLAN", "PRP's suffix behind another size", "PRP's suffix in a short frame")
+    frames = [TUNNELS[name][0] for name in names]
+    packets = b.batch(frames)
+    _, result = walked(packets)
+    found = result.by_group[Step.PRP]
+    assert found.row.tolist() == [0, 1]
+    assert (found.end - found.start).tolist() == [6, 6]
+    ends = packets.start[:2] + packets.captured[:2]
+    assert found.end.tolist() == ends.tolist()
+    assert result.by_group[Step.DOT1Q].end.tolist() == [ends[1] - 6]
+    # a frame that the capture cut has no known end
+    _, result = walked(b.batch(frames[:1], lengths=[len(frames[0]) + 1]))
+    assert Step.PRP not in result.by_group
 
 
 def test_ip_in_ip_has_a_message() -> None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from typing import Any
 
 from tests.layers.twin_types import End, Header, Malformed, Message, Result, To, icmp_pair, ip_version, number, ports_of
 
 ETHER, IP, TUNNEL = "ether.type", "ip.protocol", "tunnel.payload"
 IPV4, IPV6, PPP, MPLS, BRIDGED = 0x0800, 0x86DD, 0x880B, 0x8847, 0x6558
-MOST_HEADERS, MOST_IP_HEADERS, MOST_CHUNKS = 40, 8, 64
+MOST_HEADERS, MOST_IP_HEADERS, MOST_CHUNKS, MOST_SUBFRAMES = 40, 8, 64, 64
 Lookup = Callable[[str, int], str | None]
 
 
@@ -26,6 +27,9 @@ class Twin:
         self.link_type, self.hint, self.ports, self.mac = link_type, 0, (-1, -1), -1
         self.tunnels: tuple[tuple[str, int], ...] = ()
         self.header, self.depth = -1, 0
+        # of an A-MSDU: where its second subframe begins, and where it ends; and the state in which subframes begin
+        self.aggregate: tuple[int, int] | None = None
+        self.outside: dict[str, Any] = {}
         self.result = Result()
 
     def walk(self) -> Result:
@@ -35,9 +39,52 @@ class Twin:
             self.stop("unknown_link_type", self.at, self.link_type)
         elif group == "ppp" and self.link_type in (9, 50) and self.is_cisco():
             group = "cisco_hdlc"
+        self.go_on(group)
+        if self.aggregate:
+            self.subframes(*self.aggregate)
+        return self.result
+
+    def subframes(self, at: int, promise: int) -> None:
+        """The subframes of an A-MSDU behind the first; the packet's row is about the first one that stops."""
+        result, count = self.result, 1
+        about = result.stack, result.header
+        while promise - at >= 14:
+            if count == MOST_SUBFRAMES:
+                self.stop("too_deep", at)
+                break
+            count += 1
+            stopped = result.stop
+            vars(self).update(self.outside)
+            self.hint, self.link_type, self.ports, self.at = 0, -1, (-1, -1), at
+            result.stack, result.header = list(self.outside["stack"]), self.header
+            at = self.subframe(promise)
+            if stopped is None and result.stop:
+                about = result.stack, result.header
+        result.stack, result.header = about
+
+    def subframe(self, promise: int) -> int:
+        """One subframe of an A-MSDU; where the next one begins."""
+        begin = self.at
+        if self.end - begin < 14:
+            self.stop("cut", begin)
+            return promise
+        size = number(self.data, begin + 12, 2)
+        last = begin + 14 + size
+        if last > promise:
+            self.stop("malformed", begin)
+        self.mac, self.at = begin + 6, begin + 14
+        self.narrow(last)
+        if self.at < self.end:
+            self.go_on("llc")
+        elif self.at < self.promise:
+            self.stop("cut", self.at)
+        return last + -(14 + size) % 4
+
+    def go_on(self, group: str | None) -> None:
+        """Follow the packet from the header of `group` at the current offset."""
         for _ in range(MOST_HEADERS):
             if group is None:
-                return self.result
+                return
             self.result.stack.append(group)
             if group in TRANSPORTS:
                 group = self.transport(group)
@@ -54,7 +101,6 @@ class Twin:
                 group = None
         if group is not None:
             self.stop("too_deep", self.at)
-        return self.result
 
     def emit(self, group: str, fault: str | None = None, hint: int = 0, end: int | None = None) -> None:
         last, promise = (self.end, self.promise) if end is None else (end, end)
@@ -119,10 +165,25 @@ class Twin:
             self.stop(found.reason, found.at, found.value)
         self.emit(group, found.fault, hint)
         self.ports = (-1, -1)
+        if group == "ethernet" and isinstance(found, To):
+            self.trailer()
         self.narrow(found.limit)
         if isinstance(found, To) and found.tunnel is not None:
             self.tunnels += ((group, found.tunnel),)
         return found
+
+    def trailer(self) -> None:
+        """The trailer of PRP at the end of a frame of Ethernet."""
+        at, end, data = self.at, self.end, self.data
+        left = end - at - 14
+        if end < self.promise or left < 6 or data[end - 2 : end] != b"\x88\xfb":
+            return
+        lan, size = divmod(number(data, end - 4, 2), 0x1000)
+        tagged = number(data, at + 12, 2) in (0x8100, 0x88A8)
+        if lan in (10, 11) and (size == left or (tagged and size == left - 4)):
+            self.at = end - 6
+            self.emit("prp")
+            self.at, self.end, self.promise = at, end - 6, end - 6
 
     def begin(self, version: int, kind: str) -> Header:
         outer, self.header = self.header, len(self.result.headers)
@@ -252,14 +313,14 @@ class Twin:
     def payload(self, group: str) -> str | None:
         """The payload of a TCP segment or a UDP datagram: the step that it is, if any."""
         space, protocol = ("tcp.segment", 6) if group == "tcp" else ("udp.port", 17)
-        inner = self.lookup(space, self.ports[1]) or self.lookup(space, self.ports[0])
+        inner = self.by_ports(space)
         if inner is None:
             if group == "udp":
                 self.emit("", hint=17)
-            self.stop("unknown_port", self.at, min(self.ports))
+            self.stop("unknown_port", self.at, self.service())
         elif inner not in STEPS and inner not in BARE:
             self.emit(inner, hint=protocol)
-            self.result.stack += [inner] if group == "udp" else []
+            self.result.stack += [inner] if group == "udp" and inner != "contested" else []
             inner = None
         elif inner in BARE:
             self.tunnels += ((inner, 0),)
@@ -295,24 +356,52 @@ class Twin:
         if flags & 3 != 3:
             self.stop("partial_message", self.at)
             return None
-        if protocol:
-            leaf = self.lookup("sctp.payload_protocol", protocol)
-        else:
-            leaf = self.lookup("sctp.port", self.ports[1]) or self.lookup("sctp.port", self.ports[0])
+        leaf = self.lookup("sctp.payload_protocol", protocol) if protocol else self.by_ports("sctp.port")
         if leaf is not None:
             self.emit(leaf, hint=132)
+            leaf = None if leaf == "contested" else leaf
         elif protocol:
             self.stop("unknown_payload_protocol", self.at, protocol if protocol < 1 << 31 else -1)
         else:
-            self.stop("unknown_port", self.at, min(self.ports))
+            self.stop("unknown_port", self.at, self.service())
         return leaf
+
+    def by_ports(self, space: str) -> str | None:
+        """The group that the two ports lead to; `contested` if they lead to two that are no steps."""
+        here, there = self.lookup(space, self.ports[1]), self.lookup(space, self.ports[0])
+        if here is None or there is None or here == there:
+            return here or there
+        steps = [group for group in (here, there) if group in STEPS]
+        if not steps:
+            return "contested"
+        for group in steps:
+            if FITS.get(group, self.reads)(self, group):
+                return group
+        if len(steps) == 1:
+            return there if steps == [here] else here
+        return here if self.ports[1] < self.ports[0] else there
+
+    @staticmethod
+    def reads(w: Twin, group: str) -> bool:
+        """Whether a step reads its header, and what follows is known."""
+        try:
+            found = STEPS[group](w)
+        except Malformed:
+            return False
+        known = not isinstance(found, To) or found.space == "llc" or w.lookup(found.space, found.value) is not None
+        return known and not found.fault
+
+    def service(self) -> int:
+        """The well-known port if only one is."""
+        low = [port for port in self.ports if port < 1024]
+        return low[0] if len(low) == 1 else -1
 
     def is_cisco(self) -> bool:
         """Whether a frame of a serial line begins as Cisco HDLC does."""
         return self.data[:1] in (b"\x0f", b"\x8f") and self.data[1:2] in (b"", b"\0")
 
 
-EXTENSIONS = {"ipv6_hop_by_hop", "ipv6_routing", "ipv6_destination", "ipv6_fragment", "ipsec_ah"}
+EXTENSIONS = {"ipv6_hop_by_hop", "ipv6_routing", "ipv6_destination_options", "ipv6_fragment", "ipsec_ah"}
 BARE = {"ipv4", "ipv6", "mpls", "ethernet"}
 UNKNOWN = {
     "link.type": "unknown_link_type", "dot11.type": "unknown_link_type", ETHER: "unknown_ethertype",
@@ -320,8 +409,10 @@ UNKNOWN = {
     "snap.nortel": "unknown_snap", "snap.bridged": "unknown_snap", "ppp.protocol": "unknown_ppp_protocol",
     TUNNEL: "unknown_tunnel_payload",
 }  # fmt: skip
-# functions of the headers: twin_links, twin_tunnels and twin_network fill them
+# functions of the headers: twin_links, twin_tunnels, twin_network and twin_ports fill them
 STEPS: dict[str, Callable[[Twin], To | End]] = {}
 LINKS: set[str] = set()
 NETWORKS: dict[str, Callable[[Twin], To]] = {}
 TRANSPORTS: dict[str, Callable[[Twin], tuple[int, int, str | None]]] = {}
+# whether a header of a tunnel over UDP is certainly there, although the other port has a table too
+FITS: dict[str, Callable[[Twin, str], bool]] = {}

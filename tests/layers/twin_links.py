@@ -43,20 +43,30 @@ def dot1q(w: Twin) -> To:
     return type_or_length(w, w.at + 2)
 
 
+# what the ARPHRD_ type of a Linux cooked header says, then its protocol field
+DEVICES = {770: 107, 801: 105, 802: 119, 803: 127, 824: 253}
+PROTOCOLS = {1: (ETHER, 0x8137), 3: ("link.type", 1), 4: ("llc", 0), 7: (ETHER, PPP), 8: (ETHER, PPP),
+             12: ("link.type", 227), 13: ("link.type", 227), 246: ("link.type", 230)}  # fmt: skip
+
+
+def cooked(device: int, protocol: int, at: int) -> To:
+    if device in DEVICES:
+        return To("link.type", DEVICES[device], at)
+    return To(*PROTOCOLS.get(protocol, (ETHER, protocol)), at)
+
+
 @link("linux_sll")
 def linux_sll(w: Twin) -> To:
     w.need(16)
     w.mac = w.at + 6 if number(w.data, w.at + 4, 2) == 6 else w.mac
-    kind = number(w.data, w.at + 14, 2)
-    return To("llc" if kind == 4 else ETHER, kind, w.at + 16)
+    return cooked(number(w.data, w.at + 2, 2), number(w.data, w.at + 14, 2), w.at + 16)
 
 
 @link("linux_sll2")
 def linux_sll2(w: Twin) -> To:
     w.need(20)
     w.mac = w.at + 12 if w.data[w.at + 11] == 6 else w.mac
-    kind = number(w.data, w.at, 2)
-    return To("llc" if kind == 4 else ETHER, kind, w.at + 20)
+    return cooked(number(w.data, w.at + 8, 2), number(w.data, w.at, 2), w.at + 20)
 
 
 @link("raw")
@@ -281,7 +291,7 @@ OTHERS: dict[int, Step] = {
 
 
 @link("dot11")
-def dot11(w: Twin) -> To | End:  # noqa: PLR0912 - one for each kind of frame
+def dot11(w: Twin) -> To | End:  # noqa: PLR0911, PLR0912 - one for each kind of frame
     data, at, flags = w.data, w.at, 0
     if w.link_type in (119, 127, 163):
         w.need(8)
@@ -317,14 +327,24 @@ def dot11(w: Twin) -> To | End:  # noqa: PLR0912 - one for each kind of frame
         return End("encrypted", body, limit=limit)
     if bits & 4 or data[at + 22] & 15:
         return End("fragment", body, limit=limit)
-    source = at + (24 if bits & 3 == 3 else 16 if bits & 2 else 10)
     if control & 0x80:
-        w.need(14, body)
-        source, body = body + 6, body + 14
-        last = body + number(data, body - 2, 2)
-        limit = last if limit is None else min(last, limit)
+        return first_subframe(w, body, w.promise if limit is None else min(limit, w.promise))
+    source = at + (24 if bits & 3 == 3 else 16 if bits & 2 else 10)
     w.mac = source if source + 6 <= w.end else w.mac
     return To("llc", 0, body, limit)
+
+
+def first_subframe(w: Twin, at: int, promise: int) -> To:
+    w.need(14, at)
+    size = number(w.data, at + 12, 2)
+    last = at + 14 + size
+    if w.aggregate is None:
+        w.aggregate = (last + -(14 + size) % 4, promise)
+        state = ("tunnels", "header", "depth")
+        w.outside = {name: getattr(w, name) for name in state} | {"end": min(w.end, promise), "promise": promise}
+        w.outside["stack"] = list(w.result.stack)
+    w.mac = at + 6
+    return To("llc", 0, at + 14, min(last, promise), fault="bad_length" if last > promise else None)
 
 
 def radiotap_flags(data: bytes, at: int, end: int) -> int:

@@ -47,8 +47,9 @@ def test_table_of_the_port_has_no_rows_if_all_payloads_are_claimed(tmp_path: Pat
 
 
 @pytest.mark.parametrize("payload", [bytes([0x90]) + bytes(30), b"\xff" * 20, bytes([0x16]) + bytes(3)])
-def test_unclaimed_payload_is_a_row_with_fault_of_the_ports_table(payload: bytes, tmp_path: Path) -> None:
+def test_payload_that_neither_the_ports_table_nor_a_probe_takes_is_undecoded(payload: bytes, tmp_path: Path) -> None:
     found = decoded(tmp_path, [payload], 3478)
-    assert found["stun"]["packet"].to_pylist() == [1]
-    assert found["stun"]["fault"].null_count == 0
-    assert found["packet"]["stack"].to_pylist() == ["ethernet:ipv4:udp:stun"]
+    assert "stun" not in found
+    (packet,) = found["packet"].to_pylist()
+    assert packet["stack"] == "ethernet:ipv4:udp"
+    assert (packet["stop_reason"], packet["stop_value"], packet["stop_offset"]) == ("unknown_port", 3478, 42)

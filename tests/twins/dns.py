@@ -14,7 +14,8 @@ def rows(message: Message) -> list[Row]:
     """The rows of one payload: one of UDP; of TCP one for each message, none if they do not fill the segment."""
     if message.hint != IpProtocol.TCP:
         kind = "llmnr" if 5355 in message.ports else "mdns" if 5353 in message.ports else "udp"
-        return [decode(message.data, kind, message.missing)]
+        own = not {53, 5353, 5355}.isdisjoint(message.ports) or -1 in message.ports
+        return [decode(message.data, kind, message.missing) | {"heuristic": not own}]
     result: list[Row] = []
     at = 0
     while at < message.length:

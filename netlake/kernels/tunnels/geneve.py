@@ -22,3 +22,12 @@ def geneve(data, keys, w):
     if size > left:
         return malformed(SHORT_HEADER)
     return carries(Space.ETHER_TYPE, u16(data, at + 2), at + size, identifier=u24(data, at + 4))
+
+
+@kernel()
+def geneve_fits(data, keys, w):
+    """Version 0, reserved bits that are zero, options that end within the datagram, and a known payload."""
+    at = w.at
+    if w.end - at < 8 or data[at] >> 6 != 0 or data[at + 1] & 63 != 0 or data[at + 7] != 0:
+        return False
+    return at + 8 + (np.int64(data[at]) & 63) * 4 <= w.promise and keys[Space.ETHER_TYPE, u16(data, at + 2)] >= 0

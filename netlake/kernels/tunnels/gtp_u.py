@@ -1,14 +1,13 @@
-"""GTP version 1 of the user plane (3GPP TS 29.281)."""
+"""GTP version 1 of the user plane (3GPP TS 29.281); what it carries is not in its header, see netlake.kernels.guess."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from netlake.kernels import kernel
-from netlake.kernels.answers import Space, carries, done, ip_or, malformed
+from netlake.kernels.answers import done, malformed
 from netlake.kernels.bytes import u16
-from netlake.kernels.numbers import EtherType
-from netlake.kernels.tunnels.mpls import is_ethernet
+from netlake.kernels.guess import ip_or_ethernet
 from netlake.schema.faults import BAD_LENGTH, BAD_OPTIONS, BAD_VERSION, SHORT_HEADER
 
 G_PDU = 255
@@ -37,9 +36,7 @@ def gtp_u(data, keys, w):
             inside = extensions_end(data, inside, end)
             if inside < 0:
                 return malformed(BAD_OPTIONS)
-    if is_ethernet(data, keys, inside, end) and data[inside] >> 4 != 4 and data[inside] >> 4 != 6:
-        return carries(Space.ETHER_TYPE, EtherType.TRANSPARENT_ETHERNET, inside, limit, 0, fault=fault)
-    return ip_or(data, inside, end, limit, 0, fault)
+    return ip_or_ethernet(data, keys, w, inside, limit, 0, fault)
 
 
 @kernel()
@@ -54,3 +51,10 @@ def extensions_end(data, inside, end):
         if inside > end:
             return np.int64(-1)
     return np.int64(-1)
+
+
+@kernel()
+def gtp_u_fits(data, keys, w):
+    """Version 1, the reserved bit is zero, and the length is that of the datagram."""
+    at = w.at
+    return w.end - at >= 8 and data[at] & 0xF8 == 0x30 and at + 8 + u16(data, at + 2) == w.promise

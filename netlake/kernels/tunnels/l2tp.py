@@ -17,6 +17,9 @@ CONTROL = 0x8000
 LENGTH = 0x4000
 SEQUENCE = 0x0800
 OFFSET = 0x0200
+RESERVED = 0x34F0
+# the first bytes of a PPP frame in HDLC
+ADDRESS_AND_CONTROL = 0xFF03
 
 
 @kernel()
@@ -53,3 +56,26 @@ def l2tp(data, keys, w):
         return malformed(BAD_LENGTH)
     fault = BAD_LENGTH if limit > w.promise else 0
     return carries(Space.ETHER_TYPE, EtherType.PPP, at + size, limit, 0, fault=fault)
+
+
+@kernel()
+def l2tp_fits(data, keys, w):
+    """Reserved bits are zero, and the length is that of the datagram; without a length, PPP follows."""
+    at, end = w.at, w.end
+    if end - at < 8:
+        return False
+    flags = u16(data, at)
+    if flags & RESERVED or flags & 15 < 2 or flags & 15 > 3:
+        return False
+    if flags & CONTROL:
+        needed = CONTROL | LENGTH | SEQUENCE
+        return flags & ~15 == needed and at + u16(data, at + 2) == w.promise
+    if flags & 15 == 3:
+        return u32(data, at) == 3
+    if flags & LENGTH:
+        return at + u16(data, at + 2) == w.promise
+    inside = l2tp(data, keys, w).at
+    if inside < 0 or inside + 2 > end:
+        return False
+    protocol = u16(data, inside)
+    return protocol == ADDRESS_AND_CONTROL or keys[Space.PPP_PROTOCOL, protocol] >= 0

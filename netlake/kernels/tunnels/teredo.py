@@ -27,3 +27,10 @@ def teredo(data, keys, w):
     if data[inside] >> 4 != 6:
         return malformed(BAD_VALUE)
     return carries(Space.ETHER_TYPE, EtherType.IPV6, inside, identifier=0)
+
+
+@kernel()
+def teredo_fits(data, keys, w):
+    """An IPv6 packet that ends where the datagram ends."""
+    inside = teredo(data, keys, w).at
+    return inside >= 0 and inside + 40 <= w.end and inside + 40 + u16(data, inside + 4) == w.promise

@@ -11,6 +11,7 @@ Decided here:
   are read. A message that ends early keeps its complete records.
 - The port selects the protocol. mDNS uses the top bit of a class (`unicast_response`, `cache_flush`), LLMNR some flags
   of the header (`conflict`, `tentative`); columns of the other protocols are null.
+- A message on other ports is recognized if it is plausible and whole (netlake.protocols.dns.content).
 - OPT is in `additionals` with name and type only; the EDNS columns of the message have its contents.
 """
 
@@ -22,12 +23,13 @@ import pyarrow as pa
 from netlake.kernels.dns import HEADER
 from netlake.kernels.numbers import IpProtocol
 from netlake.layers.read import fixed, mark, mark_short, plain, where
-from netlake.packets import Columns, Messages, Nullable
-from netlake.protocols.dns import edns, record_lists, records
+from netlake.packets import Columns, Mask, Messages, Nullable
+from netlake.protocols.dns import content, edns, record_lists, records
 from netlake.protocols.dns.found import DnsRecords
 from netlake.protocols.dns.segments import unpacked
 from netlake.schema import Column, List, Struct, Table, faults
 
+DNS_PORT = 53
 MDNS_PORT = 5353
 LLMNR_PORT = 5355
 
@@ -147,6 +149,8 @@ TABLES = (
                    wireshark="dns.opt.client.scope"),
             Column("extra_length", "i32", "Bytes after the last record; null if the records are not complete.",
                    wireshark="dns.extraneous.length"),
+            Column("heuristic", "bool", "Whether the message was recognized by its content and not by its port.",
+                   why="defined by netlake"),
         ),
     ),
 )  # fmt: skip
@@ -161,6 +165,11 @@ NOT_IN_LLMNR = (
     "authentic_data",
     "checking_disabled",
 )
+
+
+def probe(messages: Messages) -> Mask:
+    """Payloads on other ports that are one whole message."""
+    return content.complete(messages)
 
 
 def read(messages: Messages) -> Columns | tuple[Messages, Columns]:
@@ -193,6 +202,7 @@ def _columns(messages: Messages) -> Columns:
     result.update(edns.option_columns(table, messages, batch, result, complete))
     extra = messages.end + messages.missing - batch.found["end"]
     result["extra_length"] = Nullable(extra.astype(np.int32), complete)
+    result["heuristic"] = ~(mdns | llmnr | (source == DNS_PORT) | (destination == DNS_PORT) | (source < 0))
     return result
 
 

@@ -9,7 +9,7 @@ Decided here:
   first part, without fingerprints; `crypto` has the pieces, from which streams are reassembled.
 - Keys are derived from the client's first Destination Connection ID. Packets of the server, and of the client after the
   server chose an ID, need that of an earlier packet: they are rows that are not decrypted.
-- Versions of Google before Q044 have another header and are not recognized.
+- Versions of Google before Q044 have another header: table gquic.
 """
 
 from __future__ import annotations
