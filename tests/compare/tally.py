@@ -10,7 +10,7 @@ from tests.compare.exceptions import Difference, explained
 
 EXAMPLES = 4
 # most differences stored for one field and entry of exceptions.toml, for one table of one capture
-KEPT = 1000
+KEPT = 100
 
 
 @dataclass(slots=True)
