@@ -3,16 +3,20 @@
     NetlakeError                root; its text is one sentence for the user: what happened, where, what to do
     ├── InputError              a capture cannot be opened, or is not a capture
     ├── LakeError               a lake is damaged, in use, or of an unknown layout or another contract
-    │   └── MissingLakeError    there is no lake
+    │   ├── MissingLakeError    there is no lake
+    │   └── FullDiskError       the disk of a lake is full
     ├── SchemaError             a table's declaration breaks a rule or the frozen contract
     └── QueryError              a filter, column name or SQL statement of the user is invalid
+        └── OptionError         the value of an option is invalid; the command line exits with 2
 
 Malformed traffic raises none of them: its rows are kept, with a fault (see `netlake.schema.faults`).
 """
 
 
 class NetlakeError(Exception):
-    """Root of the exceptions; the command line prints its text and exits with 1."""
+    """Root of the exceptions; the command line prints its text and exits with `exit_code`."""
+
+    exit_code = 1
 
 
 class InputError(NetlakeError):
@@ -27,9 +31,19 @@ class MissingLakeError(LakeError):
     """There is no lake at the path."""
 
 
+class FullDiskError(LakeError):
+    """The disk of a lake is full, or its quota is exhausted: no further capture can be written."""
+
+
 class SchemaError(NetlakeError):
     """The declaration of a table breaks a rule or the frozen contract."""
 
 
 class QueryError(NetlakeError):
     """A filter, column name or SQL statement of the user is invalid."""
+
+
+class OptionError(QueryError):
+    """The value of an option is invalid; the sentence names the option."""
+
+    exit_code = 2

@@ -22,15 +22,16 @@ Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 Shorts = npt.NDArray[np.int32]
 Tiny = npt.NDArray[np.int8]
+Nanos = npt.NDArray[np.int16]
 Mask = npt.NDArray[np.bool_]
 Value = Any  # the values of a column: a NumPy array, Nullable, Codes or pa.Array; they have no common type
 Columns = dict[str, Value]
 
 # the arrays of Packets, by name
-ARRAYS = ("start", "captured", "length", "ts", "number", "last", "interface", "link_type", "offset", "depth")
+ARRAYS = ("start", "captured", "length", "ts", "number", "last", "interface", "link_type", "offset", "depth", "nanos")
 # the arrays of Messages that refer neither to the buffer nor to the batch
 COPIED = ("missing", "fault", "place", "source_port", "destination_port", "hint")
-# the time of a packet without one, or with one that does not fit 64 bits of nanoseconds
+# the time of a packet without one, or with one outside the years 1 to 9999
 NO_TIME = np.iinfo(np.int64).min
 # the link type of a reassembled datagram, which starts with an IP header
 REASSEMBLED = -1
@@ -45,13 +46,14 @@ class Packets:
 
     - `start`: offset in `data`
     - `captured`, `length`: bytes in the capture, bytes on the wire
-    - `ts`: nanoseconds since 1970, NO_TIME without a time
+    - `ts`: time as a number of `netlake.kernels.times`: nanoseconds since 1970 unless far from it; or NO_TIME
     - `number`: packet number in the capture, from 1
     - `last`: number of the packet that completes a datagram; `number` for a packet
     - `interface`: number of the interface in the capture, from 0
     - `link_type`: LINKTYPE_ number, or REASSEMBLED
     - `offset`: offset of the record in the capture file, -1 if unknown
     - `depth`: IP headers around a datagram, 0 for a packet
+    - `nanos`: nanoseconds below the microsecond of a packet whose time is far; arbitrary for others
     """
 
     data: Bytes
@@ -68,6 +70,7 @@ class Packets:
     link_type: Shorts
     offset: Ints
     depth: Shorts
+    nanos: Nanos
 
     @classmethod
     def empty(cls, rows: int, size: int) -> Packets:
@@ -78,7 +81,8 @@ class Packets:
         interface, link_type, depth = short
         data = np.zeros(size, np.uint8)
         return cls(
-            data, 0, 0, 0, start, captured, length, ts, number, last, interface, link_type, offset, depth
+            data, 0, 0, 0, start, captured, length, ts, number, last, interface, link_type, offset, depth,
+            np.zeros(rows, np.int16),
         )  # fmt: skip
 
     def append(self, datagram: bytes, like: int, last: int, depth: int) -> None:
@@ -213,6 +217,8 @@ HEADER = np.dtype(
         ("destination_port", np.int32),
         ("payload", np.int32),  # bytes of transport payload on the wire
         ("ip_length", np.int32),  # bytes of the IP packet on the wire
+        # numbers of the VLANs around it, 12 bits each, the innermost the lowest; more than 31 bits are cut; 0 without
+        ("vlan", np.int32),
         ("protocol", np.int16),  # IANA number of the transport, -1 unknown
         ("version", np.int8),  # 4 or 6
         ("kind", np.int8),  # WHOLE, FRAGMENT, DATAGRAM or QUOTED

@@ -24,6 +24,17 @@ DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 COMMANDS = ROOT / "docs" / "commands.md"
 BLOCK = re.compile(r"<!-- run(?P<exact>: exact)? -->\n```(?P<language>\w+)\n(?P<text>.*?)```\n", re.DOTALL)
 WIDTH = "110"
+EXIT_CODES = """\
+| exit code | meaning |
+|---|---|
+| 0 | success; for `capture`: every capture is in the lake |
+| 1 | failure; for `capture`: a capture failed, and the others of the run are in the lake; a full disk ends the run |
+| 2 | wrong usage: an unknown command or option, or an invalid value of an option |
+| 3 | partial success: a capture could not be read to its end (the lake has its beginning), or a lake is damaged |
+| 130 | interrupted by SIGINT (Ctrl-C) or SIGTERM; nothing of an unfinished capture is in the lake |
+
+A failure is one sentence on stderr that starts with `netlake: `; `--debug` also prints the traceback.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +120,11 @@ def commands() -> Iterator[tuple[click.Command, click.Context]]:
 
 def help_page() -> str:
     """docs/commands.md: the help of every command."""
-    parts = ["# Commands\n", "The output of `--help` for every command, written by `python -m tests.docs`.\n"]
+    parts = [
+        "# Commands\n",
+        "The output of `--help` for every command, written by `python -m tests.docs`.\n",
+        EXIT_CODES,
+    ]
     for command, context in commands():
         parts.append(f"## {context.command_path}\n\n```text\n{command.get_help(context)}\n```\n")
     return "\n".join(parts)

@@ -176,6 +176,7 @@ BROKEN = {
         )
         for context in ("connection", "capture", "lake")
     },
+    "no document": (GOOD.replace('spec="none", ', ""), "first_byte: there is no `spec`; name the document"),
     "no kind": (GOOD.replace('"u8"', '"u7"'), "has the unknown kind u7"),
 }
 

@@ -41,7 +41,7 @@ ARCHAIC = re.compile(r"\b(stands|lies|told|tells|seldom|whoever)\b", re.IGNORECA
 MOST_ARCHAIC = 40
 
 # tables that the pipeline fills from packets and captures, without messages
-FILLED = {"packet", "interface", "packet_comment", "name_resolution"}
+FILLED = {"packet", "interface", "packet_comment", "packet_option", "name_resolution"}
 
 
 @cache

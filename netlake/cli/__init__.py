@@ -1,7 +1,8 @@
 """The command line: each sub-command is a module of this package, imported when it is called.
 
-Exit codes: 0 success, 1 failure (one sentence on stderr), 2 wrong usage, 3 partial success (a capture could not be read
-to its end), 130 interrupted. Data goes to stdout, messages go to stderr.
+Exit codes: 0 success, 1 failure (one sentence on stderr), 2 wrong usage (an unknown option, or an invalid value of
+one), 3 partial success (a capture could not be read to its end, or a file of the lake is damaged), 130 interrupted.
+Data goes to stdout, messages go to stderr.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import click
 from netlake import __version__
 from netlake.errors import NetlakeError
 from netlake.query.output.visible import say
+from netlake.spelling import spelled
 
 # names of the commands and of their modules, in the order of `--help`
 COMMANDS = ("capture", "tables", "captures", "dump", "sql", "util")
@@ -56,12 +58,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     debug = "--debug" in given or bool(os.environ.get("NETLAKE_DEBUG"))
     try:
         code = netlake.main(given, prog_name="netlake", standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
+    except click.UsageError as error:
+        if isinstance(error, click.exceptions.NoArgsIsHelpError):
+            error.show()
+        else:
+            say(_usage(error))
         return USAGE
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         say("interrupted.")
         return INTERRUPTED
@@ -71,8 +73,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if debug:
             traceback.print_exc()
         say(str(error) if isinstance(error, NetlakeError) else _sentence(error))
-        return ERROR
+        return error.exit_code if isinstance(error, NetlakeError) else ERROR
     return code if isinstance(code, int) else OK
+
+
+def _usage(error: click.UsageError) -> str:
+    """One sentence about wrong usage, which names the help of the command."""
+    command = error.ctx.command_path if error.ctx else "netlake"
+    return f"{error.format_message().replace(chr(10), ' ').rstrip('.')}; see `{command} --help`."
 
 
 def _open_streams() -> None:
@@ -92,4 +100,4 @@ def _open_streams() -> None:
 def _sentence(error: OSError) -> str:
     """The message for a system error; one without a file name comes from writing to stdout."""
     why = error.strerror or str(error)
-    return f"{error.filename}: {why}." if error.filename else f"The output could not be written: {why}."
+    return f"{spelled(error.filename)}: {why}." if error.filename else f"The output could not be written: {why}."

@@ -44,7 +44,7 @@ tcpdump -w - | netlake capture -
 @click.option(
     "--jobs",
     metavar="N",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 1024),
     help="Captures decoded in parallel (default: one per CPU).",
 )
 @click.option(
@@ -60,23 +60,39 @@ tcpdump -w - | netlake capture -
 @click.option("--no-sha256", is_flag=True, help="Do not compute the SHA-256 of each file.")
 @options.plugins
 @click.option("--entropy", is_flag=True, help="Compute the entropy of payloads.")
+@click.option(
+    "--flow-key",
+    metavar="PARTS",
+    multiple=True,
+    callback=options.listed,
+    help="What else separates connections: vlan, interface (comma-separated).",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report to stdout as one JSON object.")
 def command(inputs: tuple[str, ...], lake: Path, as_json: bool, **chosen: Any) -> int:  # noqa: FBT001 - a flag
     """Decode INPUT... (files, folders, glob patterns, - for stdin) into the lake; a missing lake is created.
 
     Format (pcap, pcapng) and compression (gzip, zstd, xz, bzip2, lz4) are detected from the content. A capture that
-    is already in the lake is skipped; see --replace. Exit code 3: a capture could not be read to its end.
+    is already in the lake is skipped; see --replace. SIGINT (Ctrl-C) or SIGTERM ends stdin, and what was read is
+    added; a second one aborts. Without stdin, the first one aborts.
+
+    Exit codes: 0 all captures are in the lake; 1 a capture failed, the others are in the lake; 2 wrong usage; 3 a
+    capture could not be read to its end, what precedes is in the lake; 130 aborted.
     """
     if bool(inputs) == chosen["refresh"]:
         raise click.UsageError(
             "Name at least one INPUT, or use --refresh without INPUT to decode the captures of the lake again."
         )
-    _check(chosen["include"] + chosen["exclude"])
+    _check("include", chosen["include"])
+    _check("exclude", chosen["exclude"])
+    _check_flow_key(chosen["flow_key"])
     _compile()
-    from netlake.pipeline.process import settle
+    from netlake.pipeline.process import ended_by_signals, settle
 
     settle()
-    report = _refreshed(lake, chosen) if chosen["refresh"] else _captured(inputs, lake, chosen)
+    # several named pipes are read by workers, which signals of this process do not reach
+    streams = "-" in inputs or (len(inputs) == 1 and _is_stream(inputs[0]))
+    with ended_by_signals(streams=streams):
+        report = _refreshed(lake, chosen) if chosen["refresh"] else _captured(inputs, lake, chosen)
     from netlake.cli import listing, summary
 
     with listing.ignore_closed_pipe():
@@ -87,6 +103,12 @@ def command(inputs: tuple[str, ...], lake: Path, as_json: bool, **chosen: Any) -
                 say(notice)
             summary.show(report)
     return report.exit_code
+
+
+def _is_stream(given: str) -> bool:
+    """Whether an input is a named pipe or a device."""
+    path = Path(given)
+    return path.exists() and not path.is_dir() and not path.is_file()
 
 
 def _refreshed(lake: Path, chosen: dict[str, Any]) -> Report:
@@ -120,20 +142,29 @@ def _captured(inputs: tuple[str, ...], lake: Path, chosen: dict[str, Any]) -> Re
             salvage=chosen["salvage"],
             sha256=not chosen["no_sha256"],
             entropy=chosen["entropy"],
+            flow_key=chosen["flow_key"],
             plugins=chosen["plugins"],
             progress=watch,
             begun=watch.begin,
         )
 
 
-def _check(names: tuple[str, ...]) -> None:
+def _check(option: str, names: tuple[str, ...]) -> None:
+    """UsageError for a table that does not exist."""
     if names:
         from netlake import tables
         from netlake.query.names import unknown
 
         for name in names:
             if name not in tables.entries():
-                raise unknown("table", name, tables.entries())
+                raise click.BadOptionUsage(option, f"--{option}: {unknown('table', name, tables.entries())}")
+
+
+def _check_flow_key(parts: tuple[str, ...]) -> None:
+    if parts:
+        from netlake import pipeline
+
+        pipeline.options(None, (), flow_key=parts)
 
 
 def _compile() -> None:

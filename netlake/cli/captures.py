@@ -39,23 +39,30 @@ def command(ctx: click.Context, lake: Path) -> None:
 
 @command.command("rm", cls=options.Command, short_help="Remove captures; a unique id prefix is enough.")
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@click.option(
+    "--purge",
+    is_flag=True,
+    help="Remove them from earlier snapshots too, and delete their files now; also captures removed before.",
+)
 @options.lake
 @click.pass_context
-def remove(ctx: click.Context, ids: tuple[str, ...], lake: Path) -> None:
+def remove(ctx: click.Context, ids: tuple[str, ...], purge: bool, lake: Path) -> None:  # noqa: FBT001 - a flag
     """Remove captures by ID (see `netlake captures`); a unique id prefix is enough.
 
-    Earlier snapshots of the lake still contain them.
+    Without --purge, earlier snapshots of the lake still contain them, and no file is deleted before `util expire`.
     """
     from netlake.errors import LakeError
     from netlake.lake.catalog import Catalog
 
+    if not all(ids):
+        raise click.UsageError("An ID is empty; list the ids with `netlake captures`.")
     given = ctx.get_parameter_source("lake") is not click.core.ParameterSource.DEFAULT
     catalog = Catalog(lake if given else (ctx.obj or {}).get("lake", lake), older=True)
-    known = [entry.facts.capture for entry in catalog.captures()]
+    known = catalog.known() if purge else [entry.facts.capture for entry in catalog.captures()]
     for prefix in ids:
         found = [prefix] if prefix in known else [capture for capture in known if capture.startswith(prefix)]
         if not found:
             raise LakeError(f"No capture in the lake has an id that starts with {prefix}; list ids: netlake captures.")
         if len(found) > 1:
             raise LakeError(f"The ids of {len(found)} captures in the lake start with {prefix}: give more of the id.")
-        click.echo(catalog.remove(found[0]).sentence)
+        click.echo((catalog.purge if purge else catalog.remove)(found[0]).sentence)

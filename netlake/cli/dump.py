@@ -9,6 +9,7 @@ import click
 
 from netlake.cli import options, rows
 from netlake.errors import InputError
+from netlake.spelling import spelled
 
 EXAMPLES = """\b
 netlake dump dns --where "rcode = 3" --limit 10
@@ -29,9 +30,12 @@ SELECTION = ("select", "where", "sort", "limit")
     help="Only these columns, in this order (comma-separated).",
 )
 @click.option(
-    "--where", metavar="SQL", help='Only rows that match this SQL condition, such as "dst_port = 53 AND fault IS NULL".'
+    "--where",
+    metavar="SQL",
+    callback=options.filled,
+    help='Only rows that match this SQL condition, such as "dst_port = 53 AND fault IS NULL".',
 )
-@click.option("--limit", metavar="N", type=click.IntRange(min=0), help="Write at most N rows.")
+@click.option("--limit", metavar="N", type=click.IntRange(0, (1 << 63) - 1), help="Write at most N rows.")
 @click.option(
     "--sort",
     metavar="COLUMNS",
@@ -59,7 +63,9 @@ def command(table: str, lake: Path, out: Path | None, timeout: float | None, **c
 
         return messages.write(Path(table), out, lake, selection, style=chosen)
     if not table.isidentifier() and table.endswith(".pb.zst"):
-        raise InputError(f"There is no file {table}; `netlake capture --proto` writes files of messages under proto/.")
+        raise InputError(
+            f"There is no file {spelled(table)}; `netlake capture --proto` writes files of messages under proto/."
+        )
     if chosen["format"] == "proto" and selection["select"]:
         raise click.UsageError("--format proto writes all columns: omit --select.")
     return rows.write(Request(str(lake), dump=selection, **chosen), out, timeout=timeout)

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from netlake import tables
 from netlake.cli import rows
+from netlake.errors import OptionError
 from netlake.query import names, output
 from netlake.query.output import Style
 from netlake.schema import arrow
@@ -24,7 +25,7 @@ def write(path: Path, out: Path | None, lake: Path, selection: Mapping[str, Any]
     schema = arrow.schema(tables.table(head.table))
     for name in selection["select"]:
         if name not in schema.names:
-            raise names.unknown("column", name, schema.names, f" in table {head.table}")
+            raise OptionError(f"--select: {names.unknown('column', name, schema.names, f' in table {head.table}')}")
     chosen = list(selection["select"]) or schema.names
     width = shutil.get_terminal_size().columns if terminal else 0
     with rows.target(out, lake) as file:

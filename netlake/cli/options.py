@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
+import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,12 +20,73 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Command(click.Command):
-    """A command that accepts --debug after its name too; `main` reads the option from the arguments."""
+    """A command that accepts --debug after its name too; `main` reads the option from the arguments.
+
+    Text that is not UTF-8 is refused in all options and arguments but names of files, because SQL and JSON are UTF-8.
+    """
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
         debug = click.Option(["--debug"], is_flag=True, expose_value=False, help="Print the traceback of an error.")
         self.params.append(debug)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse `args` into `ctx.params`; UsageError for text that is not UTF-8."""
+        left = super().parse_args(ctx, args)
+        for param in self.params:
+            value = ctx.params.get(param.name or "")
+            if param.type is click.STRING and param.name not in PATHS:
+                for text in value if isinstance(value, tuple) else (value,):
+                    if isinstance(text, str) and not _is_utf8(text):
+                        raise click.BadParameter("the text is not UTF-8.", ctx, param)
+        return left
+
+
+# arguments that may be names of files
+PATHS = {"inputs", "table"}
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+class Seconds(click.FloatRange):
+    """A finite number of seconds, or of another unit of time, up to three thousand years of seconds."""
+
+    def __init__(self, *, min_open: bool = False) -> None:
+        super().__init__(min=0, min_open=min_open, max=1e11)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """`value` as a number; UsageError for another text, NaN and infinity."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
+        return number
+
+
+class NamedPath(click.Path):
+    """A path that is not empty: an empty one, of a variable that is not set, would be the current folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """`value` as a Path; UsageError for an empty one."""
+        if os.fspath(value) == "":
+            self.fail("the path is empty.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+# numbers with a unit that DuckDB accepts
+_SIZE = re.compile(r"\d{1,12}(\.\d{1,12})?\s*(B|[KMGT]i?B)", re.IGNORECASE)
+
+
+def _memory(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Callback: a size with a unit."""
+    if value is not None and not _SIZE.fullmatch(value.strip()):
+        raise click.BadParameter(f"{value!r} is not a size; give one such as 2GB or 512MB.", ctx, param)
+    return value
 
 
 def _frozen(name: str) -> list[Path]:
@@ -76,16 +140,25 @@ def lake(function: Function) -> Function:
         envvar="NETLAKE_LAKE",
         show_default=True,
         show_envvar=True,
-        type=click.Path(file_okay=False, path_type=Path),
+        type=NamedPath(file_okay=False, path_type=Path),
         help="Folder of the lake.",
     )(function)
 
 
 def listed(ctx: click.Context, param: click.Parameter, value: str | tuple[str, ...] | None) -> tuple[str, ...]:
-    """Callback: the names in one comma-separated list, or in several."""
-    del ctx, param
+    """Callback: the names in one comma-separated list, or in several; UsageError for a list without names."""
     given = (value,) if isinstance(value, str) else value or ()
-    return tuple(name.strip() for part in given for name in part.split(",") if name.strip())
+    names = tuple(name.strip() for part in given for name in part.split(",") if name.strip())
+    if given and not names:
+        raise click.BadParameter("the list has no name.", ctx, param)
+    return names
+
+
+def filled(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Callback: text that is not empty."""
+    if value is not None and not value.strip():
+        raise click.BadParameter("the text is empty.", ctx, param)
+    return value
 
 
 def plugins(function: Function) -> Function:
@@ -105,11 +178,14 @@ def plugins(function: Function) -> Function:
 
 
 def _load(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
-    del ctx, param
     if value:
         from netlake import tables
+        from netlake.errors import NetlakeError
 
-        tables.load(value)
+        try:
+            tables.load(value)
+        except NetlakeError as error:
+            raise click.BadParameter(str(error), ctx, param) from error
     return value
 
 
@@ -133,7 +209,7 @@ _OUTPUT = (
         "--output",
         "out",
         metavar="FILE",
-        type=click.Path(dir_okay=False, path_type=Path),
+        type=NamedPath(dir_okay=False, path_type=Path),
         help="Write to this file; it is created only after all rows are written.",
     ),
     click.option(
@@ -148,14 +224,17 @@ _OUTPUT = (
     click.option(
         "--timeout",
         metavar="SECONDS",
-        type=click.FloatRange(min=0, min_open=True),
+        type=Seconds(min_open=True),
         help="Stop with an error after this many seconds.",
     ),
     click.option(
-        "--memory", metavar="SIZE", help="Memory limit of the query, such as 2GB; beyond it, temporary files are used."
+        "--memory",
+        metavar="SIZE",
+        callback=_memory,
+        help="Memory limit of the query, such as 2GB; beyond it, temporary files are used.",
     ),
     click.option(
-        "--threads", metavar="N", type=click.IntRange(min=1), help="Threads of the query (default: one per CPU)."
+        "--threads", metavar="N", type=click.IntRange(1, 1024), help="Threads of the query (default: one per CPU)."
     ),
     click.option("--plan", is_flag=True, help="Print to stderr how many files of each table are read."),
 )

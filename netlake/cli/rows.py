@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from netlake.errors import QueryError
+from netlake.errors import OptionError, QueryError
 from netlake.query.output import Style, is_binary
+from netlake.spelling import spelled
 
 if TYPE_CHECKING:
     from netlake.query.guard import Request
@@ -60,7 +61,7 @@ def target(out: Path | None, lake: Path) -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         return
     if out.resolve().is_relative_to(lake.resolve()):
-        raise QueryError(f"{out} is inside the lake: choose another folder with -o.")
+        raise OptionError(f"{spelled(out)} is inside the lake: choose another folder with -o.")
     if out.exists() and not stat.S_ISREG(out.stat().st_mode):
         with out.open("wb") as file:
             yield file
@@ -75,7 +76,7 @@ def _replacing(out: Path) -> Iterator[BinaryIO]:
     try:
         number, name = tempfile.mkstemp(prefix=f".{out.name}.", suffix=".partial", dir=out.parent)
     except OSError as error:
-        raise QueryError(f"{out} cannot be written: {error.strerror}.") from error
+        raise OptionError(f"-o: {spelled(out)} cannot be written: {error.strerror}.") from error
     part = Path(name)
     try:
         with os.fdopen(number, "wb") as file:

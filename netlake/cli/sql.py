@@ -16,7 +16,27 @@ netlake sql "FROM connection WHERE resp_ip IN (FROM net('10.0.0.0/8'))" --format
 """
 
 
-@click.command("sql", cls=options.Command, short_help="Run an SQL statement on the tables of a lake.", epilog=EXAMPLES)
+class Sql(options.Command):
+    """The command `sql`, whose argument may begin with `--`, as an SQL comment does."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse `args`; one that begins with `--`, has white space, and names no option is the statement."""
+        names = {name for param in self.params for name in (*param.opts, *param.secondary_opts)}
+        for place, given in enumerate(args):
+            comment = given.startswith("--") and any(map(str.isspace, given)) and given.partition("=")[0] not in names
+            if comment and "--" not in args[:place] and not self._takes_value(args[:place]):
+                return super().parse_args(ctx, [*args[:place], *args[place + 1 :], "--", given])
+        return super().parse_args(ctx, args)
+
+    def _takes_value(self, before: list[str]) -> bool:
+        """Whether the last argument of `before` is an option whose value follows."""
+        last = before[-1:] or [""]
+        return any(
+            last[0] in param.opts for param in self.params if isinstance(param, click.Option) and not param.is_flag
+        )
+
+
+@click.command("sql", cls=Sql, short_help="Run an SQL statement on the tables of a lake.", epilog=EXAMPLES)
 @click.argument("statement")
 @options.lake
 @options.output
@@ -24,7 +44,7 @@ netlake sql "FROM connection WHERE resp_ip IN (FROM net('10.0.0.0/8'))" --format
     "--max-rows",
     "rows",
     metavar="N",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, (1 << 63) - 1),
     help="Write at most N rows; a message reports if there are more.",
 )
 def command(statement: str, lake: Path, out: Path | None, timeout: float | None, **chosen: Any) -> int:
@@ -37,5 +57,8 @@ def command(statement: str, lake: Path, out: Path | None, timeout: float | None,
     if chosen["format"] == "proto":
         raise click.UsageError("--format proto needs a table: use netlake dump TABLE --format proto.")
     if statement == "-":
-        statement = sys.stdin.read()
+        try:
+            statement = sys.stdin.buffer.read().decode()
+        except UnicodeDecodeError as error:
+            raise click.UsageError(f"The statement on stdin is not UTF-8: {error.reason}.") from error
     return rows.write(Request(str(lake), sql=statement, **chosen), out, timeout=timeout)

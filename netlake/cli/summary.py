@@ -28,12 +28,14 @@ def show(report: Report) -> None:
         click.echo(
             f"{len(listed):,} captures: " + ", ".join(f"{count:,} {state}" for state, count in states.items()) + "."
         )
-        listed = [capture for capture in listed if capture.state == "failed" or capture.partial]
+        listed = [capture for capture in listed if capture.state == "failed" or capture.partial or capture.notices]
     for capture in listed:
         if capture.state == "failed":
             say(_line(capture))
         else:
             click.echo(harmless(_line(capture)))
+        for notice in capture.notices:
+            say(notice)
         for table, failure in capture.quality.get("failures", {}).items():
             say(f"the reader of table {table} failed, some of its rows have the fault reader_failed: {failure}.")
         for problem in capture.problems:
@@ -107,9 +109,15 @@ def _remarks(captures: list[CaptureReport]) -> Iterator[tuple[str, str]]:
 
 _COUNTS = {
     "cut": "packets truncated by snaplen",
+    "lost_before_packets": "packets lost before others of their interface, by options of packets",
+    "dropped_by_interfaces": "packets dropped by interfaces, by their statistics",
+    "dropped_by_os": "packets dropped by the operating system, by the statistics of interfaces",
+    "untimed": "packets without a time, or with one outside the years 1 to 9999",
     "salvaged": "packets found after corrupt records (--salvage)",
     "clock_steps_back": "packets with an earlier timestamp than the one before",
     "evicted_flows": "flows ended early to limit memory",
+    "flows_in_several_vlans": "connections seen in more than one VLAN (--flow-key vlan separates them)",
+    "forgotten_gaps": "gaps of TCP streams given up to limit memory",
     "problems_not_listed": "more problems, not listed",
 }
 _STATES = {"unchanged": "already in the lake"}

@@ -20,13 +20,16 @@ if TYPE_CHECKING:
 @click.option("--all", "every", is_flag=True, help="List every declared table, also without rows or without a lake.")
 @options.plugins
 @options.lake
-def command(name: str | None, every: bool, lake: Path, plugins: tuple[str, ...]) -> None:  # noqa: FBT001 - click passes flags by position
+@click.pass_context
+def command(ctx: click.Context, name: str | None, every: bool, lake: Path, plugins: tuple[str, ...]) -> None:  # noqa: FBT001 - click passes flags by position
     """List the tables of the lake with their number of rows; with NAME, describe its columns."""
     del plugins  # loaded by the option
+    # a lake that the user names must exist; the default one need not, if declared tables are asked for
+    named = ctx.get_parameter_source("lake") is not click.core.ParameterSource.DEFAULT
     if name is not None:
-        _describe(name, lake)
+        _describe(name, lake, needed=named)
         return
-    rows = _counted(lake, needed=not every)
+    rows = _counted(lake, needed=named or not every, empty=every)
     if every:
         from netlake import tables
 
@@ -47,10 +50,10 @@ def _catalog(lake: Path, *, needed: bool) -> Catalog | None:
         return None
 
 
-def _counted(lake: Path, *, needed: bool) -> dict[str, tuple[int | None, str]]:
+def _counted(lake: Path, *, needed: bool, empty: bool) -> dict[str, tuple[int | None, str]]:
     """Name -> (rows, description) of the tables in the lake.
 
-    MissingLakeError without a lake if `needed`, else an empty dict; `needed` also omits tables without rows.
+    MissingLakeError without a lake if `needed`, else an empty dict; tables without rows only with `empty`.
     """
     catalog = _catalog(lake, needed=needed)
     if catalog is None:
@@ -60,18 +63,18 @@ def _counted(lake: Path, *, needed: bool) -> dict[str, tuple[int | None, str]]:
     counts: dict[str, tuple[int | None, str]] = {}
     for name, table in catalog.tables().items():
         rows = sum(file.rows for file in catalog.files(name, columns=()))
-        if rows or not needed:
+        if rows or empty:
             counts[name] = (rows, table.doc)
     return counts
 
 
-def _describe(name: str, lake: Path) -> None:
+def _describe(name: str, lake: Path, *, needed: bool) -> None:
     """Print the description of a table and of its columns with their SQL types: as in the lake, else as declared."""
     from netlake import tables
     from netlake.query import names
     from netlake.query.snapshot import of_catalog, of_declaration
 
-    catalog = _catalog(lake, needed=False)
+    catalog = _catalog(lake, needed=needed)
     stored = catalog.tables() if catalog else {}
     declared = tables.entries()
     if catalog is not None and name in stored:

@@ -58,14 +58,24 @@ def generate(
 @click.option("--deep", is_flag=True, help="Also compare the SHA-256 of every file, which reads all of them.")
 @options.lake
 def validate(deep: bool, lake: Path) -> int:  # noqa: FBT001 - click passes flags by position
-    """Check that every file of the lake exists and is unchanged; exit 3 if one is not."""
+    """Check that every file of the lake exists and is unchanged; exit 3 if one of the newest snapshot is not.
+
+    Files that only earlier snapshots contain, of captures that were removed or replaced, are listed separately.
+    """
     from netlake.lake.catalog import Catalog
 
     problems = Catalog(lake, readonly=True).validate(deep=deep)
-    listing.show([(problem.path, problem.sentence) for problem in problems])
+    present = [(problem.path, problem.sentence) for problem in problems if problem.present]
+    history = [(problem.path, problem.sentence) for problem in problems if not problem.present]
+    listing.show(present)
     if not problems:
         click.echo("All files exist and are unchanged.")
-    return PARTIAL if problems else 0
+    elif not present:
+        click.echo("All files of the newest snapshot exist and are unchanged.")
+    if history:
+        click.echo("Damaged files that only earlier snapshots contain (`netlake util expire` forgets these snapshots):")
+        listing.show(history)
+    return PARTIAL if present else 0
 
 
 @command.command("relocate", cls=options.Command)
@@ -83,7 +93,7 @@ def relocate(lake: Path) -> None:
     metavar="SECONDS",
     default=86_400.0,
     show_default=True,
-    type=click.FloatRange(min=0),
+    type=options.Seconds(),
     help="Keep files younger than this: a running capture may still write them.",
 )
 @options.lake
@@ -96,3 +106,31 @@ def gc(grace: float, lake: Path) -> None:
         say(catalog.notice)
     for path in catalog.collect_orphans(grace):
         click.echo(str(path))
+
+
+@command.command("expire", cls=options.Command)
+@click.option(
+    "--days",
+    metavar="DAYS",
+    default=7.0,
+    show_default=True,
+    type=options.Seconds(),
+    help="Keep the snapshots of so many days; 0 keeps the newest only.",
+)
+@options.lake
+def expire(days: float, lake: Path) -> None:
+    """Remove old snapshots of the lake, and delete the files that only they contain.
+
+    These are the files of captures that were removed or replaced. The lake cannot be read at these snapshots any more.
+    """
+    import datetime as dt
+
+    from netlake.lake.catalog import Catalog
+
+    catalog = Catalog(lake)
+    if catalog.notice:
+        say(catalog.notice)
+    now = dt.datetime.now(dt.UTC)
+    first = dt.datetime.min.replace(tzinfo=dt.UTC)
+    numbers, gone = catalog.expire(max(first, now - dt.timedelta(days=min(days, (now - first).days))))
+    click.echo(f"{len(numbers):,} snapshots were removed, and {len(gone):,} files that only they contained.")

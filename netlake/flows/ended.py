@@ -22,6 +22,7 @@ from netlake.kernels.addresses import MAC
 from netlake.kernels.flow_columns import DIRECTION, ENDS, FACTS, SIDES, WHOLE, StateColumn, Valid
 from netlake.kernels.flow_state import LONGEST_HISTORY, End, Ending, Records, Scale
 from netlake.kernels.numbers import IpProtocol
+from netlake.kernels.times import microseconds, seconds_between
 from netlake.layers.pools import number_texts
 from netlake.packets import NO_TIME, taken
 from netlake.schema import SCALARS
@@ -44,7 +45,7 @@ def record_batch(flows: Records, sides: Records) -> pa.RecordBatch:
     Times are microseconds.
     """
     ended = Ended(flows, sides)
-    columns = {"ts": times(flows["first_ts"]), "flow": pa.array(flows["number"])}
+    columns = {"ts": times(ended.first_ts), "flow": pa.array(flows["number"])}
     columns |= {column.name: ended.column(column) for column in (*WHOLE, *FACTS)}
     for prefix, side in zip(SIDES, (ended.orig, ended.resp), strict=True):
         columns |= {f"{prefix}_{column.name}": side.column(column) for column in (*ENDS, *DIRECTION)}
@@ -62,9 +63,9 @@ def words(names: list[str | None], codes: npt.NDArray[np.integer]) -> pa.Diction
     return pa.array([names[code] for code in used.tolist()], pa.string()).take(pa.array(places)).dictionary_encode()
 
 
-def times(ns: Longs) -> pa.Array:
-    """Nanoseconds since 1970 as timestamps in microseconds, truncated; null for NO_TIME."""
-    return masked(ns // 1000, ns != NO_TIME).cast(pa.timestamp("us", "UTC"))
+def times(ts: Longs) -> pa.Array:
+    """Times (netlake.kernels.times) as timestamps in microseconds, truncated; null for NO_TIME."""
+    return masked(microseconds(ts), ts != NO_TIME).cast(pa.timestamp("us", "UTC"))
 
 
 class Ended:
@@ -78,6 +79,14 @@ class Ended:
         self.is_icmp: Mask = (self.protocol == ICMPV4) | (self.protocol == ICMPV6)
         self.originator = flows["originator"].astype(np.int64)
         self.orig, self.resp = Side(self, self.originator), Side(self, 1 - self.originator)
+
+    @cached_property
+    def first_ts(self) -> Longs:
+        """Earliest time, NO_TIME if the first packet has none: that is the least number, so no time is before it."""
+        begun, of_sides = self.flows["first_ts"], self.sides["first_ts"]
+        for side in of_sides.T:
+            begun = np.where((side != NO_TIME) & (side < begun), side, begun)
+        return begun
 
     @cached_property
     def last_ts(self) -> Longs:
@@ -147,11 +156,9 @@ def _mac(values: Longs) -> pa.Array:
 
 
 def _duration(ended: Ended) -> pa.Array:
-    """From first to last time, which is never before it: what is negative did not fit 64 bits."""
-    first, last = ended.flows["first_ts"], ended.last_ts
-    between = last - first
-    seconds = np.where(between < 0, last.astype(np.float64) - first, between) / NANOSECONDS
-    return masked(seconds, first != NO_TIME)
+    """From first to last time, which is never before it."""
+    first = ended.first_ts
+    return masked(seconds_between(ended.last_ts, first), first != NO_TIME)
 
 
 def _conn_state(ended: Ended) -> pa.Array:

@@ -12,6 +12,7 @@ from itertools import product
 
 import numpy as np
 
+from netlake.flows import beginning
 from netlake.kernels.flow_state import LETTER, MOVE, End, Letter, Records, Rules
 
 FIN = 1
@@ -76,7 +77,7 @@ def following(mine: int, other: int, segment: int, *, is_originator: bool) -> tu
 
 @cache
 def rules() -> Rules:
-    """Both tables as the kernels read them."""
+    """The tables as the kernels read them."""
     letters: Records = np.zeros(SEGMENTS, LETTER)
     moves: Records = np.zeros((len(End), len(End), SEGMENTS, 2), MOVE)
     for segment in range(SEGMENTS):
@@ -84,7 +85,7 @@ def rules() -> Rules:
         letters[segment] = ord(text or "\0"), bit
     for mine, other, segment, who in product(End, End, range(SEGMENTS), (False, True)):
         moves[mine, other, segment, int(who)] = following(mine, other, segment, is_originator=who)
-    return Rules(letters, moves)
+    return Rules(letters, moves, beginning.answers(), beginning.known())
 
 
 def conn_state(originator: int, responder: int, *, is_empty: bool) -> str:  # noqa: PLR0911 - a case for each word

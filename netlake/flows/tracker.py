@@ -2,11 +2,20 @@
 
 Identity of a flow
 - Its key: addresses, ports, protocol and tunnel (`key` in Headers), equal in both directions. Headers with and without
-  ports have different keys.
+  ports have different keys. By option (`flow_key`) VLAN tags and the interface are part of the key; they are not by
+  default, because mirror ports tag both directions differently. A flow whose packets are in more than one VLAN is
+  counted (`in_vlans`): it may be several connections.
 - Numbers run from 1 in the order of first packets, the outer flow of a packet before the inner one.
-- The originator is the sender of the first packet; if that is an answer (SYN+ACK, SCTP INIT ACK), the receiver.
-- A SYN without ACK on ports in use begins another flow, unless it repeats the last SYN of its direction (same sequence
-  number) or is the first segment of its end, and the other end has sent a SYN or no segment that could be read.
+- The originator is the sender of the first packet, or its receiver if the packet is an answer or, without a handshake,
+  comes from the port of a server: the rules are at the head of netlake.flows.beginning.
+- A SYN without ACK on ports in use belongs to the flow if
+  - it repeats the last SYN of its direction (same sequence number), and the flow has seen neither RST nor both FINs, or
+  - its direction has sent no SYN, and the SYN is only late: its number + 1 is where the direction's first segment
+    begins, or is acknowledged by the SYN+ACK, whatever else has been seen, or
+  - nothing is known of where its direction begins, and the other end has sent a SYN (a simultaneous open) or no segment
+    that could be read.
+  Any other SYN begins another flow; so does a SYN+ACK with other numbers than those of a flow that has ended. tshark
+  and Zeek also begin another connection with a SYN after RST.
 
 End of a flow
 - After silence: 1 h for TCP, 5 min for TCP without any payload, 180 s for everything else (`timeout`).
@@ -14,27 +23,37 @@ End of a flow
   belong to it. The first of the reasons `fin`, `rst`, `shutdown`, `abort` stays.
 - By a new SYN (`new_syn`), at the end of the capture (`end_of_capture`), or because there are too many flows
   (`evicted`): then an eighth of them ends, those that had ended first, then those silent for longest.
-- There is no active timeout. Time is that of the packets, and never runs backwards: a packet from the past, or without
-  a time, counts as received now. Flows that are over are looked for every minute of that time.
+- There is no active timeout. For silence, time is that of the packets and never runs backwards: a packet from the past,
+  or without a time, counts as received now. Flows that are over are looked for every minute of that time.
+- `ts`, `first_ts` and `last_ts` are the earliest and latest times of the packets, in whatever order they were captured;
+  `ts` and duration are null if the first packet has no time.
 
 Counters
 - The wire length of a packet counts in full for every flow whose header it carries: the tunnel's and the inner one.
+- IP bytes are those of the length field, also where it exceeds the frame (a frame that was cut without a trace of its
+  length); a length of 0 (segmentation offload) is the rest of the frame.
 - Fragments count as packets (wire and IP bytes, times, TTL), the datagram reassembled from them for its transport
   header and payload. A header quoted by an ICMP error is looked up; it is not counted, and begins no flow.
-- A segment is ahead, and leaves a gap, where it begins beyond the highest sequence number that its direction has sent.
-  Below that it is `out_of_order` if it begins in the gap, which it then fills, else `retransmitted` (its first byte was
-  sent before). Segments without payload, SYN or FIN, those with RST and repeats of the last single byte (keep-alives)
-  are ignored. Only what was seen decides: Wireshark also weighs times and acknowledgements, so a late repeat of a
-  segment that the capture does not contain is a retransmission there and out of order here.
-  One gap is kept for each direction, from the first byte missing to the last; it shrinks from its ends.
-- Bytes that the other end acknowledges and the capture lacks are `missed`.
+- A segment is ahead, and leaves a hole, where it begins beyond the highest sequence number that its direction has sent.
+  Below that it is `out_of_order` if it begins in a hole, or if it ends where the first segment of its direction begins
+  (the capture began between the two); else it is `retransmitted`: its first byte was sent before, because it was seen,
+  or because the other end has acknowledged it. It fills what it covers of all holes. Segments without payload, SYN or
+  FIN, those with RST and repeats of the last single byte (keep-alives) are ignored. Wireshark also weighs times, so a
+  late repeat of a segment that the capture does not contain is a retransmission there and out of order here.
+- Bytes that the other end acknowledged and the capture lacks are `missed`; they are no longer if they arrive late.
+  The holes, and how many are kept, are described in netlake.kernels.flow_holes.
+- An acknowledgement beyond the highest sequence number is believed if it is at most the window of its sender beyond
+  (at least 1 MiB; Zeek, too, distrusts more than that), or if it goes on from one that was not believed by at most as
+  much. It is not if it is in a SYN, or if only the other end has shown that it takes part in this connection (a SYN
+  without an answer): then it is of an earlier connection (RFC 9293, section 3.5.1). One that is not believed counts
+  when its bytes' sender reaches it. tshark believes all of them.
 - Windows are as sent; minimum and maximum are of segments without SYN and RST. A zero window with RST, after the FIN of
   the other end or after an own RST does not count.
 
 History and states
-- Letters as in Zeek's conn.log: s h a d f r q i, upper case for the originator, `^` where the first packet was an
-  answer; f, h, r, s again when the sequence number moved; w (zero window), t (payload without a byte beyond the highest
-  sequence number) and g (missed bytes) at the first, tenth, hundredth ... time. 32 letters at most. Not c (bad
+- Letters as in Zeek's conn.log: s h a d f r q i, upper case for the originator, `^` where the first packet was sent by
+  the responder; f, h, r, s again when the sequence number moved; w (zero window), t (payload without a byte beyond the
+  highest sequence number) and g (missed bytes) at the first, tenth, hundredth ... time. 32 letters at most. Not c (bad
   checksum). UDP has d only, other protocols none.
 - conn_state is defined in netlake.flows.tcp_tables; UDP has S0, SF, SHR, other protocols OTH, as in Zeek.
 
@@ -45,13 +64,14 @@ Data structures
 - A row of the state is the `slot` of its flow until the flow has ended and `leaving` was called; streams keep what they
   need in arrays of their own by slot, without a second hash table. Rows are freed in the midst of a batch only if there
   are too many flows; then the headers of the batch whose flow is no longer in its row have no slot.
-- Memory is bounded: 670 bytes a flow with its share of the hash table, taken as they are first used.
+- Memory is bounded: 700 bytes a flow with its share of the hash table, taken as they are first used, and 1.5 MB of
+  holes that all flows share.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -68,7 +88,7 @@ from netlake.kernels.numbers import IpProtocol
 from netlake.layers.pools import Pool
 from netlake.packets import NO_TIME, Headers, Ints, Packets, Shorts, Tiny, taken
 
-# 175 MB at most, and some 70 while rows are made of them
+# 185 MB at most, and some 70 while rows are made of them
 MOST_FLOWS = 1 << 18
 # rows of one record batch
 MOST_ROWS = 1 << 14
@@ -79,6 +99,8 @@ LEAST_TABLE = 1 << 10
 # plain numbers: NumPy compares an array with a member of an enumeration several times slower
 WITHOUT_PORTS = (IpProtocol.ICMPV4.value, IpProtocol.ICMPV6.value)
 OPEN = s.Ending.OPEN.value
+# what can separate flows by option
+FLOW_KEYS = tuple(one.name.lower() for one in s.Separate)
 
 
 class Ports(NamedTuple):
@@ -136,6 +158,8 @@ def _nothing(_rows: Shorts) -> None:
 class Tracker:
     """Tracks the flows of one capture, batch after batch; at most `max_flows` at once.
 
+    `flow_key` has names of FLOW_KEYS: what separates flows beside the key of every flow.
+
     After each batch `ended` is to be called until it returns None. `evictions` counts flows that ended early because
     there were too many. `leaving` is called with rows of the state whose flows have ended, before they are turned into
     rows of `connection` and freed: what is kept beside the state by row has to end there. This can also be within
@@ -147,9 +171,11 @@ class Tracker:
         pools: Mapping[str, Pool],
         *,
         max_flows: int = MOST_FLOWS,
+        flow_key: Collection[str] = (),
         leaving: Callable[[Shorts], None] = _nothing,
     ) -> None:
         self.pool, self.evictions, self.leaving, self._finished = pools["ip"], 0, leaving, False
+        self._separate = sum(s.Separate[name.upper()].value for name in set(flow_key))
         self.state = s.new_state(max(1, max_flows), LEAST_TABLE)
         self._batches: deque[pa.RecordBatch] = deque()
 
@@ -163,12 +189,22 @@ class Tracker:
         """How many flows there were so far."""
         return int(self.control["flows"])
 
+    @property
+    def in_vlans(self) -> int:
+        """How many flows had packets in more than one VLAN."""
+        return int(self.control["in_vlans"])
+
+    @property
+    def forgotten_holes(self) -> int:
+        """How many holes in sequence numbers were given up, because a direction or all flows had too many."""
+        return int(self.control["forgotten"])
+
     def update(self, packets: Packets, headers: Headers) -> Flows:
         """Track one batch."""
         headers = np.ascontiguousarray(headers)
         keys = np.empty(len(headers), s.KEY)
         found = np.empty(len(headers), s.FLOW_OF_HEADER)
-        kernels.locate(headers, packets.data, self.pool.seeds, keys)
+        kernels.locate(headers, packets.data, self.pool.seeds, packets.interface, self._separate, keys)
         batch = s.Batch(packets.data, packets.ts, packets.length, packets.number, packets.last)
         at, freed = 0, False
         while True:
@@ -224,12 +260,11 @@ class Tracker:
 
     def _sweep(self) -> None:
         """End the flows that were silent for too long, in the order in which they were over."""
-        flows, now = self.state.flows, int(self.control["now"])
+        flows = self.state.flows
         rows, deadlines = np.empty(len(flows), np.int32), np.empty(len(flows), np.int64)
         count = flow_table.silent(self.state, rows, deadlines)
         found = rows[:count]
         self._retire(found[np.lexsort((flows["number"][found], deadlines[:count]))], s.Ending.TIMEOUT)
-        self.control["sweep_at"] = min(now + s.BETWEEN_SWEEPS, np.iinfo(np.int64).max)
 
     def _retire(self, rows: Shorts, why: s.Ending) -> None:
         flow_table.retire_rows(rows, int(why), self.state)

@@ -11,7 +11,8 @@ import numpy as np
 
 from netlake.kernels import kernel
 from netlake.kernels.addresses import MAC, PoolArrays, address_at, interned  # noqa: F401 - PoolArrays is in signatures
-from netlake.kernels.bytes import u32, u64
+from netlake.kernels.bytes import u16, u32, u64
+from netlake.kernels.flow_begin import originator_of
 from netlake.kernels.flow_state import (  # noqa: F401 - signatures name the records
     FLOW_OF_HEADER,
     KEY,
@@ -19,15 +20,13 @@ from netlake.kernels.flow_state import (  # noqa: F401 - signatures name the rec
     Ending,
     Letter,
     Rules,
+    Separate,
     State,
     Why,
 )
-from netlake.kernels.flow_table import FOREVER, begin, find, hash_of, is_over
+from netlake.kernels.flow_table import begin, find, hash_of, is_over
 from netlake.kernels.flow_tcp import (
-    ACK,
     MOST,
-    RST,
-    SYN,
     THROUGH_FLAGS,
     bumped,
     is_new_syn,
@@ -36,11 +35,11 @@ from netlake.kernels.flow_tcp import (
     write_letter,
 )
 from netlake.kernels.numbers import IpProtocol
+from netlake.kernels.times import elapsed
 from netlake.packets import DATAGRAM, FRAGMENT, HEADER, NO_TIME, QUOTED  # noqa: F401 - as above
 
 # SCTP: bytes up to the type of the first chunk, and types of chunks (RFC 9260)
 THROUGH_CHUNK_TYPE = 13
-INIT_ACK = 2
 SCTP_ABORT = 6
 SHUTDOWN_COMPLETE = 14
 
@@ -55,9 +54,32 @@ def is_before(a_high, a_low, a_port, b_high, b_low, b_port):
     return a_port <= b_port
 
 
-@kernel("void(HEADER[::1], uint8[::1], uint64[::1], KEY[::1])")
-def locate(headers, data, seeds, keys):
-    """Write the key of each header; its side is -1 where the IP header is not in `data`."""
+@kernel()
+def space_of(header, interface, separate):
+    """The number of the tunnel with the VLAN and the interface, as far as they separate flows (bits of Separate)."""
+    space = np.int64(header.key)
+    if separate & Separate.VLAN:
+        space = space * 1_000_003 + header.vlan
+    if separate & Separate.INTERFACE:
+        space = space * 1_000_003 + interface
+    return space
+
+
+@kernel()
+def ip_length(header, data):
+    """Bytes of the IP packet by its length field; without one (segmentation offload), to the end of the frame."""
+    if header.version == 4:
+        return max(np.int64(header.ip_length), np.int64(u16(data, header.network + 2)))
+    size = np.int64(u16(data, header.network + 4))
+    return max(np.int64(header.ip_length), 40 + size if size else 0)
+
+
+@kernel("void(HEADER[::1], uint8[::1], uint64[::1], int32[::1], int64, KEY[::1])")
+def locate(headers, data, seeds, interfaces, separate, keys):
+    """Write the key of each header; its side is -1 where the IP header is not in `data`.
+
+    `interfaces` are those of the packets; `separate` has bits of Separate.
+    """
     for i in range(headers.size):
         header, key = headers[i], keys[i]
         at = header.network
@@ -78,16 +100,10 @@ def locate(headers, data, seeds, keys):
         else:
             key.a_high, key.a_low, key.b_high, key.b_low = target_high, target, source_high, source
             key.a_port, key.b_port, key.side = header.destination_port, header.source_port, 1
-        key.tunnel_key, key.protocol, key.version = header.key, header.protocol & 255, header.version
+        key.space, key.protocol, key.version = header.key, header.protocol & 255, header.version
+        if separate:
+            key.space = space_of(header, interfaces[np.int64(header.row)], separate)
         key.code = hash_of(key, seeds)
-
-
-@kernel(once=True)
-def is_answer(data, at, limit, protocol):
-    """Whether a flow's first packet is an answer, so that the other end began: a SYN+ACK, an INIT ACK."""
-    if protocol == IpProtocol.TCP:
-        return at >= 0 and limit - at >= THROUGH_FLAGS and data[at + 13] & (SYN | RST | ACK) == SYN | ACK
-    return protocol == IpProtocol.SCTP and at >= 0 and limit - at >= THROUGH_CHUNK_TYPE and data[at + 12] == INIT_ACK
 
 
 @kernel(once=True)
@@ -97,11 +113,13 @@ def see_time(side, ts):
         return
     last, passed = side.last_ts, np.int64(0)
     if ts > last:
-        passed = ts - last if ts - last >= 0 else FOREVER
+        passed = elapsed(ts, last)
         side.last_ts = ts
     if last == NO_TIME:
         side.first_ts = ts
         return
+    if ts < last and ts < side.first_ts:
+        side.first_ts = ts
     count = bumped(side.intervals)
     side.intervals = count
     if count == 1 or passed < side.interarrival_min:
@@ -159,16 +177,16 @@ def see_header(data, at, limit, flow, side, upper):
 
 
 @kernel(once=True)
-def see_transport(data, at, limit, payload, ts, rules, flow, side, other, upper):
+def see_transport(data, at, limit, payload, ts, rules, flow, side, other, upper, holes, control):
     """What transport header and payload add; returns bits by which the window is to be shifted, -1 if not known."""
     side.payload_bytes += payload
-    if payload > 0 and flow.first_payload_ts == NO_TIME:
+    if payload > 0 and (flow.first_payload_ts == NO_TIME or NO_TIME < ts < flow.first_payload_ts):
         flow.has_data, flow.first_payload_ts = 1, ts
     if flow.protocol != IpProtocol.TCP:
         see_header(data, at, limit, flow, side, upper)
     elif at >= 0 and limit - at >= THROUGH_FLAGS:
         shift = see_scale(data, at, limit, side, other)
-        see_segment(data, at, limit, payload, rules, flow, side, other, upper)
+        see_segment(data, at, limit, payload, rules, flow, side, other, upper, holes, control)
         return shift
     return -1
 
@@ -183,13 +201,22 @@ def see_quote(state, found, outer, i, quoted):
 
 
 @kernel(once=True)
-def introduce(flow, data, at, limit, key, ts, number, outer):
+def introduce(flow, data, at, limit, header, key, ts, number, outer, rules):
     """What is known of a flow from its first packet; `outer` is the flow of the tunnel around it."""
-    flow.first_ts, flow.first_packet, flow.outer_flow = ts, number, outer
-    answer = is_answer(data, at, limit, key.protocol)
-    flow.originator = 1 - key.side if answer else key.side
-    if answer and key.protocol == IpProtocol.TCP:
-        write_letter(flow, ord("^"), answer)
+    flow.first_ts, flow.first_packet, flow.outer_flow, flow.tunnel_key = ts, number, outer, header.key
+    flow.originator = originator_of(data, at, limit, key, rules)
+    if flow.originator != key.side and (key.protocol == IpProtocol.TCP or key.protocol == IpProtocol.UDP):
+        write_letter(flow, ord("^"), True)
+
+
+@kernel()
+def see_vlan(flow, vlan, control):
+    """The VLAN of a packet; packets without a tag are in none."""
+    if flow.vlan == 0:
+        flow.vlan = vlan
+    elif flow.vlan > 0:
+        flow.vlan = -1
+        control.in_vlans += 1
 
 
 @kernel()
@@ -252,7 +279,7 @@ def track(first, headers, keys, batch, state, rules, pool, generation, found):
             if row < 0:
                 return i
             around = found[outer].flow if 0 <= outer < i else 0
-            introduce(flows[row], data, at, limit, key, ts, batch.number[packet], around)
+            introduce(flows[row], data, at, limit, header, key, ts, batch.number[packet], around, rules)
         flow, mine = flows[row], sides[row, side]
         renew_codes(flow, pool, generation)
         one.src, one.dst = (flow.code_a, flow.code_b) if side == 0 else (flow.code_b, flow.code_a)
@@ -262,14 +289,16 @@ def track(first, headers, keys, batch, state, rules, pool, generation, found):
             see_quote(state, found, outer, i, flow.number)
             continue
         flow.clock, flow.last_packet = control.now, batch.last[packet]
+        if header.vlan != 0 and header.vlan != flow.vlan:
+            see_vlan(flow, header.vlan, control)
         if kind != DATAGRAM:
-            see_packet(mine, ts, batch.length[packet], np.int64(header.ip_length), key.ttl)
+            see_packet(mine, ts, batch.length[packet], ip_length(header, data), key.ttl)
             see_mac(mine, data, header.mac)
         if kind != FRAGMENT:
             payload = np.int64(header.payload)
             one.shift = see_transport(
-                data, at, limit, payload, ts, rules, flow, mine, sides[row, 1 - side], upper
-            )  # fmt: skip
+                data, at, limit, payload, ts, rules, flow, mine, sides[row, 1 - side], upper, state.holes, control
+            )
     return headers.size
 
 

@@ -70,12 +70,12 @@ class StateColumn:
 # columns of the whole flow, before those of its two ends
 WHOLE = (
     StateColumn("last_ts", "ts", "Latest time of its packets, UTC; null if none has a time", why=COMPARED),
-    StateColumn("duration", "duration", "Seconds from `ts` to `last_ts`, 0 or more", why=COMPARED),
+    StateColumn("duration", "duration", "Seconds from `ts`, the earliest time, to `last_ts`, the latest", why=COMPARED),
     StateColumn("first_packet", "i64", "Number of its first packet, from 1", np.int64, null=False, rare=True),
     StateColumn("last_packet", "i64", "Number of its last packet", np.int64, null=False),
     StateColumn(
-        "first_payload_ts", "ts", "Time of its first packet with transport payload; null if none has a time", np.int64,
-        rare=True, start=NO_TIME,
+        "first_payload_ts", "ts", "Earliest time of its packets with transport payload; null if none has a time",
+        np.int64, rare=True, start=NO_TIME,
     ),
     StateColumn("protocol", "u8", "IANA number of the protocol in IP", np.int16, why=COMPARED, null=False),
 )  # fmt: skip
@@ -113,7 +113,7 @@ LENGTH = "length on the wire of a packet of the {who}, bytes"
 INTERVAL = "time between packets of the {who}, seconds"
 # columns of each direction
 DIRECTION = (
-    StateColumn("first_ts", "ts", "Time of the first packet of the {who} that has a time", np.int64, rare=True,
+    StateColumn("first_ts", "ts", "Earliest time of the packets of the {who}", np.int64, rare=True,
                 start=NO_TIME),
     StateColumn("last_ts", "ts", "Latest time of the packets of the {who}", np.int64, start=NO_TIME),
     StateColumn("packets", "i64", "Packets of the {who}; each fragment counts", np.int64, why=COMPARED, null=False),
@@ -149,10 +149,10 @@ DIRECTION = (
                 Valid.NOT_NEGATIVE, start=-1),
     StateColumn("window_max", "i32", "Maximum window of the {who} as sent, without SYN and RST", np.int32,
                 Valid.NOT_NEGATIVE, start=-1),
-    StateColumn("window_scale", "i16", "Window scale that the {who}'s SYN offers, 0 to 14; null if none"),
-    StateColumn("retransmitted", "i64", "Segments of the {who} whose first byte was sent before", np.int32, Valid.TCP,
-                rare=True),
-    StateColumn("out_of_order", "i64", "Segments of the {who} that begin in a gap of the sequence numbers before them",
+    StateColumn("window_scale", "i16", "Window scale that the {who}'s SYN offers first, 0 to 14; null if none"),
+    StateColumn("retransmitted", "i64", "Segments of the {who} whose first byte was seen or acknowledged before",
+                np.int32, Valid.TCP, rare=True),
+    StateColumn("out_of_order", "i64", "Segments of the {who} that begin with a byte sent later than those behind it",
                 np.int32, Valid.TCP, rare=True),
     StateColumn("zero_windows", "i64", "Segments of the {who} with a window of 0", np.int32, Valid.TCP, rare=True),
     StateColumn("missed_bytes", "i64", "Bytes of the {who} that the other side acknowledged and the capture lacks",

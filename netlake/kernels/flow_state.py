@@ -3,11 +3,12 @@
 FLOW is one flow as a whole, SIDE one of its directions: `flows[row]`, `sides[row, side]`. The sides are 0 and 1 in the
 order of (address, port), so that both directions have one key; a direction has the number of its sender, and
 `originator` is the side that began the flow. KEY is the key of one IP header, FLOW_OF_HEADER what the tracker finds for
-it, CONTROL the numbers that kernels and their caller share.
+it, CONTROL the numbers that kernels and their caller share. HOLE is an interval of sequence numbers that a direction
+has not sent so far; the holes of a direction are a list in one array that all flows share (netlake.kernels.flow_holes).
 
 A field that is a column of `connection` is declared there (netlake.kernels.flow_columns); the others are declared here.
-Fields that most packets change are at the front, the widest first, so that no bytes are lost to alignment: FLOW has 176
-bytes (the first 96 hot), SIDE 224 (the first 160 hot), KEY 64, FLOW_OF_HEADER 24, SEGMENT 48.
+Fields that most packets change are at the front, the widest first, so that no bytes are lost to alignment: FLOW has 184
+bytes (the first 104 hot), SIDE 240 (the first 160 hot), KEY 64, HOLE 12, FLOW_OF_HEADER 24, SEGMENT 48.
 """
 
 from __future__ import annotations
@@ -77,6 +78,13 @@ class Letter(IntEnum):
     RST = 64
 
 
+class Separate(IntEnum):
+    """Bits of the option of the flow key: what separates flows beside addresses, ports, protocol and tunnel."""
+
+    VLAN = 1
+    INTERFACE = 2
+
+
 class Why(IntEnum):
     """What the caller has to do before the kernel can go on."""
 
@@ -93,6 +101,8 @@ TCP_SILENCE_WITHOUT_DATA = 300 * SECOND
 SILENCE = 180 * SECOND
 LINGER = 5 * SECOND
 BETWEEN_SWEEPS = 60 * SECOND
+# holes of all flows together: 1.5 MB, of which pages are taken when first used
+MOST_HOLES = 1 << 17
 
 FieldType = tuple[str, type[np.generic]] | tuple[str, type[np.generic], tuple[int, ...]]
 
@@ -130,7 +140,7 @@ OF_SIDE = (*(column for column in ENDS if column.field is not None), *DIRECTION)
 KEY = record(
     [
         *ENDPOINTS,
-        ("tunnel_key", np.int64),
+        ("space", np.int64),  # number of tunnel, and VLAN and interface if they separate flows
         ("code", np.uint64),  # hash of the key
         ("protocol", np.int16),
         ("side", np.int8),  # the side that sent it, -1: the header is not in the data
@@ -141,11 +151,13 @@ KEY = record(
 FLOW = record(
     [
         *ENDPOINTS,
+        ("space", np.int64),  # as in KEY
         ("number", np.int64),  # of the flow in the capture, 0: the row is free
         ("clock", np.int64),  # time at its last packet
         ("code_a", np.int32),  # codes of the addresses in the pool, valid in `generation` of it
         ("code_b", np.int32),
         ("generation", np.int32),
+        ("vlan", np.int32),  # of its first packet with a VLAN tag (HEADER), 0 without one, -1 for several
         ("originator", np.uint8),
         ("ending", np.uint8),  # Ending
         ("has_data", np.uint8),
@@ -168,15 +180,20 @@ SIDE = record(
         ("intervals", np.int32),  # pairs of packets with a time
         ("next", np.uint32),  # the sequence number behind the highest that was sent
         ("has_next", np.uint8),
-        ("has_gap", np.uint8),
+        ("has_begin", np.uint8),
+        ("has_pending", np.uint8),
+        ("holes", np.uint8),  # number of them
         ("state", np.uint8),  # End
         ("scale", np.uint8),  # Scale
         ("letters", np.uint8),  # bits of Letter
         *declared(OF_SIDE, rare=False),
     ],
     [
-        ("gap_start", np.uint32),  # sequence numbers that were not seen, up to gap_end
-        ("gap_end", np.uint32),
+        ("first_hole", np.int32),  # the lowest hole, and the highest: rows of the array of holes + 1
+        ("last_hole", np.int32),
+        ("acked", np.uint32),  # the highest acknowledgement that was believed; valid while there are holes
+        ("pending", np.uint32),  # an acknowledgement of bytes that were not seen, and that is not believed yet
+        ("begin", np.uint32),  # the lowest sequence number that was sent
         ("syn_seq", np.uint32),  # of the last segment with this flag; of a FIN, behind its payload
         ("fin_seq", np.uint32),
         ("rst_seq", np.uint32),
@@ -184,6 +201,15 @@ SIDE = record(
         ("gaps", np.int32),  # acknowledgements of missed bytes
         *declared(OF_SIDE, rare=True),
     ],
+)
+# `start` to `end` (exclusive) are sequence numbers
+HOLE = record(
+    [
+        ("start", np.uint32),
+        ("end", np.uint32),
+        ("next", np.int32),  # row of the next one of the list + 1, 0: the last one
+    ],
+    [],
 )
 FLOW_OF_HEADER = record(
     [
@@ -208,6 +234,10 @@ CONTROL = record(
         ("live", np.int64),  # flows in the hash table
         ("tombstones", np.int64),
         ("why", np.int64),  # Why
+        ("in_vlans", np.int64),  # flows in more than one VLAN
+        ("holes_used", np.int64),  # rows of the array of holes that were ever used
+        ("free_hole", np.int64),  # list of the free ones: row + 1
+        ("forgotten", np.int64),  # holes that were given up because there were too many
     ],
     [],
 )
@@ -229,12 +259,29 @@ SEGMENT = record(
 )
 LETTER = np.dtype([("letter", np.uint8), ("bit", np.uint8)])
 MOVE = np.dtype([("sender", np.uint8), ("other", np.uint8)])
+# one sign that a packet is an answer, see netlake.flows.beginning
+ANSWER = record(
+    [
+        ("mask", np.uint32),
+        ("least", np.uint32),
+        ("most", np.uint32),
+        ("also_mask", np.uint32),
+        ("also", np.uint32),
+        ("port", np.int32),  # of the sender, -1: any
+        ("at", np.int32),  # offset from the transport header
+        ("also_at", np.int32),
+        ("protocol", np.int16),
+        ("elements", np.int16),  # BER elements of the sequence at `at` that are passed over, -1: it is no sequence
+    ],
+    [],
+)
 
 
 class State(NamedTuple):
     """All arrays behind a tracker; `control`, `blank_flow` and `blank_side` have one record.
 
-    `free` is a stack and `ended` a ring of rows, `table` is the hash table (see netlake.kernels.flow_table).
+    `free` is a stack and `ended` a ring of rows, `table` is the hash table (see netlake.kernels.flow_table), `holes`
+    are those of all flows.
     """
 
     flows: Annotated[Records, "FLOW[::1]"]
@@ -242,6 +289,7 @@ class State(NamedTuple):
     table: Annotated[npt.NDArray[np.uint64], "uint64[::1]"]
     free: Annotated[Shorts, "int32[::1]"]
     ended: Annotated[Shorts, "int32[::1]"]
+    holes: Annotated[Records, "HOLE[::1]"]
     control: Annotated[Records, "CONTROL[::1]"]
     blank_flow: Annotated[Records, "FLOW[::1]"]
     blank_side: Annotated[Records, "SIDE[::1]"]
@@ -258,10 +306,15 @@ class Batch(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """The tables of netlake.flows.tcp_tables: by segment; by state of sender and other side, segment, originator."""
+    """The tables of netlake.flows.tcp_tables: by segment; by state of sender and other side, segment, originator.
+
+    Then those of netlake.flows.beginning: signs of answers, and how well known each port is.
+    """
 
     letters: Annotated[Records, "LETTER[::1]"]
     moves: Annotated[Records, "MOVE[:, :, :, ::1]"]
+    answers: Annotated[Records, "ANSWER[::1]"]
+    known: Annotated[Bytes, "uint8[::1]"]
 
 
 def new_state(most: int, least_table: int) -> State:
@@ -272,6 +325,7 @@ def new_state(most: int, least_table: int) -> State:
         table=np.zeros(least_table, np.uint64),
         free=np.zeros(most, np.int32),
         ended=np.zeros(most, np.int32),
+        holes=np.zeros(min(MOST_HOLES, 256 * most), HOLE),
         control=blank(CONTROL, (), now=NO_TIME, sweep_at=NO_TIME),
         blank_flow=blank(FLOW, OF_FLOW),
         blank_side=blank(SIDE, OF_SIDE),

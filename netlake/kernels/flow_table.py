@@ -13,7 +13,9 @@ from __future__ import annotations
 import numpy as np
 
 from netlake.kernels import kernel
+from netlake.kernels.flow_holes import give_back
 from netlake.kernels.flow_state import (  # noqa: F401 - signatures name the records
+    BETWEEN_SWEEPS,
     CONTROL,
     FLOW,
     LINGER,
@@ -26,6 +28,7 @@ from netlake.kernels.flow_state import (  # noqa: F401 - signatures name the rec
     Why,
 )
 from netlake.kernels.numbers import IpProtocol
+from netlake.kernels.times import after, elapsed
 from netlake.packets import NO_TIME
 
 UPPER = np.uint64(0xFFFFFFFF00000000)
@@ -34,7 +37,6 @@ TOMBSTONE = np.uint64(0x00000000FFFFFFFF)
 EMPTY = np.uint64(0)
 HALF = np.uint64(32)
 SPREAD = np.uint64(0x9E3779B97F4A7C15)
-FOREVER = np.int64(0x7FFFFFFFFFFFFFFF)
 
 
 @kernel()
@@ -54,7 +56,7 @@ def hash_of(key, seeds):
     ports |= np.int64(key.version == 6) << 42
     total = product(key.a_high, seeds[0]) + product(key.a_low, seeds[1])
     total += product(key.b_high, seeds[2]) + product(key.b_low, seeds[3])
-    total += product(np.uint64(ports), seeds[4]) + product(np.uint64(key.tunnel_key), seeds[5])
+    total += product(np.uint64(ports), seeds[4]) + product(np.uint64(key.space), seeds[5])
     total = (total ^ total >> HALF) * SPREAD
     return total ^ total >> HALF
 
@@ -71,7 +73,7 @@ def is_same(flow, key):
         and flow.b_high == key.b_high
         and flow.protocol == key.protocol
         and flow.version == key.version
-        and flow.tunnel_key == key.tunnel_key
+        and flow.space == key.space
     )
 
 
@@ -138,7 +140,7 @@ def begin(key, row, place, why, state, control):
     flow = flows[row]
     flow.a_high, flow.a_low, flow.b_high, flow.b_low = key.a_high, key.a_low, key.b_high, key.b_low
     flow.a_port, flow.b_port, flow.protocol, flow.version = key.a_port, key.b_port, key.protocol, key.version
-    flow.tunnel_key, flow.number, flow.place = key.tunnel_key, control.flows, place
+    flow.space, flow.number, flow.place = key.space, control.flows, place
     return row
 
 
@@ -155,20 +157,19 @@ def silence(flow):
 @kernel()
 def is_over(flow, now):
     """Whether a flow was silent for too long; without a time none is."""
-    quiet = now - flow.clock
-    # the clock never runs backwards, so what is negative does not fit 64 bits
-    return flow.clock != NO_TIME and (quiet < 0 or quiet > silence(flow))
+    return flow.clock != NO_TIME and elapsed(now, flow.clock) > silence(flow)
 
 
 @kernel("int64(State, int32[::1], int64[::1])")
 def silent(state, rows, deadlines):
     """Rows of the flows that were silent for too long, with the time at which they were over; returns how many.
 
-    The silence of a flow without any time begins now.
+    The next time to look for them is set. The silence of a flow without any time begins now.
     """
     count = 0
     control = state.control[0]
     now = control.now
+    control.sweep_at = after(now, BETWEEN_SWEEPS)
     for row in range(control.used):
         flow = state.flows[row]
         if flow.number == 0 or flow.retired or now == NO_TIME:
@@ -177,8 +178,7 @@ def silent(state, rows, deadlines):
             flow.clock = now
         elif is_over(flow, now):
             rows[count] = row
-            last, patience = flow.clock, silence(flow)
-            deadlines[count] = last + patience if last < FOREVER - patience else FOREVER
+            deadlines[count] = after(flow.clock, silence(flow))
             count += 1
     return count
 
@@ -205,7 +205,10 @@ def free_rows(rows, state):
     """Free `rows`, which were exported."""
     free, control = state.free, state.control[0]
     for i in range(rows.size):
-        state.flows[np.int64(rows[i])].number = 0
+        row = np.int64(rows[i])
+        state.flows[row].number = 0
+        give_back(state.holes, control, state.sides[row, 0])
+        give_back(state.holes, control, state.sides[row, 1])
         free[control.free] = rows[i]
         control.free += 1
 

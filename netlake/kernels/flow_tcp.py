@@ -11,6 +11,7 @@ import numpy as np
 
 from netlake.kernels import kernel
 from netlake.kernels.bytes import u16, u32
+from netlake.kernels.flow_holes import INSIDE, acknowledge, add_hole, drop_far, fill, seq_diff
 from netlake.kernels.flow_state import LONGEST_HISTORY, End, Ending, Letter, Scale
 
 FIN = 1
@@ -22,15 +23,11 @@ URG = 32
 ECE = 64
 CWR = 128
 MOST = 0x7FFFFFFF
+# bytes that were not seen, which an acknowledgement may skip whatever the window
+LEAST_BELIEVED = 1 << 20
 # bytes of a TCP header up to the flags, and up to the window
 THROUGH_FLAGS = 14
 THROUGH_WINDOW = 16
-
-
-@kernel()
-def seq_diff(a, b):
-    """`a` - `b`, two 32-bit sequence numbers, as a signed distance: the shorter way round."""
-    return ((np.int64(a) - np.int64(b) + 0x80000000) & 0xFFFFFFFF) - 0x80000000
 
 
 @kernel()
@@ -115,72 +112,83 @@ def see_window(flow, side, other, flags, window, upper):
         write_repeated(flow, ord("W"), upper, np.int64(side.zero_windows))
 
 
-@kernel(once=True)
-def see_acknowledgement(flow, other, flags, ack, upper):
-    """Count the bytes that the sender acknowledges and the capture lacks: those of the gap, and those not yet seen."""
-    missed = np.int64(0)
-    if other.has_gap:
-        reached = seq_diff(ack, other.gap_start)
-        if reached > 0:
-            size = seq_diff(other.gap_end, other.gap_start)
-            if reached >= size:
-                reached = size
-                other.has_gap = 0
-            missed += reached
-            other.gap_start += reached
-    beyond = seq_diff(ack, other.next)
-    if beyond > 0:
-        missed += beyond
-        other.next = ack
+@kernel()
+def note_missed(flow, side, missed, upper):
+    """Count an acknowledgement of missed bytes of a direction; its letter is written unless `upper` is negative."""
     if missed > 0:
-        other.missed_bytes += missed
-        other.gaps = bumped(other.gaps)
-        if flags & FIN == 0:
-            write_repeated(flow, ord("G"), not upper, np.int64(other.gaps))
+        side.gaps = bumped(side.gaps)
+        if upper >= 0:
+            write_repeated(flow, ord("G"), upper, np.int64(side.gaps))
 
 
 @kernel()
-def fill_gap(side, seq, end):
-    """Remove from the gap what a late segment fills; returns whether the segment begins inside the gap."""
-    start, stop = np.int64(side.gap_start), np.int64(side.gap_end)
-    if side.has_gap == 0 or seq_diff(end, start) <= 0 or seq_diff(stop, seq) <= 0:
+def is_believed(side, other, flags, ack, beyond):
+    """Whether `side` may acknowledge bytes of `other` of which the last `beyond` were not seen."""
+    if flags & SYN or (side.letters & Letter.SYN == 0 and other.ack == 0):
         return False
-    before = seq_diff(seq, start)
-    if before <= 0:
-        side.gap_start = end
-    if seq_diff(end, stop) >= 0:
-        if before <= 0:
-            side.has_gap = 0
-        side.gap_end = seq
-    return before >= 0
+    most = np.int64(max(side.window_max, 0))
+    if Scale.WITH_SCALE <= side.scale < Scale.OFFERED and other.scale != Scale.NO_SCALE:
+        most <<= np.int64(side.scale) - Scale.WITH_SCALE
+    most = max(most, LEAST_BELIEVED)
+    if beyond <= most:
+        return True
+    onward = seq_diff(ack, other.pending)
+    return other.has_pending != 0 and 0 < onward <= most
 
 
 @kernel(once=True)
-def see_sequence(flow, side, seq, payload, size, upper):
-    """Whether what is sent was sent before, is late or leaves a gap; `size` counts SYN and FIN too."""
+def see_acknowledgement(flow, side, other, flags, ack, upper, holes, control):
+    """Count the bytes of `other` that `side` acknowledges and the capture lacks: those of holes, and those beyond."""
+    beyond = seq_diff(ack, other.next)
+    if beyond <= 0 and other.holes == 0:
+        return
+    if beyond > 0 and not is_believed(side, other, flags, ack, beyond):
+        other.pending, other.has_pending = ack, 1
+        return
+    missed = acknowledge(holes, control, other, ack)
+    note_missed(flow, other, missed, -1 if flags & FIN else np.int64(not upper))
+
+
+@kernel(once=True)
+def see_late(flow, side, seq, end, payload, upper, holes, control):
+    """A segment that begins below the highest sequence number: retransmitted or out of order."""
+    beyond = seq_diff(end, side.next)
+    if payload > 0 and beyond <= 0:
+        side.late = bumped(side.late)
+        write_repeated(flow, ord("T"), upper, np.int64(side.late))
+    where = fill(holes, control, side, seq, end)
+    if where == INSIDE:
+        side.out_of_order = bumped(side.out_of_order)
+    elif (
+        seq_diff(side.begin, seq) > 0 and seq_diff(end, side.begin) >= 0 and side.payload_bytes < MOST
+    ):  # no number is compared with `begin` when it may have wrapped
+        side.begin = seq
+        side.out_of_order = bumped(side.out_of_order)
+    else:
+        side.retransmitted = bumped(side.retransmitted)
+    if beyond > 0:
+        side.next = end
+
+
+@kernel(once=True)
+def see_sequence(flow, side, seq, payload, size, upper, holes, control):
+    """Whether what is sent was sent before, is late or leaves a hole; `size` counts SYN and FIN too."""
     end = seq + size
     ahead = seq_diff(seq, side.next)
     if side.has_next == 0:
-        side.has_next = 1
-        side.next = end
+        side.has_next = side.has_begin = 1
+        side.begin, side.next = seq, end
     elif ahead >= 0:
         if ahead > 0:
-            if side.has_gap == 0:
-                side.has_gap = 1
-                side.gap_start = side.next
-            side.gap_end = seq
+            add_hole(holes, control, side, np.int64(side.next), seq)
         side.next = end
+        if side.holes:
+            drop_far(holes, control, side)
     elif ahead != -1 or size != payload or payload != 1:  # the last byte again is a keep-alive: not counted
-        beyond = seq_diff(end, side.next)
-        if payload > 0 and beyond <= 0:
-            side.late = bumped(side.late)
-            write_repeated(flow, ord("T"), upper, np.int64(side.late))
-        if fill_gap(side, seq, end):
-            side.out_of_order = bumped(side.out_of_order)
-        else:
-            side.retransmitted = bumped(side.retransmitted)
-        if beyond > 0:
-            side.next = end
+        see_late(flow, side, seq, end, payload, upper, holes, control)
+    if side.has_pending and seq_diff(side.next, side.pending) >= 0:
+        side.has_pending = 0
+        note_missed(flow, side, acknowledge(holes, control, side, np.int64(side.pending)), np.int64(upper))
 
 
 @kernel()
@@ -206,7 +214,8 @@ def see_scale(data, at, limit, side, other):
     """
     if data[at + 13] & SYN:
         header = at + (np.int64(data[at + 12]) >> 4) * 4
-        side.scale = scale_offered(data, at + 20, min(header, limit))
+        if not Scale.WITH_SCALE <= side.scale < Scale.OFFERED:  # the first offer stays: a repeated SYN may lack it
+            side.scale = scale_offered(data, at + 20, min(header, limit))
         if data[at + 13] & ACK and side.scale >= Scale.WITH_SCALE and other.scale == Scale.NO_SYN:
             other.scale = Scale.OFFERED
         return 0
@@ -221,17 +230,34 @@ def see_scale(data, at, limit, side, other):
 @kernel(once=True)
 def is_new_syn(data, at, limit, flow, side, other):
     """Whether a segment begins another connection on ports in use."""
-    if at < 0 or limit - at < THROUGH_FLAGS or data[at + 13] & (SYN | ACK | RST) != SYN:
+    if at < 0 or limit - at < THROUGH_FLAGS or data[at + 13] & (SYN | RST) != SYN:
         return False
+    seq, has_ended = u32(data, at + 4), flow.ending != Ending.OPEN
+    if data[at + 13] & ACK:
+        # the answer to a SYN that the capture lacks
+        if not has_ended or side.letters & Letter.SYN == 0 or seq_diff(seq, side.syn_seq) == 0:
+            return False
+        return other.letters & Letter.SYN == 0 or seq_diff(u32(data, at + 8), other.syn_seq + 1) != 0
     if side.letters & Letter.SYN:
-        return seq_diff(u32(data, at + 4), side.syn_seq) != 0
-    # the first segment of this end: a simultaneous open, a SYN behind its answer, or one behind its fragments
+        return has_ended or seq_diff(seq, side.syn_seq) != 0
+    if side.has_begin:
+        return seq_diff(seq + 1, side.begin) != 0
+    # the first segment of this end: a simultaneous open, or a SYN behind its fragments
     awaited = other.letters == 0 or other.letters & Letter.SYN != 0
-    return flow.ending != Ending.OPEN or side.letters != 0 or not awaited
+    return has_ended or side.letters != 0 or not awaited
+
+
+@kernel()
+def see_begin(side, other, flags, seq, ack):
+    """Where the bytes of the sender begin; and by the acknowledgement in a SYN, those of the other end."""
+    if side.has_begin == 0:
+        side.has_begin, side.begin = 1, seq
+    if flags & (SYN | ACK) == SYN | ACK and other.has_begin == 0:
+        other.has_begin, other.begin = 1, ack
 
 
 @kernel(once=True)
-def see_segment(data, at, limit, payload, rules, flow, side, other, upper):
+def see_segment(data, at, limit, payload, rules, flow, side, other, upper, holes, control):
     """Everything that a TCP segment changes but its scale; its window is left out where the capture cut it."""
     flags, seq = np.int64(data[at + 13]), u32(data, at + 4)
     segment = flags & 7 | flags >> 1 & 8 | np.int64(payload > 0) << 4
@@ -240,11 +266,13 @@ def see_segment(data, at, limit, payload, rules, flow, side, other, upper):
     if limit - at >= THROUGH_WINDOW:
         see_window(flow, side, other, flags, u16(data, at + 14), upper)
     if flags & RST == 0:
+        if side.has_begin == 0 or flags & SYN:
+            see_begin(side, other, flags, seq, u32(data, at + 8))
         if flags & ACK and other.has_next:
-            see_acknowledgement(flow, other, flags, u32(data, at + 8), upper)
+            see_acknowledgement(flow, side, other, flags, u32(data, at + 8), upper, holes, control)
         size = payload + (flags & FIN) + (flags >> 1 & 1)
         if size > 0:
-            see_sequence(flow, side, seq, payload, size, upper)
+            see_sequence(flow, side, seq, payload, size, upper, holes, control)
     move = rules.moves[side.state, other.state, segment, np.int64(upper)]
     side.state, other.state = move.sender, move.other
     if flow.ending == Ending.OPEN:

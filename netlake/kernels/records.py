@@ -15,19 +15,19 @@ import numpy as np
 
 from netlake.kernels import kernel
 from netlake.kernels.bytes import l32, u32
-from netlake.packets import Ints, Shorts
+from netlake.kernels.times import NANO
+from netlake.packets import Ints, Nanos, Shorts
 
 # why a kernel returned
 FULL = 0  # the arrays are full
 MORE = 1  # the next record needs more bytes; the value is how many from its start
 CORRUPT = 2  # the next record is invalid; the value is its captured length, which is above the limit
 BLOCK = 3  # the next block is not a packet (pcapng); the value is its length
-COMMENTS = 4  # the array of comments is full (pcapng); the value is how many the next packet has
+OPTIONS = 4  # the array of options is full (pcapng); the value is how many there are with those of the next packet
 
 # when the two lengths of a record header are swapped
 NEVER_SWAPPED, SWAPPED_IF_LESS, ALWAYS_SWAPPED = range(3)
 LONGEST_SENT = 128 << 20
-NANO = 1_000_000_000
 
 # the variant of a pcap file
 PCAP = np.dtype(
@@ -53,6 +53,7 @@ class RecordArrays(NamedTuple):
     offset: Annotated[Ints, "int64[::1]"]
     interface: Annotated[Shorts, "int32[::1]"]
     link_type: Annotated[Shorts, "int32[::1]"]
+    nanos: Annotated[Nanos, "int16[::1]"]
 
 
 @kernel()
@@ -94,6 +95,7 @@ def index_pcap(data, at, end, variant, row, rows, out):
         out.start[row] = at + header
         out.captured[row] = kept
         out.length[row] = sent
+        # seconds have 32 bits, so the time is near (netlake.kernels.times)
         out.ts[row] = word(data, at, big) * np.int64(NANO) + word(data, at + 4, big) * unit
         out.offset[row] = base + at
         row += 1

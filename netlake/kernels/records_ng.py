@@ -5,7 +5,8 @@
   so that the caller never waits for bytes that will not come.
 - A block is judged by the fields in front of the packet, then its options, then the length at its end, in this order,
   so that the reason for an invalid block is always the same however the buffer is divided.
-- Times are 64-bit ticks of any unit; they become nanoseconds in whole numbers, truncated.
+- Times are 64-bit ticks of any unit, with an offset of any number of seconds; they become numbers of `times` exactly,
+  truncated to nanoseconds.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from __future__ import annotations
 import numpy as np
 
 from netlake.kernels import kernel
-from netlake.kernels.records import BLOCK, COMMENTS, FULL, MORE, NANO, RecordArrays, word  # noqa: F401 - in a signature
+from netlake.kernels.records import BLOCK, FULL, MORE, OPTIONS, RecordArrays, word  # noqa: F401 - in a signature
+from netlake.kernels.times import END_SECOND, FIRST_SECOND, NANO, time_of
+from netlake.packets import NO_TIME
 
 # block types
 SECTION = 0x0A0D0D0A
@@ -36,8 +39,8 @@ BAD_OPTIONS = 22  # its options do not fit into it
 # Wireshark's limit
 LONGEST_BLOCK = 134348832
 
-# how ticks become ns: multiplied by a number, divided by a number, or times 10^9 and shifted right by a number of bits
-TIMES, DIVIDED, SHIFTED, NEVER = range(4)
+# the unit of a clock: 10^-9 s or a greater power of ten, a smaller power of ten, a power of two
+COARSE, FINE, BINARY = range(3)
 
 # a section, and where a call of the index begins in it
 NG = np.dtype(
@@ -46,24 +49,41 @@ NG = np.dtype(
         ("big", np.int64),  # 1 for big-endian
         ("interfaces", np.int64),  # described so far in this section
         ("first", np.int64),  # number in the capture of the section's first interface
-        ("comments", np.int64),  # found by this call
+        ("options", np.int64),  # found by this call
     ],
     align=True,
 )
-# an interface of the section; `clock` is TIMES to NEVER, `number` its operand, `seconds` are added to times
+# an interface of the section
 INTERFACE = np.dtype(
-    [(name, np.int64) for name in ("link_type", "limit", "snaplen", "clock", "number", "seconds")], align=True
+    [
+        ("link_type", np.int64),
+        ("limit", np.int64),  # greatest captured length
+        ("snaplen", np.int64),
+        # its clock: up to `most` ticks (-1: never), a time is `number` * ticks + `moved`; see `netlake.sources.blocks`
+        ("most", np.int64),
+        ("number", np.int64),
+        ("moved", np.int64),
+        # the same of any ticks: `second` is the ticks of a second, `scale` those of a ns or the ns of a tick, as
+        # `clock` is FINE or COARSE; 0 for one that does not fit; `power` is the bits of BINARY; `seconds` are added
+        ("clock", np.int64),
+        ("second", np.uint64),
+        ("scale", np.uint64),
+        ("power", np.int64),
+        ("seconds", np.int64),
+    ],
+    align=True,
 )
-# a comment of a packet: row of the batch, offset in the buffer, length
-COMMENT = np.dtype([("row", np.int64), ("at", np.int64), ("size", np.int64)], align=True)
+# an option of a packet: row of the batch, code, offset in the buffer and length of its value, byte order
+OPTION = np.dtype([(name, np.int64) for name in ("row", "code", "at", "size", "big")], align=True)
+# codes of options of packets; LOST is the count in the header of obsolete packet blocks, if it is neither 0 nor unknown
+COMMENT, HASH, VERDICT, LAST_CODE = 1, 3, 7, 7
+LOST = 0x10000
+UNKNOWN_LOSS = 0xFFFF
 # the packet block that the index reads: its length with padding, its interface in the section, the packet's lengths,
 # the offset of its bytes in the block; `value` is the number that belongs to the reason why it is not a row
 PACKET = np.dtype(
     [(name, np.int64) for name in ("whole", "interface", "captured", "length", "ahead", "value")], align=True
 )
-
-NO_TIME = -9223372036854775808
-LATEST = 9223372036854775807
 
 
 @kernel()
@@ -74,55 +94,65 @@ def short(data, at, big):
 
 
 @kernel()
-def shifted(ticks, bits):
-    """floor(ticks * 10^9 / 2^bits), at most LATEST; `ticks` is uint64."""
-    nano = np.uint64(NANO)
-    high = (ticks >> np.uint64(32)) * nano
-    low = (ticks & np.uint64(0xFFFFFFFF)) * nano
-    # the product is high * 2^32 + low; neither sum below passes 2^64
-    top = high + (low >> np.uint64(32))
-    if bits >= 32:
-        result = top >> np.uint64(min(bits - 32, 63))
-        return LATEST if result > np.uint64(LATEST) else np.int64(result)
-    if top >> np.uint64(31 + bits) != np.uint64(0):
-        return LATEST
-    return np.int64(top << np.uint64(32 - bits) | (low & np.uint64(0xFFFFFFFF)) >> np.uint64(bits))
+def parts_of(ticks, described):
+    """Whole seconds, as uint64, and nanoseconds of the second of `ticks` (uint64), truncated."""
+    if described.clock == BINARY:
+        bits = described.power
+        whole = ticks >> np.uint64(bits) if bits < 64 else np.uint64(0)
+        part = ticks & ((np.uint64(1) << np.uint64(bits)) - np.uint64(1)) if bits < 64 else ticks
+        # part * 10^9 is top * 2^32 + the low 32 bits of `low`; neither sum passes 2^64
+        low = (part & np.uint64(0xFFFFFFFF)) * np.uint64(NANO)
+        top = (part >> np.uint64(32)) * np.uint64(NANO) + (low >> np.uint64(32))
+        if bits < 32:
+            return whole, np.int64(low >> np.uint64(bits))
+        return whole, np.int64(top >> np.uint64(bits - 32)) if bits < 96 else np.int64(0)
+    whole = ticks // described.second if described.second > 0 else np.uint64(0)
+    part = ticks - whole * described.second
+    if described.clock == COARSE:
+        return whole, np.int64(part * described.scale)
+    return whole, np.int64(part // described.scale) if described.scale > 0 else np.int64(0)
 
 
 @kernel()
-def nanoseconds(high, low, clock, value, seconds):
-    """The ns since 1970 of a time in two 32-bit words, NO_TIME if they do not fit in 64 bits."""
-    ticks = np.uint64(high) << np.uint64(32) | np.uint64(low)
-    if clock == TIMES:
-        if ticks > np.uint64(LATEST // value):
-            return NO_TIME
-        result = np.int64(ticks) * value
-    elif clock == DIVIDED:
-        quotient = ticks // np.uint64(value)
-        if quotient > np.uint64(LATEST):
-            return NO_TIME
-        result = np.int64(quotient)
-    elif clock == SHIFTED:
-        result = shifted(ticks, value)
-        if result == LATEST:
-            return NO_TIME
+def exact_time(ticks, described):
+    """(number of the time, nanoseconds below its microsecond) of any `ticks` (uint64); NO_TIME if it is none."""
+    whole, nanos = parts_of(ticks, described)
+    # above 2^62 s only an offset below -2^61 s can lead to a year that is a time; the sum then wraps to the right one
+    if whole > np.uint64(1 << 62) and described.seconds > -(1 << 61):
+        return NO_TIME, np.int64(0)
+    if whole <= np.uint64(1 << 62) and described.seconds > 1 << 61:
+        return NO_TIME, np.int64(0)
+    seconds = np.int64(whole) + described.seconds
+    if seconds < FIRST_SECOND or seconds >= END_SECOND:
+        return NO_TIME, np.int64(0)
+    return time_of(seconds, nanos), nanos % 1000
+
+
+@kernel()
+def put_time(high, low, described, row, out):
+    """Write the time of a row, given in two 32-bit words."""
+    ticks = high << 32 | low
+    # of a usual clock, near times need no division
+    if ticks >= 0 and ticks <= described.most:
+        out.ts[row] = ticks * described.number + described.moved
     else:
-        return NO_TIME
-    moved = seconds * NANO
-    if moved > LATEST - result:
-        return NO_TIME
-    return result + moved
-
-
-@kernel("int64(int64, int64, int64, int64, int64)")
-def time_of(high, low, clock, value, seconds):
-    """`nanoseconds`, for the times in other blocks."""
-    return nanoseconds(high, low, clock, value, seconds)
+        time, nanos = exact_time(np.uint64(ticks), described)
+        out.ts[row], out.nanos[row] = time, nanos
 
 
 @kernel()
-def find_comments(data, at, end, row, section, comments):
-    """Find the comments among the options between `at` and `end`; False if the options do not fit."""
+def add_option(row, code, at, size, section, options):
+    """Add an option to those found, which are counted beyond the end of `options`."""
+    found = section.options
+    if found < len(options):
+        option = options[found]
+        option.row, option.code, option.at, option.size, option.big = row, code, at, size, section.big
+    section.options = found + 1
+
+
+@kernel()
+def find_options(data, at, end, row, section, options):
+    """Find the options that are read between `at` and `end`; False if the options do not fit."""
     big = section.big == 1
     while at < end:
         if at + 4 > end:
@@ -134,13 +164,8 @@ def find_comments(data, at, end, row, section, comments):
         at += 4
         if at + ((size + 3) & ~3) > end:
             return False
-        if code == 1:
-            found = section.comments
-            if found < len(comments):
-                comments[found].row = row
-                comments[found].at = at
-                comments[found].size = size
-            section.comments = found + 1
+        if code <= LAST_CODE:
+            add_option(row, code, at, size, section, options)
         at += (size + 3) & ~3
     return True
 
@@ -203,11 +228,11 @@ def judge(data, at, end, section, interfaces, block):
 
 
 @kernel("Tuple((int64, int64, int64, int64))(uint8[::1], int64, int64, NG[::1], INTERFACE[::1], int64, int64,"
-        " RecordArrays, COMMENT[::1], PACKET[::1])")  # fmt: skip
-def index_pcapng(data, at, end, state, interfaces, row, rows, out, comments, scratch):
+        " RecordArrays, OPTION[::1], PACKET[::1])")  # fmt: skip
+def index_pcapng(data, at, end, state, interfaces, row, rows, out, options, scratch):
     """Index the packet blocks that are whole between `at` and `end` into rows `row` to `rows`: (row, at, why, value).
 
-    `state` is one NG, whose `comments` becomes the number of `comments` found; `scratch` is one PACKET.
+    `state` is one NG, whose `options` becomes the number of `options` found; `scratch` is one PACKET.
     """
     section, block = state[0], scratch[0]
     big = section.big == 1
@@ -218,17 +243,22 @@ def index_pcapng(data, at, end, state, interfaces, row, rows, out, comments, scr
         if why != FULL:
             return row, at, why, block.value
         kind, total, whole, ahead = word(data, at, big), word(data, at + 4, big), block.whole, block.ahead
+        before = section.options
         if kind != SIMPLE:
-            before = section.comments
-            options = at + ahead + ((block.captured + 3) & ~3)
-            if not find_comments(data, options, at + whole - 4, row, section, comments):
-                section.comments = before
+            tail = at + ahead + ((block.captured + 3) & ~3)
+            if kind == OBSOLETE:
+                lost = short(data, at + 10, big)
+                if lost > 0 and lost != UNKNOWN_LOSS:
+                    add_option(row, LOST, at + 10, 2, section, options)
+            if not find_options(data, tail, at + whole - 4, row, section, options):
+                section.options = before
                 return row, at, BAD_OPTIONS, total
-            if section.comments > len(comments):
-                found = section.comments - before
-                section.comments = before
-                return row, at, COMMENTS, found
+            if section.options > len(options):
+                found = section.options
+                section.options = before
+                return row, at, OPTIONS, found
         if word(data, at + whole - 4, big) != total:
+            section.options = before
             return row, at, OTHER_LENGTH, total
         described = interfaces[block.interface]
         out.start[row] = at + ahead
@@ -237,13 +267,7 @@ def index_pcapng(data, at, end, state, interfaces, row, rows, out, comments, scr
         if kind == SIMPLE:
             out.ts[row] = NO_TIME
         else:
-            out.ts[row] = nanoseconds(
-                word(data, at + 12, big),
-                word(data, at + 16, big),
-                described.clock,
-                described.number,
-                described.seconds,
-            )
+            put_time(word(data, at + 12, big), word(data, at + 16, big), described, row, out)
         out.offset[row] = section.base + at
         out.interface[row] = section.first + block.interface
         out.link_type[row] = described.link_type

@@ -152,7 +152,8 @@ def tcp_options(data, at, limit, out):
                 out.kinds[listed] = option
                 listed += 1
             if here < 0:
-                out.wrong[i] = UNREADABLE
+                if out.wrong[i] == 0:
+                    out.wrong[i] = UNREADABLE
                 break
             size = here - first
             if option == NOTHING or (option == END and size == 0):

@@ -373,6 +373,7 @@ def walk(data, rows, first, last, keys, messages, headers, fragments, packets, s
         w.header = origin.header
         w.key = origin.key
         w.mac = origin.mac
+        w.vlan = origin.vlan
         w.stack = w.below = origin.stack
         w.depth = rows.depth[row]
         w.link_type = rows.link_type[row]

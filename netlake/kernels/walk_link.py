@@ -34,10 +34,13 @@ def ethernet(data, keys, w):
 
 @kernel(once=True)
 def dot1q(data, keys, w):
-    """A VLAN tag of IEEE 802.1Q."""
+    """A VLAN tag of IEEE 802.1Q; VLAN 0 is a priority without a VLAN."""
     at = w.at
     if w.end - at < 4:
         return malformed(SHORT_HEADER)
+    vlan = u16(data, at) & 0xFFF
+    if vlan:
+        w.vlan = (w.vlan * 4096 + vlan) & 0x7FFFFFFF
     return ether_type_or_length(u16(data, at + 2), at + 4)
 
 

@@ -103,6 +103,7 @@ def begin_header(headers, w, version, kind):
     h.end = w.end
     h.key = w.key
     h.mac = w.mac
+    h.vlan = w.vlan
     h.row = w.row
     h.outer = w.header
     h.source_port = -1

@@ -66,9 +66,11 @@ FRAGMENT = np.dtype(
     align=True,
 )
 
-# what a row of Packets begins with: that of a captured packet is (-1, 0, -1, 0), that of a reassembled datagram is
+# what a row of Packets begins with: that of a captured packet is (0, -1, -1, 0, 0), that of a reassembled datagram is
 # taken from the fragment that completed it
-ORIGIN = np.dtype([("key", np.int64), ("mac", np.int64), ("header", np.int32), ("stack", np.int32)], align=True)
+ORIGIN = np.dtype(
+    [("key", np.int64), ("mac", np.int64), ("header", np.int32), ("stack", np.int32), ("vlan", np.int32)], align=True
+)
 
 # the state of the walk of one packet, and how far the arrays are filled; in one packet `at` only rises
 WALK = np.dtype(
@@ -79,6 +81,7 @@ WALK = np.dtype(
         ("promise", np.int64),  # behind the last byte by the lengths of the headers around
         ("key", np.int64),  # of flows in tunnels, see HEADER
         ("mac", np.int64),  # offset of the source address of the innermost link-layer header, -1 without one
+        ("vlan", np.int64),  # of the VLAN tags so far, see HEADER
         ("header", np.int64),  # row of the innermost IP header in Headers, -1 without one
         ("depth", np.int64),  # IP headers so far
         ("datagram", np.int64),  # whether the next IP header is that of a reassembled datagram

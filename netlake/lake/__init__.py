@@ -4,9 +4,9 @@
     catalog.data                                    the folder for a ParquetSink: Path("lake/data")
     catalog.notice                                  None, or a sentence for the user: the lake was moved
 
-    catalog.find(capture, contract, sha256=None)    before decoding: None, or the Outcome "unchanged"
+    catalog.place(offer, replace=False)             before decoding files: their id, and the same capture if stored
     catalog.commit(facts, files, replace=False)     all tables of a capture in one transaction -> Outcome
-    catalog.remove(capture)                         -> Outcome
+    catalog.remove(capture) / catalog.purge(capture)   from the newest snapshot / from all, with its files -> Outcome
     catalog.capture(id) / catalog.captures()        Stored or None / all captures, in order of arrival
 
     catalog.replace_table(table, files, owner, version)   all rows of an owner in a derived table -> Outcome
@@ -19,6 +19,7 @@
     catalog.files(table, at=None, columns=None)     [FileInfo]; statistics of those column ids only, () for none
 
     catalog.collect_orphans(grace_seconds)          removes files that no snapshot names -> their paths
+    catalog.expire(before)                          removes snapshots and their files -> (numbers, paths)
     catalog.validate(deep=False)                    [FileProblem]: missing, other size; deep: other SHA-256
     catalog.relocate()                              writes the folder's present path for other engines
 
@@ -26,8 +27,8 @@
     catalog.outdated() / begin_refresh() / finish_refresh()
 
 `commit` and `replace_table` take the files over and remove those that they do not keep, so a caller does not abort its
-sink afterwards. A capture is identified by its id and its SHA-256: one that is in the lake is not written again
-(`Outcome.status` is "unchanged").
+sink afterwards. A capture is identified by its content (see netlake.lake.identity): one that is in the lake is not
+written again (`Outcome.status` is "unchanged").
 
 The table `address` belongs to no capture, but each capture writes its own rows of it, so that removing a capture
 removes no address of another: readers select DISTINCT.

@@ -5,7 +5,7 @@ Rules
   same bytes read from a pipe have another id.
 - A capture that is in the lake is not written again. With `replace` its files end and the new ones are added in the
   same snapshot; so are those of a second entry with the same bytes.
-- The same id with another SHA-256 is an error: ids are made from the size and both ends of a file.
+- The same id with another SHA-256 is another capture, which must get another id: see `identity`.
 - A live capture is written in parts. A part with a higher number than the one in the lake is added to it as long as its
   state is running; every other part is treated as the same capture again.
 - Rows of `netlake_capture` are ended, never deleted, like all rows that belong to snapshots.
@@ -18,18 +18,22 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from netlake.errors import LakeError
 from netlake.lake.change import Change
 from netlake.lake.database import Row, Session
 from netlake.lake.facts import CaptureFacts, Outcome, Stored
+from netlake.lake.identity import STAMPS, CollisionError
 from netlake.lake.values import encode
 
 COLUMNS = (
     "capture, begin_snapshot, end_snapshot, kind, path, size, sha256, contract, state, part, packets, begin_time,"
     " end_time, row_counts, report, version"
 )
+# most tables that a sentence names
+MOST_NAMES = 12
 # file: (data_file_id, table_id, record_count, file_size_bytes)
 OwnFile = tuple[int, int, int, int]
 
@@ -72,9 +76,9 @@ def matching(session: Session, capture: str, sha256: str | None = None) -> list[
     return [_stored(row) for row in session.rows(query, (capture, sha256, capture))]
 
 
-def find(session: Session, capture: str, sha256: str | None = None) -> Stored | None:
-    """The capture with this id, else the one with these bytes; None if neither is in the lake."""
-    return next(iter(matching(session, capture, sha256)), None)
+def find(session: Session, capture: str) -> Stored | None:
+    """The capture with this id, None if it is not in the lake."""
+    return next(iter(matching(session, capture)), None)
 
 
 def write(change: Change, facts: CaptureFacts, version: str) -> None:
@@ -94,16 +98,32 @@ def end(change: Change, capture: str) -> None:
     change.session.run(statement, (change.id, capture))
 
 
-def decide(stored: Stored | None, facts: CaptureFacts, *, replace: bool) -> Outcome | None:
-    """None if a capture is to be written, else the result "unchanged"; LakeError if its id has other bytes.
+def known(session: Session) -> list[str]:
+    """The ids of the captures in any snapshot, the present ones first."""
+    rows = session.rows(
+        "SELECT capture, max(CASE WHEN end_snapshot IS NULL THEN 1 ELSE 0 END) FROM netlake_capture GROUP BY capture"
+        " ORDER BY 2 DESC, min(begin_snapshot)"
+    )
+    return [capture for capture, _ in rows]
 
-    `stored` is what is in the lake under its id or with its bytes.
+
+def among(session: Session, ids: Sequence[str]) -> list[Stored]:
+    """The captures in the lake that have one of `ids`."""
+    marks = ", ".join("?" * len(ids))
+    query = f"SELECT {COLUMNS} FROM netlake_capture WHERE end_snapshot IS NULL AND capture IN ({marks})"
+    return [_stored(row) for row in session.rows(query, ids)]
+
+
+def decide(stored: Stored | None, facts: CaptureFacts, *, replace: bool, seen: int | None = None) -> Outcome | None:
+    """None if a capture is to be written, else the result "unchanged"; CollisionError if its id has other bytes.
+
+    `stored` is what is in the lake under its id or with its bytes, `seen` the snapshot at which they were compared.
     """
     if stored is None:
         return None
     there = stored.facts
     if there.capture == facts.capture:
-        _same_bytes(there, facts)
+        _same_bytes(there, facts, known=seen is None or stored.snapshot <= seen)
         if there.kind == facts.kind == "live" and facts.part > there.part and there.state == "running":
             return None
     if replace:
@@ -111,19 +131,46 @@ def decide(stored: Stored | None, facts: CaptureFacts, *, replace: bool) -> Outc
     return Outcome("unchanged", _why(there, facts), there.capture)
 
 
-def _same_bytes(there: CaptureFacts, facts: CaptureFacts) -> None:
-    if there.sha256 and facts.sha256 and there.sha256 != facts.sha256:
-        raise LakeError(
-            f"{facts.called} has the id {facts.capture} of {there.called} in the lake, but other bytes"
-            f" (sha256 {facts.sha256[:12]}..., not {there.sha256[:12]}...); decode one of them into another lake."
+def _same_bytes(there: CaptureFacts, facts: CaptureFacts, *, known: bool) -> None:
+    """CollisionError unless two captures with one id have the same bytes; `known`: they were compared before."""
+    if there.sha256 and facts.sha256:
+        same = there.sha256 == facts.sha256
+    else:
+        same = known or (there.path == facts.path and there.report.get(STAMPS) == facts.report.get(STAMPS))
+    if not same:
+        raise CollisionError(
+            f"{facts.called} has the id {facts.capture} of {there.called} in the lake, but other bytes;"
+            " capture it again."
         )
 
 
 def _why(there: CaptureFacts, facts: CaptureFacts) -> str:
     name = f"{facts.called} is already in the lake as capture {there.capture}"
+    name += f" ({there.called})" if there.called != facts.called else ""
+    if other := _other_options(there, facts):
+        return f"{name}; nothing was written. {other}"
     if facts.contract <= there.contract:
         return f"{name}; nothing was written."
     return f"{name}, decoded with schema version {there.contract}; nothing was written, --replace decodes it again."
+
+
+def _other_options(there: CaptureFacts, facts: CaptureFacts) -> str | None:
+    """A sentence about a capture that was decoded with other options than those of `facts`; None for the same."""
+    before, now = there.report.get("options"), facts.report.get("options")
+    if not before or not now or before == now:
+        return None
+    names = sorted(name for name, rows in there.rows.items() if rows)
+    listed = ", ".join(names[:MOST_NAMES]) + (f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else "")
+    given = [
+        f"--{name} {','.join(value)}" if isinstance(value, list) else f"--{name}"
+        for name, value in before.items()
+        if value
+    ]
+    how = f"with {' '.join(given)}" if given else "without these options"
+    return (
+        f"It was decoded {how}, and the lake has its tables {listed or '(none)'}; --replace decodes it again, with the"
+        " options given then."
+    )
 
 
 def own_files(session: Session, stored: Stored) -> list[OwnFile]:

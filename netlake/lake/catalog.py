@@ -6,27 +6,25 @@ Rules
 - Files first, then the catalog: a data file is durable before the commit that names it. `commit` and `replace_table`
   take the files over and remove those that they do not keep, whatever happens. If it is unknown whether a commit took
   effect, the catalog is asked.
-- A lake of another contract or layout is refused when it is opened and again when it is written (`contract`, `layout`).
 - Nothing is overwritten: rows of the catalog begin and end at snapshots, and files that a snapshot names stay.
 
-The SQL is in the other modules of the package: `captures` and `derived` decide what is written, `store` adds and
-ends files, `evolve` brings tables up to their declarations, `read` reads a snapshot, `upkeep` checks and collects
-files.
+The other modules of the package: `opened` opens the lake, `identity` and `likeness` compare captures, `captures` and
+`derived` decide what is written, `store` adds and ends files, `evolve` brings tables up to their declarations, `read`
+reads a snapshot, `upkeep` checks and collects files, `forget` removes history.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Container, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from functools import cache
-from importlib.metadata import version
+import datetime as dt
+from collections.abc import Callable, Collection, Container, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netlake.errors import LakeError, MissingLakeError
-from netlake.lake import captures, contract, derived, layout, read, store, upkeep
+from netlake.errors import LakeError
+from netlake.lake import captures, contract, derived, forget, identity, layout, likeness, read, store, upkeep
 from netlake.lake.change import Change
-from netlake.lake.database import Session, SQLite, UncertainError
+from netlake.lake.database import Session, UncertainError
 from netlake.lake.facts import (
     CONTRACT,
     CaptureFacts,
@@ -38,94 +36,22 @@ from netlake.lake.facts import (
     Stored,
     TableInfo,
 )
+from netlake.lake.identity import Offer, Place
+from netlake.lake.opened import OpenLake, program
 from netlake.lake.read import At
 
 if TYPE_CHECKING:
     from netlake.schema import Table
     from netlake.sinks import DataFile
 
-NAME = "catalog.sqlite"
 
-
-@cache
-def program() -> str:
-    """The version of this netlake."""
-    return version("netlake")
-
-
-class Catalog:
+class Catalog(OpenLake):
     """The catalog in a lake's folder.
 
-    `create` creates a lake if there is none, `readonly` refuses every change, `older` also opens a lake of an older
-    contract, for its captures to be listed, removed and decoded again. LakeError if it cannot be opened.
+    `create` creates a lake if there is none, `late` with its first commit, so that nothing is left of a run that
+    commits nothing. `readonly` refuses every change, `older` also opens a lake of an older contract, for its captures
+    to be listed, removed and decoded again. LakeError if it cannot be opened.
     """
-
-    def __init__(self, path: Path | str, *, create: bool = False, readonly: bool = False, older: bool = False) -> None:
-        given = Path(path).absolute()
-        self.folder = given.parent if given.name == NAME else given
-        self.data = self.folder / "data"
-        self.readonly, self.older = readonly, older
-        self._database = SQLite(self.folder / NAME)
-        found = self._contract()
-        if found is None and create and not readonly:
-            self._create()
-            found = self._contract()
-        if found is None:
-            raise MissingLakeError(
-                f"There is no lake at {self.folder}; `netlake capture FILE --lake {given}` creates one."
-            )
-        contract.admit(found, self.folder, older=older)
-
-    def _contract(self) -> int | None:
-        """The contract of the lake, None if there is no lake."""
-        if not self._database.path.is_file():
-            return None
-        with self._read() as session:
-            return contract.recorded(session) if layout.exists(session) else None
-
-    def _create(self) -> None:
-        from netlake.sinks.places import make_folder, sync_folder  # Arrow: 0.3 s
-
-        make_folder(self.data)
-        with self._database.write(create=True) as session:
-            if not layout.exists(session):  # another process may have created it
-                layout.create(session, self._database.flag, self._data_path(), program())
-        sync_folder(self.folder)
-
-    def _data_path(self) -> str:
-        return f"{self.data.as_posix()}/"
-
-    @contextmanager
-    def _read(self) -> Iterator[Session]:
-        with self._database.read() as session:
-            yield session
-
-    @contextmanager
-    def _write(self) -> Iterator[Session]:
-        if self.readonly:
-            raise LakeError(f"The lake {self.folder} was opened for reading only.")
-        with self._database.write() as session:
-            layout.exists(session)
-            contract.admit(contract.recorded(session), self.folder, older=self.older)
-            yield session
-
-    @property
-    def notice(self) -> str | None:
-        """A sentence for the user if the lake was moved, else None."""
-        with self._read() as session:
-            row = session.row("SELECT value FROM ducklake_metadata WHERE key = 'data_path' AND scope IS NULL")
-        if row is None or row[0] == self._data_path():
-            return None
-        return (
-            f"The lake was moved here from {row[0]}; netlake reads it, other engines can after `netlake util relocate`."
-        )
-
-    def relocate(self) -> str:
-        """Write the folder's present path into the catalog, for other engines, and return it."""
-        with self._write() as session:
-            statement = "UPDATE ducklake_metadata SET value = ? WHERE key = 'data_path' AND scope IS NULL"
-            session.run(statement, (self._data_path(),))
-        return self._data_path()
 
     # captures
 
@@ -139,17 +65,20 @@ class Catalog:
         with self._read() as session:
             return captures.every(session, read.snapshot(session, at))
 
-    def find(self, capture: str, contract: int, sha256: str | None = None, path: str | None = None) -> Outcome | None:
-        """Before decoding: None, or the result "unchanged"; `path` is the capture's name in its sentence."""
+    def place(self, offer: Offer, *, replace: bool = False) -> Place:
+        """Before decoding: the id that the offered files get, and the same capture if it is in the lake."""
         with self._read() as session:
-            stored = captures.find(session, capture, sha256)
-        called = path or (stored.facts.path if stored else "")
-        facts = CaptureFacts(capture, "file", called, sha256=sha256, contract=contract)
-        return captures.decide(stored, facts, replace=False)
+            stored, seen = captures.among(session, offer.ids()), read.snapshot(session, None)
+        return identity.place(offer, stored, seen, replace=replace)
 
-    def commit(self, facts: CaptureFacts, files: Sequence[DataFile], *, replace: bool = False) -> Outcome:
-        """Add a capture with all its tables, or return why not; files that are not kept are removed."""
-        return self._commit(files, lambda session: self._add_capture(session, facts, files, replace=replace))
+    def commit(
+        self, facts: CaptureFacts, files: Sequence[DataFile], *, replace: bool = False, seen: int | None = None
+    ) -> Outcome:
+        """Add a capture with all its tables, or return why not; files that are not kept are removed.
+
+        `seen` is the snapshot at which `place` gave its id: CollisionError if another capture got the id since.
+        """
+        return self._commit(files, lambda session: self._add_capture(session, facts, files, replace=replace, seen=seen))
 
     def replace_table(self, table: Table, files: Sequence[DataFile], owner: str, version: str) -> Outcome:
         """Replace all rows of `owner` in a derived table by `files`, in one commit (see netlake.lake.derived).
@@ -198,11 +127,11 @@ class Catalog:
         return done[0]
 
     def _add_capture(
-        self, session: Session, facts: CaptureFacts, files: Sequence[DataFile], *, replace: bool
+        self, session: Session, facts: CaptureFacts, files: Sequence[DataFile], *, replace: bool, seen: int | None
     ) -> Outcome:
         found = captures.matching(session, facts.capture, facts.sha256)
         stored = found[0] if found else None
-        outcome = captures.decide(stored, facts, replace=replace)
+        outcome = captures.decide(stored, facts, replace=replace, seen=seen)
         if outcome is not None:
             return outcome
         self._check(files)
@@ -214,9 +143,12 @@ class Catalog:
             captures.end(change, earlier.facts.capture)
         store.add(change, files, facts.capture, self.data)
         captures.write(change, facts, program())
+        layout.complete(session, self._database.flag)
+        notes = likeness.record(session, facts)
         verb = "replaced" if stored and not further else "added"
         self._finish(change, facts, f"{verb} capture {facts.capture}: {facts.called}")
-        return Outcome(verb, f"{facts.called} was {verb} as capture {facts.capture}.", facts.capture, change.id)
+        sentence = f"{facts.called} was {verb} as capture {facts.capture}."
+        return Outcome(verb, sentence, facts.capture, change.id, notes)
 
     def _finish(self, change: Change, facts: CaptureFacts, message: str) -> None:
         extra = {"capture": facts.capture, "source": facts.path, "contract": facts.contract, "part": facts.part}
@@ -247,11 +179,39 @@ class Catalog:
             change = Change(session)
             store.end(change, captures.own_files(session, stored))
             captures.end(change, capture)
+            likeness.forget(session, capture)
             self._finish(change, stored.facts, f"removed capture {capture}: {stored.facts.called}")
-        # messages belong to no snapshot
-        for path in self.folder.glob(f"proto/*/{stored.facts.capture}.pb.zst"):
+        self._remove_messages(capture)
+        sentence = (
+            f"Capture {capture} ({stored.facts.called}) was removed; earlier snapshots still contain it until"
+            " `netlake util expire`, or `netlake captures rm --purge`."
+        )
+        return Outcome("removed", sentence, capture, change.id)
+
+    def _remove_messages(self, capture: str) -> None:
+        """Remove the protobuf messages of a capture, which belong to no snapshot."""
+        for path in self.folder.glob(f"proto/*/{capture}.pb.zst"):
             path.unlink(missing_ok=True)
-        return Outcome("removed", f"Capture {capture} ({stored.facts.called}) was removed.", capture, change.id)
+
+    def purge(self, capture: str) -> Outcome:
+        """Remove a capture from all snapshots, and delete its files. LakeError if no snapshot has it."""
+        with self._write() as session:
+            change = Change(session)
+            stored = captures.find(session, capture)
+            if stored is not None:
+                captures.own_files(session, stored)  # refuses rows in files that another engine merged
+            gone = forget.purge(change, self.data, capture)
+            likeness.forget(session, capture)
+            change.finish(f"netlake {program()}", forget.PURGED, {})
+        self._remove_messages(capture)
+        upkeep.delete(gone, self.data)
+        sentence = f"Capture {capture} was removed from all snapshots, and its {len(gone):,} files were deleted."
+        return Outcome("removed", sentence, capture, change.id)
+
+    def known(self) -> list[str]:
+        """The ids of the captures in any snapshot, the present ones first."""
+        with self._read() as session:
+            return captures.known(session)
 
     # contract
 
@@ -327,8 +287,18 @@ class Catalog:
         with self._write() as session:
             return upkeep.remove_unknown(session, candidates)
 
+    def expire(self, before: dt.datetime) -> tuple[list[int], list[Path]]:
+        """Remove the snapshots that ended before a time, and the files that only they contained: (numbers, paths)."""
+        with self._write() as session:
+            numbers, gone = forget.expire(session, self.data, before)
+        upkeep.delete(gone, self.data)
+        return numbers, gone
+
     def validate(self, *, deep: bool = False) -> list[FileProblem]:
-        """The data files that are missing or have another size, and with `deep` those with another SHA-256."""
+        """The data files that are missing or have another size, and with `deep` those with another SHA-256.
+
+        Files of the newest snapshot come first; those of earlier snapshots only are not `present`.
+        """
         with self._read() as session:
             return upkeep.check(session, self.data, deep=deep)
 

@@ -12,15 +12,19 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from netlake.errors import LakeError
+from netlake.errors import FullDiskError, LakeError
 
 Row = tuple[Any, ...]
 # seconds that a writer waits for others
 PATIENCE = 120.0
+
+
+# SQLite's names of the errors of a full disk or an exhausted quota
+FULL = {"SQLITE_FULL", "SQLITE_IOERR_WRITE"}
 
 
 class UncertainError(LakeError):
@@ -70,15 +74,38 @@ class SQLite:
     def _connect(self, mode: str, *, write: bool = False) -> sqlite3.Connection:
         # as_uri escapes characters that end the path in a URI; isolation_level None: only we begin transactions
         address = f"{self.path.absolute().as_uri()}?mode={mode}"
+        before = self._file()
         connection = sqlite3.connect(address, timeout=PATIENCE, isolation_level=None, uri=True)
         try:
             connection.execute("PRAGMA synchronous = EXTRA")
+            connection.execute("PRAGMA secure_delete = ON")  # what is purged must not stay in free pages
             connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # only now is the file read
+            replaced = before is not None and write and self._file() != before
         except BaseException:
             connection.close()
             raise
+        if replaced:  # `discard_empty` removed it while we waited
+            connection.close()
+            return self._connect(mode, write=write)
         return connection
+
+    def _file(self) -> int | None:
+        """The number of the file (inode), None if it does not exist."""
+        try:
+            return self.path.stat().st_ino
+        except FileNotFoundError:
+            return None
+
+    def discard_empty(self) -> None:
+        """Remove a database without any table, which the failed creation of a catalog leaves."""
+        with suppress(sqlite3.Error):
+            connection = self._connect("rw", write=True)
+            try:
+                if not Session(connection).tables():
+                    self.path.unlink(missing_ok=True)
+            finally:
+                connection.close()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -101,6 +128,15 @@ class SQLite:
         return self._connect("ro")
 
     @contextmanager
+    def unborn(self) -> Iterator[Session]:
+        """A session in an empty database in memory, in place of one that does not exist yet."""
+        connection = sqlite3.connect(":memory:", isolation_level=None)
+        try:
+            yield Session(connection)
+        finally:
+            connection.close()
+
+    @contextmanager
     def write(self, *, create: bool = False) -> Iterator[Session]:
         """The only writing session: committed when the block ends, rolled back if it raises."""
         with _sentences(self.path):
@@ -109,7 +145,8 @@ class SQLite:
                 try:
                     yield Session(connection)
                 except BaseException:
-                    connection.execute("ROLLBACK")
+                    if connection.in_transaction:  # on a full disk SQLite has rolled back itself
+                        connection.execute("ROLLBACK")
                     raise
                 _commit(connection, self.path)
             finally:
@@ -133,6 +170,8 @@ def _sentences(path: Path) -> Iterator[None]:
         yield
     except sqlite3.DatabaseError as error:
         text = str(error)
+        if error.sqlite_errorname in FULL:
+            raise FullDiskError(f"The catalog {path} could not be written: {text}.") from error
         if "locked" in text:
             raise LakeError(
                 f"The catalog {path} is locked by another process for more than {PATIENCE:.0f} s; try again later."

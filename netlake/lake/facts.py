@@ -25,11 +25,13 @@ def schema_version() -> int:
 class CaptureFacts:
     """What is recorded of a capture.
 
-    `kind` is file, stream or live; `path` is the source as the user gave it, several files one a line; `size` is in
+    `kind` is file, stream or live; `path` is the source, several files one a line (see
+    netlake.spelling); `size` is in
     bytes, None for a stream; `sha256` is of the whole source, None if it was not computed; `contract` is the
     `schema_version` that decoded it; `state` is running, complete, partial (the source could not be read to its end)
     or failed; `part` counts the rotations of a live capture from 0; `begin` and `end` are its least and greatest time;
-    `rows` are counts by table; `report` is the quality report, any JSON.
+    `rows` are counts by table; `report` is the quality report, any JSON. `marks` are digests of its first packets, see
+    netlake.lake.likeness; those of a stored capture are not read.
     """
 
     capture: str
@@ -45,6 +47,7 @@ class CaptureFacts:
     end: dt.datetime | None = None
     rows: Mapping[str, int] = field(default_factory=dict)
     report: Mapping[str, Any] = field(default_factory=dict)
+    marks: Mapping[int, str] = field(default_factory=dict, compare=False)
 
     @property
     def called(self) -> str:
@@ -68,13 +71,14 @@ class Outcome:
 
     `status` is added, replaced, removed or unchanged (the capture was already in the lake); `sentence` is for the user;
     `capture` is the id in the lake, which may be another one for the same bytes (for a derived table: the owner);
-    `snapshot` is the new snapshot, None if nothing was written.
+    `snapshot` is the new snapshot, None if nothing was written; `notes` are further sentences.
     """
 
     status: str
     sentence: str
     capture: str
     snapshot: int | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def written(self) -> bool:
@@ -159,7 +163,8 @@ class SnapshotInfo:
 
 @dataclass(frozen=True, slots=True)
 class FileProblem:
-    """A data file that differs from what was written."""
+    """A data file that differs from what was written; `present`: the newest snapshot contains it."""
 
     path: str
     sentence: str
+    present: bool = True

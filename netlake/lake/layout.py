@@ -2,7 +2,8 @@
 
 - Tables with the prefix `netlake_` are ours; the extension ignores them. `netlake_capture` has the captures,
   `netlake_file` the writer and SHA-256 of each data file, `netlake_owner` the owners of derived tables,
-  `netlake_metadata` the layout, the contract and the program that created the lake.
+  `netlake_packets` digests of the first packets of each capture, `netlake_metadata` the layout, the contract and the
+  program that created the lake.
 - `_flag` is replaced by the database's type of a flag.
 - Some of our indexes are on DuckLake's tables: without them, finding one table's statistics reads those of all tables.
 """
@@ -55,6 +56,7 @@ ducklake_sort_expression(sort_id BIGINT, table_id BIGINT, sort_key_index BIGINT,
 netlake_metadata(key VARCHAR PRIMARY KEY, value VARCHAR NOT NULL)
 netlake_capture(capture VARCHAR NOT NULL, begin_snapshot BIGINT NOT NULL, end_snapshot BIGINT, kind VARCHAR NOT NULL, path VARCHAR NOT NULL, size BIGINT, sha256 VARCHAR, contract BIGINT NOT NULL, state VARCHAR NOT NULL, part BIGINT NOT NULL, packets BIGINT NOT NULL, begin_time VARCHAR, end_time VARCHAR, row_counts VARCHAR NOT NULL, report VARCHAR NOT NULL, version VARCHAR NOT NULL)
 netlake_owner(table_id BIGINT NOT NULL, owner VARCHAR NOT NULL, version VARCHAR NOT NULL, begin_snapshot BIGINT NOT NULL, end_snapshot BIGINT)
+netlake_packets(capture VARCHAR NOT NULL, packets BIGINT NOT NULL, digest VARCHAR NOT NULL, PRIMARY KEY (digest, capture))
 netlake_file(data_file_id BIGINT NOT NULL, capture VARCHAR NOT NULL, sha256 VARCHAR NOT NULL, PRIMARY KEY (data_file_id, capture))
 """  # noqa: E501 - one table a line, as they are compared with the extension's
 

@@ -36,9 +36,16 @@ def snapshot(session: Session, at: At) -> int:
     else:
         row = session.row("SELECT snapshot_id FROM ducklake_snapshot WHERE snapshot_id = ?", (at,))
     if row is None or row[0] is None:
-        raise LakeError(f"The lake has no snapshot {at}; its first is 0 and its newest {snapshot(session, None)}.")
+        raise LakeError(
+            f"The lake has no snapshot {at}; its first is {_first(session)} and its newest {snapshot(session, None)}."
+        )
     number: int = row[0]
     return number
+
+
+def _first(session: Session) -> int:
+    row = session.row("SELECT min(snapshot_id) FROM ducklake_snapshot")
+    return row[0] if row else 0
 
 
 def _sortable(at: dt.datetime) -> str:

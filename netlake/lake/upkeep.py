@@ -1,4 +1,4 @@
-"""Check the data files against the catalog, and collect files that no snapshot names.
+"""Check the data files against the catalog, collect files that no snapshot names, and forget snapshots and captures.
 
 An interrupted run leaves files without a commit. They are removed only if their name is of our making and they were not
 written to for a grace period, because a running capture commits its files at its end.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from netlake.lake.database import Session
@@ -53,20 +54,34 @@ def remove_unknown(session: Session, candidates: list[Path]) -> list[Path]:
     return unknown
 
 
+def delete(paths: list[Path], data: Path) -> None:
+    """Delete files that no snapshot names any more, and the folders of days that are empty then."""
+    for path in paths:
+        path.unlink(missing_ok=True)
+    for folder in {path.parent for path in paths}:
+        for empty in (folder, folder.parent):
+            if empty != data and empty.is_relative_to(data):
+                with suppress(OSError):  # not empty
+                    empty.rmdir()
+
+
 def check(session: Session, data: Path, *, deep: bool) -> list[FileProblem]:
-    """The files of all snapshots that are missing or have another size; `deep`: or another SHA-256."""
+    """The files of all snapshots that are missing or have another size; `deep`: or another SHA-256.
+
+    Those of the present snapshot come first.
+    """
     rows = session.rows(
         "SELECT DISTINCT f.data_file_id, s.path, s.path_is_relative, t.path, t.path_is_relative, f.path,"
-        " f.path_is_relative, f.file_size_bytes, n.sha256 FROM ducklake_data_file f"
+        " f.path_is_relative, f.file_size_bytes, n.sha256, f.end_snapshot FROM ducklake_data_file f"
         " JOIN ducklake_table t USING (table_id) JOIN ducklake_schema s USING (schema_id)"
-        " LEFT JOIN netlake_file n USING (data_file_id) ORDER BY f.data_file_id"
+        " LEFT JOIN netlake_file n USING (data_file_id) ORDER BY f.end_snapshot IS NOT NULL, f.data_file_id"
     )
     problems = []
-    for _, schema, schema_relative, table, table_relative, path, relative, size, sha256 in rows:
+    for _, schema, schema_relative, table, table_relative, path, relative, size, sha256, end in rows:
         place = place_of(place_of(place_of(str(data), schema, schema_relative), table, table_relative), path, relative)
         sentence = _fault(Path(place), size, sha256 if deep else None)
         if sentence:
-            problems.append(FileProblem(place, sentence))
+            problems.append(FileProblem(place, sentence, present=end is None))
     return problems
 
 

@@ -80,14 +80,13 @@ def taken(message: Cursor, tag: int) -> bytes:
 
 
 def integer(content: Cursor) -> int | None:
-    """A signed integer; None if it has no bytes or exceeds 64 bits."""
+    """A signed integer; None if it has no bytes."""
     return signed(whole(content))
 
 
 def signed(data: bytes) -> int | None:
     """Like `integer`, for the bytes of a content."""
-    number = int.from_bytes(data, "big", signed=True)
-    return number if data and -(1 << 63) <= number < 1 << 63 else None
+    return int.from_bytes(data, "big", signed=True) if data else None
 
 
 def oid(data: bytes) -> str | None:

@@ -23,12 +23,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from netlake.kernels.times import microsecond
 from netlake.packets import NO_TIME, Headers, Packets
 
 MOST_DATAGRAMS = 16_384
 MOST_BYTES = 64 << 20
 LONGEST = 65_535
-PATIENCE = 60 * 10**9
+PATIENCE = 60 * 10**6  # microseconds
 
 Key = tuple[bytes, int, int, int]
 Counts = Callable[[int], dict[int, int]]
@@ -112,7 +113,7 @@ class Fragments:
         key = _key(packets, piece, header)
         now = int(packets.ts[row])
         datagram = self.waiting.get(key)
-        if datagram is not None and NO_TIME not in (now, datagram.ts) and now - datagram.ts > PATIENCE:
+        if datagram is not None and _elapsed(datagram.ts, now) > PATIENCE:
             self._drop(key, "expired")
             datagram = None
         if datagram is None:
@@ -161,6 +162,11 @@ class Fragments:
         self.counts["incomplete"] += len(self.waiting)
         self.waiting.clear()
         self.size = 0
+
+
+def _elapsed(earlier: int, later: int) -> int:
+    """Microseconds between two times; 0 if one of them is NO_TIME."""
+    return 0 if NO_TIME in (earlier, later) else microsecond(later) - microsecond(earlier)
 
 
 def _key(packets: Packets, piece: Piece, header: Any) -> Key:

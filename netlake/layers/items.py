@@ -61,8 +61,8 @@ def items(  # noqa: PLR0913 - the parameters in which the formats differ
 
 
 def remainder(message: Cursor, name: str) -> Iterator[tuple[str, Any]]:
-    """The rest of the message as column `name`, null if it is empty; Short if it is truncated."""
-    if message.promised:
+    """The rest of the message as column `name`, null if none of it is captured; Short if it is truncated."""
+    if message.left:
         yield name, message.kept()
     complete(message)
 

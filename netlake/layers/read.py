@@ -33,6 +33,8 @@ from netlake.schema import Column, Table, arrow, faults
 from netlake.schema.kinds import SCALARS
 
 TEXT: dict[str, Callable[[Bytes, Ints], pa.Array]] = {"ipv4": ipv4_text, "ipv6": ipv6_text, "mac": mac_text}
+# the greatest number of bytes in a column i32; no header from which bytes are counted is longer than the other number
+MOST_LENGTH, FURTHEST_HEADER = (1 << 31) - 1, 1 << 16
 # pool and address family of each kind of address that fixed headers contain
 POOLS = {"ipv4": ("ip", 4), "ipv6": ("ip", 6), "mac": ("mac", 0)}
 
@@ -127,6 +129,19 @@ def where(value: Value, valid: Mask) -> Value:
     if isinstance(value, np.ndarray):
         return value if valid.all() else Nullable(value, valid)
     return pc.if_else(pa.array(valid), value, pa.scalar(None, value.type))
+
+
+def lengths(messages: Messages, values: Ints, valid: Mask) -> Value:
+    """A column i32 of the bytes from some offset to the end of each message on the wire; null where not `valid`.
+
+    It is null too, with the fault `out_of_range`, where the number has more than 31 bits; `missing` of the message is
+    then the greatest number of its array.
+    """
+    if len(values) and values.max() >= MOST_LENGTH - FURTHEST_HEADER:
+        large = valid & ((values > MOST_LENGTH) | (messages.missing == MOST_LENGTH))
+        messages.flag(large, faults.OUT_OF_RANGE)
+        valid = valid & ~large
+    return where(values.astype(np.int32), valid)
 
 
 def fill(rows: int, index: npt.NDArray[np.intp], found: Value, over: Value = None) -> Value:

@@ -129,7 +129,8 @@ class Walker:
         headers = self.headers[[datagram.header for datagram in made]]
         origins = np.empty(len(made), ORIGIN)
         origins["header"] = headers["outer"]
-        origins["key"], origins["mac"] = headers["key"], headers["mac"]
+        for name in ("key", "mac", "vlan"):
+            origins[name] = headers[name]
         origins["stack"] = self.packets["stack"][rows]
         self.origins = np.concatenate([self.origins, origins])
         self.completing = np.concatenate([self.completing, self.completing[rows]])

@@ -117,10 +117,26 @@ def _array(kind: Kind, values: list[Any], data_type: pa.DataType, messages: Mess
         result: list[Any] = []
         for position, value in enumerate(values):
             shown = _show(kind, value)
-            try:
-                pa.array([shown], data_type)
-                result.append(shown)
-            except (pa.ArrowInvalid, OverflowError):
-                result.append([] if isinstance(value, list) else None)
+            if not _fits(shown, data_type):
+                shown = _fitting(shown, data_type)
                 messages.flag(np.array([position], np.intp), faults.OUT_OF_RANGE)
+            result.append(shown)
         return pa.array(result, data_type)
+
+
+def _fits(value: Any, data_type: pa.DataType) -> bool:
+    try:
+        pa.array([value], data_type)
+    except (pa.ArrowInvalid, OverflowError):
+        return False
+    return True
+
+
+def _fitting(value: Any, data_type: pa.DataType) -> Any:
+    """`value` with nulls for its parts that do not fit; elements of a list that are no structs are left out."""
+    if isinstance(value, list) and pa.types.is_list(data_type):
+        element = data_type.value_type
+        return [part for one in value if (part := _fitting(one, element)) is not None]
+    if isinstance(value, dict) and pa.types.is_struct(data_type):
+        return {field.name: _fitting(value.get(field.name), field.type) for field in data_type}
+    return value if _fits(value, data_type) else None

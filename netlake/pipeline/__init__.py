@@ -11,24 +11,35 @@ import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import pyarrow as pa
 
 from netlake import tables
-from netlake.errors import LakeError, NetlakeError, QueryError
+from netlake.errors import LakeError, NetlakeError, OptionError, QueryError
+from netlake.flows.tracker import FLOW_KEYS
 from netlake.kernels import warm
 from netlake.lake.catalog import Catalog
 from netlake.lake.facts import CaptureFacts, Stored, schema_version
+from netlake.lake.identity import Content
 from netlake.pipeline.decoder import Options
+from netlake.pipeline.process import only_if_used
 from netlake.pipeline.report import CaptureReport, ProblemReport, Report, TableReport
-from netlake.pipeline.run import Settings, inputs, open_source, to_lake, to_memory
+from netlake.pipeline.run import Settings, inputs, offer, open_source, to_lake, to_memory
 from netlake.pipeline.workers import Supervisor, Watcher, default_jobs
+from netlake.spelling import unspelled
 
 __all__ = ["CaptureReport", "ProblemReport", "Report", "TableReport", "capture", "decode", "refresh"]
 
 Paths = Sequence[str | os.PathLike[str]]
 Specs = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+
+class Decoding(TypedDict, total=False):
+    """Options of `capture` that it only passes on."""
+
+    entropy: bool
+    flow_key: Iterable[str]
 
 
 def _ignore(*_: Any) -> None:
@@ -42,16 +53,19 @@ def decode(  # noqa: PLR0913 - the options of the command, each by its name
     exclude: Iterable[str] = (),
     salvage: bool = False,
     entropy: bool = False,
+    flow_key: Iterable[str] = (),
     plugins: Paths = (),
 ) -> dict[str, pa.Table]:
     """Decode a capture (several paths are read as one) to Arrow tables by name; tables without rows are omitted.
 
-    `plugins` are files that declare further tables; they stay loaded in this process (see netlake.tables).
+    `plugins` are files that declare further tables; they stay loaded in this process (see netlake.tables). `flow_key`
+    names what separates connections beside addresses, ports, protocol and tunnel: `vlan`, `interface`, both or none.
     InputError if the capture cannot be opened or is not one, SchemaError for an invalid plugin. Problems of the input
     are in the metadata of each table, key `netlake.problems`.
     """
     tables.load(plugins)
-    settings = Settings(options=options(include, exclude, entropy=entropy), salvage=salvage, sha256=False)
+    chosen = options(include, exclude, entropy=entropy, flow_key=flow_key)
+    settings = Settings(options=chosen, salvage=salvage, sha256=False)
     specs = [path] if isinstance(path, str | os.PathLike) else list(path)
     found, report = to_memory([os.fspath(spec) for spec in specs], settings)
     if report.problems:
@@ -73,27 +87,28 @@ def capture(  # noqa: PLR0913 - the options of the command, each by its name
     as_one: bool = False,
     salvage: bool = False,
     sha256: bool = True,
-    entropy: bool = False,
     plugins: Paths = (),
     progress: Watcher | None = None,
     begun: Callable[[int], None] | None = None,
+    **decoding: Unpack[Decoding],
 ) -> Report:
-    """Decode captures into a lake, which is created if it is missing.
+    """Decode captures into a lake, which is created by the first capture if it is missing.
 
     `paths` are files, folders, glob patterns or `-`; `jobs` is the number of processes (default: one per CPU);
-    `plugins` are files that declare further tables, as for `decode`. `progress` is called with (index of the capture,
-    bytes read, size or None, packets), `begun` with the number of captures. InputError if a path names no capture;
-    errors of one capture are in its report.
+    `plugins`, `entropy` and `flow_key` (in `decoding`) are as for `decode`. `progress` is called with (index of the
+    capture, bytes read, size or None, packets), `begun` with the number of captures. InputError if a path names no
+    capture; errors of one capture are in its report.
     """
     tables.load(plugins)
     outside = tuple(os.fspath(plugin) for plugin in plugins)
-    chosen = options(include, exclude, entropy=entropy)
+    chosen = options(include, exclude, **decoding)
     settings = Settings(chosen, proto, replace, salvage, sha256, plugins=outside)
     given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     captures = inputs(given, as_one=as_one)
-    catalog = Catalog(Path(lake), create=True)
+    catalog = Catalog(Path(lake), late=True)
     report = Report(notices=[catalog.notice] if catalog.notice else [])
-    return _all(captures, lake, settings, report, jobs, progress or _ignore, begun)
+    with only_if_used(catalog.folder):
+        return _all(captures, lake, settings, report, jobs, progress or _ignore, begun)
 
 
 def refresh(  # noqa: PLR0913 - as above
@@ -108,9 +123,10 @@ def refresh(  # noqa: PLR0913 - as above
 ) -> Report:
     """Decode the captures of a lake again that another contract decoded, if their originals are unchanged.
 
-    Each is decoded with its own options: tables included or excluded, entropy, salvage. Captures without their original
-    remain as they are; the report's notices name them. In a lake of an older contract (see netlake.lake.contract) no
-    row can remain: LakeError if an original is missing, and the lake is refused until every capture is decoded again.
+    Each is decoded with its own options: tables included or excluded, entropy, flow key, salvage. Captures without
+    their original remain as they are; the report's notices name them. In a lake of an older contract (see
+    netlake.lake.contract) no row can remain: LakeError if an original is missing, and the lake is refused until every
+    capture is decoded again.
     """
     tables.load(plugins)
     catalog = Catalog(Path(lake), older=True)
@@ -127,7 +143,7 @@ def refresh(  # noqa: PLR0913 - as above
         if why:
             report.notices.append(f"Capture {facts.capture} is not decoded again: {why}.")
             continue
-        alike.setdefault(common.like(facts.report.get("options", {})), []).append(facts.path.split("\n"))
+        alike.setdefault(common.like(facts.report.get("options", {})), []).append(_paths(facts))
     if begun is not None:
         begun(sum(map(len, alike.values())))
     if older:
@@ -154,15 +170,21 @@ def _needed(facts: CaptureFacts, why: str, lake: Path) -> str:
 
 def _unlike(facts: CaptureFacts) -> str | None:
     """Why a capture cannot be decoded again: its original is missing or another capture; None if it can."""
-    paths = facts.path.split("\n")
+    paths = _paths(facts)
     if facts.kind != "file" or not all(Path(path).is_file() for path in paths):
         return f"{facts.called} is missing"
     try:
         with open_source(paths, Settings(sha256=False)) as source:
-            same = source.capture_id == facts.capture
+            offered = offer(source)
+            if offered is not None and facts.capture in offered.ids() and Content(offered).is_of(facts, replace=True):
+                return None
     except NetlakeError as error:
         return str(error).rstrip(".")
-    return None if same else f"{facts.called} is another capture now"
+    return f"{facts.called} is another capture now"
+
+
+def _paths(facts: CaptureFacts) -> list[str]:
+    return [unspelled(line) for line in facts.path.split("\n")]
 
 
 def _all(  # noqa: PLR0913 - the common part of two public functions
@@ -182,6 +204,8 @@ def _all(  # noqa: PLR0913 - the common part of two public functions
     if jobs <= 1 or any(spec == "-" for specs in captures for spec in specs):
         for index, specs in enumerate(captures, before):
             report.captures.append(to_lake(specs, lake, settings, lambda *state, i=index: watcher(i, *state)))
+            if report.captures[-1].disk_full:
+                break
     else:
         warm.warm()
 
@@ -189,19 +213,35 @@ def _all(  # noqa: PLR0913 - the common part of two public functions
             watcher(before + index, done, size, packets)
 
         report.captures += Supervisor(os.fspath(lake), settings, jobs, later).run(captures)
+    _end_of_full_disk(report, before + len(captures))
     report.seconds += time.monotonic() - began
     return report
 
 
-def options(include: Iterable[str] | None, exclude: Iterable[str], *, entropy: bool = False) -> Options:
-    """The options of the decoder; QueryError for a table that does not exist."""
+def _end_of_full_disk(report: Report, wanted: int) -> None:
+    """Report a full disk once, and how many captures were not decoded because of it."""
+    full = [found for found in report.captures if found.disk_full]
+    if full:
+        report.captures = [found for found in report.captures if found is full[0] or not found.disk_full]
+        if left := wanted - len(report.captures):
+            full[0].message += f" {left:,} more captures were not decoded; free space, then repeat the command."
+
+
+def options(
+    include: Iterable[str] | None, exclude: Iterable[str], *, entropy: bool = False, flow_key: Iterable[str] = ()
+) -> Options:
+    """The options of the decoder; QueryError for an unknown table, OptionError for an unknown part of the flow key."""
     wanted = None if include is None else frozenset(include)
     unwanted = frozenset(exclude)
     known = tables.entries()
     for name in sorted((wanted or frozenset()) | unwanted):
         if name not in known:
             raise QueryError(f"There is no table {name}; `netlake tables --all` lists them.")
-    return Options(wanted, unwanted, entropy)
+    parts = {flow_key} if isinstance(flow_key, str) else set(flow_key)
+    for part in sorted(parts):
+        if part not in FLOW_KEYS:
+            raise OptionError(f"{part!r} cannot be part of the flow key; possible are {' and '.join(FLOW_KEYS)}.")
+    return Options(wanted, unwanted, entropy, tuple(part for part in FLOW_KEYS if part in parts))
 
 
 def failed(report: Report) -> NetlakeError | None:

@@ -49,11 +49,16 @@ BATCHES = 16
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Tables to write: those of `include` (None: all) without those of `exclude`; `entropy` fills columns `entropy`."""
+    """How a capture is decoded.
+
+    Tables to write are those of `include` (None: all) without those of `exclude`; `entropy` fills columns `entropy`;
+    `flow_key` is what separates flows beside addresses, ports, protocol and tunnel (netlake.flows.tracker.FLOW_KEYS).
+    """
 
     include: frozenset[str] | None = None
     exclude: frozenset[str] = field(default_factory=frozenset)
     entropy: bool = False
+    flow_key: tuple[str, ...] = ()
 
     def wants(self, name: str) -> bool:
         """Whether table `name` is written."""
@@ -69,7 +74,7 @@ class Decoder:
         self.tables = {name: entry.table for name, entry in tables.entries().items()}
         self.failures = Failures()
         self.walker, self.classifier = self._layers()
-        self.tracker = Tracker(self.pools)
+        self.tracker = Tracker(self.pools, flow_key=options.flow_key)
         self.batches = 0
         self.rows = Rows(sink, capture, self.pools)
         self.packet_rows = PacketRows(self.tables["packet"], self.walker)

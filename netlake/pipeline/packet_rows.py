@@ -10,25 +10,32 @@ from collections import Counter
 import numpy as np
 
 from netlake.kernels.answers import STOPS, Stop
+from netlake.kernels.times import FAR, is_far
 from netlake.layers.walk import Walked, Walker
 from netlake.packets import Messages, Nullable, Packets
 from netlake.records.context import BatchContext
 from netlake.records.rows import Rows
 from netlake.schema import Table
-from netlake.schema.faults import CUT
+from netlake.schema.faults import CUT, OUT_OF_RANGE
+
+# the greatest length that the column `length` can contain
+LONGEST = (1 << 31) - 1
 
 # the ports from which systems choose those of clients (RFC 6335)
 FIRST_DYNAMIC = 49152
 
 
 class PacketRows:
-    """Writes a row for each packet; counts stop reasons (`stops`, `ports` for unknown ports) and truncated packets."""
+    """Writes a row for each packet; counts what the quality report has.
+
+    `stops` are stop reasons, `ports` those for unknown ports, `cut` truncated packets, `untimed` packets without time.
+    """
 
     def __init__(self, table: Table, walker: Walker) -> None:
         self.table, self.walker = table, walker
         self.stops: Counter[tuple[str, int]] = Counter()
         self.ports = np.zeros(1 << 16, np.int64)
-        self.cut = 0
+        self.cut = self.untimed = 0
 
     def put(self, rows: Rows, packets: Packets, walked: Walked, context: BatchContext) -> None:
         """Write the rows of one batch."""
@@ -39,14 +46,19 @@ class PacketRows:
         short = captured < length
         if short.any():
             messages.fault[short] = CUT
+        long = length > LONGEST
+        if long.any():
+            messages.fault[long] = OUT_OF_RANGE
         stop, value = of["stop"], _services(of, context)
         stopped, offset = stop > 0, packets.offset[:count]
+        if context.untimed is not None:
+            self.untimed += int(np.count_nonzero(context.untimed[:count]))
         columns = {
             "ts_nanos": _nanoseconds(packets, context),
             "interface": packets.interface[:count],
             "link_type": packets.link_type[:count],
             "captured": captured,
-            "length": length,
+            "length": Nullable(length, ~long) if long.any() else length,
             "offset": offset if (known := offset >= 0).all() else Nullable(offset, known),
             "stack": of["stack"],
             "stop_offset": Nullable(of["stop_offset"] - packets.start[:count], stopped),
@@ -105,5 +117,8 @@ def _services(of: np.ndarray, context: BatchContext) -> np.ndarray:
 def _nanoseconds(packets: Packets, context: BatchContext) -> np.ndarray | Nullable:
     """Nanoseconds of each packet's time below the microsecond; null without a time."""
     count = packets.count
-    nanoseconds = (packets.ts[:count] - context.ts[:count] * 1000).astype(np.int16)
+    ts = packets.ts[:count]
+    nanoseconds = (ts - context.ts[:count] * 1000).astype(np.int16)
+    if is_far(ts):
+        nanoseconds = np.where((ts >= FAR) | (ts < -FAR), packets.nanos[:count], nanoseconds)
     return nanoseconds if context.untimed is None else Nullable(nanoseconds, ~context.untimed[:count])

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from netlake.kernels.answers import STOPS, Stop
+from netlake.kernels.times import microsecond
 from netlake.pipeline.decoder import Decoder
 from netlake.pipeline.source_rows import SourceRows
 
@@ -24,6 +25,10 @@ def quality(rows: SourceRows) -> dict[str, Any]:
         "begin": _iso(rows.begin),
         "end": _iso(rows.end),
         "cut": decoder.packet_rows.cut,
+        "untimed": decoder.packet_rows.untimed,
+        "lost_before_packets": rows.lost,
+        "dropped_by_interfaces": sum(interface.dropped or 0 for interface in source.interfaces),
+        "dropped_by_os": sum(interface.os_dropped or 0 for interface in source.interfaces),
         "faults": dict(by_table),
         "failures": decoder.failures.by_table,
         "undecoded": _undecoded(decoder),
@@ -31,6 +36,8 @@ def quality(rows: SourceRows) -> dict[str, Any]:
         "salvaged": source.salvaged,
         "clock_steps_back": source.clock_steps_back,
         "evicted_flows": decoder.tracker.evictions,
+        "flows_in_several_vlans": decoder.tracker.in_vlans,
+        "forgotten_gaps": decoder.tracker.forgotten_holes,
         "skipped_blocks": {f"0x{kind:08x}": count for kind, count in sorted(source.skipped_blocks.items())},
         "problems_not_listed": source.unlisted,
     }
@@ -50,12 +57,9 @@ def _undecoded(decoder: Decoder) -> list[dict[str, Any]]:
     ]
 
 
-def _iso(nanoseconds: int | None) -> str | None:
-    """ISO 8601 in UTC, microseconds; None for a time outside the years 1 to 9999."""
-    if nanoseconds is None:
+def _iso(time: int | None) -> str | None:
+    """ISO 8601 in UTC, microseconds, of a time (netlake.kernels.times)."""
+    if time is None:
         return None
-    try:
-        epoch = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-        return (epoch + dt.timedelta(microseconds=nanoseconds // 1000)).isoformat()
-    except OverflowError:
-        return None
+    epoch = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+    return (epoch + dt.timedelta(microseconds=microsecond(time))).isoformat()

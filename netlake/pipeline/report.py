@@ -31,7 +31,8 @@ class CaptureReport:
     """The outcome of one capture.
 
     `state` is added, replaced, unchanged (already in the lake) or failed; `message` is a sentence about it. `partial`
-    is whether some bytes could not be read; `bytes` is the size of the input, `seconds` wall time.
+    is whether some bytes could not be read; `bytes` is the size of the input, `seconds` wall time. `notices` are
+    sentences about other captures in the lake; `disk_full` is whether a full disk made it fail, which ends a run.
     """
 
     name: str
@@ -45,6 +46,8 @@ class CaptureReport:
     tables: dict[str, TableReport] = field(default_factory=dict)
     quality: dict[str, Any] = field(default_factory=dict)
     problems: list[ProblemReport] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    disk_full: bool = False
 
 
 @dataclass(slots=True)

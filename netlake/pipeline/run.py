@@ -2,7 +2,8 @@
 
 - A capture is one transaction: its files become durable first, then one commit of the catalog adds all of them. A
   failure before the commit leaves no file.
-- An error of one capture is in its report, so that the others of a run are decoded.
+- An error of one capture is in its report, so that the others of a run are decoded; a full disk ends the run.
+- A capture is identified by its content (see `netlake.lake.identity`): if another one has its id, it gets another.
 - Protobuf messages are files beside the lake without a commit: after each commit, those are removed that belong to no
   capture in the lake or to an earlier decoding.
 """
@@ -10,20 +11,24 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from netlake.errors import NetlakeError
+from netlake.errors import FullDiskError, NetlakeError
 from netlake.lake import CaptureFacts
+from netlake.lake.captures import decide
 from netlake.lake.catalog import Catalog
-from netlake.lake.facts import schema_version
+from netlake.lake.identity import STAMPS, CollisionError, Offer, Place
 from netlake.pipeline.decoder import Decoder, Options
+from netlake.pipeline.marks import Marks
 from netlake.pipeline.quality import quality
 from netlake.pipeline.report import CaptureReport, ProblemReport, TableReport
 from netlake.pipeline.source_rows import SourceRows
@@ -33,12 +38,17 @@ from netlake.sinks.parquet import ParquetSink
 from netlake.sinks.tee import TeeSink
 from netlake.sources import Source, as_one, open_capture
 from netlake.sources.inputs import expand
+from netlake.spelling import normal, spelled
 
 if TYPE_CHECKING:
     from netlake.sinks.protobuf import ProtobufSink
 
 # packets in a batch: more do not fit in the CPU's cache, fewer have more overhead in Python
 BATCH = 16_384
+# how often a capture is decoded whose id another one gets meanwhile
+TRIES = 3
+# errors after which no other capture of a run can be written either
+FULL = {errno.ENOSPC, errno.EDQUOT}
 
 # (bytes of the input read, its size or None, packets)
 Progress = Callable[[int, int | None, int], None]
@@ -64,6 +74,7 @@ class Settings:
             "include": None if include is None else sorted(include),
             "exclude": sorted(exclude),
             "entropy": self.options.entropy,
+            "flow_key": list(self.options.flow_key),
             "salvage": self.salvage,
         }
 
@@ -74,6 +85,7 @@ class Settings:
             None if include is None else frozenset(include),
             frozenset(kept.get("exclude", ())),
             bool(kept.get("entropy")),
+            tuple(kept.get("flow_key", ())),
         )
         return replace(self, options=chosen, salvage=bool(kept.get("salvage")))
 
@@ -89,38 +101,48 @@ def to_lake(
     specs: Sequence[str], lake: str | os.PathLike[str], settings: Settings, progress: Progress
 ) -> CaptureReport:
     """Decode one capture (or several files as one) into `lake`; errors are in the report."""
-    report = CaptureReport(name=specs[0] if len(specs) == 1 else f"{specs[0]} and {len(specs) - 1} more")
+    first = spelled(specs[0])
+    report = CaptureReport(name=first if len(specs) == 1 else f"{first} and {len(specs) - 1} more")
     began = time.monotonic()
     try:
-        with open_source(specs, settings) as source:
-            report.name, report.id = source.name, source.capture_id
-            _take(source, Catalog(Path(lake), older=settings.older), settings, progress, report)
+        for left in reversed(range(TRIES)):
+            with open_source(specs, settings) as source, suppress(*((CollisionError,) if left else ())):
+                report.name, report.notices = source.name, []
+                _take(source, Catalog(Path(lake), late=True, older=settings.older), settings, progress, report)
+                break
+    except FullDiskError as error:
+        _fail(report, str(error), full=True)
     except NetlakeError as error:
         _fail(report, str(error))
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        _fail(report, f"{report.name} could not be decoded: {where}{error.strerror or error}.")
+        where = f"{spelled(error.filename)}: " if error.filename else ""
+        full = error.errno in FULL
+        what = f"The lake {spelled(lake)} could not be written" if full else f"{report.name} could not be decoded"
+        _fail(report, f"{what}: {where}{error.strerror or error}.", full=full)
     report.seconds = time.monotonic() - began
     return report
 
 
-def _fail(report: CaptureReport, sentence: str) -> None:
+def _fail(report: CaptureReport, sentence: str, *, full: bool = False) -> None:
     """Report a failure: no row of the capture is in the lake, so the report has no packets and tables."""
-    report.state, report.message = "failed", sentence
+    report.state, report.message, report.disk_full = "failed", sentence, full
     report.packets, report.tables = 0, {}
 
 
 def _take(source: Source, catalog: Catalog, settings: Settings, progress: Progress, report: CaptureReport) -> None:
-    unchanged = None if settings.replace else catalog.find(source.capture_id, schema_version())
-    if unchanged is not None:
-        report.state, report.message = unchanged.status, unchanged.sentence
-        return
+    place = _place(source, catalog, settings, report)
+    if place is not None and place.stored is not None and not settings.replace:
+        outcome = decide(place.stored, _facts(source, settings, report), replace=False, seen=place.seen)
+        if outcome is not None:
+            report.state, report.message = outcome.status, outcome.sentence
+            return
     parquet = ParquetSink(catalog.data, source.capture_id, threads=settings.threads)
     again = settings.replace and _messages(catalog, source)  # those of the earlier decoding must be replaced
     proto = _protobuf(catalog, source) if settings.proto or again else None
     sink: Sink = parquet if proto is None else TeeSink([parquet, proto])
     try:
-        source_rows = run(source, sink, settings.options, progress)
+        marks = Marks()
+        source_rows = run(source, sink, settings.options, progress, marks)
         sink.close()
     except BaseException:
         sink.abort()
@@ -133,15 +155,48 @@ def _take(source: Source, catalog: Catalog, settings: Settings, progress: Progre
     if parquet.beyond:
         report.quality["rows_beyond_days"] = dict(parquet.beyond)
     written = set(proto.files.values()) if proto is not None else set()
+    facts = replace(_facts(source, settings, report), sha256=source.sha256, marks=marks.result())
     try:
-        outcome = catalog.commit(_facts(source, settings, report), parquet.files, replace=settings.replace)
+        outcome = catalog.commit(facts, parquet.files, replace=settings.replace, seen=place.seen if place else None)
     except BaseException:
         _keep(catalog, source, written)
         raise
     _keep(catalog, source, written)
     report.state, report.message = outcome.status, outcome.sentence
+    report.notices += outcome.notes
     if outcome.status not in {"added", "replaced"}:  # another writer added it first, and our files were removed
         report.tables = {}
+
+
+def _place(source: Source, catalog: Catalog, settings: Settings, report: CaptureReport) -> Place | None:
+    """Give the capture of files its id in the lake; None for a stream, whose id is random."""
+    place, offered = None, offer(source)
+    if offered is not None:
+        place = catalog.place(offered, replace=settings.replace)
+        source.capture_id = place.capture
+    if place is not None and place.stored is None and place.other is not None:
+        other = place.other.facts
+        report.notices.append(
+            f"{source.name} has the size and samples of {other.called} (capture {other.capture}), but other content, or"
+            f" the content of that file is not known any more: it is a capture of its own, {place.capture}."
+        )
+    report.id = source.capture_id
+    return place
+
+
+def offer(source: Source) -> Offer | None:
+    """The files of a capture as the lake compares them; None for a stream."""
+    stamps = _stamps(source)
+    if not stamps:
+        return None
+    files = [part.path for part in source.files if part.path is not None]
+    return Offer(source.capture_id, source.former_id, _path(source), stamps, files)
+
+
+def _stamps(source: Source) -> list[str]:
+    """A stamp of each file, empty unless all are regular files."""
+    stamps = [part.stamp for part in source.files]
+    return [stamp for stamp in stamps if stamp is not None] if all(stamps) else []
 
 
 def _messages(catalog: Catalog, source: Source) -> set[Path]:
@@ -164,12 +219,14 @@ def _protobuf(catalog: Catalog, source: Source) -> ProtobufSink:
     return ProtobufSink(catalog.folder, source.capture_id, source=source.name)
 
 
-def run(source: Source, sink: Sink, options: Options, progress: Progress) -> SourceRows:
-    """Decode every batch of `source` into `sink`, which is not closed."""
+def run(source: Source, sink: Sink, options: Options, progress: Progress, marks: Marks | None = None) -> SourceRows:
+    """Decode every batch of `source` into `sink`, which is not closed; `marks` get the packets too."""
     decoder = Decoder(sink, source.capture_id, options)
     source_rows = SourceRows(decoder, source)
     try:
         for packets in source.batches(BATCH):
+            if marks is not None:
+                marks.add(packets)
             decoder.batch(packets)
             source_rows.batch(packets)
             progress(source.bytes_read, source.size, source.packets)
@@ -207,20 +264,18 @@ def _facts(source: Source, settings: Settings, report: CaptureReport) -> Capture
         kind="stream" if source.size is None else "file",
         path=_path(source),
         size=source.size,
-        sha256=source.sha256,
         state="partial" if report.partial else "complete",
         packets=report.packets,
         begin=_time(quality.get("begin")),
         end=_time(quality.get("end")),
         rows={name: table.rows for name, table in report.tables.items()},
-        report={**quality, "problems": problems, "options": settings.kept()},
+        report={**quality, "problems": problems, "options": settings.kept(), STAMPS: _stamps(source)},
     )
 
 
 def _path(source: Source) -> str:
-    """The absolute paths of the original, one a line, by which a refresh finds it."""
-    names = [part.name for part in source.parts] or [source.name]
-    return "\n".join(str(Path(name).absolute()) if Path(name).exists() else name for name in names)
+    """The absolute paths of the original, one a line and without symbolic links, by which a refresh finds it."""
+    return "\n".join(normal(part.path) if part.path and part.stamp else part.name for part in source.files)
 
 
 def _time(text: Any) -> dt.datetime | None:

@@ -13,19 +13,26 @@ from typing import Any
 
 import pyarrow as pa
 
+from netlake.kernels.times import microsecond
 from netlake.packets import NO_TIME, Packets
 from netlake.pipeline.decoder import Decoder
+from netlake.pipeline.option_rows import rows_of_options
 from netlake.schema import Table, arrow
 from netlake.sources import Comment, Interface, Source
 
 
 class SourceRows:
-    """Comments, names and interfaces of one source; `begin` and `end`: its least and greatest time, ns since 1970."""
+    """Comments, names and interfaces of one source; times `begin` and `end` of the packets.
+
+    `begin` and `end` are the least and greatest time, numbers of netlake.kernels.times; `lost` are the packets that
+    options of packets count as lost.
+    """
 
     def __init__(self, decoder: Decoder, source: Source) -> None:
         self.decoder, self.source = decoder, source
         self.begin: int | None = None
         self.end: int | None = None
+        self.lost = 0
         self.remarks: dict[tuple[str, int], list[str]] = defaultdict(list)
 
     def batch(self, packets: Packets) -> None:
@@ -36,6 +43,7 @@ class SourceRows:
             least, greatest = int(times.min()), int(times.max())
             self.begin = least if self.begin is None else min(self.begin, least)
             self.end = greatest if self.end is None else max(self.end, greatest)
+        self._options(packets)
         self._comments(packets)
         self._names()
 
@@ -69,6 +77,13 @@ class SourceRows:
                 self.remarks["section", len(self.source.sections) - 1].append(comment.text)
         self.source.comments.clear()
         self._put("packet_comment", rows)
+
+    def _options(self, packets: Packets) -> None:
+        """Write the options of the packets of a batch."""
+        for options in self.source.options:
+            self.lost += int(options.numbers["dropped"][0].sum())
+            self.decoder.put("packet_option", rows_of_options(options, packets))
+        self.source.options.clear()
 
     def _names(self) -> None:
         rows = [{"address": name.address, "name": name.name, "kind": name.kind} for name in self.source.names]
@@ -109,7 +124,7 @@ def _remark(comment: Comment, packets: Packets | None, before: list[dict[str, An
     place = before[-1]["place"] + 1 if before and before[-1]["packet"] == number else 0
     ts = None
     if packets is not None and packets.count and 0 <= (row := number - int(packets.number[0])) < packets.count:
-        ts = None if packets.ts[row] == NO_TIME else int(packets.ts[row]) // 1000
+        ts = None if packets.ts[row] == NO_TIME else microsecond(int(packets.ts[row]))
     return {"ts": ts, "packet": number, "place": place, "comment": comment.text}
 
 

@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import multiprocessing as mp
 import os
+import signal
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from netlake import tables
-from netlake.pipeline.process import settle
+from netlake.pipeline.process import ended_by_signals, settle
 from netlake.pipeline.report import CaptureReport
 from netlake.pipeline.run import Settings, to_lake
+from netlake.spelling import spelled
 
 # seconds between two messages of progress
 PULSE = 0.2
@@ -31,9 +34,18 @@ Watcher = Callable[[int, int, int | None, int], None]
 
 
 def work(channel: Connection, lake: str, settings: Settings) -> None:
-    """Run a worker: it receives captures as (index, specs) and ends at None."""
-    tables.load(settings.plugins)
-    settle()
+    """Run a worker: it receives captures as (index, specs) and ends at None, or at SIGTERM, and leaves no files then.
+
+    The supervisor decides what SIGINT means, which a terminal sends to all processes.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with suppress(KeyboardInterrupt, EOFError), ended_by_signals(streams=False):
+        tables.load(settings.plugins)
+        settle()
+        _decode(channel, lake, settings)
+
+
+def _decode(channel: Connection, lake: str, settings: Settings) -> None:
     while (task := channel.recv()) is not None:
         index, specs = task
         due = 0.0
@@ -66,7 +78,7 @@ class Supervisor:
         self.tries: dict[int, int] = {}
 
     def run(self, captures: Sequence[list[str]]) -> list[CaptureReport]:
-        """Decode `captures`; returns their reports in the same order."""
+        """Decode `captures`; returns their reports in the same order, of those begun before a disk was full."""
         waiting = deque(enumerate(captures))
         try:
             while waiting or any(worker.task for worker in self.workers):
@@ -74,7 +86,7 @@ class Supervisor:
                 self._listen(waiting)
         finally:
             self._end()
-        return [self.reports[index] for index in range(len(captures))]
+        return [self.reports[index] for index in sorted(self.reports)]
 
     def _give(self, waiting: deque[tuple[int, list[str]]]) -> None:
         idle = [worker for worker in self.workers if worker.task is None]
@@ -106,6 +118,8 @@ class Supervisor:
             if isinstance(message, CaptureReport):
                 self.reports[worker.task[0]] = message  # type: ignore[index]
                 worker.task = None
+                if message.disk_full:
+                    waiting.clear()
             else:
                 self.watcher(*message)
 
@@ -120,8 +134,9 @@ class Supervisor:
         if self.tries[index] < TRIES:
             waiting.appendleft(task)
             return
-        message = f"{specs[0]} could not be decoded: its worker process died {TRIES} times ({_how(worker)})."
-        self.reports[index] = CaptureReport(name=specs[0], message=message)
+        name = spelled(specs[0])
+        message = f"{name} could not be decoded: its worker process died {TRIES} times ({_how(worker)})."
+        self.reports[index] = CaptureReport(name=name, message=message)
 
     def _end(self) -> None:
         for worker in self.workers:

@@ -131,9 +131,9 @@ def _nodes(value: Any, width: int) -> Iterator[dict[str, Any]]:
 def _value(message: Cursor, depth: int, left: list[int]) -> Any:
     """The next bencoded value; `left` has the number of values that may still follow."""
     left[0] -= 1
+    kind = message.take(1)
     if depth > MOST_DEPTH or left[0] < 0:
         raise Malformed("too_deep" if depth > MOST_DEPTH else "too_large")
-    kind = message.take(1)
     if kind == b"i":
         return _number(message, b"e")
     if kind in (b"l", b"d"):
@@ -163,5 +163,4 @@ def _number(message: Cursor, end: bytes) -> int:
     message.skip(1)
     if not digits.removeprefix(b"-").isdigit():
         raise Malformed("bad_value")
-    number = int(digits)
-    return number if -(1 << 63) <= number < 1 << 63 else 0
+    return int(digits)

@@ -19,7 +19,7 @@ from netlake.schema import Column, List, Struct, Table
 
 ENUMERATED = 0x0A
 SET = 0x31
-SEARCH, ENTRY, DONE = 0x63, 0x64, 0x65
+SEARCH, ENTRY = 0x63, 0x64
 APPLICATION = 0x40
 MOST_MESSAGES = 64
 MOST_DEPTH = 16

@@ -1,8 +1,11 @@
 """Dynamic Host Configuration Protocol for IPv4, and BOOTP, whose messages it extends: leases of addresses.
 
 Decided here:
-- `options` has every option as sent; common options are also columns. Of a repeated option the last one is in the
-  column, and an option whose length does not fit its type gives null.
+- `options` has every option as sent; common options are also columns. The values of a repeated option are joined in
+  the order options, boot file, server name (RFC 3396), and the column is read from all of them: clients do so, and a
+  value of more than 255 bytes can only be sent in pieces. A whole value of fixed size is not a piece; the last one
+  is in the column.
+- An option whose length does not fit its type gives null.
 - Option 52 (overload) means that the fields for server name and boot file contain options; they are then read as such,
   and the columns of these names are null.
 - The header is read by column, all after it message by message: options have no fixed offset.
@@ -40,7 +43,7 @@ TABLES = (
     Table(
         "dhcpv4",
         "One row for each DHCP or BOOTP message.",
-        spec="RFC 2131, RFC 2132, RFC 951, RFC 3046, RFC 4702",
+        spec="RFC 2131, RFC 2132, RFC 951, RFC 3046, RFC 3396, RFC 4702",
         on=("udp.port=67", "udp.port=68", "udp.port=4011"),
         size=FIXED,
         columns=(
@@ -168,6 +171,8 @@ TYPED: dict[int, tuple[str, Callable[[bytes], Any]]] = {
     60: ("vendor_class", c_text), 61: ("client_id", bytes), 66: ("tftp_server", c_text), 67: ("boot_file", c_text),
     77: ("user_class", bytes), 81: ("client_fqdn", _fqdn),
 }  # fmt: skip
+# size of options of fixed size
+SIZES = {1: 4, 28: 4, 50: 4, 51: 4, 53: 1, 54: 4, 57: 2, 58: 4, 59: 4}
 RELAYED = {1: "circuit_id", 2: "remote_id"}
 
 
@@ -189,17 +194,18 @@ def _body(message: Cursor) -> Iterator[tuple[str, Any]]:
         return
     options: list[dict[str, Any]] = []
     yield "options", options
-    yield from _options(message, options)
+    joined: dict[int, bytes] = {}
+    yield from _options(message, options, joined)
     overload = next((option["value"][:1] for option in options if option["code"] == OVERLOAD), b"\0")
     for bit, name, field in ((1, "file", file), (2, "server_name", server_name)):
         if overload and overload[0] & bit:
-            yield from _options(Cursor(field, faults=message.faults), options)
+            yield from _options(Cursor(field, faults=message.faults), options, joined)
         else:
             yield name, c_text(field)
 
 
-def _options(message: Cursor, options: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
-    """Options up to the end option or the end of the bytes."""
+def _options(message: Cursor, options: list[dict[str, Any]], joined: dict[int, bytes]) -> Iterator[tuple[str, Any]]:
+    """Options up to the end option or the end of the bytes; `joined` has the values read so far by code."""
     while message.promised:
         code = message.number(1)
         if code == PAD:
@@ -212,6 +218,9 @@ def _options(message: Cursor, options: list[dict[str, Any]]) -> Iterator[tuple[s
             return
         value = message.take(size)
         options.append({"code": code, "value": value})
+        if code in joined and len(value) != SIZES.get(code):
+            value = joined[code] + value
+        joined[code] = value
         if code in TYPED:
             name, typed = TYPED[code]
             yield name, typed(value)

@@ -5,6 +5,8 @@ Decided here:
   other columns are of the innermost message.
 - `options` has the options of that message as sent; common options are also columns. `addresses` and `prefixes` have
   the options inside identity associations.
+- Options are not sent in pieces, because their length has 16 bits. A repeated option adds to the columns that are
+  lists; of the others the last one is in the column.
 """
 
 from __future__ import annotations
@@ -185,12 +187,16 @@ def _options(message: Cursor) -> Iterator[tuple[str, Any]]:
     options: list[dict[str, Any]] = []
     addresses: list[dict[str, Any]] = []
     prefixes: list[dict[str, Any]] = []
+    lists: dict[str, list[str]] = {}
     yield from (("options", options), ("addresses", addresses), ("prefixes", prefixes))
     for code, value in items(message, code=2, size=2):
         options.append({"code": code, "value": value})
         if code in TYPED:
             name, typed = TYPED[code]
-            yield name, typed(value)
+            found = typed(value)
+            if isinstance(found, list):
+                found = lists[name] = lists.get(name, []) + found
+            yield name, found
         elif code in ASSOCIATIONS:
             _association(code, value, message, addresses, prefixes)
         elif code == 13 and len(value) >= 2:

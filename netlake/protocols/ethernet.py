@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from netlake.layers.entropy import ENTROPY, payload_entropy
-from netlake.layers.read import fixed, plain, where
+from netlake.layers.read import fixed, lengths, plain, where
 from netlake.packets import Columns, Messages, Nullable
 from netlake.schema import Column, Table
 
@@ -47,7 +45,7 @@ def read(messages: Messages) -> Columns:
     if not typed.all():
         columns["ethertype"], columns["length"] = where(third, typed), where(third, ~typed)
     size = messages.end - messages.start + messages.missing - HEADER
-    columns["payload_length"] = where(size.astype(np.int32), size >= 0)
+    columns["payload_length"] = lengths(messages, size, size >= 0)
     return columns
 
 

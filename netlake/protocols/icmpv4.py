@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from netlake.layers.pools import address_text
 from netlake.layers.quoted import QUOTED, quoted
-from netlake.layers.read import addresses, column_type, fill, fixed, gather, mark_short, plain, where
+from netlake.layers.read import addresses, column_type, fill, fixed, gather, lengths, mark_short, plain, where
 from netlake.packets import Columns, Ints, Mask, Messages, Nullable
 from netlake.schema import Column, List, Struct, Table
 
@@ -106,7 +106,7 @@ def read(messages: Messages) -> Columns:
     _of_types(columns, kind == PARAMETER_PROBLEM, "pointer")
     _of_types(columns, kind == ADVERTISEMENT, "lifetime")
     payload = size + messages.missing - HEADER
-    columns["payload_length"] = where(payload.astype(np.int32), payload >= 0)
+    columns["payload_length"] = lengths(messages, payload, payload >= 0)
     errors = np.isin(kind, ERRORS)
     if errors.any():
         columns.update(quoted(messages, errors, HEADER))

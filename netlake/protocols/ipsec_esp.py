@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from netlake.layers.probes import byte_at
-from netlake.layers.read import fixed, where
+from netlake.layers.read import fixed, lengths
 from netlake.packets import Columns, Messages
 from netlake.schema import Column, Table
 
@@ -48,5 +48,5 @@ def read(messages: Messages) -> tuple[Messages, Columns]:
     kept = messages.take(np.flatnonzero(~(traversed & others)))
     columns = fixed(TABLES[0], kept)
     length = kept.end - kept.start + kept.missing - HEADER
-    columns["encrypted_length"] = where(length.astype(np.int32), kept.end - kept.start >= HEADER)
+    columns["encrypted_length"] = lengths(kept, length, kept.end - kept.start >= HEADER)
     return kept, columns

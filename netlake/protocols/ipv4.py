@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from netlake.kernels.checksum import internet_sum
 from netlake.layers.entropy import ENTROPY, payload_entropy
-from netlake.layers.read import fixed, lists, mark, mark_short, plain, where
+from netlake.layers.read import fixed, lengths, lists, mark, mark_short, plain, where
 from netlake.packets import Columns, Mask, Messages, Nullable
 from netlake.schema import Column, List, Struct, Table, faults
 
@@ -105,7 +105,7 @@ def _payload(messages: Messages, columns: Columns, header: Any, whole: Mask) -> 
     payload = total - header
     wrong = whole & ((header < HEADER) | (payload < 0))
     mark(messages, wrong, faults.BAD_LENGTH)
-    columns["payload_length"] = where(payload.astype(np.int32), whole & ~wrong)
+    columns["payload_length"] = lengths(messages, payload, whole & ~wrong)
 
 
 def _checksum(messages: Messages, columns: Columns, header: Any, readable: Mask) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from netlake.layers.items import part
 from netlake.layers.parsed import each
 from netlake.layers.probes import byte_at, number_at
-from netlake.layers.read import fixed, plain, where
+from netlake.layers.read import fixed, lengths, plain
 from netlake.packets import Columns, Cursor, Mask, Messages
 from netlake.schema import Column, List, Table, faults
 
@@ -99,7 +99,7 @@ def read(messages: Messages) -> Columns:
         columns |= each(TABLES[0], _headers, messages, more)
         rest = columns.get("payload_length")  # null if the headers do not end within the message
         payload[more] = -1 if rest is None else rest.fill_null(-1).to_numpy()[more]
-    columns["payload_length"] = where(np.maximum(payload, 0).astype(np.int32), whole & (payload >= 0))
+    columns["payload_length"] = lengths(messages, np.maximum(payload, 0), whole & (payload >= 0))
     columns["heuristic"] = np.ones(len(messages), np.bool_)
     return columns
 

@@ -35,7 +35,7 @@ VARIABLE = Struct(
         Column("oid", "text", "Object identifier of the variable, dotted.", wireshark="snmp.name"),
         Column("type", "word", "Type: integer, octets, oid, counter64 and others; null if unknown.",
                why="one tshark field for each type"),
-        Column("number", "i64", "Value of a number that fits 63 bits; else null.",
+        Column("number", "i64", "Value of a number; null if it does not fit in 63 bits and a sign.",
                why="one tshark field for each type"),
         Column("text", "text", "Value of an OID, address or printable string; else null.",
                why="one tshark field for each type"),
@@ -173,8 +173,7 @@ def _pdu(body: Cursor) -> Iterator[tuple[str, Any]]:
 
 
 def _unsigned(data: bytes) -> int | None:
-    number = int.from_bytes(data, "big")
-    return number if data and number < 1 << 63 else None
+    return int.from_bytes(data, "big") if data else None
 
 
 def _typed(kind: int, data: bytes) -> dict[str, Any]:

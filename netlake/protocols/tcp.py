@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from netlake.kernels import tcp_options as kernel
 from netlake.layers.entropy import ENTROPY, payload_entropy
-from netlake.layers.read import fixed, lists, mark, mark_short, plain, where
+from netlake.layers.read import fixed, lengths, lists, mark, mark_short, plain, where
 from netlake.packets import Columns, Messages, Nullable, Tiny
 from netlake.schema import Column, List, Struct, Table, faults
 
@@ -115,7 +115,7 @@ def read(messages: Messages) -> Columns:
     wrong = known & ((header < HEADER) | (payload < 0))
     mark_short(messages, known & ~wrong & (header > size))
     mark(messages, wrong, faults.BAD_LENGTH)
-    columns["payload_length"] = where(payload.astype(np.int32), (size > 12) & (header >= HEADER) & (payload >= 0))
+    columns["payload_length"] = lengths(messages, payload, (size > 12) & (header >= HEADER) & (payload >= 0))
     optional = known & (header > HEADER)
     if not optional.any():
         columns["sack_permitted"] = where(np.zeros(len(messages), np.bool_), known)

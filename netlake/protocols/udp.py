@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from netlake.layers.entropy import ENTROPY, payload_entropy
-from netlake.layers.read import fixed, mark, plain, where
+from netlake.layers.read import fixed, lengths, mark, plain
 from netlake.packets import Columns, Messages, Nullable
 from netlake.schema import Column, Table, faults
 
@@ -41,7 +41,7 @@ def read(messages: Messages) -> Columns:
     if not fits.all():
         mark(messages, ~fits & (length != 0), faults.BAD_LENGTH)
         length = np.where(fits, length, room)
-    columns["payload_length"] = where((length - HEADER).astype(np.int32), messages.end - messages.start >= HEADER)
+    columns["payload_length"] = lengths(messages, length - HEADER, messages.end - messages.start >= HEADER)
     return columns
 
 

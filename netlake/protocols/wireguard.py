@@ -99,8 +99,7 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
         yield "nonce", message.take(24)
         message.skip(32)
     else:
-        counter = message.little(8)
-        yield "counter", counter if counter < 1 << 63 else None
+        yield "counter", message.little(8)
         yield "encrypted_length", message.promised
         message.skip(message.left)
         complete(message)

@@ -10,6 +10,7 @@ import duckdb
 
 from netlake.query.connection import Opened, translated
 from netlake.query.output.visible import harmless
+from netlake.query.portable import portable
 
 if TYPE_CHECKING:
     import polars as pl
@@ -73,7 +74,7 @@ class Answer:
         """The first SHOWN rows as text, and whether there are more."""
         from netlake.query.output import text
 
-        table = self._run(self._relation.limit(SHOWN + 1).to_arrow_table).combine_chunks()
+        table = self._run(portable(self._relation.limit(SHOWN + 1)).to_arrow_table).combine_chunks()
         columns = [
             text.harmless(text.plain(column.combine_chunks()), spaces=False).fill_null("").to_pylist()
             for column in table.columns

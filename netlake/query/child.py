@@ -38,7 +38,7 @@ _SYSTEM = (
 
 
 def main(request: dict[str, Any]) -> int:
-    """Run one request and return the exit code: 0, or 1 after a message on stderr."""
+    """Run one request and return the exit code: 0, or that of the error after a message on stderr."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     locked = lock(Path(request["lake"]), Path(request["spill"]))
     from netlake.errors import NetlakeError
@@ -49,7 +49,7 @@ def main(request: dict[str, Any]) -> int:
         sys.stdout.flush()
     except NetlakeError as error:
         say(str(error))
-        return 1
+        return error.exit_code
     except OSError as error:
         if error.errno == errno.EPIPE:
             # the reader closed the pipe; _exit avoids that Python flushes stdout again, which would fail
@@ -76,13 +76,17 @@ def lock(lake: Path, spill: Path) -> bool:
 
 def ready(request: dict[str, Any], *, locked: bool) -> tuple[Connection, Snapshot, str]:
     """(a connection restricted to the lake, the snapshot, the SQL statement) for `request`."""
+    from netlake.errors import LakeError, OptionError
     from netlake.lake.catalog import Catalog
     from netlake.query.connection import Connection, allow_only
     from netlake.query.dump import Dump
     from netlake.query.snapshot import Snapshot, moment
 
     catalog = Catalog(Path(request["lake"]), readonly=True)
-    snapshot = Snapshot(catalog, moment(request["at"]))
+    try:
+        snapshot = Snapshot(catalog, moment(request["at"]))
+    except LakeError as error:
+        raise OptionError(f"--at: {error}") from error
     statement = Dump(**request["dump"]).sql(snapshot) if request["dump"] else str(request["sql"])
     connection = Connection(threads=request["threads"], memory=request["memory"])
     # without Landlock DuckDB could write in any allowed folder: allow single files, which have mode 0444
@@ -94,12 +98,18 @@ def ready(request: dict[str, Any], *, locked: bool) -> tuple[Connection, Snapsho
 def _answer(request: dict[str, Any], out: BinaryIO, *, locked: bool) -> None:
     import duckdb
 
+    from netlake.errors import OptionError, QueryError
     from netlake.query import output
     from netlake.query.connection import translated
     from netlake.query.output.visible import say
 
     connection, snapshot, statement = ready(request, locked=locked)
-    relation, opened = connection.run(statement, snapshot)
+    try:
+        relation, opened = connection.run(statement, snapshot)
+    except QueryError as error:
+        if request["dump"] and request["dump"]["where"]:  # the rest of the statement is our own
+            raise OptionError(f"--where: {error}") from error
+        raise
     if request["plan"]:
         for sentence in opened.sentences():
             say(sentence)
@@ -122,8 +132,9 @@ def _stream(relation: duckdb.DuckDBPyRelation, out: BinaryIO, name: str, style: 
     """Write all rows, or the first `most` and a message if there are more."""
     from netlake.query import output
     from netlake.query.output.visible import say
+    from netlake.query.portable import portable
 
-    reader = relation.to_arrow_reader(BATCH)
+    reader = portable(relation).to_arrow_reader(BATCH)
     writer = output.writer(name, out, reader.schema, style)
     left = most
     for batch in reader:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from netlake.errors import OptionError
 from netlake.query import names
 from netlake.query.snapshot import Snapshot
 from netlake.schema.sql import name as quoted
@@ -25,22 +26,24 @@ class Dump:
         if not snapshot.has(self.table):
             raise names.unknown("table", self.table, snapshot.names())
         columns = [field.name for field in snapshot.fields(self.table)]
-        shown = [_column(name, columns, self.table) for name in self.select] or list(map(quoted, columns))
+        shown = [_column("select", name, columns, self.table) for name in self.select] or list(map(quoted, columns))
         parts = [f"SELECT {', '.join(shown)}", f"FROM {quoted(self.table)}"]
         if self.where:
             # on its own lines, so that a comment at the end of the condition does not include the bracket
             parts.append(f"WHERE (\n{self.where}\n)")
         if self.sort:
-            order = [_column(name.removeprefix("-"), columns, self.table) + _direction(name) for name in self.sort]
+            order = [
+                _column("sort", name.removeprefix("-"), columns, self.table) + _direction(name) for name in self.sort
+            ]
             parts.append(f"ORDER BY {', '.join(order)}")
         if self.limit is not None:
             parts.append(f"LIMIT {self.limit}")
         return "\n".join(parts)
 
 
-def _column(name: str, columns: list[str], table: str) -> str:
+def _column(option: str, name: str, columns: list[str], table: str) -> str:
     if name not in columns:
-        raise names.unknown("column", name, columns, f" in table {table}")
+        raise OptionError(f"--{option}: {names.unknown('column', name, columns, f' in table {table}')}")
     return quoted(name)
 
 

@@ -49,6 +49,8 @@ class Lake:
     def sql(self, statement: str, *, prune: bool = True) -> Answer:
         """Return the lazy result of `statement`; call `.pl()`, `.arrow()`, `.rows()` or `.batches()` on it.
 
+        The statement has the rights of this process: it can read and write any file that the caller can, also those of
+        the lake. Run SQL from others with `netlake sql`, whose process can only read the lake.
         Raises QueryError if the statement is invalid. `prune=False` reads all files of the named tables.
         """
         relation, opened = self._opened().run(statement, self._snapshot(), prune=prune)

@@ -11,7 +11,7 @@ import datetime as dt
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from netlake.errors import QueryError
+from netlake.errors import OptionError
 from netlake.lake.catalog import Catalog
 from netlake.lake.facts import ColumnInfo, FileInfo
 from netlake.schema import Table
@@ -23,6 +23,10 @@ from netlake.tables import entries
 # types with different names in DuckLake and DuckDB
 _OTHERS = {"int8": "TINYINT", "int128": "HUGEINT", "uint8": "UTINYINT", "uint16": "USMALLINT", "uint32": "UINTEGER",
            "uint64": "UBIGINT", "uint128": "UHUGEINT", "float32": "FLOAT", "timestamp_us": "TIMESTAMP"}  # fmt: skip
+
+
+# most digits of a number of a snapshot: it has 63 bits in the catalog
+MOST_DIGITS = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +100,16 @@ def of_declaration(table: Table) -> Iterator[Field]:
 def moment(text: str | None) -> int | dt.datetime | None:
     """Parse a snapshot: a number, or a time (ISO 8601, by default UTC); None is the latest.
 
-    Raises QueryError for other text.
+    Raises OptionError for other text.
     """
-    if text is None or (text.isascii() and text.isdigit()):
+    if text is None or (text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS):
         return int(text) if text else None
     try:
         time = dt.datetime.fromisoformat(text)
-    except ValueError:
-        raise QueryError(
-            f"{text!r} is not a snapshot: give its number, or a time such as 2026-11-23T04:00:00Z."
+        time = time if time.tzinfo is not None else time.replace(tzinfo=dt.UTC)
+        time.astimezone(dt.UTC)
+    except (ValueError, OverflowError):
+        raise OptionError(
+            f"--at: {text!r} is not a snapshot: give its number, or a time such as 2026-11-23T04:00:00Z."
         ) from None
-    return time if time.tzinfo is not None else time.replace(tzinfo=dt.UTC)
+    return time

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netlake.flows.tracker import Flows
+from netlake.kernels.times import microseconds
 from netlake.packets import NO_TIME, Ints, Mask, Messages, Packets, Shorts, Tiny
 from netlake.schema import Table
 
@@ -110,7 +111,7 @@ class BatchContext:
         none = np.int32(-1)
         untimed = ts == NO_TIME
         self.number = packets.number[:rows]
-        self.ts = ts // 1000
+        self.ts = microseconds(ts)
         self.untimed: Mask | None = untimed if untimed.any() else None
         self.last = packets.last[:rows] if rows > packets.count else None
         self.flow = np.append(flows.flow, 0)

@@ -192,6 +192,10 @@ class Rows:
             for name, value in zip(part.schema.names, part.columns, strict=True):
                 if name == "ts":
                     group.put(name, times(value), first, last)
+                elif name == "fault":
+                    codes = np.array([faults.CODES.get(word, 0) for word in value.to_pylist()], np.int8)
+                    group.put(name, codes, first, last)
+                    self._count_faults(table, codes)
                 elif name not in ("capture", "day"):
                     group.put(name, value, first, last)
             group.count = last

@@ -64,7 +64,7 @@ class Column:
 # compared and hashed by identity: a table is declared once, and caches compute its hash often
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """One table: `doc` describes a row; `columns` are in wire order.
+    """One table: `doc` describes a row; `columns` are in wire order; `spec` names what defines the protocol.
 
     `on` contains the dispatch keys of its messages ("udp.port=123", "ether.type=0x0806"). `size` is the number of bytes
     of a fixed header, 0 for other headers. `context` is a key of CONTEXTS. `key` are the columns that identify a row.
@@ -74,9 +74,10 @@ class Table:
 
     name: str
     doc: str
-    spec: str
-    on: tuple[str, ...]
-    columns: tuple[Column, ...]
+    # what must be given has a default too, so that `rules` can name the table in which it is missing
+    spec: str = ""
+    on: tuple[str, ...] = ()
+    columns: tuple[Column, ...] = ()
     size: int = 0
     context: str = "transport"
     key: tuple[str, ...] = ("capture", "packet", "place")

@@ -28,7 +28,7 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from netlake.errors import SchemaError
+from netlake.errors import OptionError, SchemaError
 from netlake.schema import Column, Kind, List, Struct, Table, docs, proto, rules
 from netlake.schema.contract import CONTRACT, assign, type_name
 from netlake.schema.kinds import SCALARS
@@ -55,11 +55,14 @@ def generate(
 
     `forget` names unreleased tables: their contracts are ignored, and the files of those that are not declared are
     removed. `remove` names columns, as TABLE.COLUMN, that are frozen and not declared any more. Raises SchemaError,
-    with table and column, if a declaration breaks a rule or the contract.
+    with table and column, if a declaration breaks a rule or the contract, OptionError for a name that has no contract.
     """
     found = sorted(tables, key=lambda table: table.name)
     if problems := [*rules.broken_together(found), *(problem for table in found for problem in rules.broken(table))]:
         raise SchemaError("These declarations break the rules: " + "; ".join(problems))
+    for name in forget:
+        if not _files(root, name)[0].exists():
+            raise OptionError(f"--forget {name}: there is no contract of this table.")
     committed = _committed(root, forget)
     for name in remove:
         _remove(committed, name)
@@ -97,7 +100,7 @@ def _remove(committed: dict[str, Frozen], name: str) -> None:
     columns = committed.get(table, {}).get("columns", [])
     found = next((entry for entry in columns if entry["name"] == column), None)
     if found is None:
-        raise SchemaError(f"--remove {name}: the contract has no such column; write TABLE.COLUMN, not a nested column.")
+        raise OptionError(f"--remove {name}: the contract has no such column; write TABLE.COLUMN, not a nested column.")
     columns.remove(found)
     committed[table].setdefault("removed", {}).update((path, entry["id"]) for path, entry in _flat([found], ""))
 

@@ -34,6 +34,8 @@ def broken(table: Table) -> Iterator[str]:
         yield f"{at}the name is reserved for a generated file"
     if not table.doc.endswith("."):
         yield f"{at}the description does not end with a full stop"
+    if table.on and not table.spec:
+        yield f"{at}there is no `spec`; name the document that defines the protocol"
     if table.context not in CONTEXTS:
         yield f"{at}context {table.context} does not exist; use one of {', '.join(CONTEXTS)}"
         return

@@ -123,7 +123,8 @@ class ParquetSink:
             left &= ~where
             yield self._days[table.name][number], _take(rows, where)
         if left.any():
-            self.beyond[table.name] += int(np.count_nonzero(left & (numbers != UNKNOWN)))
+            if beyond := int(np.count_nonzero(left & (numbers != UNKNOWN))):
+                self.beyond[table.name] += beyond
             yield None, _take(rows, left)
 
     def _own_days(self, name: str, numbers: npt.NDArray[np.int32]) -> list[int]:

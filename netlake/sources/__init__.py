@@ -11,13 +11,25 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from netlake.sources.facts import Comment, Interface, Name, Part, Problem, Section
+from netlake.sources.facts import Comment, Interface, Name, PacketOptions, Part, Problem, Section
 from netlake.sources.file import FileSource
 from netlake.sources.inputs import expand
 from netlake.sources.joined import JoinedSource
 from netlake.sources.source import Source
 
-__all__ = ["Comment", "Interface", "Name", "Part", "Problem", "Section", "Source", "as_one", "expand", "open_capture"]
+__all__ = [
+    "Comment",
+    "Interface",
+    "Name",
+    "PacketOptions",
+    "Part",
+    "Problem",
+    "Section",
+    "Source",
+    "as_one",
+    "expand",
+    "open_capture",
+]
 
 
 def open_capture(

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
-from netlake.kernels.records_ng import DIVIDED, NEVER, SHIFTED, TIMES
+from netlake.kernels.records_ng import BINARY, COARSE, FINE
+from netlake.kernels.times import END_SECOND, FAR, FIRST_SECOND, NANO
 from netlake.sources.facts import Interface, Name, Section
 
 COMMENT = 1
-# the greatest offset of a clock in s: more does not fit in 64 bits of ns
-FURTHEST = 9223372036
 
 
 class BadBlockError(Exception):
@@ -99,32 +99,52 @@ def interface(body: bytes, big: bool, index: int, in_section: int) -> tuple[Inte
     return facts, comments
 
 
-def clock(resolution: str, ts_offset: int) -> tuple[int, int, int]:
-    """How ticks of `resolution` become ns since 1970: `clock`, `number` and `seconds` of the kernel's INTERFACE."""
+class Clock(NamedTuple):
+    """How ticks of an interface become times: fields of the kernel's INTERFACE."""
+
+    most: int
+    number: int
+    moved: int
+    clock: int
+    second: int
+    scale: int
+    power: int
+    seconds: int
+
+
+def clock(resolution: str, ts_offset: int) -> Clock:
+    """The clock of an interface, with `ts_offset` of 64 bits."""
     base, _, digits = resolution.partition("^-")
     power = int(digits)
-    if abs(ts_offset) > FURTHEST:
-        return NEVER, 0, 0
     if base == "2":
-        return SHIFTED, power, ts_offset
-    if power <= 9:
-        return TIMES, 10 ** (9 - power), ts_offset
-    divisor = 10 ** (power - 9)
-    if divisor >= 1 << 64:
-        return SHIFTED, 127, ts_offset
-    return DIVIDED, divisor if divisor < 1 << 63 else divisor - (1 << 64), ts_offset
+        return Clock(-1, 0, 0, BINARY, 0, 0, power, ts_offset)
+    # 10^19 is the greatest power of ten that fits in 64 bits
+    second = 10**power if power <= 19 else 0
+    if power > 9:
+        return Clock(-1, 0, 0, FINE, second, 10 ** (power - 9) if power <= 28 else 0, power, ts_offset)
+    number, moved = 10 ** (9 - power), ts_offset * NANO
+    if not -FAR <= moved < FAR:
+        return Clock(-1, 0, 0, COARSE, second, number, power, ts_offset)
+    return Clock((FAR - 1 - moved) // number, number, moved, COARSE, second, number, power, ts_offset)
+
+
+def time_of(ticks: int, resolution: str, ts_offset: int) -> int | None:
+    """Nanoseconds since 1970 of a time in another block, truncated; None outside the years 1 to 9999."""
+    base, _, digits = resolution.partition("^-")
+    ns = ticks * NANO // int(base) ** int(digits) + ts_offset * NANO
+    return ns if FIRST_SECOND * NANO <= ns < END_SECOND * NANO else None
 
 
 COUNTERS = {4: "received", 5: "dropped", 6: "filter_accepted", 7: "os_dropped", 8: "delivered"}
 
 
-def statistics(body: bytes, big: bool) -> tuple[int, dict[str, int], dict[str, tuple[int, int]], list[str]]:  # noqa: FBT001
-    """(interface in its section, counters, times as two 32-bit words, comments) of an interface statistics block."""
+def statistics(body: bytes, big: bool) -> tuple[int, dict[str, int], dict[str, int], list[str]]:  # noqa: FBT001
+    """(interface in its section, counters, times as ticks, comments) of an interface statistics block."""
     if len(body) < 12:
         raise BadBlockError("it is too short for its fixed fields")
     order = ">" if big else "<"
     counters: dict[str, int] = {}
-    times: dict[str, tuple[int, int]] = {}
+    times: dict[str, int] = {}
     comments: list[str] = []
     for code, value in options(body[12:], big):
         if code == COMMENT:
@@ -132,7 +152,8 @@ def statistics(body: bytes, big: bool) -> tuple[int, dict[str, int], dict[str, t
         elif code in COUNTERS and len(value) == 8:
             counters[COUNTERS[code]] = number(value, big)
         elif code in (2, 3) and len(value) == 8:
-            times["started" if code == 2 else "ended"] = struct.unpack(order + "II", value)
+            high, low = struct.unpack(order + "II", value)
+            times["started" if code == 2 else "ended"] = high << 32 | low
     return struct.unpack_from(order + "I", body)[0], counters, times, comments
 
 

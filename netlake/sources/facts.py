@@ -1,8 +1,15 @@
-"""Facts of a capture besides its packets: interfaces, sections, comments, names, parts, problems."""
+"""Facts of a capture besides its packets: interfaces, sections, comments, options, names, parts, problems."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from netlake.packets import Ints, Mask
 
 
 @dataclass(slots=True)
@@ -57,6 +64,28 @@ class Comment:
     text: str
 
 
+class Typed(NamedTuple):
+    """A verdict or a hash: its type, its number if it is one, the bytes after the type."""
+
+    type: int
+    number: int | None
+    value: bytes
+
+
+@dataclass(slots=True)
+class PacketOptions:
+    """Options of packets besides comments: one entry for each packet that has any.
+
+    `packet` are their numbers, ascending; `numbers` has for `flags`, `dropped`, `packet_id` and `queue` the values and
+    where there is one; `verdicts` and `hashes` are lists by packet number.
+    """
+
+    packet: Ints
+    numbers: dict[str, tuple[npt.NDArray[np.uint64], Mask]] = field(default_factory=dict)
+    verdicts: dict[int, list[Typed]] = field(default_factory=dict)
+    hashes: dict[int, list[Typed]] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class Name:
     """A name of an address in the capture; `address` is its text, `kind` ipv4, ipv6, eui48 or eui64."""
@@ -82,10 +111,15 @@ class Problem:
 
 @dataclass(slots=True)
 class Part:
-    """One file of a capture: its name, bytes, id, hash (None until known) and the number of its first packet."""
+    """One file of a capture: its name, bytes, id, hash (None until known) and the number of its first packet.
+
+    `path` is what opens it, None for standard input; `stamp` changes when the file is written, None for a pipe.
+    """
 
     name: str
     size: int | None
     capture_id: str
     sha256: str | None
     first_packet: int
+    path: Path | None = None
+    stamp: str | None = None

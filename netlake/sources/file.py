@@ -36,7 +36,7 @@ class FileSource(Facts):
         raw = Raw(spec, sha256=sha256)
         super().__init__(raw.name, first_number, first_interface)
         self._finished = False
-        self.raw, self.capture_id, self.size = raw, raw.capture_id, raw.size
+        self.raw, self.capture_id, self.former_id, self.size = raw, raw.capture_id, raw.former_id, raw.size
         try:
             self.compression = compression_of(raw.head(8))
             self.unpacked = Decompressed(raw, self.compression) if self.compression else None
@@ -94,7 +94,14 @@ class FileSource(Facts):
     @property
     def parts(self) -> list[Part]:
         """The file itself."""
-        return [Part(self.name, self.size, self.capture_id, self.sha256, self.first_number)]
+        raw = self.raw
+        return [Part(self.name, self.size, raw.capture_id, raw.sha256, self.first_number, raw.path, raw.stamp)]
+
+    @property
+    def files(self) -> list[Part]:
+        """The file itself, without waiting for its SHA-256."""
+        raw = self.raw
+        return [Part(self.name, self.size, raw.capture_id, None, self.first_number, raw.path, raw.stamp)]
 
     def batches(self, rows: int = 8192, max_wait: float | None = None) -> Iterator[Packets]:
         """Every packet not yet read, in batches that are valid until the next is requested.

@@ -18,6 +18,7 @@ from netlake.sources.compressed import Decompressed, compression_of
 from netlake.sources.pcap import magic_of
 from netlake.sources.pcapng import SECTION_HEADER
 from netlake.sources.raw import Raw
+from netlake.spelling import spelled
 
 SUFFIXES = {".pcap", ".pcapng", ".cap", ".ntar", ".dmp", ".trace"}
 PACKED = {".gz", ".zst", ".zstd", ".xz", ".bz2", ".lz4"}
@@ -26,13 +27,14 @@ PACKED = {".gz", ".zst", ".zstd", ".xz", ".bz2", ".lz4"}
 def expand(inputs: Iterable[str | os.PathLike[str]]) -> list[str]:
     """Every capture of `inputs` once, in the order given; those of a folder or pattern are sorted by path.
 
-    InputError for an input without any capture.
+    Of several spellings of one file, such as `a.pcap` and a symbolic link to it, the first is returned. InputError for
+    an input without any capture.
     """
-    found: dict[str, None] = {}
+    found: dict[str, str] = {}
     for given in inputs:
         for path in _expand(os.fspath(given)):
-            found.setdefault(path)
-    return list(found)
+            found.setdefault(path if path == "-" else os.path.realpath(path), path)
+    return list(found.values())
 
 
 def _expand(given: str) -> list[str]:
@@ -41,16 +43,16 @@ def _expand(given: str) -> list[str]:
     if Path(given).is_dir():
         return _folder(given)
     if not glob.has_magic(given):
-        raise InputError(f"{given} cannot be opened: there is no such file or folder.")
+        raise InputError(f"{spelled(given)} cannot be opened: there is no such file or folder.")
     matched = sorted(glob.glob(given, recursive=True))  # noqa: PTH207 - absolute patterns too
     if not matched:
-        raise InputError(f"{given} matches no file.")
+        raise InputError(f"{spelled(given)} matches no file.")
     return [path for match in matched for path in (_folder(match, empty=True) if Path(match).is_dir() else [match])]
 
 
 def _folder(folder: str, *, empty: bool = False) -> list[str]:
     if not os.access(folder, os.R_OK | os.X_OK):
-        raise InputError(f"{folder} cannot be opened: it is not readable by this user.")
+        raise InputError(f"{spelled(folder)} cannot be opened: it is not readable by this user.")
     closed: list[str] = []
 
     def unreadable(error: OSError) -> None:
@@ -60,7 +62,7 @@ def _folder(folder: str, *, empty: bool = False) -> list[str]:
     paths = [os.path.join(base, file) for base, _, files in walk for file in files]  # noqa: PTH118 - keeps ./
     captures = sorted([path for path in paths if Path(path).is_file() and _is_capture(path)] + closed)
     if not captures and not empty:
-        raise InputError(f"{folder} contains no capture.")
+        raise InputError(f"{spelled(folder)} contains no capture.")
     return captures
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -25,14 +25,20 @@ from netlake.packets import NO_TIME, Packets
 from netlake.sources.facts import Part
 from netlake.sources.file import FileSource
 from netlake.sources.source import Facts
+from netlake.spelling import spelled
 
 
 @dataclass(frozen=True, slots=True)
 class _File:
     spec: str
-    capture_id: str
-    size: int
+    part: Part
+    former_id: str
     first_time: int
+
+    @property
+    def capture_id(self) -> str:
+        """The id of the file."""
+        return self.part.capture_id
 
 
 class JoinedSource(Facts):
@@ -45,10 +51,11 @@ class JoinedSource(Facts):
         super().__init__("several files", first_number, first_interface)
         self._salvage, self._sha256 = salvage, sha256
         self._files = self._ordered([os.fspath(spec) for spec in specs])
-        self.name = f"{self._files[0].spec} and {len(self._files) - 1} more"
-        ids = "".join(file.capture_id for file in self._files)
-        self.capture_id = hashlib.blake2b(bytes.fromhex(ids), digest_size=8).hexdigest()
-        self.size: int | None = sum(file.size for file in self._files)
+        self.files = [file.part for file in self._files]
+        self.name = f"{self.files[0].name} and {len(self._files) - 1} more"
+        self.capture_id = _id_of(part.capture_id for part in self.files)
+        self.former_id = _id_of(file.former_id for file in self._files)
+        self.size: int | None = sum(part.size or 0 for part in self.files)
         self.format = "several"
         self._sections_before = 0
         self._begun: list[Part] = []
@@ -64,7 +71,7 @@ class JoinedSource(Facts):
                 files.append(_look(spec))
             except InputError as error:
                 wrong.append(str(error))
-                self.problem(0, str(error), partial=True, file=spec)
+                self.problem(0, str(error), partial=True, file=spelled(spec))
         if not files:
             raise InputError(" ".join(wrong) or "No capture was named; give at least one file.")
         return sorted(files, key=lambda file: file.first_time)
@@ -97,7 +104,7 @@ class JoinedSource(Facts):
             try:
                 child = self._open(file)
             except InputError as error:
-                self.problem(0, str(error), partial=True, file=file.spec)
+                self.problem(0, str(error), partial=True, file=file.part.name)
                 continue
             interfaces = len(self.interfaces)
             for batch in child.batches(rows):
@@ -114,7 +121,7 @@ class JoinedSource(Facts):
             first_interface=self.first_interface + len(self.interfaces),
         )  # fmt: skip
         self._child = child
-        self._begun.append(Part(child.name, child.size, child.capture_id, None, self.next_number))
+        self._begun.append(replace(child.files[0], first_packet=self.next_number))
         self._sections_before = len(self.sections)
         if child.capture_id != file.capture_id:
             child.problem(0, "the file changed after it was first opened.", partial=True)
@@ -125,9 +132,10 @@ class JoinedSource(Facts):
         self.interfaces[interfaces:] = child.interfaces
         self.sections[self._sections_before :] = child.sections
         self.comments += child.comments
+        self.options += child.options
         self.names += child.names
         self.problems += child.problems
-        for taken in (child.comments, child.names, child.problems):
+        for taken in (child.comments, child.options, child.names, child.problems):
             taken.clear()
         self.next_number = child.next_number
         self.salvaged = self._salvaged_before + child.salvaged
@@ -162,12 +170,17 @@ def _look(spec: str) -> _File:
     path = Path(spec)
     if spec == "-" or (path.exists() and not path.is_dir() and not path.is_file()):
         raise InputError(
-            f"{spec} cannot be joined with other files, because it cannot be read twice; save it to a file."
+            f"{spelled(spec)} cannot be joined with other files, because it cannot be read twice; save it to a file."
         )
     with FileSource(spec, salvage=False, sha256=False, first_number=1, first_interface=0) as source:
-        size = source.size or 0
+        part, former = source.files[0], source.former_id
         for batch in source.batches(64):
             times = batch.ts[: batch.count]
             known = times[times != NO_TIME]
-            return _File(spec, source.capture_id, size, int(known[0]) if len(known) else -NO_TIME)
-        return _File(spec, source.capture_id, size, -NO_TIME)
+            return _File(spec, part, former, int(known[0]) if len(known) else -NO_TIME)
+        return _File(spec, part, former, -NO_TIME)
+
+
+def _id_of(ids: Iterable[str]) -> str:
+    """The id of a capture whose files have these ids."""
+    return hashlib.blake2b(bytes.fromhex("".join(ids)), digest_size=8).hexdigest()

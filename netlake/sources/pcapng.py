@@ -16,9 +16,9 @@ import numpy.typing as npt
 
 from netlake.errors import InputError
 from netlake.kernels import records_ng as ng
-from netlake.kernels.records import BLOCK, COMMENTS, FULL, MORE
-from netlake.packets import NO_TIME, Packets
-from netlake.sources import blocks
+from netlake.kernels.records import BLOCK, FULL, MORE, OPTIONS
+from netlake.packets import Packets
+from netlake.sources import blocks, packet_options
 from netlake.sources.blocks import BadBlockError
 from netlake.sources.facts import Comment
 from netlake.sources.limits import greatest_captured
@@ -57,7 +57,7 @@ class PcapngReader:
         self.first = len(facts.interfaces)  # of the section, in facts.interfaces
         self.table: npt.NDArray[np.void] = np.zeros(16, ng.INTERFACE)
         self.count = 0
-        self.comments: npt.NDArray[np.void] = np.zeros(8192, ng.COMMENT)
+        self.options: npt.NDArray[np.void] = np.zeros(8192, ng.OPTION)
         self.state: npt.NDArray[np.void] = np.zeros(1, ng.NG)
         self.packet: npt.NDArray[np.void] = np.zeros(1, ng.PACKET)
         if not self._begin():
@@ -76,18 +76,17 @@ class PcapngReader:
             first = self.facts.first_interface + self.first
             self.state[0] = (window.base, self.big, self.count, first, found)
             row, window.at, why, value = ng.index_pcapng(
-                window.data, window.at, window.end, self.state, self.table, row, rows, out, self.comments, self.packet
+                window.data, window.at, window.end, self.state, self.table, row, rows, out, self.options, self.packet
             )
-            found = int(self.state[0]["comments"])
+            found = int(self.state[0]["options"])
             if why == MORE and window.more(value, move=row == 0):
                 continue
-            if why == COMMENTS:
-                if not self._more_comments(int(value), first=row == 0):
-                    break
+            if why == OPTIONS:
+                self.options = np.concatenate([self.options, np.zeros(value, ng.OPTION)])
             elif why != FULL and not self._between(int(why), int(value), row):
                 break
             mark = min(mark, row) if self.salvaging else mark
-        self._note_comments(found)
+        self._note_options(self.options[:found])
         self.facts.salvaged += max(0, row - mark)
         return row
 
@@ -105,21 +104,13 @@ class PcapngReader:
         self._stop(f"the block at byte {window.offset} {REASONS[why].format(value)}")
         return True
 
-    # -- comments of packets
-
-    def _more_comments(self, found: int, *, first: bool) -> bool:
-        """Make room for the comments of a packet; False if those before it must be recorded first."""
-        if not first:
-            return False
-        self.comments = np.zeros(max(found, 2 * len(self.comments)), ng.COMMENT)
-        return True
-
-    def _note_comments(self, found: int) -> None:
-        number = self.facts.next_number
-        for row, at, size in self.comments[:found].tolist():
-            self.facts.comments.append(
-                Comment(number + row, None, blocks.text(self.window.data[at : at + size].tobytes()))
-            )
+    def _note_options(self, found: npt.NDArray[np.void]) -> None:
+        if not len(found):
+            return
+        facts, data = self.facts, self.window.data
+        facts.comments += packet_options.comments(data, found, facts.next_number)
+        if (others := packet_options.others(data, found, facts.next_number)) is not None:
+            facts.options.append(others)
 
     # -- blocks that are not packets
 
@@ -205,10 +196,8 @@ class PcapngReader:
         self._comment(comments, found.number)
         if self.count == len(self.table):
             self.table = np.concatenate([self.table, np.zeros_like(self.table)])
-        way, number, seconds = blocks.clock(found.resolution, found.ts_offset)
-        self.table[self.count] = (
-            found.link_type, greatest_captured(found.link_type), found.snaplen, way, number, seconds,
-        )  # fmt: skip
+        clock = blocks.clock(found.resolution, found.ts_offset)
+        self.table[self.count] = (found.link_type, greatest_captured(found.link_type), found.snaplen, *clock)
         self.count += 1
 
     def _statistics(self, body: bytes) -> None:
@@ -223,10 +212,8 @@ class PcapngReader:
         interface = self.facts.interfaces[self.first + index]
         for name, value in counters.items():
             setattr(interface, name, value)
-        for name, (high, low) in times.items():
-            described = self.table[index]
-            ts = ng.time_of(high, low, *(int(described[name]) for name in ("clock", "number", "seconds")))
-            setattr(interface, name, None if ts == NO_TIME else ts)
+        for name, ticks in times.items():
+            setattr(interface, name, blocks.time_of(ticks, interface.resolution, interface.ts_offset))
         self._comment(comments, interface.number)
 
     def _have(self, need: int, *, move: bool) -> bool:

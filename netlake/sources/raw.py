@@ -3,10 +3,13 @@
 Rules
 - A file is read to the size that it had when it was opened, so that its id, its SHA-256 and its packets are those of
   the same bytes even if another process appends to it.
-- The id of a file is computed from its size and its first and last MiB before anything is read, so that rows can have
-  it; its SHA-256 is computed by a thread while it is decoded.
+- The id of a file is computed before anything is read, so that rows can have it: from its size, its first and last MiB,
+  and SAMPLES pieces of 4 KiB at even distances between them (7 ms in memory, 20 to 40 ms from an SSD, for a file of
+  1 GiB). Files of up to 3 MiB are read completely. Files that differ elsewhere have one id; the lake compares their
+  contents. The SHA-256 is computed by a thread while the file is decoded.
 - A pipe has a random id, and its bytes are hashed as they are read.
-- A pipe can be read with a deadline (`until`), for live captures.
+- A pipe can be read with a deadline (`until`), for live captures. `ending` ends one when the
+  user interrupts.
 """
 
 from __future__ import annotations
@@ -24,18 +27,38 @@ import time
 from pathlib import Path
 
 from netlake.errors import InputError
+from netlake.sources.ending import END_OF_INPUT
 from netlake.sources.window import LateError
+from netlake.spelling import spelled
 
 END = 1 << 20
+SAMPLES, SAMPLE = 256, 4096
 _CHUNK = 1 << 20
 
 
-def capture_id(descriptor: int, size: int) -> str:
-    """The id of a file, 16 hexadecimal digits: BLAKE2b of its size and its first and last MiB."""
+def capture_ids(descriptor: int, size: int) -> tuple[str, str]:
+    """(id of a file, the id that netlake 0.1 gave it), each 16 hexadecimal digits.
+
+    The id is the BLAKE2b of its size, its first and last MiB and samples between them; 0.1 took no samples.
+    """
     digest = hashlib.blake2b(size.to_bytes(8, "big"), digest_size=8)
     digest.update(os.pread(descriptor, min(END, size), 0))
     digest.update(os.pread(descriptor, END, max(0, size - END)))
-    return digest.hexdigest()
+    former, between = digest.hexdigest(), size - 2 * END
+    if between <= 0:
+        return former, former
+    if between <= SAMPLES * SAMPLE:
+        digest.update(os.pread(descriptor, between, END))
+    else:
+        for number in range(SAMPLES):
+            digest.update(os.pread(descriptor, SAMPLE, END + (between - SAMPLE) * number // (SAMPLES - 1)))
+    return digest.hexdigest(), former
+
+
+def stamp_of(facts: os.stat_result) -> str:
+    """A text that changes when a file is written or replaced, as far as the file system records it."""
+    numbers = (facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
+    return ":".join(map(str, numbers))
 
 
 class Hash:
@@ -87,13 +110,16 @@ class Raw:
     """An opened input; `size` is None for a pipe, `path` None for standard input."""
 
     def __init__(self, spec: str | os.PathLike[str], *, sha256: bool = True) -> None:
-        self.name = "standard input" if os.fspath(spec) == "-" else os.fspath(spec)
+        self.name = "standard input" if os.fspath(spec) == "-" else spelled(spec)
         self.path = None if os.fspath(spec) == "-" else Path(spec)
         self.descriptor = _open(self.path)
         mode = os.fstat(self.descriptor)
         self.regular = self.path is not None and stat.S_ISREG(mode.st_mode)
         self.size = mode.st_size if self.regular else None
-        self.capture_id = secrets.token_hex(8) if self.size is None else capture_id(self.descriptor, self.size)
+        self.stamp = stamp_of(mode) if self.regular else None
+        self.capture_id = self.former_id = secrets.token_hex(8)
+        if self.size is not None:
+            self.capture_id, self.former_id = capture_ids(self.descriptor, self.size)
         self.bytes_read = 0
         self.until: float | None = None  # see ByteStream
         self._pushed = b""
@@ -114,6 +140,9 @@ class Raw:
             return 0
         if self.until is not None and not self.regular:
             self._wait(self.until)
+        if not self.regular and not END_OF_INPUT.ready(self.descriptor):
+            self._end_stream()
+            return 0
         try:
             count = os.readv(self.descriptor, [view])
         except OSError as error:
@@ -123,6 +152,11 @@ class Raw:
         if self._hash and not self.regular:
             self._hash.feed(bytes(view[:count]))
         return count
+
+    def _end_stream(self) -> None:
+        self._ended = True
+        if self._hash:
+            self._hash.feed(b"")
 
     def _wait(self, until: float) -> None:
         poll = select.poll()
@@ -149,7 +183,8 @@ class Raw:
         """The same file from its start, without hash; only for a `regular` file."""
         copy = Raw.__new__(Raw)
         copy.name, copy.path, copy.regular, copy.size = self.name, self.path, True, self.size
-        copy.capture_id, copy.bytes_read, copy.until = self.capture_id, 0, None
+        copy.capture_id, copy.former_id, copy.stamp = self.capture_id, self.former_id, self.stamp
+        copy.bytes_read, copy.until = 0, None
         copy._pushed, copy._ended, copy._sha256, copy._hash = b"", False, None, None  # noqa: SLF001 - its own kind
         copy.descriptor = _open(self.path)
         return copy
@@ -181,7 +216,7 @@ def _open(path: Path | None) -> int:
     try:
         return os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
     except OSError as error:
-        raise InputError(f"{path} cannot be opened: {_why(error)}.") from error
+        raise InputError(f"{spelled(path)} cannot be opened: {_why(error)}.") from error
 
 
 def _why(error: OSError) -> str:

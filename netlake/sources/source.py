@@ -15,7 +15,7 @@ import numpy as np
 
 from netlake.kernels.records import RecordArrays
 from netlake.packets import NO_TIME, Packets
-from netlake.sources.facts import Comment, Interface, Name, Part, Problem, Section
+from netlake.sources.facts import Comment, Interface, Name, PacketOptions, Part, Problem, Section
 from netlake.sources.window import Window
 
 MOST_PROBLEMS = 1000
@@ -30,6 +30,7 @@ class Facts:
         self.interfaces: list[Interface] = []
         self.sections: list[Section] = []
         self.comments: list[Comment] = []
+        self.options: list[PacketOptions] = []
         self.names: list[Name] = []
         self.problems: list[Problem] = []
         self.unlisted = 0
@@ -73,10 +74,12 @@ class Source(Protocol):
     name: str
     format: str
     capture_id: str
+    former_id: str
     size: int | None
     interfaces: list[Interface]
     sections: list[Section]
     comments: list[Comment]
+    options: list[PacketOptions]
     names: list[Name]
     problems: list[Problem]
     unlisted: int
@@ -96,6 +99,10 @@ class Source(Protocol):
     @property
     def parts(self) -> list[Part]:
         """The files of the capture read so far."""
+
+    @property
+    def files(self) -> list[Part]:
+        """The files of the capture in order, also before they are read; their SHA-256 is not known yet."""
 
     def batches(self, rows: int = 8192, max_wait: float | None = None) -> Iterator[Packets]:
         """Every packet, in batches that are valid until the next is requested.
@@ -117,7 +124,14 @@ class Source(Protocol):
 def rows_of(batch: Packets) -> RecordArrays:
     """The arrays of a batch that kernels fill."""
     return RecordArrays(
-        batch.start, batch.captured, batch.length, batch.ts, batch.offset, batch.interface, batch.link_type
+        batch.start,
+        batch.captured,
+        batch.length,
+        batch.ts,
+        batch.offset,
+        batch.interface,
+        batch.link_type,
+        batch.nanos,
     )
 
 

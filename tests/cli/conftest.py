@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "query"))
+sys.path[:0] = [str(HERE.parent / "query"), str(HERE)]
 
 import lakes  # noqa: E402 - needs the folder above in sys.path
 

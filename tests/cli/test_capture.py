@@ -97,8 +97,8 @@ def test_include_and_exclude_select_tables(run: Run, captures: Path, tmp_path: P
     assert run("capture", captures / "classic.pcap", *arguments)[0] == 0
     assert {name for name in Catalog(path).tables() if name != "address"} == {"udp", "packet"}
     code, _, err = run("capture", captures / "classic.pcap", "--lake", path, "--include", "upd")
-    assert code == 1
-    assert err == "netlake: There is no table upd; nearest are utp and udp.\n"
+    assert code == 2
+    assert err == "netlake: --include: There is no table upd; nearest are utp and udp; see `netlake capture --help`.\n"
 
 
 def test_input_may_be_folder_stdin_or_several_files_as_one(
@@ -148,22 +148,122 @@ def test_progress_is_drawn_on_terminals_only(program: Program, captures: Path, t
     assert b"\x1b" not in out
 
 
-def test_interrupt_exits_130_and_leaves_no_files(program: Program, captures: Path, tmp_path: Path) -> None:
-    path = tmp_path / "lake"
-    process = program("capture", "-", "--lake", path, stdin=subprocess.PIPE)
-    data = (captures / "classic.pcap").read_bytes()
+def _fed(program: Program, lake: Path, data: bytes, **settings: object) -> subprocess.Popen[bytes]:
+    """A capture of stdin that has read `data` and waits for more."""
+    process = program("capture", "-", "--lake", lake, "--json", stdin=subprocess.PIPE, **settings)
     process.stdin.write(data)  # type: ignore[union-attr]
     process.stdin.flush()  # type: ignore[union-attr]
+    handle = Path(f"/proc/{process.pid}/status")
     deadline = time.monotonic() + 60
-    while not (path / "catalog.sqlite").exists() and time.monotonic() < deadline:
+    while time.monotonic() < deadline and _signals(handle) & CAUGHT != CAUGHT:
         time.sleep(0.05)
-    time.sleep(1)
-    os.killpg(process.pid, signal.SIGINT)
+    return process
+
+
+CAUGHT = 1 << (signal.SIGINT - 1) | 1 << (signal.SIGTERM - 1)
+
+
+def _signals(status: Path) -> int:
+    """The set of signals that a process handles, as bits."""
+    lines = dict(line.split(":\t", 1) for line in status.read_text().splitlines())
+    return int(lines["SigCgt"], 16)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_first_signal_ends_stdin_and_keeps_what_was_read(
+    program: Program, captures: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    path = tmp_path / "lake"
+    process = _fed(program, path, (captures / "classic.pcap").read_bytes())
+    os.killpg(process.pid, number)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, b"")
+    (capture,) = json.loads(out)["captures"]
+    assert (capture["state"], capture["packets"], capture["partial"]) == ("added", 300, False)
+    (stored,) = Catalog(path).captures()
+    assert (stored.facts.packets, stored.facts.state) == (300, "complete")
+    assert len(stored.facts.sha256 or "") == 64
+
+
+def test_signal_within_a_packet_keeps_the_packets_before(program: Program, captures: Path, tmp_path: Path) -> None:
+    process = _fed(program, tmp_path / "lake", (captures / "classic.pcap").read_bytes()[:-10])
+    os.kill(process.pid, signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 3
+    (stored,) = Catalog(tmp_path / "lake").captures()
+    assert (stored.facts.packets, stored.facts.state) == (299, "partial")
+
+
+def test_bytes_that_are_on_their_way_at_the_first_signal_are_read(
+    program: Program, captures: Path, tmp_path: Path
+) -> None:
+    """A program that writes to the pipe is interrupted by the same key, and flushes its buffer then."""
+    data = (captures / "classic.pcap").read_bytes()
+    process = _fed(program, tmp_path / "lake", data[:5000])
+    os.kill(process.pid, signal.SIGINT)
+    process.stdin.write(data[5000:])  # type: ignore[union-attr]
+    assert process.communicate(timeout=60)[1] == b""
+    (stored,) = Catalog(tmp_path / "lake").captures()
+    assert stored.facts.packets == 300
+
+
+def test_second_signal_exits_130_and_leaves_nothing(program: Program, captures: Path, tmp_path: Path) -> None:
+    path = tmp_path / "lake"
+    data = (captures / "classic.pcap").read_bytes()
+    process = _fed(program, path, data)
+    os.kill(process.pid, signal.SIGINT)
+    until = time.monotonic() + 0.4  # while bytes arrive, the input goes on for a second
+    while time.monotonic() < until:
+        process.stdin.write(data[24:424])  # type: ignore[union-attr]
+        process.stdin.flush()  # type: ignore[union-attr]
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGTERM)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert err.strip() == b"netlake: interrupted."
-    assert Catalog(path).captures() == []
-    assert list(path.rglob("*.parquet")) == []
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_signal_aborts_a_capture_of_files(program: Program, captures: Path, tmp_path: Path, jobs: int) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    data = (captures / "classic.pcap").read_bytes()
+    for name in ("a.pcap", "b.pcap"):
+        (folder / name).write_bytes(data[:24] + data[24:] * 3000)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        process = program("capture", folder, "--lake", tmp_path / "lake", "--jobs", jobs)
+        while process.poll() is None and not list(tmp_path.glob("lake/data/*/*/.*.tmp")):
+            time.sleep(0.02)
+        os.killpg(process.pid, number)
+        _, err = process.communicate(timeout=60)
+        assert (process.returncode, err.strip()) == (130, b"netlake: interrupted.")
+        assert not (tmp_path / "lake").exists()
+
+
+def test_first_captures_of_several_processes_are_all_added(program: Program, captures: Path, tmp_path: Path) -> None:
+    """Each finds no lake; one of them creates it."""
+    names = ("classic.pcap", "cooked.pcap", "tunnel.pcap", "snaplen.pcap")
+    running = [program("capture", captures / name, "--lake", tmp_path / "lake", "--jobs", 1) for name in names]
+    for process in running:
+        _, err = process.communicate(timeout=120)
+        assert (process.returncode, err) == (0, b"")
+    catalog = Catalog(tmp_path / "lake")
+    assert len(catalog.captures()) == len(names)
+    assert catalog.validate(deep=True) == []
+
+
+def test_named_pipe_is_ended_by_a_signal(program: Program, captures: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    process = program("capture", pipe, "--lake", tmp_path / "lake")
+    with pipe.open("wb", buffering=0) as file:
+        file.write((captures / "classic.pcap").read_bytes())
+        time.sleep(0.2)
+        os.kill(process.pid, signal.SIGTERM)
+        process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert [stored.facts.packets for stored in Catalog(tmp_path / "lake").captures()] == [300]
 
 
 def test_progress_line_has_share_speed_and_eta() -> None:

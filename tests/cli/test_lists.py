@@ -19,27 +19,34 @@ from netlake.schema import Column, Table
 Run = Callable[..., tuple[int, str, str]]
 
 
-def test_tables_lists_tables_with_rows(run: Run, lake: Path, tmp_path: Path) -> None:
+def test_tables_lists_tables_with_rows(run: Run, lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run("tables", "--lake", lake) == (0, "sample  40  One row for each sample.\n", "")
     code, out, _ = run("tables", "--all", "--lake", lake)
     lines = {line.split()[0]: line.split()[1] for line in out.splitlines()}
     assert (code, lines["sample"], lines["dns"], lines["connection"]) == (0, "40", "0", "0")
     # declared tables are listed without a lake
-    code, out, _ = run("tables", "--all", "--lake", tmp_path / "none")
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = run("tables", "--all")
     assert code == 0
     assert "\ndns " in out
 
 
-def test_tables_name_describes_columns(run: Run, lake: Path, tmp_path: Path) -> None:
+def test_tables_name_describes_columns(run: Run, lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     code, out, _ = run("tables", "sample", "--lake", lake)
     assert code == 0
     assert out.startswith("sample: One row for each sample.\n\n")
     lines = [line.split(maxsplit=2) for line in out.splitlines()[2:]]
     assert ["number", "BIGINT", "A number."] in lines
     assert lines[1][:2] == ["ts", "TIMESTAMPTZ"]
-    code, out, _ = run("tables", "udp", "--lake", tmp_path / "none")
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = run("tables", "udp")
     assert code == 0
     assert "src_port" in out
+    # a lake that is named must exist
+    for arguments in (["udp"], ["--all"], []):
+        code, out, err = run("tables", *arguments, "--lake", tmp_path / "mistyped")
+        assert (code, out) == (1, "")
+        assert f"There is no lake at {tmp_path / 'mistyped'}" in err
     code, out, err = run("tables", "upd", "--lake", lake)
     assert (code, out) == (1, "")
     assert err == "netlake: There is no table upd; nearest are utp and udp.\n"
@@ -163,3 +170,64 @@ def test_generate_writes_files_and_check_reports_changes(run: Run, tmp_path: Pat
     assert (tmp_path / "proto" / "udp.proto").is_file()
     assert len(out.splitlines()) > 10
     assert run("util", "generate", "--check", tmp_path) == (0, "", "")
+
+
+def test_purge_and_expire_delete_files(run: Run, own_lake: Path, captures: Path) -> None:
+    def files() -> int:
+        return len(list(own_lake.rglob("*.parquet")))
+
+    before = files()
+    for _ in range(2):
+        assert run("capture", captures / "classic.pcap", "--lake", own_lake, "--jobs", 1, "--replace")[0] == 0
+    once = (files() - before) // 2
+    code, out, _ = run("util", "gc", "--grace", 0, "--lake", own_lake)
+    assert (code, out, files()) == (0, "", before + 2 * once)
+    assert (
+        run("util", "expire", "--lake", own_lake)[1]
+        == "0 snapshots were removed, and 0 files that only they contained.\n"
+    )
+    code, out, _ = run("util", "expire", "--days", 0, "--lake", own_lake)
+    assert (code, files()) == (0, before + once)
+    assert out.endswith(f"snapshots were removed, and {once} files that only they contained.\n")
+    assert run("sql", "SELECT 1", "--at", 1, "--lake", own_lake)[0] == 2
+    (name,) = [line.split()[0] for line in run("captures", "--lake", own_lake)[1].splitlines() if "classic" in line]
+    code, out, _ = run("captures", "rm", name[:8], "--lake", own_lake)
+    assert "earlier snapshots still contain it" in out
+    assert files() == before + once
+    code, out, _ = run("captures", "rm", name[:8], "--purge", "--lake", own_lake)
+    assert out == f"Capture {name} was removed from all snapshots, and its {once} files were deleted.\n"
+    assert files() == before
+    code, _, err = run("captures", "rm", name[:8], "--purge", "--lake", own_lake)
+    assert (code, "No capture in the lake has an id that starts with" in err) == (1, True)
+
+
+def test_validate_lists_damage_of_earlier_snapshots_separately(run: Run, own_lake: Path, captures: Path) -> None:
+    assert run("capture", captures / "classic.pcap", "--lake", own_lake, "--jobs", 1)[0] == 0
+    before = set(own_lake.rglob("*.parquet"))
+    assert run("capture", captures / "classic.pcap", "--lake", own_lake, "--jobs", 1, "--replace")[0] == 0
+    present = set(own_lake.rglob("*.parquet")) - before
+    replaced = next(path for path in before if any(path.parent == other.parent for other in present))
+    replaced.unlink()
+    code, out, _ = run("util", "validate", "--lake", own_lake)
+    assert code == 0
+    assert out.splitlines()[0] == "All files of the newest snapshot exist and are unchanged."
+    assert "only earlier snapshots contain" in out.splitlines()[1]
+    assert out.splitlines()[2] == f"{replaced}  It is missing."
+    next(iter(present)).unlink()
+    code, out, _ = run("util", "validate", "--lake", own_lake)
+    assert code == 3
+    assert out.index("It is missing.") < out.index("only earlier snapshots")
+
+
+def test_first_capture_that_fails_leaves_no_lake(run: Run, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.pcap"
+    bad.write_bytes(b"this is no capture")
+    for there in (False, True):
+        lake = tmp_path / ("there" if there else "new")
+        if there:
+            lake.mkdir()
+        for given in (bad, tmp_path / "absent.pcap"):
+            assert run("capture", given, "--lake", lake, "--jobs", 1)[0] == 1
+            assert list(lake.rglob("*")) == []
+            assert lake.exists() == there
+    assert run("captures", "--lake", tmp_path / "new")[0] == 1

@@ -72,7 +72,7 @@ def test_unwritable_lake_prints_one_error(run: Callable[..., tuple[int, str, str
     (tmp_path / "file").touch()
     command = ("capture", CAPTURES / "cooked.pcap", "--jobs", 1, "--lake")
     code, _, err = run(*command, tmp_path / "file" / "lake")
-    assert (code, err) == (1, f"netlake: {tmp_path}/file: File exists.\n")
+    assert (code, err) == (1, f"netlake: {CAPTURES}/cooked.pcap could not be decoded: {tmp_path}/file: File exists.\n")
     Catalog(tmp_path / "lake", create=True)
     (tmp_path / "lake" / "data" / "packet").touch()
     code, _, err = run(*command, tmp_path / "lake")

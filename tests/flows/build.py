@@ -44,6 +44,9 @@ class Header:
     mac: bytes | None = None
     captured: bytes = b""
     header_size: int | None = None
+    vlan: int = 0
+    interface: int = 0
+    total: int = 0
 
     def transport(self) -> bytes:
         """The transport header, as far as it was kept."""
@@ -58,11 +61,12 @@ class Header:
         return header if self.keep is None else header[: self.keep]
 
     def network(self) -> bytes:
-        """The IP header, of which the tracker reads addresses and TTL."""
+        """The IP header, of which the tracker reads addresses, TTL and length (`total`, of IPv6 without the header)."""
         src, dst = parse_ip(self.src), parse_ip(self.dst)
+        total = struct.pack(">H", self.total)
         if len(src) == 4:
-            return bytes([0x45, 0, 0, 0, 0, 0, 0, 0, self.ttl, self.protocol, 0, 0]) + src + dst
-        return bytes([0x60, 0, 0, 0, 0, 0, self.protocol, self.ttl]) + src + dst
+            return bytes([0x45, 0]) + total + bytes([0, 0, 0, 0, self.ttl, self.protocol, 0, 0]) + src + dst
+        return bytes([0x60, 0, 0, 0]) + total + bytes([self.protocol, self.ttl]) + src + dst
 
 
 def batch(headers: Sequence[Header], first_number: int = 1) -> tuple[Packets, Headers]:
@@ -80,12 +84,13 @@ def batch(headers: Sequence[Header], first_number: int = 1) -> tuple[Packets, He
             14 + len(network) + len(transport) + header.payload if header.length is None else header.length
         )
         packets.number[row] = packets.last[row] = first_number + row
+        packets.interface[row] = header.interface
         values = {
             "row": row, "network": begin, "version": 4 if len(network) == 20 else 6, "protocol": header.protocol,
             "transport": begin + len(network) if transport else -1, "end": len(data), "source_port": header.src_port,
             "destination_port": header.dst_port, "payload": header.payload,
             "ip_length": len(network) + len(transport) + header.payload, "key": header.key, "outer": header.outer,
-            "kind": header.kind, "mac": -1 if header.mac is None else begin - 6,
+            "kind": header.kind, "vlan": header.vlan, "mac": -1 if header.mac is None else begin - 6,
         }  # fmt: skip
         for name, value in values.items():
             rows[name][row] = value

@@ -1,9 +1,9 @@
 """Cases of tests/flows/cases/*.toml: headers in a line each, and the flows and rows of `connection` that they give.
 
 A line is a time in seconds (`-`: none), `>` or `<` (from 10.0.0.1 port 1000 to 10.0.0.2 port 80, or back), flags or
-`.`, and NAME=VALUE for fields of `build.Header`; `icmp=8/0` gives type and code. `flow` has the flow of each line,
-`shift` the bits by which its window is shifted (-1: not known), `rows` the columns that are compared of the rows of
-`connection`, in the order of their end: "null" is null, times are seconds from build.BEGIN.
+`.`, and NAME=VALUE for fields of `build.Header`; `icmp=8/0` gives type and code, `udp=` a payload. `flow` has the flow
+of each line, `shift` the bits by which its window is shifted (-1: not known), `rows` the columns that are compared of
+the rows of `connection`, in the order of their end: "null" is null, times are seconds from build.BEGIN.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ def parsed(line: str) -> Header:
             kind, code = map(int, value.split("/"))
             header.protocol, header.first = IpProtocol.ICMPV4.value, bytes([kind, code, 0, 0, 0, 0, 0, 0])
             header.src_port, header.dst_port = pair_of_icmp.function(4, kind, code)
+        elif name == "udp":
+            header.protocol, header.first = IpProtocol.UDP.value, bytes(8) + bytes.fromhex(value)
         elif name == "chunk":
             header.protocol, header.first = IpProtocol.SCTP.value, bytes(12) + bytes([int(value), 0, 0, 4])
         elif name == "kind":

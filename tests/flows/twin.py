@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
+from collections.abc import Collection
 from typing import Any
 
-from netlake.flows import tcp_tables
+from netlake.flows import beginning, tcp_tables
 from netlake.kernels.flow_state import End, Letter
 from netlake.kernels.numbers import IpProtocol
 from netlake.layers.pools import ip_text, mac
@@ -21,8 +23,8 @@ def seq_diff(a: int, b: int) -> int:
 class Twin:
     """As Tracker, with one batch; `finish` returns the rows of `connection`, `answers` has an entry for each header."""
 
-    def __init__(self, most: int = 1 << 19) -> None:
-        self.most = most
+    def __init__(self, most: int = 1 << 19, flow_key: Collection[str] = ()) -> None:
+        self.most, self.flow_key = most, flow_key
         self.live: dict[Key, Flow] = {}
         self.ended: list[Flow] = []
         self.exported = 0
@@ -57,6 +59,10 @@ class Twin:
                 self.retire(flow, "evicted")
         self.exported = len(self.ended)
 
+    @property
+    def in_vlans(self) -> int:
+        return sum(len(flow.vlans) > 1 for flow in [*self.live.values(), *self.ended])
+
     def finish(self) -> list[dict[str, Any]]:
         if self.now != NO_TIME:
             self.sweep()
@@ -70,7 +76,9 @@ class Twin:
         flows: list[Flow | None] = []
         for i in range(len(headers)):
             c = {name: int(headers[name][i]) for name in headers.dtype.names}
-            p = {name: int(getattr(packets, name)[c["row"]]) for name in ("ts", "length", "number", "last")}
+            p = {
+                name: int(getattr(packets, name)[c["row"]]) for name in ("ts", "length", "number", "last", "interface")
+            }
             flows.append(self.one(data, c, p, flows, base))
 
     def one(
@@ -80,7 +88,8 @@ class Twin:
         ends = [(data[at : at + size], c["source_port"]), (data[at + size : at + 2 * size], c["destination_port"])]
         side = int(ends[0] > ends[1])
         low, high = sorted(ends)
-        key = (low[0], low[1], high[0], high[1], c["protocol"], c["key"])
+        apart = [c["vlan"] if "vlan" in self.flow_key else 0, p["interface"] if "interface" in self.flow_key else 0]
+        key = (low[0], low[1], high[0], high[1], c["protocol"], c["key"], *apart)
         self.now = max(self.now, p["ts"])
         if self.now >= self.sweep_at:
             self.sweep()
@@ -116,10 +125,11 @@ class Twin:
                 outer.quoted = flow.number
             return flow
         flow.clock, flow.last_packet = self.now, p["last"]
+        flow.vlans |= {c["vlan"]} - {0}
         ttl = data[c["network"] + (8 if c["version"] == 4 else 7)]
         if c["kind"] != DATAGRAM:
             see_packet(
-                flow.sides[side], p, c["ip_length"], ttl, data[c["mac"] : c["mac"] + 6] if c["mac"] >= 0 else b""
+                flow.sides[side], p, ip_length(data, c), ttl, data[c["mac"] : c["mac"] + 6] if c["mac"] >= 0 else b""
             )
         if c["kind"] != FRAGMENT:
             answer["shift"] = see_transport(flow, side, header, c["payload"], p["ts"])
@@ -131,29 +141,73 @@ class Twin:
         self.count += 1
         outer = flows[c["outer"]] if 0 <= c["outer"] < len(flows) else None
         flow = Flow(self.count, key, p["number"], p["ts"], outer.number if outer else 0, side)
-        is_syn_ack = key[4] == IpProtocol.TCP and len(header) >= 14 and header[13] & 22 == 18
-        if is_syn_ack or (key[4] == IpProtocol.SCTP and len(header) >= 13 and header[12] == 2):
+        if is_from_responder(key, header, side):
             flow.originator = 1 - side
-            if is_syn_ack:
+            if key[4] in (IpProtocol.TCP, IpProtocol.UDP):
                 flow.write("^", upper=True)
         self.live[key] = flow
         return flow
 
 
+def is_from_responder(key: Key, header: bytes, side: int) -> bool:
+    """Whether the first packet of a flow was sent by the side that did not begin it."""
+    low, high = (key[0], key[1]), (key[2], key[3])
+    (_, source), (address, target) = (low, high) if side == 0 else (high, low)
+    if ipaddress.ip_address(address).is_multicast or address == b"\xff" * 4:
+        return False
+    if key[4] == IpProtocol.TCP:
+        if len(header) >= 14 and header[13] & 6 == 2:
+            return header[13] & 16 > 0
+        ranks = [2 if 0 < port < 1024 else int(port in beginning.SERVERS) for port in (source, target)]
+        return ranks[0] > ranks[1] and source >= 0
+    signs = [one for one in beginning.ANSWERS if one.protocol == key[4] and (not one.ports or source in one.ports)]
+    return any(has_sign(header, one) for one in signs)
+
+
+def has_sign(header: bytes, sign: beginning.Sign) -> bool:
+    """Whether a transport header with its payload has the sign of an answer."""
+    at = sign.at
+    if sign.elements >= 0:
+        at += 2 + (header[at + 1] & 127 if len(header) > at + 1 and header[at + 1] & 128 else 0)
+        for _ in range(sign.elements):
+            length = header[at + 1 : at + 2]
+            size = length[0] & 127 if length and length[0] & 128 else 0
+            value = int.from_bytes(header[at + 2 : at + 2 + size], "big") if size else int.from_bytes(length, "big")
+            at += 2 + size + value
+    least, most = sign.values if isinstance(sign.values, tuple) else (sign.values, sign.values)
+    offset, mask, value = sign.also
+    found = [int.from_bytes(header[place : place + 4].ljust(4, b"\0"), "big") for place in (at, offset)]
+    return at < len(header) and least <= found[0] & sign.mask <= most and found[1] & mask == value
+
+
 def is_new_syn(flow: Flow, header: bytes, side: int) -> bool:
-    if len(header) < 14 or header[13] & 22 != 2:
+    if len(header) < 14 or header[13] & 6 != 2:
         return False
     mine, other = flow.sides[side], flow.sides[1 - side]
+    seq, ack = int.from_bytes(header[4:8], "big"), int.from_bytes(header[8:12], "big")
+    if header[13] & 16:
+        if not flow.ending or "S" not in mine.letters or mine.seqs["S"] == seq:
+            return False
+        return "S" not in other.letters or (other.seqs["S"] + 1) % 2**32 != ack
     if "S" in mine.letters:
-        return int.from_bytes(header[4:8], "big") != mine.seqs["S"]
+        return bool(flow.ending) or seq != mine.seqs["S"]
+    if mine.begin is not None:
+        return seq_diff(seq + 1, mine.begin) != 0
     return bool(flow.ending) or bool(mine.letters) or (bool(other.letters) and "S" not in other.letters)
+
+
+def ip_length(data: bytes, c: dict[str, int]) -> int:
+    """The length of the header, at least to the end of the frame."""
+    at = c["network"] + (2 if c["version"] == 4 else 4)
+    length = int.from_bytes(data[at : at + 2], "big")
+    return max(c["ip_length"], length + 40 if c["version"] == 6 and length else length)
 
 
 def see_packet(side: Side, p: dict[str, int], ip_length: int, ttl: int, source: bytes) -> None:
     if p["ts"] != NO_TIME:
         if side.last is not None:
             side.intervals.append(max(0, p["ts"] - side.last))
-        side.first = p["ts"] if side.first is None else side.first
+        side.first = p["ts"] if side.first is None else min(side.first, p["ts"])
         side.last = p["ts"] if side.last is None else max(side.last, p["ts"])
     if not side.packets and source:
         side.mac = mac(source)
@@ -166,7 +220,7 @@ def see_packet(side: Side, p: dict[str, int], ip_length: int, ttl: int, source: 
 def see_transport(flow: Flow, side: int, header: bytes, payload: int, ts: int) -> int:
     mine, other, upper = flow.sides[side], flow.sides[1 - side], side == flow.originator
     mine.payload += payload
-    if payload and flow.first_payload_ts in (None, NO_TIME):
+    if payload and (flow.first_payload_ts in (None, NO_TIME) or NO_TIME < ts < flow.first_payload_ts):
         flow.has_data, flow.first_payload_ts = True, ts
     if flow.protocol == IpProtocol.UDP and "D" not in mine.letters:
         mine.letters.add("D")
@@ -184,7 +238,8 @@ def see_transport(flow: Flow, side: int, header: bytes, payload: int, ts: int) -
 
 def see_scale(mine: Side, other: Side, header: bytes) -> int:
     if header[13] & 2:
-        mine.saw_syn, mine.scale = True, None
+        mine.saw_syn, first = True, mine.scale
+        mine.scale = None
         options = header[20 : (header[12] >> 4) * 4]
         while len(options) >= 2 and options[0]:
             size = 1 if options[0] == 1 else options[1]
@@ -194,6 +249,7 @@ def see_scale(mine: Side, other: Side, header: bytes) -> int:
                 mine.scale = min(options[2], 14)
                 break
             options = options[size:]
+        mine.scale = mine.scale if first is None else first
         other.answered = other.answered or (header[13] & 16 > 0 and mine.scale is not None and not other.saw_syn)
         return 0
     if any(side.saw_syn and side.scale is None for side in (mine, other)):
@@ -231,8 +287,11 @@ def see_segment(flow: Flow, mine: Side, other: Side, header: bytes, payload: int
             mine.zero_windows += 1
             flow.repeat("W", mine.zero_windows, upper=upper)
     if not flags & 4:
+        mine.begin = seq if mine.begin is None else mine.begin
+        if flags & 18 == 18 and other.begin is None:
+            other.begin = ack
         if flags & 16 and other.next is not None:
-            see_acknowledgement(flow, other, ack, is_fin=bool(flags & 1), upper=upper)
+            see_acknowledgement(flow, mine, other, ack, flags=flags, upper=upper)
         size = payload + (flags & 1) + (flags >> 1 & 1)
         if size:
             see_sequence(flow, mine, seq, payload, size, upper=upper)
@@ -243,61 +302,61 @@ def see_segment(flow: Flow, mine: Side, other: Side, header: bytes, payload: int
         flow.ending = flow.ending or "fin"
 
 
-def see_acknowledgement(flow: Flow, other: Side, ack: int, *, is_fin: bool, upper: bool) -> None:
-    missed = 0
-    if other.gap is not None:
-        start, stop = other.gap
-        reached = min(seq_diff(ack, start), seq_diff(stop, start))
-        if reached > 0:
-            missed += reached
-            other.gap = ((start + reached) % 2**32, stop) if seq_diff(stop, start) > reached else None
+def note_missed(flow: Flow, side: Side, missed: int, *, letter: bool, upper: bool) -> None:
+    if missed:
+        side.gaps += 1
+        if letter:
+            flow.repeat("G", side.gaps, upper=upper)
+
+
+def see_acknowledgement(flow: Flow, mine: Side, other: Side, ack: int, *, flags: int, upper: bool) -> None:
     assert other.next is not None
     beyond = seq_diff(ack, other.next)
     if beyond > 0:
-        missed += beyond
-        other.next = ack
-    if missed:
-        other.missed += missed
-        other.gaps += 1
-        if not is_fin:
-            flow.repeat("G", other.gaps, upper=not upper)
+        most = max(mine.windows, default=0)
+        if mine.scale is not None and not (other.saw_syn and other.scale is None):
+            most <<= mine.scale
+        most = max(most, 1 << 20)
+        is_answered = "S" in mine.letters or other.flags[4] > 0
+        onward = 0 if other.pending is None else seq_diff(ack, other.pending)
+        if flags & 2 or not is_answered or (beyond > most and not 0 < onward <= most):
+            other.pending = ack
+            return
+    missed = other.acknowledge(other.next + beyond)
+    note_missed(flow, other, missed, letter=not flags & 1, upper=not upper)
 
 
 def see_sequence(flow: Flow, mine: Side, seq: int, payload: int, size: int, *, upper: bool) -> None:
-    end = (seq + size) % 2**32
     if mine.next is None:
-        mine.next = end
-        return
-    ahead = seq_diff(seq, mine.next)
-    if ahead >= 0:
-        if ahead > 0:
-            mine.gap = (mine.next if mine.gap is None else mine.gap[0], seq)
-        mine.next = end
-        return
-    if ahead == -1 and size == payload == 1:
-        return
-    beyond = seq_diff(end, mine.next)
-    if payload and beyond <= 0:
+        mine.begin, mine.next = seq, seq + size
+    else:
+        ahead = seq_diff(seq, mine.next)
+        begin = mine.next + ahead
+        if ahead == -1 and size == payload == 1:
+            pass
+        elif ahead >= 0:
+            mine.add_hole(mine.next, begin)
+            mine.next = begin + size
+        else:
+            see_late(flow, mine, begin, begin + size, payload, upper=upper)
+    if mine.pending is not None and seq_diff(mine.next, mine.pending) >= 0:
+        missed = mine.acknowledge(mine.next + seq_diff(mine.pending, mine.next))
+        mine.pending = None
+        note_missed(flow, mine, missed, letter=True, upper=upper)
+
+
+def see_late(flow: Flow, mine: Side, begin: int, end: int, payload: int, *, upper: bool) -> None:
+    assert mine.next is not None
+    if payload and end <= mine.next:
         mine.late += 1
         flow.repeat("T", mine.late, upper=upper)
-    if fill(mine, seq, end):
+    hole = next(([start, stop] for start, stop in mine.holes if start <= begin < stop), None)
+    mine.fill(begin, end)
+    if hole is not None and begin >= mine.acked:
+        mine.out_of_order += 1
+    elif hole is None and seq_diff(mine.begin, begin) > 0 and seq_diff(end, mine.begin) >= 0:
+        mine.begin = begin
         mine.out_of_order += 1
     else:
         mine.retransmitted += 1
-    if beyond > 0:
-        mine.next = end
-
-
-def fill(mine: Side, seq: int, end: int) -> bool:
-    """Remove seq to end from the gap; whether it begins inside."""
-    if mine.gap is None or seq_diff(end, mine.gap[0]) <= 0 or seq_diff(mine.gap[1], seq) <= 0:
-        return False
-    start, stop = mine.gap
-    begins = seq_diff(seq, start)
-    if begins <= 0 and seq_diff(end, stop) >= 0:
-        mine.gap = None
-    elif begins <= 0:
-        mine.gap = end, stop
-    elif seq_diff(end, stop) >= 0:
-        mine.gap = start, seq
-    return begins >= 0
+    mine.next = max(mine.next, end)

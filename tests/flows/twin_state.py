@@ -40,7 +40,10 @@ class Side:
     windows: list[int] = field(default_factory=list)
     first_window: int | None = None
     next: int | None = None
-    gap: tuple[int, int] | None = None
+    begin: int | None = None
+    holes: list[list[int]] = field(default_factory=list)
+    acked: int = 0
+    pending: int | None = None
     retransmitted: int = 0
     out_of_order: int = 0
     late: int = 0
@@ -53,6 +56,32 @@ class Side:
     scale: int | None = None
     saw_syn: bool = False
     answered: bool = False
+
+    def add_hole(self, start: int, end: int) -> None:
+        """Add the bytes that are missing before a segment, or before an acknowledgement; numbers do not wrap."""
+        if end > start:
+            self.acked = self.acked if self.holes else start
+            self.holes.append([start, end])
+
+    def acknowledge(self, ack: int) -> int:
+        """Acknowledge everything below `ack`; the bytes that are missing."""
+        assert self.next is not None
+        self.add_hole(self.next, ack)
+        self.next = max(self.next, ack)
+        missed = sum(max(0, min(end, ack) - max(start, self.acked)) for start, end in self.holes)
+        self.acked = max(self.acked, ack)
+        self.missed += missed
+        return missed
+
+    def fill(self, begin: int, end: int) -> None:
+        """Remove bytes from the holes, and from those that are missed."""
+        rest = []
+        for start, stop in self.holes:
+            inside = max(start, begin), max(start, begin, min(stop, end))
+            self.missed -= max(0, min(inside[1], self.acked) - inside[0])
+            parts = ([start, min(stop, begin)], [max(start, end), stop])
+            rest += [part for part in parts if part[1] > part[0]] if inside[1] > inside[0] else [[start, stop]]
+        self.holes = rest
 
     def row(self, *, is_tcp: bool) -> dict[str, Any]:
         """Its columns of `connection`, without prefix."""
@@ -106,6 +135,7 @@ class Flow:
     first_payload_ts: int | None = None
     history: str = ""
     icmp: tuple[int, int] | None = None
+    vlans: set[int] = field(default_factory=set)
     sides: tuple[Side, Side] = field(default_factory=lambda: (Side(), Side()))
 
     @property
@@ -138,10 +168,13 @@ class Flow:
         ends = [ends[self.originator], ends[1 - self.originator]]
         times = [side.last for side in self.sides if side.last is not None] + [self.first_ts]
         last = max(times)
+        begin = self.first_ts
+        if begin != NO_TIME:
+            begin = min([side.first for side in self.sides if side.first is not None] + [begin])
         row: dict[str, Any] = {
-            "flow": self.number, "ts": microseconds(self.first_ts), "last_ts": microseconds(last),
+            "flow": self.number, "ts": microseconds(begin), "last_ts": microseconds(last),
             "first_payload_ts": microseconds(self.first_payload_ts), "service": [],
-            "duration": None if self.first_ts == NO_TIME else (last - self.first_ts) / SECOND,
+            "duration": None if self.first_ts == NO_TIME else (last - begin) / SECOND,
             "first_packet": self.first_packet, "last_packet": self.last_packet, "protocol": self.protocol,
             "outer_flow": self.outer or None, "quoted_flow": self.quoted or None, "tunnel_key": self.key[5] or None,
             "icmp_type": self.icmp[0] if self.icmp else None, "icmp_code": self.icmp[1] if self.icmp else None,

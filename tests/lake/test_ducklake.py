@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import re
 import shutil
 import sqlite3
@@ -63,6 +64,26 @@ def check(answers: list[Any], history: list[tuple[int, Rows]]) -> None:
 def test_extension_reads_every_snapshot(catalog: Catalog, history: list[tuple[int, Rows]], ask: Any) -> None:
     now = [f"FROM lake.{name}" for name in COLUMNS]
     check(ask(catalog.folder, *reading(history), *now), [*history, history[-1]])
+
+
+def test_extension_reads_a_lake_after_purge_and_expire(
+    catalog: Catalog, history: list[tuple[int, Rows]], ask: Any
+) -> None:
+    catalog.purge(B)
+    without = [(number, {name: list(rows[name]) for name in COLUMNS}) for number, rows in history]
+    b = rows_of(B, 25)
+    for number, rows in without[1:3]:
+        assert number
+        for name in COLUMNS:
+            for row in b[name]:
+                rows[name].remove(row)
+    check(ask(catalog.folder, *reading(without)), without)
+    catalog.expire(dt.datetime.now(dt.UTC))
+    now = [f"FROM lake.{name}" for name in COLUMNS]
+    check(ask(catalog.folder, *now), [history[-1]])
+    small.put(catalog, B, 25)
+    both = [(catalog.snapshot(), together(rows_of(A, 30), rows_of(C, 5), b))]
+    check(ask(catalog.folder, *reading(both)), both)
 
 
 def test_extension_reads_a_moved_lake(

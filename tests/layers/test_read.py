@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from netlake.layers import parsed, read
+from netlake.layers.read import lengths
 from netlake.packets import Codes, Cursor, Malformed, Messages, Nullable
 from netlake.schema import Column, List, Struct, Table, faults
 from tests.messages import build
@@ -267,3 +268,18 @@ def test_what_varies_behind_a_fixed_header_is_read_one_by_one_where_it_is() -> N
     cut = messages(b"H\x02\x06", missing=1)
     assert parsed.each(ITEMS, parse_one, cut, np.ones(1, np.bool_), 1)["numbers"].to_pylist() == [[6]]
     assert cut.fault.tolist() == [faults.CUT]
+
+
+@pytest.mark.parametrize(
+    ("size", "missing", "length"),
+    [(16, (1 << 31) - 3, (1 << 31) - 1), (16, (1 << 31) - 2, None), (14, (1 << 31) - 1, None), (14, 1 << 30, 1 << 30)],
+)
+def test_lengths_of_more_than_31_bits_are_null_with_a_fault(size: int, missing: int, length: int | None) -> None:
+    """The greatest `missing` may be a length that was limited to it, so that the sum is not known."""
+    messages = build([bytes(size), bytes(20)], missing=[missing, 0])
+    values = messages.end - messages.start + messages.missing.astype(np.int64) - 14
+    column = lengths(messages, values, np.ones(2, np.bool_))
+    valid = column.valid.tolist() if isinstance(column, Nullable) else [True, True]
+    numbers = column.values if isinstance(column, Nullable) else column
+    assert [int(one) if is_valid else None for one, is_valid in zip(numbers, valid, strict=True)] == [length, 6]
+    assert messages.fault.tolist() == [0 if length is not None else faults.OUT_OF_RANGE, 0]

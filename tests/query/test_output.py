@@ -208,7 +208,7 @@ OTHERS: list[tuple[pa.Array, list[str | None], list[Any]]] = [
     (pa.array([dt.time(1, 2, 3)], pa.time64("us")), ["01:02:03.000000"], ["01:02:03.000000"]),
     (pa.array(["x", None]).dictionary_encode(), ["x", None], ["x", None]),
     (pa.array([None], pa.null()), [None], [None]),
-    (pa.array([[("k", 1)]], pa.map_(pa.string(), pa.int32())), ['[["k", 1]]'], [[["k", 1]]]),
+    (pa.array([[("k", 1)]], pa.map_(pa.string(), pa.int32())), ['[["k",1]]'], [[["k", 1]]]),
     (pa.array([[1, 2]], pa.list_(pa.int32(), 2)), ["[1,2]"], [[1, 2]]),
     (pa.array([[1], None], pa.large_list(pa.int32())), ["[1]", None], [[1], None]),
     (pa.array(["é"], pa.large_string()), ["é"], ["é"]),

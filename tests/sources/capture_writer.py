@@ -24,6 +24,8 @@ class Packet:
     interface: int = 0
     comments: tuple[str, ...] = ()
     kind: int = 6
+    options: tuple[tuple[int, bytes], ...] = ()
+    lost: int = 0
 
     @property
     def sent(self) -> int:
@@ -83,12 +85,13 @@ def packet_block(packet, *, big=False):
     first = (
         struct.pack(order + "I", packet.interface)
         if packet.kind == 6
-        else struct.pack(order + "HH", packet.interface, 0)
+        else struct.pack(order + "HH", packet.interface, packet.lost)
     )
     body = first + struct.pack(
         order + "IIII", packet.ticks >> 32, packet.ticks & 0xFFFFFFFF, len(packet.data), packet.sent
     )
     options = b"".join(option(1, comment.encode(), big=big) for comment in packet.comments)
+    options += b"".join(option(code, value, big=big) for code, value in packet.options)
     return block(packet.kind, body + padded(packet.data) + options, big=big)
 
 

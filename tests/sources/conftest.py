@@ -21,7 +21,7 @@ _SPEC.loader.exec_module(_WRITER)
 
 def collect(source, max_packets=8192):
     """Every packet of a source as plain values."""
-    fields = ("number", "ts", "captured", "length", "interface", "link_type", "offset", "last", "depth")
+    fields = ("number", "ts", "captured", "length", "interface", "link_type", "offset", "last", "depth", "nanos")
     packets = []
     for batch in source.batches(max_packets):
         columns = [getattr(batch, name)[: batch.count].tolist() for name in fields]

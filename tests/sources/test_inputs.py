@@ -10,9 +10,12 @@ import sys
 import threading
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from netlake.errors import InputError
 from netlake.sources import expand, open_capture
+from netlake.spelling import spelled, unspelled
 
 
 @pytest.fixture
@@ -92,18 +95,48 @@ def test_file_that_cannot_be_opened_is_an_input_error(tmp_path, capture):
             open_capture(path)
 
 
-@pytest.mark.parametrize("size", [0, 100, 1 << 20, 5 << 19, 3 << 20])
-def test_id_is_computed_from_size_and_both_ends(tmp_path, writer, size):
-    content = writer.pcap([]) + bytes(i % 256 for i in range(256)) * (size // 256 + 1)
+@pytest.mark.parametrize("size", [0, 100, 1 << 20, 5 << 19, 3 << 20, 9 << 20])
+def test_id_is_computed_from_size_both_ends_and_samples(tmp_path, writer, size):
+    content = writer.pcap([]) + bytes(i % 251 for i in range(251)) * (size // 251 + 1)
     path = tmp_path / "a.pcap"
     path.write_bytes(content)
-    expected = hashlib.blake2b(
-        len(content).to_bytes(8, "big") + content[: 1 << 20] + content[-(1 << 20) :], digest_size=8
-    )
+    mib = 1 << 20
+    ends = len(content).to_bytes(8, "big") + content[:mib] + content[-mib:]
+    between = content[mib:-mib]
+    if len(between) > mib:
+        last = len(between) - 4096
+        between = b"".join(between[last * n // 255 :][:4096] for n in range(256))
     with open_capture(path) as source:
-        assert source.capture_id == expected.hexdigest()
+        assert source.capture_id == hashlib.blake2b(ends + between, digest_size=8).hexdigest()
+        assert source.former_id == hashlib.blake2b(ends, digest_size=8).hexdigest()
         assert source.sha256 == hashlib.sha256(content).hexdigest()
     assert source.sha256 == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (b"a.pcap", "a.pcap"),
+        (b"caf\xe9", "caf\\xe9"),
+        ("caf\xe9".encode(), "caf\xe9"),
+        (b"a\nb\tc\rd\x1b\x7f", "a\\nb\\tc\\rd\\x1b\\x7f"),
+        (b"a\\xe9", "a\\\\xe9"),
+        ("\x85".encode(), "\\u0085"),
+        (b"\x85", "\\x85"),
+        ("\u202e".encode(), "\u202e"),
+    ],
+)
+def test_names_are_spelled_as_text(name, text):
+    assert spelled(os.fsdecode(name)) == text
+    assert unspelled(text) == os.fsdecode(name)
+
+
+@given(st.binary(max_size=40))
+def test_spelling_is_reversible(name):
+    text = spelled(os.fsdecode(name))
+    text.encode()  # valid UTF-8
+    assert not {"\n", "\r", "\t", "\x1b"} & set(text)
+    assert os.fsencode(unspelled(text)) == name
 
 
 def test_id_and_hash_are_those_of_the_compressed_file(tmp_path, capture):

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import io
+import math
 import struct
 import warnings
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from netlake.errors import InputError
+from netlake.kernels.times import END_SECOND, FAR, FIRST_SECOND, microsecond
 from netlake.packets import NO_TIME
+from netlake.sources import blocks
 
 MICROSECONDS = 1_700_000_000_123_456
 
@@ -49,23 +52,58 @@ def test_sections_have_their_own_byte_order_and_interfaces(writer, read):
 
 
 def exact(ticks, resolution, offset):
-    """The time in ns by exact fractions, NO_TIME where it does not fit 64 bits."""
+    """The time in ns by exact fractions, None outside the years 1 to 9999."""
     base = 2 if resolution & 0x80 else 10
-    ns = int(Fraction(ticks, base ** (resolution & 0x7F)) * 10**9) + offset * 10**9
-    fits = -(2**63) < ns < 2**63 and int(Fraction(ticks, base ** (resolution & 0x7F)) * 10**9) < 2**63
-    return ns if fits and abs(offset) <= 9_223_372_036 else NO_TIME
+    ns = math.floor(Fraction(ticks, base ** (resolution & 0x7F)) * 10**9) + offset * 10**9
+    return ns if FIRST_SECOND * 10**9 <= ns < END_SECOND * 10**9 else None
 
 
-@given(
-    ticks=st.integers(0, 2**64 - 1) | st.integers(0, 2**40) | st.just(MICROSECONDS),
-    resolution=st.integers(0, 255),
-    offset=st.integers(-(2**63), 2**63 - 1) | st.integers(-(10**10), 10**10) | st.just(0),
-)
-@settings(deadline=None, max_examples=300)
-def test_every_time_resolution_is_exact(writer, read, ticks, resolution, offset):
+def nanoseconds(ts, nanos):
+    """The time of a packet in ns, None without one."""
+    if ts == NO_TIME:
+        return None
+    return ts if -FAR <= ts < FAR else microsecond(ts) * 1000 + nanos
+
+
+@st.composite
+def any_clock(draw):
+    """(ticks, if_tsresol, if_tsoffset): of any size, or such that the time is in a year from -100 to 10100."""
+    resolution = draw(st.integers(0, 255))
+    if draw(st.booleans()):
+        offset = draw(st.integers(-(2**63), 2**63 - 1) | st.integers(-(10**10), 10**10) | st.just(0))
+        return draw(st.integers(0, 2**64 - 1) | st.integers(0, 2**40) | st.just(MICROSECONDS)), resolution, offset
+    second = (2 if resolution & 0x80 else 10) ** (resolution & 0x7F)
+    ticks = draw(st.integers(0, 2**64 - 1))
+    seconds = draw(st.integers(-66_000_000_000, 257_000_000_000) | st.sampled_from(EDGES))
+    return ticks, resolution, max(-(2**63), min(2**63 - 1, seconds - ticks // second))
+
+
+EDGES = [FIRST_SECOND, FIRST_SECOND - 1, END_SECOND - 1, END_SECOND, FAR // 10**9, -FAR // 10**9, FAR // 10**9 - 1, -1]
+
+
+@given(any_clock())
+@settings(deadline=None, max_examples=1000)
+@example((2**64 - 1, 0, -1))
+@example((2**64 - 1, 0, -(2**63)))
+@example((2**64 - 2, 0, -(2**63)))
+@example((2**63 + 5, 0, -(2**63)))
+@example((2**63, 0, 2**63 - 1))
+@example((0, 6, -(2**63)))
+@example((FAR, 9, 0))
+@example((FAR - 1, 9, 0))
+def test_every_time_resolution_and_offset_is_exact(writer, read, clock):
+    ticks, resolution, offset = clock
     content = writer.pcapng([writer.Packet(b"x", ticks)], [{"resolution": resolution, "offset": offset}])
     got, _ = read(content)
-    assert got[0].ts == exact(ticks, resolution, offset)
+    assert nanoseconds(got[0].ts, got[0].nanos) == exact(ticks, resolution, offset)
+
+
+@given(any_clock())
+@settings(deadline=None, max_examples=300)
+def test_times_of_statistics_are_exact(clock):
+    ticks, resolution, offset = clock
+    unit = f"{2 if resolution & 0x80 else 10}^-{resolution & 0x7F}"
+    assert blocks.time_of(ticks, unit, offset) == exact(ticks, resolution, offset)
 
 
 @pytest.mark.parametrize("big", [False, True])
@@ -126,6 +164,64 @@ def test_comments_beyond_the_array_are_read(writer, read):
     got, source = read(writer.pcapng(packets))
     assert len(got) == 3
     assert [(c.packet, c.text) for c in source.comments] == [(1, "first")] + [(n, t) for n in (2, 3) for t in many]
+
+
+def numbers(options):
+    """The options of packets by number of the packet and name."""
+    return {
+        (int(packet), name): int(value)
+        for one in options
+        for name, (values, known) in one.numbers.items()
+        for packet, value, is_known in zip(one.packet, values, known, strict=True)
+        if is_known
+    }
+
+
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize("size", [1, 8192])
+def test_packet_options_are_read(writer, read, big, size):
+    """draft-ietf-opsawg-pcapng, section 4.3: of an option that may occur once the first counts, others are lists."""
+    order = ">" if big else "<"
+    u32, u64 = (lambda value: struct.pack(order + "I", value)), (lambda value: struct.pack(order + "Q", value))
+    verdict = bytes([1]) + struct.pack(order + "q", -1)
+    packets = [
+        writer.Packet(b"a", options=((2, u32(0x01000029)), (6, u32(7)), (2, u32(2)))),
+        writer.Packet(b"b", comments=("one",)),
+        writer.Packet(b"c", comments=("two",), options=((4, u64(2**64 - 1)), (5, u64(99)), (3, b"\2\1\2\3\4"))),
+        writer.Packet(b"d", kind=2, options=((2, u32(1)),), lost=5),
+        writer.Packet(b"e", kind=2, lost=0xFFFF),
+        writer.Packet(
+            b"f", options=((7, verdict), (7, b"\0drop"), (7, b"\2abc"), (4, b"short"), (7, b""), (9, b"new"))
+        ),
+    ]
+    _, source = read(writer.pcapng(packets, big=big), size)
+    assert numbers(source.options) == {
+        (1, "flags"): 0x01000029, (1, "queue"): 7, (3, "dropped"): 2**64 - 1, (3, "packet_id"): 99,
+        (4, "dropped"): 5, (4, "flags"): 1,
+    }  # fmt: skip
+    verdicts = {number: list(map(tuple, found)) for one in source.options for number, found in one.verdicts.items()}
+    assert verdicts == {6: [(1, -1, verdict[1:]), (0, None, b"drop"), (2, None, b"abc")]}
+    hashes = {number: list(map(tuple, found)) for one in source.options for number, found in one.hashes.items()}
+    assert hashes == {3: [(2, None, b"\1\2\3\4")]}
+    assert [(comment.packet, comment.text) for comment in source.comments] == [(2, "one"), (3, "two")]
+
+
+def test_options_of_sections_of_both_byte_orders_are_read(writer, read):
+    parts = [
+        writer.pcapng([writer.Packet(b"x", options=((2, struct.pack(order + "I", 5)),))], big=order == ">")
+        for order in "<><"
+    ]
+    _, source = read(b"".join(parts))
+    assert numbers(source.options) == {(number, "flags"): 5 for number in (1, 2, 3)}
+
+
+def test_options_of_a_damaged_packet_are_not_those_of_the_next(writer, read):
+    whole = writer.packet_block(writer.Packet(b"x", options=((2, b"\1\0\0\0"),)))
+    damaged = whole[:-4] + b"\xff\xff\xff\xff"
+    after = writer.packet_block(writer.Packet(b"good"))
+    got, source = read(writer.section() + writer.interface() + damaged + after, salvage=True)
+    assert [packet.data for packet in got] == [b"good"]
+    assert source.options == []
 
 
 def test_names_are_read(writer, read):

@@ -98,7 +98,8 @@ def _written(
 def _understood(kind: int, cursor: NameCursor, data: bytes) -> tuple[Data, int]:
     """The data at the cursor and its fault; unknown data if it does not fit the layout of its type."""
     try:
-        return present(kind, cursor), 0
+        shown = present(kind, cursor)
+        return shown, faults.CODES[cursor.faults[0]] if cursor.faults else 0
     except Short:
         return Data(unknown(data)), faults.BAD_LENGTH
     except Malformed as error:

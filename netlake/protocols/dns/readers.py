@@ -62,6 +62,15 @@ def _number(size: int) -> FieldReader:
     return read
 
 
+def _large(cursor: Cursor) -> Item:
+    """A number of 64 bits; one that its column cannot store is in the text only."""
+    number = cursor.number(8)
+    if number >= 1 << 63:
+        cursor.fault("out_of_range")
+        return Item(str(number))
+    return Item(str(number), number)
+
+
 def _type(cursor: Cursor) -> Item:
     number = cursor.number(2)
     return Item(type_name(number), number, type_name(number))
@@ -286,12 +295,14 @@ def _parameter(key: int, cursor: Cursor) -> tuple[list[str], str]:
     every = _every(cursor)
     if key == 0:
         values = [SERVICE_KEYS.get(number, f"key{number}") for number in (cursor.number(2) for _ in every)]
-    elif key == 1:
+    elif key in (1, 10):
         identifiers = [_counted(cursor) for _ in every]
         listed = b",".join(one.replace(b"\\", rb"\\").replace(b",", rb"\,") for one in identifiers)
         return [escaped(one) for one in identifiers], f'="{escaped(listed)}"'
     elif key == 3:
         values = [str(cursor.number(2))]
+    elif key == 9:
+        values = [str(cursor.number(2)) for _ in every]
     elif key in (4, 6):
         values = [_ip(cursor.take(4 if key == 4 else 16)) for _ in every]
     elif key == 5:
@@ -309,6 +320,7 @@ READERS: dict[str, FieldReader] = {
     "u16": _number(2),
     "u32": _number(4),
     "u48": _number(6),
+    "u64": _large,
     "name": _name,
     "type": _type,
     "rcode": _rcode,

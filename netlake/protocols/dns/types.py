@@ -91,7 +91,13 @@ LAYOUTS: dict[int, tuple[str, str | None]] = {
     64: ("SVCB", _SERVICE),
     65: ("HTTPS", _SERVICE),
     66: ("DSYNC", "type_covered:type scheme:u8 port:u16 target:name"),
+    67: ("HHIT", "data:base64"),
+    68: ("BRID", "data:base64"),
     99: ("SPF", "text:strings"),
+    100: ("UINFO", None),
+    101: ("UID", None),
+    102: ("GID", None),
+    103: ("UNSPEC", None),
     104: ("NID", "preference:u16 node_id:groups"),
     105: ("L32", "preference:u16 address:ipv4"),
     106: ("L64", "preference:u16 locator:groups"),
@@ -113,6 +119,8 @@ LAYOUTS: dict[int, tuple[str, str | None]] = {
     260: ("AMTRELAY", "precedence:u8 relay:relay"),
     261: ("RESINFO", "text:strings"),
     262: ("WALLET", "text:strings"),
+    263: ("CLA", "text:strings"),
+    264: ("IPN", "node_number:u64"),
     32768: ("TA", _DIGEST),
     32769: ("DLV", _DIGEST),
 }  # fmt: skip
@@ -140,7 +148,7 @@ RCODES: dict[int, str] = {
     23: "BADCOOKIE",
 }
 
-# SvcParamKeys of RFC 9460, 9461, 9540, 9848
+# SvcParamKeys of RFC 9460, 9461, 9540, 9848, 9953, and of draft-ietf-tls-key-share-prediction
 SERVICE_KEYS: dict[int, str] = {
     0: "mandatory",
     1: "alpn",
@@ -151,6 +159,8 @@ SERVICE_KEYS: dict[int, str] = {
     6: "ipv6hint",
     7: "dohpath",
     8: "ohttp",
+    9: "tls-supported-groups",
+    10: "docpath",
 }
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from netlake.layers.read import fixed, where
+from netlake.layers.read import fixed, lengths
 from netlake.packets import Columns, Messages
 from netlake.schema import Column, Table
 
@@ -32,5 +30,5 @@ def read(messages: Messages) -> Columns:
     """Columns of the header, and the length of the data."""
     columns = fixed(TABLES[0], messages)
     payload = messages.end - messages.start + messages.missing - HEADER
-    columns["payload_length"] = where(payload.astype(np.int32), payload >= 0)
+    columns["payload_length"] = lengths(messages, payload, payload >= 0)
     return columns

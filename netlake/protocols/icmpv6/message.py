@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from netlake.layers.quoted import QUOTED, quoted
-from netlake.layers.read import fixed, mark_short, plain, where
+from netlake.layers.read import fixed, lengths, mark_short, plain
 from netlake.packets import Columns, Messages, Nullable
 from netlake.schema import Column, Table
 
@@ -47,7 +47,7 @@ def read(messages: Messages) -> Columns:
     columns = fixed(TABLES[0], messages)
     size = messages.end - messages.start
     payload = size + messages.missing - HEADER
-    columns["payload_length"] = where(payload.astype(np.int32), payload >= 0)
+    columns["payload_length"] = lengths(messages, payload, payload >= 0)
     kind = np.where(size > 0, plain(columns["type"]), -1)
     errors = np.isin(kind, ERRORS)
     if errors.any():

@@ -10,6 +10,9 @@ import pyarrow.compute as pc
 from netlake.query.output import Style, text
 from netlake.query.output.visible import harmless
 
+# longer names of columns do not widen the label of the others
+WIDEST = 60
+
 
 class JsonLines:
     """One object per line; every object has all columns."""
@@ -56,7 +59,7 @@ class Text:
     def __init__(self, out: BinaryIO, schema: pa.Schema, style: Style) -> None:
         self.out, self.style, self.first = out, style, True
         names = [harmless(name) for name in schema.names]
-        widest = max(map(len, names), default=0)
+        widest = min(WIDEST, max(map(len, names), default=0))
         self.labels = [f"{name.ljust(widest)}  " for name in names]
 
     def write(self, batch: pa.RecordBatch) -> None:

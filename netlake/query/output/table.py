@@ -1,7 +1,8 @@
 """Aligned columns. The widths are those of the first SAMPLE rows, so that memory does not grow with the rows.
 
-On a terminal, long cells are cut, and columns that do not fit are omitted; the last line names them. Elsewhere nothing
-is cut or omitted.
+No column is padded to more than WIDEST characters: one long cell would otherwise widen every row. On a terminal, longer
+cells are cut, and columns that do not fit are omitted; the last line names them. Elsewhere nothing is cut or omitted: a
+longer cell moves the rest of its own row.
 """
 
 from __future__ import annotations
@@ -49,9 +50,8 @@ class AlignedTable:
         return [str(cell) for cell in cells.fill_null("").to_pylist()]
 
     def _measure(self) -> None:
-        limit = WIDEST if self.style.width else 1 << 30
         columns = zip(*([self.names, *self.waiting[:SAMPLE]]), strict=True)
-        self.widths = [min(limit, max(map(cell_len, column))) for column in columns]
+        self.widths = [min(WIDEST, max(map(cell_len, column))) for column in columns]
         if self.style.width:
             self.shown = _fitting(self.widths, self.style.width)
         rule = ["-" * width for width in self.widths]

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -79,6 +80,8 @@ def _rendered(values: pa.Array, kind: pa.DataType) -> pa.Array:
         return pc.if_else(values.is_valid(), json_text(values), pa.scalar(None, pa.string()))
     if types.is_timestamp(kind):
         return _time(values)
+    if types.is_date32(kind):
+        return _in_range(values, values.cast(pa.string()), "D")
     if _casts(kind):
         return values.cast(pa.string())
     write = bytes.hex if types.is_binary(kind) or types.is_large_binary(kind) else str
@@ -102,9 +105,25 @@ def _time(values: pa.Array) -> pa.Array:
     if zoned:
         # a cast to a type without zone would convert to local time; the stored number is UTC
         naive = values.cast(pa.int64()).cast(pa.timestamp(values.type.unit))
-    return pc.replace_substring(
-        pc.binary_join_element_wise(naive.cast(pa.string()), "Z" if zoned else "", ""), " ", "T", max_replacements=1
-    )
+    written = pc.replace_substring(naive.cast(pa.string()), " ", "T", max_replacements=1)
+    return _in_range(naive, pc.binary_join_element_wise(written, "Z" if zoned else "", ""), values.type.unit)
+
+
+def _in_range(values: pa.Array, written: pa.Array, unit: str) -> pa.Array:
+    """`written`, with the text of times that Arrow cannot write: infinite ones, and those beyond its range of years.
+
+    DuckDB's infinity is the greatest number of the type, -infinity its negative.
+    """
+    outside = pc.match_substring(written, "out of range").fill_null(False)
+    if not pc.any(outside).as_py():
+        return written
+    wide = values.type.bit_width
+    numbers = values.cast(pa.int32() if wide == 32 else pa.int64()).filter(outside).to_pylist()
+    infinite = (1 << (wide - 1)) - 1
+    known = {infinite: "infinity", -infinite: "-infinity"}
+    ends = "Z" if pc.any(pc.ends_with(written, "Z")).as_py() else ""
+    changed = [known.get(number) or f"{np.array(number).astype(f'M8[{unit}]')}{ends}" for number in numbers]
+    return pc.replace_with_mask(written, outside, pa.array(changed, pa.string()))
 
 
 def json_text(values: pa.Array) -> pa.Array:
@@ -114,7 +133,9 @@ def json_text(values: pa.Array) -> pa.Array:
         return json_text(values.dictionary_decode())
     if pa.types.is_struct(kind):
         made = _json_struct(values)
-    elif pa.types.is_map(kind) or pa.types.is_union(kind):
+    elif pa.types.is_map(kind):
+        made = _json_map(values)
+    elif pa.types.is_union(kind):
         made = pa.array([json.dumps(value, default=str) for value in values.to_pylist()], pa.string())
     elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
         made = _json_list(values)
@@ -149,10 +170,24 @@ def _json_struct(values: pa.Array) -> pa.Array:
 
 
 def _json_list(values: pa.Array) -> pa.Array:
+    return _bracketed(values, json_text(pc.list_flatten(values)))
+
+
+def _json_map(values: pa.Array) -> pa.Array:
+    """A map as a list of pairs, because its keys may be of any type."""
+    kind = values.type
+    lists = values.cast(pa.list_(pa.struct([("key", kind.key_type), ("value", kind.item_type)])))
+    pairs = pc.list_flatten(lists)
+    keys, items = (json_text(pc.struct_field(pairs, place)) for place in (0, 1))
+    return _bracketed(lists, pc.binary_join_element_wise("[", keys, ",", items, "]", ""))
+
+
+def _bracketed(values: pa.Array, elements: pa.Array) -> pa.Array:
+    """The JSON list of each value, whose elements are given as JSON, those of all values in order."""
     lengths = pc.list_value_length(values).cast(pa.int64()).fill_null(0)
     offsets = pa.concat_arrays([pa.array([0], pa.int64()), pc.cumulative_sum(lengths)]).cast(pa.int32())
-    elements = pa.ListArray.from_arrays(offsets, json_text(pc.list_flatten(values)))
-    return pc.binary_join_element_wise("[", pc.binary_join(elements, ","), "]", "")
+    joined = pc.binary_join(pa.ListArray.from_arrays(offsets, elements), ",")
+    return pc.binary_join_element_wise("[", joined, "]", "")
 
 
 def portions(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:

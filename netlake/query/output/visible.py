@@ -9,6 +9,8 @@ import sys
 # separators
 _REORDERING = "\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff"
 EVERY = re.compile(f"[\\x00-\\x1f\\x7f-\\x9f{_REORDERING}]")
+# bytes of file names that are not UTF-8, as Python represents them; Arrow has no such text
+_BYTES = re.compile("[\udc80-\udcff]")
 ALL_BUT_SPACES = re.compile(f"[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f{_REORDERING}]")
 SHORT = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
@@ -20,8 +22,8 @@ def visible(match: re.Match[str]) -> str:
 
 
 def harmless(value: str) -> str:
-    """`value` with control and reordering characters escaped."""
-    return EVERY.sub(visible, value)
+    """`value` with control and reordering characters escaped, and bytes that are not UTF-8."""
+    return _BYTES.sub(lambda match: f"\\x{ord(match[0]) - 0xDC00:02x}", EVERY.sub(visible, value))
 
 
 def say(sentence: str) -> None:

@@ -1,0 +1,325 @@
+"""Counts TCP connections of captures with dpkt, independently of netlake, and compares them with `connection`.
+
+    python -m tests.flows.count FOLDER [--largest MEGABYTES] [--jobs N]
+
+For each connection and direction: packets, bytes on the wire and of IP, payload, retransmitted and out-of-order
+segments, missed bytes. The two share no code, and no data structure: here the bytes that were *seen* are a list of
+intervals without a limit, sequence numbers do not wrap, and what is missed is counted at the end. The rules are those
+at the head of netlake.flows.tracker.
+
+Compared are the connections whose packets dpkt reads as well: TCP over IP directly in Ethernet, VLAN, Linux cooked,
+loopback or raw captures. A difference is explained by a condition of DIFFERENT, checked for each connection; any other
+difference is listed, and the exit code is 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import bisect
+import ipaddress
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import netlake
+from netlake.errors import NetlakeError
+from tests.flows.count_packets import Segment, UnreadableError, segments
+
+FIELDS = ("packets", "wire_bytes", "ip_bytes", "payload_bytes", "retransmitted", "out_of_order", "missed_bytes")
+SIDES = ("orig", "resp")
+FIN, SYN, RST, ACK = 1, 2, 4, 16
+TCP = 6
+FAR = 1 << 30
+SECOND = 1_000_000_000
+WRAP = 1 << 32
+End = tuple[bytes, int]
+
+
+@dataclass
+class Sent:
+    """What one end has sent; numbers are those of the first segment and on, and do not wrap."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    seen: list[tuple[int, int]] = field(default_factory=list)  # intervals in order, none touches another
+    top: int | None = None  # behind the highest byte sent or acknowledged
+    acked: int = 0  # the highest acknowledgement that is believed
+    first: int | None = None  # the lowest byte of `seen` that belongs to the connection
+    begin: int | None = None  # number (32 bits) of the first segment
+    syn: int | None = None
+    is_far: bool = False  # whether numbers were farther apart than netlake keeps holes
+    has_ack: bool = False
+    scale: int | None = None
+    has_syn: bool = False
+    window: int = 0
+    doubted: int | None = None
+
+    def place(self, number: int) -> int:
+        """A sequence number on the wire as the nearest one that does not wrap."""
+        assert self.top is not None
+        return self.top + ((number - self.top + WRAP // 2) % WRAP - WRAP // 2)
+
+    def has(self, at: int) -> bool:
+        """Whether a byte was seen."""
+        index = bisect.bisect_right(self.seen, (at, 1 << 80)) - 1
+        return index >= 0 and at < self.seen[index][1]
+
+    def add(self, start: int, end: int) -> None:
+        """Add an interval to those seen."""
+        low = bisect.bisect_left(self.seen, (start, start))
+        if low and self.seen[low - 1][1] >= start:
+            low -= 1
+        high = low
+        while high < len(self.seen) and self.seen[high][0] <= end:
+            start, end = min(start, self.seen[high][0]), max(end, self.seen[high][1])
+            high += 1
+        self.seen[low:high] = [(start, end)]
+
+    def send(self, one: Segment) -> None:
+        """A segment with payload, SYN or FIN."""
+        size = one.payload + (one.flags & FIN) + (one.flags >> 1 & 1)
+        if not size or one.flags & RST:
+            return
+        if self.top is None:
+            self.top = self.first = self.acked = self.begin = one.seq
+        start = self.place(one.seq)
+        end = start + size
+        self.is_far |= abs(start - self.top) > FAR
+        assert self.first is not None
+        if start < self.top:
+            if start == self.top - 1 and size == one.payload == 1:
+                return
+            before = start < self.first
+            if self.has(start) or (start < self.acked and not before) or (before and end < self.first):
+                self.counts["retransmitted"] += 1
+            else:
+                self.counts["out_of_order"] += 1
+            if before and end < self.first:
+                return
+            self.first = min(self.first, start)
+        self.add(start, end)
+        self.top = max(self.top, end)
+        if self.doubted is not None and self.doubted <= self.top:
+            self.acked, self.doubted = max(self.acked, self.doubted), None
+
+    def acknowledge(self, one: Segment, by: Sent) -> None:
+        """An acknowledgement by the other end."""
+        if self.top is None:
+            return
+        ack = self.place(one.ack)
+        if ack > self.top:
+            self.is_far |= ack - self.top > FAR
+            known = by.scale is not None and not (self.has_syn and self.scale is None)
+            most = max(1 << 20, by.window << (by.scale or 0) if known else by.window)
+            onward = self.doubted is not None and 0 < ack - self.doubted <= most
+            if one.flags & SYN or not (by.has_syn or self.has_ack) or not (ack - self.top <= most or onward):
+                self.doubted = ack
+                return
+        self.acked, self.top = max(self.acked, ack), max(self.top, ack)
+
+    def missed(self) -> int:
+        """Bytes that were acknowledged and not seen."""
+        if self.first is None or self.acked <= self.first:
+            return 0
+        covered = sum(max(0, min(end, self.acked) - max(start, self.first)) for start, end in self.seen)
+        return self.acked - self.first - covered
+
+
+@dataclass
+class Connection:
+    """One connection: its first packet and what its ends have sent."""
+
+    first_packet: int
+    ends: dict[End, Sent]
+    clock: int = 0
+    has_data: bool = False
+    fins: set[End] = field(default_factory=set)
+    is_over: bool = False
+
+    def continues(self, one: Segment, now: int) -> bool:
+        """Whether a segment belongs to the connection."""
+        silence = 5 if self.is_over else 3600 if self.has_data else 300
+        if now - self.clock > silence * SECOND:
+            return False
+        mine, other = self.ends[one.source], self.ends[one.target]
+        if one.flags & (SYN | RST) != SYN:
+            return True
+        if one.flags & ACK:
+            is_other = mine.syn not in (None, one.seq) and (other.syn is None or (other.syn + 1) % WRAP != one.ack)
+            return not (self.is_over and is_other)
+        if mine.syn is not None:
+            return not self.is_over and mine.syn == one.seq
+        if mine.begin is not None:
+            return mine.begin == (one.seq + 1) % WRAP
+        return not self.is_over and not mine.counts["flags"] and (other.has_syn or not other.counts["flags"])
+
+    def add(self, one: Segment) -> None:
+        """Count a segment."""
+        mine, other = self.ends[one.source], self.ends[one.target]
+        mine.counts.update(packets=1, wire_bytes=one.wire, ip_bytes=one.ip_bytes, payload_bytes=one.payload)
+        mine.counts["flags"] += 1
+        self.has_data |= one.payload > 0
+        if one.flags & SYN:
+            mine.has_syn, mine.syn = True, one.seq if not one.flags & RST else mine.syn
+            mine.scale = one.scale if mine.scale is None else mine.scale
+        elif not one.flags & RST:
+            mine.window = max(mine.window, one.window)
+        mine.has_ack |= bool(one.flags & ACK)
+        if not one.flags & RST:
+            mine.begin = one.seq if mine.begin is None else mine.begin
+            if one.flags & (SYN | ACK) == SYN | ACK and other.begin is None:
+                other.begin = one.ack
+            if one.flags & ACK:
+                other.acknowledge(one, mine)
+        mine.send(one)
+        if one.flags & FIN:
+            self.fins.add(one.source)
+        self.is_over |= bool(one.flags & RST) or len(self.fins) == len(self.ends)
+
+
+def counted(path: Path) -> list[Connection]:
+    """The connections of a capture."""
+    found: list[Connection] = []
+    live: dict[frozenset[End], Connection] = {}
+    now = 0
+    for one in segments(path):
+        now = max(now, one.ts)
+        key = frozenset((one.source, one.target))
+        if key not in live or not live[key].continues(one, now):
+            live[key] = Connection(one.number, {end: Sent() for end in key})
+            found.append(live[key])
+        live[key].add(one)
+        live[key].clock = now
+    return found
+
+
+@dataclass
+class Around:
+    """What netlake's other tables contain about a capture: pairs of addresses by what is between them."""
+
+    fragmented: set[frozenset[str]]
+    otherwise: set[frozenset[str]]
+    invalid: set[frozenset[str]]
+
+    @classmethod
+    def of(cls, tables: dict[str, Any]) -> Around:
+        """From the tables `packet`, `ipv4`, `ipv6` and `tcp`."""
+        packets = tables["packet"].select(["packet", "stack", "stop_reason"]).to_pylist() if "packet" in tables else []
+        cut = {row["packet"] for row in packets if row["stop_reason"] == "fragment"}
+        ipv4 = (
+            tables["ipv4"].select(["packet", "more_fragments", "fragment_offset"]).to_pylist()
+            if "ipv4" in tables
+            else []
+        )
+        cut |= {row["packet"] for row in ipv4 if row["more_fragments"] or row["fragment_offset"]}
+        other = {row["packet"] for row in packets if row["stack"] and not set(row["stack"].split(":")) <= PLAIN}
+        headers = [
+            row
+            for name in ("ipv4", "ipv6", "tcp")
+            if name in tables
+            for row in tables[name].select(["packet", "src_ip", "dst_ip", "fault"]).to_pylist()
+        ]
+        invalid = {row["packet"] for row in headers if row["fault"]}
+
+        def pairs(of: set[int]) -> set[frozenset[str]]:
+            return {frozenset((row["src_ip"], row["dst_ip"])) for row in headers if row["packet"] in of}
+
+        return cls(pairs(cut), pairs(other), pairs(invalid))
+
+    def excluded(self, pair: frozenset[str]) -> bool:
+        """Whether connections between two addresses are not compared."""
+        return pair in self.fragmented | self.otherwise | self.invalid
+
+
+# headers around TCP that are read here too
+PLAIN = {"ethernet", "dot1q", "linux_sll", "linux_sll2", "null_loopback", "loopback", "ipv4", "ipv6", "ipv6_hop_by_hop",
+         "ipv6_fragment", "tcp"}  # fmt: skip
+DIFFERENT: dict[str, Callable[[dict[str, Any], Around], bool]] = {
+    "in a tunnel": lambda row, _: row["tunnel_key"] is not None or row["outer_flow"] is not None,
+    "ports not in the capture": lambda row, _: row["orig_port"] is None,
+    "one end with itself": lambda row, _: (row["orig_ip"], row["orig_port"]) == (row["resp_ip"], row["resp_port"]),
+    "fragments between its addresses": lambda row, around: addresses(row) in around.fragmented,
+    "other headers between its addresses": lambda row, around: addresses(row) in around.otherwise,
+    "cut or invalid headers between its addresses": lambda row, around: addresses(row) in around.invalid,
+}
+
+
+def addresses(row: dict[str, Any]) -> frozenset[str]:
+    """The addresses of a row of `connection`."""
+    return frozenset((row["orig_ip"], row["resp_ip"]))
+
+
+def compared(path: Path) -> tuple[Counter[str], list[str]]:
+    """Outcomes of a capture's connections, and sentences about differences."""
+    try:
+        ours = {(one.first_packet, frozenset(one.ends)): one for one in counted(path)}
+    except UnreadableError as error:
+        return Counter({f"capture not read: {error}": 1}), []
+    try:
+        tables = netlake.decode(path, include=["connection", "packet", "ipv4", "ipv6", "tcp"])
+    except NetlakeError:
+        return Counter({"capture not read by netlake": 1}), []
+    around, outcomes, lines = Around.of(tables), Counter[str](), []
+    rows = tables["connection"].to_pylist() if "connection" in tables else []
+    for row in (row for row in rows if row["protocol"] == TCP):
+        ends = [(ipaddress.ip_address(row[f"{side}_ip"]).packed, row[f"{side}_port"]) for side in SIDES]
+        one = ours.pop((row["first_packet"], frozenset(ends)), None)
+        why = next((why for why, condition in DIFFERENT.items() if condition(row, around)), None)
+        if not why and one is not None and any(sent.is_far for sent in one.ends.values()):
+            why = "sequence numbers farther apart than 2^30"
+        if why:
+            outcomes[f"not compared: {why}"] += 1
+            continue
+        found = list(differences(row, ends, one))
+        outcomes["different" if found else "equal"] += 1
+        lines += [f"{path.name}: flow {row['flow']} of packet {row['first_packet']}: {text}" for text in found]
+    for number, pair in ours:
+        known = frozenset(str(ipaddress.ip_address(address)) for address, _ in pair)
+        if len(pair) > 1 and not around.excluded(known):
+            outcomes["different"] += 1
+            lines.append(f"{path.name}: connection of packet {number} is not in `connection`")
+    return outcomes, lines
+
+
+def differences(row: dict[str, Any], ends: list[End], one: Connection | None) -> Iterator[str]:
+    """How a row of `connection` differs from what was counted."""
+    if one is None:
+        yield "not found"
+        return
+    for side, end in zip(SIDES, ends, strict=True):
+        values = {**one.ends[end].counts, "missed_bytes": one.ends[end].missed()}
+        for name in FIELDS:
+            if row[f"{side}_{name}"] != values.get(name, 0):
+                yield f"{side}_{name} is {row[f'{side}_{name}']}, counted {values.get(name, 0)}"
+
+
+def capture_files(folder: Path, largest: float) -> Iterator[Path]:
+    """The captures of a folder up to a size in MB."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and ".pcap" in path.name and path.stat().st_size <= largest * 1e6:
+            yield path
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Compare the captures of a folder; 1 if a difference is not explained."""
+    parser = argparse.ArgumentParser(description="Count TCP connections with dpkt, and compare them with `connection`.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--largest", type=float, default=20.0, help="skip larger files (MB)")
+    parser.add_argument("--jobs", type=int, default=1)
+    chosen = parser.parse_args(arguments)
+    total: Counter[str] = Counter()
+    with ProcessPoolExecutor(chosen.jobs) as pool:
+        for outcomes, lines in pool.map(compared, capture_files(chosen.folder, chosen.largest), chunksize=16):
+            total += outcomes
+            for line in lines:
+                sys.stdout.write(f"{line}\n")
+    for outcome, count in sorted(total.items()):
+        sys.stdout.write(f"{count:8,}  {outcome}\n")
+    return 1 if total["different"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
