@@ -9,12 +9,14 @@ Modules:
 - `values`        converts tshark's text to a value of a column's kind.
 - `rows`          returns netlake's rows by frame: a row belongs to the frame coalesce(last_packet, packet), ordered by
                   place.
-- `exceptions`    explained differences, as data (`exceptions.toml`): conditions, reason, greatest number.
-- `differences`   compares the rows and layers of a frame, and counts.
+- `exceptions`    explained differences, as data (`exceptions.toml`): conditions that prove the reason, greatest number.
+- `differences`   compares the rows and layers of a frame; `tally` counts.
 - `conversations` compares `connection` with tshark's conversation statistics.
-- `capture`       compares one capture; `run` many, in processes with a time limit; `report` writes the results.
+- `cases`         builds captures from the cases of `tests/protocols`, for tables that are rare in other captures.
+- `capture`       compares one capture; `run` many, in processes with a time limit.
+- `report`        the rules that a comparison must meet, and the results on the console; `page` writes the page.
 
 A value is one element of a field: a column of numbers has one value per row, a list as many as elements. A value that
-only one of the two has is a difference too. PDML was chosen by measurement: on the bundled capture tshark takes 1.9 s
-for it, 2.5 s for JSON and for ek, and only PDML contains the nesting of headers.
+only one of the two has is a difference too, and so is a row. PDML was chosen by measurement: on the bundled capture
+tshark takes 1.9 s for it, 2.5 s for JSON and for ek, and only PDML contains the nesting of headers.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,11 +11,18 @@ import pyarrow as pa
 
 import netlake
 from netlake.errors import InputError
-from tests.compare import conversations
-from tests.compare.differences import Place, Tally, compare
-from tests.compare.layers import compared
-from tests.compare.rows import Rows, stacks
+from tests.compare import cases, conversations
+from tests.compare.differences import Place, compare
+from tests.compare.exceptions import asked, options
+from tests.compare.layers import TRANSPORTS, Layered, compared
+from tests.compare.rows import Row, Rows, stacks
+from tests.compare.tally import Tally
 from tests.compare.tshark import Tshark
+
+# first bytes of a file: pcap in either byte order, with microseconds, nanoseconds or Kuznetzov's extension; pcapng
+MAGIC = ("a1b2c3d4", "a1b23c4d", "a1b2cd34")
+FORMATS = {bytes.fromhex(word)[::step]: "pcap" for word in MAGIC for step in (1, -1)}
+FORMATS[bytes.fromhex("0a0d0d0a")] = "pcapng"
 
 
 @dataclass(slots=True)
@@ -47,26 +55,29 @@ def compare_capture(path: Path, name: str) -> Outcome:
 
 
 def _compare(path: Path, tables: dict[str, pa.Table] | None, outcome: Outcome) -> None:
-    wanted = compared()
+    wanted = of_case(outcome.capture) or compared()
     rows: dict[str, Rows] = {}
     if tables and "packet" in tables:
         shown = stacks(tables["packet"])
         present = [one for one in wanted if one.table.name in tables]
-        rows = {one.table.name: Rows(tables[one.table.name], one.columns, shown[one.table.name]) for one in present}
-    stops = _stops(tables)
+        for one in present:
+            columns = tuple(dict.fromkeys((*one.columns, *asked(one.table.name, "columns"))))
+            rows[one.table.name] = Rows(tables[one.table.name], columns, shown[one.table.name])
+    stops, kind, flows = _stops(tables), file_format(path), _flows(tables)
     dissection = Tshark(
         path,
-        frozenset(layer for one in wanted for layer in one.layers),
-        frozenset(name for one in wanted for name in one.wanted),
+        frozenset(layer for layers in (TRANSPORTS, *(one.layers for one in wanted)) for layer in layers),
+        frozenset(name for names in (*TRANSPORTS.values(), *(one.wanted for one in wanted)) for name in names),
+        options(outcome.capture),
     )
     outcome.tables = {one.table.name: Tally() for one in wanted}
     for frame in dissection.frames():
         outcome.theirs += 1
         if tables is not None:
-            place = Place(outcome.capture, frame, stops.get(frame.number))
+            place = Place(outcome.capture, kind, frame, stops.get(frame.number), flows)
             for one in wanted:
                 compare(one, rows.get(one.table.name), place, outcome.tables[one.table.name])
-    outcome.ours = len(rows["packet"]) if "packet" in rows else 0
+    outcome.ours = len(tables["packet"]) if tables and "packet" in tables else 0
     outcome.message = outcome.message or dissection.complaint
     if tables is None:
         outcome.state = "not read by netlake" if outcome.theirs else "neither"
@@ -74,14 +85,39 @@ def _compare(path: Path, tables: dict[str, pa.Table] | None, outcome: Outcome) -
         outcome.state = "not read by tshark" if outcome.ours else "neither"
     elif outcome.ours != outcome.theirs:
         outcome.state = "packets differ"
-    if tables is not None and outcome.theirs:
+    if tables is not None and outcome.theirs and wanted is compared():
         outcome.tables["connection"] = conversations.compare(tables, dissection.statistics, outcome.capture)
 
 
-def _stops(tables: dict[str, pa.Table] | None) -> dict[int, str]:
-    """Packet number -> stop reason."""
+def of_case(name: str) -> tuple[Layered, ...]:
+    """The table whose cases a capture was built from: only it is compared, since the rest of the packets is made up."""
+    folder, _, file = name.rpartition("/")
+    table = file.partition(".")[0].partition("-")[0] if folder == cases.NAME else ""
+    return tuple(one for one in compared() if one.table.name == table)
+
+
+def file_format(path: Path) -> str:
+    """The format of a capture file, `pcap`, `pcapng` or `other`, by its first four bytes."""
+    with path.open("rb") as file:
+        magic = file.read(4)
+    if magic[:2] == b"\x1f\x8b":
+        with gzip.open(path) as file:
+            magic = file.read(4)
+    return FORMATS.get(magic, "other")
+
+
+def _flows(tables: dict[str, pa.Table] | None) -> dict[int | None, Row]:
+    """Flow -> the columns of its connection that conditions of exceptions.toml name."""
+    names = {name for one in compared() for name in asked(one.table.name, "flow")}
+    if not tables or "connection" not in tables or not names:
+        return {}
+    return {row["flow"]: row for row in tables["connection"].select(["flow", *sorted(names)]).to_pylist()}
+
+
+def _stops(tables: dict[str, pa.Table] | None) -> dict[int, tuple[str, int | None]]:
+    """Packet number -> (stop reason, stop value)."""
     if not tables or "packet" not in tables:
         return {}
-    packets = tables["packet"].select(["packet", "stop_reason"])
-    stopped = packets.filter(pa.compute.is_valid(packets["stop_reason"]))
-    return dict(zip(stopped["packet"].to_pylist(), stopped["stop_reason"].to_pylist(), strict=True))
+    packets = tables["packet"].select(["packet", "stop_reason", "stop_value"])
+    stopped = packets.filter(pa.compute.is_valid(packets["stop_reason"])).to_pylist()
+    return {row["packet"]: (row["stop_reason"], row["stop_value"]) for row in stopped}

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tests.compare.differences import Tally
 from tests.compare.exceptions import Difference
+from tests.compare.tally import Tally
 
 End = tuple[bytes, int]
 Key = tuple[str, End, End]
@@ -126,12 +126,12 @@ def compare(tables: dict[str, pa.Table], statistics: str, capture: str) -> Tally
         for name, count, (printed, unit) in zip(
             NAMES, mine.get(key, [0] * 4), shown.get(key, [(0, 1)] * 4), strict=True
         ):
-            tally.values += 1
             # each of two summands is rounded down by less than one unit
             if count // unit * unit == printed or (unit > 1 and 0 <= count - printed < 2 * unit):
-                tally.equal += 1
+                tally.same(name, 1)
             else:
                 ends = " ".join(f"{ipaddress.ip_address(host)}:{port}" for host, port in key[1:])
                 values = f"{count}" if key in mine else None, f"{printed} of {key[0]} {ends}" if key in shown else None
-                tally.differs(Difference("connection", name, *values, capture, 0, None, None, frozenset()))
+                ports = frozenset(str(port) for _, port in key[1:])
+                tally.differs(Difference("connection", name, *values, capture, 0, transport=key[0].lower(), port=ports))
     return tally

@@ -1,85 +1,43 @@
-"""Compares netlake's rows of a frame with tshark's layers of it, value by value, and counts."""
+"""Compares netlake's rows of a frame with tshark's layers of it, value by value.
+
+If a frame has different numbers of rows and layers, they are paired so that most values are equal, in the order of
+both: the rest are rows that only one of the two has. Such a row counts as a differing value, and the number of its
+values is counted separately.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import zip_longest
 from typing import Any
 
 from tests.compare import values
-from tests.compare.exceptions import Difference, explained
-from tests.compare.layers import PORTS, Field, Layered
+from tests.compare.exceptions import Difference
+from tests.compare.layers import TRANSPORTS, Field, Layered
 from tests.compare.rows import Row, Rows, leaves
+from tests.compare.tally import Tally
 from tests.compare.tshark import Frame, Layer
 from tests.compare.values import Value
 
-EXAMPLES = 4
-# most differences stored for one table of one capture, for --differences
-KEPT = 200
 # the elements of longer lists are compared by index, without alignment
 LONGEST = 500
+# more pairs of rows and layers are compared by index
+PAIRS = 400
 
-
-@dataclass(slots=True)
-class Tally:
-    """The results for one table: number of rows and values, and unexplained differences by field."""
-
-    rows: int = 0
-    values: int = 0
-    equal: int = 0
-    explained: Counter[int] = field(default_factory=Counter)
-    different: Counter[str] = field(default_factory=Counter)
-    examples: dict[str, list[str]] = field(default_factory=dict)
-    unexplained: list[Difference] = field(default_factory=list)
-
-    def add(self, other: Tally) -> None:
-        """Add the results of `other`."""
-        self.rows += other.rows
-        self.values += other.values
-        self.equal += other.equal
-        self.explained.update(other.explained)
-        self.different.update(other.different)
-        for name, examples in other.examples.items():
-            mine = self.examples.setdefault(name, [])
-            mine.extend(examples[: EXAMPLES - len(mine)])
-
-    def differs(self, found: Difference) -> None:
-        """Count a difference, as explained or not."""
-        entry = explained(found)
-        if entry is not None:
-            self.explained[entry.number] += 1
-            self.values -= not entry.shown
-            return
-        self.different[found.field] += 1
-        if len(self.unexplained) < KEPT:
-            self.unexplained.append(found)
-        examples = self.examples.setdefault(found.field, [])
-        if len(examples) < EXAMPLES:
-            state = (
-                f" [{' '.join(word for word in (found.fault, found.stop) if word)}]"
-                if found.fault or found.stop
-                else ""
-            )
-            examples.append(
-                f"{found.capture} packet {found.frame}{state}: {_short(found.ours)} / {_short(found.theirs)}"
-            )
-
-
-def _short(value: Any) -> str:
-    text = "nothing" if value is None else "".join(one if one.isprintable() else ascii(one)[1:-1] for one in str(value))
-    return text if len(text) <= 60 else text[:57] + "..."
+Pair = tuple[Row | None, Layer | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The place of a comparison: capture, frame, and stop reason of the packet."""
+    """The place of a comparison: capture and its format, frame, where its walk stopped, and the connections by flow."""
 
     capture: str
+    format: str
     frame: Frame
-    stop: str | None
+    stop: tuple[str, int | None] | None
+    flows: Mapping[int | None, Row]
 
 
 def layers_of(one: Layered, frame: Frame) -> Iterator[Layer]:
@@ -87,7 +45,8 @@ def layers_of(one: Layered, frame: Frame) -> Iterator[Layer]:
     own = [layer for layer in at_ports(one, frame) if layer.name in one.layers and not layer.quoted]
     for layer in joined(own, one.begins) if one.begins else own:
         if one.split:
-            yield from (Layer(layer.name, False, {one.split: [value]}) for value in layer.fields.get(one.split, ()))
+            for value in layer.fields.get(one.split, ()):
+                yield Layer(layer.name, quoted=False, fields={one.split: [value]}, at=layer.at)
         elif not one.only or _passes(one, layer):
             yield layer
 
@@ -96,12 +55,17 @@ def at_ports(one: Layered, frame: Frame) -> Iterator[Layer]:
     """The layers of a frame; for a table of datagrams or ports, only those inside datagrams (with one of the ports)."""
     inside = not one.ports and not one.datagrams
     for layer in frame.layers:
-        if one.datagrams and any(name in layer.fields for name in PORTS):
+        if one.datagrams and layer.name == "udp":
             inside = True
-        if one.ports and any(name in layer.fields for name in PORTS):
-            inside = any(int(shown) in one.ports for name in PORTS for shown, _ in layer.fields.get(name, ()))
+        if one.ports and layer.name == "udp":
+            inside = any(int(port) in one.ports for port in ports(layer))
         if inside:
             yield layer
+
+
+def ports(layer: Layer) -> list[str]:
+    """The ports that a layer of a transport protocol shows."""
+    return [shown for name in TRANSPORTS.get(layer.name, ()) for shown, _ in layer.fields.get(name, ())]
 
 
 def joined(layers: list[Layer], begins: str) -> list[Layer]:
@@ -126,17 +90,45 @@ def compare(one: Layered, rows: Rows | None, place: Place, tally: Tally) -> None
     mine = rows.of(place.frame.number) if rows is not None else []
     if one.merged and mine:
         mine = [merged(one, mine)]
-    theirs = list(layers_of(one, place.frame))
-    tally.rows += max(len(mine), len(theirs))
-    for row, layer in zip_longest(mine, theirs):
+    for row, layer in paired(one, mine, list(layers_of(one, place.frame))):
         if row is None or layer is None:
-            tally.values += 1
-            shown = _summary(one, layer) if row is None else None
+            shown = _summary(one, layer) if row is None and layer else None
             ours = _row(row) if row is not None else None
-            tally.differs(_difference(one, "row", ours, shown, row, place))
+            tally.differs(_difference(one, "row", (ours, shown), (row, layer), place))
         else:
+            tally.rows += 1
             for wanted in one.fields:
-                _field(one, wanted, row, layer, place, tally)
+                _field(one, wanted, (row, layer), place, tally)
+
+
+def paired(one: Layered, rows: list[Row], layers: list[Layer]) -> list[Pair]:
+    """Pairs of rows and layers in order, with the greatest number of equal values; None where only one has a row."""
+    if len(rows) == len(layers) or not rows or not layers or len(rows) * len(layers) > PAIRS:
+        return list(zip_longest(rows, layers))
+    # best[i][j]: greatest score of rows[i:] and layers[j:]; a pair without an equal value scores less than one with
+    likeness = [[1 + 2 * alike(one, row, layer) for layer in layers] for row in rows]
+    best = [[0] * (len(layers) + 1) for _ in range(len(rows) + 1)]
+    for i in reversed(range(len(rows))):
+        for j in reversed(range(len(layers))):
+            best[i][j] = max(likeness[i][j] + best[i + 1][j + 1], best[i + 1][j], best[i][j + 1])
+    found: list[Pair] = []
+    i = j = 0
+    while i < len(rows) and j < len(layers):
+        if best[i][j] == likeness[i][j] + best[i + 1][j + 1]:
+            found.append((rows[i], layers[j]))
+            i, j = i + 1, j + 1
+        elif best[i][j] == best[i + 1][j]:
+            found.append((rows[i], None))
+            i += 1
+        else:
+            found.append((None, layers[j]))
+            j += 1
+    return found + [(row, None) for row in rows[i:]] + [(None, layer) for layer in layers[j:]]
+
+
+def alike(one: Layered, row: Row, layer: Layer) -> int:
+    """Number of fields of which both have equal values."""
+    return sum(ours == theirs != [] for ours, theirs in (both(one, wanted, row, layer) for wanted in one.fields))
 
 
 def merged(one: Layered, rows: list[Row]) -> Row:
@@ -155,13 +147,54 @@ def _summary(one: Layered, layer: Layer) -> str:
 
 
 def _row(row: Row) -> str:
-    return " ".join(f"{name}={value}" for name, value in list(row.items())[:7] if value is not None)
+    return " ".join(f"{name}={value}" for name, value in list(row.items())[:9] if value is not None)
 
 
-def _difference(one: Layered, name: str, ours: Any, theirs: Any, row: Row | None, place: Place) -> Difference:
-    fault = row["fault"] if row else None
-    layers = frozenset(place.frame.names)
-    return Difference(one.table.name, name, ours, theirs, place.capture, place.frame.number, fault, place.stop, layers)
+def _difference(one: Layered, name: str, both_: tuple[Any, Any], pair: Pair, place: Place) -> Difference:
+    """A difference with the facts that the conditions of exceptions.toml may name."""
+    row, layer = pair
+    transport, own = around(row, layer, place.frame)
+    stop = place.stop
+    return Difference(
+        one.table.name,
+        name,
+        *both_,
+        place.capture,
+        place.frame.number,
+        fault=row["fault"] if row else None,
+        stop=frozenset({stop[0], f"{stop[0]} {stop[1]:#x}" if stop[1] is not None else stop[0]} if stop else ()),
+        layers=frozenset(place.frame.names),
+        format=place.format,
+        transport=transport,
+        port=own,
+        columns=row or {},
+        shows={field: found[0][0] for field, found in layer.fields.items()} if layer else {},
+        flow=place.flows.get(row.get("flow"), {}) if row else {},
+        values=_count(one, pair) if name == "row" else 1,
+    )
+
+
+def around(row: Row | None, layer: Layer | None, frame: Frame) -> tuple[str | None, frozenset[str]]:
+    """(transport protocol, its ports) around a row: those of tshark's last layer before it, or with the row's ports."""
+    given = frozenset(str(row[name]) for name in ("src_port", "dst_port") if row and row.get(name) is not None)
+    found: tuple[str | None, frozenset[str]] = (None, given)
+    for other in frame.layers:
+        if other.name not in TRANSPORTS or other.quoted:
+            continue
+        shown = frozenset(ports(other))
+        if (layer is not None and other.at <= layer.at) or (layer is None and (not given or shown == given)):
+            found = (other.name, shown)
+    return found
+
+
+def _count(one: Layered, pair: Pair) -> int:
+    """The number of values of a row that only one of the two has."""
+    row, layer = pair
+    found = 0
+    for wanted in one.fields:
+        ours, theirs = both(one, wanted, row, layer)
+        found += len(ours) + len(theirs)
+    return max(1, found)
 
 
 def aligned(ours: list[Value], theirs: list[Value]) -> Iterator[tuple[Value, Value]]:
@@ -173,31 +206,38 @@ def aligned(ours: list[Value], theirs: list[Value]) -> Iterator[tuple[Value, Val
         yield from zip_longest(ours[i:j], theirs[k:m])
 
 
-def _field(one: Layered, wanted: Field, row: Row, layer: Layer, place: Place, tally: Tally) -> None:
-    if wanted.unless and any(shown == wanted.unless[1] for shown, _ in layer.fields.get(wanted.unless[0], ())):
-        return
-    found = [shown for name in wanted.names for shown in layer.fields.get(name, ())]
+def both(one: Layered, wanted: Field, row: Row | None, layer: Layer | None) -> tuple[list[Value], list[Value]]:
+    """The values of a field in a row and in a layer, in a common form."""
     kind = wanted.parts[0].kind
+    found = [shown for name in wanted.names for shown in layer.fields.get(name, ())] if layer else []
     theirs = [values.theirs(kind, *shown) for shown in found]
     if wanted.single:
         theirs = theirs[:1]
     ours = [
-        values.ours(part.kind, value) for part in wanted.parts for value in leaves(row[part.path[0]], part.path[1:])
+        values.ours(part.kind, value)
+        for part in wanted.parts
+        for value in (leaves(row[part.path[0]], part.path[1:]) if row else ())
     ]
-    if kind == "text" and wanted.name.startswith(("dns.", "dhcpv6.client_domain")):
-        ours, theirs = [values.dns_name(name) for name in ours], [values.dns_name(name) for name in theirs]
-    if wanted.silent is not None:
-        ours = [value for value in ours if value != wanted.silent]
-        theirs = [value for value in theirs if value != wanted.silent]
+    if wanted.form:
+        ours, theirs = values.formed(wanted.form, ours, theirs)
+    if wanted.silent:
+        ours = [value for value in ours if value not in wanted.silent]
+        theirs = [value for value in theirs if value not in wanted.silent]
     if one.merged:
         ours, theirs = sorted(ours, key=str), sorted(theirs, key=str)
+    return ours, theirs
+
+
+def _field(one: Layered, wanted: Field, pair: tuple[Row, Layer], place: Place, tally: Tally) -> None:
+    row, layer = pair
+    if wanted.unless and any(shown == wanted.unless[1] for shown, _ in layer.fields.get(wanted.unless[0], ())):
+        return
+    ours, theirs = both(one, wanted, row, layer)
     if ours == theirs:
-        tally.values += len(ours)
-        tally.equal += len(ours)
+        tally.same(wanted.name, len(ours))
         return
     for mine, other in aligned(ours, theirs):
-        tally.values += 1
         if mine == other:
-            tally.equal += 1
+            tally.same(wanted.name, 1)
         else:
-            tally.differs(_difference(one, wanted.name, mine, other, row, place))
+            tally.differs(_difference(one, wanted.name, (mine, other), pair, place))

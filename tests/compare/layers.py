@@ -12,11 +12,14 @@ from typing import Any
 from netlake import tables
 from netlake.schema import Column, List, Struct, Table
 from tests.compare import values
+from tests.compare.exceptions import asked
 from tests.compare.values import Value
 
 FILE = Path(__file__).with_name("layers.toml")
-# fields of a datagram's layer with its ports
-PORTS = ("udp.srcport", "udp.dstport")
+# fields with the ports, by layer
+TRANSPORTS = {name: (f"{name}.srcport", f"{name}.dstport") for name in ("tcp", "udp", "sctp")}
+# text fields with domain names
+DOMAINS = ("dns.", "dhcpv6.client_domain")
 # what tshark shows for an address of zeros
 ANY = "0.0.0.0"  # noqa: S104 - shown, not bound to
 UNSET = {"ip": ANY, "ipv4": ANY, "ipv6": "::", "mac": "00:00:00:00:00:00"}
@@ -38,8 +41,9 @@ class Field:
     name: str
     names: tuple[str, ...]
     parts: tuple[Part, ...]
-    silent: Value = None
+    silent: frozenset[Value] = frozenset()
     unless: tuple[str, str] | None = None
+    form: str = ""
 
     @property
     def column(self) -> str:
@@ -71,8 +75,7 @@ class Layered:
     @property
     def wanted(self) -> set[str]:
         """All fields that must be read from tshark."""
-        ports = PORTS if self.ports or self.datagrams else ()
-        deciding = {name for name in (*self.only, self.begins, *ports) if name} | {
+        deciding = {name for name in (*self.only, self.begins, *asked(self.table.name, "shows")) if name} | {
             one.unless[0] for one in self.fields if one.unless
         }
         return {name for one in self.fields for name in one.names} | deciding
@@ -110,18 +113,29 @@ def _fields(table: Table, entry: dict[str, Any]) -> tuple[Field, ...]:
     found: dict[str, list[Part]] = {}
     for name, part in [*also, *parts(table.columns)]:
         found.setdefault(name, []).append(part)
-    alias, silent, unless = (entry.get(key, {}) for key in ("alias", "silent", "unless"))
+    alias, silent, unless, form = (entry.get(key, {}) for key in ("alias", "silent", "unless", "form"))
     silent = {name: UNSET[kind] for name, kind in unset(table.columns)} | silent
     return tuple(
         Field(
             name,
             (name, *alias.get(name, ())),
             tuple(own),
-            values.theirs(own[0].kind, silent[name], silent[name]) if name in silent else None,
+            frozenset(values.theirs(own[0].kind, text, text) for text in _texts(silent.get(name, ()))),
             tuple(unless[name]) if name in unless else None,
+            form.get(name, _text_form(name, form) if str(own[0].kind) == "text" else ""),
         )
         for name, own in found.items()
     )
+
+
+def _text_form(name: str, form: dict[str, str]) -> str:
+    """The form of a text: that of domain names, or the one for all texts of the table."""
+    return "dns_name" if name.startswith(DOMAINS) else form.get("*", "")
+
+
+def _texts(given: str | list[str] | tuple[str, ...]) -> list[str]:
+    """One text or several, as a list."""
+    return [given] if isinstance(given, str) else list(given)
 
 
 def layered(table: Table, entry: dict[str, Any]) -> Layered:

@@ -14,6 +14,7 @@ import pyarrow as pa
 Row = dict[str, Any]
 Ints = npt.NDArray[np.int64]
 SLICE = 4096
+CONTEXT = ("packet", "place", "fault", "src_port", "dst_port", "flow", "from_originator")
 
 
 class Rows:
@@ -33,7 +34,7 @@ class Rows:
         frames = np.where(last > 0, last, packet)
         order = np.lexsort((place, packet, last > 0, frames))
         self.frames = frames[order]
-        context = [name for name in ("packet", "place", "fault") if name not in columns]
+        context = [name for name in CONTEXT if name in table.column_names and name not in columns]
         chosen = table.select([*context, *columns])
         if "ts" in columns:
             at = chosen.schema.get_field_index("ts")

@@ -12,8 +12,21 @@ import pytest
 import netlake
 from netlake import tables
 from netlake.schema import Table
-from tests.compare import capture, conversations, differences, exceptions, layers, report, rows, run, tshark, values
+from tests.compare import (
+    capture,
+    cases,
+    conversations,
+    differences,
+    exceptions,
+    layers,
+    rows,
+    run,
+    tshark,
+    values,
+)
+from tests.compare.builders import Given, place
 from tests.compare.exceptions import Difference
+from tests.compare.tally import Tally
 from tests.compare.tshark import Frame, Layer
 
 CAPTURES = Path(__file__).resolve().parent.parent / "captures"
@@ -83,8 +96,17 @@ def test_tshark_has_every_declared_field() -> None:
 def a_difference(**changed: object) -> Difference:
     """An example of a difference."""
     usual = {"table": "tcp", "field": "tcp.len", "ours": 5, "theirs": None, "capture": "folder/name.pcap", "frame": 1}
-    rest = {"fault": None, "stop": None, "layers": frozenset({"tcp", "ip"})}
-    return Difference(**{**usual, **rest, **changed})  # type: ignore[arg-type]
+    facts = {
+        "layers": frozenset({"tcp", "ip"}),
+        "stop": frozenset({"unknown_llc", "unknown_llc 0x31"}),
+        "format": "pcap",
+        "transport": "tcp",
+        "port": frozenset({"80", "4000"}),
+        "columns": {"syn": True, "mss": None},
+        "shows": {"tcp.flags.syn": "1"},
+        "flow": {"resp_window_scale": None},
+    }
+    return Difference(**{**usual, **facts, **changed})  # type: ignore[arg-type]
 
 
 CONDITIONS = [
@@ -96,31 +118,70 @@ CONDITIONS = [
     ({"ours": "5"}, True),
     ({"ours": ["6", "7*"]}, False),
     ({"theirs": "some"}, False),
-    ({"fault": "none", "stop": "none"}, True),
+    ({"fault": "none", "stop": "unknown_llc"}, True),
+    ({"stop": "unknown_llc 0x31"}, True),
+    ({"stop": "unknown_llc 0x3"}, False),
+    ({"stop": "none"}, False),
     ({"fault": "cut"}, False),
     ({"layers": ["teredo", "ip"]}, True),
     ({"layers": "teredo"}, False),
     ({"capture": "folder/*"}, True),
     ({"capture": "other/*"}, False),
+    ({"format": "pcap"}, True),
+    ({"format": "pcapng"}, False),
+    ({"transport": "tcp", "port": [80, 443]}, True),
+    ({"transport": "udp"}, False),
+    ({"port": 8}, False),
+    ({"columns": {"syn": "True", "mss": "none"}}, True),
+    ({"columns": {"syn": "False"}}, False),
+    ({"columns": {"mss": "some"}}, False),
+    ({"shows": {"tcp.flags.syn": ["0", "1"]}}, True),
+    ({"shows": {"tcp.flags.ack": "some"}}, False),
+    ({"flow": {"resp_window_scale": "none"}}, True),
+    ({"flow": {"resp_window_scale": "7"}}, False),
 ]
 
 
 @pytest.mark.parametrize(("conditions", "applies"), CONDITIONS, ids=str)
 def test_exception_applies_if_all_conditions_are_true(conditions: dict, applies: bool) -> None:  # noqa: FBT001
-    entry = exceptions._entry(0, {"reason": "a test", "most": 1, **conditions})
+    # the capture proves it; the conditions decide
+    entry = exceptions.make(0, {"reason": "a test", "most": 1, "capture": "folder/*", **conditions})
     assert entry.applies(a_difference()) is applies
 
 
-def test_unknown_condition_is_refused() -> None:
-    with pytest.raises(ValueError, match="tabel is not a condition"):
-        exceptions._entry(3, {"reason": "a test", "most": 1, "tabel": "tcp"})
+REFUSED = [
+    ("exception", {"tabel": "tcp", "fault": "cut"}, "tabel is not a condition"),
+    ("exception", {"table": "tcp", "field": "tcp.len", "ours": "none"}, "no condition proves it"),
+    ("exception", {"field": "row", "ours": "none", "stop": "unknown_port"}, "no condition proves it"),
+    ("exception", {"table": "tcp", "capture": "*"}, "no condition proves it"),
+    ("exception", {"table": "tcp", "columns": {"syn": "*"}}, "no condition proves it"),
+    ("exception", {"field": "row", "fault": "cut", "shown": False}, "not for rows"),
+    ("exception", {"table": "tcp", "fault": "cut", "shown": False}, "not for rows"),
+    ("exception", {"field": ["tcp.len", "r*"], "fault": "cut", "shown": False}, "not for rows"),
+    ("outside", {"field": "row", "ours": "none", "transport": "udp"}, "over TCP"),
+    ("outside", {"field": "row", "ours": "some", "transport": "tcp"}, "over TCP"),
+    ("outside", {"field": "tcp.len", "ours": "none", "transport": "tcp"}, "over TCP"),
+]
 
 
-def test_every_exception_has_reason_limit_and_condition() -> None:
+@pytest.mark.parametrize(("kind", "entry", "message"), REFUSED, ids=str)
+def test_entry_without_proof_is_refused(kind: str, entry: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        exceptions.make(3, {"reason": "a test", "most": 1, **entry}, kind)
+
+
+def test_every_exception_has_reason_limit_and_proof() -> None:
+    assert len(exceptions.entries()) > 50
     for entry in exceptions.entries():
         assert len(entry.reason) > 20
         assert entry.most > 0
-        assert entry.conditions
+        assert entry.proofs
+
+
+def test_every_justification_names_a_compared_table() -> None:
+    names = {one.table.name for one in layers.compared()} | {"connection"}
+    assert set(exceptions.justified()) <= names
+    assert all(len(one.reason) > 20 and one.number > 0 for one in exceptions.justified().values())
 
 
 def test_lists_are_aligned() -> None:
@@ -146,7 +207,7 @@ def test_different_value_is_found() -> None:
     table = netlake.decode(CAPTURES / "cooked.pcap", include=["packet", "udp"])["udp"]
     first = table.select(["packet", "length", "checksum", "src_port", "dst_port"]).slice(0, 1).to_pylist()[0]
 
-    def compared(**changed: int) -> differences.Tally:
+    def compared(**changed: int) -> Tally:
         shown = {
             "udp.length": first["length"],
             "udp.checksum": first["checksum"],
@@ -155,10 +216,8 @@ def test_different_value_is_found() -> None:
         }
         fields = {name: [(str(changed.get(name.replace(".", "_"), value)), "")] for name, value in shown.items()}
         frame = Frame(first["packet"], [Layer("udp", quoted=False, fields=fields)], {"udp"})
-        tally = differences.Tally()
-        differences.compare(
-            one, rows.Rows(table, one.columns, rows.Counter()), differences.Place("x.pcap", frame, None), tally
-        )
+        tally = Tally()
+        differences.compare(one, rows.Rows(table, one.columns, rows.Counter()), place(frame), tally)
         return tally
 
     assert (compared().values, compared().equal, compared().different.total()) == (4, 4, 0)
@@ -170,14 +229,10 @@ def test_merged_rows_are_compared_in_any_order() -> None:
     one = next(one for one in layers.compared() if one.table.name == "ospf_lsa")
     found = [dict.fromkeys(one.columns) | {"packet": 1, "fault": None, "age": age} for age in (7, 5)]
 
-    class Given:
-        def of(self, _: int) -> list[dict]:
-            return found
-
-    def compared(*ages: str) -> differences.Tally:
+    def compared(*ages: str) -> Tally:
         layer = Layer("ospf", quoted=False, fields={"ospf.lsa.age": [(age, "") for age in ages]})
-        tally = differences.Tally()
-        differences.compare(one, Given(), differences.Place("x.pcap", Frame(1, [layer], {"ospf"}), None), tally)
+        tally = Tally()
+        differences.compare(one, Given(*found), place(Frame(1, [layer], {"ospf"})), tally)
         return tally
 
     assert (compared("5", "7").values, compared("5", "7").equal) == (2, 2)
@@ -203,7 +258,6 @@ def test_ports_select_layers_of_table() -> None:
     shown = Frame(1, parts, {"udp", "nsh"})
     one = layers.layered(tables.table("nsh"), {"layers": ["nsh"], "ports": [2152]})
     assert [layer.fields["nsh.spi"][0][0] for layer in differences.layers_of(one, shown)] == ["1", "2"]
-    assert {"udp.srcport", "udp.dstport"} <= one.wanted
     every = layers.layered(tables.table("nsh"), {"layers": ["nsh"]})
     assert len(list(differences.layers_of(every, shown))) == 4
 
@@ -225,17 +279,59 @@ def test_sample_depends_on_names_only() -> None:
 
 
 @needs_tshark
+def test_cases_reach_their_tables(tmp_path: Path) -> None:
+    wanted = cases.reached()
+    assert {"bluetooth_hci", "cip", "coap", "diameter", "lacp_marker", "profinet_dcp", "usb", "zigbee"} <= set(wanted)
+    written = cases.write(tmp_path)
+    assert {name.removeprefix("cases/").partition(".")[0].partition("-")[0] for _, name in written} == set(wanted)
+    for path, name in written:
+        if "zigbee" not in name:
+            continue
+        outcome = capture.compare_capture(path, name)
+        assert outcome.state == "compared"
+        assert set(outcome.tables) == {"zigbee"}
+        assert outcome.tables["zigbee"].columns.total() > 20
+
+
+def test_cases_with_faults_or_missing_bytes_are_left_out() -> None:
+    good = {"bytes": "00", "row": {"version": 1}}
+    assert cases.comparable(good)
+    assert cases.comparable({"bytes": "00", "rows": []})
+    for change in ({"fault": "cut"}, {"missing": 1}, {"accept": False}, {"row": {"fault": "bad_value"}}):
+        assert not cases.comparable(good | change)
+
+
+FORMS = [
+    ("bits_reversed", "aa:00:04:00:01:04", "55:00:20:00:80:20"),
+    ("bytes_reversed", b"\x0a\x00\x00\x01", b"\x01\x00\x00\x0a"),
+    ("until_zero", "name\0rest", "name"),
+    ("sixteen_bytes", "ab" * 20, "ab" * 16),
+    ("signed", -(1 << 31), 1 << 31),
+    ("dns_name", r"a\032b", "a b"),
+]
+
+
+@pytest.mark.parametrize(("form", "ours", "theirs"), FORMS)
+def test_forms_are_equal_for_the_same_value_only(form: str, ours: values.Value, theirs: values.Value) -> None:
+    mine, other = values.formed(form, [ours], [theirs])
+    assert mine == other
+    different: values.Value = theirs + 1 if isinstance(theirs, int) else theirs[1:]  # type: ignore[index]
+    mine, other = values.formed(form, [ours], [different])
+    assert mine != other
+
+
+def test_file_format_is_that_of_the_content(tmp_path: Path) -> None:
+    assert capture.file_format(CAPTURES / "classic.pcap") == "pcap"
+    assert capture.file_format(CAPTURES / "demo.pcapng") == "pcapng"
+    other = tmp_path / "other"
+    other.write_bytes(b"snoop")
+    assert capture.file_format(other) == "other"
+
+
+@needs_tshark
 @pytest.mark.parametrize("name", ["classic.pcap", "cooked.pcap", "snaplen.pcap", "truncated.pcap", "tunnel.pcap"])
 def test_bundled_captures_equal_tshark(name: str) -> None:
     outcome = capture.compare_capture(CAPTURES / name, name)
     assert outcome.state == "compared"
     assert outcome.ours == outcome.theirs > 0
     assert {table: tally.different for table, tally in outcome.tables.items() if tally.different} == {}
-
-
-def test_no_compared_value_fails() -> None:
-    findings = report.Findings("4.0.17", "make compare")
-    findings.add(capture.Outcome("x.pcap", "neither"))
-    assert not findings.good
-    text = "\n".join(report.page(findings))
-    assert "None: both read the same number of packets" in text

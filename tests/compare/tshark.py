@@ -25,14 +25,20 @@ PREFERENCES = {
     "sctp.reassembly": "FALSE",
     "ip.use_geoip": "FALSE",
     "frame.generate_epoch_time": "TRUE",
+    "eth.fcs": "Never",  # no guess that the last four bytes of a frame are a check sequence
     "ipmi.dissect_bus_commands": "TRUE",
     "pgm.check_checksum": "FALSE",  # it does not show a checksum that it has verified
+    "wpan.802154_fcs_ok": "FALSE",  # a wrong check sequence does not end the dissection
 }
-# heuristics of protocols with a table: netlake uses the port only for the first, the content for the others
-GUESSES = ("dns_udp",)
-ALLOWED = ("rtp_udp", "rtp_stun", "dtls_udp", "dtls_stun", "bt_utp_udp")
-# ports that tshark does not have: of HP ERM, and those that exporters of NetFlow in captures use
-DECODE_AS = ("udp.port==7932,hp_erm", "udp.port==2057,cflow", "udp.port==9995,cflow", "udp.port==40000,cflow")
+# ports that tshark does not have: of MQTT-SN and HP ERM, and those that exporters of NetFlow in captures use
+DECODE_AS = (
+    "udp.port==1883,mqttsn", "udp.port==10000,mqttsn", "udp.port==7932,hp_erm", "udp.port==2057,cflow",
+    "udp.port==9995,cflow", "udp.port==40000,cflow",
+)  # fmt: skip
+# heuristics of protocols with a table: netlake uses the port only for the first, does not read the data that a TURN
+# server relays, and uses the content for the others
+GUESSES = ("dns_udp", "rtp_stun", "dtls_stun")
+ALLOWED = ("rtp_udp", "dtls_udp", "bt_utp_udp")
 STATISTICS = ("conv,tcp", "conv,udp", "conv,sctp")
 # layers that quote headers of another packet
 QUOTING = frozenset({"icmp", "icmpv6"})
@@ -44,11 +50,12 @@ CLEAN = bytes(byte if byte >= 0x20 or byte in b"\t\r\n" else 0x3F for byte in ra
 
 @dataclass(slots=True)
 class Layer:
-    """One header: for each requested field its values in order, as (text, hexadecimal bytes)."""
+    """One header, number `at` of its frame: for each requested field its values in order, as (text, hexadecimal)."""
 
     name: str
     quoted: bool
     fields: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    at: int = 0
 
 
 @dataclass(slots=True)
@@ -104,7 +111,7 @@ class Reader:
         self.frame.names.add(name)
         layer = self.open[-1][1] if self.open else None
         if name in self.layers:
-            layer = Layer(name, self.quoting)
+            layer = Layer(name, self.quoting, at=len(self.frame.layers))
             self.frame.layers.append(layer)
         self.quoting = self.quoting or name in QUOTING
         self.open.append((name, layer))
@@ -127,7 +134,9 @@ class Reader:
 class Tshark:
     """One run of tshark on one capture; statistics, complaint (stderr) and exit code are set after `frames` ended."""
 
-    def __init__(self, capture: Path, layers: frozenset[str], fields: frozenset[str]) -> None:
+    def __init__(
+        self, capture: Path, layers: frozenset[str], fields: frozenset[str], options: tuple[str, ...] = ()
+    ) -> None:
         self.reader = Reader(layers | {"frame"}, fields | {"frame.number"})
         self.statistics = ""
         self.complaint = ""
@@ -136,8 +145,9 @@ class Tshark:
         wanted = [word for name in STATISTICS for word in ("-z", name)]
         guesses = [word for name in GUESSES for word in ("--disable-heuristic", name)]
         guesses += [word for name in ALLOWED for word in ("--enable-heuristic", name)]
-        ports = [word for rule in DECODE_AS for word in ("-d", rule)]
-        self.command = ["tshark", "-n", *settings, *guesses, *ports, *wanted, "-T", "pdml", "-r", str(capture)]
+        assigned = [word for name in DECODE_AS for word in ("-d", name)]
+        self.command = ["tshark", "-n", *settings, *guesses, *assigned, *options, *wanted]
+        self.command += ["-T", "pdml", "-r", str(capture)]
 
     def frames(self) -> Iterator[Frame]:
         """Run tshark; yield all frames in order."""

@@ -141,4 +141,54 @@ def dns_name(name: Value) -> Value:
     return re.sub(r"[\x00-\x1f\x7f]", "?", text)
 
 
+def _bits_reversed(address: Value) -> Value:
+    """A MAC address with the bits of each byte in reverse order."""
+    octets = str(address).split(":")
+    if not all(re.fullmatch(r"[0-9a-f]{2}", octet) for octet in octets):
+        return address
+    return ":".join(f"{int(f'{int(octet, 16):08b}'[::-1], 2):02x}" for octet in octets)
+
+
+def _bytes_reversed(address: Value) -> Value:
+    """An address with its bytes in reverse order."""
+    return address[::-1] if isinstance(address, bytes) else address
+
+
+def _until_zero(text: Value) -> Value:
+    """Text before its first zero byte, where tshark ends a text."""
+    return text.partition("\0")[0] if isinstance(text, str) else text
+
+
+def _signed(number: Value) -> Value:
+    """A number of 32 bits as signed."""
+    return number - (1 << 32) if isinstance(number, int) and number >= 1 << 31 else number
+
+
+def _sixteen(digest: Value) -> Value:
+    """The first 16 bytes."""
+    return digest[:32] if isinstance(digest, str) else digest
+
+
+# name of a form: (function for values of netlake, function for those of tshark)
+FORMS: dict[str, tuple[Callable[[Value], Value], Callable[[Value], Value]]] = {
+    "dns_name": (dns_name, dns_name),
+    "bits_reversed": (lambda value: value, _bits_reversed),
+    "bytes_reversed": (lambda value: value, _bytes_reversed),
+    "until_zero": (_until_zero, _until_zero),
+    "signed": (_signed, _signed),
+    "sixteen_bytes": (_sixteen, _sixteen),
+}
+
+
+def formed(name: str, ours: list[Value], theirs: list[Value]) -> tuple[list[Value], list[Value]]:
+    """The values in the form `name` of `layers.toml`, in which both programs show the same value alike.
+
+    `once`: tshark shows each value twice in succession.
+    """
+    if name == "once":
+        return ours, theirs[::2] if theirs[::2] == theirs[1::2] else theirs
+    mine, other = FORMS[name]
+    return [mine(value) for value in ours], [other(value) for value in theirs]
+
+
 KINDS = frozenset(SCALARS)
