@@ -9,7 +9,7 @@ from netlake.layers.items import items
 from netlake.packets import Cursor
 from netlake.schema import Column, List, Struct, Table
 
-ON = ("snap.cisco=0x2000",)
+ON = ("snap.cisco=0x2000", "ether.type=0x2000")
 HEADER = 4
 TLV_HEADER = 4
 
