@@ -4,7 +4,8 @@
   segment; SACK blocks are listed. Any other option, one that occurs twice, and one whose length is not that of its kind
   are listed with their bytes, so that no byte of the options is lost.
 - After an end of options the rest is listed as kind 0, unless it is all zero.
-- An option that runs past the header ends the segment's reading; it is marked UNREADABLE.
+- An option that runs past the header ends the segment's reading. It marks the segment UNREADABLE, unless an option
+  before it marked it ODD_LENGTH: the first fault is kept.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ TABLES = (
         "megaco",
         "One row for each transaction in a Megaco (H.248) message.",
         spec="RFC 3525, ITU-T H.248.1 annex B",
-        on=("udp.port=2944", "udp.port=2945", "sctp.port=2944", "sctp.port=2945"),
+        on=("udp.port=2944", "udp.port=2945", "sctp.port=2944", "sctp.port=2945", "sctp.payload_protocol=7"),
         columns=(
             Column("encoding", "word", "text or binary.", why="defined by netlake"),
             Column("version", "u8", "Version of the protocol.", why="once for several transactions"),

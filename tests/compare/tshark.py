@@ -37,8 +37,8 @@ DECODE_AS = (
 )  # fmt: skip
 # heuristics of protocols with a table: netlake uses the port only for the first, does not read the data that a TURN
 # server relays, and uses the content for the others
-GUESSES = ("dns_udp", "rtp_stun", "dtls_stun")
-ALLOWED = ("rtp_udp", "dtls_udp", "bt_utp_udp")
+GUESSES = ("rtp_stun", "dtls_stun")
+ALLOWED = ("dns_udp", "rtp_udp", "dtls_udp", "bt_utp_udp")
 STATISTICS = ("conv,tcp", "conv,udp", "conv,sctp")
 # layers that quote headers of another packet
 QUOTING = frozenset({"icmp", "icmpv6"})

@@ -1,4 +1,7 @@
-"""DHCP (RFC 2131) with its options (RFC 2132, RFC 3046, RFC 4702) and BOOTP (RFC 951), whose vendor area has none."""
+"""DHCP (RFC 2131) with its options (RFC 2132, RFC 3046, RFC 4702) and BOOTP (RFC 951), whose vendor area has none.
+
+Options of the same code are one option in pieces (RFC 3396), unless a value has the whole size of its type.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,7 @@ def rows(message: Message) -> list[Row]:
         body(Cursor(message.data, FIXED, missing=message.missing), row)
     except Short:
         mark_short(row, message)
+    columns(row)
     return [row]
 
 
@@ -47,7 +51,7 @@ def body(cursor: Cursor, row: Row) -> None:
 
 
 def read_options(cursor: Cursor, row: Row) -> None:
-    """Options up to the end option, each in `options` and in its column; of a repeated code the last one."""
+    """Options up to the end option, each in `options`."""
     while cursor.promised:
         code = cursor.number(1)
         if code == END:
@@ -58,13 +62,25 @@ def read_options(cursor: Cursor, row: Row) -> None:
         if size > cursor.promised:
             mark(row, "bad_options")
             return
-        value = cursor.take(size)
-        row["options"].append({"code": code, "value": value})
+        row["options"].append({"code": code, "value": cursor.take(size)})
+
+
+def columns(row: Row) -> None:
+    """Set the columns of the options that were read."""
+    options = row.get("options", [])
+    for code in {option["code"] for option in options}:
+        value = joined(code, [option["value"] for option in options if option["code"] == code])
         if code in COLUMNS:
             name, typed = COLUMNS[code]
             row[name] = typed(value)
         elif code == RELAY:
             relay(value, row)
+
+
+def joined(code: int, values: list[bytes]) -> bytes:
+    """RFC 3396: the values of one code, joined; of types of fixed size from the last whole value on."""
+    whole = [at for at, value in enumerate(values) if len(value) == SIZES.get(code)]
+    return b"".join(values[whole[-1] if whole else 0 :])
 
 
 def relay(value: bytes, row: Row) -> None:
@@ -132,3 +148,5 @@ COLUMNS: dict[int, tuple[str, Callable[[bytes], Any]]] = {
     77: ("user_class", bytes),
     81: ("client_fqdn", fqdn),
 }
+# bytes of the types of fixed size: addresses and numbers of RFC 2132
+SIZES = {1: 4, 28: 4, 50: 4, 51: 4, 53: 1, 54: 4, 57: 2, 58: 4, 59: 4}

@@ -1,7 +1,7 @@
 """One message and its row, for the twins of columnar readers.
 
 A twin is `rows(message)`: the rows of one message as dicts of column and value, each with its fault. It is plain Python
-and reads no other message. Rules that all twins share:
+and reads no other message, except the twins with `batch(messages)`. Rules that all twins share:
 - A column that is absent is null, or an empty list.
 - A row has the fault that was found first. A message that is too short has the fault `cut` if the capture did not keep
   all of it, else the fault that fits, mostly `short_header`.

@@ -99,7 +99,7 @@ def private(cursor: Cursor, row: Row) -> None:
 
 
 def to_the_end(cursor: Cursor, row: Row, name: str) -> None:
-    """The rest as column `name`, as far as the capture contains it."""
-    row[name] = cursor.kept() if cursor.promised else None
+    """The rest as column `name`, as far as the capture contains it; null where it contains none of it."""
+    row[name] = cursor.kept() or None
     if cursor.missing:
         raise Short

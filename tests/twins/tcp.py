@@ -36,7 +36,7 @@ def rows(message: Message) -> list[Row]:
 
 def options(area: bytes, row: Row) -> None:
     """Set the columns of the options; those without a column, repeated or of a wrong length are in `options`."""
-    blocks, others, kinds, faults = [], [], [], set()
+    blocks, others, kinds = [], [], []
     while area:
         kind, area = area[0], area[1:]
         kinds.append(kind)
@@ -48,11 +48,11 @@ def options(area: bytes, row: Row) -> None:
             break
         size = area[0] - 1 if area else 0
         if not 1 <= size <= len(area):
-            faults.add("bad_options")
+            mark(row, "bad_options")
             break
         data, area = area[1:size], area[size:]
         if odd(kind, len(data)):
-            faults.add("bad_length")
+            mark(row, "bad_length")
             others.append({"kind": kind, "data": data})
         elif kind == SACK:
             blocks += [(data[at : at + 4], data[at + 4 : at + 8]) for at in range(0, len(data), 8)]
@@ -61,8 +61,6 @@ def options(area: bytes, row: Row) -> None:
     row["sack_blocks"] = [{"left": int.from_bytes(left), "right": int.from_bytes(right)} for left, right in blocks]
     row["options"] = others
     row["option_kinds"] = kinds if row["syn"] else []
-    for fault in sorted(faults, reverse=True):
-        mark(row, fault)
 
 
 def odd(kind: int, size: int) -> bool:

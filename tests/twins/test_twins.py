@@ -1,8 +1,9 @@
 """Columnar readers and their twins agree on every row: a twin is a plain reader of one message at a time.
 
-Each table with a columnar `read` has the twin tests/twins/NAME.py; a table that is read by its fixed header only has
-the twin in fixed.py. Both read the cases of the table, whole and cut at every byte; these with one byte changed, and
-with several; random messages; and messages of real captures, always several in a batch.
+Each table with a columnar `read` has the twin tests/twins/NAME.py, or that of tags in tag.py; a table that is read by
+its fixed header only has the twin in fixed.py. A twin whose messages depend on others of their batch has `batch` in
+place of `rows`. Readers and twins read the cases of the table, whole and cut at every byte; these with one byte
+changed, and with several; random messages; and messages of real captures, always several in a batch.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from netlake.sinks.null import NullSink
 from netlake.sources import open_capture
 from tests.messages import build
 from tests.test_protocols import as_written, filled, of_table, read_rows
+from tests.twins import tag
 from tests.twins.fixed import ADDRESSES, fixed
 from tests.twins.message import Message, Row
 
@@ -46,7 +48,8 @@ MOST = 200
 # small captures which together have every column, fault and flag value of these tables that shared captures have
 CAPTURES = (FOLDER / "captures.txt").read_text().split()
 
-Twin = Callable[[Message], list[Row]]
+# the rows of each message of a batch
+Twin = Callable[[list[Message]], list[list[Row]]]
 
 
 def fixed_only(table: str, message: Message) -> list[Row]:
@@ -54,11 +57,17 @@ def fixed_only(table: str, message: Message) -> list[Row]:
     return [fixed(tables.table(table), message)]
 
 
+def one_by_one(rows: Callable[[Message], list[Row]]) -> Twin:
+    """The twin that reads each message of a batch with `rows`."""
+    return lambda messages: list(map(rows, messages))
+
+
 MODULES = {
     table: importlib.import_module(f"tests.twins.{table}") for table in COLUMNAR if (FOLDER / f"{table}.py").exists()
 }
-TWINS: dict[str, Twin] = {table: partial(fixed_only, table) for table in FIXED}
-TWINS |= {table: module.rows for table, module in MODULES.items()}
+TWINS: dict[str, Twin] = {table: one_by_one(partial(fixed_only, table)) for table in FIXED}
+TWINS |= {table: one_by_one(partial(tag.tag, table)) for table in tag.TABLES}
+TWINS |= {table: getattr(module, "batch", None) or one_by_one(module.rows) for table, module in MODULES.items()}
 # messages in addition to the cases, for some twins
 OWN: dict[str, list[Message]] = {table: getattr(module, "MESSAGES", []) for table, module in MODULES.items()}
 # tables with addresses are also read without a pool, which gives text instead of codes
@@ -85,8 +94,8 @@ def check(table: str, messages: Messages) -> None:
     before = [faults.NAMES[code] for code in messages.fault.tolist()]
     alone = plain(messages)
     found = read_rows(table, messages)
-    for message, fault, rows in zip(alone, before, found, strict=True):
-        wanted = [row | {"fault": fault or row["fault"]} for row in TWINS[table](message)]
+    for message, fault, rows, expected in zip(alone, before, found, TWINS[table](alone), strict=True):
+        wanted = [row | {"fault": fault or row["fault"]} for row in expected]
         assert list(map(comparable, rows)) == list(map(comparable, wanted)), (table, message)
 
 
