@@ -193,7 +193,7 @@ def test_invalid_plugin_raises_schema_error(name: str, tmp_path: Path) -> None:
 
 def test_invalid_plugin_ends_command_before_writing(tmp_path: Path) -> None:
     ran = run("capture", CAPTURES / "classic.pcap", "--lake", tmp_path / "lake", "--plugin", plugin(tmp_path, "1 / 0"))
-    assert ran.returncode == 1
+    assert ran.returncode == 2
     assert len(ran.stderr.splitlines()) == 1
     assert not (tmp_path / "lake").exists()
 

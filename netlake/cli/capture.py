@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from netlake.cli import options, progress
+from netlake.errors import OptionError
 from netlake.query.output.visible import say
 
 if TYPE_CHECKING:  # importing the pipeline (pyarrow) takes a second
@@ -161,10 +162,14 @@ def _check(option: str, names: tuple[str, ...]) -> None:
 
 
 def _check_flow_key(parts: tuple[str, ...]) -> None:
+    """UsageError for what cannot be part of the flow key."""
     if parts:
         from netlake import pipeline
 
-        pipeline.options(None, (), flow_key=parts)
+        try:
+            pipeline.options(None, (), flow_key=parts)
+        except OptionError as error:
+            raise click.BadOptionUsage("flow_key", f"--flow-key: {error}") from error
 
 
 def _compile() -> None:

@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 
 from netlake.cli import progress, summary
-from netlake.errors import LakeError
 from netlake.lake.catalog import Catalog
 from netlake.pipeline.report import CaptureReport, ProblemReport, Report, TableReport
 
@@ -77,18 +76,6 @@ def test_unreadable_input_is_reported_with_exit_code(run: Run, captures: Path, t
     code, out, _ = run("capture", captures / "snaplen.pcap", *lake)
     assert code == 0
     assert "packets truncated by snaplen" in out
-
-
-def test_failed_commit_prints_no_report(
-    run: Run, captures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object, **__: object) -> None:
-        raise LakeError("The disk is full.")
-
-    monkeypatch.setattr(Catalog, "commit", full)
-    code, out, err = run("capture", captures / "classic.pcap", "--lake", tmp_path / "lake", "--jobs", 1)
-    assert (code, out) == (1, "")
-    assert err == "netlake: The disk is full.\n"
 
 
 def test_include_and_exclude_select_tables(run: Run, captures: Path, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ INVALID: dict[str, tuple[str, ...]] = {
     "--include": TABLES,
     "--exclude": TABLES,
     "--jobs": (*NUMBERS, "0"),
+    "--flow-key": ("", ",", " , ", "lots", "VLAN", "vlan,lots", "vlan interface", NOT_UTF8),
     "--plugin": ("", "{folder}", "{folder}/absent.py", "{file}", f"{NOT_UTF8}.py"),
     "--select": COLUMNS,
     "--sort": (*COLUMNS, "-", "--packet"),

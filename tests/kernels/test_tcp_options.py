@@ -30,7 +30,7 @@ def plain(area: bytes, *, syn: bool) -> dict[str, Any]:
             break
         size = area[at + 1] if at + 1 < len(area) else 0
         if size < 2 or at + size > len(area):
-            found["wrong"] = kernel.UNREADABLE
+            found["wrong"] = found["wrong"] or kernel.UNREADABLE
             break
         data = area[at + 2 : at + size]
         at += size
