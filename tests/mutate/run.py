@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from tests import test_protocols
 from tests.mutate import modules
@@ -65,13 +66,13 @@ def checks(names: list[str]) -> str:
                 return f"{together.__name__}[{table}]"
     for name in dict.fromkeys(name for table in own for name in FURTHER.get(table, ())):
         for test, arguments in _tests(name):
-            if _fails(test, *arguments):
-                return f"{test.__name__}{list(arguments) or ''}"
+            if _fails(test, **arguments):
+                return f"{test.__name__}{list(arguments.values()) or ''}"
     return SURVIVED
 
 
-def _tests(name: str) -> Iterator[tuple[Callable[..., None], tuple[object, ...]]]:
-    """Tests of a module without fixtures and random examples, with each of their parameters.
+def _tests(name: str) -> Iterator[tuple[Callable[..., None], dict[str, object]]]:
+    """Tests of a module without fixtures and random examples, with each set of their parameters by name.
 
     The module is executed first: it has bound functions of the code as it was.
     """
@@ -79,16 +80,27 @@ def _tests(name: str) -> Iterator[tuple[Callable[..., None], tuple[object, ...]]
     exec(modules.code(name), module.__dict__)  # noqa: S102 - as it is
     for test in [value for key, value in module.__dict__.items() if key.startswith("test_")]:
         parameters = [mark for mark in getattr(test, "pytestmark", ()) if mark.name == "parametrize"]
-        wanted = len(inspect.signature(test).parameters)
+        wanted = list(inspect.signature(test).parameters)
         if test.__name__ in RANDOM or hasattr(test, "hypothesis") or (wanted and not parameters):
             continue
-        for one in parameters[0].args[1] if parameters else [()]:
-            yield test, one if isinstance(one, tuple) and wanted != 1 else (one,)
+        sets: list[dict[str, object]] = [{}]
+        for mark in parameters:  # all combinations of several marks
+            given, values = mark.args
+            names = [word.strip() for word in given.split(",")] if isinstance(given, str) else list(given)
+            rows = [_row(one, len(names)) for one in values]
+            sets = [{**known, **dict(zip(names, row, strict=True))} for known in sets for row in rows]
+        yield from ((test, named) for named in sets if named.keys() == set(wanted))
 
 
-def _fails(check: object, *arguments: object) -> bool:
+def _row(one: Any, size: int) -> tuple[object, ...]:
+    """One entry of `parametrize` as the values of its `size` names; it may be a `pytest.param`."""
+    values = one.values if hasattr(one, "marks") else one
+    return tuple(values) if size > 1 or values is not one else (one,)
+
+
+def _fails(check: object, *arguments: object, **named: object) -> bool:
     try:
-        check(*arguments)  # type: ignore[operator]
+        check(*arguments, **named)  # type: ignore[operator]
     except Exception:  # noqa: BLE001 - any failure notices the mutant
         return True
     return False
