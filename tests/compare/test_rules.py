@@ -119,9 +119,11 @@ def test_entry_that_applies_too_often_fails() -> None:
         assert any(entry.reason in rule for rule in broken(udp=used))
 
 
-def test_table_without_a_compared_value_fails() -> None:
+def test_table_without_a_compared_value_fails_a_full_run() -> None:
     empty = a_tally(values=7, equal=0, rows=7, columns=Counter())
-    assert any("Table cip has 7 rows, but no value" in rule for rule in broken(cip=empty, udp=a_tally(values=10**6)))
+    for full in (False, True):
+        found = broken(full=full, cip=empty, udp=a_tally(values=10**6))
+        assert any("Table cip has 7 rows, but no value" in rule for rule in found) is full
 
 
 def test_table_without_rows_fails_a_full_run() -> None:
