@@ -43,7 +43,7 @@ Counters
 - Bytes that the other end acknowledged and the capture lacks are `missed`; they are no longer if they arrive late.
   The holes, and how many are kept, are described in netlake.kernels.flow_holes.
 - An acknowledgement beyond the highest sequence number is believed if it is at most the window of its sender beyond
-  (at least 1 MiB; Zeek, too, distrusts more than that), or if it goes on from one that was not believed by at most as
+  (at least 1 MiB; Zeek, too, distrusts more than that), or if it is beyond one that was not believed by at most as
   much. It is not if it is in a SYN, or if only the other end has shown that it takes part in this connection (a SYN
   without an answer): then it is of an earlier connection (RFC 9293, section 3.5.1). One that is not believed counts
   when its bytes' sender reaches it. tshark believes all of them.

@@ -199,7 +199,7 @@ def test_second_signal_exits_130_and_leaves_nothing(program: Program, captures: 
     data = (captures / "classic.pcap").read_bytes()
     process = _fed(program, path, data)
     os.kill(process.pid, signal.SIGINT)
-    until = time.monotonic() + 0.4  # while bytes arrive, the input goes on for a second
+    until = time.monotonic() + 0.4  # while bytes arrive, input is read for one more second
     while time.monotonic() < until:
         process.stdin.write(data[24:424])  # type: ignore[union-attr]
         process.stdin.flush()  # type: ignore[union-attr]

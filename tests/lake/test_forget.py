@@ -1,4 +1,4 @@
-"""Removing captures for good: `purge` and `expire` delete files and history, `validate` tells present from past."""
+"""Removing captures for good: `purge` and `expire` delete files and history, `validate` reports damage."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_purge_removes_a_capture_from_all_snapshots(catalog: Catalog, monkeypatc
     assert catalog.validate(deep=True) == []
     with pytest.raises(LakeError, match="No snapshot of the lake has a capture"):
         catalog.purge(A)
-    # and the lake goes on
+    # the lake is still usable
     _put(catalog, A)
     assert {row["capture"] for row in rows(catalog, "wire")} == {A, B, C}
 

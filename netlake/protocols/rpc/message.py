@@ -255,3 +255,10 @@ def _reply(message: Cursor, head: Head) -> Iterator[tuple[str, Any]]:
 def _versions(message: Cursor) -> Iterator[tuple[str, Any]]:
     yield "least_version", message.number(4)
     yield "greatest_version", message.number(4)
+
+
+def procedure_called(message: Cursor, head: Head) -> Iterator[tuple[str, Any]]:
+    """The columns that tables of RPC programs have in common, of a message whose call was seen."""
+    yield from (("heuristic", by_content(message, PORTS)), ("response", not head.call))
+    if head.called:
+        yield from (("version", head.called.version), ("procedure", head.called.procedure))

@@ -14,9 +14,8 @@ from typing import Any
 from netlake.layers import xdr
 from netlake.layers.items import remainder, text
 from netlake.layers.parsed import NO_ROW
-from netlake.layers.probes import by_content
 from netlake.packets import Cursor
-from netlake.protocols.rpc.message import ON, PORTS, Calls, Head, body
+from netlake.protocols.rpc.message import ON, Calls, Head, body, procedure_called
 from netlake.schema import Column, List, Struct, Table
 
 PROGRAM = 100_000
@@ -78,8 +77,7 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
     if head is None or head.called is None:
         yield NO_ROW, None
         return
-    yield from (("heuristic", by_content(message, PORTS)), ("response", not head.call))
-    yield from (("version", head.called.version), ("procedure", head.called.procedure))
+    yield from procedure_called(message, head)
     yield from _arguments(message, head) if head.call else _results(message, head)
     yield from remainder(message, "data")
 

@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from netlake.layers.items import complete
 from netlake.layers.parsed import several
 from netlake.packets import Cursor
-from netlake.protocols.sflow.datagram import COUNTER, EXPANDED_COUNTER, ON, numbered, samples_of, source
+from netlake.protocols.sflow.datagram import COUNTER, EXPANDED_COUNTER, ON, records, samples_of, source
 from netlake.protocols.sflow.flow_sample import RECORD
 from netlake.schema import Column, List, Table
 
@@ -149,16 +148,7 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
 
 def _sample(sample: Cursor, expanded: bool) -> Iterator[tuple[str, Any]]:  # noqa: FBT001 - the format of the sample
     yield from source(sample, expanded=expanded)
-    others: list[dict[str, Any]] = []
-    yield "records", others
-    for _ in range(sample.number(4)):
-        enterprise, kind, record = numbered(sample)
-        read = None if enterprise else RECORDS.get(kind)
-        if read is None:
-            others.append({"enterprise": enterprise, "format": kind, "data": record.kept()})
-            complete(record)
-        else:
-            yield from read(record)
+    yield from records(sample, RECORDS)
 
 
 def _interface(record: Cursor) -> Iterator[tuple[str, Any]]:

@@ -7,7 +7,7 @@ Decided here:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -98,10 +98,29 @@ def address(message: Cursor) -> bytes:
     return message.take(size)
 
 
+Columns = Iterator[tuple[str, Any]]
+
+
 def numbered(message: Cursor) -> tuple[int, int, Cursor]:
     """Enterprise, format and content of a sample or record."""
     number = message.number(4)
     return number >> FORMAT_BITS, number & ((1 << FORMAT_BITS) - 1), part(message, message.number(4))
+
+
+def records(
+    sample: Cursor, readers: Mapping[int, Callable[[Cursor], Iterator[tuple[str, Any]]]]
+) -> Iterator[tuple[str, Any]]:
+    """Columns of the records of a sample, by the reader of each format; those without one are in `records`."""
+    others: list[dict[str, Any]] = []
+    yield "records", others
+    for _ in range(sample.number(4)):
+        enterprise, kind, record = numbered(sample)
+        read = None if enterprise else readers.get(kind)
+        if read is None:
+            others.append({"enterprise": enterprise, "format": kind, "data": record.kept()})
+            complete(record)
+        else:
+            yield from read(record)
 
 
 def _walk(message: Cursor, count: int) -> Iterator[tuple[int, int, Cursor]]:

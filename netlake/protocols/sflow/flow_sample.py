@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from netlake.layers import xdr
-from netlake.layers.items import complete
 from netlake.layers.parsed import several
 from netlake.packets import Cursor, Short
-from netlake.protocols.sflow.datagram import EXPANDED_FLOW, FLOW, ON, address, numbered, samples_of, source
+from netlake.protocols.sflow.datagram import EXPANDED_FLOW, FLOW, ON, address, records, samples_of, source
 from netlake.protocols.sflow.headers import sampled
 from netlake.schema import Column, List, Struct, Table
 
@@ -114,16 +113,7 @@ def _sample(sample: Cursor, expanded: bool) -> Iterator[tuple[str, Any]]:  # noq
             kind, value = number >> 30, number & 0x3FFFFFFF
         yield f"{name}_format", kind
         yield f"{name}_interface", value
-    others: list[dict[str, Any]] = []
-    yield "records", others
-    for _ in range(sample.number(4)):
-        enterprise, kind, record = numbered(sample)
-        read = None if enterprise else RECORDS.get(kind)
-        if read is None:
-            others.append({"enterprise": enterprise, "format": kind, "data": record.kept()})
-            complete(record)
-        else:
-            yield from read(record)
+    yield from records(sample, RECORDS)
 
 
 def _header(record: Cursor) -> Iterator[tuple[str, Any]]:
