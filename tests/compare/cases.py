@@ -1,9 +1,9 @@
 """Captures built from the cases of `tests/protocols`: rare tables have values compared too, in every run.
 
 A case is a message; the packet around it is chosen by the first dispatch key of the table, such as an Ethernet frame
-for `ether.type=0x8809`, or a UDP datagram for `udp.port=5683`. Each case has a host of its own, so that no case is part
-of the connection of another. A table has one capture for each link type, `cases/TABLE.pcap`, in which only that table
-is compared.
+for `ether.type=0x8809`, or a UDP datagram for `udp.port=5683`; a trailer of a frame, which no key announces, is reached
+by `ethernet.trailer`, its last bytes. Each case has a host of its own, so that no case is part of the connection of
+another. A table has one capture for each link type, `cases/TABLE.pcap`, in which only that table is compared.
 
 Cases with a fault, cases of which bytes are missing, and those that the module's `accept` refuses are left to
 `tests/test_protocols.py`: what tshark shows of malformed messages is compared on the captures of fuzzers.
@@ -58,6 +58,13 @@ def _snap(organisation: str) -> Callable[[bytes, int, Case, int], Packet]:
     return packet
 
 
+def _before_trailer(message: bytes, _: int, case: Case, host: int) -> Packet:
+    """A frame of an IPv4 packet before the trailer `message`, of the size that the case's row has in `lsdu_size`."""
+    source = bytes([10, 1, host >> 8, host & 255])
+    data = bytes(case["row"]["lsdu_size"] - len(message) - IPV4_HEADER)
+    return ETHERNET, build.ethernet(build.ipv4(data, EXPERIMENT, source=source) + message)
+
+
 def _ports(value: int, case: Case) -> tuple[int, int]:
     source, destination = case.get("ports", (CLIENT, value))
     return source, destination
@@ -81,12 +88,16 @@ def _ip_protocol(message: bytes, value: int, case: Case, host: int) -> Packet:
     return (_ipv6 if value in IPV6_PROTOCOLS else _ip)(message, value, host)
 
 
+IPV4_HEADER = 20
+# an IP protocol without a decoder (RFC 3692)
+EXPERIMENT = 253
 # IP protocols that IPv6 only carries: hop-by-hop options, fragment header, ICMPv6
 IPV6_PROTOCOLS = (0, 44, 58)
 # the packet around a message, by key space: (message, value of the key, case, number of the host) -> packet
 AROUND: dict[str, Callable[[bytes, int, Case, int], Packet]] = {
     "link.type": lambda message, value, case, host: (case.get("hint", value), message),
     "ether.type": lambda message, value, case, host: (ETHERNET, build.ethernet(message, value)),
+    "ethernet.trailer": _before_trailer,
     "ethernet.length": lambda message, value, case, host: _llc(message),
     "llc.dsap": lambda message, value, case, host: _llc(bytes([value, value, 3]) + message),
     "snap.cisco": _snap("00000c"),
