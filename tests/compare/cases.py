@@ -19,6 +19,7 @@ from typing import Any
 
 import dpkt
 
+from netlake.kernels.numbers import DOT11_EXCHANGED
 from tests.compare import layers
 from tests.layers import build
 
@@ -28,6 +29,9 @@ FOLDER = Path(__file__).resolve().parent.parent / "protocols"
 # link types of capture files
 ETHERNET, PPP, CISCO_HDLC, DOT11 = 1, 9, 104, 105
 CLIENT = 41000
+# the data channel of CAPWAP, and a header without optional parts before a frame of IEEE 802.11
+CAPWAP_DATA = 5247
+WIRELESS = bytes.fromhex("0010030000000000")
 SNAPLEN = 262_144
 
 Case = dict[str, Any]
@@ -83,6 +87,13 @@ def _sctp(message: bytes, value: int, case: Case, host: int) -> Packet:
     return _ip(build.sctp(build.chunk(message, value), source=CLIENT + host, destination=CLIENT), 132, host)
 
 
+def _dot11(message: bytes, _: int, case: Case, host: int) -> Packet:
+    """A frame of IEEE 802.11, in CAPWAP if the bytes of its frame control are exchanged, as there only."""
+    if case.get("hint") != DOT11_EXCHANGED:
+        return DOT11, message
+    return _ip(build.udp(WIRELESS + message, CLIENT, CAPWAP_DATA), 17, host)
+
+
 def _ip_protocol(message: bytes, value: int, case: Case, host: int) -> Packet:
     del case
     return (_ipv6 if value in IPV6_PROTOCOLS else _ip)(message, value, host)
@@ -111,7 +122,7 @@ AROUND: dict[str, Callable[[bytes, int, Case, int], Packet]] = {
     "udp.port": _udp,
     "tcp.segment": _tcp,
     "sctp.payload_protocol": _sctp,
-    "dot11.type": lambda message, value, case, host: (DOT11, message),
+    "dot11.type": _dot11,
     "cisco_hdlc.protocol": lambda message, value, case, host: (
         CISCO_HDLC, b"\x0f\x00" + struct.pack(">H", value) + message
     ),
