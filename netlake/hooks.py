@@ -29,6 +29,9 @@ class Hooks:
     - `memory()`: what `parse` remembers between messages, as `cursor.memory`: a new, bounded object for each capture
     - `probe(messages)`: mask of the UDP payloads that are this table's, whatever their ports
     - `accept(messages)`: mask of the messages on the table's own ports that can be this table's
+    - `opens(messages)`: mask of the messages on the table's port which a server answers from a new port of its own
+    - `continues(messages)`: mask of the payloads that can be between such a port and the client (see
+      netlake.layers.transfers)
     - `entropy(messages, columns)`: values of the column `entropy`, called only with `--entropy`
     - `fill_from_flow(messages, columns, shifts)`: adds columns that depend on the flow; `shifts` is the
       window scale of each message's segment in bits, -1 if unknown
@@ -39,6 +42,8 @@ class Hooks:
     memory: Callable[[], Any] | None = None
     probe: Callable[[Messages], Mask] | None = None
     accept: Callable[[Messages], Mask] | None = None
+    opens: Callable[[Messages], Mask] | None = None
+    continues: Callable[[Messages], Mask] | None = None
     entropy: Callable[[Messages, Columns], Any] | None = None
     fill_from_flow: Callable[[Messages, Columns, Tiny], None] | None = None
 

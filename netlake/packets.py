@@ -119,6 +119,8 @@ class Messages:
       - payload of a transport header: the IP protocol number of that transport (6, 17, 132)
       - link header named by the capture or by another header: the link type (LINKTYPE_ number)
       - leaf after PPP: the PPP protocol number
+      - `dot11`, `dot11_management`: DOT11_EXCHANGED (netlake.kernels.numbers) if the frame control field has its bytes
+        exchanged
       - `erspan`: 1 if GRE carries it without an ERSPAN header (type I)
       - `ip_in_ip`: the IP version of the outer header
       - others: 0

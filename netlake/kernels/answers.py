@@ -43,9 +43,10 @@ class Space(IntEnum):
     # payloads that are identified by their first bits only, or by a number of the tunnel's own: it has no keys
     TUNNEL_PAYLOAD = 16
     CISCO_HDLC_PROTOCOL = 17
+    CAPWAP_TYPE = 18
     # LLC follows, without a key
-    LLC = 18
-    DONE = 19
+    LLC = 19
+    DONE = 20
 
 
 class Stop(IntEnum):
@@ -163,6 +164,6 @@ def unknown(space):
         return np.int64(Stop.UNKNOWN_SNAP)
     if space == Space.PPP_PROTOCOL:
         return np.int64(Stop.UNKNOWN_PPP_PROTOCOL)
-    if space == Space.TUNNEL_PAYLOAD:
+    if space == Space.TUNNEL_PAYLOAD or space == Space.CAPWAP_TYPE:
         return np.int64(Stop.UNKNOWN_TUNNEL_PAYLOAD)
     return np.int64(Stop.UNKNOWN_IP_PROTOCOL)

@@ -61,6 +61,10 @@ class LinkType(IntEnum):
     MARVELL_TAG_WITH_TYPE = 285
 
 
+# the hint of a frame of IEEE 802.11 whose frame control field has its two bytes exchanged, above all link types
+DOT11_EXCHANGED = 1 << 16
+
+
 class EtherType(IntEnum):
     """The EtherTypes that a step or a kernel refers to."""
 

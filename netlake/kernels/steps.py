@@ -128,6 +128,7 @@ class Step(IntEnum):
     LISP = tunnel("lisp")
     AYIYA = tunnel("ayiya")
     PRP = (StepKind.BESIDE,)  # the trailer of a frame of Ethernet
+    CAPWAP = tunnel("capwap")
 
 
 # UDP payloads whose ports have no key, payloads whose ports have keys of two leaves, and the first number of a leaf

@@ -12,7 +12,7 @@ import numpy as np
 from netlake.kernels import kernel
 from netlake.kernels.answers import Space, Stop, carries, done, malformed, stopped
 from netlake.kernels.bytes import l16, l32, u16, u32
-from netlake.kernels.numbers import LinkType
+from netlake.kernels.numbers import DOT11_EXCHANGED, LinkType
 from netlake.schema.faults import BAD_LENGTH, BAD_VERSION, SHORT_HEADER
 
 # kinds of frames
@@ -98,16 +98,19 @@ def dot11(data, keys, w):
         return malformed(BAD_LENGTH)
     if end - frame < 10:
         return malformed(SHORT_HEADER)
-    if data[frame] & 3:
+    # the other order, also of the sequence control of a frame of data: see netlake.kernels.tunnels.capwap
+    exchanged = np.int64(w.hint == DOT11_EXCHANGED)
+    first, bits = data[frame + exchanged], data[frame + 1 - exchanged]
+    if first & 3:
         return malformed(BAD_VERSION)
     limit = max(w.promise - 4, frame) if flags & CHECKED else np.int64(-1)
-    kind, subtype, bits = (data[frame] >> 2) & 3, data[frame] >> 4, data[frame + 1]
+    kind, subtype = (first >> 2) & 3, first >> 4
     if kind == CONTROL or kind == EXTENSION:
         return done(limit=limit)
     if end - frame < 24:
         return malformed(SHORT_HEADER)
     if kind == MANAGEMENT:
-        return carries(Space.DOT11_TYPE, 0, frame, limit)
+        return carries(Space.DOT11_TYPE, 0, frame, limit, hint=DOT11_EXCHANGED if exchanged else 0)
     if subtype & 4:  # a frame without data
         return done(limit=limit)
     body = frame + (30 if bits & 3 == 3 else 24)
@@ -121,7 +124,7 @@ def dot11(data, keys, w):
         body += -(body - frame) & 3
     if bits & 0x40:
         return stopped(body, Stop.ENCRYPTED, limit=limit)
-    if bits & 4 or l16(data, frame + 22) & 15:
+    if bits & 4 or data[frame + 22 + exchanged] & 15:
         return stopped(body, Stop.FRAGMENT, limit=limit)
     if control & 0x80:
         return aggregate(data, w, body, w.promise if limit < 0 else min(limit, w.promise))

@@ -6,6 +6,8 @@ Rules
   `accept` rejects, because protocols share ports (RFC 7983: STUN, DTLS and RTP).
 - A probe is a hook `probe(messages)` that returns a mask of the messages that are its table's. Probes are called in the
   order of tables; the first whose mask has a message gets it. It does not get messages on its table's own port.
+- Before the probes, payloads of transfers that a request to a table's port announced are that table's: see
+  netlake.layers.transfers.
 - A message that the probe of a table takes is also read by the tables that declare to be `inside` that table.
 - A rejected message that no probe takes belongs to no table: like a payload on an unknown port it is not decoded, and
   its packet has the stop reason `unknown_port` with the table's port. So `accept` rejects only what is certainly not
@@ -27,6 +29,7 @@ It is called between the walk and the tracker, because the tables of a batch dep
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +40,7 @@ from netlake.kernels.steps import CONTESTED, UNCLAIMED
 from netlake.layers.contest import Contest, Trials, merged, put_on_stacks, renumbered, spaces
 from netlake.layers.stacks import Stacks
 from netlake.layers.steps import Dispatch
+from netlake.layers.transfers import Transfers
 from netlake.layers.walk import Walked
 from netlake.packets import Mask, Messages
 from netlake.schema import Table
@@ -48,8 +52,8 @@ Index = npt.NDArray[np.intp]
 class Classifier:
     """Classifies the batches of one capture.
 
-    `probes` and `accepts` are hooks by table; `failed(table, error)` is called for what a hook raises. `trials`
-    are for messages between the ports of two tables.
+    `probes`, `accepts`, and `opens` and `continues`, which are for the same tables, are hooks by table;
+    `failed(table, error)` is called for what a hook raises. `trials` are for messages between the ports of two tables.
     """
 
     def __init__(  # noqa: PLR0913 - everything that it calls
@@ -60,12 +64,15 @@ class Classifier:
         accepts: Mapping[str, Hook],
         failed: Callable[[str, Exception], None],
         trials: Trials,
+        opens: Mapping[str, Hook] | None = None,
+        continues: Mapping[str, Hook] | None = None,
     ) -> None:
         self.stacks, self.probes, self.failed = stacks, probes, failed
         self.contest = Contest(dispatch, stacks, self._accepted, trials)
         self.keys = dispatch.keys
-        self.group_of = {name: dispatch.group(name) for name in probes}
-        self.tables = {name: _tables(dispatch, self.group_of[name], name) for name in probes}
+        self.group_of = {name: dispatch.group(name) for name in (*(opens or ()), *probes)}
+        self.tables = {name: _tables(dispatch, group, name) for name, group in self.group_of.items()}
+        self.transfers = Transfers(opens or {}, continues or {}, self.group_of, partial(self._mask, failed=False))
         self.members = {group: {table.name for table in those} for group, those in dispatch.tables.items()}
         by_group = {
             group: {name: accepts[name] for name in names if name in accepts} for group, names in self.members.items()
@@ -76,7 +83,8 @@ class Classifier:
         """The messages of each table that its probe found; they are removed from `walked.by_group`."""
         if CONTESTED in walked.by_group:
             self.contest.settle(walked)
-        found: dict[str, list[Messages]] = {name: [] for name in self.probes}
+        self.transfers.note(walked)
+        found: dict[str, list[Messages]] = {name: [] for name in self.group_of}
         for group in (UNCLAIMED, *self.accepts):
             messages = walked.by_group.get(group)
             if messages is None or not len(messages):
@@ -85,7 +93,7 @@ class Classifier:
             if not len(offered):
                 continue
             left = np.ones(len(messages), np.bool_)
-            for name, index in self._claims(group, messages, offered).items():
+            for name, index in self._claims(walked, group, messages, offered).items():
                 left[index] = False
                 claimed = renumbered(messages.take(index))
                 self._name(walked, group, claimed, name)
@@ -121,9 +129,14 @@ class Classifier:
             accepted |= self._mask(hook, name, messages, failed=True)
         return accepted
 
-    def _claims(self, group: int, messages: Messages, offered: Index) -> dict[str, Index]:
-        """The messages that each probe takes, in the order of probes."""
-        claims = {}
+    def _claims(self, walked: Walked, group: int, messages: Messages, offered: Index) -> dict[str, Index]:
+        """The messages of transfers, and those that each probe takes, in the order of probes."""
+        claims: dict[str, Index] = {}
+        if self.transfers.clients:
+            for name in self.transfers.opens:
+                if name not in self.members.get(group, ()):
+                    mask = self.transfers.taken(name, walked, messages.take(offered))
+                    claims[name], offered = offered[mask], offered[~mask]
         for name, probe in self.probes.items():
             if not len(offered):
                 break
@@ -132,9 +145,9 @@ class Classifier:
             part = messages if len(offered) == len(messages) else messages.take(offered)
             mask = self._mask(probe, name, part, failed=False)
             if mask.any():
-                claims[name] = offered[mask]
+                claims[name] = np.union1d(claims.get(name, offered[:0]), offered[mask])
                 offered = offered[~mask]
-        return claims
+        return {name: index for name, index in claims.items() if len(index)}
 
     def _mask(self, hook: Hook, name: str, messages: Messages, *, failed: bool) -> Mask:
         """What a hook of the table `name` returns; `failed` for every message if it fails."""

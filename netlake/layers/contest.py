@@ -30,6 +30,7 @@ from netlake.kernels.numbers import IpProtocol
 from netlake.kernels.steps import CONTESTED
 from netlake.layers.stacks import Stacks
 from netlake.layers.steps import Dispatch
+from netlake.layers.transfers import addresses
 from netlake.layers.walk import Walked
 from netlake.packets import COPIED, Bytes, Ints, Mask, Messages
 
@@ -141,10 +142,8 @@ class Contest:
 
 def _ends(data: Bytes, header: np.void, source: int, destination: int) -> list[tuple[bytes, int]]:
     """Address and port of both ends, the same in both directions."""
-    size, at = (4, int(header["network"]) + 12) if header["version"] == 4 else (16, int(header["network"]) + 8)
-    return sorted([
-        (data[at : at + size].tobytes(), source), (data[at + size : at + 2 * size].tobytes(), destination)
-    ])  # fmt: skip
+    first, second = addresses(data, header)
+    return sorted([(first, source), (second, destination)])
 
 
 def spaces(hint: Ints) -> Ints:

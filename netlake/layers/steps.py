@@ -46,6 +46,7 @@ SPACES: dict[str, Space] = {
     "dot11.type": Space.DOT11_TYPE,
     "sctp.payload_protocol": Space.SCTP_PAYLOAD_PROTOCOL,
     "cisco_hdlc.protocol": Space.CISCO_HDLC_PROTOCOL,
+    "capwap.type": Space.CAPWAP_TYPE,
 }
 RESERVED = {"tcp.port": "it is for streams; use tcp.segment for messages that are whole in one TCP segment"}
 

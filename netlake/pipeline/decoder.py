@@ -120,7 +120,12 @@ class Decoder:
         useful = {name for table in self.tables.values() if self.options.wants(table.name)
                   for name in (table.name, table.inside)}  # fmt: skip
         wanted = {name: probe for name, probe in probes.items() if name in useful}
-        return walker, Classifier(walker.dispatch, walker.stacks, wanted, accepts, self.failures.note, Trials())
+        opens = {name: hook for name, entry in tables.entries().items() if (hook := entry.hooks.opens)}
+        continues = {name: hook for name, entry in tables.entries().items() if (hook := entry.hooks.continues)}
+        opens = {name: hook for name, hook in opens.items() if name in useful and name in continues}
+        return walker, Classifier(
+            walker.dispatch, walker.stacks, wanted, accepts, self.failures.note, Trials(), opens, continues
+        )
 
     def _table(self, table: Table, messages: Messages, context: BatchContext) -> None:
         """Read the messages of a table now if there are at least COMMON, else when enough of them wait.

@@ -65,7 +65,7 @@ TABLES = (
         "dtls",
         "One row for each DTLS record.",
         spec="RFC 6347, RFC 9147, RFC 4347, RFC 9146",
-        on=("udp.port=5684",),
+        on=("udp.port=5684", "capwap.type=1"),
         columns=(
             Column("content_type", "u8",
                    "Content type: 20 change cipher spec, 21 alert, 22 handshake, 23 data, 25 with connection ID.",

@@ -1,6 +1,6 @@
-"""Trivial File Transfer Protocol: requests to port 69, and transfers if they stay on it.
+"""Trivial File Transfer Protocol: requests to port 69, and the transfers that they begin.
 
-Servers normally reply from another port, so that the port alone identifies requests only.
+A server answers a request from a port that it chooses for this transfer: see `opens` and `continues`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from netlake.layers.items import remainder, text
-from netlake.packets import Cursor, Short
+from netlake.layers.probes import number_at
+from netlake.packets import Cursor, Mask, Messages, Short
 from netlake.schema import Column, List, Struct, Table
 
 READ, WRITE, DATA, ACKNOWLEDGMENT, ERROR, OPTIONS = range(1, 7)
@@ -42,6 +43,20 @@ TABLES = (
         ),
     ),
 )  # fmt: skip
+
+
+def opens(messages: Messages) -> Mask:
+    """Requests, which a server answers from a port of its own (RFC 1350 section 4)."""
+    opcode = number_at(messages, 0, 2)
+    result: Mask = (opcode == READ) | (opcode == WRITE)
+    return result
+
+
+def continues(messages: Messages) -> Mask:
+    """Messages of a transfer."""
+    opcode = number_at(messages, 0, 2)
+    result: Mask = (opcode >= DATA) & (opcode <= OPTIONS)
+    return result
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:

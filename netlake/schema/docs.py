@@ -22,6 +22,7 @@ _LAYERS = {
     "icmpv6.type": "ICMPv6 type",
     "cisco_hdlc.protocol": "Cisco HDLC protocol",
     "dot11.type": "IEEE 802.11 frame type",
+    "capwap.type": "CAPWAP payload type",
     "snap.nortel": "Nortel protocol in SNAP",
 }
 _GROUPS = {

@@ -1,9 +1,9 @@
 """Captures built from the cases of `tests/protocols`: rare tables have values compared too, in every run.
 
 A case is a message; the packet around it is chosen by the first dispatch key of the table, such as an Ethernet frame
-for `ether.type=0x8809`, or a UDP datagram for `udp.port=5683`. Each case has a host of its own, so that no case is part
-of the connection of another. A table has one capture for each link type, `cases/TABLE.pcap`, in which only that table
-is compared.
+for `ether.type=0x8809`, or a UDP datagram for `udp.port=5683`; a trailer of a frame, which no key announces, is reached
+by `ethernet.trailer`, its last bytes. Each case has a host of its own, so that no case is part of the connection of
+another. A table has one capture for each link type, `cases/TABLE.pcap`, in which only that table is compared.
 
 Cases with a fault, cases of which bytes are missing, and those that the module's `accept` refuses are left to
 `tests/test_protocols.py`: what tshark shows of malformed messages is compared on the captures of fuzzers.
@@ -19,6 +19,7 @@ from typing import Any
 
 import dpkt
 
+from netlake.kernels.numbers import DOT11_EXCHANGED
 from tests.compare import layers
 from tests.layers import build
 
@@ -28,6 +29,9 @@ FOLDER = Path(__file__).resolve().parent.parent / "protocols"
 # link types of capture files
 ETHERNET, PPP, CISCO_HDLC, DOT11 = 1, 9, 104, 105
 CLIENT = 41000
+# the data channel of CAPWAP, and a header without optional parts before a frame of IEEE 802.11
+CAPWAP_DATA = 5247
+WIRELESS = bytes.fromhex("0010030000000000")
 SNAPLEN = 262_144
 
 Case = dict[str, Any]
@@ -58,6 +62,13 @@ def _snap(organisation: str) -> Callable[[bytes, int, Case, int], Packet]:
     return packet
 
 
+def _before_trailer(message: bytes, _: int, case: Case, host: int) -> Packet:
+    """A frame of an IPv4 packet before the trailer `message`, of the size that the case's row has in `lsdu_size`."""
+    source = bytes([10, 1, host >> 8, host & 255])
+    data = bytes(case["row"]["lsdu_size"] - len(message) - IPV4_HEADER)
+    return ETHERNET, build.ethernet(build.ipv4(data, EXPERIMENT, source=source) + message)
+
+
 def _ports(value: int, case: Case) -> tuple[int, int]:
     source, destination = case.get("ports", (CLIENT, value))
     return source, destination
@@ -76,17 +87,28 @@ def _sctp(message: bytes, value: int, case: Case, host: int) -> Packet:
     return _ip(build.sctp(build.chunk(message, value), source=CLIENT + host, destination=CLIENT), 132, host)
 
 
+def _dot11(message: bytes, _: int, case: Case, host: int) -> Packet:
+    """A frame of IEEE 802.11, in CAPWAP if the bytes of its frame control are exchanged, as there only."""
+    if case.get("hint") != DOT11_EXCHANGED:
+        return DOT11, message
+    return _ip(build.udp(WIRELESS + message, CLIENT, CAPWAP_DATA), 17, host)
+
+
 def _ip_protocol(message: bytes, value: int, case: Case, host: int) -> Packet:
     del case
     return (_ipv6 if value in IPV6_PROTOCOLS else _ip)(message, value, host)
 
 
+IPV4_HEADER = 20
+# an IP protocol without a decoder (RFC 3692)
+EXPERIMENT = 253
 # IP protocols that IPv6 only carries: hop-by-hop options, fragment header, ICMPv6
 IPV6_PROTOCOLS = (0, 44, 58)
 # the packet around a message, by key space: (message, value of the key, case, number of the host) -> packet
 AROUND: dict[str, Callable[[bytes, int, Case, int], Packet]] = {
     "link.type": lambda message, value, case, host: (case.get("hint", value), message),
     "ether.type": lambda message, value, case, host: (ETHERNET, build.ethernet(message, value)),
+    "ethernet.trailer": _before_trailer,
     "ethernet.length": lambda message, value, case, host: _llc(message),
     "llc.dsap": lambda message, value, case, host: _llc(bytes([value, value, 3]) + message),
     "snap.cisco": _snap("00000c"),
@@ -100,7 +122,7 @@ AROUND: dict[str, Callable[[bytes, int, Case, int], Packet]] = {
     "udp.port": _udp,
     "tcp.segment": _tcp,
     "sctp.payload_protocol": _sctp,
-    "dot11.type": lambda message, value, case, host: (DOT11, message),
+    "dot11.type": _dot11,
     "cisco_hdlc.protocol": lambda message, value, case, host: (
         CISCO_HDLC, b"\x0f\x00" + struct.pack(">H", value) + message
     ),

@@ -21,7 +21,7 @@ from netlake.packets import FRAGMENT, QUOTED, WHOLE, Packets
 from netlake.schema.faults import NAMES
 from netlake.sources import open_capture
 from tests.layers import build as b
-from tests.layers import twin_links, twin_network, twin_ports, twin_tunnels  # noqa: F401 - they fill the twin's tables
+from tests.layers import twin_capwap, twin_links, twin_network, twin_ports, twin_tunnels  # noqa: F401 - they fill the twin's tables
 from tests.layers.test_chunks import CHUNKS
 from tests.layers.test_walk import CASES as PLAIN
 from tests.layers.test_walk_links import CASES as LINK_CASES

@@ -346,8 +346,8 @@ def test_numbers_in_tunnel_keys_do_not_change() -> None:
     """Column `tunnel_key` of `connection` depends on them."""
     keyed = ("ethernet", "ipv4", "ipv6", "gre", "vxlan", "geneve", "mpls", "pppoe", "l2tp", "gtp_u", "erspan", "teredo",
              "nsh", "pim", "ieee8021ah", "cisco_metadata", "fabric_path", "vn_tag", "e_tag", "cisco_ttag", "macsec",
-             "tzsp", "hp_erm", "hsr", "trill", "lisp", "ayiya")  # fmt: skip
-    assert [Step[name.upper()].value for name in keyed] == [0, 16, 17, *range(48, 72)]
+             "tzsp", "hp_erm", "hsr", "trill", "lisp", "ayiya", "capwap")  # fmt: skip
+    assert [Step[name.upper()].value for name in keyed] == [0, 16, 17, *range(48, 72), 73]
 
 
 def test_source_mac_is_that_of_the_frame_around_the_ip_header() -> None:

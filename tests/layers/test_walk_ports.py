@@ -65,6 +65,12 @@ CASES = {
     ),
     "L2TP, control from DNS's": (bytes.fromhex("c802 000c 0001 0000 0000 0000"), 53, 1701, "l2tp"),
     "L2TP, control of a wrong length": (bytes.fromhex("c802 000d 0001 0000 0000 0000"), 53, 1701, "dns"),
+    "CAPWAP from DNS's": (
+        bytes.fromhex("0010030000000000") + b.dot11(b"\xff\xff\3"), 53, 5247, "capwap:dot11:llc",
+    ),
+    "CAPWAP with a reserved bit": (bytes.fromhex("0010030100000000") + bytes(40), 53, 5247, "dns"),
+    "DTLS in CAPWAP from DNS's": (bytes.fromhex("01000000 15fefd000000000000000000020100"), 53, 5246, "capwap:dtls"),
+    "bytes that are no DTLS": (bytes.fromhex("01000000 45fefd000000000000000000020100"), 53, 5246, "dns"),
     "noise between two tunnels": (b"\xff" * 40, 4789, 6081, "vxlan:ethernet"),
     "noise between two tunnels, back": (b"\xff" * 40, 6081, 4789, "vxlan:ethernet"),
 }  # fmt: skip

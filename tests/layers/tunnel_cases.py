@@ -27,6 +27,13 @@ def eoip(frame: bytes) -> bytes:
     return struct.pack(">HHHH", 0x2001, 0x6400, len(frame), 7) + frame
 
 
+def capwap(header: str, payload: bytes = b"") -> bytes:
+    return over_udp(bytes.fromhex(header) + payload, 5247)
+
+
+WIRELESS = f"{UDP_STACK}:capwap:dot11:llc:snap"
+DTLS = bytes.fromhex("15 fefd 0000000000000000 0002 0100")
+
 TUNNELS = {
     "MPLS": (NET(b.mpls(b.mpls(INNER), 3, bottom=False), 0x8847), f"ethernet:mpls:mpls:{DNS_STACK}", None, -1),
     "MPLS in IP": (NET(b.ipv4(b.mpls(INNER_6), 137)), "ethernet:ipv4:mpls:ipv6:udp:dns", None, -1),
@@ -297,6 +304,39 @@ TUNNELS = {
     "AYIYA, identity longer than the datagram": (
         over_udp(bytes.fromhex("f0000129 5f000000") + INNER_6, 5072), f"{UDP_STACK}:ayiya", "malformed", -1,
     ),
+    "CAPWAP": (capwap("00100300 00000000", b.dot11(IEEE_8023, sequence=0x70)), f"{WIRELESS}:{DNS_STACK}", None, -1),
+    "CAPWAP, wireless information": (
+        capwap("00200320 00000000 04bf2300 00000000", b.dot11(IEEE_8023)), f"{WIRELESS}:{DNS_STACK}", None, -1,
+    ),
+    "CAPWAP, frame control and sequence in the other order": (
+        capwap("00100300 00000000", b.dot11(IEEE_8023, 0x01, 0x08, sequence=0x1001)), f"{WIRELESS}:{DNS_STACK}",
+        None, -1,
+    ),
+    "CAPWAP, a fragment in the other order": (
+        capwap("00100300 00000000", b.dot11(IEEE_8023, 0x01, 0x08, sequence=0x0110)),
+        f"{UDP_STACK}:capwap:dot11", "fragment", -1,
+    ),
+    "CAPWAP, a beacon": (
+        capwap("00100300 00000000", b.dot11(bytes(12), 0x80, 0)), f"{UDP_STACK}:capwap:dot11", "unknown_link_type", 0,
+    ),
+    "CAPWAP, a beacon in the other order": (
+        capwap("00100300 00000000", b.dot11(bytes(12), 0, 0x80)), f"{UDP_STACK}:capwap:dot11", "unknown_link_type", 0,
+    ),
+    "CAPWAP, a repeated request in the other order": (
+        capwap("00100300 00000000", b.dot11(bytes(12), 8, 0)), f"{UDP_STACK}:capwap:dot11", "unknown_link_type", 0,
+    ),
+    "CAPWAP, one byte of a frame": (capwap("00100300 00000000", b"\x08"), f"{UDP_STACK}:capwap:dot11", "malformed", -1),
+    "CAPWAP, Ethernet": (capwap("00100200 00000000", NET(INNER)), f"{UDP_STACK}:capwap:ethernet:{DNS_STACK}", None, -1),
+    "CAPWAP, another binding": (capwap("00100700 00000000", b"x"), f"{UDP_STACK}:capwap", UNKNOWN, 3),
+    "CAPWAP, keep-alive": (capwap("00100208 00000000", bytes(4)), f"{UDP_STACK}:capwap", None, -1),
+    "CAPWAP, control": (over_udp(bytes.fromhex("00100200 00000000") + bytes(8), 5246), f"{UDP_STACK}:capwap", None, -1),
+    "CAPWAP, DTLS": (capwap("01000000", DTLS), f"{UDP_STACK}:capwap", UNKNOWN, 1),
+    "CAPWAP, another type": (capwap("02000000", DTLS), f"{UDP_STACK}:capwap", UNKNOWN, 2),
+    "CAPWAP, a fragment": (capwap("00100380 00010000", b"x"), f"{UDP_STACK}:capwap", "fragment", -1),
+    "CAPWAP, version 1": (capwap("10100300 00000000", NET(INNER)), f"{UDP_STACK}:capwap", "malformed", -1),
+    "CAPWAP, header of four bytes": (capwap("00080300", NET(INNER)), f"{UDP_STACK}:capwap", "malformed", -1),
+    "CAPWAP, header longer than the datagram": (capwap("00180300 00000000"), f"{UDP_STACK}:capwap", "malformed", -1),
+    "CAPWAP, cut behind three bytes": (capwap("001003"), f"{UDP_STACK}:capwap", "malformed", -1),
     "authentication header": (
         NET(b.ipv4(bytes.fromhex("11 01 0000 00000001 00000001") + b.udp(b"x", 1, 53), 51)),
         "ethernet:ipv4:ipsec_ah:udp:dns", None, -1,

@@ -366,9 +366,9 @@ UNKNOWN = {
     "link.type": "unknown_link_type", "dot11.type": "unknown_link_type", ETHER: "unknown_ethertype",
     "cisco_hdlc.protocol": "unknown_ethertype", "llc.dsap": "unknown_llc", "snap.cisco": "unknown_snap",
     "snap.nortel": "unknown_snap", "snap.bridged": "unknown_snap", "ppp.protocol": "unknown_ppp_protocol",
-    TUNNEL: "unknown_tunnel_payload",
+    TUNNEL: "unknown_tunnel_payload", "capwap.type": "unknown_tunnel_payload",
 }  # fmt: skip
-# functions of the headers: twin_links, twin_tunnels, twin_network and twin_ports fill them
+# functions of the headers: twin_links, twin_tunnels, twin_capwap, twin_network and twin_ports fill them
 STEPS: dict[str, Callable[[Twin], To | End]] = {}
 LINKS: set[str] = set()
 NETWORKS: dict[str, Callable[[Twin], To]] = {}

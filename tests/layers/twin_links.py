@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from netlake.kernels.numbers import DOT11_EXCHANGED
 from tests.layers.twin import ETHER, IPV4, IPV6, LINKS, PPP, STEPS, Twin
 from tests.layers.twin_types import End, Malformed, To, ip_version, little, number
 
@@ -305,15 +306,16 @@ def dot11(w: Twin) -> To | End:  # noqa: PLR0911, PLR0912 - one for each kind of
         flags = radiotap_flags(data, at, min(at + size, w.end)) if w.link_type == 127 else 0
         at += size
     w.need(10, at)
-    if data[at] & 3:
+    first, bits = data[at : at + 2][:: -1 if w.hint == DOT11_EXCHANGED else 1]
+    if first & 3:
         raise Malformed("bad_version")
     limit = max(w.promise - 4, at) if flags & 0x10 else None
-    kind, subtype, bits = data[at] >> 2 & 3, data[at] >> 4, data[at + 1]
+    kind, subtype = first >> 2 & 3, first >> 4
     if kind in (1, 3):
         return End(limit=limit)
     w.need(24, at)
     if kind == 0:
-        return To("dot11.type", 0, at, limit)
+        return To("dot11.type", 0, at, limit, hint=w.hint if w.hint == DOT11_EXCHANGED else 0)
     if subtype & 4:
         return End(limit=limit)
     body, control = at + (30 if bits & 3 == 3 else 24), 0
@@ -325,7 +327,7 @@ def dot11(w: Twin) -> To | End:  # noqa: PLR0911, PLR0912 - one for each kind of
         body += -(body - at) % 4
     if bits & 0x40:
         return End("encrypted", body, limit=limit)
-    if bits & 4 or data[at + 22] & 15:
+    if bits & 4 or data[at + (23 if w.hint == DOT11_EXCHANGED else 22)] & 15:
         return End("fragment", body, limit=limit)
     if control & 0x80:
         return first_subframe(w, body, w.promise if limit is None else min(limit, w.promise))

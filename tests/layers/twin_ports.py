@@ -107,3 +107,14 @@ def mpls(w: Twin) -> bool:
     if w.data[at] >> 4 == 0:
         return is_frame(w, at) or is_frame(w, at + 4)
     return ip_ends(w, at)
+
+
+@fits
+def capwap(w: Twin) -> bool:
+    data = w.data[w.at : w.end]
+    if len(data) < 8:
+        return False
+    if data[0] == 1:
+        return data[1:4] == bytes(3) and data[4] in range(20, 27) and data[5] == 0xFE
+    size = 4 * (data[1] >> 3)
+    return data[0] == 0 and 8 <= size <= len(data) and data[3] & 7 == 0 and data[7] & 7 == 0

@@ -5,6 +5,8 @@ Decided here:
   and direction. In an A-MSDU each subframe has its own destination and source, which are therefore null.
 - The duration field of a PS-Poll frame is an association ID.
 - Only the frame control of extension frames is read.
+- Its two bytes are exchanged in the CAPWAP messages of some vendors, in frames of data also those of the sequence
+  control; the walk finds the order.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from netlake.kernels.numbers import DOT11_EXCHANGED
 from netlake.packets import Cursor, Malformed
 from netlake.protocols.dot11.ht_control import COLUMNS as HT_CONTROL
 from netlake.protocols.dot11.ht_control import ht_control
@@ -104,6 +107,8 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
     if flags & CHECKED and message.promised < 4 + 2:
         raise Malformed("bad_length")
     first, bits = message.number(1), message.number(1)
+    if message.hint == DOT11_EXCHANGED:
+        first, bits = bits, first
     kind, subtype = first >> 2 & 3, first >> 4
     yield "version", first & 3
     if first & 3:
@@ -128,7 +133,7 @@ def _header(message: Cursor, kind: int, subtype: int, bits: int) -> Iterator[tup
         yield from _control(message, subtype)
         return
     ends: list[tuple[str, bytes]] = []
-    yield from _addresses(message, bits if kind == DATA else 0, ends)
+    yield from _addresses(message, kind, bits, ends)
     aggregate = False
     if kind == DATA and subtype & QOS:
         for name, value in _qos(message, bits):
@@ -166,9 +171,9 @@ def _control(message: Cursor, subtype: int) -> Iterator[tuple[str, Any]]:
     yield "bssid" if subtype in CF_ENDS else "transmitter", second
 
 
-def _addresses(message: Cursor, bits: int, ends: list[tuple[str, bytes]]) -> Iterator[tuple[str, Any]]:
+def _addresses(message: Cursor, kind: int, bits: int, ends: list[tuple[str, bytes]]) -> Iterator[tuple[str, Any]]:
     """Addresses with the sequence control after the third; meanings of the third and fourth are appended to `ends`."""
-    meanings = MEANINGS[bits & (TO_DS | FROM_DS)]
+    meanings = MEANINGS[bits & (TO_DS | FROM_DS) if kind == DATA else 0]
     for index, meaning in enumerate(meanings):
         address = message.take(6)
         yield f"address_{index + 1}", address
@@ -179,7 +184,8 @@ def _addresses(message: Cursor, bits: int, ends: list[tuple[str, bytes]]) -> Ite
         elif meaning:
             ends.append((meaning, address))
         if index == 2:
-            number = message.little(2)
+            exchanged = kind == DATA and message.hint == DOT11_EXCHANGED
+            number = message.number(2) if exchanged else message.little(2)
             yield "fragment", number & 15
             yield "sequence", number >> 4
 

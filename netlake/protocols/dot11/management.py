@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from netlake.kernels.numbers import DOT11_EXCHANGED
 from netlake.layers.items import items, remainder, text
 from netlake.packets import Cursor
 from netlake.schema import Column, List, Struct, Table
@@ -86,7 +87,10 @@ SIZES = {"timestamp": 8}
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
     """Columns of one frame: fixed fields by its subtype, then elements."""
-    subtype, bits = message.number(1) >> 4, message.number(1)
+    first, bits = message.number(1), message.number(1)
+    if message.hint == DOT11_EXCHANGED:
+        first, bits = bits, first
+    subtype = first >> 4
     yield "subtype", subtype
     message.skip(HEADER + (4 if bits & ORDER else 0))
     if bits & PROTECTED:

@@ -34,6 +34,8 @@ LONG, FIXED = 0x80, 0x40
 TYPES = ("initial", "zero_rtt", "handshake", "retry")
 TAG = 16
 LONGEST_ID = 20
+# bytes of the header of DNS
+DNS_HEADER = 12
 # clients pad their first datagrams to this size
 SMALLEST_INITIAL = 1200
 # earlier versions of Google have other headers or packet types
@@ -111,9 +113,17 @@ TABLES = (
 
 
 def accept(messages: Messages) -> Mask:
-    """On port 443: messages with the fixed bit, or with version 0; RTP and DTLS have neither (RFC 9443)."""
+    """On port 443: messages with the fixed bit, or with version 0; RTP and DTLS have neither (RFC 9443).
+
+    Of those with the fixed bit, resolvers of DNSCrypt also send DNS on this port. DNS has four counts at a place where a
+    long header has the end of a version other than 0 and the length of an ID, a short header random bytes: a message
+    with one question and at most 255 records of each kind is not of QUIC.
+    """
     first = byte_at(messages, 0)
-    return np.asarray((first & FIXED > 0) | ((first >= LONG) & (number_at(messages, 1, 4) == 0)))
+    versionless = (first >= LONG) & (number_at(messages, 1, 4) == 0)
+    counts = number_at(messages, 4, 7)  # of questions, answers, authorities, and the first byte of additional records
+    dns = (counts >> 40 == 1) & (counts & 0xFF00FF00FF == 0) & (messages.end - messages.start > DNS_HEADER)
+    return np.asarray((first & FIXED > 0) & ~dns | versionless)
 
 
 def read(messages: Messages) -> tuple[Messages, Columns]:
