@@ -1,7 +1,8 @@
 """Finds every table: those of netlake and those of plugins.
 
 Where tables are:
-- Every module of protocols/, streams/ and flows/ that declares `TABLES`; there is no list of modules.
+- Every module of protocols/, streams/ and flows/ that declares `TABLES`; there is no list of modules. Those of derived/
+  are not written by captures.
 - Plugins, which are modules of the same form: installed ones by the entry point group `netlake.protocols`, single files
   by `load` (option `--plugin`).
 
@@ -33,6 +34,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from netlake import derived as computed
 from netlake import flows, protocols, streams
 from netlake.errors import SchemaError
 from netlake.hooks import Hooks, hooks_of, mistakes
@@ -55,8 +57,8 @@ class Entry:
     outside: bool = False
 
 
-def _modules() -> Iterator[ModuleType]:
-    for package in (protocols, streams, flows):
+def _modules(*packages: ModuleType) -> Iterator[ModuleType]:
+    for package in packages:
         for found in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
             yield importlib.import_module(found.name)
 
@@ -133,7 +135,7 @@ def _checked(what: str, module: ModuleType, known: Mapping[str, Table]) -> None:
     for table in module.TABLES:
         if not isinstance(table, Table):
             raise SchemaError(f"{what}: {table!r} in TABLES is not a Table.")
-        if table.name in known:
+        if table.name in known or table.name in derived():
             raise SchemaError(f"{what}: table {table.name} exists already; rename the one of the plugin.")
         if table.name in steps.STEPS:
             raise SchemaError(f"{what}: {table.name} is the name of a header that netlake decodes; rename the table.")
@@ -157,7 +159,7 @@ def _checked(what: str, module: ModuleType, known: Mapping[str, Table]) -> None:
 def entries() -> dict[str, Entry]:
     """Every table by name, sorted; SchemaError if a declaration is invalid."""
     result: dict[str, Entry] = {}
-    for module in _modules():
+    for module in _modules(protocols, streams, flows):
         for table in getattr(module, "TABLES", ()):
             if table.name in result:
                 other = result[table.name].module.__name__
@@ -176,5 +178,16 @@ def table(name: str) -> Table:
 
 
 def every() -> tuple[Table, ...]:
-    """Every table, sorted by name."""
+    """Every table that captures write, sorted by name."""
     return tuple(entry.table for entry in entries().values())
+
+
+@cache
+def derived() -> dict[str, Table]:
+    """Every table that is computed from a lake, by name: see netlake.derived."""
+    return {table.name: table for module in _modules(computed) for table in module.TABLES}
+
+
+def declared() -> tuple[Table, ...]:
+    """Every table: those that captures write, then the derived ones."""
+    return (*every(), *derived().values())

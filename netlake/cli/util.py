@@ -48,7 +48,7 @@ def generate(
     from netlake import tables
     from netlake.schema import freeze
 
-    changed = freeze.generate(root, tables.every(), check=check, forget=forget, remove=remove)
+    changed = freeze.generate(root, tables.declared(), check=check, forget=forget, remove=remove)
     for path in changed:
         click.echo(str(path))
     return 1 if check and changed else 0

@@ -1,1 +1,1 @@
-"""Planned: labels, which join ground truth of attacks to records; the package is empty."""
+"""Labels: ground truth of attacks, joined to the records of a lake, and training sets made from both."""

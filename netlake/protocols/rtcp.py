@@ -21,7 +21,7 @@ import numpy as np
 from netlake.layers.items import part, remainder, text
 from netlake.layers.parsed import NEXT
 from netlake.layers.probes import byte_at, number_at
-from netlake.packets import Cursor, Ints, Mask, Messages
+from netlake.packets import Cursor, Mask, Messages
 from netlake.schema import Column, List, Struct, Table
 
 SENDER, RECEIVER, DESCRIPTION, BYE, APPLICATION, TRANSPORT_FEEDBACK, PAYLOAD_FEEDBACK = range(200, 207)
@@ -33,7 +33,7 @@ FIRST_SECURE = (SENDER, RECEIVER, *FEEDBACK, EXTENDED)
 CLEAR, INDEX = 8, 4
 # bytes from the index to the end, and bytes that are not the packet's: digests of 80 and 32 bits, or of 128 before it
 TRAILERS = ((14, 14), (8, 8), (4, 20))
-ENCRYPTED = 0x8000
+ENCRYPTED = b"\x80\x00"
 # words after the first: those of the sender (6 with its report), and those of each report
 SENDER_WORDS, RECEIVER_WORDS, REPORT_WORDS = 6, 1, 6
 MOST_PACKETS = 32
@@ -103,11 +103,12 @@ TABLES = (
 
 def probe(messages: Messages) -> Mask:
     """Payloads that are a sequence of packets up to the last byte, and those of SRTCP."""
-    result = byte_at(messages, 0) >> 6 == 2
-    index = np.flatnonzero(result)
+    result = np.zeros(len(messages), np.bool_)
+    index = np.flatnonzero((byte_at(messages, 0) >> 6 == 2) & np.isin(byte_at(messages, 1), FIRST_SECURE))
     if len(index):
-        some = messages.take(index)
-        result[index] = _sequence(some) | (_index(some) >= 0)
+        result[index] = _sequence(messages.take(index))
+        for number in index[~result[index] & (messages.missing[index] == 0)].tolist():
+            result[number] = _index(messages.data[messages.start[number] : messages.end[number]].tobytes()) >= 0
     return np.asarray(result)
 
 
@@ -115,8 +116,7 @@ def _sequence(messages: Messages) -> Mask:
     """Which payloads are packets up to the last byte."""
     size = messages.end - messages.start + messages.missing
     at = np.zeros(len(messages), np.int64)
-    candidates = np.isin(byte_at(messages, 1), FIRST_TYPES) & (size % 4 == 0)
-    index = np.flatnonzero(candidates)
+    index = np.flatnonzero(np.isin(byte_at(messages, 1), FIRST_TYPES) & (size % 4 == 0))
     result = np.zeros(len(messages), np.bool_)
     for _ in range(MOST_PACKETS):
         if not len(index):
@@ -130,23 +130,20 @@ def _sequence(messages: Messages) -> Mask:
     return result
 
 
-def _index(messages: Messages) -> Ints:
-    """Where the index of SRTCP is in each payload, from its start; -1 in those that are not SRTCP."""
-    size = messages.end - messages.start
-    kind, words = byte_at(messages, 1), number_at(messages, 2, 2)
-    count = byte_at(messages, 0) & 0x1F
-    needed = np.where(kind == SENDER, SENDER_WORDS, RECEIVER_WORDS) + REPORT_WORDS * count
-    report = (kind == SENDER) | (kind == RECEIVER)
-    valid = np.isin(kind, FIRST_SECURE) & (words >= 1) & (~report | (words == needed)) & (messages.missing == 0)
-    result = np.full(len(messages), -1, np.int64)
+def _index(data: bytes) -> int:
+    """Where the index of SRTCP is in a payload; -1 in one that is not SRTCP."""
+    if len(data) < CLEAR + INDEX or data[1] not in FIRST_SECURE:
+        return -1
+    count, kind, words = data[0] & 0x1F, data[1], int.from_bytes(data[2:4], "big")
+    needed = (SENDER_WORDS if kind == SENDER else RECEIVER_WORDS) + REPORT_WORDS * count
+    if words < 1 or (kind in (SENDER, RECEIVER) and words != needed):
+        return -1
     for from_end, trailer in TRAILERS:
-        at = size - from_end
-        fits = valid & (result < 0) & (4 * (words + 1) + trailer <= size) & (at >= CLEAR)
-        index = np.flatnonzero(fits)
-        if len(index):
-            fits[index] = number_at(messages.take(index), at[index], 2) == ENCRYPTED
-        result[fits] = at[fits]
-    return result
+        at = len(data) - from_end
+        # the bit E, and the upper half of an index that is not above 65535
+        if at >= CLEAR and 4 * (words + 1) + trailer <= len(data) and data[at : at + 2] == ENCRYPTED:
+            return at
+    return -1
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
@@ -175,8 +172,7 @@ def _secure(data: bytes) -> int:
         at += 4 * (int.from_bytes(data[at + 2 : at + 4], "big") + 1)
     if at == len(data):
         return -1
-    columns: list[Any] = [np.array([value]) for value in (0, len(data), 0, 0, 0, -1, 0, -1, -1, 0)]
-    return int(_index(Messages(np.frombuffer(data, np.uint8), *columns))[0])
+    return _index(data)
 
 
 def _clear(message: Cursor) -> Iterator[tuple[str, Any]]:

@@ -62,7 +62,7 @@ def plain(file: descriptor_pb2.FileDescriptorProto) -> descriptor_pb2.FileDescri
     return file
 
 
-@pytest.mark.parametrize("every", [(EVERY, SMALL), tables.every()], ids=["of this test", "of netlake"])
+@pytest.mark.parametrize("every", [(EVERY, SMALL), tables.declared()], ids=["of this test", "of netlake"])
 def test_text_and_runtime_classes_are_equal(tmp_path: Path, every: tuple[Table, ...]) -> None:
     pytest.importorskip("grpc_tools", reason="grpcio-tools is not installed")
     made = {f"{table.name}.proto": proto.text(table) for table in every} | {proto.INDEX: proto.index_text(every)}

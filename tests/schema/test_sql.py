@@ -35,7 +35,7 @@ def connect(every: tuple[Table, ...]) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-@pytest.mark.parametrize("every", [OWN, tables.every()], ids=["of this test", "of netlake"])
+@pytest.mark.parametrize("every", [OWN, tables.declared()], ids=["of this test", "of netlake"])
 def test_views_have_columns_types_and_comments(every: tuple[Table, ...]) -> None:
     connection = connect(every)
     for table in every:
@@ -79,7 +79,7 @@ def test_table_with_flow_is_not_joined() -> None:
         sql.joined(PACKET)
 
 
-@pytest.mark.parametrize("every", [OWN, tables.every()], ids=["of this test", "of netlake"])
+@pytest.mark.parametrize("every", [OWN, tables.declared()], ids=["of this test", "of netlake"])
 def test_example_queries_run(every: tuple[Table, ...]) -> None:
     connection = connect(every if PACKET.name in {table.name for table in every} else (*every, PACKET))
     for table in every:

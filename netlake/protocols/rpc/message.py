@@ -157,6 +157,8 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
 
 def body(message: Cursor, program: int) -> Head | None:
     """What a message of `program` is, with the cursor at its arguments or results; None for all others."""
+    if not _may_be(message, program):
+        return None
     head = Head()
     try:
         for _ in header(message, head, program):
@@ -165,6 +167,15 @@ def body(message: Cursor, program: int) -> Head | None:
         return None
     known = head.called is not None and head.called.program == program
     return head if known and (head.call or head.succeeded) else None
+
+
+def _may_be(message: Cursor, program: int) -> bool:
+    """Whether a message can be of `program`, by the program of a call or of the call that it answers."""
+    kind = int.from_bytes(message.data[4:8], "big")
+    if kind == CALL:
+        return int.from_bytes(message.data[12:16], "big") == program
+    called = message.memory.get((message.receiver, message.destination_port, int.from_bytes(message.data[:4], "big")))
+    return called is not None and called.program == program
 
 
 def header(message: Cursor, head: Head, only: int | None = None) -> Iterator[tuple[str, Any]]:
