@@ -245,8 +245,8 @@ class Around:
         return pair in self.otherwise or hosts in self.fragmented or hosts in self.invalid
 
 
-# headers around TCP that are read here too
-PLAIN = {"ethernet", "dot1q", "linux_sll", "linux_sll2", "null_loopback", "loopback", "ipv4", "ipv6", "ipv6_hop_by_hop",
+# headers around TCP that are read here too, by their names in stacks
+PLAIN = {"ethernet", "dot1q", "linux_sll", "linux_sll2", "raw", "null", "loop", "ipv4", "ipv6", "ipv6_hop_by_hop",
          "ipv6_fragment", "tcp"}  # fmt: skip
 DIFFERENT: dict[str, Callable[[dict[str, Any], Around], bool]] = {
     "in a tunnel": lambda row, _: row["tunnel_key"] is not None or row["outer_flow"] is not None,
