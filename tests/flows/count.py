@@ -198,10 +198,13 @@ def counted(path: Path) -> list[Connection]:
 
 @dataclass
 class Around:
-    """What netlake's other tables contain about a capture: pairs of addresses by what is between them."""
+    """What netlake's other tables contain about a capture: pairs of addresses, and of ends, by what is between them.
+
+    `otherwise` has the two ends (address, port) of each segment in a packet with headers that are not read here.
+    """
 
     fragmented: set[frozenset[str]]
-    otherwise: set[frozenset[str]]
+    otherwise: set[frozenset[tuple[str, int]]]
     invalid: set[frozenset[str]]
 
     @classmethod
@@ -227,22 +230,30 @@ class Around:
         def pairs(of: set[int]) -> set[frozenset[str]]:
             return {frozenset((row["src_ip"], row["dst_ip"])) for row in headers if row["packet"] in of}
 
-        return cls(pairs(cut), pairs(other), pairs(invalid))
+        columns = ["packet", "src_ip", "src_port", "dst_ip", "dst_port"]
+        inside = (
+            [row for row in tables["tcp"].select(columns).to_pylist() if row["packet"] in other]
+            if "tcp" in tables
+            else []
+        )
+        otherwise = {frozenset(((row["src_ip"], row["src_port"]), (row["dst_ip"], row["dst_port"]))) for row in inside}
+        return cls(pairs(cut), otherwise, pairs(invalid))
 
-    def excluded(self, pair: frozenset[str]) -> bool:
-        """Whether connections between two addresses are not compared."""
-        return pair in self.fragmented | self.otherwise | self.invalid
+    def excluded(self, pair: frozenset[tuple[str, int]]) -> bool:
+        """Whether connections between two ends are not compared."""
+        hosts = frozenset(address for address, _ in pair)
+        return pair in self.otherwise or hosts in self.fragmented or hosts in self.invalid
 
 
-# headers around TCP that are read here too
-PLAIN = {"ethernet", "dot1q", "linux_sll", "linux_sll2", "null_loopback", "loopback", "ipv4", "ipv6", "ipv6_hop_by_hop",
+# headers around TCP that are read here too, by their names in stacks
+PLAIN = {"ethernet", "dot1q", "linux_sll", "linux_sll2", "raw", "null", "loop", "ipv4", "ipv6", "ipv6_hop_by_hop",
          "ipv6_fragment", "tcp"}  # fmt: skip
 DIFFERENT: dict[str, Callable[[dict[str, Any], Around], bool]] = {
     "in a tunnel": lambda row, _: row["tunnel_key"] is not None or row["outer_flow"] is not None,
     "ports not in the capture": lambda row, _: row["orig_port"] is None,
     "one end with itself": lambda row, _: (row["orig_ip"], row["orig_port"]) == (row["resp_ip"], row["resp_port"]),
     "fragments between its addresses": lambda row, around: addresses(row) in around.fragmented,
-    "other headers between its addresses": lambda row, around: addresses(row) in around.otherwise,
+    "other headers in its packets": lambda row, around: both_ends(row) in around.otherwise,
     "cut or invalid headers between its addresses": lambda row, around: addresses(row) in around.invalid,
 }
 
@@ -250,6 +261,11 @@ DIFFERENT: dict[str, Callable[[dict[str, Any], Around], bool]] = {
 def addresses(row: dict[str, Any]) -> frozenset[str]:
     """The addresses of a row of `connection`."""
     return frozenset((row["orig_ip"], row["resp_ip"]))
+
+
+def both_ends(row: dict[str, Any]) -> frozenset[tuple[str, int]]:
+    """The addresses with ports of a row of `connection`."""
+    return frozenset((row[f"{side}_ip"], row[f"{side}_port"]) for side in SIDES)
 
 
 def compared(path: Path) -> tuple[Counter[str], list[str]]:
@@ -277,7 +293,7 @@ def compared(path: Path) -> tuple[Counter[str], list[str]]:
         outcomes["different" if found else "equal"] += 1
         lines += [f"{path.name}: flow {row['flow']} of packet {row['first_packet']}: {text}" for text in found]
     for number, pair in ours:
-        known = frozenset(str(ipaddress.ip_address(address)) for address, _ in pair)
+        known = frozenset((str(ipaddress.ip_address(address)), port) for address, port in pair)
         if len(pair) > 1 and not around.excluded(known):
             outcomes["different"] += 1
             lines.append(f"{path.name}: connection of packet {number} is not in `connection`")

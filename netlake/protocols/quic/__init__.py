@@ -115,9 +115,9 @@ TABLES = (
 def accept(messages: Messages) -> Mask:
     """On port 443: messages with the fixed bit, or with version 0; RTP and DTLS have neither (RFC 9443).
 
-    Of those with the fixed bit, resolvers of DNSCrypt also send DNS on this port. DNS has four counts at a place where a
-    long header has the end of a version other than 0 and the length of an ID, a short header random bytes: a message
-    with one question and at most 255 records of each kind is not of QUIC.
+    Resolvers of DNSCrypt also send DNS on this port. DNS has four counts where a long header has the end of a version
+    and the length of an ID, and a short header random bytes: a message with the fixed bit, with a version other than 0
+    and with counts of one question and at most 255 records of each kind is not of QUIC.
     """
     first = byte_at(messages, 0)
     versionless = (first >= LONG) & (number_at(messages, 1, 4) == 0)
