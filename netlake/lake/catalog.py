@@ -99,6 +99,18 @@ class Catalog(OpenLake):
 
         return self._commit(files, work)
 
+    def remove_rows(self, table: Table, owner: str) -> Outcome:
+        """Remove `owner` and all its rows of a derived table, in one commit; earlier snapshots still contain them.
+
+        LakeError if it has none.
+        """
+        with self._write() as session:
+            change = Change(session)
+            outcome = derived.remove(change, table, owner)
+            extra = {"owner": owner, "table": table.name}
+            change.finish(f"netlake {program()}", f"removed rows of {owner} in {table.name}", extra)
+            return outcome
+
     def owners(self, table: str, at: At = None) -> dict[str, str]:
         """The owners of a derived table's rows and the version of each; empty for a table that is not in the lake."""
         with self._read() as session:

@@ -71,14 +71,37 @@ def replace(change: Change, rows: OwnedRows, data: Path) -> Outcome:
     """Replace the rows of an owner by those in its new files, which are under `data`."""
     session, owner, name = change.session, rows.owner, rows.table.name
     _refuse_files_of_captures(session, name)
-    number, writer = table_id(change, rows.table), OWNER + owner
+    number = table_id(change, rows.table)
+    before = _end(change, number, owner)
+    store.add(change, rows.files, OWNER + owner, data)
+    session.insert("netlake_owner", [(number, owner, rows.version, change.id, None)])
+    status = "added" if before is None else "replaced"
+    count = sum(file.rows for file in rows.files)
+    sentence = f"{count} rows of {owner} (version {rows.version}) were {status} in {name}."
+    return Outcome(status, sentence, owner, change.id)
+
+
+def remove(change: Change, table: Table, owner: str) -> Outcome:
+    """Remove an owner and all its rows of a table; LakeError if it has none."""
+    found = change.session.row(
+        "SELECT table_id FROM ducklake_table WHERE schema_id = ? AND table_name = ? AND end_snapshot IS NULL",
+        (MAIN, table.name),
+    )
+    version = None if found is None else _end(change, found[0], owner)
+    if version is None:
+        raise LakeError(f"Table {table.name} of this lake has no rows of {owner}.")
+    return Outcome("removed", f"The rows of {owner} were removed from {table.name}.", owner, change.id)
+
+
+def _end(change: Change, number: int, owner: str) -> str | None:
+    """End the files and the version of an owner in a table; the version, None if it had none."""
+    session, writer = change.session, OWNER + owner
     ended = session.rows(
         "SELECT data_file_id, table_id, record_count, file_size_bytes FROM ducklake_data_file"
         " JOIN netlake_file USING (data_file_id) WHERE capture = ? AND table_id = ? AND end_snapshot IS NULL",
         (writer, number),
     )
     store.end(change, [(row[0], row[1], row[2], row[3]) for row in ended])
-    store.add(change, rows.files, writer, data)
     where = (number, owner)
     before = session.row(
         "SELECT version FROM netlake_owner WHERE table_id = ? AND owner = ? AND end_snapshot IS NULL", where
@@ -87,11 +110,7 @@ def replace(change: Change, rows: OwnedRows, data: Path) -> Outcome:
         "UPDATE netlake_owner SET end_snapshot = ? WHERE table_id = ? AND owner = ? AND end_snapshot IS NULL",
         (change.id, *where),
     )
-    session.insert("netlake_owner", [(number, owner, rows.version, change.id, None)])
-    status = "added" if before is None else "replaced"
-    count = sum(file.rows for file in rows.files)
-    sentence = f"{count} rows of {owner} (version {rows.version}) were {status} in {name}."
-    return Outcome(status, sentence, owner, change.id)
+    return None if before is None else str(before[0])
 
 
 def _refuse_files_of_captures(session: Session, name: str) -> None:
