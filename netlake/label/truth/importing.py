@@ -11,6 +11,7 @@ Theory of operation
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -119,6 +120,11 @@ def _import(lake: Path, task: Task, found: reader.Reader, options: Options) -> R
     task.zone = times.zone(options.zone) if options.zone else None
     task.clock = options.clock
     task.capture = capture_of(lake, options.capture) if options.capture else None
+    task.known = {
+        entry.facts.sha256: entry.facts.capture
+        for entry in Catalog(lake, readonly=True).captures()
+        if entry.facts.sha256
+    }
     rules = found.read(task)
     first = next(rules, None)  # the reader has set the name that the file suggests
     name = options.name or _suggested(task)
@@ -162,10 +168,13 @@ def _notices(lake: Path, writing: store.Writing) -> Iterator[str]:
         if all(last < begin or first > end for first, last in spans):
             first, last = min(first for first, _ in spans), max(last for _, last in spans)
             yield (
-                f"No capture of the lake has a time of these rules, {begin:%Y-%m-%d %H:%M:%S} to"
-                f" {end:%Y-%m-%d %H:%M:%S} UTC; the captures are from {first:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S} UTC. Check the time"
-                " zone."
+                f"No capture of the lake has a time of these rules, {_seconds(begin)} to {_seconds(end)} UTC; the"
+                f" captures are from {_seconds(first)} to {_seconds(last)} UTC. Check the time zone."
             )
+
+
+def _seconds(time: dt.datetime) -> str:
+    return f"{time.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def _nothing(notes: Notes) -> TruthError:

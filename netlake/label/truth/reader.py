@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -25,8 +25,9 @@ from netlake.spelling import spelled
 class Task:
     """One file to read, and how: `capture` is the id of the capture that it is about, if it is about one.
 
-    `zone` is that of `--zone`, `clock` that of `--clock`, `benign` the labels that mean benign, in lower case. A reader
-    may set `name`, the name of the source that its file suggests, before its first rule.
+    `known` are the ids of the captures in the lake by the SHA-256 of their source, for files that name their capture
+    by it. `zone` is that of `--zone`, `clock` that of `--clock`, `benign` the labels that mean benign, in lower case.
+    A reader may set `name`, the name of the source that its file suggests, before its first rule.
     """
 
     path: Path
@@ -37,6 +38,7 @@ class Task:
     benign: frozenset[str] = BENIGN_LABELS
     progress: Progress | None = None
     name: str | None = None
+    known: Mapping[str, str] = field(default_factory=dict)
 
     def utc(self, given: Moment) -> int:
         """A time in UTC; OptionError that names --zone for a local time without zone."""

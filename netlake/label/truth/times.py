@@ -221,8 +221,8 @@ class HalfDay:
         if last and earlier and not self.found and given.hour in AFTERNOON and last.hour not in AFTERNOON:
             self.found = (
                 f"{place}: {given.text[11:16]} follows {last.text[11:16]} of the same day, and no hour of the file is"
-                " above 12: either its clock has 12 hours, or its rows are out of order. Give --clock 12 (1:00 to 7:59 are"
-                " p.m.) or --clock 24 (times are as written)."
+                " above 12: either its clock has 12 hours, or its rows are out of order. Give --clock 12 (1:00 to 7:59"
+                " are p.m.) or --clock 24 (times are as written)."
             )
         self.last = given
 
