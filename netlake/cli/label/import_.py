@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +69,7 @@ def command(file: str, lake: Path, as_json: bool, **chosen: Any) -> int:  # noqa
     from netlake.label import truth
     from netlake.label.truth.rules import BENIGN_LABELS
 
-    with progress.shown("rules") as watch:
+    with progress.shown("rules") as watch, explained():
         watch.begin(1)
         report = truth.import_truth(
             lake,
@@ -85,6 +87,19 @@ def command(file: str, lake: Path, as_json: bool, **chosen: Any) -> int:  # noqa
         )
     show(report, as_json=as_json)
     return PARTIAL if report.bad else 0
+
+
+@contextlib.contextmanager
+def explained() -> Iterator[None]:
+    """Print the problems of rows before the error that nothing could be imported."""
+    from netlake.label.truth.store import NothingError
+
+    try:
+        yield
+    except NothingError as error:
+        for sentence in error.problems:
+            say(sentence)
+        raise
 
 
 def _formats(ctx: click.Context, value: bool) -> None:  # noqa: FBT001 - a flag

@@ -49,7 +49,7 @@ class Head:
         return [name.strip().strip('"').lower() for name in line.split(",")]
 
 
-def _open(path: Path) -> IO[bytes]:
+def opened(path: Path) -> IO[bytes]:
     """The unpacked bytes of a file; TruthError if it cannot be opened."""
     try:
         with path.open("rb") as raw:
@@ -70,7 +70,7 @@ def _open(path: Path) -> IO[bytes]:
 def head(path: Path) -> Head:
     """The beginning of a file; TruthError if it cannot be read."""
     try:
-        with _open(path) as file:
+        with opened(path) as file:
             data = file.read(HEAD)
     except DAMAGE as error:
         raise TruthError(f"{spelled(path)} cannot be unpacked: {error}.") from None
@@ -84,7 +84,7 @@ def lines(path: Path, notes: Notes, progress: Progress | None = None) -> Iterato
     """Number and bytes of every line; a damaged compression or an endless line is a bad row that ends the file."""
     number = done = 0
     size = path.stat().st_size
-    file = _open(path)
+    file = opened(path)
     with file:
         while True:
             try:
@@ -107,7 +107,7 @@ def lines(path: Path, notes: Notes, progress: Progress | None = None) -> Iterato
 def document(path: Path) -> bytes:
     """A whole file; TruthError above 256 MiB."""
     try:
-        with _open(path) as file:
+        with opened(path) as file:
             data = file.read(LARGEST_DOCUMENT + 1)
     except DAMAGE as error:
         raise TruthError(f"{spelled(path)} cannot be unpacked: {error}.") from None

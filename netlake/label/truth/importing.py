@@ -79,7 +79,7 @@ def import_truth(
     """
     chosen = options or Options()
     if chosen.name is not None:
-        _check_name(chosen.name)
+        check_name(chosen.name)
     Catalog(lake)
     if str(file).startswith(PACK):
         return _pack(lake, str(file), chosen)
@@ -111,7 +111,8 @@ def _check_file(path: Path) -> None:
         raise TruthError(f"{spelled(path)} is not a file; ground truth is read twice, so a pipe cannot be used.")
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """OptionError for a name that a source cannot have."""
     if not _NAME.fullmatch(name):
         raise OptionError(f"--name: {name!r} is no name; use up to 64 letters, digits, dots, dashes and underscores.")
 
@@ -177,13 +178,16 @@ def _seconds(time: dt.datetime) -> str:
     return f"{time.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S}"
 
 
-def _nothing(notes: Notes) -> TruthError:
-    """Why there is no rule at all; the sentences about bad rows follow on their own lines."""
-    skipped = "; ".join(f"{count:,} rows were skipped: {reason}" for reason, count in notes.skipped.most_common(5))
+def _nothing(notes: Notes) -> store.NothingError:
+    """Why there is no rule at all."""
     if notes.bad:
-        first = "\n".join(notes.sentences)
-        more = f"\nand {notes.bad - len(notes.sentences):,} more" if notes.bad > len(notes.sentences) else ""
-        return store.NothingError(f"{notes.file} was not imported, because none of its rows is valid.\n{first}{more}")
+        rows = f"the {notes.bad:,} rows" if notes.bad > 1 else "its row"
+        return store.NothingError(
+            f"{notes.file} was not imported, because {'none of ' if notes.bad > 1 else ''}{rows} is"
+            f" {'valid' if notes.bad > 1 else 'not valid'}.",
+            notes.sentences,
+        )
+    skipped = "; ".join(f"{count:,} rows were skipped: {reason}" for reason, count in notes.skipped.most_common(5))
     return store.NothingError(f"{notes.file} has no rule, so nothing was imported{f' ({skipped})' if skipped else ''}.")
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,7 +98,11 @@ def write(catalog: Catalog, writing: Writing, rules: Iterable[Rule]) -> Outcome:
 
 
 class NothingError(TruthError):
-    """A file has no rule that can be imported."""
+    """A file has no rule that can be imported; `problems` are sentences about its rows."""
+
+    def __init__(self, text: str, problems: Sequence[str] = ()) -> None:
+        super().__init__(text)
+        self.problems = tuple(problems)
 
 
 def _some(writing: Writing, rules: Iterable[Rule]) -> Iterator[pa.RecordBatch]:
