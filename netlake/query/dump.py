@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from netlake.errors import OptionError
-from netlake.query import names
+from netlake.query import labelled, names
 from netlake.query.snapshot import Snapshot
 from netlake.schema.sql import name as quoted
 
@@ -23,11 +23,16 @@ class Dump:
 
     def sql(self, snapshot: Snapshot) -> str:
         """The SQL statement; QueryError if the table or a column does not exist."""
-        if not snapshot.has(self.table):
+        with_labels = labelled.parse(self.table)
+        table = with_labels.table if with_labels else self.table
+        if not snapshot.has(table) or (with_labels and not labelled.key(table, snapshot)):
             raise names.unknown("table", self.table, snapshot.names())
-        columns = [field.name for field in snapshot.fields(self.table)]
+        columns = [field.name for field in snapshot.fields(table)]
+        source = quoted(table)
+        if with_labels:
+            columns, source = labelled.columns(table, snapshot), with_labels.name
         shown = [_column("select", name, columns, self.table) for name in self.select] or list(map(quoted, columns))
-        parts = [f"SELECT {', '.join(shown)}", f"FROM {quoted(self.table)}"]
+        parts = [f"SELECT {', '.join(shown)}", f"FROM {source}"]
         if self.where:
             # on its own lines, so that a comment at the end of the condition does not include the bracket
             parts.append(f"WHERE (\n{self.where}\n)")
