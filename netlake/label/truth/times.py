@@ -176,7 +176,8 @@ def _unix(given: str, fraction: str) -> Moment:
     seconds, _, _ = given.partition(".")
     micros = int(fraction[:6].ljust(6, "0")) if fraction else 0
     value = int(seconds) * SECOND + (-micros if given.startswith("-") else micros)
-    return Moment(value, 10 ** (6 - min(6, len(fraction))), local=False)
+    # programs that print a Unix time as a number leave out zeros at its end, so a fraction is exact
+    return Moment(value, 1 if fraction else SECOND, local=False)
 
 
 def _hour(hour: int, half: str | None, given: str) -> int:

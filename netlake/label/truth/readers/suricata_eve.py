@@ -33,8 +33,7 @@ def read(task: Task) -> Iterator[Rule]:
     """An event for every alert."""
     for line, data in files.lines(task.path, task.notes, task.progress):
         if b'"alert"' not in data:
-            if data.strip():
-                task.notes.skip(OTHER)
+            _pass_over(data.strip(), line, task)
             continue
         try:
             event = json.loads(data)
@@ -52,6 +51,14 @@ def read(task: Task) -> Iterator[Rule]:
                 continue
             rule.line = line
             yield rule
+
+
+def _pass_over(data: bytes, line: int, task: Task) -> None:
+    """Note a line that has no alert; that it ends as an object does is all that is checked of it."""
+    if data.endswith(b"}"):
+        task.notes.skip(OTHER)
+    elif data:
+        task.notes.wrong(line, "the line is not a whole JSON object.")
 
 
 def _rule(event: Any, task: Task) -> Rule | None:
