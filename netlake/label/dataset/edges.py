@@ -4,8 +4,8 @@ A version has edges to packets, to connections, or to both. Those to packets are
 the edges of the packets from its first to its last packet. Without any, a row gets the edges of its connection, and so
 does every part of a flow that a timeout has cut.
 
-- The parts of a flow do not overlap, so an ASOF join finds the one part that contains a packet. A user's set may have
-  rows that overlap; then all pairs are compared.
+- An edge belongs to a row of the key (see `rows`) of its flow. Rows of one key do not overlap, so an ASOF join finds
+  the one row that contains a packet. A user's set may have rows that overlap; then all pairs are compared.
 - A row's edges are counted by rule; `label_fraction` counts packets, each once however many rules name it.
 - The class is that of one edge: attack before benign; then by priority (or by the number of packets, for `majority`),
   confidence, a full attack before an attempt, and at last by name, so that the order of rules has no influence.
@@ -60,13 +60,12 @@ def _of_packets(work: Work) -> None:
         pairs = "work.edge e JOIN work.key k ON e.capture = k.capture AND e.packet = k.first_packet"
     elif _overlapping(work):
         pairs = (
-            "work.edge e JOIN work.key k ON e.capture = k.capture AND e.flow = k.flow"
+            "work.edge e JOIN work.key k ON e.capture = k.capture AND e.key = k.key"
             " AND e.packet BETWEEN k.first_packet AND k.last_packet"
         )
     else:
         pairs = (
-            "work.edge e ASOF JOIN work.key k ON e.capture = k.capture AND e.flow = k.flow"
-            " AND e.packet >= k.first_packet"
+            "work.edge e ASOF JOIN work.key k ON e.capture = k.capture AND e.key = k.key AND e.packet >= k.first_packet"
         )
     work.run(
         f"CREATE TABLE work.touch AS SELECT k.id, e.packet, {_prefixed()} FROM {pairs} WHERE e.packet <= k.last_packet"
@@ -89,29 +88,31 @@ def _sizes(work: Work) -> None:
     work.run("CREATE TABLE work.part AS SELECT k.* FROM work.key k SEMI JOIN work.hit h ON k.id = h.id")
     join = "JOIN" if _overlapping(work) else "ASOF JOIN"
     work.run(
-        "CREATE TABLE work.size AS SELECT k.id, count(DISTINCT p.packet) AS packets FROM"
-        " (SELECT DISTINCT capture, flow, packet FROM packet WHERE flow IS NOT NULL) p"
-        f" {join} work.part k ON p.capture = k.capture AND p.flow = k.flow AND p.packet >= k.first_packet"
+        "CREATE TABLE work.size AS SELECT k.id, count(DISTINCT p.packet) AS packets FROM (SELECT DISTINCT capture, key,"
+        " packet FROM packet JOIN work.owner USING (capture, flow) WHERE (capture, key) IN"
+        " (SELECT (capture, key) FROM work.part)) p"
+        f" {join} work.part k ON p.capture = k.capture AND p.key = k.key AND p.packet >= k.first_packet"
         " WHERE p.packet <= k.last_packet GROUP BY k.id"
     )
 
 
 def _overlapping(work: Work) -> bool:
-    """Whether rows of one flow share packets."""
+    """Whether rows of one key share packets."""
     return bool(
         work.value(
-            "SELECT count(*) FROM (SELECT lead(first_packet) OVER (PARTITION BY capture, flow ORDER BY"
-            " first_packet, id)"
-            " AS next, last_packet FROM work.key WHERE flow IS NOT NULL) WHERE next <= last_packet"
+            "SELECT count(*) FROM (SELECT lead(first_packet) OVER (PARTITION BY capture, key ORDER BY first_packet, id)"
+            " AS next, last_packet FROM work.key WHERE key IS NOT NULL) WHERE next <= last_packet"
         )
     )
 
 
 def _of_connections(work: Work) -> None:
-    """Edges of connections: every row of the flow gets them."""
+    """Edges of connections: every row of the flow gets them, and a row of several flows those of each."""
     work.run(
         f"CREATE TABLE work.hit AS SELECT k.id, {_prefixed()}, 1::BIGINT AS packets, max(e.fraction) AS fraction"
-        " FROM work.edge e JOIN work.key k ON e.capture = k.capture AND e.flow = k.flow"
+        " FROM work.edge e JOIN work.owner o ON e.capture = o.capture AND e.flow = o.flow JOIN work.key k"
+        " ON e.capture = k.capture AND e.key = k.key AND (e.flow BETWEEN k.flow AND k.last_flow)"
+        " AND o.first_packet <= k.last_packet AND o.last_packet >= k.first_packet"
         f" GROUP BY k.id, {_prefixed()}"
     )
     work.run("CREATE TABLE work.covered AS SELECT id, state, 0::BIGINT AS packets FROM work.hit WHERE false")

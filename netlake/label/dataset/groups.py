@@ -1,6 +1,6 @@
 """Groups: rows that must not be in two splits, because one of them gives the others away.
 
-- `flow`: the parts of one flow.
+- `flow`: the parts of one flow (of a chain of flows, if rows join the flows of the same endpoints).
 - `host`: the rows of one originator.
 - `attack`: an instance of an attack. A rule that is a time window is one instance; the other rules (alerts, tuples,
   packets) are one for each source, label and pair of hosts. Instances that share a row are one. Rows of no attack are
@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from netlake.label.dataset.work import Work
 
 PAIR = "least(k.host_a, k.host_b) || ' - ' || greatest(k.host_a, k.host_b)"
-REST = f"k.capture || ' ' || coalesce({PAIR}, 'flow ' || k.flow, 'packet ' || k.first_packet)"
+REST = f"k.capture || ' ' || coalesce({PAIR}, 'flow ' || k.chain, 'packet ' || k.first_packet)"
 
 
 def group(work: Work, unit: str) -> None:
@@ -24,7 +24,7 @@ def group(work: Work, unit: str) -> None:
     if unit == "attack":
         _attacks(work)
         return
-    flow = "k.capture || ' ' || coalesce('flow ' || k.flow, 'packet ' || k.first_packet)"
+    flow = "k.capture || ' ' || coalesce('flow ' || k.chain, 'packet ' || k.first_packet)"
     text = flow if unit == "flow" else f"coalesce(k.host_a, {flow})"
     work.run(f"CREATE TABLE work.grouped AS SELECT k.id, {text} AS grp FROM work.key k")
 

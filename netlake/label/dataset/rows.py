@@ -3,8 +3,13 @@
 A data set numbers its rows from 0 in the order of their first packet (then capture, packet and flow). The order in
 which a source computes them has no influence, so that two runs number them alike.
 
-Working tables: `work.raw` has the columns of the source and `_row`; `work.key` has one row for each row, with the
-columns of KEY, whatever the kind of the set.
+Working tables
+- `work.raw`: the columns of the source, and `_row`, its number in the order of the source.
+- `work.owner` (capture, flow, key, hosts, packets): the key of a flow is the flow itself, or the first flow with its
+  endpoints if the set joins flows of the same endpoints, as exporters do. A row has packets of one key.
+- `work.key`: for each row, whatever the kind of the set: id, _row, capture, flow, last_flow, first_packet, last_packet,
+  first_ts, last_ts, host_a (originator), host_b, key, chain. Rows of one key that share flows have the same chain, the
+  number of its first flow.
 """
 
 from __future__ import annotations
@@ -21,7 +26,6 @@ from netlake.label.dataset.work import Work, even, literal, quoted
 
 FLOW_SET = ("capture", "flow", "first_packet", "last_packet", "first_ts", "last_ts")
 PACKET_SET = ("capture", "packet", "ts")
-KEY = ("id", "_row", "capture", "flow", "first_packet", "last_packet", "first_ts", "last_ts", "host_a", "host_b")
 # columns that the data set adds
 ADDED = ("id", "target", "state", "label", "labels", "attempted", "label_fraction")
 
@@ -44,7 +48,7 @@ def stage(work: Work, source: Source) -> tuple[Definition, ...]:
                 f"Column {definition.name} of {source.name} has the class of leak {definition.leak!r};"
                 f" it must be one of {', '.join(LEAKS)}."
             )
-    _key(work, names)
+    _key(work, names, joined=source.joined)
     return found
 
 
@@ -91,25 +95,39 @@ def _refuse(names: Sequence[str], source: str) -> None:
         )
 
 
-def _key(work: Work, names: Sequence[str]) -> None:
-    """Create `work.key`: rows in the order of their numbers."""
+def _key(work: Work, names: Sequence[str], *, joined: bool) -> None:
+    """Create `work.owner` and `work.key`: rows in the order of their numbers."""
+    _owner(work, joined=joined)
     packets = "packet" in names
     flow = "flow" if "flow" in names else "NULL::BIGINT"
+    last_flow = "last_flow" if "last_flow" in names else flow
     first, last, begin, end = ("packet", "packet", "ts", "ts") if packets else FLOW_SET[2:]
     order = f"{begin} NULLS FIRST, capture, {first}, {flow} NULLS FIRST, _row"
-    hosts = ("orig_ip", "resp_ip") if "orig_ip" in names and "resp_ip" in names else None
-    select = (
-        f"SELECT row_number() OVER (ORDER BY {order}) - 1 AS id, _row, capture, {flow} AS flow,"
-        f" {first} AS first_packet, {last} AS last_packet, {begin} AS first_ts, {end} AS last_ts"
+    own = {"orig_ip", "resp_ip"} <= set(names)
+    hosts = "orig_ip AS host_a, resp_ip AS host_b" if own else "NULL::VARCHAR AS host_a, NULL::VARCHAR AS host_b"
+    work.run(
+        "CREATE TABLE work.key AS WITH numbered AS ("
+        f"SELECT row_number() OVER (ORDER BY {order}) - 1 AS id, _row, capture, {flow} AS flow, {last_flow} AS last_flow,"
+        f" {first} AS first_packet, {last} AS last_packet, {begin} AS first_ts, {end} AS last_ts, {hosts} FROM work.raw),"
+        " owned AS (SELECT n.* REPLACE (coalesce(n.host_a, o.orig_ip) AS host_a, coalesce(n.host_b, o.resp_ip) AS host_b),"
+        " o.key FROM numbered n LEFT JOIN work.owner o USING (capture, flow)),"
+        # a chain begins at a row whose flow no earlier row of its key has
+        " begun AS (SELECT *, CASE WHEN flow > coalesce(max(last_flow) OVER (PARTITION BY capture, key ORDER BY"
+        " first_packet, id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), -1) THEN flow END AS begin FROM owned)"
+        " SELECT * EXCLUDE (begin), CASE WHEN flow IS NOT NULL THEN coalesce(last_value(begin IGNORE NULLS) OVER"
+        " (PARTITION BY capture, key ORDER BY first_packet, id ROWS UNBOUNDED PRECEDING), flow) END AS chain FROM begun"
     )
-    if hosts:
-        work.run(
-            f"CREATE TABLE work.key AS {select}, {quoted(hosts[0])} AS host_a, {quoted(hosts[1])} AS host_b FROM"
-            " work.raw"
-        )
-    else:
-        work.run(
-            f"CREATE TABLE work.key AS SELECT k.*, c.orig_ip AS host_a, c.resp_ip AS host_b FROM ({select} FROM"
-            " work.raw) k"
-            " LEFT JOIN connection c USING (capture, flow)"
-        )
+
+
+def _owner(work: Work, *, joined: bool) -> None:
+    """`work.owner`: key and hosts of each flow; the key is the first flow with its endpoints, or the flow itself."""
+    swap = "(orig_ip, coalesce(orig_port, 0)) > (resp_ip, coalesce(resp_port, 0))"
+    ends = (
+        f"protocol, tunnel_key, if({swap}, resp_ip, orig_ip), if({swap}, orig_ip, resp_ip),"
+        f" if({swap}, resp_port, orig_port), if({swap}, orig_port, resp_port)"
+    )
+    key = f"min(flow) OVER (PARTITION BY capture, {ends})" if joined else "flow"
+    work.run(
+        f"CREATE TABLE work.owner AS SELECT capture, flow, {key} AS key, orig_ip, resp_ip, first_packet, last_packet"
+        " FROM connection"
+    )

@@ -6,6 +6,7 @@ The interface is narrow, so that any program that computes rows can be the sourc
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -62,13 +63,15 @@ class Source:
 
     `batches` computes them, in any order, and may be called once; their columns are those of `definitions`. A row is
     a flow or a part of one (columns capture, flow, first_packet, last_packet, first_ts, last_ts), or a packet (columns
-    capture, packet, ts, and flow, which may be null). `policy` is recorded in the manifest.
+    capture, packet, ts, and flow, which may be null). With `joined`, a row may have packets of several flows of the same
+    endpoints, from its column flow to its column last_flow. `policy` is recorded in the manifest.
     """
 
     name: str
     definitions: Sequence[Definition]
     batches: Callable[[], Iterator[pa.RecordBatch]]
     policy: Mapping[str, Any] = field(default_factory=dict)
+    joined: bool = False
 
 
 def of_lake(lake: Path, name: str, policy: str | None = None) -> Source:
@@ -77,7 +80,12 @@ def of_lake(lake: Path, name: str, policy: str | None = None) -> Source:
         features: Any = importlib.import_module("netlake.features")
     except ImportError as error:
         raise OptionError(f"--features: {name} is not known, this netlake has no feature sets.") from error
-    definitions = features.definitions(name)
+    made = features.find(name)
+    rules = importlib.import_module("netlake.features.policy").of(policy, made.policy)
     return Source(
-        name, definitions, lambda: iter(features.compute(lake, name, policy=policy)), {"policy": policy or "default"}
+        name,
+        features.definitions(made),
+        lambda: iter(features.compute(lake, made, policy=rules)),
+        {"policy": str(rules), **dataclasses.asdict(rules)},
+        joined=rules.key == "endpoints",
     )

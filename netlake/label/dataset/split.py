@@ -72,7 +72,7 @@ def _by_time(work: Work, options: Options) -> tuple[Boundary, ...]:
     rows = work.value("SELECT count(*) FROM work.classed WHERE part IS NULL")
     work.run(
         "CREATE TABLE work.timed AS SELECT k.id, epoch_us(k.first_ts) AS first, epoch_us(k.last_ts) AS last, k.capture,"
-        " k.flow, row_number() OVER (ORDER BY k.id) - 1 AS place FROM work.key k JOIN work.classed c USING (id)"
+        " k.chain, row_number() OVER (ORDER BY k.id) - 1 AS place FROM work.key k JOIN work.classed c USING (id)"
         " WHERE c.part IS NULL"
     )
     if work.value("SELECT count(*) FROM work.timed WHERE first IS NULL"):
@@ -92,7 +92,7 @@ def _by_time(work: Work, options: Options) -> tuple[Boundary, ...]:
         "CREATE TABLE work.sorted AS WITH sided AS (SELECT *, CASE"
         + cases
         + f" ELSE '{boundaries[0].split}' END AS side"
-        " FROM work.timed), earliest AS (SELECT *, first_value(side) OVER (PARTITION BY capture, coalesce(flow,"
+        " FROM work.timed), earliest AS (SELECT *, first_value(side) OVER (PARTITION BY capture, coalesce(chain,"
         " -1 - id)"
         " ORDER BY id) AS begun FROM sided)"
         f" SELECT id, CASE WHEN false{running}{purged} OR side <> begun THEN '{PURGED}' ELSE side END AS split,"
