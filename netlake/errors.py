@@ -5,6 +5,7 @@
     ├── LakeError               a lake is damaged, in use, or of an unknown layout or another contract
     │   ├── MissingLakeError    there is no lake
     │   └── FullDiskError       the disk of a lake is full
+    ├── TruthError              a ground truth cannot be read, or has nothing to import
     ├── SchemaError             a table's declaration breaks a rule or the frozen contract
     └── QueryError              a filter, column name or SQL statement of the user is invalid
         └── OptionError         the value of an option is invalid; the command line exits with 2
@@ -33,6 +34,10 @@ class MissingLakeError(LakeError):
 
 class FullDiskError(LakeError):
     """The disk of a lake is full, or its quota is exhausted: no further capture can be written."""
+
+
+class TruthError(NetlakeError):
+    """A ground truth cannot be read, or has nothing to import."""
 
 
 class SchemaError(NetlakeError):

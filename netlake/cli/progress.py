@@ -1,4 +1,4 @@
-"""Progress of `capture`: one line on stderr if it is a terminal; otherwise nothing is written and rich not imported."""
+"""Progress of long work: one line on stderr if it is a terminal; otherwise nothing is written and rich not imported."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ WIDE = 110
 class Watch:
     """Callback for progress: called with index of the capture, bytes read, size or None, packets."""
 
-    def __init__(self) -> None:
+    def __init__(self, unit: str = "packets") -> None:
+        self.unit = unit
         self.began = time.monotonic()
         self.captures = 1
         self.done: dict[int, tuple[int, float, int]] = {}
@@ -44,7 +45,9 @@ class Watch:
         seconds = max(1e-3, time.monotonic() - self.began)
         read = sum(done for done, _, _ in self.done.values())
         packets = sum(count for _, _, count in self.done.values())
-        text = f"{read / seconds / 1e6:.1f} MB/s, {packets / seconds:,.0f} packets/s"
+        text = f"{read / seconds / 1e6:.1f} MB/s"
+        if packets or self.unit == "packets":
+            text += f", {packets / seconds:,.0f} {self.unit}/s"
         if self.captures > 1:
             text = f"{len(self.done):,} of {self.captures:,} captures, {text}"
         if self.share > 0.01:
@@ -56,8 +59,8 @@ class Watch:
 class Drawn(Watch):
     """Draws a bar with `rich`, at most ten times per second."""
 
-    def __init__(self, bar: Any) -> None:
-        super().__init__()
+    def __init__(self, bar: Any, unit: str = "packets") -> None:
+        super().__init__(unit)
         self.bar = bar
         self.task = bar.add_task("", total=1.0)
         self.due = 0.0
@@ -70,10 +73,10 @@ class Drawn(Watch):
 
 
 @contextlib.contextmanager
-def shown() -> Iterator[Watch]:
-    """A Watch for the block, which draws if stderr is a terminal."""
+def shown(unit: str = "packets") -> Iterator[Watch]:
+    """A Watch for the block, which draws if stderr is a terminal; `unit` is what it counts."""
     if not sys.stderr.isatty():
-        yield Watch()
+        yield Watch(unit)
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
@@ -84,4 +87,4 @@ def shown() -> Iterator[Watch]:
     # a narrow terminal gets the figures without the bar
     columns = (BarColumn(), text) if console.width >= WIDE else (text,)
     with Progress(*columns, console=console, transient=True) as bar:
-        yield Drawn(bar)
+        yield Drawn(bar, unit)

@@ -46,7 +46,7 @@ INVALID: dict[str, tuple[str, ...]] = {
     "--remove": ("", ",", "no_such_table.column", "dns", "dns.", NOT_UTF8),
 }
 # arguments that a command needs besides the option
-NEEDED = {
+NEEDED: dict[tuple[str, ...], list[object]] = {
     ("capture",): [CAPTURE],
     ("dump",): ["packet"],
     ("sql",): ["SELECT 1"],

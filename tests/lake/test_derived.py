@@ -124,6 +124,41 @@ def test_readonly_catalog_refuses_to_replace(catalog: Catalog) -> None:
         Catalog(catalog.folder, readonly=True).replace_table(small.LABEL, [], "a", "1")
 
 
+def test_owner_is_removed_with_its_rows(catalog: Catalog) -> None:
+    small.put(catalog, A)
+    small.derive(catalog, "a", 1, 3)
+    small.derive(catalog, "b", 5, 2)
+    before = {name: rows(catalog, name) for name in ("wire", "link", "address")}
+    gone = catalog.remove_rows("label", "a")
+    assert (gone.status, gone.capture, gone.snapshot) == ("removed", "a", 4)
+    assert gone.sentence.startswith("3 rows of a were removed from label; earlier snapshots still contain them")
+    assert (labels(catalog), catalog.owners("label")) == ([("b", 5)], {"b": "5"})
+    assert (labels(catalog, 3), catalog.owners("label", at=3)) == ([("a", 1), ("b", 5)], {"a": "1", "b": "5"})
+    assert {name: rows(catalog, name) for name in before} == before
+    assert small.derive(catalog, "a", 2).status == "added"
+    assert labels(catalog) == [("a", 2), ("b", 5)]
+
+
+def test_owner_without_rows_is_removed(catalog: Catalog) -> None:
+    small.derive(catalog, "a", 1, 0)
+    catalog.remove_rows("label", "a")
+    assert catalog.owners("label") == {}
+
+
+@pytest.mark.parametrize(("table", "owner", "sentence"), [
+    ("label", "x", "Table label has no rows of 'x'; its owners are: a."),
+    ("wire", "a", "Table wire has no rows of 'a'; its owners are: none."),
+    ("absent", "a", "has no table absent"),
+])  # fmt: skip
+def test_unknown_owner_is_not_removed(catalog: Catalog, table: str, owner: str, sentence: str) -> None:
+    small.put(catalog, A)
+    small.derive(catalog, "a", 1)
+    with pytest.raises(LakeError, match=sentence):
+        catalog.remove_rows(table, owner)
+    assert catalog.snapshot() == 2
+    assert labels(catalog) == [("a", 1)]
+
+
 def test_extension_reads_a_derived_table(catalog: Catalog, ask: Any) -> None:
     small.put(catalog, A, 3)
     small.derive(catalog, "a", 1, 4)
