@@ -1,0 +1,105 @@
+"""Compute a feature set from a lake, one record batch for each block of packets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from netlake.errors import OptionError
+from netlake.features import definition, identity
+from netlake.features.definition import Derived, Feature, FeatureSet
+from netlake.features.policy import Policy, of
+from netlake.features.reader import CaptureReader, Wanted
+from netlake.features.registry import find
+from netlake.features.segmenter import Segmenter
+from netlake.lake.catalog import Catalog
+from netlake.query.lake import Lake
+from netlake.query.snapshot import Snapshot
+
+# rows of a record batch at most
+BATCH = 1 << 16
+
+
+def compute(  # noqa: PLR0913 - the public interface; all but two are optional
+    lake: str | os.PathLike[str] | Lake,
+    name: str | FeatureSet,
+    *,
+    policy: Policy | str | None = None,
+    captures: Sequence[str] | None = None,
+    where: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Iterator[pa.RecordBatch]:
+    """The rows of a feature set as record batches with the schema `schema(name, policy)`.
+
+    `lake` is a folder, or a Lake, at whose snapshot it is read. `policy` is a Policy or its text, by default that of
+    the set. `captures` are ids, by default all of the lake; `where` is an SQL condition on `connection`. `progress` is
+    called with the numbers of packets that are done and of all.
+
+    Rows are in the order of captures, then of blocks of 2^20 packets by the block in which they end, then of their
+    first packets. OptionError for an unknown name, policy or capture, LakeError for the lake, QueryError for `where`.
+    """
+    chosen = find(name)
+    rules = of(policy, chosen.policy)
+    snapshot = snapshot_of(lake)
+    return _rows(snapshot, chosen, rules, Request(_captures(snapshot, captures), where, progress))
+
+
+def definitions(name: str | FeatureSet) -> tuple[Feature, ...]:
+    """The definitions of the columns of a set, in order; OptionError for an unknown name."""
+    return tuple(column.feature for column in columns(find(name)))
+
+
+def columns(chosen: FeatureSet) -> tuple[Derived, ...]:
+    """The columns of a set, identity first."""
+    return (*identity.COLUMNS, *chosen.columns)
+
+
+def schema(name: str | FeatureSet, policy: Policy | str | None = None) -> pa.Schema:
+    """The Arrow schema of a set; its metadata have the name of the set and the text of the policy."""
+    chosen = find(name)
+    metadata = {"netlake.features": chosen.name, "netlake.policy": str(of(policy, chosen.policy))}
+    return definition.schema((column.feature for column in columns(chosen)), metadata)
+
+
+def snapshot_of(lake: str | os.PathLike[str] | Lake) -> Snapshot:
+    """The snapshot that a Lake reads, or the newest of the lake in a folder."""
+    if isinstance(lake, Lake):
+        return lake._snapshot()  # noqa: SLF001 - the snapshot that its queries read
+    return Snapshot(Catalog(Path(lake), readonly=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Of which captures (id -> packets) and flows features are computed, and who is told."""
+
+    captures: Mapping[str, int]
+    where: str | None = None
+    progress: Callable[[int, int], None] | None = None
+
+
+def _captures(snapshot: Snapshot, wanted: Sequence[str] | None) -> dict[str, int]:
+    known = {entry.facts.capture: entry.facts.packets for entry in snapshot.catalog.captures()}
+    for capture in wanted or ():
+        if capture not in known:
+            raise OptionError(f"The lake has no capture {capture!r}; list them with `netlake captures`.")
+    return known if wanted is None else {capture: known[capture] for capture in wanted}
+
+
+def _rows(snapshot: Snapshot, chosen: FeatureSet, policy: Policy, request: Request) -> Iterator[pa.RecordBatch]:
+    made, every = schema(chosen, policy), columns(chosen)
+    wanted = Wanted(policy.key, chosen.inputs, request.where)
+    done, packets = 0, sum(request.captures.values())
+    for capture in request.captures:
+        segmenter = Segmenter(policy, chosen.accumulators, capture)
+        with CaptureReader(snapshot, capture, wanted) as reader:
+            for block in reader.blocks():
+                rows = segmenter.cut(block)
+                for begin in range(0, len(rows), BATCH):
+                    yield definition.batch(every, rows.slice(begin, BATCH), made)
+                done += len(block)
+                if request.progress:
+                    request.progress(done, packets)

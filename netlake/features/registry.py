@@ -1,0 +1,40 @@
+"""The named sets, each loaded when it is first used."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping
+
+from netlake.errors import OptionError
+from netlake.features.definition import FeatureSet
+
+_MODULES = {
+    "cic": "netlake.features.sets.cic",
+}
+
+
+class Sets(Mapping[str, FeatureSet]):
+    """Name -> FeatureSet; OptionError for an unknown name."""
+
+    def __getitem__(self, name: str) -> FeatureSet:
+        if name not in _MODULES:
+            raise OptionError(f"There is no feature set {name!r}; choose one of {', '.join(_MODULES)}.")
+        made: FeatureSet = importlib.import_module(_MODULES[name]).SET
+        return made
+
+    def __contains__(self, name: object) -> bool:
+        return name in _MODULES
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_MODULES)
+
+    def __len__(self) -> int:
+        return len(_MODULES)
+
+
+SETS = Sets()
+
+
+def find(name: str | FeatureSet) -> FeatureSet:
+    """The set of a name; OptionError if there is none."""
+    return SETS[name] if isinstance(name, str) else name
