@@ -43,10 +43,8 @@ def join(work: Work, version: str, choose: str, known: Mapping[str, str]) -> str
 def _edges(work: Work, version: str) -> str:
     for table in ("packet", "connection"):
         work.run(
-            "CREATE OR REPLACE TABLE work.edge AS SELECT DISTINCT capture, flow, packet, fraction, "
-            + EDGE
-            + " FROM label"
-            " WHERE version = ? AND record_table = ?",
+            f"CREATE OR REPLACE TABLE work.edge AS SELECT DISTINCT capture, flow, key, packet, fraction, {EDGE}"
+            " FROM label LEFT JOIN work.owner o USING (capture, flow) WHERE version = ? AND record_table = ?",
             (version, table),
         )
         if work.value("SELECT count(*) FROM work.edge"):

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from netlake.errors import QueryError
 from netlake.label.dataset.source import LEAKS, Definition, Plain, Source
-from netlake.label.dataset.work import Work, even, literal, quoted
+from netlake.label.dataset.work import Work, even, literal
 
 FLOW_SET = ("capture", "flow", "first_packet", "last_packet", "first_ts", "last_ts")
 PACKET_SET = ("capture", "packet", "ts")
@@ -107,10 +107,11 @@ def _key(work: Work, names: Sequence[str], *, joined: bool) -> None:
     hosts = "orig_ip AS host_a, resp_ip AS host_b" if own else "NULL::VARCHAR AS host_a, NULL::VARCHAR AS host_b"
     work.run(
         "CREATE TABLE work.key AS WITH numbered AS ("
-        f"SELECT row_number() OVER (ORDER BY {order}) - 1 AS id, _row, capture, {flow} AS flow, {last_flow} AS last_flow,"
-        f" {first} AS first_packet, {last} AS last_packet, {begin} AS first_ts, {end} AS last_ts, {hosts} FROM work.raw),"
-        " owned AS (SELECT n.* REPLACE (coalesce(n.host_a, o.orig_ip) AS host_a, coalesce(n.host_b, o.resp_ip) AS host_b),"
-        " o.key FROM numbered n LEFT JOIN work.owner o USING (capture, flow)),"
+        f"SELECT row_number() OVER (ORDER BY {order}) - 1 AS id, _row, capture, {flow} AS flow, {last_flow} AS"
+        f" last_flow, {first} AS first_packet, {last} AS last_packet, {begin} AS first_ts, {end} AS last_ts, {hosts}"
+        " FROM work.raw),"
+        " owned AS (SELECT n.* REPLACE (coalesce(n.host_a, o.orig_ip) AS host_a, coalesce(n.host_b, o.resp_ip)"
+        " AS host_b), o.key FROM numbered n LEFT JOIN work.owner o USING (capture, flow)),"
         # a chain begins at a row whose flow no earlier row of its key has
         " begun AS (SELECT *, CASE WHEN flow > coalesce(max(last_flow) OVER (PARTITION BY capture, key ORDER BY"
         " first_packet, id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), -1) THEN flow END AS begin FROM owned)"

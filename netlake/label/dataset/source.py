@@ -63,8 +63,8 @@ class Source:
 
     `batches` computes them, in any order, and may be called once; their columns are those of `definitions`. A row is
     a flow or a part of one (columns capture, flow, first_packet, last_packet, first_ts, last_ts), or a packet (columns
-    capture, packet, ts, and flow, which may be null). With `joined`, a row may have packets of several flows of the same
-    endpoints, from its column flow to its column last_flow. `policy` is recorded in the manifest.
+    capture, packet, ts, and flow, which may be null). With `joined`, a row may have packets of several flows of the
+    same endpoints, from its column flow to its column last_flow. `policy` is recorded in the manifest.
     """
 
     name: str
