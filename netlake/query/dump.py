@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import duckdb
+
 from netlake.errors import OptionError
 from netlake.query import labelled, names
 from netlake.query.snapshot import Snapshot
@@ -44,6 +46,21 @@ class Dump:
         if self.limit is not None:
             parts.append(f"LIMIT {self.limit}")
         return "\n".join(parts)
+
+
+def check_condition(database: duckdb.DuckDBPyConnection, where: str | None) -> None:
+    """OptionError unless `where` is one SQL expression, so that the brackets around it in `Dump.sql` enclose it.
+
+    The statement with brackets is parsed later. Without them, an expression that closes and opens brackets of its own,
+    or that is empty, is a syntax error.
+    """
+    if where is None:
+        return
+    try:
+        database.extract_statements(f"SELECT 1 WHERE\n{where}\n")
+    except duckdb.Error as error:
+        first = str(error).partition("\n")[0]
+        raise OptionError(f"--where: it is not one condition: {first}") from error
 
 
 def _column(option: str, name: str, columns: list[str], table: str) -> str:
