@@ -94,7 +94,7 @@ def rules() -> Rules:
         letters[segment] = ord(text or "\0"), bit
     for mine, other, segment, who in product(End, End, range(SEGMENTS), (False, True)):
         moves[mine, other, segment, int(who)] = following(mine, other, segment, is_originator=who)
-    return Rules(letters, moves, beginning.answers(), beginning.known())
+    return Rules(letters, moves, *beginning.signs())
 
 
 def conn_state(originator: int, responder: int, *, is_empty: bool) -> str:  # noqa: PLR0911 - a case for each word

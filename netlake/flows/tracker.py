@@ -40,8 +40,8 @@ Counters
   Below that it is `out_of_order` if it begins in a hole, or if it ends where the first bytes of its direction begin
   (the capture began between the two). A segment farther below these is taken for bytes sent before the capture began,
   and what lies between is not missed, unless a late SYN or SYN+ACK shows that they are of the capture: then all is
-  counted as if the SYN had come in time. Else it is `retransmitted`: its first byte was sent before, because it was seen,
-  or because the other end has acknowledged it. It fills what it covers of all holes. Segments without payload, SYN or
+  counted as if the SYN had come in time. Else it is `retransmitted`: its first byte was sent before, because it was
+  seen, or because the other end has acknowledged it. It fills what it covers of all holes. Segments without payload, SYN or
   FIN, those with RST and repeats of the last single byte (keep-alives) are ignored. Wireshark also weighs times, so a
   late repeat of a segment that the capture does not contain is a retransmission there and out of order here.
 - Bytes that the other end acknowledged and the capture lacks are `missed`; they are no longer if they arrive late.

@@ -62,6 +62,15 @@ class Begin(IntEnum):
     ACKNOWLEDGED = 2
 
 
+class Form(IntEnum):
+    """What a sign of an answer is: a word; one in a BER element; eight bytes anywhere; a whole response of DNS."""
+
+    WORD = 0
+    ELEMENT = 1
+    TEXT = 2
+    DNS = 3
+
+
 class Scale(IntEnum):
     """What is known of the window scale of one side; a shift is WITH_SCALE + shift.
 
@@ -270,22 +279,25 @@ SEGMENT = record(
 )
 LETTER = np.dtype([("letter", np.uint8), ("bit", np.uint8)])
 MOVE = np.dtype([("sender", np.uint8), ("other", np.uint8)])
-# one sign that a packet is an answer, see netlake.flows.beginning
+# a sign that a packet is an answer, or one more word of the sign in the row before; see netlake.flows.beginning
 ANSWER = record(
     [
         ("mask", np.uint32),
         ("least", np.uint32),
         ("most", np.uint32),
-        ("also_mask", np.uint32),
-        ("also", np.uint32),
-        ("port", np.int32),  # of the sender, -1: any
         ("at", np.int32),  # offset from the transport header
-        ("also_at", np.int32),
         ("protocol", np.int16),
-        ("elements", np.int16),  # BER elements of the sequence at `at` that are passed over, -1: it is no sequence
+        ("elements", np.int16),  # BER elements of the sequence at `at` that are passed over
+        ("inner", np.int16),  # those of the sequence that is the next element, -1: it is none
+        ("form", np.uint8),  # Form
+        ("more", np.uint8),  # following rows of the same sign
     ],
     [],
 )
+# what is known of a port: how well it is known as a server's, and the signs of answers that come from it
+PORT = record([("first", np.int16), ("answers", np.int16), ("rank", np.uint8)], [])
+# the row of PORT behind those of all ports: signs from any port
+ANY_PORT = 1 << 16
 
 
 class State(NamedTuple):
@@ -319,13 +331,13 @@ class Batch(NamedTuple):
 class Rules(NamedTuple):
     """The tables of netlake.flows.tcp_tables: by segment; by state of sender and other side, segment, originator.
 
-    Then those of netlake.flows.beginning: signs of answers, and how well known each port is.
+    Then those of netlake.flows.beginning: signs of answers, and ports.
     """
 
     letters: Annotated[Records, "LETTER[::1]"]
     moves: Annotated[Records, "MOVE[:, :, :, ::1]"]
     answers: Annotated[Records, "ANSWER[::1]"]
-    known: Annotated[Bytes, "uint8[::1]"]
+    ports: Annotated[Records, "PORT[::1]"]
 
 
 def new_state(most: int, least_table: int) -> State:

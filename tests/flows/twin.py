@@ -7,10 +7,12 @@ from collections.abc import Collection
 from typing import Any
 
 from netlake.flows import beginning, tcp_tables
+from netlake.flows.answers import ANSWERS
 from netlake.kernels.flow_state import End, Letter
 from netlake.kernels.numbers import IpProtocol
 from netlake.layers.pools import ip_text, mac
 from netlake.packets import DATAGRAM, FRAGMENT, NO_TIME, QUOTED, Headers, Packets
+from tests.flows.twin_answers import has_sign
 from tests.flows.twin_sequence import LATE, see_acknowledgement, see_answer, see_sequence, seq_diff
 from tests.flows.twin_state import SECOND, Flow, Key, Side
 
@@ -155,24 +157,8 @@ def is_from_responder(key: Key, header: bytes, side: int) -> bool:
             return header[13] & 16 > 0
         ranks = [2 if 0 < port < 1024 else int(port in beginning.SERVERS) for port in (source, target)]
         return ranks[0] > ranks[1] and source >= 0
-    signs = [one for one in beginning.ANSWERS if one.protocol == key[4] and (not one.ports or source in one.ports)]
+    signs = [one for one in ANSWERS if one.protocol == key[4] and (not one.ports or source in one.ports)]
     return any(has_sign(header, one) for one in signs)
-
-
-def has_sign(header: bytes, sign: beginning.Sign) -> bool:
-    """Whether a transport header with its payload has the sign of an answer."""
-    at = sign.at
-    if sign.elements >= 0:
-        at += 2 + (header[at + 1] & 127 if len(header) > at + 1 and header[at + 1] & 128 else 0)
-        for _ in range(sign.elements):
-            length = header[at + 1 : at + 2]
-            size = length[0] & 127 if length and length[0] & 128 else 0
-            value = int.from_bytes(header[at + 2 : at + 2 + size], "big") if size else int.from_bytes(length, "big")
-            at += 2 + size + value
-    least, most = sign.values if isinstance(sign.values, tuple) else (sign.values, sign.values)
-    offset, mask, value = sign.also
-    found = [int.from_bytes(header[place : place + 4].ljust(4, b"\0"), "big") for place in (at, offset)]
-    return at < len(header) and least <= found[0] & sign.mask <= most and found[1] & mask == value
 
 
 def is_new_syn(flow: Flow, header: bytes, side: int, payload: int) -> bool:
