@@ -267,7 +267,7 @@ def track(first, headers, keys, batch, state, rules, pool, generation, found):
         why = Ending.TIMEOUT.value
         known = row >= 0 and not is_over(flows[row], control.now)
         if known and key.protocol == IpProtocol.TCP and kind != QUOTED and is_new_syn(
-            data, at, limit, flows[row], sides[row, side], sides[row, 1 - side]
+            data, at, limit, np.int64(header.payload), flows[row], sides[row, side], sides[row, 1 - side]
         ):  # fmt: skip
             known, why = False, Ending.NEW_SYN.value
         if not known and kind == QUOTED:
