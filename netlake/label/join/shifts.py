@@ -26,7 +26,7 @@ QUARTER, SECOND, NEAR = 900_000_000, 1_000_000, 120_000_000
 HALF_DAY = 48 * QUARTER
 _QUARTERS = np.arange(-56, 57, dtype=np.int64) * QUARTER
 # rules of a source that are examined, evenly chosen, and candidates of a skew
-RULES, CANDIDATES = 2_000, 256
+RULES, CANDIDATES = 400, 128
 GAIN, LOSS, PART = 1.02, 0.02, 0.1
 Reals = npt.NDArray[np.float64]
 

@@ -15,6 +15,7 @@ from netlake.label.join.opened import Opened
 
 Longs = npt.NDArray[np.int64]
 Reals = npt.NDArray[np.float64]
+_NOTHING = (np.zeros(0, np.int64),) * 3
 # shorter flows are taken as instants, microseconds
 SHORT = 1_000_000
 KEYS, FLOWS = 20_000, 4_000_000
@@ -82,7 +83,8 @@ class Traffic:
     key: Longs
     examined: set[int]
     parts: list[tuple[Longs, Longs, Longs]] = field(default_factory=list)
-    _flows: dict[int, Flows] | None = None
+    _sorted: tuple[Longs, Longs, Longs] | None = None
+    _flows: dict[int, Flows | None] = field(default_factory=dict)
 
     @classmethod
     def of(cls, lake: Opened, rules: int) -> Traffic:
@@ -106,18 +108,19 @@ class Traffic:
 
     def of_key(self, key: int) -> Flows | None:
         """The flows of a key; None if there are none."""
-        if self._flows is None:
-            self._flows = self._by_key()
-        return self._flows.get(key)
+        if key not in self._flows:
+            start, end = self._times(key)
+            self._flows[key] = Flows(start, end) if len(start) else None
+        return self._flows[key]
 
-    def _by_key(self) -> dict[int, Flows]:
-        if not any(len(part[0]) for part in self.parts):
-            return {}
-        key, start, end = (np.concatenate(column) for column in zip(*self.parts, strict=True))
-        order = np.argsort(key, kind="stable")
-        keys, first = np.unique(key[order], return_index=True)
-        parts = zip(keys.tolist(), np.split(order, first[1:]), strict=True)
-        return {number: Flows(start[rows], end[rows]) for number, rows in parts}
+    def _times(self, key: int) -> tuple[Longs, Longs]:
+        if self._sorted is None:
+            keys, start, end = (np.concatenate(column) for column in zip(*self.parts, _NOTHING, strict=True))
+            order = np.argsort(keys, kind="stable")
+            self._sorted = (keys[order], start[order], end[order])
+        keys, start, end = self._sorted
+        rows = slice(*np.searchsorted(keys, [key, key + 1]))
+        return start[rows], end[rows]
 
     def distance(self, rule: int, begin: int, end: int) -> float | None:
         """Seconds from an interval to the nearest flow of its rule: 0 if one overlaps, below 0 if it is before.
