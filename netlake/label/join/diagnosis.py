@@ -60,9 +60,8 @@ class Diagnosis:
     def add(self) -> None:
         """Add the facts of the present captures."""
         lake = self.lake
-        here = {row[0] for row in lake.rows(_PRESENT)}
-        self.present |= here
         lake.sql.execute(f"CREATE OR REPLACE TABLE here AS {_PRESENT}")
+        self.present |= {row[0] for row in lake.rows("FROM here")}
         self.traffic.add(lake)
         for rule, victim, peer, packets in lake.rows(_PEERS.format(most=NAMELESS)):
             self.peers.setdefault(rule, Counter())[victim, peer] += packets
