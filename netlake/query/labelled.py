@@ -6,7 +6,8 @@ A view has the columns of its table, and four that it computes from the edges of
 - `attempted`: the category of the attempt, if one of the edges of `label` says that it is one;
 - `state`: attack or benign, as `label`; unknown without an edge.
 
-Order: larger priority, attack before benign, direct matches before those from flows and packets, larger confidence, name.
+Order: larger priority, attack before benign, direct matches before those from flows and packets, larger confidence,
+name.
 A table with a column of one of these names keeps it, and the added one begins with `truth_`.
 
 A statement pays for these views only if it names them. They are in a schema of the database, so they last longer than
