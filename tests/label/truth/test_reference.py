@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 
 from netlake.label import truth
 from tests.label.truth.helpers import truth as rows_of
+
+ROOT = Path(__file__).resolve().parents[3]
 
 # the times of the first and last packet of the SQL injection of CIC-IDS2017, microseconds since 1970
 FIRST, LAST = 1_499_348_407_419_016, 1_499_348_519_077_716
@@ -67,11 +70,11 @@ SCENARIOS = [
 
 @pytest.fixture(scope="session")
 def labelled() -> Path:
-    """The folder of labelled captures that a generator made; tests that need it are skipped without it."""
-    for folder in (Path("../shared/labelled"), Path("/tmp/labelled")):  # noqa: S108 - where the tool writes
-        if folder.is_dir():
-            return folder
-    pytest.skip("there are no labelled captures")
+    """The folder of generated captures with answer keys, `$LABELLED` or beside the project; skipped without it."""
+    folder = Path(os.environ.get("LABELLED") or ROOT.parent / "shared" / "labelled")
+    if not folder.is_dir():
+        pytest.skip(f"there are no generated captures in {folder.name}; name their folder with LABELLED")
+    return folder
 
 
 @pytest.mark.parametrize(("scenario", "attacker", "only", "count"), SCENARIOS)
