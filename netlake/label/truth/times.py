@@ -172,6 +172,19 @@ def moment(text: str, date: dt.date | None = None) -> Moment:
     return Moment(value - _fixed(match["zone"]), unit, local=False)
 
 
+@lru_cache(1 << 10)
+def _second(text: str) -> Moment:
+    return moment(text)
+
+
+def stamp(text: str) -> Moment:
+    """As `moment`, faster for a time with six digits behind the point and an offset, of which logs have millions."""
+    if len(text) == 31 and text[19] == "." and text[20:26].isdigit():
+        whole = _second(text[:19] + text[26:])
+        return Moment(whole.value + int(text[20:26]), 1, local=False) if not whole.local else moment(text)
+    return moment(text)
+
+
 def _unix(given: str, fraction: str) -> Moment:
     seconds, _, _ = given.partition(".")
     micros = int(fraction[:6].ljust(6, "0")) if fraction else 0

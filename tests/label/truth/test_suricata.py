@@ -47,8 +47,8 @@ def capture(lake: Path, *files: Path) -> None:
 
 def packets(file: Path) -> list[list[str]]:
     """Number, time, addresses, ports and protocol of every IP packet, by tshark."""
-    names = ("frame.number", "frame.time_epoch", "ip.src", "ip.dst", "ipv6.src", "ipv6.dst", "udp.srcport", "udp.dstport",
-             "tcp.srcport", "tcp.dstport", "sctp.srcport", "sctp.dstport", "ip.proto", "ipv6.nxt")  # fmt: skip
+    names = ("frame.number", "frame.time_epoch", "ip.src", "ip.dst", "ipv6.src", "ipv6.dst", "udp.srcport",
+             "udp.dstport", "tcp.srcport", "tcp.dstport", "sctp.srcport", "sctp.dstport")  # fmt: skip
     fields = [part for name in names for part in ("-e", name)]
     command = ["tshark", "-r", str(file), "-T", "fields", "-E", "occurrence=f", *fields, "-Y", "ip or ipv6"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -67,8 +67,9 @@ def test_a_time_is_read_in_its_zone(text: str, zone: str | None, expected: tuple
 ZONES = sorted(zoneinfo.available_timezones())
 
 
-@given(st.sampled_from(ZONES), st.datetimes(dt.datetime.min.replace(year=1972), dt.datetime.min.replace(year=2037)))
-def test_a_local_time_is_that_of_the_instant_or_is_refused(name: str, local: dt.datetime) -> None:
+@given(st.sampled_from(ZONES), st.integers(0, 65 * 366 * 86_400_000_000))
+def test_a_local_time_is_that_of_the_instant_or_is_refused(name: str, micros: int) -> None:
+    local = times.instant(2 * 366 * times.DAY + micros).replace(tzinfo=None)
     zone = zoneinfo.ZoneInfo(name)
     # every instant around the local time that a clock in the zone shows as this time
     shown = {
