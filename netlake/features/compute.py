@@ -91,13 +91,16 @@ def _captures(snapshot: Snapshot, wanted: Sequence[str] | None) -> dict[str, int
 
 def _rows(snapshot: Snapshot, chosen: FeatureSet, policy: Policy, request: Request) -> Iterator[pa.RecordBatch]:
     made, every = schema(chosen, policy), columns(chosen)
-    wanted = Wanted(policy.key, chosen.inputs, request.where)
+    wanted = Wanted(policy.key, chosen.inputs, request.where, chosen.flow_columns)
     done, packets = 0, sum(request.captures.values())
     for capture in request.captures:
         segmenter = Segmenter(policy, chosen.accumulators, capture)
+        context = chosen.context() if chosen.context else None
         with CaptureReader(snapshot, capture, wanted) as reader:
             for block in reader.blocks():
                 rows = segmenter.cut(block)
+                if context:
+                    context.follow(rows)
                 for begin in range(0, len(rows), BATCH):
                     yield definition.batch(every, rows.slice(begin, BATCH), made)
                 done += len(block)

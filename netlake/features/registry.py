@@ -10,6 +10,9 @@ from netlake.features.definition import FeatureSet
 
 _MODULES = {
     "cic": "netlake.features.sets.cic",
+    "cic-2017": "netlake.features.sets.cic_2017",
+    "nfstream": "netlake.features.sets.nfstream",
+    "sequence": "netlake.features.sets.sequence",
 }
 
 
@@ -17,6 +20,11 @@ class Sets(Mapping[str, FeatureSet]):
     """Name -> FeatureSet; OptionError for an unknown name."""
 
     def __getitem__(self, name: str) -> FeatureSet:
+        base, colon, count = name.partition(":")
+        if base == "sequence" and colon and count.isdecimal():
+            from netlake.features.sets import sequence
+
+            return sequence.of(int(count))
         if name not in _MODULES:
             raise OptionError(f"There is no feature set {name!r}; choose one of {', '.join(_MODULES)}.")
         made: FeatureSet = importlib.import_module(_MODULES[name]).SET
