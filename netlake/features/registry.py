@@ -12,6 +12,9 @@ _MODULES = {
     "cic": "netlake.features.sets.cic",
     "cic-2017": "netlake.features.sets.cic_2017",
     "nfstream": "netlake.features.sets.nfstream",
+    "netflow-v2": "netlake.features.sets.netflow",
+    "netflow-v3": "netlake.features.sets.netflow:SET_3",
+    "unsw": "netlake.features.sets.unsw",
     "sequence": "netlake.features.sets.sequence",
 }
 
@@ -27,7 +30,8 @@ class Sets(Mapping[str, FeatureSet]):
             return sequence.of(int(count))
         if name not in _MODULES:
             raise OptionError(f"There is no feature set {name!r}; choose one of {', '.join(_MODULES)}.")
-        made: FeatureSet = importlib.import_module(_MODULES[name]).SET
+        module, _, attribute = _MODULES[name].partition(":")
+        made: FeatureSet = getattr(importlib.import_module(module), attribute or "SET")
         return made
 
     def __contains__(self, name: object) -> bool:

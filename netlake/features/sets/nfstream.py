@@ -6,11 +6,12 @@ to milliseconds before they are subtracted. What the tool writes as 0 where a va
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pyarrow.compute as pc
 
+from netlake.features.blocks import Block
 from netlake.features.definition import Accumulator, Array, Derived, FeatureSet, Rows, Values, column
 from netlake.features.sets import common
 from netlake.features.sets.common import FLAG, NOT_TCP, TIME, Source, both, endpoint, extreme, field, is_tcp, of, only
@@ -34,7 +35,7 @@ def whole(gaps: Array, times: Array) -> Array:
 FRAME = common.by_side("frame", "frame")
 GAP = Accumulator(
     "gap_ms", MOMENTS, 0,
-    lambda block, records: by_segment(block["row"], whole(block["gap"], block["time"]), records["gap_ms"]),
+    lambda block, records: by_segment(block["row"], gaps_in_milliseconds(block), records["gap_ms"]),
 )  # fmt: skip
 SIDE_GAP = Accumulator(
     "side_gap_ms", MOMENTS, 2,
@@ -43,7 +44,17 @@ SIDE_GAP = Accumulator(
 )  # fmt: skip
 
 
-def splt(size: int, values: str) -> tuple[Accumulator, ...]:
+def gaps_in_microseconds(block: Block) -> Array:
+    """The gaps of packets as they are."""
+    return block["gap"]
+
+
+def gaps_in_milliseconds(block: Block) -> Array:
+    """The gaps between times that are cut to milliseconds."""
+    return whole(block["gap"], block["time"])
+
+
+def splt(size: int, values: str, gaps: Callable[[Block], Array]) -> tuple[Accumulator, ...]:
     """Size, direction and gap of the first packets; sizes are of a column of packets."""
 
     def nothing(_block: object, _records: object) -> None:
@@ -56,21 +67,21 @@ def splt(size: int, values: str) -> tuple[Accumulator, ...]:
         Accumulator(
             "splt_gaps", np.dtype(np.int64), size,
             lambda block, records: first_packets(
-                block["row"], block["direction"], block[values], block["gap"], records["splt_count"],
+                block["row"], block["direction"], block[values], gaps(block), records["splt_count"],
                 records["splt_sizes"], records["splt_directions"], records["splt_gaps"]),
             (values,),
         ),
     )  # fmt: skip
 
 
-def lists(name: str, scale: int = 1) -> common.Value:
+def lists(name: str) -> common.Value:
     """The first values of each segment as lists."""
 
     def found(rows: Rows) -> Values:
         counts, values = rows["splt_count"], rows[name]
         shown = np.arange(values.shape[1]) < counts[:, None]
         offsets = np.concatenate(([0], np.cumsum(counts)))
-        return common.listed(values[shown] // scale, offsets)
+        return common.listed(values[shown], offsets)
 
     return found
 
@@ -195,7 +206,7 @@ def _splt() -> Iterator[Derived]:
                   lists("splt_directions")).reads("packet.from_originator"))  # fmt: skip
     yield column("splt_ps", "list<i32>", "bytes", f"Sizes of the frames {first}.", lists("splt_sizes")).reads(*SIZES)
     yield (column("splt_piat_ms", "list<i64>", "ms", f"Gaps before each {first}, 0 for the first one.",
-                  lists("splt_gaps", MILLISECOND)).reads(*TIME))  # fmt: skip
+                  lists("splt_gaps")).reads(*TIME))  # fmt: skip
 
 
 SET = FeatureSet(
@@ -203,7 +214,7 @@ SET = FeatureSet(
     "NFStream 6.6, statistical",
     "nfstream",
     tuple(made for part in (_identity, _totals, _statistics, _flags, _splt) for made in part()),
-    (FRAME, GAP, SIDE_GAP, common.FLAGS, *splt(SPLT, "frame")),
+    (FRAME, GAP, SIDE_GAP, common.FLAGS, *splt(SPLT, "frame", gaps_in_milliseconds)),
     references=("Z. Aouini, A. Pekar, NFStream: A flexible network data analysis framework, Computer Networks 2022",),
     flow_columns=("orig_mac", "resp_mac"),
 )

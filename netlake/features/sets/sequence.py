@@ -8,7 +8,7 @@ from __future__ import annotations
 from netlake.errors import OptionError
 from netlake.features.definition import FeatureSet, column
 from netlake.features.sets import common
-from netlake.features.sets.nfstream import lists, splt
+from netlake.features.sets.nfstream import gaps_in_microseconds, lists, splt
 
 USUAL, MOST = 32, 1000
 
@@ -27,7 +27,9 @@ def of(count: int) -> FeatureSet:
     packets = column("packets", "i64", "packets", doc, common.packets).leak("outcome").reads("packet.packet")
     name = "sequence" if count == USUAL else f"sequence:{count}"
     title = f"Size, direction and gap of the first {count} packets"
-    return FeatureSet(name, title, "cic-fixed", (size, direction, gap, packets), splt(count, "payload"))
+    return FeatureSet(
+        name, title, "cic-fixed", (size, direction, gap, packets), splt(count, "payload", gaps_in_microseconds)
+    )
 
 
 SET = of(USUAL)
