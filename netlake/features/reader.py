@@ -117,7 +117,7 @@ class CaptureReader:
         self._spill = tempfile.TemporaryDirectory(prefix="netlake-features-", ignore_cleanup_errors=True)
         self._connection = Connection(memory=MEMORY)
         self._connection.database.execute(f"SET GLOBAL temp_directory={literal(self._spill.name)}")
-        self._cursor = self._connection.database.cursor()
+        self.cursor = self._connection.database.cursor()
         self._bound: set[str] = set()
         self._executor = ThreadPoolExecutor(1)
         self._flows: pa.Table | None = None
@@ -134,25 +134,22 @@ class CaptureReader:
     def close(self) -> None:
         """Stop reading."""
         self._executor.shutdown(wait=True, cancel_futures=True)
-        self._cursor.close()
+        self.cursor.close()
         self._connection.close()
         self._spill.cleanup()
 
     def blocks(self) -> Iterator[Block]:
         """The blocks; the next one is read while the caller computes."""
         self._find_flows()
-        least, most = self._row("SELECT coalesce(min(packet), 1), coalesce(max(packet), 0) FROM packet")
-        begins = list(range(least, most + 1, self.size))
+        ranges = list(self.ranges(self.size))
         future = None
-        for begin in begins:
-            ready = future or self._executor.submit(self._block, begin, most)
-            future = None
-            block = ready.result()
-            if block.last < most:
-                future = self._executor.submit(self._block, block.last + 1, most)
+        for number, (begin, _) in enumerate(ranges):
+            block = (future or self._executor.submit(self._block, begin, ranges[-1][1])).result()
+            if number + 1 < len(ranges):
+                future = self._executor.submit(self._block, ranges[number + 1][0], ranges[-1][1])
             yield block
 
-    def _bind(self, table: str) -> None:
+    def bind(self, table: str) -> None:
         """Create the view of a table over the files that can have rows of the capture."""
         if table in self._bound:
             return
@@ -160,10 +157,10 @@ class CaptureReader:
         fields = self.snapshot.fields(table)
         number = next(found.number for found in fields if found.name == "capture")
         files = [file for file in self.snapshot.files(table, (number,)) if _may_have(file, number, self.capture)]
-        self._cursor.execute(view(table, fields, files))
+        self.cursor.execute(view(table, fields, files))
 
     def _find_flows(self) -> None:
-        self._bind("connection")
+        self.bind("connection")
         key, window = (_ENDPOINTS, _ENDS) if self.wanted.key == "endpoints" else (_CONNECTION, "")
         where = self.wanted.where
         statement = _FLOWS.format(
@@ -172,25 +169,44 @@ class CaptureReader:
             further="".join(f", {name}" for name in self.wanted.flow_columns),
         )  # fmt: skip
         try:
-            self._cursor.execute(statement)
+            self.cursor.execute(statement)
         except duckdb.Error as error:
             message = translated(error, self.snapshot.names())
             raise QueryError(f"--where: {message}") if where else message from error
 
+    def ranges(self, size: int) -> Iterator[tuple[int, int]]:
+        """Ranges of `size` packet numbers that cover the capture: (first, last)."""
+        least, most = self._row("SELECT coalesce(min(packet), 1), coalesce(max(packet), 0) FROM packet")
+        for begin in range(least, most + 1, size):
+            yield begin, min(begin + size - 1, most)
+
+    def chosen_flows(self) -> str:
+        """An SQL condition on `flow`: the flows that are read."""
+        if not self.wanted.where:
+            return "true"
+        self._find_flows()
+        return "flow IN (SELECT flow FROM flow_of_capture)"
+
+    def read(
+        self, table: str, columns: Sequence[str], begin: int, end: int, condition: str = "true"
+    ) -> dict[str, Array]:
+        """SQL `columns` of the rows of `table` in a range of packets; `place_` is packet - begin. Null is undefined."""
+        return self._read(table, columns, _Part(begin, end), condition)
+
     def _row(self, statement: str) -> tuple[int, int]:
-        self._bind("packet")
-        row = self._cursor.execute(f"{statement} WHERE capture = {literal(self.capture)}").fetchone() or (1, 0)
+        self.bind("packet")
+        row = self.cursor.execute(f"{statement} WHERE capture = {literal(self.capture)}").fetchone() or (1, 0)
         return int(row[0]), int(row[1])
 
-    def _read(self, table: str, columns: Sequence[str], part: _Part) -> dict[str, Array]:
+    def _read(self, table: str, columns: Sequence[str], part: _Part, condition: str = "true") -> dict[str, Array]:
         """Columns of the rows of `table` in a range of packets; `place_` is the packet's place in the range."""
-        self._bind(table)
+        self.bind(table)
         statement = (
             f"SELECT (packet - {part.begin})::INTEGER AS place_, {', '.join(columns)} FROM {table}"  # noqa: S608 - our own
-            f" WHERE capture = {literal(self.capture)} AND packet BETWEEN {part.begin} AND {part.end}"
+            f" WHERE capture = {literal(self.capture)} AND packet BETWEEN {part.begin} AND {part.end} AND {condition}"
         )
         try:
-            found = self._cursor.execute(statement).fetchnumpy()
+            found = self.cursor.execute(statement).fetchnumpy()
         except duckdb.Error as error:
             raise translated(error, self.snapshot.names()) from error
         return {name: np.ma.getdata(values) for name, values in found.items()}
@@ -218,7 +234,7 @@ class CaptureReader:
     def _flows_to(self, highest: int, begin: int) -> pa.Table:
         """The flows up to number `highest` whose keys have packets from `begin` on, in order."""
         statement = f"FROM flow_of_capture WHERE flow > {self._highest} AND flow <= {highest} ORDER BY flow"
-        new = self._cursor.sql(statement).to_arrow_table().combine_chunks()
+        new = self.cursor.sql(statement).to_arrow_table().combine_chunks()
         self._highest = max(self._highest, highest)
         if self._flows is None:
             self._flows = new

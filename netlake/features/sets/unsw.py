@@ -1,8 +1,8 @@
 """`unsw`: the features of UNSW-NB15 by their names, as far as they can be defined.
 
 Src is the forward direction. Bytes are those of IP packets by the length field of their headers. The published data
-come from Argus and Zeek and are not defined exactly; docs/features.md names the differences. Counts (ct_*) are among the
-last 100 rows of the capture in the order in which this set writes them: by block, then by last time.
+come from Argus and Zeek and are not defined exactly; docs/features.md names the differences. Counts (ct_*) are among
+the last 100 rows of the capture in the order in which this set counts them: by block, then by last time.
 """
 
 from __future__ import annotations
