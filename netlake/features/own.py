@@ -228,9 +228,8 @@ class Workspace:
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
             raise QueryError(f"{self.own.name}: the file must have one SELECT statement.")
         query = statements[0].query.strip().rstrip(";")
-        for table in self.cursor.get_table_names(query):
-            if table not in self._made and self.reader.snapshot.has(table):
-                self.reader.bind(table)
+        for table in self.reader.named(query) - self._made:
+            self.reader.bind(table)
         self._rows(f"CREATE OR REPLACE TEMP TABLE own_row AS\n{query}")
 
     def _check(self) -> None:

@@ -28,7 +28,7 @@ from netlake.features.blocks import Block
 from netlake.kernels.feature_records import NO_TIME
 from netlake.kernels.feature_segments import ICMP, ICMPV6, TCP, UDP
 from netlake.lake.facts import FileInfo
-from netlake.query.connection import Connection, translated, view
+from netlake.query.connection import Connection, named, translated, view
 from netlake.query.snapshot import Snapshot
 from netlake.schema.sql import literal
 
@@ -158,6 +158,11 @@ class CaptureReader:
         number = next(found.number for found in fields if found.name == "capture")
         files = [file for file in self.snapshot.files(table, (number,)) if _may_have(file, number, self.capture)]
         self.cursor.execute(view(table, fields, files))
+
+    def named(self, statement: str) -> set[str]:
+        """The tables of the lake that an SQL statement names."""
+        # a cursor that has views cannot find names
+        return named(self._connection.database.cursor(), statement, self.snapshot)[0]
 
     def _find_flows(self) -> None:
         self.bind("connection")
