@@ -38,6 +38,7 @@ class Segmenter:
         block.sort()
         ids, slots, keys = self._open(block["key"])
         count, segments = self._cut(block, slots, keys)
+        block.extras["segments"] = segments
         for made in self.accumulators:
             grown = made.empty(count)
             grown[: len(self._segments)] = self._records[made.name]

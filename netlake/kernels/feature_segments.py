@@ -25,7 +25,8 @@ from netlake.packets import Bytes, Ints, Shorts
 RULES = np.dtype(
     [("idle_tcp", np.int64), ("idle_udp", np.int64), ("idle_other", np.int64), ("active", np.int64),
      ("inclusive", np.uint8), ("closing", np.uint8), ("orientation", np.uint8), ("split_icmp", np.uint8),
-     ("swap_syn_ack", np.uint8), ("backward_after_split", np.uint8)], align=True)  # fmt: skip
+     ("swap_syn_ack", np.uint8), ("backward_after_split", np.uint8), ("milliseconds", np.uint8)],
+    align=True)  # fmt: skip
 KEY = np.dtype(
     [("clock", np.int64), ("row", np.int64), ("segment", np.int32), ("icmp", np.int32), ("state", np.uint8),
      ("fins", np.uint8)], align=True)  # fmt: skip
@@ -38,8 +39,10 @@ SEGMENT = np.dtype(
 
 
 class PacketArrays(NamedTuple):
-    """Packets sorted by key: `slot` are rows of keys, `side` 0 for the originator's, `flags` of TCP and `icmp` (type *
-    256 + code) -1 where there are none.
+    """Packets sorted by key.
+
+    `slot` are rows of keys; `side` is 0 for the originator's; `flags` of TCP and `icmp` (type * 256 + code) are -1
+    where there are none.
     """
 
     slot: Annotated[Ints, "int64[::1]"]
@@ -53,8 +56,10 @@ class PacketArrays(NamedTuple):
 
 
 class PlaceArrays(NamedTuple):
-    """Where packets are: `row` of segments, `direction` 0 forward, `gap` the microseconds since the packet before in the
-    segment and `side_gap` since that in the same direction, -1 without one.
+    """Where packets are.
+
+    `row` is that of segments, `direction` 0 forward, `gap` the microseconds since the packet before in the segment and
+    `side_gap` since that in the same direction, -1 without one.
     """
 
     row: Annotated[Ints, "int64[::1]"]
@@ -122,9 +127,12 @@ def _ends(rule, key, segment, now, flags, icmp):
     ):
         return Reason.FIN.value if key.state == CLOSED else Reason.RST.value
     if segment.timed:
-        if _exceeds(now - segment.last, idle, rule.inclusive):
+        last, first = segment.last, segment.first
+        if rule.milliseconds:
+            now, last, first = now // 1000 * 1000, last // 1000 * 1000, first // 1000 * 1000
+        if _exceeds(now - last, idle, rule.inclusive):
             return Reason.IDLE.value
-        if _exceeds(now - segment.first, rule.active, rule.inclusive):
+        if _exceeds(now - first, rule.active, rule.inclusive):
             return Reason.ACTIVE.value
     if not rule.split_icmp or (protocol != ICMP and protocol != ICMPV6) or icmp < 0 or segment.icmp < 0:
         return 0
