@@ -17,9 +17,9 @@ from netlake.query.output.visible import harmless
 
 SIGNS = {"pass": "pass", "warn": "**warn**", "fail": "**FAIL**"}
 LABEL_DOCS = {
-    "id": "Number of the row, from 0, in the order of the first packets.",
+    "row_id": "Number of the row, from 0, in the order of the first packets.",
     "target": "Class of the row: its number in the list of classes, 0 is benign; -1 in splits without a class.",
-    "state": "attack, benign or unknown.",
+    "label_state": "attack, benign or unknown.",
     "label": "Name of the label of the row, as the ground truth spells it; null without one.",
     "labels": "Names of all labels of the row, sorted.",
     "attempted": "Category of an attempt that had no effect; null if not attempted.",

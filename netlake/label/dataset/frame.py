@@ -1,7 +1,7 @@
 """The finished rows of a data set, which checks and formats read.
 
 `work.final` has all columns of the source, those of ADDED, and `_split`, `_group`, `_reason`, `_host_a`, `_host_b`,
-`_first`, `_last` (microseconds since 1970), `_ambiguous`; its rows are in the order of `id`.
+`_first`, `_last` (microseconds since 1970), `_ambiguous`; its rows are in the order of `row_id`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from netlake.label.dataset.source import LEAKS, Definition
 from netlake.label.dataset.work import Work, literal, quoted
 from netlake.query import names
 
-LABEL_COLUMNS = ("target", "state", "label", "labels", "attempted", "label_fraction")
+LABEL_COLUMNS = ("target", "label_state", "label", "labels", "attempted", "label_fraction")
 
 
 @dataclass(slots=True)
@@ -59,7 +59,7 @@ class Frame:
         return [one.name for one in self.features if is_number(self.types[one.name])]
 
     def rows(self, split: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """The rows of one split, in the order of `id`; `columns` are names."""
+        """The rows of one split, in the order of `row_id`; `columns` are names."""
         chosen = ", ".join(map(quoted, columns))
         return self.work.batches(f"SELECT {chosen} FROM {self.relation} WHERE _split = {literal(split)}")
 
@@ -107,11 +107,12 @@ def finish(work: Work, classes: Sequence[str]) -> None:
     path = literal(str(work.folder / "final.parquet"))
     numbers = " ".join(f"WHEN {literal(name)} THEN {number}" for number, name in enumerate(classes))
     work.run(
-        "COPY (SELECT r.* EXCLUDE (_row), k.id,"
-        f" (CASE c.class {numbers} ELSE -1 END)::BIGINT AS target, c.state, c.label, coalesce(c.labels, []) AS labels,"
-        " c.attempted, c.label_fraction, a.split AS _split, g.grp AS _group, a.reason AS _reason, k.host_a AS _host_a,"
-        " k.host_b AS _host_b, epoch_us(k.first_ts) AS _first, epoch_us(k.last_ts) AS _last, c.ambiguous AS _ambiguous"
-        " FROM work.raw r JOIN work.key k USING (_row) JOIN work.classed c USING (id) JOIN work.assigned a USING (id)"
-        f" JOIN work.grouped g USING (id) ORDER BY k.id) TO {path} (FORMAT parquet, COMPRESSION lz4)"
+        "COPY (SELECT r.* EXCLUDE (_row), m.* EXCLUDE (_row) FROM work.raw r JOIN (SELECT k._row, k.id AS row_id,"
+        f" (CASE c.class {numbers} ELSE -1 END)::BIGINT AS target, c.state AS label_state, c.label,"
+        " coalesce(c.labels, []) AS labels, c.attempted, c.label_fraction, a.split AS _split, g.grp AS _group,"
+        " a.reason AS _reason, k.host_a AS _host_a, k.host_b AS _host_b, epoch_us(k.first_ts) AS _first,"
+        " epoch_us(k.last_ts) AS _last, c.ambiguous AS _ambiguous FROM work.key k JOIN work.classed c USING (id)"
+        " JOIN work.assigned a USING (id) JOIN work.grouped g USING (id)) m USING (_row) ORDER BY m.row_id)"
+        f" TO {path} (FORMAT parquet, COMPRESSION lz4)"
     )
     work.run(f"CREATE VIEW work.final AS SELECT * FROM read_parquet({path})")

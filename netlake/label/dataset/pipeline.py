@@ -52,7 +52,7 @@ def write(folder: Path, output: Output) -> None:
     step = max(1, -(-rows // SAMPLE))
     chosen = ", ".join(map(quoted, [*numbers, *texts]))
     table = frame.work.table(
-        f"SELECT {chosen} FROM (SELECT {chosen}, row_number() OVER (ORDER BY id) AS _place FROM {frame.relation}"
+        f"SELECT {chosen} FROM (SELECT {chosen}, row_number() OVER (ORDER BY row_id) AS _place FROM {frame.relation}"
         f" WHERE _split = 'train') WHERE _place % {step} = 0 ORDER BY _place"
     )
     pipeline = _pipeline(numbers, texts)

@@ -14,34 +14,34 @@ Working tables
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from netlake.errors import QueryError
+from netlake.label.dataset.options import KEPT_APART
 from netlake.label.dataset.source import LEAKS, Definition, Plain, Source
 from netlake.label.dataset.work import Work, even, literal
 
 FLOW_SET = ("capture", "flow", "first_packet", "last_packet", "first_ts", "last_ts")
 PACKET_SET = ("capture", "packet", "ts")
 # columns that the data set adds
-ADDED = ("id", "target", "state", "label", "labels", "attempted", "label_fraction")
+ADDED = ("row_id", "target", "label_state", "label", "labels", "attempted", "label_fraction")
 
 
 def stage(work: Work, source: Source) -> tuple[Definition, ...]:
     """Write the rows of `source` to the working folder, number them, and return the definitions of their columns.
 
-    QueryError for a set without rows, without key columns, or with columns of names that the data set uses.
+    Of two columns whose names differ in case only, which SQL does not distinguish, the one that is kept apart gets the
+    suffix `_identity`. QueryError for a set without rows or key columns, or with names of columns of the data set.
     """
     path = work.folder / "raw.parquet"
-    names = _write(path, source)
+    known = {definition.name: definition for definition in source.definitions}
+    names, found = _write(path, source, known)
     _refuse(names, source.name)
     work.run(f"CREATE VIEW work.raw AS SELECT * FROM read_parquet({literal(str(path))})")
-    known = {definition.name: definition for definition in source.definitions}
-    keys = PACKET_SET if "packet" in names else FLOW_SET
-    found = tuple(known.get(name) or Plain(name, "identity" if name in keys else "none") for name in names)
     for definition in found:
         if definition.leak not in LEAKS:
             raise QueryError(
@@ -52,17 +52,19 @@ def stage(work: Work, source: Source) -> tuple[Definition, ...]:
     return found
 
 
-def _write(path: Path, source: Source) -> list[str]:
-    """Write all batches to one Parquet file; return the names of the columns."""
+def _write(path: Path, source: Source, known: Mapping[str, Definition]) -> tuple[list[str], tuple[Definition, ...]]:
+    """Write all batches to one Parquet file; return names and definitions of the columns."""
     writer: pq.ParquetWriter | None = None
     count = 0
-    names: list[str] = []
+    found: tuple[Definition, ...] = ()
     try:
         for batch in even(source.batches()):
-            plain = pa.RecordBatch.from_arrays([_decoded(column) for column in batch.columns], names=batch.schema.names)
+            if writer is None:
+                found = _distinct([known.get(name) or Plain(name, _leak(name)) for name in batch.schema.names])
+            columns = [_decoded(column) for column in batch.columns]
+            plain = pa.RecordBatch.from_arrays(columns, names=[one.name for one in found])
             plain = plain.append_column("_row", pa.array(range(count, count + plain.num_rows), pa.int64()))
             if writer is None:
-                names = list(batch.schema.names)
                 writer = pq.ParquetWriter(path, plain.schema, compression="lz4")
             writer.write_table(pa.Table.from_batches([plain]).cast(writer.schema))
             count += plain.num_rows
@@ -73,7 +75,27 @@ def _write(path: Path, source: Source) -> list[str]:
         raise QueryError(
             f"The feature set {source.name} has no rows: the lake has no packets of flows; add a capture first."
         )
-    return names
+    return [one.name for one in found], found
+
+
+def _leak(name: str) -> str:
+    """The class of a column without a definition."""
+    return "identity" if name in FLOW_SET or name in PACKET_SET else "none"
+
+
+def _distinct(columns: Sequence[Definition]) -> tuple[Definition, ...]:
+    """The definitions, with other names for columns kept apart that have the name of another column in another case."""
+    keeper: dict[str, Definition] = {}
+    for one in columns:
+        held = keeper.get(one.name.lower())
+        if held is None or held.leak in KEPT_APART:
+            keeper[one.name.lower()] = one
+    return tuple(
+        Plain(f"{one.name}_identity", one.leak, one.unit, one.description, one.null_when)
+        if keeper[one.name.lower()] is not one and one.leak in KEPT_APART
+        else one
+        for one in columns
+    )
 
 
 def _decoded(column: pa.Array) -> pa.Array:

@@ -19,7 +19,9 @@ def stats(frame: Frame) -> dict[str, Any]:
     """The content of stats.json."""
     work = frame.work
     every = dict(work.rows(f"SELECT _split, count(*) FROM {frame.relation} GROUP BY _split ORDER BY _split"))
-    states = dict(work.rows(f"SELECT state, count(*) FROM {frame.relation} GROUP BY state ORDER BY state"))
+    states = dict(
+        work.rows(f"SELECT label_state, count(*) FROM {frame.relation} GROUP BY label_state ORDER BY label_state")
+    )
     rules = work.rows(
         "SELECT t.source, t.rule, t.label, t.state, count(DISTINCT h.id) FROM truth t LEFT JOIN work.hit h"
         " ON h.source = t.source AND h.rule = t.rule WHERE t.source IN (SELECT DISTINCT source FROM work.hit)"

@@ -57,12 +57,12 @@ def test_split_keeps_its_promise(lake: Path, tmp_path: Path, options: dict[str, 
     rows = splits(tmp_path / "out")
     used = rows.filter(pl.col("split").is_in(list(chosen.shares)))
     # every row once, and the files have the rows of their split
-    assert rows["id"].to_list() == list(range(len(rows)))
+    assert rows["row_id"].to_list() == list(range(len(rows)))
     assert result.rows == Counter(rows["split"].to_list())
     for split in chosen.shares:
         written = data(tmp_path / "out", split)
-        assert written["id"].to_list() == used.filter(pl.col("split") == split)["id"].to_list()
-        assert written["id"].is_sorted()
+        assert written["row_id"].to_list() == used.filter(pl.col("split") == split)["row_id"].to_list()
+        assert written["row_id"].is_sorted()
     if options["split"] != "random":
         together = used.group_by("group").agg(pl.col("split").n_unique())
         assert together["split"].max() == 1
@@ -94,7 +94,7 @@ def test_labels_are_those_of_the_flows(tmp_path: Path, edges: str, *, parts: boo
     make(lake, tmp_path / "out", parts=parts)
     kinds = {row["flow"]: row["kind"] for row in labelled_lake.flows()}
     found = splits(tmp_path / "out")
-    rows = pl.concat([data(tmp_path / "out"), data(tmp_path / "out", "attempted").head(0)]).join(found, on="id")
+    rows = pl.concat([data(tmp_path / "out"), data(tmp_path / "out", "attempted").head(0)]).join(found, on="row_id")
     assert len(rows) == len(found.filter(pl.col("split") != "purged"))
     for row in rows.iter_rows(named=True):
         kind = kinds[row["flow"]]
@@ -111,10 +111,10 @@ def test_label_of_a_part_is_of_its_packets_only(tmp_path: Path) -> None:
     """Edges to the first packet of each flow label its first part only."""
     lake = labelled_lake.lake(tmp_path / "lake", first_packet_only=True)
     make(lake, tmp_path / "out", parts=True, unknown="keep", attempted="attack")
-    rows = data(tmp_path / "out").join(data(tmp_path / "out", part="identity"), on="id")
-    assert set(rows.filter(pl.col("segment") == 1)["state"]) == {"unknown"}
+    rows = data(tmp_path / "out").join(data(tmp_path / "out", part="identity"), on="row_id")
+    assert set(rows.filter(pl.col("segment") == 1)["label_state"]) == {"unknown"}
     first = rows.filter(pl.col("segment") == 0)
-    assert "unknown" not in set(first["state"])
+    assert "unknown" not in set(first["label_state"])
     packets = first["last_packet"] - first["first_packet"] + 1
     assert first["label_fraction"].to_list() == pytest.approx((1 / packets).to_list())
 
@@ -189,7 +189,7 @@ def test_manifest_and_sums_have_every_file(lake: Path, tmp_path: Path) -> None:
 def test_identity_is_kept_apart_unless_included(lake: Path, tmp_path: Path) -> None:
     make(lake, tmp_path / "default", exclude=("leak:environment", "service"))
     columns = data(tmp_path / "default").columns
-    assert columns[:6] == ["id", "duration", "Flow Bytes/s", "packets", "bytes", "sizes"]
+    assert columns[:6] == ["row_id", "duration", "Flow Bytes/s", "packets", "bytes", "sizes"]
     result = make(lake, tmp_path / "included", include=("resp_port", "first_ts"))
     assert {"resp_port", "first_ts"} <= set(data(tmp_path / "included").columns)
     leaks = next(check for check in result.checks if check.name == "leaks")

@@ -30,7 +30,7 @@ def clean() -> list[Row]:
             target = rng.choices([0, 1, 2], [6, 3, 1])[0]
             rows.append(
                 {
-                    "id": number,
+                    "row_id": number,
                     "a": rng.gauss(target, 2.0),
                     "b": rng.randrange(1_000_000) + 100_000 * target,
                     "c": rng.choice(["tcp", "udp", "icmp"]) if rng.random() < 0.9 else None,
@@ -113,6 +113,8 @@ PLANTED: tuple[tuple[str, str, Any, dict[str, Any], tuple[str, str, Any]], ...] 
     ("shortcuts", "a band of values is attack", banded, {}, ("warn", "auc.a.class", "attack")),
     ("constants", "a feature has one value in train", set_all("b", 7, "train"), {}, ("warn", "columns", ["b"])),
     ("constants", "a feature is null in train", set_all("a", None, "train"), {}, ("warn", "columns", ["a"])),
+    ("constants", "one value, or null", lambda rows: [{**row, "b": 7 if row["row_id"] % 2 else None} for row in rows],
+     {}, ("warn", "with_nulls", ["b"])),
     ("missing", "an infinity in test", set_all("a", float("inf"), count=3), {}, ("fail", "infinite.a", 3)),
     ("missing", "a NaN in train", set_all("a", float("nan"), "train", 2), {}, ("fail", "nan.a", 2)),
     ("missing", "a feature is mostly null", set_all("a", None, "train"), {}, ("warn", "null.a", 600)),
@@ -159,7 +161,9 @@ def test_clean_rows_pass_every_check(tmp_path: Path) -> None:
     assert len(results) == len(CHECKS)
 
 
-@pytest.mark.parametrize(("name", "what", "plant", "options", "expected"), PLANTED, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(
+    ("name", "what", "plant", "options", "expected"), PLANTED, ids=[f"{case[0]}: {case[1]}" for case in PLANTED]
+)
 def test_planted_violation_is_reported(
     tmp_path: Path, name: str, what: str, plant: Any, options: dict[str, Any], expected: tuple[str, str, Any]
 ) -> None:
@@ -177,7 +181,7 @@ def test_every_check_has_a_planted_violation(tmp_path: Path) -> None:
 
 def test_folds_are_compared_with_each_other(tmp_path: Path) -> None:
     """In folds, every row is evaluated."""
-    rows = [{**row, "_split": f"fold_{row['id'] % 3}"} for row in clean()]
+    rows = [{**row, "_split": f"fold_{row['row_id'] % 3}"} for row in clean()]
     rows[4].update({name: rows[3][name] for name in FEATURES})
     work = Work.alone(tmp_path)
     work.cursor.register("given", pa.Table.from_pylist(rows))

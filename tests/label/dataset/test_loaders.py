@@ -58,11 +58,11 @@ def test_datasets_loads_every_configuration(made: Path, tmp_path: Path, hub: Any
     assert loaded["train"].features["target"].names == CLASSES
     for split in loaded:
         written = pl.read_parquet(made / "data" / f"{split}-*.parquet")
-        assert loaded[split]["id"][:] == written["id"].to_list()
+        assert loaded[split]["row_id"][:] == written["row_id"].to_list()
         assert loaded[split]["Flow Bytes/s"][:] == written["Flow Bytes/s"].to_list()
         assert loaded[split]["sizes"][:] == written["sizes"].to_list()
     identity = hub.load_dataset(str(made), "identity", cache_dir=str(tmp_path))
-    assert identity["test"]["id"][:] == loaded["test"]["id"][:]
+    assert identity["test"]["row_id"][:] == loaded["test"]["row_id"][:]
 
 
 def test_datasets_loads_folds(lake: Path, tmp_path: Path, hub: Any) -> None:
@@ -71,7 +71,7 @@ def test_datasets_loads_folds(lake: Path, tmp_path: Path, hub: Any) -> None:
     every: list[int] = []
     for fold in range(3):
         loaded = hub.load_dataset(str(tmp_path / "out"), f"fold_{fold}", cache_dir=str(tmp_path / "cache"))
-        test, train = set(loaded["test"]["id"]), set(loaded["train"]["id"])
+        test, train = set(loaded["test"]["row_id"]), set(loaded["train"]["row_id"])
         assert not test & train
         every += test
     assert len(every) == len(set(every)) == len(test | train)
@@ -84,9 +84,9 @@ def test_mlcroissant_validates_and_reads_records(made: Path) -> None:
     assert {one.uuid for one in described.metadata.record_sets} >= {"data-train-00000", "identity-test-00000"}
     written = pl.read_parquet(made / "data" / "test-*.parquet")
     rows = list(described.records("data-test-00000"))
-    assert [row["data-test-00000/id"] for row in rows] == written["id"].to_list()
+    assert [row["data-test-00000/row_id"] for row in rows] == written["row_id"].to_list()
     assert [row["data-test-00000/Flow_Bytes/s"] for row in rows] == written["Flow Bytes/s"].to_list()
-    assert [row["data-test-00000/state"].decode() for row in rows] == written["state"].to_list()
+    assert [row["data-test-00000/label_state"].decode() for row in rows] == written["label_state"].to_list()
 
 
 def test_npz_has_the_values_of_parquet(raw: Path) -> None:
@@ -97,7 +97,7 @@ def test_npz_has_the_values_of_parquet(raw: Path) -> None:
     names = ["duration", "Flow Bytes/s", "packets", "bytes", "sizes_0", "sizes_1", "sizes_2", "ttl"]
     assert archive["feature_names"].tolist() == names
     assert archive["y"].tolist() == written["target"].to_list()
-    assert archive["id"].tolist() == written["id"].to_list()
+    assert archive["row_id"].tolist() == written["row_id"].to_list()
     for column, name in enumerate(names):
         stem, _, place = name.rpartition("_")
         series = written["sizes"].list.get(int(place), null_on_oob=True) if stem == "sizes" else written[name]

@@ -41,21 +41,21 @@ def leaks(frame: Frame) -> Check:
 
 
 def constants(frame: Frame) -> Check:
-    """Features with one value, or none, in the training rows."""
+    """Features with one value, or none, in the training rows; some of them may be null besides."""
     names = [one.name for one in frame.features]
-    parts = ", ".join(
-        f"count(*) = count({c}) AND min({c}) IS NOT DISTINCT FROM max({c}) OR count({c}) = 0"
-        for c in map(quoted, names)
-    )
+    parts = ", ".join(f"min({c}) IS NOT DISTINCT FROM max({c}), count({c}) < count(*)" for c in map(quoted, names))
     found = frame.work.row(f"SELECT {parts} FROM {frame.relation} WHERE {frame.fitted}")
-    constant = [name for name, flag in zip(names, found, strict=True) if flag]
+    constant = [name for place, name in enumerate(names) if found[2 * place]]
+    nulls = [name for place, name in enumerate(names) if found[2 * place] and found[2 * place + 1]]
     status = PASS if not constant else FAIL if len(constant) == len(names) else WARN
     sentence = (
         f"{len(constant)} of {counted(len(names), 'feature')} with one value in all training rows: {some(constant)}."
         if constant
         else "Every feature has several values in the training rows."
     )
-    return Check("constants", status, sentence, {"columns": constant})
+    if nulls:
+        sentence += f" Of them also with nulls: {len(nulls)}."
+    return Check("constants", status, sentence, {"columns": constant, "with_nulls": nulls})
 
 
 def missing(frame: Frame) -> Check:

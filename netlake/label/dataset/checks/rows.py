@@ -21,7 +21,7 @@ def hash_rows(frame: Frame) -> None:
     """Create `work.hashed`: a hash of the features of each row, equal for equal rows (64 bits)."""
     columns = ", ".join(quoted(one.name) for one in frame.features)
     frame.work.run(
-        f"CREATE OR REPLACE TABLE work.hashed AS SELECT id, hash({columns}) AS hash, target, _split FROM"
+        f"CREATE OR REPLACE TABLE work.hashed AS SELECT row_id, hash({columns}) AS hash, target, _split FROM"
         f" {frame.relation}"
         f" WHERE {frame.used}"
     )

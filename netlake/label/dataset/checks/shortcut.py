@@ -78,7 +78,7 @@ def _sample(frame: Frame, names: list[str]) -> pa.Table:
     step = max(1, -(-rows // SAMPLE))
     columns = ", ".join(map(quoted, [*names, "target"]))
     return frame.work.table(
-        f"SELECT {columns} FROM (SELECT {columns}, row_number() OVER (ORDER BY id) AS _place FROM {frame.relation}"
+        f"SELECT {columns} FROM (SELECT {columns}, row_number() OVER (ORDER BY row_id) AS _place FROM {frame.relation}"
         f" WHERE {frame.fitted}) WHERE _place % {step} = 0 ORDER BY _place"
     )
 

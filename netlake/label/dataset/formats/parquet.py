@@ -49,13 +49,13 @@ def data(folder: Path, output: Output) -> tuple[Written, Written, Written]:
     features, apart, masks = Written(), Written(), Written()
     identity = [one.name for one in frame.apart]
     for split in (*frame.splits, *frame.others):
-        columns = ["id", *(one.name for one in frame.features), *LABEL_COLUMNS]
+        columns = ["row_id", *(one.name for one in frame.features), *LABEL_COLUMNS]
         features[split] = write(folder / "data", frame.rows(split, columns), split, metadata)
-        apart[split] = write(folder / "identity", frame.rows(split, ["id", *identity]), split, metadata)
+        apart[split] = write(folder / "identity", frame.rows(split, ["row_id", *identity]), split, metadata)
         if output.masks:
             chosen = ", ".join(f"{sql} AS {quoted(name)}" for name, sql in output.masks.items())
             # masks are of the values before they were imputed
-            rows = frame.work.batches(f"SELECT id, {chosen} FROM work.final WHERE _split = {literal(split)}")
+            rows = frame.work.batches(f"SELECT row_id, {chosen} FROM work.final WHERE _split = {literal(split)}")
             masks[split] = write(folder / "masks", rows, split, metadata)
     return features, apart, masks
 
@@ -64,14 +64,14 @@ def tables(folder: Path, output: Output) -> None:
     """Write the assignment of every row to a split, and the edges of rows to rules of the truth."""
     work = output.frame.work
     rows = work.batches(
-        'SELECT a.id, a.split, g.grp AS "group", a.reason, k.capture, k.flow, k.first_packet, k.last_packet, c.state,'
-        " c.class"
+        'SELECT a.id AS row_id, a.split, g.grp AS "group", a.reason, k.capture, k.flow, k.first_packet, k.last_packet,'
+        " c.state, c.class"
         " FROM work.assigned a JOIN work.key k USING (id) JOIN work.grouped g USING (id) JOIN work.classed c USING (id)"
-        " ORDER BY id"
+        " ORDER BY a.id"
     )
     write(folder / "splits", rows, "splits", {})
     edges = work.batches(
-        "SELECT id, source, rule, state, label, category, attempted, priority, confidence, ambiguous, packets, fraction"
-        " FROM work.hit ORDER BY ALL"
+        "SELECT id AS row_id, source, rule, state, label, category, attempted, priority, confidence, ambiguous,"
+        " packets, fraction FROM work.hit ORDER BY ALL"
     )
     write(folder / "labels", edges, "labels", {})

@@ -1,9 +1,9 @@
 """CSV and npz files: the features as plain columns, and the class.
 
 - CSV (RFC 4180, UTF-8): one file for each split; a null is an empty field; the last column is `label`, the class.
-- npz: one file for each split: `X` (rows x features, float32), `y` (int64, number of the class, -1 without one), `id`
-  (int64), `feature_names`, `class_names`, `omitted` (features that are not numbers), and for imputed sets `mask` (rows
-  x features). A null is NaN. Load it with `numpy.load(path, allow_pickle=False)`.
+- npz: one file for each split: `X` (rows x features, float32), `y` (int64, number of the class, -1 without one),
+  `row_id` (int64), `feature_names`, `class_names`, `omitted` (features that are not numbers), and for imputed sets
+  `mask` (rows x features). A null is NaN. Load it with `numpy.load(path, allow_pickle=False)`.
 
 Both are written a batch at a time: memory does not grow with the number of rows. Numbers above 2^24 lose digits in
 float32; Parquet and CSV keep them.
@@ -70,7 +70,7 @@ def _npz(path: Path, output: Output, split: str, rows: int) -> None:
         if names:
             blocks = frame.work.batches(f"SELECT {matrix} FROM {frame.relation} {where}")
             _member(archive, "X", np.dtype(np.float32), (rows, len(names)), map(_float_rows, blocks))
-        for name, column in (("y", "target"), ("id", "id")):
+        for name, column in (("y", "target"), ("row_id", "row_id")):
             blocks = frame.work.batches(f"SELECT {column} FROM {frame.relation} {where}")
             _member(archive, name, np.dtype(np.int64), (rows,), (batch.column(0).to_numpy() for batch in blocks))
         if output.masks:
