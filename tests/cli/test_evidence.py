@@ -289,6 +289,7 @@ def test_refresh_finds_originals_with_any_name(run: Run, program: Program, captu
 
     with sqlite3.connect(tmp_path / "lake" / "catalog.sqlite") as database:
         database.execute("UPDATE netlake_capture SET contract = contract - 1")
+    database.close()
     out, err = program("capture", "--refresh", "--lake", tmp_path / "lake").communicate(timeout=120)
     assert (out.count(b"replaced"), err) == (2, b"")
 
