@@ -225,7 +225,7 @@ ANSWERS = (
     # BitTorrent DHT (BEP 5, BEP 42): responses, errors
     begins("d1:rd2:i"),
     begins("d1:eli20"),
-    Sign(UDP, text("1:rd"), at=20, mask=WHOLE, also=(Word(8, WHOLE, text("d2:i")), Word(12, THREE, text("p6:")))),
+    Sign(UDP, text("1:rd"), at=21, mask=WHOLE, also=(Word(8, WHOLE, text("d2:i")), Word(12, THREE, text("p6:")))),
     # MQTT-SN: acknowledgements to clients, with their lengths. CAPWAP (RFC 5415): even types, behind headers of 8 and
     # 16 bytes. LISP (RFC 9301): map reply, info reply
     *(Sign(UDP, head << 16, (1883, 10000), mask=SHORT) for head in (0x305, 0x70B, 0x70D, 0x813, 0x415, 0x217)),
@@ -233,9 +233,9 @@ ANSWERS = (
       for at, head in ((16, 0x00100000), (24, 0x00200000))),
     Sign(UDP, 0x20000000, (4342,), mask=0xF0000000),
     Sign(UDP, 0x78000000, (4342,), mask=0xF8000000),
-    # SLP version 2 (RFC 2608): replies, acknowledgement, advertisements. XDMCP: answers of displays. AMT (RFC 7450):
+    # SLP (RFC 2165, RFC 2608): replies, acknowledgement, advertisements. XDMCP: answers of displays. AMT (RFC 7450):
     # relay advertisement, membership query. Browser of SQL Server (MC-SQLR): response
-    *(Sign(UDP, 0x02000000 | kind << 16, (427,), mask=SHORT) for kind in (2, 5, 7, 8, 10, 11)),
+    *(Sign(UDP, version << 24 | kind << 16, (427,), mask=SHORT) for version in (1, 2) for kind in (2, 5, 7, 8, 10, 11)),
     *(Sign(UDP, 0x10000 | kind, (177,), mask=WHOLE) for kind in (5, 6, 8, 9, 11, 12, 14)),
     *(Sign(UDP, octet(kind), (2268,)) for kind in (2, 4)),
     Sign(UDP, octet(5), (1434,)),

@@ -36,14 +36,15 @@ Counters
   length); a length of 0 (segmentation offload) is the rest of the frame.
 - Fragments count as packets (wire and IP bytes, times, TTL), the datagram reassembled from them for its transport
   header and payload. A header quoted by an ICMP error is looked up; it is not counted, and begins no flow.
-- A segment is ahead, and leaves a hole, where it begins beyond the highest sequence number that its direction has sent.
-  Below that it is `out_of_order` if it begins in a hole, or if it ends where the first bytes of its direction begin
-  (the capture began between the two). A segment farther below these is taken for bytes sent before the capture began,
-  and what lies between is not missed, unless a late SYN or SYN+ACK shows that they are of the capture: then all is
-  counted as if the SYN had come in time. Else it is `retransmitted`: its first byte was sent before, because it was
-  seen, or because the other end has acknowledged it. It fills what it covers of all holes. Segments without payload, SYN or
-  FIN, those with RST and repeats of the last single byte (keep-alives) are ignored. Wireshark also weighs times, so a
-  late repeat of a segment that the capture does not contain is a retransmission there and out of order here.
+- A segment is ahead, and leaves a hole, where it begins beyond the highest sequence number that its direction has
+  sent. Below that it is `out_of_order` if it begins in a hole, or if it ends where the first bytes of its direction
+  begin (the capture began between the two). A segment farther below these is taken for bytes sent before the capture
+  began, and what lies between is not missed, unless a late SYN or SYN+ACK shows that they are of the capture: then
+  all is counted as if the SYN had come in time. Else it is `retransmitted`: its first byte was sent before, because
+  it was seen, or because the other end has acknowledged it. It fills what it covers of all holes. Segments without
+  payload, SYN or FIN, those with RST and repeats of the last single byte (keep-alives) are ignored. Wireshark also
+  weighs times, so a late repeat of a segment that the capture does not contain is a retransmission there and out of
+  order here.
 - Bytes that the other end acknowledged and the capture lacks are `missed`; they are no longer if they arrive late.
   The holes, and how many are kept, are described in netlake.kernels.flow_holes.
 - An acknowledgement beyond the highest sequence number is believed if it is at most the window of its sender beyond

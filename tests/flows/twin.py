@@ -113,7 +113,7 @@ class Twin:
                 flow = self.live.get(key)
             if flow is not None:
                 self.retire(flow, why)
-            flow = self.begin(key, c, p, header, side, flows)
+            flow = self.begin(key, c, p, data[c["transport"] : c["end"]] if c["transport"] >= 0 else b"", side, flows)
         answer = {"flow": flow.number, "from": int(side == flow.originator), "addresses": addresses, "shift": -1}
         self.answers.append(answer)
         outer = flows[c["outer"]] if 0 <= c["outer"] < len(flows) else None

@@ -34,16 +34,21 @@ def has_word(header: bytes, at: int, word: Word) -> bool:
 
 
 def content(header: bytes, at: int) -> int:
-    """Where the content of a BER element begins."""
-    return at + 2 + (header[at + 1] & 127 if len(header) > at + 1 and header[at + 1] & 128 else 0)
+    """Where the content of a BER element begins; behind the header if its length is not of up to four bytes."""
+    length = header[at + 1] if len(header) > at + 1 else 0xFF
+    if length < 0x80:
+        return at + 2
+    return at + 2 + (length & 0x7F) if 0x81 <= length <= 0x84 else len(header)
 
 
 def behind(header: bytes, at: int, elements: int) -> int:
     """The offset behind some BER elements."""
     for _ in range(elements):
-        length = header[at + 1 : at + 2]
-        size = length[0] & 127 if length and length[0] & 128 else 0
-        at += 2 + size + int.from_bytes(header[at + 2 : at + 2 + size] if size else length, "big")
+        start = content(header, at)
+        if start >= len(header):
+            return start
+        length = int.from_bytes(header[at + 2 : start], "big") if start > at + 2 else header[at + 1]
+        at = start + length
     return at
 
 
@@ -53,4 +58,4 @@ def is_dns_response(payload: bytes) -> bool:
         message = dns.message.from_wire(payload)
     except (dns.exception.DNSException, ValueError):
         return False
-    return bool(message.flags & 0x8000) and len(message.question) == 1
+    return bool(message.flags & 0x8000) and message.opcode() == 0 and len(message.question) == 1
