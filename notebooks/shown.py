@@ -35,8 +35,8 @@ def bars(names: Sequence[str], series: dict[str, Sequence[float]]) -> str:
     """Horizontal bars of shares from 0 to 1, one group for each name, one colour for each series."""
     height = 40 + len(names) * (len(series) * ROW + 14)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {LEFT + WIDTH + 70} {height}" width="{LEFT + WIDTH + 70}">',
-        '<g font-family="sans-serif" font-size="13">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{LEFT + WIDTH + 70}" height="{height}">',
+        '<g font-family="sans-serif" font-size="13">',
     ]
     for index, name in enumerate(series):
         x = LEFT + index * 150

@@ -135,7 +135,7 @@ def _():
 def _(lake, reports):
     assert reports
     QUERY = """
-        SELECT coalesce(e.label, 'unknown') AS exact, coalesce(p.label, 'unknown') AS published, host(e.orig_ip) AS attacker,
+        SELECT coalesce(e.label, 'unknown') AS exact, coalesce(p.label, 'unknown') AS published, e.orig_ip::VARCHAR AS attacker,
             count(*) AS connections, min(e.flow) AS first, min(e.capture) AS capture
         FROM "labelled:exact".connection e JOIN "labelled:published".connection p USING (capture, flow)
         WHERE e.label IS DISTINCT FROM p.label GROUP BY ALL ORDER BY ALL
