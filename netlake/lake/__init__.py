@@ -10,6 +10,7 @@
     catalog.capture(id) / catalog.captures()        Stored or None / all captures, in order of arrival
 
     catalog.replace_table(table, files, owner, version)   all rows of an owner in a derived table -> Outcome
+    catalog.remove_rows(table, owner)               removes an owner and its rows from a derived table -> Outcome
     catalog.owners(table, at=None)                  {owner: version} of a derived table
 
     catalog.snapshot(at=None)                       id of a snapshot: None (newest), a number, or a time (UTC)

@@ -99,17 +99,18 @@ class Catalog(OpenLake):
 
         return self._commit(files, work)
 
-    def remove_rows(self, table: Table, owner: str) -> Outcome:
-        """Remove `owner` and all its rows of a derived table, in one commit; earlier snapshots still contain them.
+    def remove_rows(self, table: str, owner: str) -> Outcome:
+        """Remove `owner` and its rows from a derived table, in one commit; earlier snapshots still contain them.
 
-        LakeError if it has none.
+        LakeError if the lake has no such table, or the owner has no rows in it.
         """
         with self._write() as session:
             change = Change(session)
-            outcome = derived.remove(change, table, owner)
-            extra = {"owner": owner, "table": table.name}
-            change.finish(f"netlake {program()}", f"removed rows of {owner} in {table.name}", extra)
-            return outcome
+            outcome = derived.remove(change, self._table(session, table, change.id - 1), owner)
+            change.finish(
+                f"netlake {program()}", f"removed rows of {owner} in {table}", {"owner": owner, "table": table}
+            )
+        return outcome
 
     def owners(self, table: str, at: At = None) -> dict[str, str]:
         """The owners of a derived table's rows and the version of each; empty for a table that is not in the lake."""

@@ -3,6 +3,7 @@
 Rules
 - The rows of a derived table belong to owners. An owner replaces all its rows of one table in one commit; the rows of
   other owners stay. Rows are never changed or deleted one by one.
+- An owner can be removed with its rows (`remove`); earlier snapshots still contain them.
 - An owner gives its rows a version, the version of its own contract or configuration. netlake stores it and returns it
   (`Catalog.owners`), so that the owner can decide whether its rows are current; it does not compare versions.
 - A table is written either by captures or by owners. Otherwise a capture that is decoded again would keep rows that an
@@ -27,7 +28,7 @@ from netlake.lake import store
 from netlake.lake.change import Change
 from netlake.lake.database import Session
 from netlake.lake.evolve import MAIN, table_id
-from netlake.lake.facts import Outcome
+from netlake.lake.facts import Outcome, TableInfo
 from netlake.lake.layout import OWNER
 from netlake.schema import Table
 
@@ -71,37 +72,9 @@ def replace(change: Change, rows: OwnedRows, data: Path) -> Outcome:
     """Replace the rows of an owner by those in its new files, which are under `data`."""
     session, owner, name = change.session, rows.owner, rows.table.name
     _refuse_files_of_captures(session, name)
-    number = table_id(change, rows.table)
-    before = _end(change, number, owner)
-    store.add(change, rows.files, OWNER + owner, data)
-    session.insert("netlake_owner", [(number, owner, rows.version, change.id, None)])
-    status = "added" if before is None else "replaced"
-    count = sum(file.rows for file in rows.files)
-    sentence = f"{count} rows of {owner} (version {rows.version}) were {status} in {name}."
-    return Outcome(status, sentence, owner, change.id)
-
-
-def remove(change: Change, table: Table, owner: str) -> Outcome:
-    """Remove an owner and all its rows of a table; LakeError if it has none."""
-    found = change.session.row(
-        "SELECT table_id FROM ducklake_table WHERE schema_id = ? AND table_name = ? AND end_snapshot IS NULL",
-        (MAIN, table.name),
-    )
-    version = None if found is None else _end(change, found[0], owner)
-    if version is None:
-        raise LakeError(f"Table {table.name} of this lake has no rows of {owner}.")
-    return Outcome("removed", f"The rows of {owner} were removed from {table.name}.", owner, change.id)
-
-
-def _end(change: Change, number: int, owner: str) -> str | None:
-    """End the files and the version of an owner in a table; the version, None if it had none."""
-    session, writer = change.session, OWNER + owner
-    ended = session.rows(
-        "SELECT data_file_id, table_id, record_count, file_size_bytes FROM ducklake_data_file"
-        " JOIN netlake_file USING (data_file_id) WHERE capture = ? AND table_id = ? AND end_snapshot IS NULL",
-        (writer, number),
-    )
-    store.end(change, [(row[0], row[1], row[2], row[3]) for row in ended])
+    number, writer = table_id(change, rows.table), OWNER + owner
+    _end_files(change, number, writer)
+    store.add(change, rows.files, writer, data)
     where = (number, owner)
     before = session.row(
         "SELECT version FROM netlake_owner WHERE table_id = ? AND owner = ? AND end_snapshot IS NULL", where
@@ -110,7 +83,43 @@ def _end(change: Change, number: int, owner: str) -> str | None:
         "UPDATE netlake_owner SET end_snapshot = ? WHERE table_id = ? AND owner = ? AND end_snapshot IS NULL",
         (change.id, *where),
     )
-    return None if before is None else str(before[0])
+    session.insert("netlake_owner", [(number, owner, rows.version, change.id, None)])
+    status = "added" if before is None else "replaced"
+    count = sum(file.rows for file in rows.files)
+    sentence = f"{count} rows of {owner} (version {rows.version}) were {status} in {name}."
+    return Outcome(status, sentence, owner, change.id)
+
+
+def remove(change: Change, table: TableInfo, owner: str) -> Outcome:
+    """End the rows of an owner in a table of the catalog, and the owner itself. LakeError if it owns no rows there."""
+    session, where = change.session, (table.id, owner)
+    before = session.row(
+        "SELECT version FROM netlake_owner WHERE table_id = ? AND owner = ? AND end_snapshot IS NULL", where
+    )
+    if before is None:
+        known = ", ".join(owners(session, table.id, change.id - 1)) or "none"
+        raise LakeError(f"Table {table.name} has no rows of {owner!r}; its owners are: {known}.")
+    count = _end_files(change, table.id, OWNER + owner)
+    session.run(
+        "UPDATE netlake_owner SET end_snapshot = ? WHERE table_id = ? AND owner = ? AND end_snapshot IS NULL",
+        (change.id, *where),
+    )
+    sentence = (
+        f"{count} rows of {owner} were removed from {table.name}; earlier snapshots still contain them until"
+        " `netlake util expire`."
+    )
+    return Outcome("removed", sentence, owner, change.id)
+
+
+def _end_files(change: Change, number: int, writer: str) -> int:
+    """End the present files of a writer in a table, and return the number of their rows."""
+    ended = change.session.rows(
+        "SELECT data_file_id, table_id, record_count, file_size_bytes FROM ducklake_data_file"
+        " JOIN netlake_file USING (data_file_id) WHERE capture = ? AND table_id = ? AND end_snapshot IS NULL",
+        (writer, number),
+    )
+    store.end(change, [(row[0], row[1], row[2], row[3]) for row in ended])
+    return sum(row[2] for row in ended)
 
 
 def _refuse_files_of_captures(session: Session, name: str) -> None:

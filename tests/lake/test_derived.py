@@ -46,21 +46,6 @@ def test_owners_of_one_table_are_independent(catalog: Catalog) -> None:
     assert catalog.owners("label") == {"a": "3", "b": "7"}
 
 
-def test_rows_of_an_owner_are_removed_with_their_files(catalog: Catalog) -> None:
-    small.derive(catalog, "a", 1)
-    small.derive(catalog, "b", 7)
-    outcome = catalog.remove_rows(small.LABEL, "a")
-    assert (outcome.status, outcome.snapshot) == ("removed", 3)
-    assert (labels(catalog), catalog.owners("label")) == ([("b", 7)], {"b": "7"})
-    assert (labels(catalog, at=2), catalog.owners("label", at=2)) == ([("a", 1), ("b", 7)], {"a": "1", "b": "7"})
-    assert catalog.snapshots()[-1].extra == {"owner": "a", "table": "label"}
-    for owner, table in (("a", small.LABEL), ("c", small.LABEL), ("b", dataclasses.replace(small.LABEL, name="none"))):
-        with pytest.raises(LakeError, match=f"has no rows of {owner}"):
-            catalog.remove_rows(table, owner)
-    assert small.derive(catalog, "a", 2).status == "added"
-    assert catalog.validate() == []
-
-
 def test_captures_and_derived_rows_do_not_touch_each_other(catalog: Catalog) -> None:
     small.put(catalog, A)
     small.derive(catalog, "a", 1)
@@ -137,6 +122,41 @@ def test_commit_in_doubt_keeps_files_that_the_catalog_names(catalog: Catalog, mo
 def test_readonly_catalog_refuses_to_replace(catalog: Catalog) -> None:
     with pytest.raises(LakeError, match="for reading only"):
         Catalog(catalog.folder, readonly=True).replace_table(small.LABEL, [], "a", "1")
+
+
+def test_owner_is_removed_with_its_rows(catalog: Catalog) -> None:
+    small.put(catalog, A)
+    small.derive(catalog, "a", 1, 3)
+    small.derive(catalog, "b", 5, 2)
+    before = {name: rows(catalog, name) for name in ("wire", "link", "address")}
+    gone = catalog.remove_rows("label", "a")
+    assert (gone.status, gone.capture, gone.snapshot) == ("removed", "a", 4)
+    assert gone.sentence.startswith("3 rows of a were removed from label; earlier snapshots still contain them")
+    assert (labels(catalog), catalog.owners("label")) == ([("b", 5)], {"b": "5"})
+    assert (labels(catalog, 3), catalog.owners("label", at=3)) == ([("a", 1), ("b", 5)], {"a": "1", "b": "5"})
+    assert {name: rows(catalog, name) for name in before} == before
+    assert small.derive(catalog, "a", 2).status == "added"
+    assert labels(catalog) == [("a", 2), ("b", 5)]
+
+
+def test_owner_without_rows_is_removed(catalog: Catalog) -> None:
+    small.derive(catalog, "a", 1, 0)
+    catalog.remove_rows("label", "a")
+    assert catalog.owners("label") == {}
+
+
+@pytest.mark.parametrize(("table", "owner", "sentence"), [
+    ("label", "x", "Table label has no rows of 'x'; its owners are: a."),
+    ("wire", "a", "Table wire has no rows of 'a'; its owners are: none."),
+    ("absent", "a", "has no table absent"),
+])  # fmt: skip
+def test_unknown_owner_is_not_removed(catalog: Catalog, table: str, owner: str, sentence: str) -> None:
+    small.put(catalog, A)
+    small.derive(catalog, "a", 1)
+    with pytest.raises(LakeError, match=sentence):
+        catalog.remove_rows(table, owner)
+    assert catalog.snapshot() == 2
+    assert labels(catalog) == [("a", 1)]
 
 
 def test_extension_reads_a_derived_table(catalog: Catalog, ask: Any) -> None:

@@ -168,4 +168,4 @@ def remove(lake: Path, name: str) -> Outcome:
     known = catalog.owners(TRUTH.name)
     if name not in known:
         raise unknown("source", name, known)
-    return catalog.remove_rows(TRUTH, name)
+    return catalog.remove_rows(TRUTH.name, name)

@@ -200,6 +200,6 @@ def _import(catalog: Catalog, done: Sequence[tuple[Path, str, Path]], report: Re
         report.status = store.write(catalog, writing, rules()).status
     except store.NothingError:
         if report.source in catalog.owners(TRUTH.name):
-            catalog.remove_rows(TRUTH, report.source)
+            catalog.remove_rows(TRUTH.name, report.source)
             report.status = "removed"
     report.rules, report.labels = writing.count, tuple(sorted(writing.labels))
