@@ -26,24 +26,30 @@ class Hooks:
 
     - `read(messages)`: columnar reader; returns columns, or (messages, columns) where rows are not messages one for one
     - `parse(cursor)`: reads one message; a generator of (column, value)
-    - `memory()`: what `parse` remembers between messages, as `cursor.memory`: a new, bounded object for each capture
+    - `memory()`: what `parse` remembers between messages, as `cursor.memory`: a new, bounded object for each capture;
+      with `read` its second argument
     - `probe(messages)`: mask of the UDP payloads that are this table's, whatever their ports
+    - `evidence()`: with it, `probe` returns candidates, which a new object for each capture judges
+      (netlake.layers.evidence)
     - `accept(messages)`: mask of the messages on the table's own ports that can be this table's
     - `opens(messages)`: mask of the messages on the table's port which a server answers from a new port of its own
     - `continues(messages)`: mask of the payloads that can be between such a port and the client (see
       netlake.layers.transfers)
+    - `doubt(messages)`: mask of accepted messages that may be another table's: its probe has priority
     - `entropy(messages, columns)`: values of the column `entropy`, called only with `--entropy`
     - `fill_from_flow(messages, columns, shifts)`: adds columns that depend on the flow; `shifts` is the
       window scale of each message's segment in bits, -1 if unknown
     """
 
-    read: Callable[[Messages], Columns | tuple[Messages, Columns]] | None = None
+    read: Callable[..., Columns | tuple[Messages, Columns]] | None = None
     parse: Callable[[Cursor], Iterator[tuple[str, Any]]] | None = None
     memory: Callable[[], Any] | None = None
     probe: Callable[[Messages], Mask] | None = None
+    evidence: Callable[[], Any] | None = None
     accept: Callable[[Messages], Mask] | None = None
     opens: Callable[[Messages], Mask] | None = None
     continues: Callable[[Messages], Mask] | None = None
+    doubt: Callable[[Messages], Mask] | None = None
     entropy: Callable[[Messages, Columns], Any] | None = None
     fill_from_flow: Callable[[Messages, Columns, Tiny], None] | None = None
 

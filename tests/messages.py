@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from netlake.hooks import Hooks
+from netlake.layers.evidence import Candidates
 from netlake.layers.pools import new_pools
-from netlake.packets import Messages
+from netlake.packets import HEADER, Mask, Messages
 
 NO_PORTS = (-1, -1)
 Ports = tuple[int, int]
@@ -46,3 +48,14 @@ def build(
         hint=np.broadcast_to(np.array(hint, np.int64), count).copy(),
         pools=new_pools() if interned else {},
     )
+
+
+def claims(hooks: Hooks, given: Messages) -> Mask:
+    """The messages that the probe of a table takes, after its evidence if it has one: all that is known is `given`."""
+    assert hooks.probe is not None
+    mask = hooks.probe(given)
+    index = np.flatnonzero(mask)
+    if hooks.evidence and len(index):
+        some = given.take(index)
+        mask[index] = hooks.evidence().judge(Candidates(some, index, np.zeros(0, HEADER))).taken
+    return mask

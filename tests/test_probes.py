@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,15 @@ from hypothesis import strategies as st
 
 from netlake import tables
 from netlake.packets import Messages
-from tests.messages import build
+from tests.messages import build, claims
 
 FOLDER = Path(__file__).parent / "protocols"
-PROBES = {name: entry.hooks.probe for name, entry in tables.entries().items() if entry.hooks.probe}
+HOOKS = {name: entry.hooks for name, entry in tables.entries().items() if entry.hooks.probe}
+PROBES = {name: partial(claims, hooks) for name, hooks in HOOKS.items()}
 # cases that a probe must not claim: malformed, or with content that is not specific enough
 UNCLAIMED = {
-    "stun": {"answer of the old form", "channel data", "neither a message nor channel data"},
+    # channel data is claimed behind messages of the same flow
+    "stun": {"answer of the old form", "neither a message nor channel data"},
     "wireguard": {"unknown type"},
     "bittorrent_dht": {"deeper than is read"},
     "rtcp": {"application", "longer than the datagram", "unknown version"},
@@ -26,7 +29,7 @@ UNCLAIMED = {
 # uTP is recognized in one datagram on a port of BitTorrent only
 PORTS = {"utp": (6881, 5000)}
 # probes for which one message is not evidence
-OF_SEVERAL = ("rtp", "utp")
+OF_SEVERAL = ("rtp", "utp", "quic", "gquic")
 
 
 def messages(parts: list[bytes], ports: tuple[int, int] = (4000, 5000)) -> Messages:

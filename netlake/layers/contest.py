@@ -161,14 +161,25 @@ def put_on_stacks(walked: Walked, stacks: Stacks, rows: Index, group: int) -> No
         walked.packets["stack"][rows[below == stack]] = stacks.push(stack, group)
 
 
-def merged(walked: Walked, first: Messages, second: Messages) -> Messages:
-    """The messages of both, of one batch, in the order of the packets that complete them."""
-    both = {
-        name: np.concatenate([getattr(first, name), getattr(second, name)])
+def joined(*parts: Messages) -> Messages:
+    """The messages of all `parts`, of one batch, one part behind the other."""
+    every = {
+        name: np.concatenate([getattr(part, name) for part in parts])
         for name in (*COPIED, "start", "end", "row", "header")
     }
-    joined = Messages(first.data, pools=first.pools, **both)
-    return joined.take(np.lexsort((joined.start, joined.row, walked.completing[joined.row])))
+    return Messages(parts[0].data, pools=parts[0].pools, **every)
+
+
+def in_order(walked: Walked, messages: Messages) -> Index:
+    """The order of messages by the packets that complete them."""
+    order: Index = np.lexsort((messages.start, messages.row, walked.completing[messages.row]))
+    return order
+
+
+def merged(walked: Walked, first: Messages, second: Messages) -> Messages:
+    """The messages of both, of one batch, in the order of the packets that complete them."""
+    both = joined(first, second)
+    return both.take(in_order(walked, both))
 
 
 def renumbered(messages: Messages) -> Messages:

@@ -47,13 +47,15 @@ Records = npt.NDArray[np.void]
 class Walked:
     """One batch: messages by group, Headers, and records of PACKET, whose offsets are offsets in the batch's data.
 
-    `completing[row]` is the packet that completed a row of Packets: itself, or the one with the last fragment.
+    `completing[row]` is the packet that completed a row of Packets: itself, or the one with the last fragment; `last`
+    its number.
     """
 
     by_group: dict[int, Messages]
     headers: Headers
     packets: Records
     completing: npt.NDArray[np.int64]
+    last: npt.NDArray[np.int64]
 
 
 class Walker:
@@ -87,7 +89,8 @@ class Walker:
                 break
         if packets.rows > packets.count:
             self._in_order(packets)
-        return Walked(self._groups(packets), self.headers[: self._count("header")], self.packets, self.completing)
+        headers, last = self.headers[: self._count("header")], packets.last[: packets.rows]
+        return Walked(self._groups(packets), headers, self.packets, self.completing, last)
 
     def tables(self, walked: Walked) -> Iterator[tuple[Table, Messages]]:
         """Every table that has messages in a batch, with them."""

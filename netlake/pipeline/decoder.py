@@ -7,7 +7,8 @@ Order of work for a batch, and the reason for it:
 3. Track: assign a flow to every IP header. Reassembled datagrams are among the headers, so the walk is complete by
    then.
 4. Context: collect time, packet number, flow, addresses and ports, by packet and by header.
-5. Rows: table `packet`, then each table with messages in this batch. Tables with fewer than COMMON messages wait for
+5. Rows: table `packet`, then each table with messages in this batch; those that wait for evidence are kept until it is
+   known (netlake.pipeline.held). Tables with fewer than COMMON messages wait for
    more (netlake.records.waiting); their messages are copied, because the source reuses the batch's buffer.
 6. Every BATCHES batches, rows of ended flows. Then row groups above the memory budget are written, and full pools
    reset.
@@ -30,11 +31,12 @@ import pyarrow as pa
 from netlake import tables
 from netlake.flows import address
 from netlake.flows.tracker import LEAST_ROWS, Tracker
-from netlake.layers.classifier import Classifier
+from netlake.layers.classifier import Classifier, Hooked
 from netlake.layers.pools import new_pools
 from netlake.layers.steps import dispatch
-from netlake.layers.walk import Walker
+from netlake.layers.walk import Walked, Walker
 from netlake.packets import Messages, Packets
+from netlake.pipeline.held import Held
 from netlake.pipeline.packet_rows import PacketRows
 from netlake.records.context import BatchContext
 from netlake.records.readers import Failures, Trials, filler, reader
@@ -78,8 +80,9 @@ class Decoder:
         self.batches = 0
         self.rows = Rows(sink, capture, self.pools)
         self.packet_rows = PacketRows(self.tables["packet"], self.walker)
+        self.held = Held(self.classifier, self._packets)
         wanted = {name: entry for name, entry in tables.entries().items() if options.wants(name)}
-        self.remembering = {name for name, entry in wanted.items() if entry.hooks.memory}
+        self.remembering = {name for name, entry in wanted.items() if entry.hooks.memory and not entry.hooks.read}
         self.readers = {name: reader(entry, self.failures, entropy=options.entropy) for name, entry in wanted.items()}
         self.from_flow = {
             name: filler(entry, hook, self.failures)
@@ -94,9 +97,8 @@ class Decoder:
         by_content = self.classifier.classify(walked)
         flows = self.tracker.update(packets, walked.headers)
         context = BatchContext(packets, flows)
-        if self.options.wants("packet"):
-            self.packet_rows.put(self.rows, packets, walked, context)
-        for table, messages in chain(self.walker.tables(walked), by_content):
+        decided = self.held.batch(packets, walked, context, by_content)
+        for table, messages in chain(self.walker.tables(walked), decided):
             if table.name in self.from_flow:
                 kept, columns = self.readers[table.name](messages)
                 columns = self.from_flow[table.name](kept, columns, context.shifts(kept))
@@ -119,16 +121,27 @@ class Decoder:
         walker = Walker(dispatch((entry.table for entry in ordered), probes), self.pools)
         useful = {name for table in self.tables.values() if self.options.wants(table.name)
                   for name in (table.name, table.inside)}  # fmt: skip
-        wanted = {name: probe for name, probe in probes.items() if name in useful}
-        opens = {name: hook for name, entry in tables.entries().items() if (hook := entry.hooks.opens)}
-        continues = {name: hook for name, entry in tables.entries().items() if (hook := entry.hooks.continues)}
-        opens = {name: hook for name, hook in opens.items() if name in useful and name in continues}
-        return walker, Classifier(
-            walker.dispatch, walker.stacks, wanted, accepts, self.failures.note, Trials(), opens, continues
+        entries = tables.entries()
+        continues = {name: hook for name, entry in entries.items() if (hook := entry.hooks.continues)}
+        hooks = Hooked(
+            probes={name: probe for name, probe in probes.items() if name in useful},
+            accepts=accepts,
+            doubts={name: doubt for name, entry in entries.items() if (doubt := entry.hooks.doubt)},
+            opens={name: hook for name in continues.keys() & useful if (hook := entries[name].hooks.opens)},
+            continues=continues,
+            evidence={name: evidence() for name, entry in entries.items() if (evidence := entry.hooks.evidence)},
         )
+        return walker, Classifier(walker.dispatch, walker.stacks, hooks, self.failures.note, Trials())
 
-    def _table(self, table: Table, messages: Messages, context: BatchContext) -> None:
+    def _packets(self, packets: Packets, walked: Walked, context: BatchContext) -> None:
+        """Write the rows of table `packet`, if it is wanted."""
+        if self.options.wants("packet"):
+            self.packet_rows.put(self.rows, packets, walked, context)
+
+    def _table(self, table: Table, messages: Messages, context: BatchContext | None) -> None:
         """Read the messages of a table now if there are at least COMMON, else when enough of them wait.
+
+        Without `context` they have their own.
 
         Those of a table with a hook `memory` always wait: only waiting messages have their context, with the sender.
         """
@@ -138,7 +151,7 @@ class Decoder:
                 self._read(waiting)
             kept, columns = self.readers[table.name](messages)
             if len(kept):
-                self.rows.put(table, kept, columns, context.of(kept, table))
+                self.rows.put(table, kept, columns, kept.context if context is None else context.of(kept, table))
             return
         if waiting is None:
             waiting = self.waiting[table.name] = Waiting(table)
@@ -154,6 +167,9 @@ class Decoder:
 
     def _flush(self) -> None:
         """Read all waiting messages and write all rows; tables without waiting messages first, so that both overlap."""
+        for table, messages in self.held.settle():
+            if table.name in self.readers:
+                self._table(table, messages, None)
         self.rows.flush_but(self.waiting)
         for waiting in self.waiting.values():
             self._read(waiting)

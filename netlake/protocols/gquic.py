@@ -3,10 +3,11 @@
 Decided here:
 - It has no port of its own: 443 is QUIC's, which rejects it. `probe` requires a version Q0nn after an 8-byte connection
   ID, or the tag of a public reset. Other packets have nothing that is fixed: they are Google QUIC if a packet with a
-  version is in the same batch, between the same ports, and their connection ID, if they have one, is one of those.
+  version is before them in their flow (`evidence`), and their connection ID, if they have one, is one of those.
 - The header depends on the version: before Q039 packet numbers are little-endian, before Q034 a byte of flags follows
   the digest, before Q033 there is no nonce and connection IDs may be shorter. A packet without a version has that of
-  the others between its ports, Q043 if there is none. Only servers send the nonce, although clients set its flag.
+  the last one with a version between its ports, Q043 if there is none. Only servers send the nonce, although clients
+  set its flag.
 - The first messages of the handshake are not encrypted: the tag of the message and common values have columns.
 """
 
@@ -18,6 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from netlake.layers.evidence import Candidates, Known, mixed
 from netlake.layers.items import complete, text
 from netlake.layers.parsed import by_message
 from netlake.layers.probes import byte_at, number_at
@@ -39,6 +41,7 @@ TEXTS = {b"SNI\0": "server_name", b"UAID": "user_agent"}
 # the largest header of such a frame, and the tag of the message with its number of values
 SMALLEST = 1 + 4 + 2 + 8
 MOST_TAGS = 128
+MOST_CONNECTIONS = 1 << 14
 
 TABLES = (
     Table(
@@ -66,24 +69,36 @@ TABLES = (
 
 
 def probe(messages: Messages) -> Mask:
-    """Packets with a version, public resets, and other packets of the connections of the former."""
+    """Packets whose first byte is possible, which `evidence` judges."""
     first = byte_at(messages, 0)
-    candidates = (first >= 0) & (first & UNUSED == 0)
-    if not candidates.any():
-        return np.asarray(candidates)
-    kind = first & (HAS_VERSION | RESET | HAS_ID)
-    versioned = candidates & (kind == HAS_VERSION | HAS_ID) & (_versions(messages) > 0)
-    result = versioned | (candidates & (kind == RESET | HAS_ID) & (number_at(messages, 1 + ID, 4) == PUBLIC_RESET))
-    if not versioned.any():
-        return np.asarray(result)
-    pairs = _pairs(messages)
-    known = np.unique(_keys(messages, pairs)[versioned], axis=0)
-    among = np.flatnonzero(candidates & ~result & np.isin(pairs, known[:, 0]) & (first & (HAS_VERSION | RESET) == 0))
-    if len(among):
-        some = messages.take(among)
-        same = (_keys(some, pairs[among])[:, None] == known[None]).all(axis=2).any(axis=1)
-        result[among] = same | (byte_at(some, 0) & HAS_ID == 0)
-    return np.asarray(result)
+    return np.asarray((first >= 0) & (first & UNUSED == 0))
+
+
+class _Connections(Known):
+    """Flows and connection IDs of packets with a version."""
+
+    def certain(self, messages: Messages) -> Mask:
+        """Packets with a version, and public resets."""
+        kind = byte_at(messages, 0) & (HAS_VERSION | RESET | HAS_ID)
+        reset = (kind == RESET | HAS_ID) & (number_at(messages, 1 + ID, 4) == PUBLIC_RESET)
+        return np.asarray(((kind == HAS_VERSION | HAS_ID) & (_versions(messages) > 0)) | reset)
+
+    def topics(self, candidates: Candidates) -> tuple[tuple[Ints, ...], Ints]:
+        """The flow, and the flow with the connection ID; a packet without an ID has to be of the flow."""
+        messages = candidates.messages
+        flow = candidates.flow
+        first = byte_at(messages, 0)
+        with_id = mixed(flow, number_at(messages, 1, 4), number_at(messages, 5, 4))
+        none = np.zeros_like(flow)
+        teaches = first & HAS_VERSION > 0
+        asks = first & (HAS_VERSION | RESET) == 0
+        topic = np.where(first & HAS_ID > 0, with_id, flow)
+        return (np.where(teaches, flow, none - 1), np.where(teaches, with_id, none - 1)), np.where(asks, topic, none)
+
+
+def evidence() -> _Connections:
+    """What confirms the candidates of one capture."""
+    return _Connections()
 
 
 def _versions(messages: Messages) -> Ints:
@@ -100,39 +115,47 @@ def _pairs(messages: Messages) -> Ints:
     return np.minimum(source, destination) << 16 | np.maximum(source, destination)
 
 
-def _keys(messages: Messages, pairs: Ints) -> Ints:
-    """Ports and connection ID of each message, in three columns."""
-    return np.stack([pairs, number_at(messages, 1, 4), number_at(messages, 5, 4)], axis=1)
-
-
 class Connection(NamedTuple):
-    """What the packets with a version between two ports have: their version, and the port of the server."""
+    """What the last packet with a version between two ports has: its version, and the port of the server."""
 
     version: int = LAST
     server: int = -1
 
 
-def read(messages: Messages) -> tuple[Messages, Columns]:
+def memory() -> dict[int, Connection]:
+    """The connections of a capture by their ports; the oldest are forgotten."""
+    return {}
+
+
+def read(messages: Messages, memory: dict[int, Connection] | None = None) -> tuple[Messages, Columns]:
     """A row for each packet."""
     versions = _versions(messages)
     versions[byte_at(messages, 0) & HAS_VERSION == 0] = 0
-    index = np.flatnonzero((versions > 0) & (messages.source_port >= 0))
-    columns = (_pairs(messages)[index], versions[index], messages.destination_port[index])
-    known = {
-        pair: Connection(version, server)
-        for pair, version, server in zip(*(column.tolist() for column in columns), strict=True)
-    }
-    return by_message(TABLES[0], partial(_packet, known), messages)
+    columns = (_pairs(messages), versions, messages.destination_port)
+    known = zip(*(column.tolist() for column in columns), strict=True)
+    return by_message(TABLES[0], partial(_packet, known, {} if memory is None else memory), messages)
 
 
-def _packet(known: dict[int, Connection], message: Cursor) -> Iterator[tuple[str, Any]]:
-    ports = sorted((message.source_port, message.destination_port))
-    connection = known.get(ports[0] << 16 | ports[1], Connection())
+def _connection(pair: int, version: int, server: int, memory: dict[int, Connection]) -> Connection:
+    """What is known between the ports `pair` at a packet, which has `version` (0 if none) and is sent to `server`."""
+    if not version or server < 0:
+        return memory.get(pair, Connection())
+    memory.pop(pair, None)
+    connection = memory[pair] = Connection(version, server)
+    if len(memory) > MOST_CONNECTIONS:
+        del memory[next(iter(memory))]
+    return connection
+
+
+def _packet(
+    known: Iterator[tuple[int, int, int]], memory: dict[int, Connection], message: Cursor
+) -> Iterator[tuple[str, Any]]:
+    pair, version, server = next(known)
+    connection = _connection(pair, version, server, memory)
     yield "heuristic", True
     flags = message.number(1)
     yield "reset", bool(flags & RESET)
-    digits = message.data[3 + ID : 5 + ID]
-    own = int(digits) if flags & HAS_VERSION and len(digits) == 2 and digits.isdigit() else connection.version
+    own = version or connection.version
     old = own < FIRST_NONCE
     size = OLD_IDS[flags >> 2 & 3] if old else ID if flags & HAS_ID else 0
     if size:
@@ -141,6 +164,8 @@ def _packet(known: dict[int, Connection], message: Cursor) -> Iterator[tuple[str
         return
     if flags & HAS_VERSION:
         yield "version", text(message.take(4))
+        if not version:
+            message.fault("bad_version")
     elif flags & NONCE and not old and message.source_port in (connection.server, -1):
         yield "diversification_nonce", message.take(NONCE_SIZE)
     size = NUMBER_SIZES[flags >> 4 & 3]

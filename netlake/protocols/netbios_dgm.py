@@ -1,8 +1,9 @@
 """NetBIOS datagram service: messages to NetBIOS names, mostly announcements of the Windows browser service.
 
 Decided here:
-- An announcement is an SMB transaction to a browser mailslot. Its columns are read only where the datagram contains
-  them completely, since a fragment or another SMB command is no error; `data` has all of it.
+- An announcement is an SMB transaction to a browser mailslot: BROWSE, or LANMAN, whose layout is an older one. Its
+  columns are read only where the datagram contains them completely, since a fragment or another SMB command is no
+  error; `data` has all of it.
 """
 
 from __future__ import annotations
@@ -21,12 +22,10 @@ ERROR = 0x13
 QUERIES = (0x14, 0x15, 0x16)
 # SMB transaction: offsets of its words, of the data offset and of the setup count
 SMB, TRANSACTION, WORDS, DATA_OFFSET, SETUP_COUNT = b"\xffSMB", 0x25, 33, 57, 59
-BROWSERS = ("\\MAILSLOT\\BROWSE", "\\MAILSLOT\\LANMAN")
+PREFIX, BROWSE, LANMAN = "\\MAILSLOT\\", "\\MAILSLOT\\BROWSE", "\\MAILSLOT\\LANMAN"
 # browser commands of one form: announcements of a host, a domain and the local master
 ANNOUNCEMENTS = (1, 12, 15)
-ELECTION = 8
-# first byte of a mailslot name
-SLASH = 0x5C
+HOST, ELECTION = 1, 8
 
 TABLES = (
     Table(
@@ -105,21 +104,35 @@ def _mailslot(data: bytes) -> Iterator[tuple[str, Any]]:
         return
     start = WORDS + 2 * data[WORDS - 1] + 2
     end = data.find(b"\0", start)
-    if end < 0 or data[start] != SLASH:
+    slot = text(data[start : max(end, start)])
+    # other transactions are to named pipes
+    if not slot.upper().startswith(PREFIX):
         return
-    slot = text(data[start:end])
     yield "mailslot", slot
     at = int.from_bytes(data[DATA_OFFSET : DATA_OFFSET + 2], "little")
-    if slot.upper() not in BROWSERS or not end < at < len(data):
+    if slot.upper() not in (BROWSE, LANMAN) or not end < at < len(data):
         return
     yield "browser_command", data[at]
-    if data[at] in ANNOUNCEMENTS and len(data) >= at + 32:
+    if slot.upper() == LANMAN:
+        yield from _old_announcement(data[at:])
+    elif data[at] in ANNOUNCEMENTS and len(data) >= at + 32:
         yield "server_name", c_text(data[at + 6 : at + 22])
         yield "os_version", f"{data[at + 22]}.{data[at + 23]}"
         yield "server_type", int.from_bytes(data[at + 24 : at + 28], "little")
         yield from _terminated("comment", data[at + 32 :])
     elif data[at] == ELECTION:
         yield from _terminated("server_name", data[at + 14 :])
+
+
+def _old_announcement(data: bytes) -> Iterator[tuple[str, Any]]:
+    """Fields of a host announcement to LANMAN: the name has any length, and the comment follows it."""
+    if data[0] == HOST and len(data) >= 10:
+        yield "server_type", int.from_bytes(data[2:6], "little")
+        yield "os_version", f"{data[6]}.{data[7]}"
+        name, ended, comment = data[10:].partition(b"\0")
+        if ended:
+            yield "server_name", text(name)
+            yield from _terminated("comment", comment)
 
 
 def _terminated(column: str, data: bytes) -> Iterator[tuple[str, Any]]:

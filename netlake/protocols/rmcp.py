@@ -1,6 +1,8 @@
 """Remote Management Control Protocol: IPMI and ASF, the management of servers by their baseboard controllers.
 
 Decided here:
+- On the secure port 664 a header of the security extensions (RSP) is before the RMCP header. Only integrity is defined
+  for it, so that the message can be read; its trailer is not.
 - A message has an RMCP header, then by class an ASF message or an IPMI session with a payload. IPMI 1.5 and 2.0
   (RMCP+, authentication type 6) have different session headers; columns of both have one name.
 - The payload of a command is an IPMB message: `netfn` (even in requests, odd in responses), `command`, in responses a
@@ -22,6 +24,7 @@ from netlake.packets import Cursor, Mask, Messages
 from netlake.schema import Column, Table
 
 VERSION = 6
+SECURE_PORT, RSP_HEADER = 664, 8
 ACK = 0x80
 ASF, IPMI = 6, 7
 PRESENCE_PONG = 0x40
@@ -35,8 +38,12 @@ TABLES = (
         "rmcp",
         "One row for each RMCP message, with the IPMI or ASF message in it.",
         spec="ASF 2.0, IPMI 2.0",
-        on=("udp.port=623",),
+        on=("udp.port=623", "udp.port=664"),
         columns=(
+            Column("rsp_session_id", "u32", "Secure port: session ID of the security extensions, 0 for none.",
+                   wireshark="rsp.session_id"),
+            Column("rsp_sequence", "u32", "Secure port: sequence number of the security extensions.",
+                   wireshark="rsp.sequence"),
             Column("version", "u8", "RMCP version, 6.", wireshark="rmcp.version"),
             Column("sequence", "u8", "RMCP sequence number; 255 requests no acknowledgment.",
                    wireshark="rmcp.sequence"),
@@ -117,12 +124,16 @@ TABLES = (
 
 
 def accept(messages: Messages) -> Mask:
-    """Messages of version 6, or without a byte."""
-    return np.isin(byte_at(messages, 0), (VERSION, -1))
+    """Messages of version 6, on the secure port after another header, or without that byte."""
+    secure = (messages.source_port == SECURE_PORT) | (messages.destination_port == SECURE_PORT)
+    return np.isin(np.where(secure, byte_at(messages, RSP_HEADER), byte_at(messages, 0)), (VERSION, -1))
 
 
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
     """Columns of one message."""
+    if SECURE_PORT in (message.source_port, message.destination_port):
+        yield "rsp_session_id", message.number(4)
+        yield "rsp_sequence", message.number(4)
     version = message.number(1)
     yield "version", version
     message.skip(1)

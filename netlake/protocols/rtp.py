@@ -1,30 +1,31 @@
 """Real-time Transport Protocol: audio and video streams. It has no port of its own; content identifies it.
 
 Decided here:
-- `probe` requires a valid header, and in one batch at least 3 packets of one SSRC between the same ports, with
-  increasing sequence numbers: a version of two bits alone is too weak.
+- `probe` requires a valid header. A version of two bits alone is too weak, so `evidence` requires at least 3 packets of
+  one SSRC in one direction of a flow, of which most have increasing sequence numbers.
 - The fixed header is read by column, since RTP is frequent; contributing sources and extensions message by message.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
+from netlake.layers.evidence import Candidates, Stream, Streams, mixed
 from netlake.layers.items import part
 from netlake.layers.parsed import each
 from netlake.layers.probes import byte_at, number_at
 from netlake.layers.read import fixed, lengths, plain
-from netlake.packets import Columns, Cursor, Mask, Messages
+from netlake.packets import Columns, Cursor, Ints, Mask, Messages
 from netlake.schema import Column, List, Table, faults
 
 HEADER = 12
 VERSION = 2
 # RTCP packet types are in this range if the marker bit is set
 RTCP_TYPES = range(64, 96)
-# packets of one source in one direction, in one batch
+# packets of one source in one direction
 FEWEST = 3
 # maximum difference of two subsequent sequence numbers in a stream
 WIDEST_STEP = 64
@@ -64,26 +65,41 @@ TABLES = (
 
 
 def probe(messages: Messages) -> Mask:
-    """Payloads of streams: a valid header, and at least 3 packets of a source whose sequence numbers increase."""
-    first, second = byte_at(messages, 0), byte_at(messages, 1)
-    size = messages.end - messages.start + messages.missing
-    needed = HEADER + 4 * (first & 0xF) + 4 * (first >> 4 & 1)
-    valid = (first >> 6 == VERSION) & (size > needed) & ~np.isin(second & 0x7F, RTCP_TYPES)
-    index = np.flatnonzero(valid & (number_at(messages, 8, 4) >= 0))
-    result = np.zeros(len(messages), np.bool_)
-    if len(index) < FEWEST:
-        return result
-    source, sequence = number_at(messages, 8, 4)[index], number_at(messages, 2, 2)[index]
-    ports = messages.source_port[index].astype(np.int64) << 16 | messages.destination_port[index]
-    order = np.lexsort((np.arange(len(index)), source, ports))
-    same_stream = (ports[order][1:] == ports[order][:-1]) & (source[order][1:] == source[order][:-1])
-    step = (sequence[order][1:] - sequence[order][:-1]) & 0xFFFF
-    increasing = np.concatenate([[False], same_stream & (step > 0) & (step <= WIDEST_STEP)])
-    stream = np.cumsum(np.concatenate([[True], ~same_stream])) - 1
-    counted, streams = np.bincount(stream), np.bincount(stream, weights=increasing)
-    good = (streams >= FEWEST - 1) & (2 * streams >= counted - 1)
-    result[index[order]] = good[stream]
-    return result
+    """Payloads with a valid header, which `evidence` judges."""
+    first = byte_at(messages, 0)
+    result = first >> 6 == VERSION
+    index = np.flatnonzero(result)
+    if len(index):
+        some, first = messages.take(index), first[index]
+        size = some.end - some.start + some.missing
+        needed = HEADER + 4 * (first & 0xF) + 4 * (first >> 4 & 1)
+        result[index] = (size > needed) & ~np.isin(byte_at(some, 1) & 0x7F, RTCP_TYPES) & (number_at(some, 8, 4) >= 0)
+    return np.asarray(result)
+
+
+class _Sources(Streams):
+    """Packets by flow, direction and SSRC. The state of a stream: its last sequence number, packets, and increases."""
+
+    def keys(self, candidates: Candidates) -> Ints:
+        """Sender, receiver and SSRC."""
+        return mixed(candidates.sender, candidates.receiver, number_at(candidates.messages, 8, 4))
+
+    def values(self, candidates: Candidates) -> Iterable[int]:
+        """Sequence numbers."""
+        sequences: list[int] = number_at(candidates.messages, 2, 2).tolist()
+        return sequences
+
+    def confirmed(self, stream: Stream, value: int) -> tuple[int, ...] | None:
+        """Whether there are FEWEST packets, and at least half of the steps between them are small increases."""
+        before, packets, increases = stream.state or (value, 0, 0)
+        packets, increases = packets + 1, increases + (0 < value - before & 0xFFFF <= WIDEST_STEP)
+        stream.state = value, packets, increases
+        return () if increases >= FEWEST - 1 and 2 * increases >= packets - 1 else None
+
+
+def evidence() -> _Sources:
+    """What confirms the candidates of one capture."""
+    return _Sources()
 
 
 def read(messages: Messages) -> Columns:

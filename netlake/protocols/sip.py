@@ -4,11 +4,13 @@ Decided here:
 - A message is text: start line, headers, empty line, body. `headers` has all headers as sent, folded lines joined.
 - Common headers have columns, under their full names if the compact form was sent; of a repeated header the first is
   used, `via` and `contact` have all.
+- On other ports `probe` requires a start line with the version 2.0, as the first or the last word.
 - Keep-alives of CR and LF on the SIP ports are rows without columns, with the fault `bad_value`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +18,7 @@ import numpy as np
 
 from netlake.layers.headers import headers, line, whole_number
 from netlake.layers.items import remainder
-from netlake.layers.probes import byte_at
+from netlake.layers.probes import by_content, byte_at
 from netlake.packets import Cursor, Mask, Messages
 from netlake.schema import Column, List, Struct, Table
 
@@ -31,6 +33,12 @@ TEXTS = {
 }  # fmt: skip
 NUMBERS = {"max-forwards": "max_forwards", "expires": "expires", "content-length": "content_length"}
 VERSION = "SIP/2.0"
+PORTS = (5060, 5061)
+# a status line, or a request line: a method, a URI with a scheme, the version (RFC 3261 section 7)
+START_LINE = re.compile(rb"SIP/2\.0 [1-6][0-9][0-9] [^\r\n]*|[A-Z]+ [A-Za-z][A-Za-z0-9+.-]*:[^ \r\n]+ SIP/2\.0")
+LONGEST_LINE = 1024
+# letters at the start of each of them
+SHORTEST_METHOD = 3
 LARGEST = (1 << 32) - 1
 
 HEADER = Struct(
@@ -78,6 +86,7 @@ TABLES = (
             Column("headers", List(HEADER), "Headers in wire order.", why="compared in the typed columns"),
             Column("body", "bytes", "Body, as sent; a session description in most calls.",
                    why="sip.msg_body contains dissections"),
+            Column("heuristic", "bool", "Recognized by content, not by port.", why="defined by netlake"),
         ),
     ),
 )  # fmt: skip
@@ -90,8 +99,24 @@ def accept(messages: Messages) -> Mask:
     return np.asarray(((letter >= 0x41) & (letter <= 0x5A)) | (first == 0x0D) | (first == 0x0A) | (first <= 0))
 
 
+def probe(messages: Messages) -> Mask:
+    """Messages whose first line is a status line or a request line of SIP 2.0."""
+    result = np.ones(len(messages), np.bool_)
+    for place in range(SHORTEST_METHOD):
+        letter = byte_at(messages, place)
+        result &= (letter >= 0x41) & (letter <= 0x5A)
+        if not result.any():
+            return result
+    for index in np.flatnonzero(result).tolist():
+        start = int(messages.start[index])
+        line = messages.data[start : min(start + LONGEST_LINE, int(messages.end[index]))].tobytes().partition(b"\r\n")
+        result[index] = bool(line[1]) and START_LINE.fullmatch(line[0]) is not None
+    return np.asarray(result)
+
+
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
     """Columns of one message; a keep-alive of empty lines has no columns and is marked."""
+    yield "heuristic", by_content(message, PORTS)
     first = line(message).split(" ", 2)
     if first[0].startswith("SIP/"):
         yield "response", True

@@ -4,7 +4,8 @@ Decided here:
 - On the STUN ports `accept` takes messages with the cookie, those of RFC 3489 that have the length of their datagram,
   and channel data; DTLS and RTP on the same ports differ in their first byte (RFC 7983).
 - On other ports `probe` requires the magic cookie and a length that fits to the byte; messages of RFC 3489, which have
-  no cookie, are not recognized there.
+  no cookie, are not recognized there. Channel data is recognized if such a message is before it in its flow
+  (`evidence`): a channel is bound by one.
 - XOR-mapped addresses are decoded; `mapped` has the mapped address in either form.
 """
 
@@ -15,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from netlake.layers.evidence import Candidates, Known
 from netlake.layers.items import items, part, remainder, text
 from netlake.layers.probes import by_content, byte_at, number_at
-from netlake.packets import Cursor, Mask, Messages
+from netlake.packets import Cursor, Ints, Mask, Messages
 from netlake.schema import Column, List, Struct, Table
 
 HEADER = 20
@@ -97,11 +99,35 @@ TABLES = (
 
 
 def probe(messages: Messages) -> Mask:
-    """Messages with the magic cookie whose length, a multiple of 4, matches their size."""
-    size = messages.end - messages.start + messages.missing
-    length = number_at(messages, 2, 2)
-    fits = (length == size - HEADER) & (length % 4 == 0) & (byte_at(messages, 0) < 0x40)
-    return np.asarray(fits & (number_at(messages, 4, 4) == COOKIE))
+    """Messages with the cookie, and channel data, which `evidence` judges; both have the length of their datagram."""
+    first = byte_at(messages, 0)
+    result = (first >= 0) & (first < 0x80)
+    index = np.flatnonzero(result)
+    if len(index):
+        some = messages.take(index)
+        size = some.end - some.start + some.missing
+        first, length = byte_at(some, 0), number_at(some, 2, 2)
+        channel = (first >= 0x40) & (length <= size - 4) & (length >= size - 7)
+        fits = (first < 0x40) & (length == size - HEADER) & (length % 4 == 0)
+        result[index] = channel | (fits & (number_at(some, 4, 4) == COOKIE))
+    return np.asarray(result)
+
+
+class _Relays(Known):
+    """Flows with a message that has the cookie."""
+
+    def certain(self, messages: Messages) -> Mask:
+        """Messages, which are not channel data."""
+        return np.asarray(byte_at(messages, 0) < 0x40)
+
+    def topics(self, candidates: Candidates) -> tuple[tuple[Ints, ...], Ints]:
+        """The flow."""
+        return (candidates.flow,), candidates.flow
+
+
+def evidence() -> _Relays:
+    """What confirms the candidates of one capture."""
+    return _Relays()
 
 
 def accept(messages: Messages) -> Mask:

@@ -3,20 +3,22 @@
 Decided here:
 - uTP has no port. `probe` requires a known type and version, extensions that end within the packet, a plausible window,
   no field that is the length or cookie of another protocol, and payload in data packets only.
-- One such datagram is no evidence: messages of DNS and of TZSP are among them. In one batch and between the same two
-  ports there must also be an answer, whose connection ID is one higher or lower (or equal, if one of the two is a SYN);
-  or at least FEWEST datagrams of one direction and connection ID, in which time, sequence number and acknowledgment
-  number only advance. On the ports of BitTorrent one datagram is enough.
+- One such datagram is no evidence: messages of DNS and of TZSP are among them. `evidence` requires an answer in the
+  same flow, whose connection ID is one higher or lower (or equal, if one of the two is a SYN); or at least FEWEST
+  datagrams of one direction and connection ID, in which time, sequence number and acknowledgment number only advance.
+  On the ports of BitTorrent one datagram is enough.
 - The fixed header is read by column; extensions, which few packets have, message by message.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from netlake.layers.evidence import Candidates, Stream, Streams, mixed
 from netlake.layers.items import part
 from netlake.layers.parsed import each
 from netlake.layers.probes import byte_at, number_at
@@ -80,46 +82,92 @@ TABLES = (
 
 
 def probe(messages: Messages) -> Mask:
-    """Packets with a valid header and extensions that end within them, of connections with more than one datagram."""
+    """Packets with a valid header and extensions that end within them, which `evidence` judges."""
     first = byte_at(messages, 0)
     result = (first >= 0) & (first & 0xF == VERSION) & (first >> 4 <= SYN)
     index = np.flatnonzero(result)
-    index = index[_valid(messages.take(index))] if len(index) else index
-    result = np.zeros(len(messages), np.bool_)
     if len(index):
-        result[index] = _confirmed(messages.take(index))
-    return result
+        result[index] = _valid(messages.take(index))
+    return np.asarray(result)
 
 
-def _confirmed(messages: Messages) -> Mask:
-    """Which datagrams with a valid header are of a connection: answered, several, or on a port of BitTorrent."""
-    source, destination = messages.source_port.astype(np.int64), messages.destination_port.astype(np.int64)
-    usual = np.isin(source, BITTORRENT_PORTS) | np.isin(destination, BITTORRENT_PORTS)
-    identifier, syn = number_at(messages, 2, 2), byte_at(messages, 0) >> 4 == SYN
-    this, other = _keys(source, destination, identifier), {}
-    for step in (-1, 0, 1):
-        other[step] = _keys(destination, source, identifier + step & 0xFFFF)
-    answered = np.isin(other[-1], this) | np.isin(other[1], this)
-    answered |= (syn & np.isin(other[0], this[~syn])) | (~syn & np.isin(other[0], this[syn]))
-    return np.asarray(usual | answered | np.isin(this, _advancing(messages, this)))
+class _Header(NamedTuple):
+    """The fields that are evidence, and whether a port is one of BitTorrent; `others` are streams of the other side.
+
+    The IDs of `others` are one lower, equal, and one higher.
+    """
+
+    usual: bool
+    kind: int
+    clock: int
+    sequence: int
+    acknowledged: int
+    packet: int
+    others: tuple[int, int, int]
 
 
-def _keys(source: Ints, destination: Ints, identifier: Ints) -> Ints:
-    return source << 32 | destination << 16 | identifier
+@dataclass(slots=True)
+class _State:
+    """What a stream has shown: a SYN, others, its last header, its datagrams, and whether one did not advance."""
+
+    syn: bool = False
+    other: bool = False
+    last: _Header | None = None
+    advanced: int = 0
+    jumped: bool = False
 
 
-def _advancing(messages: Messages, key: Ints) -> Ints:
-    """Those of `key` with at least FEWEST datagrams, each a little further than the one before."""
-    order = np.argsort(key, kind="stable")
-    clock, sequence, acknowledged = (number_at(messages, at, size)[order] for at, size in ((4, 4), (16, 2), (18, 2)))
-    key = key[order]
-    same = key[1:] == key[:-1]
-    pause = np.diff(clock) & 0xFFFFFFFF
-    wrong = (pause == 0) | (pause > LONGEST_PAUSE)
-    for number in (sequence, acknowledged):
-        wrong |= np.diff(number) & 0xFFFF > WIDEST_STEP
-    distinct, counts = np.unique(key, return_counts=True)
-    return np.setdiff1d(distinct[counts >= FEWEST], key[1:][same & wrong])
+class _Connections(Streams):
+    """Datagrams by flow, direction and connection ID."""
+
+    def keys(self, candidates: Candidates) -> Ints:
+        """Sender, receiver and connection ID."""
+        return mixed(candidates.sender, candidates.receiver, number_at(candidates.messages, 2, 2))
+
+    def values(self, candidates: Candidates) -> Iterable[_Header]:
+        """The header of each candidate."""
+        messages = candidates.messages
+        ports = (messages.source_port, messages.destination_port)
+        usual = np.isin(ports[0], BITTORRENT_PORTS) | np.isin(ports[1], BITTORRENT_PORTS)
+        fields = (byte_at(messages, 0) >> 4, number_at(messages, 4, 4), number_at(messages, 16, 2))
+        identifier = number_at(messages, 2, 2)
+        others = (
+            mixed(candidates.receiver, candidates.sender, identifier + step & 0xFFFF).tolist() for step in (-1, 0, 1)
+        )
+        columns = (usual, *fields, number_at(messages, 18, 2), candidates.number)
+        return map(_Header, *(column.tolist() for column in columns), zip(*others, strict=True))
+
+    def confirmed(self, stream: Stream, value: _Header) -> tuple[int, ...] | None:
+        """The streams of the other side that a datagram answers; none on a port of BitTorrent or if it advances."""
+        if stream.state is None:
+            stream.state = _State()
+        state: _State = stream.state
+        _advance(state, value)
+        syn = value.kind == SYN
+        state.syn, state.other = state.syn or syn, state.other or not syn
+        answered = []
+        for place, key in enumerate(value.others):
+            other = self.find(key, value.packet)
+            # equal IDs are an answer if one of the two is a SYN
+            if other is not None and (place != 1 or (other.state.other if syn else other.state.syn)):
+                answered.append(key)
+        if answered or value.usual or (state.advanced >= FEWEST and not state.jumped):
+            return tuple(answered)
+        return None
+
+
+def _advance(state: _State, value: _Header) -> None:
+    """Count a datagram if all of the stream are a little further than the one before."""
+    last, state.last = state.last, value
+    state.advanced += 1
+    if last is not None:
+        steps = (value.sequence - last.sequence & 0xFFFF, value.acknowledged - last.acknowledged & 0xFFFF)
+        state.jumped |= not 0 < value.clock - last.clock & 0xFFFFFFFF <= LONGEST_PAUSE or max(steps) > WIDEST_STEP
+
+
+def evidence() -> _Connections:
+    """What confirms the candidates of one capture."""
+    return _Connections()
 
 
 def _valid(messages: Messages) -> Mask:

@@ -24,10 +24,11 @@ from typing import Any
 import numpy as np
 
 from netlake import tables
+from netlake.layers.evidence import Candidates
 from netlake.layers.parsed import by_message
 from netlake.layers.pools import new_pools
 from netlake.layers.read import fixed
-from netlake.packets import Columns, Mask, Messages, Tiny
+from netlake.packets import HEADER, Columns, Mask, Messages, Tiny
 from netlake.records.checks import Checks, InvalidResult
 from netlake.schema.faults import CUT, READER_FAILED
 
@@ -63,6 +64,8 @@ def reader(entry: tables.Entry, failures: Failures, *, entropy: bool) -> Reader:
         by_parse = partial(by_message, table, parse, failed=failed, memory=memory)
         return partial(_columnar, by_parse, checks, partial(failures.note, table.name, hook=parse))
     columnar = read or partial(fixed, table)
+    if read is not None and entry.hooks.memory is not None:
+        columnar = partial(read, memory=entry.hooks.memory())
     if entropy and entry.hooks.entropy is not None:
         columnar = partial(_with_entropy, columnar, entry.hooks.entropy)
     return partial(_columnar, columnar, checks, partial(failures.note, table.name, hook=read))
@@ -101,12 +104,19 @@ class Trials:
         self.pools: dict[str, Any] = {}
 
     def takes(self, name: str, messages: Messages) -> Mask:
-        """The messages that the probe of table `name` takes, if it has one."""
-        probe = tables.entries()[name].hooks.probe
-        if probe is not None:
+        """The messages that the probe of table `name` takes, if it has one, each without evidence of others."""
+        hooks = tables.entries()[name].hooks
+        mask = np.zeros(len(messages), np.bool_)
+        if hooks.probe is not None:
             with suppress(Exception):  # the classifier reports what a probe raises
-                return np.asarray(probe(messages), np.bool_)
-        return np.zeros(len(messages), np.bool_)
+                index = np.flatnonzero(hooks.probe(messages))
+                taken: Any = True
+                if hooks.evidence is not None and len(index):
+                    alone = Candidates(messages.take(index), index, np.zeros(0, HEADER))
+                    alone.ends = (index, index)  # each in a flow of its own
+                    taken = hooks.evidence().judge(alone).taken
+                mask[index] = taken
+        return mask
 
     def reads(self, name: str, messages: Messages) -> Mask:
         """The messages that the reader of table `name` reads without a fault other than `cut`."""

@@ -34,10 +34,11 @@ class Waiting:
     count: int = 0
     size: int = 0
 
-    def add(self, messages: Messages, context: BatchContext) -> None:
-        """Add copies of messages of a batch, and their context."""
+    def add(self, messages: Messages, context: BatchContext | None) -> None:
+        """Add copies of messages of a batch, and their context; without `context` they have their own."""
         part = messages.compact()
-        part.context = context.of(messages, self.table)
+        if context is not None:
+            part.context = context.of(messages, self.table)
         self.parts.append(part)
         self.count += len(part)
         self.size += len(part.data)

@@ -10,7 +10,7 @@ import pytest
 from netlake.errors import SchemaError
 from netlake.kernels.answers import STOPS
 from netlake.kernels.steps import UNCLAIMED
-from netlake.layers.classifier import Classifier, Hook
+from netlake.layers.classifier import Classifier, Hook, Hooked
 from netlake.layers.steps import dispatch
 from netlake.layers.walk import Walked, Walker
 from netlake.packets import Mask, Messages
@@ -44,7 +44,7 @@ class Batch:
     def __init__(self, frames: list[bytes], probes: dict[str, Hook], accepts: dict[str, Hook] | None = None) -> None:
         self.failures: list[tuple[str, str]] = []
         walker = Walker(DISPATCH, {})
-        classifier = Classifier(DISPATCH, walker.stacks, probes, accepts or {}, self.failed, Trials())
+        classifier = Classifier(DISPATCH, walker.stacks, Hooked(probes, accepts or {}), self.failed, Trials())
         self.walked: Walked = walker.walk(b.batch(frames))
         self.claimed = classifier.classify(self.walked)
         self.found = {table.name: [*messages] for table, messages in self.claimed}
@@ -104,7 +104,8 @@ def test_rejected_message_that_has_no_port_of_the_table_stays() -> None:
     dispatched = dispatch(b.with_steps(Table("owner", "", "", ("udp.port=53", "ip.protocol=253"), ())))
     walker = Walker(dispatched, {})
     walked = walker.walk(b.batch([frame]))
-    Classifier(dispatched, walker.stacks, {}, {"owner": starts_with("o")}, print, Trials()).classify(walked)
+    hooks = Hooked({}, {"owner": starts_with("o")})
+    Classifier(dispatched, walker.stacks, hooks, print, Trials()).classify(walked)
     assert [*walked.by_group[dispatched.group("owner")]] == [b"z"]
 
 
@@ -153,7 +154,7 @@ def test_failing_hooks_lose_no_message(hook: Callable[[Messages], Mask], error: 
     batch = Batch(frames, {"first": hook, "second": starts_with("a")}, {"owner": hook})
     assert batch.found == {"second": [b"a"]}
     assert batch.left(DISPATCH.group("owner")) == [b"a"]
-    assert batch.failures == [("first", error), ("owner", error)]
+    assert batch.failures == [("owner", error), ("first", error)]
 
 
 def test_places_are_counted_anew_in_each_row() -> None:
@@ -178,3 +179,36 @@ def test_tcp_port_is_refused_with_the_key_to_use() -> None:
 def test_unknown_key_space_is_refused() -> None:
     with pytest.raises(SchemaError, match="no known space"):
         dispatch([Table("web", "", "", ("tpc.port=80",), ())])
+
+
+def aggregate(*payloads: bytes) -> bytes:
+    """An A-MSDU of IEEE 802.11 with a UDP datagram for each payload, to port 2, 3 and so on."""
+    parts = b""
+    for port, payload in enumerate(payloads, 2):
+        content = bytes.fromhex("aaaa030000000800") + b.ipv4(b.udp(payload, 9, port), 17)
+        part = bytes(12) + len(content).to_bytes(2, "big") + content
+        parts += part + bytes(-len(part) % 4)
+    return b.dot11(parts, first=0x88, between=b"\x80\0")
+
+
+AGGREGATES = {
+    "both are unclaimed": ((b"xx", b"xx"), "unknown_port", b"xx", 0),
+    "the first is claimed": ((b"ax", b"xx"), "unknown_port", b"xx", 1),
+    "the second is claimed": ((b"xx", b"ax"), "unknown_port", b"xx", 0),
+    "both are claimed": ((b"ax", b"ax"), None, b"", 0),
+}
+
+
+@pytest.mark.parametrize(("payloads", "reason", "at", "which"), AGGREGATES.values(), ids=AGGREGATES)
+def test_packet_keeps_the_stop_reason_of_its_payload_that_is_not_claimed(
+    payloads: tuple[bytes, ...], reason: str | None, at: bytes, which: int
+) -> None:
+    frame = aggregate(*payloads)
+    walker = Walker(DISPATCH, {})
+    walked = walker.walk(b.batch([frame], link_type=105))
+    Classifier(DISPATCH, walker.stacks, Hooked({"first": starts_with("a")}), print, Trials()).classify(walked)
+    packet = walked.packets[0]
+    assert STOPS[packet["stop"]] == reason
+    if reason:
+        place = frame.index(at) if which == 0 else frame.rindex(at)
+        assert packet["stop_offset"] == place

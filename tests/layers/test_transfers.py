@@ -8,7 +8,7 @@ import pytest
 from netlake.kernels.answers import STOPS
 from netlake.kernels.steps import UNCLAIMED
 from netlake.layers import transfers
-from netlake.layers.classifier import Classifier
+from netlake.layers.classifier import Classifier, Hooked
 from netlake.layers.probes import byte_at
 from netlake.layers.steps import dispatch
 from netlake.layers.walk import Walked, Walker
@@ -50,9 +50,8 @@ class Classified:
 
     def __init__(self) -> None:
         self.walker = Walker(DISPATCH, {})
-        self.classifier = Classifier(
-            DISPATCH, self.walker.stacks, {}, {}, print, Trials(), {"owner": is_byte(1)}, {"owner": is_byte(3)}
-        )
+        hooks = Hooked(opens={"owner": is_byte(1)}, continues={"owner": is_byte(3)})
+        self.classifier = Classifier(DISPATCH, self.walker.stacks, hooks, print, Trials())
 
     def batch(self, *frames: bytes) -> tuple[Walked, list[bytes]]:
         """A batch after classification, and its payloads without a table."""
@@ -126,8 +125,8 @@ def test_number_of_clients_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_probe_of_the_table_is_called_for_what_is_no_transfer() -> None:
     walker = Walker(DISPATCH, {})
-    hooks = {"owner": is_byte(1)}, {"owner": is_byte(3)}
-    classifier = Classifier(DISPATCH, walker.stacks, {"owner": is_byte(9)}, {}, print, Trials(), *hooks)
+    hooks = Hooked(probes={"owner": is_byte(9)}, opens={"owner": is_byte(1)}, continues={"owner": is_byte(3)})
+    classifier = Classifier(DISPATCH, walker.stacks, hooks, print, Trials())
     frames = [REQUEST, datagram(b"\x09", 1, 2), DATA, datagram(b"\x08", 1, 2)]
     ((_, found),) = classifier.classify(walker.walk(b.batch(frames)))
     assert [*found] == [b"\1", b"\x09", b"\3data"]

@@ -61,6 +61,17 @@ CASES = {
     "DNS, a client on the port of OpenVPN": (QUESTION, ANSWER, 1194, 53, "dns"),
     "DNS, a client on the port of RADIUS": (QUESTION, ANSWER, 1812, 53, "dns"),
     "DNS, a client on the port of QUIC": (QUESTION, ANSWER, 443, 53, "dns"),
+    "DNS on the port of QUIC": (QUESTION, ANSWER, 40000, 443, "dns"),
+    "DNS on the port of QUIC, its fixed bit set": (b"\x52" + QUESTION[1:], b"\x52" + ANSWER[1:], 40000, 443, "dns"),
+    "DNS on the port of QUIC, as a long header": (b"\xd2" + QUESTION[1:], b"\xd2" + ANSWER[1:], 40000, 443, "dns"),
+    "DNS on the port of QUIC, as a version of Google": (
+        b"\xd2Q" + QUESTION[2:],
+        b"\xd2Q" + ANSWER[2:],
+        40000,
+        443,
+        "dns",
+    ),
+    "DNS between the ports of QUIC and STUN": (b"\x52" + QUESTION[1:], b"\x52" + ANSWER[1:], 3478, 443, "dns"),
     "STUN, a client on the port of DNS": (BINDING, BINDING, 53, 3478, "stun"),
     "WireGuard, both on ports of tables": (INITIATION, INITIATION, 123, 51820, "wireguard"),
 }

@@ -1,6 +1,6 @@
 """Google QUIC to version Q043: a public header whose form depends on the version, which few packets contain.
 
-Packets without a version have that of the last packet with one between the same ports in the batch, else 43. So this
+Packets without a version have that of the last packet before them with one between the same ports, else 43. So this
 twin reads the messages of a batch.
 """
 
@@ -27,12 +27,21 @@ Known = dict[frozenset[int], tuple[int, int]]
 def batch(messages: list[Message]) -> list[list[Row]]:
     """The row of each packet of a batch."""
     known: Known = {}
+    rows = []
     for message in messages:
-        digits = message.data[11:13]
-        versioned = message.data[:1] and message.data[0] & WITH_VERSION and message.data[9:11] == b"Q0"
-        if message.ports[0] >= 0 and versioned and len(digits) == 2 and digits.isdigit() and 0 < int(digits) <= LAST:
-            known[frozenset(message.ports)] = int(digits), message.ports[1]
-    return [[packet(message, *known.get(frozenset(message.ports), (LAST, -1)))] for message in messages]
+        own = version_of(message)
+        if message.ports[0] >= 0 and own:
+            known[frozenset(message.ports)] = own, message.ports[1]
+        rows.append([packet(message, *known.get(frozenset(message.ports), (LAST, -1)))])
+    return rows
+
+
+def version_of(message: Message) -> int:
+    """The number of the version of a packet, 0 if it has none that is known."""
+    digits = message.data[11:13]
+    versioned = message.data[:1] and message.data[0] & WITH_VERSION and message.data[9:11] == b"Q0"
+    known = versioned and len(digits) == 2 and digits.isdigit() and int(digits) <= LAST
+    return int(digits) if known else 0
 
 
 def packet(message: Message, version: int, server: int) -> Row:
@@ -41,9 +50,7 @@ def packet(message: Message, version: int, server: int) -> Row:
     cursor = Cursor(message.data, missing=message.missing)
     try:
         flags = cursor.number(1)
-        digits = message.data[11:13]
-        if flags & WITH_VERSION and len(digits) == 2 and digits.isdigit():
-            version = int(digits)
+        version = version_of(message) or version
         header(cursor, row, flags, version, from_server=message.ports[0] in (server, -1))
         if not flags & RESET:
             handshake(cursor.kept()[HASH + (1 if version < 34 else 0) :], row)
@@ -51,6 +58,8 @@ def packet(message: Message, version: int, server: int) -> Row:
             cursor.skip(message.missing)
     except Short:
         mark_short(row, message)
+    if "version" in row and not version_of(message):
+        row["fault"] = "bad_version"
     return row
 
 

@@ -2,29 +2,33 @@
 
 Decided here:
 - Packets with a short header are encrypted and have no row; they are removed column by column.
-- QUIC claims no port exclusively: STUN, DTLS, WireGuard and RTP also use 443, and their classifiers run there. On port
-  443 `probe` accepts any version, on other ports known versions only.
-- Each packet of a datagram is a row. CRYPTO frames of a client are reassembled within the datagram: the packet that
-  completes the ClientHello has all its columns. A ClientHello that continues in a later datagram has the columns of its
-  first part, without fingerprints; `crypto` has the pieces, from which streams are reassembled.
-- Keys are derived from the client's first Destination Connection ID. Packets of the server, and of the client after the
-  server chose an ID, need that of an earlier packet: they are rows that are not decrypted.
+- QUIC claims no port exclusively: STUN, DTLS, WireGuard and RTP also use 443, and their probes are called there. DNS
+  has no fixed bits, so its probe has priority for messages with one question (`doubt`).
+- On port 443 any version is a long header, on other ports known versions only. There a short header is QUIC if a long
+  one is before it in its flow (`evidence`).
+- Each packet of a datagram is a row. CRYPTO frames of a client are joined (netlake.protocols.quic.frames): the packet
+  that completes the ClientHello has all its columns. Packets before it have those of the part up to the first gap,
+  without fingerprints; `crypto` has the pieces of each packet.
+- Keys are derived from the client's first Destination Connection ID. Packets of the server do not have it: they are
+  rows that are not decrypted.
 - Versions of Google before Q044 have another header: table gquic.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from netlake.layers import quic_keys as keys
+from netlake.layers.evidence import Candidates, Known
 from netlake.layers.items import remainder
 from netlake.layers.parsed import NEXT, by_message
 from netlake.layers.probes import by_content, byte_at, number_at
-from netlake.packets import Columns, Cursor, Malformed, Mask, Messages, Short
-from netlake.protocols.quic.frames import Datagram, frames
+from netlake.packets import Columns, Cursor, Ints, Malformed, Mask, Messages, Short
+from netlake.protocols.quic.frames import Datagram, Memory, frames
 from netlake.schema import Column, List, Struct, Table
 
 PORTS = (443,)
@@ -38,6 +42,8 @@ LONGEST_ID = 20
 DNS_HEADER = 12
 # clients pad their first datagrams to this size
 SMALLEST_INITIAL = 1200
+# a short header, and the bytes from which header protection is computed (RFC 9001 section 5.4.2)
+SMALLEST_SHORT = 21
 # earlier versions of Google have other headers or packet types
 FIRST_OF_IETF = 50
 # versions recognized on other ports: exact, by their first three bytes, by their first byte
@@ -126,22 +132,66 @@ def accept(messages: Messages) -> Mask:
     return np.asarray((first & FIXED > 0) & ~dns | versionless)
 
 
-def read(messages: Messages) -> tuple[Messages, Columns]:
+def doubt(messages: Messages) -> Mask:
+    """On port 443: messages that have one question where DNS counts them."""
+    return np.asarray(number_at(messages, 4, 2) == 1)
+
+
+def memory() -> Memory:
+    """What is remembered of the connections of a capture."""
+    return Memory()
+
+
+def read(messages: Messages, memory: Memory | None = None) -> tuple[Messages, Columns]:
     """Rows of datagrams that start with a long header, or are invalid; short headers are encrypted and have no row."""
     first = byte_at(messages, 0)
-    return by_message(TABLES[0], datagram, messages.take(np.flatnonzero((first >= LONG) | (first & FIXED == 0))))
+    index = np.flatnonzero((first >= LONG) | (first & FIXED == 0))
+    memory = Memory() if memory is None else memory
+    return by_message(TABLES[0], partial(datagram, memory=memory), messages.take(index))
 
 
 def probe(messages: Messages) -> Mask:
+    """Datagrams with a long header that is certain, and those with a short one, which `evidence` judges."""
+    first = byte_at(messages, 0)
+    short = (first & (LONG | FIXED) == FIXED) & (messages.end - messages.start + messages.missing >= SMALLEST_SHORT)
+    return np.asarray(short) | _certain(messages)
+
+
+class _Connections(Known):
+    """Flows with a long header: their datagrams with short headers are QUIC too."""
+
+    def certain(self, messages: Messages) -> Mask:
+        """Datagrams with a long header, which `probe` has checked."""
+        return byte_at(messages, 0) >= LONG
+
+    def topics(self, candidates: Candidates) -> tuple[tuple[Ints, ...], Ints]:
+        """The flow."""
+        return (candidates.flow,), candidates.flow
+
+
+def evidence() -> _Connections:
+    """What confirms the candidates of one capture."""
+    return _Connections()
+
+
+def _versioned(messages: Messages) -> Mask:
+    """Datagrams that have a long header with a known or reserved version, or version negotiation."""
+    version = number_at(messages, 1, 4)
+    known = np.isin(version, NUMBERS) | np.isin(version >> 8, FAMILIES) | np.isin(version >> 24, GOOGLE)
+    known |= version & 0x0F0F0F0F == 0x0A0A0A0A
+    return np.asarray((byte_at(messages, 0) >= LONG) & known)
+
+
+def _certain(messages: Messages) -> Mask:
     """Datagrams with a long header; off port 443 of known versions, or version negotiations of those."""
     result = byte_at(messages, 0) >= LONG
     index = np.flatnonzero(result)
     among = messages.take(index)
     version = number_at(among, 1, 4)
-    usual = (among.source_port == PORTS[0]) | (among.destination_port == PORTS[0])
     # most datagrams with this first byte are RTP
-    result[index] = usual | np.isin(version, NUMBERS) | np.isin(version >> 8, FAMILIES) | np.isin(version >> 24, GOOGLE)
-    result[index] |= version & 0x0F0F0F0F == 0x0A0A0A0A
+    usual = (among.source_port == PORTS[0]) | (among.destination_port == PORTS[0])
+    usual &= number_at(among, 4, 2) != 1
+    result[index] = usual | _versioned(among)
     chosen = np.flatnonzero(result[index])
     candidates = zip(among.take(chosen), version[chosen].tolist(), usual[chosen].tolist(), strict=True)
     result[index[chosen]] = [
@@ -168,9 +218,9 @@ def _plausible(data: bytes, version: int, *, usual: bool) -> bool:
     return keys.known(version) and bool(data[0] & FIXED) and (keys.google(version) or FIRST_OF_IETF) >= FIRST_OF_IETF
 
 
-def datagram(message: Cursor) -> Iterator[tuple[str, Any]]:
+def datagram(message: Cursor, memory: Memory | None = None) -> Iterator[tuple[str, Any]]:
     """Rows of all coalesced packets of a datagram; padding and packets with short headers after them are skipped."""
-    state = Datagram(by_content(message, PORTS))
+    state = Datagram(by_content(message, PORTS), Memory() if memory is None else memory)
     if message.left and message.data[0] < LONG:
         yield "heuristic", state.heuristic
         message.fault("bad_value")
@@ -224,7 +274,7 @@ def _packet(message: Cursor, state: Datagram) -> Iterator[tuple[str, Any]]:
     if name == "retry":
         yield from _retry(message, draft)
     else:
-        yield from _long(message, name, state, (begin, version, destination))
+        yield from _long(message, name, state, Packet(begin, version, destination, source))
 
 
 def _negotiation(message: Cursor) -> Iterator[tuple[str, Any]]:
@@ -251,12 +301,17 @@ def _retry(message: Cursor, draft: int | None) -> Iterator[tuple[str, Any]]:
     yield "retry_integrity_tag", message.rest()
 
 
-def _long(message: Cursor, name: str, state: Datagram, packet: tuple[int, int, bytes]) -> Iterator[tuple[str, Any]]:
-    """Columns of a packet with a length field; an Initial is decrypted if possible.
+class Packet(NamedTuple):
+    """The offset of a packet, its version, and its connection IDs."""
 
-    `packet` is its offset, its version and its Destination Connection ID.
-    """
-    begin, version, destination = packet
+    begin: int
+    version: int
+    destination: bytes
+    source: bytes
+
+
+def _long(message: Cursor, name: str, state: Datagram, packet: Packet) -> Iterator[tuple[str, Any]]:
+    """Columns of a packet with a length field; an Initial is decrypted if possible."""
     if name == "initial":
         size = _number(message)
         if size > message.promised:
@@ -267,16 +322,30 @@ def _long(message: Cursor, name: str, state: Datagram, packet: tuple[int, int, b
     yield "length", length
     if length > message.promised:
         raise Malformed("bad_length")
-    header = message.data[begin : message.at]
+    header = message.data[packet.begin : message.at]
     protected = message.take(length)
     if name != "initial":
         return
-    opened = keys.decrypt(header, protected, version, destination)
+    opened = _opened(message, state, packet, (header, protected))
     yield "decrypted", opened is not None
     if opened is not None:
         number, payload = opened
         yield "packet_number", number
-        yield from frames(message, payload, state, version)
+        yield from frames(message, payload, state, packet.version)
+
+
+def _opened(message: Cursor, state: Datagram, packet: Packet, parts: tuple[bytes, bytes]) -> tuple[int, bytes] | None:
+    """Packet number and payload of a client's Initial, of which `parts` are the header and the protected rest."""
+    end = (message.source_port, message.destination_port, packet.source)
+    first = state.memory.first.get(end)
+    for connection in {packet.destination: None, first: None}:
+        opened = None if connection is None else keys.decrypt(*parts, packet.version, connection)
+        if opened is not None and connection is not None:
+            state.connection = connection
+            if connection != first:
+                state.memory.begin(end, connection)
+            return opened
+    return None
 
 
 def _number(message: Cursor) -> int:

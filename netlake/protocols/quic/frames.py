@@ -1,9 +1,16 @@
-"""Frames of a QUIC Initial packet, and the ClientHello that a client's CRYPTO frames contain."""
+"""Frames of a QUIC Initial packet, and the ClientHello that a client's CRYPTO frames contain.
+
+A ClientHello that is in several Initial packets is joined by the client's first Destination Connection ID, from which
+their keys are derived, so that only authentic pieces are joined. A client that has an answer sends to the ID that the
+server chose, with the keys of its first one: that is found by the ports and the Source Connection ID, and it is the
+right one if it decrypts the packet. A piece that is sent again has the columns of all that is known by then. The oldest
+connections are forgotten when there are MOST_CONNECTIONS or MOST_BYTES.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from netlake.layers import quic_keys as keys
@@ -14,16 +21,50 @@ from netlake.packets import Cursor, Malformed, Short
 
 # limits for the frames of a packet and for the handshake bytes of a flight of Initial packets
 MOST_FRAMES, MOST_CRYPTO = 4096, 1 << 16
+# limits for what is remembered of a capture, and what a piece needs beside its bytes
+MOST_CONNECTIONS, MOST_BYTES, PIECE = 1024, 1 << 22, 128
 PADDING, PING, ACK, ACK_ECN, CRYPTO, OLD_CRYPTO, CLOSE, CLOSE_BY_APPLICATION = 0, 1, 2, 3, 6, 8, 0x1C, 0x1D
 USER_AGENT = 0x3129
 
 
+# data by offset
+Pieces = dict[int, bytes]
+
+
+class Memory:
+    """What a capture has shown: pieces by first Destination Connection ID, and those IDs by ports and Source ID."""
+
+    def __init__(self) -> None:
+        self.pieces: dict[bytes, Pieces] = {}
+        self.first: dict[tuple[int, int, bytes], bytes] = {}
+        self.size = 0
+
+    def add(self, connection: bytes, offset: int, data: bytes) -> None:
+        """Remember a piece of the CRYPTO stream of a connection."""
+        known = self.pieces.setdefault(connection, {})
+        if len(known.get(offset, b"")) >= len(data) > 0:
+            return
+        self.size += len(data) - len(known.get(offset, b"")) + (0 if offset in known else PIECE)
+        known[offset] = data
+        while len(self.pieces) > MOST_CONNECTIONS or self.size > MOST_BYTES:
+            oldest = self.pieces.pop(next(iter(self.pieces)))
+            self.size -= sum(len(data) + PIECE for data in oldest.values())
+
+    def begin(self, end: tuple[int, int, bytes], connection: bytes) -> None:
+        """Remember the first Destination Connection ID of a client."""
+        self.first.pop(end, None)
+        self.first[end] = connection
+        if len(self.first) > MOST_CONNECTIONS:
+            del self.first[next(iter(self.first))]
+
+
 @dataclass(slots=True)
 class Datagram:
-    """State across the packets of a datagram: whether content identified it, and the CRYPTO data by offset."""
+    """State across the packets of a datagram: whether content identified it, and the connection of its Initial."""
 
     heuristic: bool
-    pieces: list[tuple[int, bytes]] = field(default_factory=list)
+    memory: Memory
+    connection: bytes = b""
     complete: bool = False
 
 
@@ -46,7 +87,7 @@ def frames(message: Cursor, data: bytes, state: Datagram, version: int) -> Itera
             offset, at = varint(data, at)
             piece, at = counted(data, at)
             pieces.append({"offset": offset, "data": piece})
-            state.pieces.append((offset, piece))
+            state.memory.add(state.connection, offset, piece)
         elif google and kind != PING:
             break
         elif kind in (ACK, ACK_ECN):
@@ -60,7 +101,7 @@ def frames(message: Cursor, data: bytes, state: Datagram, version: int) -> Itera
             message.fault("bad_value")
             break
     if pieces and not state.complete:
-        yield from _hello(message, state, tags=version >> 24 == 0x51)
+        yield from _hello(message, state, min(piece["offset"] for piece in pieces), tags=version >> 24 == 0x51)
 
 
 def _acknowledgment(data: bytes, at: int, kind: int) -> int:
@@ -73,25 +114,31 @@ def _acknowledgment(data: bytes, at: int, kind: int) -> int:
     return at
 
 
-def _reassembled(pieces: list[tuple[int, bytes]]) -> bytes:
+def _reassembled(pieces: Pieces) -> bytes:
     """The reassembled data from offset 0 up to the first gap."""
     result = bytearray()
-    for offset, data in sorted(pieces, key=lambda piece: piece[0]):
+    for offset, data in sorted(pieces.items()):
         if offset > len(result) or len(result) > MOST_CRYPTO:
             break
         result += data[len(result) - offset :]
     return bytes(result)
 
 
-def _hello(message: Cursor, state: Datagram, *, tags: bool) -> Iterator[tuple[str, Any]]:
-    """Columns of the ClientHello as far as it is complete; for versions of Google the tags of their own handshake."""
-    data = _reassembled(state.pieces)
+def _hello(message: Cursor, state: Datagram, first: int, *, tags: bool) -> Iterator[tuple[str, Any]]:
+    """Columns of the ClientHello as far as it is complete; for versions of Google the tags of their own handshake.
+
+    The packet has no piece before offset `first`: behind a ClientHello is a second one, after a HelloRetryRequest.
+    """
+    data = _reassembled(state.memory.pieces.get(state.connection, {}))
     if tags:
         yield from _tags(data)
         return
+    size = int.from_bytes(data[1:4], "big")
+    while first >= 4 + size and len(data) >= 4:
+        data, first = data[4 + size :], first - 4 - size
+        size = int.from_bytes(data[1:4], "big")
     if len(data) < 4 or data[0] != CLIENT_HELLO:
         return
-    size = int.from_bytes(data[1:4], "big")
     kept = data[4 : 4 + size]
     hello = Hello()
     body = Cursor(kept, missing=size - len(kept), faults=message.faults)

@@ -1,0 +1,252 @@
+"""Write a capture as pcapng, with the labels of its packets as comments.
+
+Theory of operation
+- The packets come from the original file, in its order, and are written as they are: bytes, lengths, interfaces, link
+  types. Times have nanoseconds (`if_tsresol` 9). Comments and options of packets are kept.
+- A packet gets one comment for each rule that labels it, before its own comments. The first is the label of its class:
+  attack before benign, then by priority. Readers of pcapML take the first comment.
+- A comment is `s=SAMPLE,label=LABEL,state=STATE,rule=SOURCE:RULE`, with `,attempted=CATEGORY` for attempts. The sample
+  is the flow of the packet, 0 without one. Commas, semicolons and control characters of a label become blanks.
+- A version without labels of packets, only of connections, labels all packets of these.
+- Edges are read in the order of packets beside the capture, so that memory does not grow with its length.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from netlake.errors import InputError, QueryError
+from netlake.kernels.times import FAR, SHIFT
+from netlake.lake.facts import CaptureFacts
+from netlake.lake.opened import program
+from netlake.packets import NO_TIME, Packets
+from netlake.query.lake import Lake
+from netlake.schema.sql import literal
+from netlake.sources import Interface, Source, as_one, open_capture
+from netlake.spelling import spelled, unspelled
+
+SEPARATORS = re.compile(r"[,;\x00-\x1f\x7f]+")
+NUMBERS = {"flags": "epb_flags", "dropped": "epb_dropcount", "packet_id": "epb_packetid", "queue": "epb_queue"}
+_EDGE = "l.packet, l.flow, l.label, l.state, l.source, l.rule, l.attempted"
+_ORDER = "packet, state = 'attack' DESC, priority DESC, attempted NULLS FIRST, label, source, rule"
+
+
+@dataclass(slots=True)
+class Written:
+    """What was written: numbers of packets, of those with a label, of labels, and of packets without a time."""
+
+    packets: int = 0
+    labelled: int = 0
+    labels: int = 0
+    untimed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A label of one packet."""
+
+    packet: int
+    text: str
+
+
+def write(
+    lake: Path, capture: str, file: BinaryIO, version: str, progress: Callable[[int, int], None] | None = None
+) -> Written:
+    """Write the capture, a path or an id in the lake, with its labels of `version` to `file`.
+
+    `progress` gets packets done and all packets. InputError if the capture is not in the lake, or its file is not there
+    or changed; QueryError without labels.
+    """
+    with Lake(lake) as opened:
+        facts, source = _find(opened, capture)
+        with source:
+            edges = _edges(opened, facts, version)
+            first = next(edges, None)
+            if first is None:
+                raise QueryError(
+                    f"No packet of {facts.called} has a label of version {version}; see `netlake label coverage`."
+                )
+            writer = _Writer(source, file)
+            for batch in source.batches():
+                first = writer.packets(batch, edges, first)
+                if progress:
+                    progress(writer.done.packets, facts.packets)
+            _refuse_changed(facts, source, writer.done)
+    return writer.done
+
+
+def _find(lake: Lake, capture: str) -> tuple[CaptureFacts, Source]:
+    """The capture in the lake, and its opened file."""
+    known = lake.captures
+    if Path(capture).exists():
+        source = open_capture(capture, sha256=True)
+        ids = (source.capture_id, source.former_id)
+        found = [one for one in known if one.capture in ids or _same_path(one, capture)]
+        if found:
+            return found[0], source
+        source.close()
+        raise InputError(f"{spelled(capture)} is not in the lake: add it with `netlake capture`, and label it.")
+    found = [one for one in known if one.capture.startswith(capture)]
+    if len(found) != 1 or not capture:
+        many = (
+            f"{len(found)} captures in the lake have an id" if found else "there is no file and no capture in the lake"
+        )
+        raise InputError(f"{spelled(capture)}: {many} of this name; list them with `netlake captures`.")
+    paths = [unspelled(path) for path in found[0].path.split("\n")]
+    if missing := [path for path in paths if not Path(path).exists()]:
+        raise InputError(f"{spelled(missing[0])}, the file of capture {found[0].capture}, is not there: give its path.")
+    return found[0], as_one(paths, sha256=True) if len(paths) > 1 else open_capture(paths[0], sha256=True)
+
+
+def _same_path(facts: CaptureFacts, given: str) -> bool:
+    return "\n" not in facts.path and Path(unspelled(facts.path)).resolve() == Path(given).resolve()
+
+
+def _refuse_changed(facts: CaptureFacts, source: Source, done: Written) -> None:
+    digest = source.sha256
+    if done.packets != facts.packets or (facts.sha256 and digest and facts.sha256 != digest):
+        raise InputError(
+            f"{source.name} has changed since it was decoded: `netlake capture --replace` decodes it again."
+        )
+
+
+def _edges(lake: Lake, facts: CaptureFacts, version: str) -> Iterator[Edge]:
+    """The labels of packets, in the order of packets and then of precedence."""
+    where = f"l.version = {literal(version)} AND l.capture = {literal(facts.capture)}"
+    packets = f"FROM label l WHERE {where} AND l.record_table = 'packet'"
+    if not lake.sql(f"SELECT 1 {packets} LIMIT 1").rows():
+        packets = (
+            "FROM (SELECT l.* REPLACE (p.packet AS packet) FROM label l JOIN packet p USING (capture, flow)"  # noqa: S608
+            f" WHERE {where} AND l.record_table = 'connection') l"
+        )
+    rows = f"SELECT DISTINCT {_EDGE}, l.priority {packets}"
+    columns = _EDGE.replace("l.", "")
+    for batch in lake.sql(f"SELECT {columns} FROM ({rows}) ORDER BY {_ORDER}").batches():  # noqa: S608 - as above
+        for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            yield Edge(row[0], comment(*row[1:]))
+
+
+def comment(  # noqa: PLR0913 - the columns of an edge
+    flow: int | None, label: str, state: str, source: str, rule: int, attempted: int | None
+) -> str:
+    """The text of the comment."""
+    name = " ".join(SEPARATORS.sub(" ", label).split())
+    text = f"s={flow or 0},label={name},state={state},rule={source}:{rule}"
+    return text if attempted is None else f"{text},attempted={attempted}"
+
+
+class _Writer:
+    """Writes packets of a source as one section of a pcapng file."""
+
+    def __init__(self, source: Source, file: BinaryIO) -> None:
+        from pcapng import FileWriter, blocks
+
+        self.source, self.blocks, self.done = source, blocks, Written()
+        options = {"shb_userappl": f"netlake {program()}"}
+        for section in source.sections[:1]:
+            options |= {f"shb_{name}": value for name in ("hardware", "os") if (value := getattr(section, name))}
+        self.section = blocks.SectionHeader(endianness="<", options=options)
+        self.out = FileWriter(file, self.section)
+        self.interfaces: dict[int, int] = {}
+
+    def packets(self, batch: Packets, edges: Iterator[Edge], first: Edge | None) -> Edge | None:
+        """Write the packets of a batch; `first` is the next edge, and so is the result."""
+        self._new_interfaces()
+        own = self._comments()
+        options = self._options()
+        for row in range(batch.count):
+            number = int(batch.number[row])
+            texts: list[str] = []
+            while first is not None and first.packet <= number:
+                if first.packet == number:
+                    texts.append(first.text)
+                first = next(edges, None)
+            self.done.labelled += bool(texts)
+            self.done.labels += len(texts)
+            texts += [text for text in own.get(number, ()) if text not in texts]
+            chosen = {**options.get(number, {}), **({"opt_comment": texts} if texts else {})}
+            self._packet(batch, row, chosen)
+        self.done.packets += batch.count
+        return first
+
+    def _packet(self, batch: Packets, row: int, options: dict[str, Any]) -> None:
+        start, captured = int(batch.start[row]), int(batch.captured[row])
+        time = _nanoseconds(batch, row)
+        self.done.untimed += time is None
+        block = self.section.new_member(
+            self.blocks.EnhancedPacket,
+            interface_id=self.interfaces[int(batch.interface[row])],
+            timestamp_high=(time or 0) >> 32,
+            timestamp_low=(time or 0) & 0xFFFFFFFF,
+            packet_len=int(batch.length[row]),
+            packet_data=batch.data[start : start + captured].tobytes(),
+            options=options,
+        )
+        self.out.write_block(block)
+
+    def _new_interfaces(self) -> None:
+        """Write the interfaces that the source has found since the last batch."""
+        for interface in self.source.interfaces[len(self.interfaces) :]:
+            with warnings.catch_warnings():
+                # python-pcapng has no type for if_tsresol, and warns of it
+                warnings.simplefilter("ignore", DeprecationWarning)
+                block = self.section.new_member(
+                    self.blocks.InterfaceDescription,
+                    link_type=interface.link_type,
+                    snaplen=interface.snaplen,
+                    options=_interface_options(interface),
+                )
+                self.interfaces[interface.number] = block.interface_id
+                self.out.write_block(block)
+
+    def _comments(self) -> dict[int, list[str]]:
+        """The capture's own comments of packets; the source's list is emptied."""
+        found: dict[int, list[str]] = {}
+        for one in self.source.comments:
+            if one.packet is not None:
+                found.setdefault(one.packet, []).append(one.text)
+        self.source.comments.clear()
+        return found
+
+    def _options(self) -> dict[int, dict[str, Any]]:
+        """The capture's own options of packets, by number; the source's list is emptied."""
+        found: dict[int, dict[str, Any]] = {}
+        for part in self.source.options:
+            for name, (values, there) in part.numbers.items():
+                for place in np.flatnonzero(there):
+                    found.setdefault(int(part.packet[place]), {})[NUMBERS[name]] = int(values[place])
+            for name, lists in (("epb_verdict", part.verdicts), ("epb_hash", part.hashes)):
+                for number, typed in lists.items():
+                    found.setdefault(number, {})[name] = [(one.type, one.value) for one in typed]
+        self.source.options.clear()
+        return found
+
+
+def _interface_options(interface: Interface) -> dict[str, Any]:
+    options: dict[str, Any] = {"if_tsresol": b"\x09"}
+    names = {
+        "if_name": interface.name, "if_description": interface.description, "if_os": interface.os,
+        "if_hardware": interface.hardware, "if_MACaddr": interface.mac, "if_speed": interface.speed,
+        "if_fcslen": interface.fcs_length,
+    }  # fmt: skip
+    options |= {name: value for name, value in names.items() if value is not None}
+    if interface.filter is not None:
+        options["if_filter"] = [(0, interface.filter.encode())]
+    return options
+
+
+def _nanoseconds(batch: Packets, row: int) -> int | None:
+    """Nanoseconds since 1970; None for a time that pcapng cannot express."""
+    time = int(batch.ts[row])
+    if time == NO_TIME:
+        return None
+    if time >= FAR:
+        time = (time - SHIFT) * 1000 + int(batch.nanos[row])
+    return time if 0 <= time < 1 << 64 else None
