@@ -190,7 +190,7 @@ def _near(lake: Opened, capture: str, flow: int | None) -> list[tuple[str, str, 
     query = f"SELECT source, rule, file, line, label FROM ({_HALF}) JOIN rule USING (id) LIMIT {MOST}"  # noqa: S608
     reason = "it names one of its hosts, but another peer, port or protocol"
     return [
-        (f"{source} {rule}", rules.place(file, line), label, reason)
+        (f"{rule} of {source}", rules.place(file, line), label, reason)
         for source, rule, file, line, label in lake.rows(query)
     ]  # fmt: skip
 
@@ -205,4 +205,4 @@ def _missing(row: tuple[Any, ...]) -> tuple[str, str, str, str]:
         reason = "it is about the other direction"
     else:
         reason = "no version was applied with it, or the mode excludes it"
-    return f"{source} {rule}", rules.place(file, line), label, reason
+    return f"{rule} of {source}", rules.place(file, line), label, reason
