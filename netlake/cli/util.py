@@ -58,20 +58,28 @@ def generate(
 @click.option("--deep", is_flag=True, help="Also compare the SHA-256 of every file, which reads all of them.")
 @options.lake
 def validate(deep: bool, lake: Path) -> int:  # noqa: FBT001 - click passes flags by position
-    """Check that every file of the lake exists and is unchanged; exit 3 if one of the newest snapshot is not.
+    """Check that every file of the lake exists and has its size; exit 3 if one of the newest snapshot does not.
 
-    Files that only earlier snapshots contain, of captures that were removed or replaced, are listed separately.
+    --deep also finds files whose bytes were changed without changing the size. Files that only earlier snapshots
+    contain, of captures that were removed or replaced, are listed separately.
     """
     from netlake.lake.catalog import Catalog
 
-    problems = Catalog(lake, readonly=True).validate(deep=deep)
+    catalog = Catalog(lake, readonly=True)
+    problems = catalog.validate(deep=deep)
     present = [(problem.path, problem.sentence) for problem in problems if problem.present]
     history = [(problem.path, problem.sentence) for problem in problems if not problem.present]
     listing.show(present)
-    if not problems:
-        click.echo("All files exist and are unchanged.")
-    elif not present:
-        click.echo("All files of the newest snapshot exist and are unchanged.")
+    if not present:
+        which = "All files of the newest snapshot" if problems else "All files"
+        checked = (
+            "exist, and have the size and SHA-256 with which they were written."
+            if deep
+            else "exist and have the size with which they were written; --deep also compares their bytes."
+        )
+        click.echo(f"{which} {checked}")
+    if deep and (foreign := catalog.without_sha256()):
+        click.echo(f"Of {foreign:,} files, which another engine wrote, only the size is known and was compared.")
     if history:
         click.echo("Damaged files that only earlier snapshots contain (`netlake util expire` forgets these snapshots):")
         listing.show(history)

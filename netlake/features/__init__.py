@@ -10,7 +10,22 @@ from __future__ import annotations
 
 from netlake.features.compute import compute, definitions, schema
 from netlake.features.definition import Feature, FeatureSet
+from netlake.features.own import OwnSet
+from netlake.features.packets import PacketSet
 from netlake.features.policy import PRESETS, Policy
-from netlake.features.registry import SETS, find
+from netlake.features.registry import SETS, AnySet, find
 
-__all__ = ["PRESETS", "SETS", "Feature", "FeatureSet", "Policy", "compute", "definitions", "find", "schema"]
+__all__ = [
+    "PRESETS",
+    "SETS",
+    "AnySet",
+    "Feature",
+    "FeatureSet",
+    "OwnSet",
+    "PacketSet",
+    "Policy",
+    "compute",
+    "definitions",
+    "find",
+    "schema",
+]

@@ -18,7 +18,8 @@ class Block:
 
     `columns` are arrays with one element a packet: `packet`, `time` (microseconds, NO_TIME without one), `flow`, `side`
     (0 from the originator of the key's first flow), `protocol`, `key`, and those of netlake.features.reader. After
-    segmentation also `row`, `direction`, `gap` and `side_gap`, see netlake.kernels.feature_segments. `flows` are rows
+    segmentation also `row` (of `extras["segments"]`), `direction`, `gap` and `side_gap`, see
+    netlake.kernels.feature_segments. `flows` are rows
     of `connection` in the order of `flow`; `last` is the last packet that the block covers, `final` whether the capture
     ends with it.
     """

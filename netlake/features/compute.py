@@ -12,9 +12,11 @@ import pyarrow as pa
 from netlake.errors import OptionError
 from netlake.features import definition, identity
 from netlake.features.definition import Derived, Feature, FeatureSet
+from netlake.features.own import OwnSet, Workspace
+from netlake.features.packets import IDENTITY, PacketSet
 from netlake.features.policy import Policy, of
-from netlake.features.reader import CaptureReader, Wanted
-from netlake.features.registry import find
+from netlake.features.reader import INPUTS, CaptureReader, Wanted
+from netlake.features.registry import AnySet, find
 from netlake.features.segmenter import Segmenter
 from netlake.lake.catalog import Catalog
 from netlake.query.lake import Lake
@@ -26,7 +28,7 @@ BATCH = 1 << 16
 
 def compute(  # noqa: PLR0913 - the public interface; all but two are optional
     lake: str | os.PathLike[str] | Lake,
-    name: str | FeatureSet,
+    name: str | AnySet,
     *,
     policy: Policy | str | None = None,
     captures: Sequence[str] | None = None,
@@ -43,14 +45,24 @@ def compute(  # noqa: PLR0913 - the public interface; all but two are optional
     first packets. OptionError for an unknown name, policy or capture, LakeError for the lake, QueryError for `where`.
     """
     chosen = find(name)
-    rules = of(policy, chosen.policy)
+    rules = _policy(chosen, policy)
     snapshot = snapshot_of(lake)
-    return _rows(snapshot, chosen, rules, Request(_captures(snapshot, captures), where, progress))
+    request = Request(_captures(snapshot, captures), where, progress)
+    if isinstance(chosen, PacketSet):
+        return _packets(snapshot, chosen, request)
+    if isinstance(chosen, OwnSet):
+        return _own(snapshot, chosen, rules, request)
+    return _rows(snapshot, chosen, rules, request)
 
 
-def definitions(name: str | FeatureSet) -> tuple[Feature, ...]:
+def definitions(name: str | AnySet) -> tuple[Feature, ...]:
     """The definitions of the columns of a set, in order; OptionError for an unknown name."""
-    return tuple(column.feature for column in columns(find(name)))
+    chosen = find(name)
+    if isinstance(chosen, PacketSet):
+        return (*IDENTITY, *chosen.features)
+    if isinstance(chosen, OwnSet):
+        return (*(column.feature for column in identity.COLUMNS), *chosen.features)
+    return tuple(column.feature for column in columns(chosen))
 
 
 def columns(chosen: FeatureSet) -> tuple[Derived, ...]:
@@ -58,11 +70,21 @@ def columns(chosen: FeatureSet) -> tuple[Derived, ...]:
     return (*identity.COLUMNS, *chosen.columns)
 
 
-def schema(name: str | FeatureSet, policy: Policy | str | None = None) -> pa.Schema:
+def schema(name: str | AnySet, policy: Policy | str | None = None) -> pa.Schema:
     """The Arrow schema of a set; its metadata have the name of the set and the text of the policy."""
     chosen = find(name)
-    metadata = {"netlake.features": chosen.name, "netlake.policy": str(of(policy, chosen.policy))}
-    return definition.schema((column.feature for column in columns(chosen)), metadata)
+    metadata = {"netlake.features": chosen.name}
+    if not isinstance(chosen, PacketSet):
+        metadata["netlake.policy"] = str(of(policy, chosen.policy))
+    return definition.schema(definitions(chosen), metadata)
+
+
+def _policy(chosen: AnySet, policy: Policy | str | None) -> Policy:
+    if not isinstance(chosen, PacketSet):
+        return of(policy, chosen.policy)
+    if policy is not None:
+        raise OptionError(f"--policy: {chosen.name} has a row for each packet and no segmentation; omit it.")
+    return Policy("connection", key="connection")
 
 
 def snapshot_of(lake: str | os.PathLike[str] | Lake) -> Snapshot:
@@ -91,15 +113,46 @@ def _captures(snapshot: Snapshot, wanted: Sequence[str] | None) -> dict[str, int
 
 def _rows(snapshot: Snapshot, chosen: FeatureSet, policy: Policy, request: Request) -> Iterator[pa.RecordBatch]:
     made, every = schema(chosen, policy), columns(chosen)
-    wanted = Wanted(policy.key, chosen.inputs, request.where)
+    wanted = Wanted(policy.key, chosen.inputs, request.where, chosen.flow_columns)
     done, packets = 0, sum(request.captures.values())
     for capture in request.captures:
         segmenter = Segmenter(policy, chosen.accumulators, capture)
+        context = chosen.context() if chosen.context else None
         with CaptureReader(snapshot, capture, wanted) as reader:
             for block in reader.blocks():
                 rows = segmenter.cut(block)
+                if context:
+                    context.follow(rows)
                 for begin in range(0, len(rows), BATCH):
                     yield definition.batch(every, rows.slice(begin, BATCH), made)
                 done += len(block)
                 if request.progress:
                     request.progress(done, packets)
+
+
+def _packets(snapshot: Snapshot, chosen: PacketSet, request: Request) -> Iterator[pa.RecordBatch]:
+    made = schema(chosen)
+    wanted = Wanted("connection", chosen.inputs, request.where, chosen.flow_columns)
+    done, packets = 0, sum(request.captures.values())
+    for capture in request.captures:
+        with CaptureReader(snapshot, capture, wanted) as reader:
+            for arrays in chosen.read(reader):
+                count = len(arrays[0])
+                yield pa.RecordBatch.from_arrays([pa.repeat(capture, count), *arrays], schema=made)
+                done += count
+                if request.progress:
+                    request.progress(done, packets)
+
+
+def _own(snapshot: Snapshot, chosen: OwnSet, policy: Policy, request: Request) -> Iterator[pa.RecordBatch]:
+    made = schema(chosen, policy)
+    wanted = Wanted(policy.key, frozenset(INPUTS), request.where)
+    done, packets = 0, sum(request.captures.values())
+    for capture in request.captures:
+        with CaptureReader(snapshot, capture, wanted) as reader:
+            workspace = Workspace(chosen, reader)
+            for count in workspace.fill(Segmenter(policy, (), capture)):
+                done += count
+                if request.progress:
+                    request.progress(done, packets)
+            yield from workspace.batches(made, BATCH)

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -102,7 +102,10 @@ def column(name: str, kind: str, unit: str, description: str, value: Callable[[R
 
 @dataclass(frozen=True, slots=True)
 class Accumulator:
-    """Records of segments: `dtype`, `sides` for two a segment, and the kernel call that follows a block of packets."""
+    """Records of segments: `dtype`, and the kernel call that follows a block of packets.
+
+    A segment has `sides` records: 0 is one, in an array of one dimension; otherwise the array has two.
+    """
 
     name: str
     dtype: np.dtype[Any]
@@ -112,7 +115,7 @@ class Accumulator:
 
     def empty(self, rows: int) -> Array:
         """Records of new segments: zeros."""
-        return np.zeros((rows, self.sides) if self.sides > 1 else rows, self.dtype)
+        return np.zeros((rows, self.sides) if self.sides else rows, self.dtype)
 
 
 class Rows:
@@ -122,7 +125,7 @@ class Rows:
     `flows` the rows of `connection`, one for each segment.
     """
 
-    def __init__(self, segments: Array, records: Mapping[str, Array], flows: pa.Table, capture: str) -> None:
+    def __init__(self, segments: Array, records: dict[str, Array], flows: pa.Table, capture: str) -> None:
         self.segments, self.records, self.flows, self.capture = segments, records, flows, capture
         self.notes: dict[str, Any] = {}
 
@@ -158,12 +161,20 @@ class Rows:
         return result
 
 
+class Context(Protocol):
+    """What depends on the rows before, in the order in which they are written."""
+
+    def follow(self, rows: Rows) -> None:
+        """Add records to `rows.records`."""
+
+
 @dataclass(frozen=True, slots=True)
 class FeatureSet:
     """A named set: one row for each segment.
 
     `policy` is the name of its segmentation by default; `inputs` are the columns of packets that it reads besides
-    those of segmentation, see netlake.features.reader.
+    those of segmentation, see netlake.features.reader, and `flow_columns` columns of `connection`. `context` makes, for
+    each capture, what adds records that depend on earlier rows. `aliases` are other names of columns.
     """
 
     name: str
@@ -175,6 +186,8 @@ class FeatureSet:
     notes: tuple[str, ...] = ()
     aliases: Mapping[str, tuple[str, ...]] | None = None
     rows: str = "segment"
+    flow_columns: tuple[str, ...] = ()
+    context: Callable[[], Context] | None = None
 
     @property
     def features(self) -> tuple[Feature, ...]:

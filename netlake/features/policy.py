@@ -42,6 +42,7 @@ class Policy:
     - `split_icmp`: an ICMP message whose type and code both differ from the first begins a segment.
     - `swap_syn_ack`: the receiver of a SYN+ACK that begins a segment is forward.
     - `backward_after_split`: the first packet after a timeout counts as backward, a fault of CICFlowMeter before 2021.
+    - `milliseconds`: timeouts compare times cut to milliseconds.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Policy:
     split_icmp: bool = False
     swap_syn_ack: bool = False
     backward_after_split: bool = False
+    milliseconds: bool = False
 
     def __post_init__(self) -> None:
         for field, known in (("key", KEYS), ("closing", CLOSINGS), ("orientation", ORIENTATIONS)):
@@ -76,7 +78,7 @@ class Policy:
         record["active"] = _microseconds(self.active)
         record["closing"] = CLOSINGS[self.closing]
         record["orientation"] = ORIENTATIONS[self.orientation]
-        for field in ("inclusive", "split_icmp", "swap_syn_ack", "backward_after_split"):
+        for field in ("inclusive", "split_icmp", "swap_syn_ack", "backward_after_split", "milliseconds"):
             record[field] = getattr(self, field)
         return record
 
@@ -105,7 +107,7 @@ PRESETS = {
         Policy("cic-fixed", active=120, closing="syn-after-close", orientation="kept-in-dialogue", split_icmp=True,
                swap_syn_ack=True),
         Policy("cic-java", active=120, closing="first-fin", orientation="kept", backward_after_split=True),
-        Policy("nfstream", idle=120, active=1800, inclusive=True),
+        Policy("nfstream", idle=120, active=1800, inclusive=True, milliseconds=True),
         Policy("netflow", idle=15, active=1800, inclusive=True),
         Policy("zeek-like", key="connection", idle=300, idle_udp=60, idle_other=60, orientation="originator"),
     )

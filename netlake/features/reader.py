@@ -27,7 +27,8 @@ from netlake.errors import QueryError
 from netlake.features.blocks import Block
 from netlake.kernels.feature_records import NO_TIME
 from netlake.kernels.feature_segments import ICMP, ICMPV6, TCP, UDP
-from netlake.query.connection import Connection, Views, translated
+from netlake.lake.facts import FileInfo
+from netlake.query.connection import Connection, named, translated, view
 from netlake.query.snapshot import Snapshot
 from netlake.schema.sql import literal
 
@@ -35,7 +36,6 @@ Array = npt.NDArray[Any]
 # packets of a block; at most 2^21, see Block.sort
 SIZE = 1 << 20
 MEMORY = "1GB"
-TABLES = ("packet", "connection", "tcp", "udp", "icmpv4", "icmpv6", "ipv4", "ipv6")
 # columns of blocks besides those of segmentation, with type and default
 INPUTS: dict[str, tuple[Any, int]] = {
     "frame": (np.int64, 0),
@@ -46,6 +46,9 @@ INPUTS: dict[str, tuple[Any, int]] = {
     "ack": (np.int64, 0),
     "ip_length": (np.int64, 0),
     "ttl": (np.int64, -1),
+    "dns_id": (np.int64, -1),
+    "dns_type": (np.int64, -1),
+    "dns_ttl": (np.int64, -1),
 }
 _PACKET = (
     f"coalesce(epoch_us(ts), {NO_TIME}) AS time",
@@ -65,6 +68,11 @@ _TRANSPORTS: tuple[tuple[str, int, Mapping[str, str]], ...] = (
     ("icmpv6", ICMPV6, {"icmp": _ICMP_TYPE, "header": "8::INTEGER",
                         "payload": "greatest(coalesce(payload_length, 0) - 4, 0)::BIGINT"}),
 )  # fmt: skip
+_DNS = {
+    "dns_id": "coalesce(transaction_id, -1)::BIGINT",
+    "dns_type": "coalesce(query_type, -1)::BIGINT",
+    "dns_ttl": "coalesce(list_min([answer.ttl FOR answer IN answers]), -1)::BIGINT",
+}
 _NETWORKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("ipv4", ("coalesce(total_length, 0)::BIGINT AS ip_length", "coalesce(ttl, -1)::BIGINT AS ttl",
               "coalesce(payload_length, 0)::BIGINT AS payload")),
@@ -76,7 +84,7 @@ _FLOWS = """
 CREATE OR REPLACE TEMP TABLE flow_of_capture AS
 WITH flows AS (
   SELECT flow, first_packet, last_packet, protocol, orig_ip, resp_ip, orig_port, resp_port, end_reason, tunnel_key,
-    contains(orig_ip, ':') AS six, {smaller} AS smaller
+    contains(orig_ip, ':') AS six, {smaller} AS smaller{further}
   FROM connection WHERE capture = {capture}{condition})
 SELECT * EXCLUDE (smaller, tunnel_key), {key} FROM flows {window} ORDER BY flow
 """
@@ -93,11 +101,12 @@ _ENDS = (
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is read: the key of segments, the columns of packets, and a condition on `connection`."""
+    """What is read: the key of segments, columns of packets, a condition on `connection` and more columns of it."""
 
     key: str
     inputs: frozenset[str]
     where: str | None = None
+    flow_columns: tuple[str, ...] = ()
 
 
 class CaptureReader:
@@ -108,9 +117,8 @@ class CaptureReader:
         self._spill = tempfile.TemporaryDirectory(prefix="netlake-features-", ignore_cleanup_errors=True)
         self._connection = Connection(memory=MEMORY)
         self._connection.database.execute(f"SET GLOBAL temp_directory={literal(self._spill.name)}")
-        self._views = Views(self._connection, snapshot)
-        for table in TABLES:
-            self._views.bind((table,), f"SELECT * FROM {table} WHERE capture = {literal(capture)}")  # noqa: S608 - a literal
+        self.cursor = self._connection.database.cursor()
+        self._bound: set[str] = set()
         self._executor = ThreadPoolExecutor(1)
         self._flows: pa.Table | None = None
         self._highest = 0
@@ -126,49 +134,84 @@ class CaptureReader:
     def close(self) -> None:
         """Stop reading."""
         self._executor.shutdown(wait=True, cancel_futures=True)
-        self._views.cursor.close()
+        self.cursor.close()
         self._connection.close()
         self._spill.cleanup()
 
     def blocks(self) -> Iterator[Block]:
         """The blocks; the next one is read while the caller computes."""
         self._find_flows()
-        least, most = self._row("SELECT coalesce(min(packet), 1), coalesce(max(packet), 0) FROM packet")
-        begins = list(range(least, most + 1, self.size))
+        ranges = list(self.ranges(self.size))
         future = None
-        for begin in begins:
-            ready = future or self._executor.submit(self._block, begin, most)
-            future = None
-            block = ready.result()
-            if block.last < most:
-                future = self._executor.submit(self._block, block.last + 1, most)
+        for number, (begin, _) in enumerate(ranges):
+            block = (future or self._executor.submit(self._block, begin, ranges[-1][1])).result()
+            if number + 1 < len(ranges):
+                future = self._executor.submit(self._block, ranges[number + 1][0], ranges[-1][1])
             yield block
 
+    def bind(self, table: str) -> None:
+        """Create the view of a table over the files that can have rows of the capture."""
+        if table in self._bound:
+            return
+        self._bound.add(table)
+        fields = self.snapshot.fields(table)
+        number = next(found.number for found in fields if found.name == "capture")
+        files = [file for file in self.snapshot.files(table, (number,)) if _may_have(file, number, self.capture)]
+        self.cursor.execute(view(table, fields, files))
+
+    def named(self, statement: str) -> set[str]:
+        """The tables of the lake that an SQL statement names."""
+        # a cursor that has views cannot find names
+        return named(self._connection.database.cursor(), statement, self.snapshot)[0]
+
     def _find_flows(self) -> None:
+        self.bind("connection")
         key, window = (_ENDPOINTS, _ENDS) if self.wanted.key == "endpoints" else (_CONNECTION, "")
         where = self.wanted.where
         statement = _FLOWS.format(
             smaller=_SMALLER, key=key, window=window, capture=literal(self.capture),
             condition=f" AND (\n{where}\n)" if where else "",
+            further="".join(f", {name}" for name in self.wanted.flow_columns),
         )  # fmt: skip
         try:
-            self._views.cursor.execute(statement)
+            self.cursor.execute(statement)
         except duckdb.Error as error:
             message = translated(error, self.snapshot.names())
             raise QueryError(f"--where: {message}") if where else message from error
 
+    def ranges(self, size: int) -> Iterator[tuple[int, int]]:
+        """Ranges of `size` packet numbers that cover the capture: (first, last)."""
+        least, most = self._row("SELECT coalesce(min(packet), 1), coalesce(max(packet), 0) FROM packet")
+        for begin in range(least, most + 1, size):
+            yield begin, min(begin + size - 1, most)
+
+    def chosen_flows(self) -> str:
+        """An SQL condition on `flow`: the flows that are read."""
+        if not self.wanted.where:
+            return "true"
+        self._find_flows()
+        return "flow IN (SELECT flow FROM flow_of_capture)"
+
+    def read(
+        self, table: str, columns: Sequence[str], begin: int, end: int, condition: str = "true"
+    ) -> dict[str, Array]:
+        """SQL `columns` of the rows of `table` in a range of packets; `place_` is packet - begin. Null is undefined."""
+        return self._read(table, columns, _Part(begin, end), condition)
+
     def _row(self, statement: str) -> tuple[int, int]:
-        row = self._views.cursor.execute(f"{statement} WHERE capture = {literal(self.capture)}").fetchone() or (1, 0)
+        self.bind("packet")
+        row = self.cursor.execute(f"{statement} WHERE capture = {literal(self.capture)}").fetchone() or (1, 0)
         return int(row[0]), int(row[1])
 
-    def _read(self, table: str, columns: Sequence[str], part: _Part) -> dict[str, Array]:
+    def _read(self, table: str, columns: Sequence[str], part: _Part, condition: str = "true") -> dict[str, Array]:
         """Columns of the rows of `table` in a range of packets; `place_` is the packet's place in the range."""
+        self.bind(table)
         statement = (
             f"SELECT (packet - {part.begin})::INTEGER AS place_, {', '.join(columns)} FROM {table}"  # noqa: S608 - our own
-            f" WHERE capture = {literal(self.capture)} AND packet BETWEEN {part.begin} AND {part.end}"
+            f" WHERE capture = {literal(self.capture)} AND packet BETWEEN {part.begin} AND {part.end} AND {condition}"
         )
         try:
-            found = self._views.cursor.execute(statement).fetchnumpy()
+            found = self.cursor.execute(statement).fetchnumpy()
         except duckdb.Error as error:
             raise translated(error, self.snapshot.names()) from error
         return {name: np.ma.getdata(values) for name, values in found.items()}
@@ -196,7 +239,7 @@ class CaptureReader:
     def _flows_to(self, highest: int, begin: int) -> pa.Table:
         """The flows up to number `highest` whose keys have packets from `begin` on, in order."""
         statement = f"FROM flow_of_capture WHERE flow > {self._highest} AND flow <= {highest} ORDER BY flow"
-        new = self._views.cursor.sql(statement).to_arrow_table().combine_chunks()
+        new = self.cursor.sql(statement).to_arrow_table().combine_chunks()
         self._highest = max(self._highest, highest)
         if self._flows is None:
             self._flows = new
@@ -218,6 +261,8 @@ class CaptureReader:
         for table, number, fields in _TRANSPORTS:
             if number in present and (sized or number != UDP):
                 self._put(table, fields, part)
+        if UDP in present and wanted & _DNS.keys():
+            self._put("dns", _DNS, part)
         others = known & ~np.isin(columns["protocol"], (TCP, UDP, ICMP, ICMPV6))
         if wanted & {"ip_length", "ttl"} or (sized and others.any()):
             for table, lengths in _NETWORKS:
@@ -265,6 +310,12 @@ class _Part:
     def span(self) -> int:
         """Numbers in the range."""
         return self.end - self.begin + 1
+
+
+def _may_have(file: FileInfo, number: int, capture: str) -> bool:
+    """Whether a file can have rows of a capture, by the statistics of its column `number`."""
+    found = file.stats.get(number)
+    return found is None or found.least is None or bool(found.least <= capture <= found.greatest)
 
 
 def _numpy(flows: pa.Table, name: str, kind: Any) -> Array:

@@ -17,7 +17,7 @@ from netlake.features.blocks import Block
 from netlake.features.definition import Accumulator, Rows
 from netlake.features.policy import Policy
 from netlake.kernels.feature_records import NO_TIME
-from netlake.kernels.feature_segments import KEY, SEGMENT, Reason, State, segment
+from netlake.kernels.feature_segments import KEY, SEGMENT, PacketArrays, PlaceArrays, Reason, State, segment
 
 Array = npt.NDArray[Any]
 
@@ -38,6 +38,7 @@ class Segmenter:
         block.sort()
         ids, slots, keys = self._open(block["key"])
         count, segments = self._cut(block, slots, keys)
+        block.extras["segments"] = segments
         for made in self.accumulators:
             grown = made.empty(count)
             grown[: len(self._segments)] = self._records[made.name]
@@ -64,13 +65,12 @@ class Segmenter:
         # memory that the kernel does not reach is never used
         segments = np.empty(before + size, SEGMENT)
         segments[:before] = self._segments
-        made: dict[str, Array] = {"row": np.empty(size, np.int64), "direction": np.empty(size, np.uint8),
-                "gap": np.empty(size, np.int64), "side_gap": np.empty(size, np.int64)}  # fmt: skip
-        read = ("packet", "flow", "time", "side", "protocol", "flags", "icmp")
-        count = segment(
-            self._rules, slots, *(block[name] for name in read), keys, segments, before, *made.values()
-        )  # fmt: skip
-        block.columns |= made
+        places = PlaceArrays(
+            np.empty(size, np.int64), np.empty(size, np.uint8), np.empty(size, np.int64), np.empty(size, np.int64)
+        )
+        packets = PacketArrays(slots, *(block[name] for name in PacketArrays._fields[1:]))
+        count = segment(self._rules, packets, keys, segments, before, places)
+        block.columns |= places._asdict()
         return int(count), segments
 
     def _close(self, block: Block, ids: Array, keys: Array, segments: Array) -> Rows:

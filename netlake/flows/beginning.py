@@ -3,104 +3,26 @@
 Only the first packet of a flow decides, because the direction of a packet must not depend on later ones. Its sender is
 the originator, except in two cases:
 
-1. It is an answer and its form shows it: SYN+ACK of TCP, and the signs in ANSWERS (a reply of ICMP, INIT ACK of SCTP,
-   a response of a protocol over UDP, from the port of that protocol or with a mark that no other protocol has). Then
-   the receiver asked, and is the originator.
+1. It is an answer and its form shows it: SYN+ACK of TCP, and the signs of netlake.flows.answers (a reply of ICMP, an
+   ACK chunk of SCTP, a response of a protocol over UDP, from the port of that protocol or with a mark that no other
+   protocol has). Then the receiver asked, and is the originator.
 2. It is a TCP segment without SYN, so the capture begins within the connection. If exactly one of both ports is below
    1024, or neither is and exactly one is in SERVERS, that is the responder's: Zeek's rule (likely_server_ports).
 
 A packet to a group (multicast, 255.255.255.255) has no single receiver, so its sender is the originator. A SYN that
 arrives later changes nothing.
 
+The cost is that of a flow's first packet: the signs of its source port, and those from any port.
+
 A flow whose first packet was sent by the responder has `^` at the beginning of its history, as in Zeek (TCP, UDP).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from netlake.kernels.flow_state import ANSWER, Records
-from netlake.kernels.numbers import IpProtocol
-from netlake.packets import Bytes
-
-ICMPV4, ICMPV6 = IpProtocol.ICMPV4.value, IpProtocol.ICMPV6.value
-UDP, SCTP = IpProtocol.UDP.value, IpProtocol.SCTP.value
-ANY = -1
-BYTE = 0xFF000000
-UDP_HEADER = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Sign:
-    """A sign of an answer: `at` bytes behind its transport header is a word of 32 bits whose `mask` is in `values`.
-
-    `values` is one number or (least, most). `ports`: those of the sender, any if empty. `elements`: at `at` is a BER
-    sequence, of which that many elements are passed over first. `also`: (offset, mask, value) of another word.
-    """
-
-    protocol: int
-    values: int | tuple[int, int]
-    ports: tuple[int, ...] = ()
-    at: int = UDP_HEADER
-    mask: int = BYTE
-    elements: int = -1
-    also: tuple[int, int, int] = (0, 0, 0)
-
-
-def octet(least: int, most: int | None = None) -> tuple[int, int]:
-    """The values of a word whose first byte is from `least` to `most`."""
-    return least << 24, (least if most is None else most) << 24
-
-
-# the payload of UDP begins at UDP_HEADER, messages of ICMP and chunks of SCTP at the offsets of their RFC
-ANSWERS = (
-    # ICMP (RFC 792, RFC 950, RFC 1256): echo reply, router advertisement, timestamp, information and mask reply
-    *(Sign(ICMPV4, octet(kind), at=0) for kind in (0, 9, 14, 16, 18)),
-    # ICMPv6 (RFC 4443, RFC 4861, RFC 4620, RFC 6275): echo reply, router advertisement, node information response,
-    # home agent address discovery reply; neighbor advertisement with the flag Solicited
-    *(Sign(ICMPV6, octet(kind), at=0) for kind in (129, 134, 140, 145)),
-    Sign(ICMPV6, octet(136), at=0, also=(4, 0x40000000, 0x40000000)),
-    # SCTP (RFC 9260): INIT ACK
-    Sign(SCTP, octet(2), at=12),
-    # DNS, multicast DNS, LLMNR, NetBIOS names (RFC 1035, RFC 6762, RFC 4795, RFC 1002): the flag QR, response
-    Sign(UDP, 0x8000, (53, 137, 5353, 5355), mask=0x8000),
-    # NTP (RFC 5905, RFC 9327): modes symmetric passive and server; control and private with the bit Response
-    Sign(UDP, 0x02000000, (123,), mask=0x07000000),
-    Sign(UDP, 0x04000000, (123,), mask=0x07000000),
-    Sign(UDP, 0x06800000, (123,), mask=0x07800000),
-    Sign(UDP, 0x87000000, (123,), mask=0x87000000),
-    # DHCP (RFC 2131): BOOTREPLY. DHCPv6 (RFC 8415, RFC 5007): advertise, reply, relay-reply, leasequery-reply
-    Sign(UDP, octet(2), (67,)),
-    *(Sign(UDP, octet(kind), (547,)) for kind in (2, 7, 13, 15)),
-    # TFTP (RFC 1350, RFC 2347): data, acknowledgement, error, option acknowledgement
-    Sign(UDP, (0x00030000, 0x00060000), (69,), mask=0xFFFF0000),
-    # SNMP (RFC 3416): response, report; CLDAP (RFC 4511): search result entry, done
-    Sign(UDP, octet(0xA2), (161,), elements=2),
-    Sign(UDP, octet(0xA8), (161,), elements=2),
-    Sign(UDP, octet(0x64, 0x65), (389,), elements=1),
-    # RADIUS (RFC 2865, RFC 2866, RFC 5176): accept, reject, accounting response, challenge; disconnect and CoA ACK, NAK
-    *(Sign(UDP, octet(code), (1645, 1646, 1812, 1813, 3799)) for code in (2, 3, 5, 11, 41, 42, 44, 45)),
-    # STUN (RFC 8489): success and error response, with the magic cookie
-    Sign(UDP, 0x01000000, mask=0xC1100000, also=(12, 0xFFFFFFFF, 0x2112A442)),
-    Sign(UDP, 0x01100000, mask=0xC1100000, also=(12, 0xFFFFFFFF, 0x2112A442)),
-    # Kerberos (RFC 4120): AS-REP, TGS-REP, KRB-ERROR
-    *(Sign(UDP, octet(tag), (88,)) for tag in (0x6B, 0x6D, 0x7E)),
-    # ONC RPC (RFC 5531): message type reply, of portmap and NFS
-    Sign(UDP, 1, (111, 2049), at=12, mask=0xFFFFFFFF),
-    # IKE (RFC 7296): version 2 with the flag Response, also behind the non-ESP marker
-    Sign(UDP, 0x00200020, (500,), at=24, mask=0x00F00020),
-    Sign(UDP, 0x00200020, (4500,), at=28, mask=0x00F00020, also=(8, 0xFFFFFFFF, 0)),
-    # SIP (RFC 3261): status line. SSDP: the response to M-SEARCH. CoAP (RFC 7252): response codes, version 1
-    Sign(UDP, 0x5349502F, (5060,), mask=0xFFFFFFFF),
-    Sign(UDP, 0x48545450, (1900,), mask=0xFFFFFFFF),
-    Sign(UDP, (0x40400000, 0x40BF0000), (5683,), mask=0xC0FF0000),
-    # DTLS (RFC 6347): HelloVerifyRequest and ServerHello. WireGuard: handshake response. OpenVPN: hard reset of servers
-    Sign(UDP, octet(2, 3), at=UDP_HEADER + 13, also=(8, 0xFFFF0000, 0x16FE0000)),
-    Sign(UDP, 0x02000000, (51820,), mask=0xFFFFFFFF),
-    Sign(UDP, octet(0x40), (1194,), mask=0xF8000000),
-)
+from netlake.flows.answers import ANSWERS, Sign, Word
+from netlake.kernels.flow_state import ANSWER, ANY_PORT, PORT, Records
 
 # ports of servers above 1023, beside those below
 SERVERS = (
@@ -114,21 +36,35 @@ SERVERS = (
 WELL_KNOWN = 1024
 
 
-def answers() -> Records:
-    """ANSWERS as the kernel reads them: a record for each sign and port."""
-    rows = [(sign, port) for sign in ANSWERS for port in sign.ports or (ANY,)]
-    made: Records = np.zeros(len(rows), ANSWER)
-    for one, (sign, port) in zip(made, rows, strict=True):
-        one["protocol"], one["port"], one["at"] = sign.protocol, port, sign.at
-        one["mask"], one["elements"] = sign.mask, sign.elements
-        one["least"], one["most"] = sign.values if isinstance(sign.values, tuple) else (sign.values, sign.values)
-        one["also_at"], one["also_mask"], one["also"] = sign.also
-    return made
+def signs() -> tuple[Records, Records]:
+    """ANSWERS as the kernel reads them, and what is known of each port: the records ANSWER and PORT.
+
+    A sign with several ports is there once for each. The rank of a port is 2 below WELL_KNOWN, 1 in SERVERS, else 0.
+    """
+    by_port: dict[int, list[Sign]] = {}
+    for sign in ANSWERS:
+        for port in sign.ports or (ANY_PORT + sign.protocol,):
+            by_port.setdefault(port, []).append(sign)
+    ports: Records = np.zeros(ANY_PORT + 256, PORT)
+    ports["rank"][list(SERVERS)] = 1
+    ports["rank"][1:WELL_KNOWN] = 2
+    parts: list[Records] = []
+    for port, among in by_port.items():
+        made = [rows_of(sign) for sign in among]
+        ports["first"][port] = sum(len(part) for part in parts)
+        ports["answers"][port] = sum(len(part) for part in made)
+        parts += made
+    return np.concatenate(parts), ports
 
 
-def known() -> Bytes:
-    """How well each port is known as a server's: 2 below WELL_KNOWN, 1 in SERVERS, else 0."""
-    ranks = np.zeros(1 << 16, np.uint8)
-    ranks[list(SERVERS)] = 1
-    ranks[1:WELL_KNOWN] = 2
-    return ranks
+def rows_of(sign: Sign) -> Records:
+    """The records of a sign: its own and those of its other words; what is quickly looked at is first."""
+    words = [(Word(sign.at, sign.mask, sign.values, sign.form), sign.elements, sign.inner)]
+    words = sorted([*words, *((word, 0, -1) for word in sign.also)], key=lambda one: one[0].form)
+    rows: Records = np.zeros(len(words), ANSWER)
+    rows["protocol"], rows["more"][0] = sign.protocol, len(sign.also)
+    for row, (one, elements, inner) in zip(rows, words, strict=True):
+        row["at"], row["mask"], row["form"] = one.at, one.mask, one.form
+        row["least"], row["most"] = one.values if isinstance(one.values, tuple) else (one.values, one.values)
+        row["elements"], row["inner"] = elements, inner
+    return rows

@@ -45,7 +45,7 @@ def first(other: int, segment: int, *, is_originator: bool) -> tuple[int, int]:
     """States of the sender after its first segment, and of the other end."""
     state = End.INACTIVE
     if segment & SYN and is_originator:
-        state = End.SYN_ACK_SENT if segment & ACK else End.SYN_SENT
+        state = End.SYN_ACK_SENT if segment & ACK else End.ESTABLISHED if other == End.ESTABLISHED else End.SYN_SENT
     elif segment & SYN:
         state, other = End.ESTABLISHED, End.ESTABLISHED if other == End.SYN_SENT else other
     if segment & RST:
@@ -57,6 +57,15 @@ def first(other: int, segment: int, *, is_originator: bool) -> tuple[int, int]:
     if not is_originator and not segment & DATA and other == End.SYN_SENT:
         return End.INACTIVE, other  # some hosts acknowledge a SYN before they answer it
     return End.ESTABLISHED if segment & ACK and other == End.ESTABLISHED else End.PARTIAL, other
+
+
+def late_syn(mine: int, other: int, segment: int, *, is_originator: bool) -> tuple[int, int]:
+    """States of the sender after a SYN that was captured behind other segments of it, and of the other end."""
+    if mine != End.PARTIAL or not segment & SYN or bool(segment & ACK) == is_originator:
+        return mine, other
+    if is_originator:
+        return End.SYN_SENT if other <= End.PARTIAL else End.ESTABLISHED, other
+    return End.ESTABLISHED, End.ESTABLISHED if other == End.SYN_SENT else other
 
 
 def following(mine: int, other: int, segment: int, *, is_originator: bool) -> tuple[int, int]:
@@ -72,7 +81,7 @@ def following(mine: int, other: int, segment: int, *, is_originator: bool) -> tu
     if segment & FIN:
         # a FIN answers the other's FIN, whatever that sent after it
         return End.CLOSED, End.CLOSED if other == End.RESET_CLOSED and mine >= End.PARTIAL else other
-    return mine, other
+    return late_syn(mine, other, segment, is_originator=is_originator)
 
 
 @cache
@@ -85,7 +94,7 @@ def rules() -> Rules:
         letters[segment] = ord(text or "\0"), bit
     for mine, other, segment, who in product(End, End, range(SEGMENTS), (False, True)):
         moves[mine, other, segment, int(who)] = following(mine, other, segment, is_originator=who)
-    return Rules(letters, moves, beginning.answers(), beginning.known())
+    return Rules(letters, moves, *beginning.signs())
 
 
 def conn_state(originator: int, responder: int, *, is_empty: bool) -> str:  # noqa: PLR0911 - a case for each word

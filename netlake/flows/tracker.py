@@ -10,10 +10,12 @@ Identity of a flow
   comes from the port of a server: the rules are at the head of netlake.flows.beginning.
 - A SYN without ACK on ports in use belongs to the flow if
   - it repeats the last SYN of its direction (same sequence number), and the flow has seen neither RST nor both FINs, or
-  - its direction has sent no SYN, and the SYN is only late: its number + 1 is where the direction's first segment
-    begins, or is acknowledged by the SYN+ACK, whatever else has been seen, or
-  - nothing is known of where its direction begins, and the other end has sent a SYN (a simultaneous open) or no segment
-    that could be read.
+  - its direction has sent no SYN, and the SYN is only late: its number + 1 is where the direction's lowest segment
+    begins, or is acknowledged by the SYN+ACK, whatever else has been seen; or, while the flow has not ended, no SYN+ACK
+    was seen and the direction has sent at most 65,536 bytes, its number + 1 is at most 65,536 below the lowest segment
+    and not above what the other end has acknowledged, or
+  - nothing is known of where its direction begins, and the other end has sent a SYN (a simultaneous open), no segment
+    that could be read, or an acknowledgement of the SYN, or of at most 65,536 bytes behind it.
   Any other SYN begins another flow; so does a SYN+ACK with other numbers than those of a flow that has ended. tshark
   and Zeek also begin another connection with a SYN after RST.
 
@@ -34,12 +36,15 @@ Counters
   length); a length of 0 (segmentation offload) is the rest of the frame.
 - Fragments count as packets (wire and IP bytes, times, TTL), the datagram reassembled from them for its transport
   header and payload. A header quoted by an ICMP error is looked up; it is not counted, and begins no flow.
-- A segment is ahead, and leaves a hole, where it begins beyond the highest sequence number that its direction has sent.
-  Below that it is `out_of_order` if it begins in a hole, or if it ends where the first segment of its direction begins
-  (the capture began between the two); else it is `retransmitted`: its first byte was sent before, because it was seen,
-  or because the other end has acknowledged it. It fills what it covers of all holes. Segments without payload, SYN or
-  FIN, those with RST and repeats of the last single byte (keep-alives) are ignored. Wireshark also weighs times, so a
-  late repeat of a segment that the capture does not contain is a retransmission there and out of order here.
+- A segment is ahead, and leaves a hole, where it begins beyond the highest sequence number that its direction has
+  sent. Below that it is `out_of_order` if it begins in a hole, or if it ends where the first bytes of its direction
+  begin (the capture began between the two). A segment farther below these is taken for bytes sent before the capture
+  began, and what lies between is not missed, unless a late SYN or SYN+ACK shows that they are of the capture: then
+  all is counted as if the SYN had come in time. Else it is `retransmitted`: its first byte was sent before, because
+  it was seen, or because the other end has acknowledged it. It fills what it covers of all holes. Segments without
+  payload, SYN or FIN, those with RST and repeats of the last single byte (keep-alives) are ignored. Wireshark also
+  weighs times, so a late repeat of a segment that the capture does not contain is a retransmission there and out of
+  order here.
 - Bytes that the other end acknowledged and the capture lacks are `missed`; they are no longer if they arrive late.
   The holes, and how many are kept, are described in netlake.kernels.flow_holes.
 - An acknowledgement beyond the highest sequence number is believed if it is at most the window of its sender beyond
@@ -64,7 +69,7 @@ Data structures
 - A row of the state is the `slot` of its flow until the flow has ended and `leaving` was called; streams keep what they
   need in arrays of their own by slot, without a second hash table. Rows are freed in the midst of a batch only if there
   are too many flows; then the headers of the batch whose flow is no longer in its row have no slot.
-- Memory is bounded: 700 bytes a flow with its share of the hash table, taken as they are first used, and 1.5 MB of
+- Memory is bounded: 720 bytes a flow with its share of the hash table, taken as they are first used, and 1.5 MB of
   holes that all flows share.
 """
 

@@ -14,16 +14,19 @@ States of TCP in a segment, which decide where `closing` says so:
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
 from netlake.kernels import kernel
 from netlake.kernels.feature_records import ACK, FIN, NO_TIME, RST, SYN
+from netlake.packets import Bytes, Ints, Shorts
 
 RULES = np.dtype(
     [("idle_tcp", np.int64), ("idle_udp", np.int64), ("idle_other", np.int64), ("active", np.int64),
      ("inclusive", np.uint8), ("closing", np.uint8), ("orientation", np.uint8), ("split_icmp", np.uint8),
-     ("swap_syn_ack", np.uint8), ("backward_after_split", np.uint8)], align=True)  # fmt: skip
+     ("swap_syn_ack", np.uint8), ("backward_after_split", np.uint8), ("milliseconds", np.uint8)],
+    align=True)  # fmt: skip
 KEY = np.dtype(
     [("clock", np.int64), ("row", np.int64), ("segment", np.int32), ("icmp", np.int32), ("state", np.uint8),
      ("fins", np.uint8)], align=True)  # fmt: skip
@@ -33,6 +36,36 @@ SEGMENT = np.dtype(
      ("forward_first", np.int64), ("backward_first", np.int64), ("forward_packets", np.int64),
      ("backward_packets", np.int64), ("dialogue", np.int64), ("segment", np.int32), ("icmp", np.int32),
      ("forward", np.uint8), ("reason", np.uint8), ("protocol", np.uint8), ("timed", np.uint8)], align=True)  # fmt: skip
+
+
+class PacketArrays(NamedTuple):
+    """Packets sorted by key.
+
+    `slot` are rows of keys; `side` is 0 for the originator's; `flags` of TCP and `icmp` (type * 256 + code) are -1
+    where there are none.
+    """
+
+    slot: Annotated[Ints, "int64[::1]"]
+    packet: Annotated[Ints, "int64[::1]"]
+    flow: Annotated[Ints, "int64[::1]"]
+    time: Annotated[Ints, "int64[::1]"]
+    side: Annotated[Bytes, "uint8[::1]"]
+    protocol: Annotated[Bytes, "uint8[::1]"]
+    flags: Annotated[Shorts, "int32[::1]"]
+    icmp: Annotated[Shorts, "int32[::1]"]
+
+
+class PlaceArrays(NamedTuple):
+    """Where packets are.
+
+    `row` is that of segments, `direction` 0 forward, `gap` the microseconds since the packet before in the segment and
+    `side_gap` since that in the same direction, -1 without one.
+    """
+
+    row: Annotated[Ints, "int64[::1]"]
+    direction: Annotated[Bytes, "uint8[::1]"]
+    gap: Annotated[Ints, "int64[::1]"]
+    side_gap: Annotated[Ints, "int64[::1]"]
 
 
 class State(IntEnum):
@@ -94,9 +127,12 @@ def _ends(rule, key, segment, now, flags, icmp):
     ):
         return Reason.FIN.value if key.state == CLOSED else Reason.RST.value
     if segment.timed:
-        if _exceeds(now - segment.last, idle, rule.inclusive):
+        last, first = segment.last, segment.first
+        if rule.milliseconds:
+            now, last, first = now // 1000 * 1000, last // 1000 * 1000, first // 1000 * 1000
+        if _exceeds(now - last, idle, rule.inclusive):
             return Reason.IDLE.value
-        if _exceeds(now - segment.first, rule.active, rule.inclusive):
+        if _exceeds(now - first, rule.active, rule.inclusive):
             return Reason.ACTIVE.value
     if not rule.split_icmp or (protocol != ICMP and protocol != ICMPV6) or icmp < 0 or segment.icmp < 0:
         return 0
@@ -147,81 +183,96 @@ def _follow(rule, key, flags, side):
     return 0
 
 
-@kernel(
-    "int64(RULES[::1], int64[::1], int64[::1], int64[::1], int64[::1], uint8[::1], uint8[::1], int32[::1], int32[::1],"
-    " KEY[::1], SEGMENT[::1], int64, int64[::1], uint8[::1], int64[::1], int64[::1])"
-)
-def segment(
-    rules, slots, packets, flows, times, sides, protocols, flags, icmp, keys, segments, count, rows, directions, gaps,
-    side_gaps,
-):  # fmt: skip
+@kernel()
+def _clear(s, key, now):
+    """Make `s` a new segment of the key; addresses of packets are written by the caller."""
+    s.first = s.last = s.dialogue = now
+    s.forward_packets = s.backward_packets = 0
+    s.forward_first = s.forward_last = s.backward_first = s.backward_last = NO_TIME
+    s.timed = now != NO_TIME
+    s.reason = 0
+    s.segment = key.segment
+    key.segment += 1
+    key.state = OPEN
+    key.fins = 0
+    return 0
+
+
+@kernel()
+def _gap(s, now, fresh):
+    """Microseconds since the last packet, which becomes the one at `now`; -1 without one."""
+    gap = -1 if fresh or not s.timed else now - s.last
+    if not s.timed and now != NO_TIME:
+        s.first = s.dialogue = now
+        s.timed = 1
+    s.last = now
+    return gap
+
+
+@kernel()
+def _side_gap(s, direction, now):
+    """Count a packet of a direction; microseconds since its last packet, -1 without one."""
+    gap = -1
+    if direction == 0:
+        if s.forward_packets == 0:
+            s.forward_first = now
+        elif s.forward_last != NO_TIME:
+            gap = now - s.forward_last
+        s.forward_last = now
+        s.forward_packets += 1
+    else:
+        if s.backward_packets == 0:
+            s.backward_first = now
+        elif s.backward_last != NO_TIME:
+            gap = now - s.backward_last
+        s.backward_last = now
+        s.backward_packets += 1
+    return gap
+
+
+@kernel("int64(RULES[::1], PacketArrays, KEY[::1], SEGMENT[::1], int64, PlaceArrays)")
+def segment(rules, packets, keys, segments, count, places):
     """Assign each packet to a segment; the number of segments, of which `count` were there before.
 
-    Input, one element a packet: `slots` are rows of `keys`, `sides` 0 for the originator's, `flags` and `icmp` (type *
-    256 + code) -1 where there are none. Output: `times` become those of the key's clock, `rows` are rows of `segments`,
-    `directions` 0 forward, `gaps` the microseconds since the packet before in the segment and `side_gaps` since that in
-    the same direction, -1 without one. `segments` has a row for each packet beyond `count`.
+    `packets.time` becomes that of the key's clock. `segments` has a row for each packet beyond `count`.
     """
     rule = rules[0]
-    for i in range(slots.shape[0]):
-        key = keys[slots[i]]
-        now = times[i] if times[i] > key.clock else key.clock
-        key.clock = now
-        times[i] = now
-        side = int(sides[i])
-        reason = 0
-        if key.row >= 0:
-            reason = _ends(rule, key, segments[key.row], now, flags[i], icmp[i])
+    for i in range(packets.slot.shape[0]):
+        key = keys[packets.slot[i]]
+        now = packets.time[i] if packets.time[i] > key.clock else key.clock
+        key.clock = packets.time[i] = now
+        side, f = int(packets.side[i]), packets.flags[i]
+        reason = _ends(rule, key, segments[key.row], now, f, packets.icmp[i]) if key.row >= 0 else 0
         fresh = key.row < 0 or reason > 0
         if fresh:
             s = segments[count]
-            s.forward = side if rule.orientation != Orientation.ORIGINATOR else 0
-            s.dialogue = now
+            _clear(s, key, now)
+            s.flow, s.first_packet = packets.flow[i], packets.packet[i]
+            s.icmp, s.protocol = packets.icmp[i], packets.protocol[i]
             if key.row >= 0:
-                if _continues(rule, segments[key.row], reason, now):
-                    s.dialogue = segments[key.row].dialogue
-                segments[key.row].reason = reason
-                s.forward = _forward(rule, segments[key.row], reason, now, side, flags[i])
-            elif rule.swap_syn_ack and flags[i] > 0 and flags[i] & SYN and flags[i] & ACK:
-                s.forward = 1 - side
-            s.flow, s.first_packet, s.first = flows[i], packets[i], now
-            s.segment, s.icmp, s.protocol, s.reason = key.segment, icmp[i], protocols[i], 0
-            s.last, s.forward_packets, s.backward_packets = now, 0, 0
-            s.forward_first = s.forward_last = s.backward_first = s.backward_last = NO_TIME
-            s.timed = now != NO_TIME
-            key.segment += 1
+                before = segments[key.row]
+                before.reason = reason
+                s.forward = _forward(rule, before, reason, now, side, f)
+                if _continues(rule, before, reason, now):
+                    s.dialogue = before.dialogue
+            else:
+                # a first segment has none before it: reason is 0 and the record is not read
+                s.forward = _forward(rule, s, 0, now, side, f)
             key.row = count
-            key.state = OPEN
-            key.fins = 0
             count += 1
-            if flags[i] > 0 and flags[i] & FIN:
+            if f > 0 and f & FIN:
                 key.fins = 1 << side
         else:
             s = segments[key.row]
-            if flags[i] >= 0:
-                _follow(rule, key, flags[i], side)
+            if f >= 0:
+                _follow(rule, key, f, side)
         d = 0 if side == s.forward else 1
-        if rule.backward_after_split and fresh and (reason == Reason.ACTIVE or reason == Reason.IDLE):
+        if rule.backward_after_split and (reason == Reason.ACTIVE or reason == Reason.IDLE):
             d = 1
-        gaps[i] = -1 if fresh or not s.timed else now - s.last
-        if not s.timed and now != NO_TIME:
-            s.first = s.dialogue = now
-            s.timed = 1
-        s.last = now
-        s.last_packet = packets[i]
-        s.last_flow = flows[i]
-        if d == 0:
-            side_gaps[i] = now - s.forward_last if s.forward_packets and s.forward_last != NO_TIME else -1
-            if s.forward_packets == 0:
-                s.forward_first = now
-            s.forward_last = now
-            s.forward_packets += 1
-        else:
-            side_gaps[i] = now - s.backward_last if s.backward_packets and s.backward_last != NO_TIME else -1
-            if s.backward_packets == 0:
-                s.backward_first = now
-            s.backward_last = now
-            s.backward_packets += 1
-        rows[i] = key.row
-        directions[i] = d
+        s.last_packet = packets.packet[i]
+        s.last_flow = packets.flow[i]
+        places.row[i] = key.row
+        places.direction[i] = d
+        places.gap[i] = _gap(s, now, fresh)
+        places.side_gap[i] = _side_gap(s, d, now)
     return count

@@ -201,10 +201,10 @@ def see_quote(state, found, outer, i, quoted):
 
 
 @kernel(once=True)
-def introduce(flow, data, at, limit, header, key, ts, number, outer, rules):
-    """What is known of a flow from its first packet; `outer` is the flow of the tunnel around it."""
+def introduce(flow, data, limit, header, key, ts, number, outer, rules):
+    """What is known of a flow from its first packet or fragment; `outer` is the flow of the tunnel around it."""
     flow.first_ts, flow.first_packet, flow.outer_flow, flow.tunnel_key = ts, number, outer, header.key
-    flow.originator = originator_of(data, at, limit, key, rules)
+    flow.originator = originator_of(data, header.transport, limit, key, rules)
     if flow.originator != key.side and (key.protocol == IpProtocol.TCP or key.protocol == IpProtocol.UDP):
         write_letter(flow, ord("^"), True)
 
@@ -267,7 +267,7 @@ def track(first, headers, keys, batch, state, rules, pool, generation, found):
         why = Ending.TIMEOUT.value
         known = row >= 0 and not is_over(flows[row], control.now)
         if known and key.protocol == IpProtocol.TCP and kind != QUOTED and is_new_syn(
-            data, at, limit, flows[row], sides[row, side], sides[row, 1 - side]
+            data, at, limit, np.int64(header.payload), flows[row], sides[row, side], sides[row, 1 - side]
         ):  # fmt: skip
             known, why = False, Ending.NEW_SYN.value
         if not known and kind == QUOTED:
@@ -279,7 +279,7 @@ def track(first, headers, keys, batch, state, rules, pool, generation, found):
             if row < 0:
                 return i
             around = found[outer].flow if 0 <= outer < i else 0
-            introduce(flows[row], data, at, limit, header, key, ts, batch.number[packet], around, rules)
+            introduce(flows[row], data, limit, header, key, ts, batch.number[packet], around, rules)
         flow, mine = flows[row], sides[row, side]
         renew_codes(flow, pool, generation)
         one.src, one.dst = (flow.code_a, flow.code_b) if side == 0 else (flow.code_b, flow.code_a)

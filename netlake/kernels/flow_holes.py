@@ -8,6 +8,11 @@ Rules
 - A direction has MOST_OF_SIDE holes at most, all flows together as many as the array. Beyond that the lowest hole of
   the direction makes room, or the new one is not kept if there is none: what was missed of it stays missed, the rest is
   `forgotten` (counted in CONTROL) and counts neither as missed nor, when it is sent, as out of order.
+- A capture can begin within a connection. Then a segment below the first one is an early one: it may be a repeat of
+  bytes sent before the capture began. What lies between it and the bytes above is a hole too, but below `floor`, where
+  the bytes begin that are contiguous with the first segment. Holes below `floor` count as missed only if the SYN, or
+  its SYN+ACK, is captured late and shows that these bytes are of the capture. `under` is 1 while there are such holes;
+  without them `floor` is `begin`, the lowest number that was seen.
 - Acknowledged holes are kept for data up to KEPT bytes behind the acknowledgement, any hole while it is less than FAR
   behind the highest number: numbers farther apart than 2^31 cannot be compared.
 
@@ -29,8 +34,8 @@ from netlake.kernels import kernel
 MOST_OF_SIDE = 200
 KEPT = 1 << 24
 FAR = 1 << 30
-# where a late segment begins: not in a hole; in one; in one, but its first byte was acknowledged
-OUTSIDE, INSIDE, ACKNOWLEDGED = 0, 1, 2
+# where a late segment begins: not in a hole; in one; in one, but its first byte was acknowledged; in one below `floor`
+OUTSIDE, INSIDE, ACKNOWLEDGED, BELOW = 0, 1, 2, 3
 
 
 @kernel()
@@ -49,6 +54,13 @@ def give_back(holes, control, side):
 
 
 @kernel()
+def note_under(holes, side):
+    """Set `under` to 0 if no hole is below `floor` any more."""
+    if side.under and (side.holes == 0 or seq_diff(holes[side.first_hole - 1].start, side.floor) >= 0):
+        side.under = 0
+
+
+@kernel()
 def drop_first(holes, control, side):
     """Free the lowest hole of a direction."""
     row = np.int64(side.first_hole)
@@ -61,6 +73,7 @@ def drop_first(holes, control, side):
         side.last_hole = 0
     hole.next = control.free_hole
     control.free_hole = row
+    note_under(holes, side)
 
 
 @kernel()
@@ -89,7 +102,7 @@ def add_hole(holes, control, side, start, end):
             return
         if side.holes == MOST_OF_SIDE or (control.free_hole == 0 and control.holes_used == holes.size):
             drop_first(holes, control, side)
-    if side.holes == 0:
+    if side.holes == 0 and not 0 <= seq_diff(start, side.acked) <= FAR:
         side.acked = start
     row = new_hole(holes, control, start, end)
     if row == 0:
@@ -101,6 +114,59 @@ def add_hole(holes, control, side, start, end):
         side.first_hole = row
     side.last_hole = row
     side.holes += 1
+
+
+@kernel()
+def add_lowest(holes, control, side, start, end):
+    """Add a hole below all others of a direction; returns whether there was room."""
+    made = np.int64(0) if side.holes == MOST_OF_SIDE else new_hole(holes, control, start, end)
+    if made == 0:
+        return False
+    holes[made - 1].next = side.first_hole
+    if side.holes == 0:
+        side.last_hole = made
+    side.first_hole = made
+    side.holes += 1
+    return True
+
+
+@kernel()
+def first_counted(side):
+    """Where the bytes of a direction begin whose holes count."""
+    return np.int64(side.floor) if side.under else np.int64(side.begin)
+
+
+@kernel()
+def lower_floor(holes, side):
+    """Let `floor` be where the bytes begin that are contiguous with those above it."""
+    floor, row = np.int64(side.begin), np.int64(side.first_hole)
+    while row and seq_diff(holes[row - 1].start, side.floor) < 0:
+        floor, row = np.int64(holes[row - 1].end), np.int64(holes[row - 1].next)
+    side.floor = floor
+    note_under(holes, side)
+
+
+@kernel()
+def count_below(holes, side, first):
+    """Count the holes below `first`, which did not count so far, as missed; returns their acknowledged bytes."""
+    missed, row = np.int64(0), np.int64(side.first_hole)
+    while row:
+        hole = holes[row - 1]
+        if seq_diff(hole.start, first) >= 0:
+            break
+        end = first if seq_diff(hole.end, first) > 0 else np.int64(hole.end)
+        end = np.int64(side.acked) if seq_diff(end, side.acked) > 0 else end
+        missed += max(np.int64(0), seq_diff(end, hole.start))
+        row = np.int64(hole.next)
+    side.under = 0
+    side.missed_bytes += missed
+    return missed
+
+
+@kernel()
+def ends_in_hole(holes, side):
+    """Whether the byte below the highest number was not seen."""
+    return side.holes > 0 and holes[side.last_hole - 1].end == side.next
 
 
 @kernel()
@@ -120,6 +186,8 @@ def acknowledge(holes, control, side, ack):
     if side.holes:
         begin = np.int64(side.acked)
         if seq_diff(ack, begin) > 0:
+            if side.under and seq_diff(side.floor, begin) > 0:
+                begin = np.int64(side.floor)
             row = np.int64(side.first_hole)
             while row:
                 hole = holes[row - 1]
@@ -130,6 +198,8 @@ def acknowledge(holes, control, side, ack):
                 missed += max(np.int64(0), seq_diff(end, start))
                 row = np.int64(hole.next)
             side.acked = ack
+    elif seq_diff(ack, side.acked) > 0:
+        side.acked = ack
     beyond = seq_diff(ack, side.next)
     if beyond > 0:
         add_hole(holes, control, side, np.int64(side.next), ack)
@@ -172,7 +242,7 @@ def split(holes, control, side, row, end):
 
 @kernel()
 def fill(holes, control, side, seq, end):
-    """Remove `seq` to `end` from the holes of a direction; returns where `seq` is: OUTSIDE, INSIDE or ACKNOWLEDGED."""
+    """Remove `seq` to `end` from the holes of a direction; returns where `seq` is (OUTSIDE to BELOW)."""
     where, before, row = OUTSIDE, np.int64(0), np.int64(side.first_hole)
     while row:
         hole = holes[row - 1]
@@ -185,9 +255,12 @@ def fill(holes, control, side, seq, end):
         left, right = seq_diff(seq, start), seq_diff(stop, end)
         if left >= 0:
             where = ACKNOWLEDGED if seq_diff(side.acked, seq) > 0 else INSIDE
-        size = seq_diff(stop, start) - max(np.int64(0), left) - max(np.int64(0), right)
-        known = seq_diff(side.acked, start) - max(np.int64(0), left)
-        side.missed_bytes -= max(np.int64(0), min(size, known))
+            if side.under and seq_diff(side.floor, seq) > 0:
+                where = BELOW
+        if side.under == 0 or seq_diff(start, side.floor) >= 0:
+            size = seq_diff(stop, start) - max(np.int64(0), left) - max(np.int64(0), right)
+            known = seq_diff(side.acked, start) - max(np.int64(0), left)
+            side.missed_bytes -= max(np.int64(0), min(size, known))
         if left > 0:
             if right > 0:
                 split(holes, control, side, row, end)

@@ -8,7 +8,7 @@ has not sent so far; the holes of a direction are a list in one array that all f
 
 A field that is a column of `connection` is declared there (netlake.kernels.flow_columns); the others are declared here.
 Fields that most packets change are at the front, the widest first, so that no bytes are lost to alignment: FLOW has 184
-bytes (the first 104 hot), SIDE 240 (the first 160 hot), KEY 64, HOLE 12, FLOW_OF_HEADER 24, SEGMENT 48.
+bytes (the first 104 hot), SIDE 248 (the first 160 hot), KEY 64, HOLE 12, FLOW_OF_HEADER 24, SEGMENT 48.
 """
 
 from __future__ import annotations
@@ -52,6 +52,23 @@ class End(IntEnum):
     CLOSED = 5
     RESET = 6
     RESET_CLOSED = 7
+
+
+class Begin(IntEnum):
+    """What is known of where the bytes of one side begin: the lowest that it sent; or what a SYN+ACK acknowledged."""
+
+    UNKNOWN = 0
+    SENT = 1
+    ACKNOWLEDGED = 2
+
+
+class Form(IntEnum):
+    """What a sign of an answer is: a word; one in a BER element; eight bytes anywhere; a whole response of DNS."""
+
+    WORD = 0
+    ELEMENT = 1
+    TEXT = 2
+    DNS = 3
 
 
 class Scale(IntEnum):
@@ -180,9 +197,10 @@ SIDE = record(
         ("intervals", np.int32),  # pairs of packets with a time
         ("next", np.uint32),  # the sequence number behind the highest that was sent
         ("has_next", np.uint8),
-        ("has_begin", np.uint8),
+        ("has_begin", np.uint8),  # Begin
         ("has_pending", np.uint8),
         ("holes", np.uint8),  # number of them
+        ("under", np.uint8),  # whether holes are below `floor`
         ("state", np.uint8),  # End
         ("scale", np.uint8),  # Scale
         ("letters", np.uint8),  # bits of Letter
@@ -191,14 +209,16 @@ SIDE = record(
     [
         ("first_hole", np.int32),  # the lowest hole, and the highest: rows of the array of holes + 1
         ("last_hole", np.int32),
-        ("acked", np.uint32),  # the highest acknowledgement that was believed; valid while there are holes
+        ("acked", np.uint32),  # the highest believed acknowledgement; valid with holes, and before the SYN is seen
         ("pending", np.uint32),  # an acknowledgement of bytes that were not seen, and that is not believed yet
         ("begin", np.uint32),  # the lowest sequence number that was sent
+        ("floor", np.uint32),  # where the bytes begin whose holes count; valid while `under`
         ("syn_seq", np.uint32),  # of the last segment with this flag; of a FIN, behind its payload
         ("fin_seq", np.uint32),
         ("rst_seq", np.uint32),
         ("late", np.int32),  # segments without new bytes
         ("gaps", np.int32),  # acknowledgements of missed bytes
+        ("early", np.int32),  # of the retransmitted segments: those that are out of order if the SYN is late
         *declared(OF_SIDE, rare=True),
     ],
 )
@@ -259,22 +279,25 @@ SEGMENT = record(
 )
 LETTER = np.dtype([("letter", np.uint8), ("bit", np.uint8)])
 MOVE = np.dtype([("sender", np.uint8), ("other", np.uint8)])
-# one sign that a packet is an answer, see netlake.flows.beginning
+# a sign that a packet is an answer, or one more word of the sign in the row before; see netlake.flows.beginning
 ANSWER = record(
     [
         ("mask", np.uint32),
         ("least", np.uint32),
         ("most", np.uint32),
-        ("also_mask", np.uint32),
-        ("also", np.uint32),
-        ("port", np.int32),  # of the sender, -1: any
         ("at", np.int32),  # offset from the transport header
-        ("also_at", np.int32),
         ("protocol", np.int16),
-        ("elements", np.int16),  # BER elements of the sequence at `at` that are passed over, -1: it is no sequence
+        ("elements", np.int16),  # BER elements of the sequence at `at` that are passed over
+        ("inner", np.int16),  # those of the sequence that is the next element, -1: it is none
+        ("form", np.uint8),  # Form
+        ("more", np.uint8),  # following rows of the same sign
     ],
     [],
 )
+# what is known of a port: how well it is known as a server's, and the signs of answers that come from it
+PORT = record([("first", np.int16), ("answers", np.int16), ("rank", np.uint8)], [])
+# the rows of PORT behind those of all ports, one for each IP protocol: signs from any port
+ANY_PORT = 1 << 16
 
 
 class State(NamedTuple):
@@ -308,13 +331,13 @@ class Batch(NamedTuple):
 class Rules(NamedTuple):
     """The tables of netlake.flows.tcp_tables: by segment; by state of sender and other side, segment, originator.
 
-    Then those of netlake.flows.beginning: signs of answers, and how well known each port is.
+    Then those of netlake.flows.beginning: signs of answers, and ports.
     """
 
     letters: Annotated[Records, "LETTER[::1]"]
     moves: Annotated[Records, "MOVE[:, :, :, ::1]"]
     answers: Annotated[Records, "ANSWER[::1]"]
-    known: Annotated[Bytes, "uint8[::1]"]
+    ports: Annotated[Records, "PORT[::1]"]
 
 
 def new_state(most: int, least_table: int) -> State:

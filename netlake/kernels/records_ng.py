@@ -76,7 +76,7 @@ INTERFACE = np.dtype(
 # an option of a packet: row of the batch, code, offset in the buffer and length of its value, byte order
 OPTION = np.dtype([(name, np.int64) for name in ("row", "code", "at", "size", "big")], align=True)
 # codes of options of packets; LOST is the count in the header of obsolete packet blocks, if it is neither 0 nor unknown
-COMMENT, HASH, VERDICT, LAST_CODE = 1, 3, 7, 7
+COMMENT, HASH, VERDICT = 1, 3, 7
 LOST = 0x10000
 UNKNOWN_LOSS = 0xFFFF
 # the packet block that the index reads: its length with padding, its interface in the section, the packet's lengths,
@@ -152,7 +152,7 @@ def add_option(row, code, at, size, section, options):
 
 @kernel()
 def find_options(data, at, end, row, section, options):
-    """Find the options that are read between `at` and `end`; False if the options do not fit."""
+    """Find the options between `at` and `end`; False if they do not fit."""
     big = section.big == 1
     while at < end:
         if at + 4 > end:
@@ -164,8 +164,7 @@ def find_options(data, at, end, row, section, options):
         at += 4
         if at + ((size + 3) & ~3) > end:
             return False
-        if code <= LAST_CODE:
-            add_option(row, code, at, size, section, options)
+        add_option(row, code, at, size, section, options)
         at += (size + 3) & ~3
     return True
 

@@ -151,6 +151,7 @@ def fragment(data, w, headers, packet, start, offset):
     h = headers[w.header]
     h.kind = FRAGMENT_KIND
     if offset == 0:
+        h.transport = start
         read_ports(data, h, start, w.end)
     stop(packet, Stop.FRAGMENT, start)
     return done()

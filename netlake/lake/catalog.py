@@ -315,6 +315,11 @@ class Catalog(OpenLake):
         with self._read() as session:
             return upkeep.check(session, self.data, deep=deep)
 
+    def without_sha256(self) -> int:
+        """How many data files of all snapshots have no recorded SHA-256, because another engine wrote them."""
+        with self._read() as session:
+            return upkeep.without_sha256(session)
+
 
 def _remove(files: Sequence[DataFile]) -> None:
     for file in files:

@@ -59,13 +59,15 @@ class Offer:
 class Place:
     """Where an offered capture belongs: `capture` is its id, `stored` the same capture in the lake.
 
-    `seen` is the snapshot that was looked at; `other` is another capture that has the id of its samples.
+    `seen` is the snapshot that was looked at; `other` is another capture that has the id of its samples, and `compared`
+    whether its content was found to differ, by SHA-256; else it could not be compared.
     """
 
     capture: str
     seen: int
     stored: Stored | None = None
     other: Stored | None = None
+    compared: bool = False
 
 
 def salted(capture: str, salt: int) -> str:
@@ -84,7 +86,8 @@ def place(offer: Offer, stored: Sequence[Stored], seen: int, *, replace: bool) -
             return Place(capture, seen, found[capture])
     for salt in range(SALTS):
         if (capture := salted(offer.capture, salt)) not in found:
-            return Place(capture, seen, None, found.get(offer.capture))
+            other = found.get(offer.capture)
+            return Place(capture, seen, None, other, other is not None and other.facts.capture in content.compared)
     raise LakeError(f"{offer.path} has the id of {SALTS} other captures in the lake; decode it into another lake.")
 
 
@@ -93,6 +96,7 @@ class Content:
 
     def __init__(self, offer: Offer) -> None:
         self.offer = offer
+        self.compared: set[str] = set()  # captures with another SHA-256
         self._sha256: str | None = None
 
     def is_of(self, there: CaptureFacts, *, replace: bool) -> bool:
@@ -103,6 +107,8 @@ class Content:
         sha256 = there.sha256 or _of_originals(there)
         if sha256 is not None:
             self._sha256 = self._sha256 or sha256_of(here.files)
+            if self._sha256 != sha256:
+                self.compared.add(there.capture)
             return self._sha256 == sha256
         return (replace or stamps is None) and here.path.split("\n") == [normal(path) for path in _paths(there)]
 

@@ -5,8 +5,9 @@ of all of them (`netlake.pipeline.marks` computes them). Rules:
 
 - Two captures are alike if the digests at the greatest number of packets at which both have one are equal. Equal
   digests of all packets are the same packets; otherwise one capture begins with packets of the other.
-- Captures that are alike are reported, and both are kept: the digest covers times, lengths and a few bytes of each
-  packet, which is no proof, and a user may want both.
+- The digest covers time, lengths, link type and all bytes of each packet, so that files with equal digests have equal
+  packets; what else a file has (comments, names, interfaces) may differ.
+- Captures that are alike are reported, and both are kept: a user may want both.
 - `netlake_packets` has the marks of the present captures only.
 """
 

@@ -85,6 +85,14 @@ def check(session: Session, data: Path, *, deep: bool) -> list[FileProblem]:
     return problems
 
 
+def without_sha256(session: Session) -> int:
+    """How many data files have no recorded SHA-256, because another engine wrote them."""
+    row = session.row(
+        "SELECT count(*) FROM ducklake_data_file WHERE data_file_id NOT IN (SELECT data_file_id FROM netlake_file)"
+    )
+    return int(row[0]) if row else 0
+
+
 def place_of(base: str, path: str, relative: object) -> str:
     """The absolute path for a path of the catalog, which is under `base` if it is relative."""
     return f"{base.rstrip('/')}/{path.rstrip('/')}".rstrip("/") if relative else path

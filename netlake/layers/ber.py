@@ -80,12 +80,24 @@ def taken(message: Cursor, tag: int) -> bytes:
 
 
 def integer(content: Cursor) -> int | None:
-    """A signed integer; None if it has no bytes."""
-    return signed(whole(content))
+    """A signed integer; None with the fault `bad_length` if it has no bytes, which X.690 section 8.3.1 forbids."""
+    return _number(whole(content), content, is_signed=True)
+
+
+def number(message: Cursor, tag: int = INTEGER, *, is_signed: bool = True) -> int | None:
+    """The integer that is the next value, of type `tag`; like `integer(expect(message, tag))`, but faster."""
+    return _number(taken(message, tag), message, is_signed=is_signed)
+
+
+def _number(data: bytes, around: Cursor, *, is_signed: bool) -> int | None:
+    if not data:
+        around.fault("bad_length")
+        return None
+    return int.from_bytes(data, "big", signed=is_signed)
 
 
 def signed(data: bytes) -> int | None:
-    """Like `integer`, for the bytes of a content."""
+    """Like `integer`, for the bytes of a content and without a fault."""
     return int.from_bytes(data, "big", signed=True) if data else None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +11,7 @@ from netlake.kernels.times import microseconds
 from netlake.packets import NO_TIME, Packets
 from netlake.protocols.packet_option import TABLES
 from netlake.schema import arrow
-from netlake.sources.facts import PacketOptions, Typed
+from netlake.sources.facts import OtherOption, PacketOptions, Typed
 
 # by two bits, and by three bits, of the flags
 DIRECTIONS = np.array([None, "inbound", "outbound", None], object)
@@ -41,16 +41,21 @@ def rows_of_options(options: PacketOptions, packets: Packets) -> pa.RecordBatch:
         large = values >= LIMIT
         wide |= large
         columns[name] = pa.array(values.astype(np.int64), mask=~known | large)
-    if wide.any():
-        columns["fault"] = pa.array(np.array([None, "out_of_range"], object)[wide.astype(np.int8)], pa.string())
+    if wide.any() or options.malformed:
+        faults = np.array([None, "out_of_range"], object)[wide.astype(np.int8)]
+        faults[np.isin(options.packet, list(options.malformed))] = "bad_length"
+        columns["fault"] = pa.array(faults, pa.string())
     schema = arrow.schema(TABLES[0])
-    for name, lists in (("verdicts", options.verdicts), ("hashes", options.hashes)):
+    every: dict[str, Mapping[int, Sequence[Typed | OtherOption]]] = {
+        "verdicts": options.verdicts, "hashes": options.hashes, "others": options.others,
+    }  # fmt: skip
+    for name, lists in every.items():
         listed = [_structs(name, lists.get(number, ())) for number in options.packet.tolist()]
         columns[name] = pa.array(listed, schema.field(name).type)
     return pa.RecordBatch.from_pydict(columns)
 
 
-def _structs(name: str, found: Iterable[Typed]) -> list[dict[str, object]]:
+def _structs(name: str, found: Iterable[Typed | OtherOption]) -> list[dict[str, object]]:
     if name == "hashes":
-        return [{"algorithm": one.type, "value": one.value} for one in found]
+        return [{"algorithm": one.type, "value": one.value} for one in found if isinstance(one, Typed)]
     return [one._asdict() for one in found]

@@ -22,13 +22,18 @@ from netlake.sources.ending import END_OF_INPUT
 
 @contextmanager
 def ended_by_signals(*, streams: bool) -> Iterator[None]:
-    """Within the block SIGINT and SIGTERM end the input of `streams` and then abort; without streams they abort."""
+    """Within the block SIGINT and SIGTERM end the input of `streams` and then abort; without streams they abort.
+
+    Further SIGTERM are ignored while an abort removes files: a worker gets one from a signal to the process group and
+    one from its supervisor.
+    """
     if streams:
         with END_OF_INPUT.on_signals():
             yield
         return
 
     def abort(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, abort)

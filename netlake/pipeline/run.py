@@ -175,13 +175,20 @@ def _place(source: Source, catalog: Catalog, settings: Settings, report: Capture
         place = catalog.place(offered, replace=settings.replace)
         source.capture_id = place.capture
     if place is not None and place.stored is None and place.other is not None:
-        other = place.other.facts
-        report.notices.append(
-            f"{source.name} has the size and samples of {other.called} (capture {other.capture}), but other content, or"
-            f" the content of that file is not known any more: it is a capture of its own, {place.capture}."
-        )
+        report.notices.append(_clash(source.name, place, place.other.facts))
     report.id = source.capture_id
     return place
+
+
+def _clash(name: str, place: Place, other: CaptureFacts) -> str:
+    """A sentence about a capture that has the id of another one."""
+    why = (
+        "but another SHA-256"
+        if place.compared
+        else f"and {other.called} is not as it was captured and its SHA-256 was not stored, so they cannot be compared"
+    )
+    samples = f"{name} has the size and samples of {other.called} (capture {other.capture}), {why}"
+    return f"{samples}: it is a capture of its own, {place.capture}."
 
 
 def offer(source: Source) -> Offer | None:

@@ -81,7 +81,7 @@ class SourceRows:
     def _options(self, packets: Packets) -> None:
         """Write the options of the packets of a batch."""
         for options in self.source.options:
-            self.lost += int(options.numbers["dropped"][0].sum())
+            self.lost += sum(options.numbers["dropped"][0].tolist())  # a sum of uint64 could overflow
             self.decoder.put("packet_option", rows_of_options(options, packets))
         self.source.options.clear()
 

@@ -9,7 +9,9 @@ Decided here:
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -41,6 +43,12 @@ TABLES = (
 )  # fmt: skip
 
 
+# arrays and objects in each other that are read; a message of Dropbox has two
+MOST_DEPTH = 100
+STRING = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)  # also without its end, so that the search is linear
+STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+
+
 class Number(str):
     """The text of a number, as distinct from a string."""
 
@@ -55,9 +63,10 @@ def accept(messages: Messages) -> Mask:
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
     """Columns of one message."""
     try:
-        # RecursionError: arrays in arrays; ValueError: text that is neither JSON nor UTF-8
-        content = json.loads(message.rest(), parse_int=Number, parse_float=Number, parse_constant=Number)
-    except (ValueError, RecursionError):
+        data = message.rest()
+        _bound(data)
+        content = json.loads(data, parse_int=Number, parse_float=Number, parse_constant=Number)
+    except ValueError:  # neither JSON nor UTF-8
         raise Malformed("bad_value") from None
     if not isinstance(content, dict):
         raise Malformed("bad_value")
@@ -69,6 +78,15 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
         listed = content.get(member)
         numbers = [_number(value, most) for value in listed] if isinstance(listed, list) else []
         yield member, [number for number in numbers if number is not None]
+
+
+def _bound(data: bytes) -> None:
+    """Malformed for arrays and objects in each other beyond MOST_DEPTH: how deep `json` reads depends on Python."""
+    if data.count(b"[") + data.count(b"{") <= MOST_DEPTH:
+        return
+    steps = (STEPS.get(byte, 0) for byte in STRING.sub(b"", data))
+    if max(accumulate(steps)) > MOST_DEPTH:
+        raise Malformed("bad_value")
 
 
 def _text(value: str) -> str:

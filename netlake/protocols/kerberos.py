@@ -130,7 +130,7 @@ def _request_body(number: int, value: Cursor) -> Iterator[tuple[str, Any]]:
     elif number == 9:
         yield from _hosts(value)
     elif number == 7:
-        yield "nonce", ber.signed(ber.taken(value, ber.INTEGER))
+        yield "nonce", ber.number(value)
     elif number == 8:
         types = [ber.integer(item) for _, item in ber.values(ber.expect(value, ber.SEQUENCE))]
         yield "encryption_types", [number for number in types if number is not None]
@@ -167,7 +167,7 @@ def _error(fields: Iterator[tuple[int, Cursor]]) -> Iterator[tuple[str, Any]]:
         if number == 4:
             yield "server_time", _time(ber.whole(ber.value(content)[1]))
         elif number == 6:
-            yield "error_code", ber.signed(ber.taken(content, ber.INTEGER))
+            yield "error_code", ber.number(content)
         elif number in names:
             yield names[number], _name(content)
         elif number in texts:
@@ -179,7 +179,7 @@ def _preauthentication(content: Cursor) -> Iterator[tuple[str, Any]]:
     yield "preauthentication", kinds
     for _, entry in ber.values(ber.expect(content, ber.SEQUENCE)):
         for number, value in _fields(entry):
-            kind = ber.signed(ber.taken(value, ber.INTEGER)) if number == 1 else None
+            kind = ber.number(value) if number == 1 else None
             if kind is not None:
                 kinds.append(kind)
 
@@ -187,9 +187,9 @@ def _preauthentication(content: Cursor) -> Iterator[tuple[str, Any]]:
 def _encrypted(content: Cursor, part: str) -> Iterator[tuple[str, Any]]:
     for number, value in _fields(ber.expect(content, ber.SEQUENCE)):
         if number == 0:
-            yield f"{part}_encryption_type", ber.signed(ber.taken(value, ber.INTEGER))
+            yield f"{part}_encryption_type", ber.number(value)
         elif number == 1 and part == "ticket":
-            yield "ticket_key_version", ber.signed(ber.taken(value, ber.INTEGER))
+            yield "ticket_key_version", ber.number(value)
         elif number == 2:
             yield f"{part}_cipher", ber.taken(value, ber.OCTETS)
 
@@ -201,7 +201,7 @@ def _hosts(content: Cursor) -> Iterator[tuple[str, Any]]:
         kind = None
         for number, value in _fields(entry):
             if number == 0:
-                kind = ber.signed(ber.taken(value, ber.INTEGER))
+                kind = ber.number(value)
             elif number == 1:
                 hosts.append(_host(kind, ber.taken(value, ber.OCTETS)))
 

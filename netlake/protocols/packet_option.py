@@ -24,6 +24,16 @@ HASH = Struct(
         Column("value", "bytes", "Hash of the packet, as sent.", why="tshark shows no hash"),
     )
 )  # fmt: skip
+OTHER = Struct(
+    (
+        Column("code", "u16", "Code of the option, such as 2988 for a custom one.",
+               why="a part of the option"),
+        Column("enterprise", "u32", "Custom option: Private Enterprise Number of who defined it; else null.",
+               why="no tshark field of a packet"),
+        Column("value", "bytes", "Value, as sent; of a custom option what follows the number.",
+               why="one tshark field for each type"),
+    )
+)  # fmt: skip
 
 TABLES = (
     Table(
@@ -48,6 +58,8 @@ TABLES = (
             Column("queue", "u32", "Queue of the interface that received it.", wireshark="frame.interface_queue"),
             Column("verdicts", List(VERDICT), "What was decided about the packet."),
             Column("hashes", List(HASH), "Hashes of the packet."),
+            Column("others", List(OTHER),
+                   "Options without a column: custom, unknown, repeated, of a wrong size, numbers of 2^63 and above."),
         ),
     ),
 )  # fmt: skip

@@ -20,15 +20,16 @@ from netlake.schema import Column, List, Struct, Table
 TRAP = 0xA4
 BULK = 0xA5
 COUNTER64 = 0x46
+TIMETICKS = 0x43
 OPAQUE = 0x44
 IP_ADDRESS = 0x40
 USER_SECURITY = 3
 TYPES = {
     ber.INTEGER: "integer", ber.OCTETS: "octets", ber.NULL: "null", ber.OID: "oid", IP_ADDRESS: "ip_address",
-    0x41: "counter32", 0x42: "gauge32", 0x43: "timeticks", OPAQUE: "opaque", COUNTER64: "counter64",
+    0x41: "counter32", 0x42: "gauge32", TIMETICKS: "timeticks", OPAQUE: "opaque", COUNTER64: "counter64",
     0x80: "no_such_object", 0x81: "no_such_instance", 0x82: "end_of_view",
 }  # fmt: skip
-UNSIGNED = (0x41, 0x42, 0x43, COUNTER64)
+NUMBERS = (ber.INTEGER, 0x41, 0x42, TIMETICKS, COUNTER64)
 
 VARIABLE = Struct(
     (
@@ -107,7 +108,7 @@ TABLES = (
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
     """Columns of one message; bytes after it are not read."""
     body = ber.expect(message, ber.SEQUENCE)
-    version = ber.signed(ber.taken(body, ber.INTEGER))
+    version = ber.number(body)
     if version not in (0, 1, 3):
         raise Malformed("bad_version")
     yield "version", version
@@ -120,11 +121,11 @@ def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
 
 def _version_3(body: Cursor) -> Iterator[tuple[str, Any]]:
     head = ber.expect(body, ber.SEQUENCE)
-    yield "message_id", ber.signed(ber.taken(head, ber.INTEGER))
-    yield "max_size", ber.signed(ber.taken(head, ber.INTEGER))
+    yield "message_id", ber.number(head)
+    yield "max_size", ber.number(head)
     flags = ber.taken(head, ber.OCTETS)[:1] or b"\0"
     yield "message_flags", flags[0]
-    model = ber.signed(ber.taken(head, ber.INTEGER))
+    model = ber.number(head)
     yield "security_model", model
     parameters = ber.expect(body, ber.OCTETS)
     if model == USER_SECURITY:
@@ -140,8 +141,8 @@ def _version_3(body: Cursor) -> Iterator[tuple[str, Any]]:
 
 def _user(parameters: Cursor) -> Iterator[tuple[str, Any]]:
     yield "engine_id", ber.taken(parameters, ber.OCTETS)
-    yield "engine_boots", ber.signed(ber.taken(parameters, ber.INTEGER))
-    yield "engine_time", ber.signed(ber.taken(parameters, ber.INTEGER))
+    yield "engine_boots", ber.number(parameters)
+    yield "engine_time", ber.number(parameters)
     yield "user_name", text(ber.taken(parameters, ber.OCTETS))
     yield "authentication", ber.taken(parameters, ber.OCTETS)
     yield "privacy", ber.taken(parameters, ber.OCTETS)
@@ -155,13 +156,13 @@ def _pdu(body: Cursor) -> Iterator[tuple[str, Any]]:
     if tag == TRAP:
         yield "enterprise", ber.oid(ber.taken(pdu, ber.OID))
         yield "agent_ip", ber.taken(pdu, IP_ADDRESS)
-        yield "generic_trap", ber.signed(ber.taken(pdu, ber.INTEGER))
-        yield "specific_trap", ber.signed(ber.taken(pdu, ber.INTEGER))
-        yield "uptime", _unsigned(ber.taken(pdu, 0x43))
+        yield "generic_trap", ber.number(pdu)
+        yield "specific_trap", ber.number(pdu)
+        yield "uptime", ber.number(pdu, TIMETICKS, is_signed=False)
     else:
         names = ("non_repeaters", "max_repetitions") if tag == BULK else ("error_status", "error_index")
         for name in ("request_id", *names):
-            yield name, ber.signed(ber.taken(pdu, ber.INTEGER))
+            yield name, ber.number(pdu)
     variables: list[dict[str, Any]] = []
     yield "variables", variables
     for tag, binding in ber.values(ber.expect(pdu, ber.SEQUENCE)):
@@ -169,22 +170,19 @@ def _pdu(body: Cursor) -> Iterator[tuple[str, Any]]:
             raise Malformed("bad_value")
         oid = ber.oid(ber.taken(binding, ber.OID))
         kind, content = ber.value(binding)
-        variables.append({"oid": oid, **_typed(kind, ber.whole(content))})
+        variables.append({"oid": oid, **_typed(kind, ber.whole(content), binding)})
 
 
-def _unsigned(data: bytes) -> int | None:
-    return int.from_bytes(data, "big") if data else None
-
-
-def _typed(kind: int, data: bytes) -> dict[str, Any]:
+def _typed(kind: int, data: bytes, around: Cursor) -> dict[str, Any]:
+    """The value of a variable; a size that its type forbids is a fault of the message `around` it."""
     result: dict[str, Any] = {"type": TYPES.get(kind), "value": data}
-    if kind == ber.INTEGER:
-        result["number"] = ber.signed(data)
-    elif kind in UNSIGNED:
-        result["number"] = _unsigned(data)
+    if (kind in NUMBERS and not data) or (kind == IP_ADDRESS and len(data) != 4):
+        around.fault("bad_length")
+    elif kind in NUMBERS:
+        result["number"] = int.from_bytes(data, "big", signed=kind == ber.INTEGER)
     elif kind == ber.OID:
         result["text"] = ber.oid(data)
-    elif kind == IP_ADDRESS and len(data) == 4:
+    elif kind == IP_ADDRESS:
         result["text"] = address_text(data)
     elif kind == ber.OCTETS and data.isascii() and (shown := text(data)).replace("\r\n", "").isprintable():
         result["text"] = shown

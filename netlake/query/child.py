@@ -76,10 +76,10 @@ def lock(lake: Path, spill: Path) -> bool:
 
 def ready(request: dict[str, Any], *, locked: bool) -> tuple[Connection, Snapshot, str]:
     """(a connection restricted to the lake, the snapshot, the SQL statement) for `request`."""
-    from netlake.errors import LakeError, OptionError
+    from netlake.errors import LakeError, OptionError, QueryError
     from netlake.lake.catalog import Catalog
     from netlake.query.connection import Connection, allow_only
-    from netlake.query.dump import Dump
+    from netlake.query.dump import Dump, check_condition
     from netlake.query.snapshot import Snapshot, moment
 
     catalog = Catalog(Path(request["lake"]), readonly=True)
@@ -88,7 +88,12 @@ def ready(request: dict[str, Any], *, locked: bool) -> tuple[Connection, Snapsho
     except LakeError as error:
         raise OptionError(f"--at: {error}") from error
     statement = Dump(**request["dump"]).sql(snapshot) if request["dump"] else str(request["sql"])
-    connection = Connection(threads=request["threads"], memory=request["memory"])
+    try:
+        connection = Connection(threads=request["threads"], memory=request["memory"])
+    except QueryError as error:
+        raise OptionError(f"--memory: {error}") from error
+    if request["dump"]:
+        check_condition(connection.database, request["dump"]["where"])
     # without Landlock DuckDB could write in any allowed folder: allow single files, which have mode 0444
     places = [catalog.data] if locked else _files(connection, statement, snapshot)
     allow_only(connection.database, places, spill=Path(request["spill"]))
@@ -117,7 +122,10 @@ def _answer(request: dict[str, Any], out: BinaryIO, *, locked: bool) -> None:
     try:
         _stream(relation, out, request["format"], style, request["rows"])
     except duckdb.Error as error:
-        raise translated(error, snapshot.names()) from error
+        refused = translated(error, snapshot.names())
+        if request["dump"] and isinstance(error, (duckdb.DataError, duckdb.ProgrammingError)):
+            raise OptionError(f"--where: {refused}") from error  # only the condition computes anything
+        raise refused from error
 
 
 def _files(connection: Connection, statement: str, snapshot: Snapshot) -> list[Path]:

@@ -24,7 +24,7 @@ import duckdb
 
 from netlake.errors import QueryError
 from netlake.lake.facts import FileInfo
-from netlake.query import names, network
+from netlake.query import labelled, names, network
 from netlake.query.planning import Planner
 from netlake.query.snapshot import Field, Snapshot
 from netlake.schema import sql
@@ -114,7 +114,11 @@ class Views:
                 self.cursor.execute(view(table, self.snapshot.fields(table), ()))
         macros = (network.macro(network.networks(statement)),) if network.named(statement) else ()
         tables, joined = named(self.cursor, statement, self.snapshot)
-        self.bind(tables, statement if prune else None, macros, joined)
+        made = [_joined(table) for table in joined]
+        if with_labels := labelled.named(statement, self.snapshot):
+            labelled.check(with_labels, self.snapshot)
+            made += labelled.statements(with_labels, self.snapshot)
+        self.bind(tables, statement if prune else None, macros, made)
         for macro in macros:
             self.cursor.execute(macro)
 
@@ -141,18 +145,17 @@ class Views:
         tables: Collection[str],
         statement: str | None = None,
         macros: tuple[str, ...] = (),
-        joined: Collection[str] = (),
+        made: Sequence[str] = (),
     ) -> None:
-        """Create the views of `tables`, and the views with packet columns of `joined`.
+        """Create the views of `tables`, then those of the statements `made`, which use them.
 
         With `statement`, a view covers only the files that the statement can need; `macros` are created for planning.
         """
         fields = {table: self.snapshot.fields(table) for table in tables}
         files = {table: self.snapshot.files(table) for table in tables}
-        joins = [_joined(table) for table in joined]
         chosen = dict(files)
         if statement is not None and any(len(found) > 1 for found in files.values()):
-            for table, may in self.planner.tests(statement, fields, (*joins, *macros)).items():
+            for table, may in self.planner.tests(statement, fields, (*made, *macros)).items():
                 if may.columns:
                     known = self.snapshot.files(table, may.columns)
                     chosen[table] = [file for file in known if may(file.stats)]
@@ -160,8 +163,8 @@ class Views:
             self.cursor.execute(view(table, fields[table], chosen[table], distinct=_of_the_lake(table, fields[table])))
             rows = sum(file.rows for file in chosen[table])
             self.opened.tables[table] = (len(chosen[table]), len(files[table]), rows)
-        for made in joins:
-            self.cursor.execute(made)
+        for created in made:
+            self.cursor.execute(created)
 
 
 def named(cursor: duckdb.DuckDBPyConnection, statement: str, snapshot: Snapshot) -> tuple[set[str], set[str]]:
@@ -173,6 +176,8 @@ def named(cursor: duckdb.DuckDBPyConnection, statement: str, snapshot: Snapshot)
     found = {name.lower() for name in found}
     if network.named(statement):
         found.add("address")
+    for one in labelled.named(statement, snapshot):
+        found |= {one.table, labelled.EDGES}
     tables = {name for name in found if snapshot.has(name)}
     stems = {name.removesuffix(JOINED) for name in found - tables if name.endswith(JOINED)}
     joined = {name for name in stems if snapshot.has(name) and _joins(name, snapshot)}

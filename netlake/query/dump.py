@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import duckdb
+
 from netlake.errors import OptionError
-from netlake.query import names
+from netlake.query import labelled, names
 from netlake.query.snapshot import Snapshot
 from netlake.schema.sql import name as quoted
 
@@ -23,11 +25,16 @@ class Dump:
 
     def sql(self, snapshot: Snapshot) -> str:
         """The SQL statement; QueryError if the table or a column does not exist."""
-        if not snapshot.has(self.table):
+        with_labels = labelled.parse(self.table)
+        table = with_labels.table if with_labels else self.table
+        if not snapshot.has(table) or (with_labels and not labelled.key(table, snapshot)):
             raise names.unknown("table", self.table, snapshot.names())
-        columns = [field.name for field in snapshot.fields(self.table)]
+        columns = [field.name for field in snapshot.fields(table)]
+        source = quoted(table)
+        if with_labels:
+            columns, source = labelled.columns(table, snapshot), with_labels.name
         shown = [_column("select", name, columns, self.table) for name in self.select] or list(map(quoted, columns))
-        parts = [f"SELECT {', '.join(shown)}", f"FROM {quoted(self.table)}"]
+        parts = [f"SELECT {', '.join(shown)}", f"FROM {source}"]
         if self.where:
             # on its own lines, so that a comment at the end of the condition does not include the bracket
             parts.append(f"WHERE (\n{self.where}\n)")
@@ -39,6 +46,21 @@ class Dump:
         if self.limit is not None:
             parts.append(f"LIMIT {self.limit}")
         return "\n".join(parts)
+
+
+def check_condition(database: duckdb.DuckDBPyConnection, where: str | None) -> None:
+    """OptionError unless `where` is one SQL expression, so that the brackets around it in `Dump.sql` enclose it.
+
+    The statement with brackets is parsed later. Without them, an expression that closes and opens brackets of its own,
+    or that is empty, is a syntax error.
+    """
+    if where is None:
+        return
+    try:
+        database.extract_statements(f"SELECT 1 WHERE\n{where}\n")
+    except duckdb.Error as error:
+        first = str(error).partition("\n")[0]
+        raise OptionError(f"--where: it is not one condition: {first}") from error
 
 
 def _column(option: str, name: str, columns: list[str], table: str) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from netlake.lake.catalog import Catalog
 from netlake.lake.facts import CaptureFacts
-from netlake.query import names
+from netlake.query import labelled, names
 from netlake.query.answer import Answer
 from netlake.query.connection import Connection, Views
 from netlake.query.snapshot import Snapshot
@@ -65,14 +65,22 @@ class Lake:
     def connect(self, *tables: str) -> duckdb.DuckDBPyConnection:
         """A new DuckDB connection with a view of each of `tables`, by default of all tables with rows.
 
+        A name such as `labelled.dns` is a view with labels; see netlake.query.labelled.
+
         The views read all files of the present snapshot: nothing is pruned, and later captures are not included.
         """
         snapshot = self._snapshot()
-        wanted = tables or tuple(name for name in snapshot.names() if snapshot.files(name))
+        wanted = list(tables or (name for name in snapshot.names() if snapshot.files(name)))
+        with_labels = [found for name in wanted if (found := labelled.parse(name))]
+        for table in (one.table for one in with_labels):
+            self._known(snapshot, table)
+        labelled.check(with_labels, snapshot)
+        wanted = [name for name in wanted if labelled.parse(name) is None]
+        wanted += {one.table for one in with_labels} | ({labelled.EDGES} if with_labels else set())
         for table in wanted:
             self._known(snapshot, table)
         views = Views(Connection(variables=True), snapshot)
-        views.bind(wanted)
+        views.bind(wanted, made=list(labelled.statements(with_labels, snapshot)))
         return views.cursor
 
     @property

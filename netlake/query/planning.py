@@ -65,7 +65,7 @@ class Planner:
         for table, fields in tables.items():
             if self._made.get(table) != fields:
                 columns = ", ".join(f"{quoted(field.name)} {field.type}" for field in fields)
-                self._connection.execute(f"CREATE OR REPLACE TABLE {quoted(table)} ({columns})")
+                self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {quoted(table)} ({columns})")
                 self._made[table] = fields
         for statement in also:
             self._connection.execute(statement)
@@ -84,7 +84,7 @@ def _scans(nodes: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
     for node in nodes:
         details: dict[str, Any] = node.get("extra_info") or {}
         place = details.get("Table", "")
-        table = str(place).removeprefix("memory.main.").strip('"')
+        table = str(place).removeprefix('"temp".main.').strip('"')
         if place and pruning.SIMPLE.fullmatch(table):
             yield table, details.get("Filters")
         yield from _scans(node.get("children", []))

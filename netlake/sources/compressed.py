@@ -4,13 +4,18 @@
 - gzip, bzip2 and xz are unpacked by the standard library, piece by piece; zstd and lz4 (frame format) by pyarrow.
 - Of a truncated or damaged stream, every byte before the damage is returned. The libraries return nothing of the call
   in which they find damage, even if that is a wrong checksum at the end. So a file is unpacked a second time up to this
-  call, and then byte by byte; of a pipe up to 64 KiB are lost.
+  call, and then byte by byte; of a pipe the bytes of one call are lost, up to 64 KiB.
+- pyarrow's decoders return when they have all bytes that were asked for. Of a pipe that is not full, few bytes are
+  asked for, so that packets appear as they arrive and little is lost at an interrupt.
 """
 
 from __future__ import annotations
 
 import bz2
+import fcntl
 import lzma
+import struct
+import termios
 import zlib
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -26,6 +31,8 @@ MAGIC = {
     b"\x04\x22\x4d\x18": "lz4",
 }
 PIECE = 64 << 10
+# bytes asked for of a pipe in which fewer than FULL bytes wait: 0.6 us a call, less than a packet costs
+FEW, FULL = 256, 32 << 10
 DAMAGE = (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError)
 
 
@@ -166,6 +173,15 @@ class _Slow:
         return self._raw.readinto(view[: max(1, left)])
 
 
+def _waiting(descriptor: int) -> int:
+    """How many bytes can be read at once; 0 where that is not known."""
+    try:
+        (count,) = struct.unpack("i", fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)))
+    except OSError:
+        return 0
+    return int(count)
+
+
 class Decompressed:
     """The unpacked bytes of a compressed input; `damage` is why it ended early, None if it did not."""
 
@@ -195,7 +211,8 @@ class Decompressed:
         """Fill `view` with at most 64 KiB; 0 at the end and after damage."""
         if self.damage:
             return 0
-        view = view[:PIECE]
+        few = not self._raw.regular and self.compression not in DECODERS and _waiting(self._raw.descriptor) < FULL
+        view = view[: FEW if few else PIECE]
         try:
             count = self._stream.readinto(view)
         except DAMAGE as error:

@@ -72,18 +72,29 @@ class Typed(NamedTuple):
     value: bytes
 
 
+class OtherOption(NamedTuple):
+    """An option as sent; `enterprise` is the number in front of the value of a custom option."""
+
+    code: int
+    enterprise: int | None
+    value: bytes
+
+
 @dataclass(slots=True)
 class PacketOptions:
     """Options of packets besides comments: one entry for each packet that has any.
 
     `packet` are their numbers, ascending; `numbers` has for `flags`, `dropped`, `packet_id` and `queue` the values and
-    where there is one; `verdicts` and `hashes` are lists by packet number.
+    where there is one; `verdicts`, `hashes` and `others` are lists by packet number. `malformed` are the numbers of
+    packets with an option that has a wrong size.
     """
 
     packet: Ints
     numbers: dict[str, tuple[npt.NDArray[np.uint64], Mask]] = field(default_factory=dict)
     verdicts: dict[int, list[Typed]] = field(default_factory=dict)
     hashes: dict[int, list[Typed]] = field(default_factory=dict)
+    others: dict[int, list[OtherOption]] = field(default_factory=dict)
+    malformed: set[int] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)

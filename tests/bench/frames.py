@@ -97,7 +97,9 @@ def headers(frames: Frames) -> Headers:
         at = np.where(np.isin(word(data, at), VLAN), at + 4, at)
     ethertype, network = word(data, at), at + 2
     four, six = (ethertype == IPV4) & (network + 20 <= end), (ethertype == IPV6) & (network + 40 <= end)
-    protocol = np.where(four, data[network + 9], np.where(six, data[network + 6], -1)).astype(np.int64)
+    # NumPy 2.5 refuses a number that the type of the bytes cannot store
+    wide = data.astype(np.int64)
+    protocol = np.where(four, wide[network + 9], np.where(six, wide[network + 6], -1))
     transport = network + np.where(four, (data[network] & 15).astype(np.int64) * 4, 40)
     fragment = four & (word(data, network + 6) & 0x1FFF != 0)
     ported = np.isin(protocol, (TCP, UDP)) & ~fragment & (transport + 8 <= end)

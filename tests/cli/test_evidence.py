@@ -100,7 +100,10 @@ def test_two_captures_with_one_id_are_both_in_the_lake(
     other.write_bytes(twins[1])
     (report,) = _report(run, lake, other, *second)["captures"]
     assert (report["state"], report["packets"]) == ("added", 4000)
-    assert any("has the size and samples of" in notice for notice in report["notices"])
+    (notice,) = report["notices"]
+    assert "has the size and samples of" in notice
+    known = not first or original == "there"
+    assert ("but another SHA-256: it is" in notice, "cannot be compared: it is" in notice) == (known, not known)
     stored = _captures(lake)
     assert [facts.packets for facts in stored] == [4000, 4000]
     assert len({facts.capture for facts in stored}) == 2
@@ -194,6 +197,37 @@ def test_other_packets_are_not_noticed(run: Run, captures: Path, tmp_path: Path)
         assert _report(run, tmp_path / "lake", captures / name)["captures"][0]["notices"] == []
 
 
+def _write(path: Path, *, link_type: int = 1, **changes: object) -> None:
+    """A capture of 5 packets: `changes` are what the packet number 3 has instead."""
+    parts = [struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, link_type)]
+    for number in range(5):
+        packet = {"time": number, "length": 100, "data": bytes(range(100)), **(changes if number == 3 else {})}
+        parts.append(struct.pack("<IIII", 1_700_000_000, packet["time"], len(packet["data"]), packet["length"]))
+        parts.append(packet["data"])
+    path.write_bytes(b"".join(parts))
+
+
+CHANGED = {
+    "first byte": {"data": b"\x01" + bytes(range(1, 100))},
+    "byte in the middle": {"data": bytes(50) + bytes(range(50, 100))},
+    "last byte": {"data": bytes(range(99)) + b"\0"},
+    "captured length": {"data": bytes(range(99))},
+    "length": {"length": 101},
+    "time": {"time": 4},
+    "link type": {"link_type": 101},
+}
+
+
+@pytest.mark.parametrize("changes", CHANGED.values(), ids=CHANGED)
+def test_captures_that_differ_in_one_place_are_not_the_same_packets(
+    run: Run, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    _write(tmp_path / "one.pcap")
+    _write(tmp_path / "other.pcap", **changes)
+    assert _report(run, tmp_path / "lake", tmp_path / "one.pcap")["captures"][0]["notices"] == []
+    assert _report(run, tmp_path / "lake", tmp_path / "other.pcap")["captures"][0]["notices"] == []
+
+
 def test_same_capture_with_other_tables_says_which_the_lake_has(run: Run, captures: Path, tmp_path: Path) -> None:
     lake = tmp_path / "lake"
     _report(run, lake, captures / "classic.pcap", "--include", "tcp")
@@ -255,6 +289,7 @@ def test_refresh_finds_originals_with_any_name(run: Run, program: Program, captu
 
     with sqlite3.connect(tmp_path / "lake" / "catalog.sqlite") as database:
         database.execute("UPDATE netlake_capture SET contract = contract - 1")
+    database.close()
     out, err = program("capture", "--refresh", "--lake", tmp_path / "lake").communicate(timeout=120)
     assert (out.count(b"replaced"), err) == (2, b"")
 

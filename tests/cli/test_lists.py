@@ -116,7 +116,10 @@ def own_lake(tmp_path: Path) -> Path:
 
 
 def test_validate_finds_changed_and_missing_files(run: Run, own_lake: Path) -> None:
-    assert run("util", "validate", "--lake", own_lake) == (0, "All files exist and are unchanged.\n", "")
+    size = "All files exist and have the size with which they were written; --deep also compares their bytes.\n"
+    assert run("util", "validate", "--lake", own_lake) == (0, size, "")
+    deep = "All files exist, and have the size and SHA-256 with which they were written.\n"
+    assert run("util", "validate", "--deep", "--lake", own_lake) == (0, deep, "")
     file = next(own_lake.rglob("*.parquet"))
     assert file.stat().st_mode & 0o777 == 0o444
     data = bytearray(file.read_bytes())
@@ -210,7 +213,10 @@ def test_validate_lists_damage_of_earlier_snapshots_separately(run: Run, own_lak
     replaced.unlink()
     code, out, _ = run("util", "validate", "--lake", own_lake)
     assert code == 0
-    assert out.splitlines()[0] == "All files of the newest snapshot exist and are unchanged."
+    assert out.splitlines()[0] == (
+        "All files of the newest snapshot exist and have the size with which they were written; --deep also compares"
+        " their bytes."
+    )
     assert "only earlier snapshots contain" in out.splitlines()[1]
     assert out.splitlines()[2] == f"{replaced}  It is missing."
     next(iter(present)).unlink()

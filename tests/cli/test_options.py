@@ -31,7 +31,12 @@ INVALID: dict[str, tuple[str, ...]] = {
     "--plugin": ("", "{folder}", "{folder}/absent.py", "{file}", f"{NOT_UTF8}.py"),
     "--select": COLUMNS,
     "--sort": (*COLUMNS, "-", "--packet"),
-    "--where": ("", "  ", "no_such_column = 1", "packet =", "packet = 1; DROP TABLE x", NOT_UTF8),
+    "--where": (
+        "", "  ", "no_such_column = 1", "packet =", "packet = 1; DROP TABLE x", NOT_UTF8,
+        "-- a comment", "/* a comment */", "packet = 1) OR (packet = 1", ") OR (", "(packet = 1", "packet = 1)", ";",
+        "packet = 1, packet = 2", "packet = 1 ORDER BY 1", "SELECT true", "packet = 1 UNION SELECT 1",
+        "count(*) > 1", "?",
+    ),
     "--limit": NUMBERS,
     "--max-rows": NUMBERS,
     "--format": ("", "xml", "CSV2", NOT_UTF8),
@@ -40,11 +45,11 @@ INVALID: dict[str, tuple[str, ...]] = {
     "--timeout": (*SECONDS, "0"),
     "--grace": SECONDS,
     "--days": SECONDS,
-    "--memory": ("", "lots", "2", "GB", "-1GB", "nanGB", "2 potatoes", "1e9GB", NOT_UTF8),
+    "--memory": ("", "lots", "2", "GB", "-1GB", "nanGB", "2 potatoes", "1e9GB", "999999999999TB", NOT_UTF8),
     "--threads": (*NUMBERS, "0", "1000000"),
     "--forget": ("", ",", "no_such_table", NOT_UTF8),
     "--remove": ("", ",", "no_such_table.column", "dns", "dns.", NOT_UTF8),
-}
+}  # fmt: skip
 # arguments that a command needs besides the option
 NEEDED: dict[tuple[str, ...], list[object]] = {
     ("capture",): [CAPTURE],
@@ -83,9 +88,31 @@ def test_invalid_value_is_one_sentence_and_exit_code_2(
     assert code == 2, err
     assert out == ""
     assert err.startswith("netlake: ")
+    assert name in err or (name == "--output" and "-o" in err)
     assert err.count("\n") == 1
     assert len(err) < 1000
     assert not (tmp_path / "lake").exists()
+
+
+@pytest.mark.parametrize("value", ["'text'", "[1]", "error('x')", "CAST('x' AS INTEGER) = packet"])
+def test_condition_that_fails_on_a_row_is_an_invalid_value(run: Run, tmp_path: Path, value: str) -> None:
+    assert run("capture", CAPTURE, "--include", "packet", "--lake", tmp_path / "lake")[0] == 0
+    code, _, err = run("dump", "packet", "--where", value, "--lake", tmp_path / "lake")
+    assert (code, err.count("\n")) == (2, 1), err
+    assert err.startswith("netlake: --where: ")
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["packet = 1 -- one", "(packet) = (1)", "packet IN (1) /* ( */", "packet = 1 AND ')(' != '('",
+     "(packet = 2 OR packet = 1) AND packet < 2", "packet IN (SELECT 1)", "(SELECT packet = 1)"],
+)  # fmt: skip
+def test_condition_with_brackets_and_comments(run: Run, tmp_path: Path, value: str) -> None:
+    assert run("capture", CAPTURE, "--include", "packet", "--lake", tmp_path / "lake")[0] == 0
+    code, out, err = run(
+        "dump", "packet", "--where", value, "--select", "packet", "--format", "csv", "--lake", tmp_path / "lake"
+    )
+    assert (code, out, err) == (0, "packet\n1\n", "")
 
 
 @pytest.mark.parametrize("value", ["lots", "1 TB x"])

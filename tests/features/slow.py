@@ -140,7 +140,8 @@ def _why(current: Segment, one: dict[str, Any], policy: Policy) -> str:
     for name, limit, since in (
         ("idle", idle, current.packets[-1]["now"]), ("active", policy.active, current.packets[0]["now"]),
     ):  # fmt: skip
-        passed = one["now"] - since
+        unit = 1000 if policy.milliseconds else 1
+        passed = (one["now"] // unit - since // unit) * unit
         if limit and (passed > limit * 1e6 or (policy.inclusive and passed == limit * 1e6)):
             return name
     if policy.split_icmp and one["protocol"] in (1, 58):

@@ -15,7 +15,6 @@ difference is listed, and the exit code is 1.
 from __future__ import annotations
 
 import argparse
-import bisect
 import ipaddress
 import sys
 from collections import Counter
@@ -28,104 +27,13 @@ from typing import Any
 import netlake
 from netlake.errors import NetlakeError
 from tests.flows.count_packets import Segment, UnreadableError, segments
+from tests.flows.count_sent import ACK, FIN, RST, SYN, WRAP, Sent
 
 FIELDS = ("packets", "wire_bytes", "ip_bytes", "payload_bytes", "retransmitted", "out_of_order", "missed_bytes")
 SIDES = ("orig", "resp")
-FIN, SYN, RST, ACK = 1, 2, 4, 16
 TCP = 6
-FAR = 1 << 30
 SECOND = 1_000_000_000
-WRAP = 1 << 32
 End = tuple[bytes, int]
-
-
-@dataclass
-class Sent:
-    """What one end has sent; numbers are those of the first segment and on, and do not wrap."""
-
-    counts: Counter[str] = field(default_factory=Counter)
-    seen: list[tuple[int, int]] = field(default_factory=list)  # intervals in order, none touches another
-    top: int | None = None  # behind the highest byte sent or acknowledged
-    acked: int = 0  # the highest acknowledgement that is believed
-    first: int | None = None  # the lowest byte of `seen` that belongs to the connection
-    begin: int | None = None  # number (32 bits) of the first segment
-    syn: int | None = None
-    is_far: bool = False  # whether numbers were farther apart than netlake keeps holes
-    has_ack: bool = False
-    scale: int | None = None
-    has_syn: bool = False
-    window: int = 0
-    doubted: int | None = None
-
-    def place(self, number: int) -> int:
-        """A sequence number on the wire as the nearest one that does not wrap."""
-        assert self.top is not None
-        return self.top + ((number - self.top + WRAP // 2) % WRAP - WRAP // 2)
-
-    def has(self, at: int) -> bool:
-        """Whether a byte was seen."""
-        index = bisect.bisect_right(self.seen, (at, 1 << 80)) - 1
-        return index >= 0 and at < self.seen[index][1]
-
-    def add(self, start: int, end: int) -> None:
-        """Add an interval to those seen."""
-        low = bisect.bisect_left(self.seen, (start, start))
-        if low and self.seen[low - 1][1] >= start:
-            low -= 1
-        high = low
-        while high < len(self.seen) and self.seen[high][0] <= end:
-            start, end = min(start, self.seen[high][0]), max(end, self.seen[high][1])
-            high += 1
-        self.seen[low:high] = [(start, end)]
-
-    def send(self, one: Segment) -> None:
-        """A segment with payload, SYN or FIN."""
-        size = one.payload + (one.flags & FIN) + (one.flags >> 1 & 1)
-        if not size or one.flags & RST:
-            return
-        if self.top is None:
-            self.top = self.first = self.acked = self.begin = one.seq
-        start = self.place(one.seq)
-        end = start + size
-        self.is_far |= abs(start - self.top) > FAR
-        assert self.first is not None
-        if start < self.top:
-            if start == self.top - 1 and size == one.payload == 1:
-                return
-            before = start < self.first
-            if self.has(start) or (start < self.acked and not before) or (before and end < self.first):
-                self.counts["retransmitted"] += 1
-            else:
-                self.counts["out_of_order"] += 1
-            if before and end < self.first:
-                return
-            self.first = min(self.first, start)
-        self.add(start, end)
-        self.top = max(self.top, end)
-        if self.doubted is not None and self.doubted <= self.top:
-            self.acked, self.doubted = max(self.acked, self.doubted), None
-
-    def acknowledge(self, one: Segment, by: Sent) -> None:
-        """An acknowledgement by the other end."""
-        if self.top is None:
-            return
-        ack = self.place(one.ack)
-        if ack > self.top:
-            self.is_far |= ack - self.top > FAR
-            known = by.scale is not None and not (self.has_syn and self.scale is None)
-            most = max(1 << 20, by.window << (by.scale or 0) if known else by.window)
-            onward = self.doubted is not None and 0 < ack - self.doubted <= most
-            if one.flags & SYN or not (by.has_syn or self.has_ack) or not (ack - self.top <= most or onward):
-                self.doubted = ack
-                return
-        self.acked, self.top = max(self.acked, ack), max(self.top, ack)
-
-    def missed(self) -> int:
-        """Bytes that were acknowledged and not seen."""
-        if self.first is None or self.acked <= self.first:
-            return 0
-        covered = sum(max(0, min(end, self.acked) - max(start, self.first)) for start, end in self.seen)
-        return self.acked - self.first - covered
 
 
 @dataclass
@@ -152,9 +60,7 @@ class Connection:
             return not (self.is_over and is_other)
         if mine.syn is not None:
             return not self.is_over and mine.syn == one.seq
-        if mine.begin is not None:
-            return mine.begin == (one.seq + 1) % WRAP
-        return not self.is_over and not mine.counts["flags"] and (other.has_syn or not other.counts["flags"])
+        return mine.is_late(one, other, is_over=self.is_over)
 
     def add(self, one: Segment) -> None:
         """Count a segment."""
@@ -163,6 +69,7 @@ class Connection:
         mine.counts["flags"] += 1
         self.has_data |= one.payload > 0
         if one.flags & SYN:
+            mine.syns += 1
             mine.has_syn, mine.syn = True, one.seq if not one.flags & RST else mine.syn
             mine.scale = one.scale if mine.scale is None else mine.scale
         elif not one.flags & RST:
@@ -170,8 +77,8 @@ class Connection:
         mine.has_ack |= bool(one.flags & ACK)
         if not one.flags & RST:
             mine.begin = one.seq if mine.begin is None else mine.begin
-            if one.flags & (SYN | ACK) == SYN | ACK and other.begin is None:
-                other.begin = one.ack
+            if one.flags & (SYN | ACK) == SYN | ACK:
+                other.answered(one.ack)
             if one.flags & ACK:
                 other.acknowledge(one, mine)
         mine.send(one)

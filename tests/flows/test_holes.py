@@ -14,8 +14,9 @@ from netlake.flows.tracker import Tracker
 from netlake.kernels.flow_holes import MOST_OF_SIDE
 from netlake.layers.pools import new_pools
 from tests.flows.build import Header, batch
-from tests.flows.count import FIELDS, Connection, Sent
+from tests.flows.count import FIELDS, Connection
 from tests.flows.count_packets import Segment
+from tests.flows.count_sent import Sent
 
 CLIENT, SERVER = (b"\x0a\0\0\1", 40000), (b"\x0a\0\0\2", 80)
 TO: dict[str, Any] = {"src": "10.0.0.1", "dst": "10.0.0.2", "src_port": 40000}

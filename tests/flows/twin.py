@@ -7,17 +7,14 @@ from collections.abc import Collection
 from typing import Any
 
 from netlake.flows import beginning, tcp_tables
+from netlake.flows.answers import ANSWERS
 from netlake.kernels.flow_state import End, Letter
 from netlake.kernels.numbers import IpProtocol
 from netlake.layers.pools import ip_text, mac
 from netlake.packets import DATAGRAM, FRAGMENT, NO_TIME, QUOTED, Headers, Packets
+from tests.flows.twin_answers import has_sign
+from tests.flows.twin_sequence import LATE, see_acknowledgement, see_answer, see_sequence, seq_diff
 from tests.flows.twin_state import SECOND, Flow, Key, Side
-
-
-def seq_diff(a: int, b: int) -> int:
-    """`a` - `b`, two sequence numbers, the shorter way round."""
-    difference = (a - b) % 2**32
-    return difference - 2**32 if difference >= 2**31 else difference
 
 
 class Twin:
@@ -103,7 +100,7 @@ class Twin:
             flow is not None
             and c["kind"] != QUOTED
             and c["protocol"] == IpProtocol.TCP
-            and is_new_syn(flow, header, side)
+            and is_new_syn(flow, header, side, c["payload"])
         ):
             why = "new_syn"
         addresses = [ip_text(end[0]) for end in ends]
@@ -116,7 +113,7 @@ class Twin:
                 flow = self.live.get(key)
             if flow is not None:
                 self.retire(flow, why)
-            flow = self.begin(key, c, p, header, side, flows)
+            flow = self.begin(key, c, p, data[c["transport"] : c["end"]] if c["transport"] >= 0 else b"", side, flows)
         answer = {"flow": flow.number, "from": int(side == flow.originator), "addresses": addresses, "shift": -1}
         self.answers.append(answer)
         outer = flows[c["outer"]] if 0 <= c["outer"] < len(flows) else None
@@ -160,27 +157,11 @@ def is_from_responder(key: Key, header: bytes, side: int) -> bool:
             return header[13] & 16 > 0
         ranks = [2 if 0 < port < 1024 else int(port in beginning.SERVERS) for port in (source, target)]
         return ranks[0] > ranks[1] and source >= 0
-    signs = [one for one in beginning.ANSWERS if one.protocol == key[4] and (not one.ports or source in one.ports)]
+    signs = [one for one in ANSWERS if one.protocol == key[4] and (not one.ports or source in one.ports)]
     return any(has_sign(header, one) for one in signs)
 
 
-def has_sign(header: bytes, sign: beginning.Sign) -> bool:
-    """Whether a transport header with its payload has the sign of an answer."""
-    at = sign.at
-    if sign.elements >= 0:
-        at += 2 + (header[at + 1] & 127 if len(header) > at + 1 and header[at + 1] & 128 else 0)
-        for _ in range(sign.elements):
-            length = header[at + 1 : at + 2]
-            size = length[0] & 127 if length and length[0] & 128 else 0
-            value = int.from_bytes(header[at + 2 : at + 2 + size], "big") if size else int.from_bytes(length, "big")
-            at += 2 + size + value
-    least, most = sign.values if isinstance(sign.values, tuple) else (sign.values, sign.values)
-    offset, mask, value = sign.also
-    found = [int.from_bytes(header[place : place + 4].ljust(4, b"\0"), "big") for place in (at, offset)]
-    return at < len(header) and least <= found[0] & sign.mask <= most and found[1] & mask == value
-
-
-def is_new_syn(flow: Flow, header: bytes, side: int) -> bool:
+def is_new_syn(flow: Flow, header: bytes, side: int, payload: int) -> bool:
     if len(header) < 14 or header[13] & 6 != 2:
         return False
     mine, other = flow.sides[side], flow.sides[1 - side]
@@ -191,9 +172,20 @@ def is_new_syn(flow: Flow, header: bytes, side: int) -> bool:
         return "S" not in other.letters or (other.seqs["S"] + 1) % 2**32 != ack
     if "S" in mine.letters:
         return bool(flow.ending) or seq != mine.seqs["S"]
-    if mine.begin is not None:
-        return seq_diff(seq + 1, mine.begin) != 0
-    return bool(flow.ending) or bool(mine.letters) or (bool(other.letters) and "S" not in other.letters)
+    return not is_late_syn(mine, other, seq, payload, has_ended=bool(flow.ending))
+
+
+def is_late_syn(mine: Side, other: Side, seq: int, payload: int, *, has_ended: bool) -> bool:
+    if mine.begin is None:
+        awaited = not other.letters or "S" in other.letters
+        if mine.next is None and mine.pending is not None:
+            awaited = awaited or 0 <= seq_diff(mine.pending, seq + 1) <= LATE
+        return awaited and not has_ended and not mine.letters
+    before = seq_diff(mine.begin, seq + 1)
+    if before == 0 or mine.answered_begin:
+        return before in (0, payload)
+    agreed = not other.flags[4] or mine.pending is not None or mine.next is None or mine.acked > mine.unwrapped(seq)
+    return agreed and not has_ended and 0 < before <= LATE and mine.payload <= LATE
 
 
 def ip_length(data: bytes, c: dict[str, int]) -> int:
@@ -288,75 +280,15 @@ def see_segment(flow: Flow, mine: Side, other: Side, header: bytes, payload: int
             flow.repeat("W", mine.zero_windows, upper=upper)
     if not flags & 4:
         mine.begin = seq if mine.begin is None else mine.begin
-        if flags & 18 == 18 and other.begin is None:
-            other.begin = ack
-        if flags & 16 and other.next is not None:
+        if flags & 18 == 18:
+            see_answer(flow, other, ack, upper=not upper)
+        if flags & 16:
             see_acknowledgement(flow, mine, other, ack, flags=flags, upper=upper)
         size = payload + (flags & 1) + (flags >> 1 & 1)
         if size:
-            see_sequence(flow, mine, seq, payload, size, upper=upper)
+            see_sequence(flow, mine, seq, payload, size, first_syn=flags & 2 > 0 and mine.flags[1] == 1, upper=upper)
     mine.state, other.state = tcp_tables.following(mine.state, other.state, segment, is_originator=upper)
     if flags & 4:
         flow.ending = flow.ending or "rst"
     elif flags & 1 and other.flags[0]:
         flow.ending = flow.ending or "fin"
-
-
-def note_missed(flow: Flow, side: Side, missed: int, *, letter: bool, upper: bool) -> None:
-    if missed:
-        side.gaps += 1
-        if letter:
-            flow.repeat("G", side.gaps, upper=upper)
-
-
-def see_acknowledgement(flow: Flow, mine: Side, other: Side, ack: int, *, flags: int, upper: bool) -> None:
-    assert other.next is not None
-    beyond = seq_diff(ack, other.next)
-    if beyond > 0:
-        most = max(mine.windows, default=0)
-        if mine.scale is not None and not (other.saw_syn and other.scale is None):
-            most <<= mine.scale
-        most = max(most, 1 << 20)
-        is_answered = "S" in mine.letters or other.flags[4] > 0
-        onward = 0 if other.pending is None else seq_diff(ack, other.pending)
-        if flags & 2 or not is_answered or (beyond > most and not 0 < onward <= most):
-            other.pending = ack
-            return
-    missed = other.acknowledge(other.next + beyond)
-    note_missed(flow, other, missed, letter=not flags & 1, upper=not upper)
-
-
-def see_sequence(flow: Flow, mine: Side, seq: int, payload: int, size: int, *, upper: bool) -> None:
-    if mine.next is None:
-        mine.begin, mine.next = seq, seq + size
-    else:
-        ahead = seq_diff(seq, mine.next)
-        begin = mine.next + ahead
-        if ahead == -1 and size == payload == 1:
-            pass
-        elif ahead >= 0:
-            mine.add_hole(mine.next, begin)
-            mine.next = begin + size
-        else:
-            see_late(flow, mine, begin, begin + size, payload, upper=upper)
-    if mine.pending is not None and seq_diff(mine.next, mine.pending) >= 0:
-        missed = mine.acknowledge(mine.next + seq_diff(mine.pending, mine.next))
-        mine.pending = None
-        note_missed(flow, mine, missed, letter=True, upper=upper)
-
-
-def see_late(flow: Flow, mine: Side, begin: int, end: int, payload: int, *, upper: bool) -> None:
-    assert mine.next is not None
-    if payload and end <= mine.next:
-        mine.late += 1
-        flow.repeat("T", mine.late, upper=upper)
-    hole = next(([start, stop] for start, stop in mine.holes if start <= begin < stop), None)
-    mine.fill(begin, end)
-    if hole is not None and begin >= mine.acked:
-        mine.out_of_order += 1
-    elif hole is None and seq_diff(mine.begin, begin) > 0 and seq_diff(end, mine.begin) >= 0:
-        mine.begin = begin
-        mine.out_of_order += 1
-    else:
-        mine.retransmitted += 1
-    mine.next = max(mine.next, end)

@@ -41,8 +41,11 @@ class Side:
     first_window: int | None = None
     next: int | None = None
     begin: int | None = None
+    answered_begin: bool = False
+    floor: int | None = None
+    early: int = 0
     holes: list[list[int]] = field(default_factory=list)
-    acked: int = 0
+    acked: int = -(1 << 62)
     pending: int | None = None
     retransmitted: int = 0
     out_of_order: int = 0
@@ -57,10 +60,14 @@ class Side:
     saw_syn: bool = False
     answered: bool = False
 
+    def unwrapped(self, number: int) -> int:
+        """A sequence number as the nearest to `next`, which does not wrap."""
+        assert self.next is not None
+        return self.next + ((number - self.next + 2**31) % 2**32 - 2**31)
+
     def add_hole(self, start: int, end: int) -> None:
         """Add the bytes that are missing before a segment, or before an acknowledgement; numbers do not wrap."""
         if end > start:
-            self.acked = self.acked if self.holes else start
             self.holes.append([start, end])
 
     def acknowledge(self, ack: int) -> int:
@@ -68,7 +75,8 @@ class Side:
         assert self.next is not None
         self.add_hole(self.next, ack)
         self.next = max(self.next, ack)
-        missed = sum(max(0, min(end, ack) - max(start, self.acked)) for start, end in self.holes)
+        counted = self.acked if self.floor is None else max(self.acked, self.floor)
+        missed = sum(max(0, min(end, ack) - max(start, counted)) for start, end in self.holes)
         self.acked = max(self.acked, ack)
         self.missed += missed
         return missed
@@ -78,7 +86,8 @@ class Side:
         rest = []
         for start, stop in self.holes:
             inside = max(start, begin), max(start, begin, min(stop, end))
-            self.missed -= max(0, min(inside[1], self.acked) - inside[0])
+            if self.floor is None or start >= self.floor:
+                self.missed -= max(0, min(inside[1], self.acked) - inside[0])
             parts = ([start, min(stop, begin)], [max(start, end), stop])
             rest += [part for part in parts if part[1] > part[0]] if inside[1] > inside[0] else [[start, stop]]
         self.holes = rest

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+
+from netlake.pipeline.process import ended_by_signals
 
 CAPTURES = Path(__file__).resolve().parents[1] / "captures"
 
@@ -57,3 +63,20 @@ def test_library_call_leaves_settings_of_the_process_unchanged(tmp_path: Path) -
 
 def test_command_sets_collector_and_memory_pool(tmp_path: Path) -> None:
     assert run(COMMAND, tmp_path / "lake").stderr.split("\n")[-2] == "100000 True system"
+
+
+def test_further_sigterm_does_not_interrupt_what_an_abort_removes() -> None:
+    before, cleaned = signal.getsignal(signal.SIGTERM), []
+
+    def aborted() -> None:
+        with ended_by_signals(streams=False):
+            try:
+                os.kill(os.getpid(), signal.SIGTERM)
+            finally:
+                os.kill(os.getpid(), signal.SIGTERM)
+                cleaned.append(True)
+
+    with pytest.raises(KeyboardInterrupt):
+        aborted()
+    assert cleaned == [True]
+    assert signal.getsignal(signal.SIGTERM) is before

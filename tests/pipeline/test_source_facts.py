@@ -32,20 +32,44 @@ def test_options_of_packets_have_rows(tmp_path: Path) -> None:
         writer.Packet(FRAME, 1, options=options),
         writer.Packet(FRAME, 2),
         writer.Packet(FRAME, 3, options=((6, b"\5\0\0\0"),)),
+        writer.Packet(FRAME, 4, options=((2988, struct.pack("<I", 32473) + b"text"), (5, b"short"))),
+        writer.Packet(FRAME, 5, options=((19373, struct.pack("<I", 1)),)),
     ]
     rows = netlake.decode(capture(tmp_path, writer.pcapng(packets)))["packet_option"].to_pylist()
     plain = [{name: value for name, value in row.items() if name not in ("ts", "day", "capture")} for row in rows]
-    empty = dict.fromkeys(("fault", "direction", "reception", "fcs_length", "flags", "dropped", "packet_id", "queue"))
+    numbers = ("fault", "direction", "reception", "fcs_length", "flags", "dropped", "packet_id", "queue")
+    empty = {**dict.fromkeys(numbers), "verdicts": [], "hashes": []}
     assert plain == [
         {
             **empty, "packet": 1, "place": 0, "fault": "out_of_range", "direction": "outbound",
             "reception": "broadcast", "fcs_length": 4, "flags": 142, "packet_id": 7,
             "verdicts": [{"type": 1, "number": -1, "value": b"\xff" * 8}],
             "hashes": [{"algorithm": 2, "value": b"\1\2\3\4"}],
+            "others": [{"code": 4, "enterprise": None, "value": struct.pack("<Q", 1 << 63)}],
         },
-        {**empty, "packet": 3, "place": 0, "queue": 5, "verdicts": [], "hashes": []},
+        {**empty, "packet": 3, "place": 0, "queue": 5, "others": []},
+        {
+            **empty, "packet": 4, "place": 0, "fault": "bad_length",
+            "others": [
+                {"code": 2988, "enterprise": 32473, "value": b"text"},
+                {"code": 5, "enterprise": None, "value": b"short"},
+            ],
+        },
+        {**empty, "packet": 5, "place": 0, "others": [{"code": 19373, "enterprise": 1, "value": b""}]},
     ]  # fmt: skip
-    assert [row["ts"].microsecond for row in rows] == [1, 3]
+    assert [row["ts"].microsecond for row in rows] == [1, 3, 4, 5]
+
+
+def test_options_of_a_wrong_size_and_large_numbers_are_in_the_report(tmp_path: Path) -> None:
+    packets = [
+        writer.Packet(FRAME, 1, options=((5, b"short"),)),
+        writer.Packet(FRAME, 2, options=((4, b"\xff" * 8),)),
+        writer.Packet(FRAME, 3, options=((4, b"\xff" * 8),)),
+    ]
+    with open_capture(capture(tmp_path, writer.pcapng(packets))) as source:
+        report = quality(run(source, MemorySink(), Options(), lambda *_: None))
+    assert report["faults"]["packet_option"] == {"bad_length": 1, "out_of_range": 2}
+    assert report["lost_before_packets"] == 2 * (2**64 - 1)
 
 
 def test_lost_packets_and_packets_without_time_are_counted(tmp_path: Path) -> None:

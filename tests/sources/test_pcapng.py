@@ -193,16 +193,26 @@ def test_packet_options_are_read(writer, read, big, size):
         writer.Packet(
             b"f", options=((7, verdict), (7, b"\0drop"), (7, b"\2abc"), (4, b"short"), (7, b""), (9, b"new"))
         ),
+        writer.Packet(b"g", options=((2989, u32(32473) + b"x"), (19372, u32(1)), (2988, b"ab"), (5, u64(2**63 - 1)))),
+        writer.Packet(b"h", options=((2, b""), (3, b""), (6, b"12345"), (0x8123, b""))),
     ]
     _, source = read(writer.pcapng(packets, big=big), size)
     assert numbers(source.options) == {
         (1, "flags"): 0x01000029, (1, "queue"): 7, (3, "dropped"): 2**64 - 1, (3, "packet_id"): 99,
-        (4, "dropped"): 5, (4, "flags"): 1,
+        (4, "dropped"): 5, (4, "flags"): 1, (7, "packet_id"): 2**63 - 1,
     }  # fmt: skip
     verdicts = {number: list(map(tuple, found)) for one in source.options for number, found in one.verdicts.items()}
     assert verdicts == {6: [(1, -1, verdict[1:]), (0, None, b"drop"), (2, None, b"abc")]}
     hashes = {number: list(map(tuple, found)) for one in source.options for number, found in one.hashes.items()}
     assert hashes == {3: [(2, None, b"\1\2\3\4")]}
+    others = {number: list(map(tuple, found)) for one in source.options for number, found in one.others.items()}
+    assert others == {
+        1: [(2, None, u32(2))], 3: [(4, None, b"\xff" * 8)],
+        6: [(4, None, b"short"), (7, None, b""), (9, None, b"new")],
+        7: [(2989, 32473, b"x"), (19372, 1, b""), (2988, None, b"ab")],
+        8: [(2, None, b""), (3, None, b""), (6, None, b"12345"), (0x8123, None, b"")],
+    }  # fmt: skip
+    assert {number for one in source.options for number in one.malformed} == {6, 7, 8}
     assert [(comment.packet, comment.text) for comment in source.comments] == [(2, "one"), (3, "two")]
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import bz2
 import contextlib
 import gzip
+import lzma
 import os
 import threading
 import time
 import zlib
 
+import pyarrow as pa
 import pytest
 
 from netlake.sources import as_one, open_capture
@@ -72,6 +74,27 @@ def test_batch_ends_when_its_time_is_over(writer, tmp_path, form, packed):
         assert [batch.count for batch in batches] == [2]
         assert (source.packets, source.problems) == (6, [])
         assert source.sha256 is not None
+
+
+@pytest.mark.parametrize("packed", ["plain", "gzip", "bzip2", "xz", "zstd", "lz4"])
+def test_packets_of_a_stream_appear_as_they_arrive(writer, tmp_path, packed):
+    """Of zstd and lz4 a packet may wait for the 256 bytes that follow it."""
+    packets = [writer.Packet(bytes([number]) * 600, number) for number in range(4)]
+    content = [writer.pcap_header() + b"".join(map(writer.record, packets[:3])), writer.record(packets[3])]
+    packers = {"gzip": gzip.compress, "bzip2": bz2.compress, "xz": lzma.compress, "plain": bytes}
+    pack = packers.get(packed, lambda data: pa.compress(data, "lz4" if packed == "lz4" else packed, asbytes=True))
+    trickle = Trickle(tmp_path / "pipe", [pack(piece) for piece in content])
+    trickle.step()
+    timer = threading.Timer(30, trickle.step)  # so that a reader that waits for more ends
+    timer.start()
+    with open_capture(tmp_path / "pipe") as source:
+        batches = source.batches(2)
+        assert next(batches).count == 2
+        assert timer.is_alive()
+        timer.cancel()
+        trickle.step()
+        assert [batch.count for batch in batches] == [2]
+        assert source.problems == []
 
 
 def test_full_batch_is_returned_without_waiting(writer, tmp_path):

@@ -15,7 +15,7 @@ import click
 from netlake.cli import listing, options, rows
 
 if TYPE_CHECKING:
-    from netlake.features import FeatureSet
+    from netlake.features import AnySet
 
 EXAMPLES = """\b
 netlake label features cic --out cic.parquet
@@ -84,12 +84,13 @@ def command(name: str | None, lake: Path, out: Path | None, **chosen: Any) -> in
     return 0
 
 
-def _set(name: str | None, own: str | None) -> FeatureSet:
+def _set(name: str | None, own: str | None) -> AnySet:
     from netlake.features import find
+    from netlake.features.own import load
 
     if (name is None) == (own is None):
         raise click.UsageError("Give either SET (see --list) or --features.")
-    return find(own or name or "")
+    return load(own) if own else find(name or "")
 
 
 def _format(out: Path | None, form: str | None) -> str:
@@ -101,7 +102,7 @@ def _format(out: Path | None, form: str | None) -> str:
     raise click.UsageError(f"The format of {out.name} is not clear from its ending: choose one with --format.")
 
 
-def _write(made: FeatureSet, lake: Path, out: Path | None, chosen: dict[str, Any]) -> None:
+def _write(made: AnySet, lake: Path, out: Path | None, chosen: dict[str, Any]) -> None:
     from netlake import features
     from netlake.query import output
 
@@ -159,7 +160,7 @@ def _list(*, as_json: bool) -> None:
     listing.show([(name, DESCRIPTIONS[name]) for name in PRESETS], head=("policy", "segments"))
 
 
-def _define(made: FeatureSet, *, as_json: bool) -> None:
+def _define(made: AnySet, *, as_json: bool) -> None:
     from netlake import features
 
     found = features.definitions(made)

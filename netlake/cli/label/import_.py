@@ -39,7 +39,9 @@ netlake label import pack:cic-ids2017-corrected
     type=click.Choice(["12", "24"]),
     help="How to read times without AM or PM: 12 takes 1:00 to 7:59 as p.m., 24 takes all as written.",
 )
-@click.option("--name", metavar="NAME", help="Name of the source; one of this name is replaced.  [default: from FILE]")
+@click.option(
+    "--name", metavar="NAME", help="Name of the source, by default that of the file; one of this name is replaced."
+)
 @click.option(
     "--capture", metavar="ID", callback=options.filled, help="The rules are about this capture only (a unique prefix)."
 )

@@ -26,7 +26,7 @@ netlake label suricata day1.pcap day2.pcap --name suricata-et
 @click.option("--rules", metavar="FILE", type=options.NamedPath(dir_okay=False, path_type=Path),
               help="Use only the rules in this file, instead of those of the configuration.")  # fmt: skip
 @click.option("--config", metavar="FILE", type=options.NamedPath(dir_okay=False, path_type=Path),
-              help="Suricata's configuration.  [default: that of its installation]")  # fmt: skip
+              help="Configuration of Suricata, by default that of its installation.")  # fmt: skip
 @click.option("--name", metavar="NAME", default="suricata", show_default=True, help="Name of the source; one of this"
               " name is replaced.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the report to stdout as one JSON object.")

@@ -202,8 +202,8 @@ def _windows() -> Iterator[Derived]:
         doc, value = f"Packets in the {word} direction with payload.", field("header", "data_packets", side)
         yield column(f"{name} Act Data Pkts", "i32", PACKETS, doc, value).reads(*PAYLOADS)
     for side, name, word in SIDES:
-        value = only(field("header", "low", side), above(field("header", "packets", side)))
-        made = column(f"{name} Seg Size Min", "i32", BYTES, f"Minimum transport header in the {word} direction.", value)
+        least = only(field("header", "low", side), above(field("header", "packets", side)))
+        made = column(f"{name} Seg Size Min", "i32", BYTES, f"Minimum transport header in the {word} direction.", least)
         yield made.null(NO_SIDE.format(word)).leak("environment").reads(*HEADER)
 
 
@@ -233,8 +233,8 @@ def _later() -> Iterator[Derived]:
         value = only(field("sequence", "packets", side), is_tcp)
         made = column(f"{name} TCP Retrans. Count", "i64", PACKETS, doc.format(f"{word} direction"), value)
         yield made.null(NOT_TCP).reads(*SEQUENCES)
-    value = only(lambda rows: rows["sequence"]["packets"].sum(axis=1), is_tcp)
-    made = column("Total TCP Retrans. Count", "i64", PACKETS, doc.format("both directions"), value)
+    both_sides = only(lambda rows: rows["sequence"]["packets"].sum(axis=1), is_tcp)
+    made = column("Total TCP Retrans. Count", "i64", PACKETS, doc.format("both directions"), both_sides)
     yield made.null(NOT_TCP).reads(*SEQUENCES)
     doc = "Time from the first packet of the dialogue, over the timeouts that split it, to the last packet."
     made = column("Total Connection Flow Time", "i64", US, doc, _connection_time)

@@ -40,7 +40,7 @@ def by_side(name: str, values: str) -> Accumulator:
     )  # fmt: skip
 
 
-GAP = Accumulator("gap", MOMENTS, 1, lambda block, records: by_segment(block["row"], block["gap"], records["gap"]))
+GAP = Accumulator("gap", MOMENTS, 0, lambda block, records: by_segment(block["row"], block["gap"], records["gap"]))
 SIDE_GAP = by_side("side_gap", "side_gap")
 PAYLOAD = by_side("payload", "payload")
 FLAGS = Accumulator(
@@ -48,7 +48,7 @@ FLAGS = Accumulator(
     lambda block, records: flag_counts(block["row"], block["direction"], block["flags"], records["flags"]),
 )  # fmt: skip
 # the records that `order` follows besides its own
-PERIOD = Accumulator("period", PERIODS, 1, lambda _block, _records: None)
+PERIOD = Accumulator("period", PERIODS, 0, lambda _block, _records: None)
 ACTIVITY = Accumulator("activity", MOMENTS, 2, lambda _block, _records: None)
 BULK = Accumulator(
     "bulk", BULKS, 2,
@@ -233,3 +233,8 @@ def endpoint(name: str, *, source: bool) -> Callable[[Rows], pa.Array]:
         return pc.if_else(forward, orig, resp)
 
     return found
+
+
+def listed(values: Array, offsets: Array) -> pa.Array:
+    """Lists of `values`, list k from `offsets[k]` to `offsets[k + 1]`."""
+    return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), pa.array(values))

@@ -11,6 +11,6 @@ from __future__ import annotations
 
 from netlake.label.join.application import apply
 from netlake.label.join.options import DEFAULT, MODES, Options
-from netlake.label.join.report import Finding, Missed, Report
+from netlake.label.join.report import Finding, Missed, NoMatchError, Report
 
-__all__ = ["DEFAULT", "MODES", "Finding", "Missed", "Options", "Report", "apply"]
+__all__ = ["DEFAULT", "MODES", "Finding", "Missed", "NoMatchError", "Options", "Report", "apply"]

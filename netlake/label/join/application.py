@@ -25,7 +25,7 @@ from netlake.label.join.endpoints import Endpoints
 from netlake.label.join.opened import Opened, groups
 from netlake.label.join.options import Options, Progress
 from netlake.label.join.packets import Packets
-from netlake.label.join.report import Report
+from netlake.label.join.report import NoMatchError, Report
 from netlake.lake import Catalog, Stored
 from netlake.schema import arrow
 
@@ -35,7 +35,8 @@ BATCH = 131_072
 def apply(lake: Path, options: Options | None = None, progress: Progress = lambda *_: None) -> Report:
     """Write the labels of a version and return what was found.
 
-    LakeError without a lake, ground truth, captures or any match; QueryError for an invalid condition or option.
+    LakeError without a lake, ground truth or captures, NoMatchError without any match, QueryError for an invalid
+    condition or option.
     """
     options = options or Options()
     options.check()
@@ -67,7 +68,7 @@ class _Run:
         self.repeated = _Repeated(options.version, chosen.repeated)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """The edges of all groups; LakeError at the end if there are none."""
+        """The edges of all groups; NoMatchError at the end if there are none."""
         done, total = 0, sum(stored.facts.packets for stored in self.captures) or 1
         for group in groups(self.captures):
             packets = sum(stored.facts.packets for stored in group)
@@ -78,7 +79,7 @@ class _Run:
             self.progress(f"{len(group)} captures", done / total)
         self.report.findings, self.report.missed = self.diagnosis.result(self.found)
         if not self.report.edges:
-            raise LakeError(_nothing(self.report))
+            raise NoMatchError(_nothing(self.report), self.report)
 
     def _group(self, group: list[Stored]) -> Iterator[tuple[str, pa.RecordBatch]]:
         lake, one = self.lake, len(group) == 1
@@ -161,6 +162,6 @@ def _nothing(report: Report) -> str:
         f"No record of the lake matches the {report.rules} rules of {', '.join(report.sources)}, nothing was written"
     )
     if report.findings:
-        return f"{start}: {report.findings[0].sentence}"
+        return f"{start}: {' Also, '.join(finding.sentence for finding in report.findings[:2])}"
     reasons = ", ".join(f"{reason} ({count})" for reason, count in report.reasons.items())
     return f"{start}: {reasons or 'no reason was found'}."

@@ -56,22 +56,21 @@ _ACTIVE = """
 CREATE OR REPLACE TABLE active AS SELECT rule.*, cap.id AS cap FROM rule LEFT JOIN cap ON cap.capture = rule.capture
 WHERE shape <> 'none' AND (rule.capture IS NULL OR cap.id IS NOT NULL) AND {during}
 """
-# (shape, joins of flow f and active rule u, orientation): one row for each directed equi-join
+# one row for each directed equi-join: (shape, join of flow f with its sides, what it finds, rule u of these sides).
+# The first join is materialized: otherwise DuckDB may join flows with rules by port and time before it looks at hosts
 _JOINS = (
-    (
-        "pair",
-        "JOIN ends e ON e.o = f.o AND e.r = f.r JOIN u ON u.a_side = e.a_side AND u.v_side = e.v_side",
-        "e.orient",
-    ),
-    ("tuple", "JOIN t ON t.o = f.o AND t.r = f.r AND t.op = f.op AND t.rp = f.rp JOIN u ON u.id = t.id", "t.orient"),
-    ("side", "JOIN member m ON m.host = f.o JOIN u ON u.a_side = m.side", "1"),
-    ("side", "JOIN member m ON m.host = f.r JOIN u ON u.a_side = m.side", "-1"),
-    ("side", "JOIN member m ON m.host = f.o JOIN u ON u.v_side = m.side", "-1"),
-    ("side", "JOIN member m ON m.host = f.r JOIN u ON u.v_side = m.side", "1"),
-    ("community", "JOIN u ON u.community_id = f.community_id", "1"),
-    ("any", "JOIN u ON true", "1"),
-    ("any", "JOIN u ON true", "-1"),
-)
+    ("pair", "JOIN ends e ON e.o = f.o AND e.r = f.r", "e.a_side, e.v_side, e.orient",
+     "u.a_side = f.a_side AND u.v_side = f.v_side"),
+    ("tuple", "JOIN t ON t.o = f.o AND t.r = f.r AND t.op = f.op AND t.rp = f.rp", "t.id, t.orient", "u.id = f.id"),
+    ("side", "JOIN member m ON m.host = f.o", "m.side, 1 AS orient", "u.a_side = f.side"),
+    ("side", "JOIN member m ON m.host = f.r", "m.side, -1 AS orient", "u.a_side = f.side"),
+    ("side", "JOIN member m ON m.host = f.o", "m.side, -1 AS orient", "u.v_side = f.side"),
+    ("side", "JOIN member m ON m.host = f.r", "m.side, 1 AS orient", "u.v_side = f.side"),
+    ("community", "", "1 AS orient", "u.community_id = f.community_id"),
+    ("community", "", "-1 AS orient", "u.community_id = f.community_id"),
+    ("any", "", "1 AS orient", "true"),
+    ("any", "", "-1 AS orient", "true"),
+)  # fmt: skip
 _TUPLES = """t AS (
     SELECT id, a.host AS o, v.host AS r, a_port AS op, v_port AS rp, 1::TINYINT AS orient
     FROM active JOIN member a ON a.side = a_side JOIN member v ON v.side = v_side WHERE shape = 'tuple'
@@ -103,13 +102,15 @@ def find(lake: Opened, during: str = "true") -> None:
     lake.sql.execute(_ENDS)
     lake.sql.execute("CREATE OR REPLACE TABLE holds (checked INTEGER, cap INTEGER, flow BIGINT)")
     query = "SELECT DISTINCT checked, condition FROM active WHERE condition IS NOT NULL ORDER BY 1"
-    for checked, condition in lake.rows(query):
+    found = lake.rows(query)
+    for checked, condition in found:
         # the condition was checked when the rules were loaded
         lake.sql.execute(
             f"INSERT INTO holds SELECT {checked}, cap.id, flow FROM connection JOIN cap USING (capture)"  # noqa: S608
             f" WHERE (\n{condition}\n)"
         )
-    lake.sql.execute(f"CREATE OR REPLACE TABLE candidate AS {matching(lake, (_DURING, _CONDITION))}")
+    conditions = (_DURING, _CONDITION) if found else (_DURING,)
+    lake.sql.execute(f"CREATE OR REPLACE TABLE candidate AS {matching(lake, conditions)}")
 
 
 def matching(lake: Opened, conditions: Sequence[str], only: str = "true") -> str:
@@ -118,23 +119,30 @@ def matching(lake: Opened, conditions: Sequence[str], only: str = "true") -> str
     `conditions` are on flow f and rule u, `only` selects rules.
     """
     shapes = {row[0] for row in lake.rows("SELECT DISTINCT shape FROM active")}
-    parts = [_part(shape, joins, orient, conditions, only) for shape, joins, orient in _JOINS if shape in shapes]
-    if not parts:
-        parts = ["SELECT NULL::INTEGER AS cap, NULL::BIGINT AS flow, NULL::INTEGER AS id, 1 AS orient WHERE false"]
-    both = " UNION ALL ".join(parts)
+    wanted = [join for join in _JOINS if join[0] in shapes]
+    if not wanted:
+        return "SELECT NULL::INTEGER AS cap, NULL::BIGINT AS flow, NULL::INTEGER AS id, 0 AS orient WHERE false"
+    found = [
+        f"f{place} AS MATERIALIZED (SELECT f.*, {finds} FROM flow f {joins})"  # noqa: S608 - made of constants
+        for place, (_, joins, finds, _) in enumerate(wanted)
+    ]
+    parts = [
+        _part(f"f{place}", shape, sides, conditions, only) for place, (shape, _, _, sides) in enumerate(wanted)
+    ]  # fmt: skip
     return (
-        f"WITH {_TUPLES} SELECT cap, flow, id, CASE WHEN min(orient) = max(orient) THEN min(orient) ELSE 0 END"  # noqa: S608
-        f" AS orient FROM ({both}) GROUP BY cap, flow, id"
+        f"WITH {', '.join([_TUPLES, *found])} SELECT cap, flow, id, CASE WHEN min(orient) = max(orient)"  # noqa: S608
+        f" THEN min(orient) ELSE 0 END AS orient FROM ({' UNION ALL '.join(parts)}) GROUP BY cap, flow, id"
     )
 
 
-def _part(shape: str, joins: str, orient: str, conditions: Sequence[str], only: str) -> str:
+def _part(flows: str, shape: str, sides: str, conditions: Sequence[str], only: str) -> str:
+    """The matches of one equi-join."""
     ports = " AND ".join(
         f"(u.{side}_port IS NULL OR u.{side}_port = {port}) AND (u.{side}_list IS NULL OR list_contains(u.{side}_list,"
         f" {port}))"
         for side, port in (
-            ("a", f"CASE WHEN {orient} > 0 THEN f.op ELSE f.rp END"),
-            ("v", f"CASE WHEN {orient} > 0 THEN f.rp ELSE f.op END"),
+            ("a", "CASE WHEN f.orient > 0 THEN f.op ELSE f.rp END"),
+            ("v", "CASE WHEN f.orient > 0 THEN f.rp ELSE f.op END"),
         )
     )
     where = [
@@ -142,5 +150,7 @@ def _part(shape: str, joins: str, orient: str, conditions: Sequence[str], only: 
         "(u.cap IS NULL OR u.cap = f.cap)", "(u.protocol IS NULL OR u.protocol = f.protocol)",
         "(u.icmp_type IS NULL OR f.protocol IN (1, 58))",
     ]  # fmt: skip
-    joined = joins.replace("JOIN u", "JOIN active u")
-    return f"SELECT f.cap, f.flow, u.id, ({orient})::TINYINT AS orient FROM flow f {joined} WHERE {' AND '.join(where)}"  # noqa: S608
+    return (
+        f"SELECT f.cap, f.flow, u.id, f.orient::TINYINT AS orient FROM {flows} f JOIN active u ON {sides}"  # noqa: S608
+        f" WHERE {' AND '.join(where)}"
+    )

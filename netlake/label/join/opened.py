@@ -51,6 +51,7 @@ class Opened:
         self._folder = tempfile.TemporaryDirectory(prefix="netlake-label-")
         self.sql: duckdb.DuckDBPyConnection = self._connection.database
         self.sql.execute("SET temp_directory=$1", [self._folder.name])
+        self.sql.execute("SET enable_progress_bar=false")
         self._bound: dict[str, tuple[str, ...]] = {}
 
     def __enter__(self) -> Self:

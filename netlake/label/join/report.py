@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from netlake.errors import LakeError
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -30,6 +32,14 @@ class Missed:
     label: str
     reason: str
     sentence: str
+
+
+class NoMatchError(LakeError):
+    """No record matches any rule; nothing was written. `report` has the findings and the reasons."""
+
+    def __init__(self, sentence: str, report: Report) -> None:
+        super().__init__(sentence)
+        self.report = report
 
 
 @dataclass(slots=True)

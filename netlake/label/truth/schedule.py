@@ -19,7 +19,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from netlake.errors import QueryError, TruthError
+from netlake.errors import OptionError, QueryError, TruthError
 from netlake.label.truth import times, values
 from netlake.label.truth.reader import Task
 from netlake.label.truth.rules import A2V, ATTACK, BENIGN, BOTH, EVENT, PACKET, TUPLE, V2A, WINDOW, Rule
@@ -178,7 +178,7 @@ class Builder:
             return
         begin = self._local(_moment(fields, "begin"))
         end = self._local(_moment(fields, "end")) if text_of(fields, "end") else begin
-        zone = times.zone(text_of(fields, "zone"), "zone") if text_of(fields, "zone") else self.task.zone
+        zone = _zone(text_of(fields, "zone")) or self.task.zone
         if zone is None and (begin.local or end.local):
             self.task.utc(begin)
         rule.begin = begin.utc(zone)
@@ -235,6 +235,14 @@ class Builder:
         if rule.packet:
             return PACKET
         return EVENT if rule.begin is not None and rule.begin == rule.end else WINDOW
+
+
+def _zone(name: str) -> times.Zone | None:
+    """The zone of an entry, None without one."""
+    try:
+        return times.zone(name, "zone") if name else None
+    except OptionError as error:
+        raise BadValueError(str(error)) from None
 
 
 def _words(value: Value | None) -> list[str]:

@@ -172,11 +172,25 @@ def moment(text: str, date: dt.date | None = None) -> Moment:
     return Moment(value - _fixed(match["zone"]), unit, local=False)
 
 
+@lru_cache(1 << 10)
+def _second(text: str) -> Moment:
+    return moment(text)
+
+
+def stamp(text: str) -> Moment:
+    """As `moment`, faster for a time with six digits behind the point and an offset, of which logs have millions."""
+    if len(text) == 31 and text[19] == "." and text[20:26].isdigit():
+        whole = _second(text[:19] + text[26:])
+        return Moment(whole.value + int(text[20:26]), 1, local=False) if not whole.local else moment(text)
+    return moment(text)
+
+
 def _unix(given: str, fraction: str) -> Moment:
     seconds, _, _ = given.partition(".")
     micros = int(fraction[:6].ljust(6, "0")) if fraction else 0
     value = int(seconds) * SECOND + (-micros if given.startswith("-") else micros)
-    return Moment(value, 10 ** (6 - min(6, len(fraction))), local=False)
+    # programs that print a Unix time as a number leave out zeros at its end, so a fraction is exact
+    return Moment(value, 1 if fraction else SECOND, local=False)
 
 
 def _hour(hour: int, half: str | None, given: str) -> int:

@@ -39,10 +39,17 @@ _SEPARATORS = re.compile(r"[;,\s]+")
 MOST_PORTS = 65_536
 
 
+_OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
+# an IPv4 address as it is written in all logs; it is its own canonical text
+_IPV4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}", re.ASCII)
+
+
 @lru_cache(1 << 16)
 def network(text: str) -> str:
     """The canonical CIDR text of an address or a network; BadValueError if it is neither."""
     given = text.strip()
+    if _IPV4.fullmatch(given):
+        return f"{given}/32"
     try:
         first, last = pools.parse_network(given)
     except QueryError as error:
@@ -59,7 +66,7 @@ def network(text: str) -> str:
 def host(text: str) -> str:
     """As `network`, of one address only."""
     found = network(text)
-    if not found.endswith("/128" if ":" in found else "/32"):
+    if not found.endswith(("/32", "/128")) or (found.endswith("/32") and ":" in found):
         raise BadValueError(f"{text.strip()} is a network, and one address is needed here.")
     return found
 

@@ -112,12 +112,20 @@ TABLES = (
             Column("interface_name", "text", "Options: name of the interface.", wireshark="cflow.if_name"),
             Column("sampling_interval", "u32", "Options: one of so many packets was sampled.",
                    wireshark="cflow.sampling_interval"),
-            Column("fields", List(FIELD), "Values without a column, in wire order."),
+            Column("fields", List(FIELD), "Values without a column, or that their column cannot store, in wire order."),
             Column("data", "bytes", "Undecoded: content of the set.", why="tshark shows it as text"),
             Column("heuristic", "bool", "True: recognized by content.", why="defined by netlake"),
         ),
     ),
 )  # fmt: skip
+
+# the greatest number that each column can store; of a greater one, `fields` has the bytes
+STORED = {"int16": 2**15 - 1, "int32": 2**31 - 1, "int64": 2**63 - 1}
+MOST = {
+    column.name: STORED[column.scalar.arrow]
+    for column in TABLES[0].columns
+    if column.scalar is not None and column.scalar.arrow in STORED
+}
 
 Row = Iterator[tuple[str, Any]]
 memory = Templates
@@ -246,6 +254,8 @@ def _record(kind: int, body: Cursor, template: Template, head: Head) -> Row:
             others.append({**field._asdict(), "value": value})
             continue
         seen.add(name)
+        if isinstance(typed, int) and typed > MOST.get(name, typed):
+            others.append({**field._asdict(), "value": value})
         yield name, typed
         if name in ("first_uptime", "last_uptime") and head.uptime is not None:
             yield name.replace("uptime", "time"), _time(head, int.from_bytes(value, "big"))

@@ -21,6 +21,8 @@ from netlake.label.truth.rules import A2V, BOTH, EVENT, Rule
 from netlake.label.truth.values import BadValueError
 
 OTHER = "events other than alerts"
+# what the words of Suricata's rules are taken for
+_CONFIDENCE = {"High": 0.9, "Medium": 0.6, "Low": 0.3}
 PLACELESS = "alerts without addresses, and without a packet number of a given capture"
 
 
@@ -33,8 +35,7 @@ def read(task: Task) -> Iterator[Rule]:
     """An event for every alert."""
     for line, data in files.lines(task.path, task.notes, task.progress):
         if b'"alert"' not in data:
-            if data.strip():
-                task.notes.skip(OTHER)
+            _pass_over(data.strip(), line, task)
             continue
         try:
             event = json.loads(data)
@@ -54,13 +55,21 @@ def read(task: Task) -> Iterator[Rule]:
             yield rule
 
 
+def _pass_over(data: bytes, line: int, task: Task) -> None:
+    """Note a line that has no alert; that it ends as an object does is all that is checked of it."""
+    if data.endswith(b"}"):
+        task.notes.skip(OTHER)
+    elif data:
+        task.notes.wrong(line, "the line is not a whole JSON object.")
+
+
 def _rule(event: Any, task: Task) -> Rule | None:
     if not isinstance(event, dict):
         raise BadValueError("the line is not a JSON object.")
     alert = event.get("alert")
     if not isinstance(alert, dict):
         raise BadValueError("the alert has no object `alert`.")
-    given = times.moment(_text(event, "timestamp"))
+    given = times.stamp(_text(event, "timestamp"))
     at = task.utc(given)
     sid = alert.get("signature_id")
     label = str(alert.get("signature") or f"sid {sid}")
@@ -71,8 +80,9 @@ def _rule(event: Any, task: Task) -> Rule | None:
     metadata = alert.get("metadata")
     if isinstance(metadata, dict):
         rule.techniques = _words(metadata.get("mitre_technique_id"))
-        rule.tactics = _words(metadata.get("mitre_tactic_name"))
-        rule.confidence = {"High": 0.9, "Medium": 0.6, "Low": 0.3}.get(" ".join(_words(metadata.get("confidence"))))
+        rule.tactics = tuple(name.replace("_", " ") for name in _words(metadata.get("mitre_tactic_name")))
+        confidence = _words(metadata.get("confidence"))
+        rule.confidence = _CONFIDENCE.get(confidence[0]) if confidence else None
     if task.capture:
         rule.capture, rule.packet = task.capture, _number(event, "pcap_cnt", 1, (1 << 63) - 1)
     return rule if _ends(rule, event) else None
@@ -113,8 +123,9 @@ def _port(event: dict[str, Any], name: str) -> tuple[int, ...]:
 
 
 def _words(value: Any) -> tuple[str, ...]:
-    items = value if isinstance(value, list) else [value] if value else []
-    return tuple(str(item).replace("_", " ") if not str(item).startswith("T") else str(item) for item in items)
+    if not value:
+        return ()
+    return tuple(map(str, value)) if isinstance(value, list) else (str(value),)
 
 
 READER = Reader("suricata-eve", "Suricata's eve.json: its alerts.", detect, read)
