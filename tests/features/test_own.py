@@ -24,7 +24,7 @@ WRONG = {
     "unknown part": (GOOD.replace("sources:", "source:"), OptionError, "is not null: WHEN"),
     "unknown mark": ("-- @features size\n" + GOOD, OptionError, ":1: @features is neither"),
     "twice": (HEAD + GOOD, OptionError, "declared twice"),
-    "missing column": (f"{HEAD}SELECT first_packet FROM segment", QueryError, "no column size"),
+    "missing column": (f"{HEAD}SELECT first_packet FROM segment", QueryError, "no column size"),  # noqa: S608 - a test
     "undeclared column": (GOOD.replace(" FROM", ", 1 AS other FROM"), QueryError, "other is not declared"),
     "missing rows": (f"{GOOD} LIMIT 3", QueryError, "has 3 rows"),
     "repeated rows": (
