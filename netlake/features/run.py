@@ -43,7 +43,7 @@ def compute(  # noqa: PLR0913 - the public interface; all but two are optional
     the set. `captures` are ids, by default all of the lake; `where` is an SQL condition on `connection`. `progress` is
     called with the numbers of packets that are done and of all.
 
-    Rows are in the order of captures, then of blocks of 2^20 packets by the block in which they end, then of their
+    Rows are in the order of captures, then of blocks of 2^19 packets by the block in which they end, then of their
     first packets. OptionError for an unknown name, policy or capture, LakeError for the lake, QueryError for `where`.
     """
     chosen = find(name)

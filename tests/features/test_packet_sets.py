@@ -147,7 +147,9 @@ def expected(lake: netlake.Lake, capture: str) -> dict[int, list[float]]:
             passed = clock - jitter.last if jitter.last is not None else 0.0
             groups["HH_jit"] += one.one(("jit", source, target), clock, passed)
             groups["HH"] += one.two("HH", source, target, clock, length)
-            groups["HpHp"] += one.two("HpHp", (src, sport), (dst, dport), clock, length)
+            ends = ((src, sport), (dst, dport))
+            ends = ((*ends[0], began), (*ends[1], not began)) if ends[0] == ends[1] else ends
+            groups["HpHp"] += one.two("HpHp", *ends, clock, length)
         result[packet] = [value for name, *_ in GROUPS for value in groups[name]]
     return result
 
