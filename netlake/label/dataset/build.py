@@ -73,9 +73,9 @@ def build(  # noqa: PLR0913 - all but three are optional
 ) -> Result:
     """Make the data set `out` of the rows of `source` (by default the feature set of the options).
 
-    `out` None is a dry run. `memory` limits the working tables, which are on disk beyond it. `say` gets the name
-    of each step as it begins. OptionError for options that do not fit together or if `out` exists, QueryError if there are no
-    rows or no labels, LakeError for a lake that cannot be read.
+    `out` None is a dry run. `memory` limits the working tables, which are on disk beyond it. `say` gets the name of
+    each step as it begins. OptionError for options that do not fit together or if `out` exists, QueryError if there are
+    no rows or no labels, LakeError for a lake that cannot be read.
     """
     options.check()
     tell = say or (lambda _: None)
@@ -213,7 +213,7 @@ def _describe(folder: Path, made: Made, lake: Lake, configs: dict[str, parquet.W
                 "classes": frame.classes,
                 "labels": {"version": frame.options.version, "edges": made.edges,
                            "applied": lake.catalog.owners("label").get(frame.options.version)},
-                "inputs": {"captures": captures, "truth": truths},
+                "inputs": {"captures": captures, "truth": truths, "features": manifest.own(made.source.files)},
                 "boundaries": [{"split": one.split, "begin_us": one.begin} for one in made.boundaries],
                 "rows": made.stats["rows_by_split"],
                 "outputs": written,
