@@ -144,7 +144,7 @@ def _show(report: Report, given: dict[str, Any]) -> None:
         click.echo("The lake has neither these rules nor these labels.")
         return
     name = report.name
-    click.echo(f"The lake keeps source {name} and version {name} of labels, see `netlake label explain`. To remove them:"
+    click.echo(f"The lake keeps source {name} and version {name} of labels for `netlake label explain`; remove them with"
                f" `netlake label versions rm {name}` and `netlake label rm {name}`.")  # fmt: skip
 
 
