@@ -144,8 +144,8 @@ def _show(report: Report, given: dict[str, Any]) -> None:
         click.echo("The lake has neither these rules nor these labels.")
         return
     name = report.name
-    click.echo(f"The lake keeps source {name} and version {name} of labels for `netlake label explain`; remove them with"
-               f" `netlake label versions rm {name}` and `netlake label rm {name}`.")  # fmt: skip
+    click.echo(f"The lake keeps source {name} and version {name} of labels for `netlake label explain`; remove them"
+               f" with `netlake label versions rm {name}` and `netlake label rm {name}`.")  # fmt: skip
 
 
 def _say_problems(report: Report) -> None:

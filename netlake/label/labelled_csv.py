@@ -206,8 +206,8 @@ class _Writer:
         return (
             f"SELECT {columns}, coalesce(l.result, {literal(NORMAL)}) AS {RESULT} FROM {quoted(source.name)} t"  # noqa: S608 - quoted
             f" JOIN (VALUES {chosen}) AS o(capture, number) ON o.capture = t.capture LEFT JOIN (SELECT {keys},"
-            f" {result} AS result FROM (SELECT {keys}, list({{result: result, attack: attack}} ORDER BY priority DESC, attack DESC,"
-            " direct DESC, confidence DESC, result) AS ranked FROM ("
+            f" {result} AS result FROM (SELECT {keys}, list({{result: result, attack: attack}} ORDER BY priority DESC,"
+            " attack DESC, direct DESC, confidence DESC, result) AS ranked FROM ("
             f"SELECT {keys}, {self.result} AS result, max(priority) AS priority, bool_or(state = 'attack') AS attack,"
             " bool_or(scope = 'direct') AS direct, max(coalesce(confidence, -1)) AS confidence"
             f" FROM label WHERE {self.counted} AND record_table = {literal(source.edges)} GROUP BY ALL) GROUP BY ALL))"
