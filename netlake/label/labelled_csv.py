@@ -31,6 +31,7 @@ from netlake.query.connection import translated
 from netlake.query.output import Style
 from netlake.query.output.delimited import Csv
 from netlake.query.portable import portable
+from netlake.schema import CONTEXT_IDS
 from netlake.schema.sql import literal
 from netlake.schema.sql import name as quoted
 
@@ -155,7 +156,9 @@ class _Writer:
             if table.schema != "main":
                 continue
             keys = labelled.key(name, self.lake.snapshot)
-            columns = {column.name for column in self.lake.snapshot.fields(name)}
+            # context columns only: the table `label` has others of the same names, and is no record of a capture
+            fields = self.lake.snapshot.fields(name)
+            columns = {column.name for column in fields if CONTEXT_IDS.get(column.name) == column.number}
             if keys and name in with_edges:
                 yield _Source(name, keys, name)
             elif not keys and "packet" in with_edges and {"capture", "packet", "place"} <= columns:
