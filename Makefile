@@ -58,8 +58,9 @@ generate: $(READY) ## Write schemas/ and proto/ from the declared tables
 fresh: $(TOOLS) ## Check that the generated files are up to date
 	@$(BIN)/pytest tests/test_generated.py
 
-bench: $(READY) ## Measure speed and memory on three captures, compared with other programs
+bench: $(READY) ## Measure speed and memory on three captures, compared with other programs, and of labelling
 	@$(BIN)/python -m tests.bench --labelled $(LABELLED) $(ARGUMENTS)
+	@$(BIN)/python -m tests.bench.labels
 
 compare: $(TOOLS) ## Compare every field with tshark on the captures in CAPTURES, and write docs/comparison.md
 	@$(BIN)/python -m tests.compare $(CAPTURES) --report $(REPORT) $(ARGUMENTS)

@@ -8,12 +8,12 @@ A lake is read, never decoded again: another timeout is another `policy`. Every 
 
 from __future__ import annotations
 
-from netlake.features.compute import compute, definitions, schema
 from netlake.features.definition import Feature, FeatureSet
 from netlake.features.own import OwnSet
 from netlake.features.packets import PacketSet
 from netlake.features.policy import PRESETS, Policy
 from netlake.features.registry import SETS, AnySet, find
+from netlake.features.run import compute, definitions, schema
 
 __all__ = [
     "PRESETS",

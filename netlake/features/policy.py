@@ -15,7 +15,12 @@ import numpy as np
 from netlake.errors import OptionError
 from netlake.kernels.feature_segments import RULES, Closing, Orientation
 
-CLOSINGS = {"never": Closing.NEVER, "first-fin": Closing.FIRST_FIN, "syn-after-close": Closing.SYN_AFTER_CLOSE}
+CLOSINGS = {
+    "never": Closing.NEVER,
+    "first-fin": Closing.FIRST_FIN,
+    "syn-after-close": Closing.SYN_AFTER_CLOSE,
+    "at-close": Closing.AT_CLOSE,
+}
 ORIENTATIONS = {
     "first-packet": Orientation.FIRST_PACKET,
     "kept": Orientation.KEPT_IN_SPLITS,
@@ -35,8 +40,9 @@ class Policy:
     - `idle`: a packet after a longer silence begins a segment; `idle_udp` and `idle_other` (not TCP or UDP) differ from
       it unless they are None.
     - `active`: so does a packet later than this after the first of the segment. `inclusive`: equal is enough for both.
-    - `closing`: never; first-fin (the segment ends with a FIN); syn-after-close (a SYN begins a segment after FINs of
-      both sides and an ACK, or a RST).
+    - `closing`: never; first-fin (the segment ends with a FIN that is not its first packet); at-close (it ends with a
+      RST, or when both sides have sent a FIN); syn-after-close (a SYN begins a segment after FINs of both sides and an
+      ACK, or after a RST).
     - `orientation`: which side is forward: that of the first packet of each segment; kept after a timeout;
       kept-in-dialogue (of TCP, and of UDP unless the silence was longer than `active`); or the originator.
     - `split_icmp`: an ICMP message whose type and code both differ from the first begins a segment.

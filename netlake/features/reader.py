@@ -34,7 +34,7 @@ from netlake.schema.sql import literal
 
 Array = npt.NDArray[Any]
 # packets of a block; at most 2^21, see Block.sort
-SIZE = 1 << 20
+SIZE = 1 << 19
 MEMORY = "1GB"
 # columns of blocks besides those of segmentation, with type and default
 INPUTS: dict[str, tuple[Any, int]] = {

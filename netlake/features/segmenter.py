@@ -75,9 +75,10 @@ class Segmenter:
 
     def _close(self, block: Block, ids: Array, keys: Array, segments: Array) -> Rows:
         """Hand on what has ended, and keep the rest."""
-        last = np.zeros(int(ids[-1]) + 1 if len(ids) else 0, np.int64)
-        last[block.flows.column("key").to_numpy()] = block.flows.column("key_last").to_numpy()
-        going_on = (last[ids] > block.last) & (not block.final)
+        # a key is the number of its first flow, which is in `flows` as long as the key has packets
+        place = np.searchsorted(block.flows.column("flow").to_numpy(), ids)
+        going_on = block.flows.column("key_last").to_numpy()[place] > block.last
+        going_on &= not block.final
         self._end_of_keys(keys[~going_on], segments)
         kept_rows = keys["row"][going_on]
         kept = np.zeros(len(segments), bool)
@@ -91,10 +92,10 @@ class Segmenter:
             _flows_of(block.flows, chosen["flow"]), self.capture,
         )  # fmt: skip
         stay = np.flatnonzero(kept)
-        place = np.zeros(len(segments), np.int64)
-        place[stay] = np.arange(len(stay))
+        new_rows = np.zeros(len(segments), np.int64)
+        new_rows[stay] = np.arange(len(stay))
         self._ids, self._keys = ids[going_on], keys[going_on]
-        self._keys["row"] = place[kept_rows]
+        self._keys["row"] = new_rows[kept_rows]
         self._segments = segments[stay]
         self._records = {name: records[stay] for name, records in self._records.items()}
         return rows

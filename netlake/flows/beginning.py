@@ -43,9 +43,9 @@ def signs() -> tuple[Records, Records]:
     """
     by_port: dict[int, list[Sign]] = {}
     for sign in ANSWERS:
-        for port in sign.ports or (ANY_PORT,):
+        for port in sign.ports or (ANY_PORT + sign.protocol,):
             by_port.setdefault(port, []).append(sign)
-    ports: Records = np.zeros(ANY_PORT + 1, PORT)
+    ports: Records = np.zeros(ANY_PORT + 256, PORT)
     ports["rank"][list(SERVERS)] = 1
     ports["rank"][1:WELL_KNOWN] = 2
     parts: list[Records] = []
@@ -58,12 +58,13 @@ def signs() -> tuple[Records, Records]:
 
 
 def rows_of(sign: Sign) -> Records:
-    """The records of a sign: its own, then those of its other words."""
-    words = (Word(sign.at, sign.mask, sign.values, sign.form), *sign.also)
+    """The records of a sign: its own and those of its other words; what is quickly looked at is first."""
+    words = [(Word(sign.at, sign.mask, sign.values, sign.form), sign.elements, sign.inner)]
+    words = sorted([*words, *((word, 0, -1) for word in sign.also)], key=lambda one: one[0].form)
     rows: Records = np.zeros(len(words), ANSWER)
-    rows["protocol"], rows["inner"], rows["more"][0] = sign.protocol, -1, len(sign.also)
-    for row, one in zip(rows, words, strict=True):
+    rows["protocol"], rows["more"][0] = sign.protocol, len(sign.also)
+    for row, (one, elements, inner) in zip(rows, words, strict=True):
         row["at"], row["mask"], row["form"] = one.at, one.mask, one.form
         row["least"], row["most"] = one.values if isinstance(one.values, tuple) else (one.values, one.values)
-    rows["elements"][0], rows["inner"][0] = sign.elements, sign.inner
+        row["elements"], row["inner"] = elements, inner
     return rows

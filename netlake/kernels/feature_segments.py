@@ -84,6 +84,7 @@ class Closing(IntEnum):
     NEVER = 0
     FIRST_FIN = 1
     SYN_AFTER_CLOSE = 2
+    AT_CLOSE = 3
 
 
 class Orientation(IntEnum):
@@ -123,7 +124,9 @@ def _ends(rule, key, segment, now, flags, icmp):
     idle = rule.idle_tcp if protocol == TCP else (rule.idle_udp if protocol == UDP else rule.idle_other)
     closed = key.state == CLOSED or key.state == RESET
     if closed and (
-        rule.closing == Closing.FIRST_FIN or (rule.closing == Closing.SYN_AFTER_CLOSE and flags > 0 and flags & SYN)
+        rule.closing == Closing.FIRST_FIN
+        or rule.closing == Closing.AT_CLOSE
+        or (rule.closing == Closing.SYN_AFTER_CLOSE and flags > 0 and flags & SYN)
     ):
         return Reason.FIN.value if key.state == CLOSED else Reason.RST.value
     if segment.timed:
@@ -172,6 +175,13 @@ def _follow(rule, key, flags, side):
         return 0
     if flags & FIN:
         key.fins |= 1 << side
+    if rule.closing == Closing.AT_CLOSE:
+        if flags & FIN and key.fins == 3:
+            key.state = CLOSED
+        elif flags & RST:
+            key.state = RESET
+        return 0
+    if flags & FIN:
         if key.state == OPEN:
             key.state = HALF
         elif key.state == HALF and key.fins == 3:
@@ -260,7 +270,9 @@ def segment(rules, packets, keys, segments, count, places):
                 s.forward = _forward(rule, s, 0, now, side, f)
             key.row = count
             count += 1
-            if f > 0 and f & FIN:
+            if f > 0 and rule.closing == Closing.AT_CLOSE:
+                _follow(rule, key, f, side)
+            elif f > 0 and f & FIN:
                 key.fins = 1 << side
         else:
             s = segments[key.row]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from netlake.kernels import kernel
-from netlake.kernels.bytes import u16
+from netlake.kernels.bytes import u16, u32
 from netlake.kernels.dns import skip_name
 from netlake.kernels.flow_state import ANY_PORT, Form
 from netlake.kernels.flow_tcp import ACK, RST, SYN, THROUGH_FLAGS
@@ -23,6 +23,8 @@ ANY_CLASS = 255
 @kernel()
 def word(data, at, limit):
     """Big-endian 32 bits at `at`, of which those behind `limit` are 0."""
+    if at + 4 <= limit:
+        return u32(data, at)
     value = np.int64(0)
     for i in range(at, at + 4):
         value = value << 8 | (np.int64(data[i]) if i < limit else 0)
@@ -122,9 +124,13 @@ def is_answer(data, at, limit, protocol, port, rules):
     row = np.int64(rules.ports[port].first)
     end = row + rules.ports[port].answers
     while row < end:
-        if rules.answers[row].protocol == protocol and has_sign(data, at, limit, rules.answers, row):
+        one = rules.answers[row]
+        place = at + one.at
+        # nearly all signs are not there, and that is seen in their first word
+        may_be = one.form != Form.WORD or place + 4 > limit or one.least <= u32(data, place) & one.mask <= one.most
+        if may_be and one.protocol == protocol and has_sign(data, at, limit, rules.answers, row):
             return True
-        row += 1 + np.int64(rules.answers[row].more)
+        row += 1 + np.int64(one.more)
     return False
 
 
@@ -154,4 +160,4 @@ def originator_of(data, at, limit, key, rules):
         return side
     if source >= 0 and is_answer(data, at, limit, key.protocol, np.int64(source), rules):
         return 1 - side
-    return 1 - side if is_answer(data, at, limit, key.protocol, np.int64(ANY_PORT), rules) else side
+    return 1 - side if is_answer(data, at, limit, key.protocol, ANY_PORT + np.int64(key.protocol), rules) else side

@@ -296,7 +296,7 @@ ANSWER = record(
 )
 # what is known of a port: how well it is known as a server's, and the signs of answers that come from it
 PORT = record([("first", np.int16), ("answers", np.int16), ("rank", np.uint8)], [])
-# the row of PORT behind those of all ports: signs from any port
+# the rows of PORT behind those of all ports, one for each IP protocol: signs from any port
 ANY_PORT = 1 << 16
 
 

@@ -24,7 +24,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import against, peers
+from tests.bench import against, features, peers
 from tests.bench.captures import CAPTURES, ROOT, prepare
 from tests.bench.measure import Command, Cost, in_turn, median, remove, run
 
@@ -70,6 +70,12 @@ def first(path: Path, lake: Path) -> int:
         env={**os.environ, **dict(command.environment)},
     )
     return int(json.loads(done.stdout)["captures"][0]["packets"])
+
+
+def first_lake(path: Path, lake: Path) -> Path:
+    """A lake with the capture, which measuring has removed."""
+    first(path, lake)
+    return lake
 
 
 def by_table(lake: Path, packets: int) -> None:
@@ -137,6 +143,7 @@ def measure(name: str, path: Path, origin: str, folder: Path, given: argparse.Na
             f"\nshare of the hash: {hashed.cpu / plain.cpu - 1:.1%} of CPU time, {hashed.wall / plain.wall - 1:.1%} of wall time"
         )
         tax(path, folder)
+        features.report(first_lake(path, lake), path, given.peers_python.absolute(), given.runs)
         if given.large:
             large(path, folder)
 

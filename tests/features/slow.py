@@ -87,61 +87,57 @@ def _segments(members: list[dict[str, Any]], policy: Policy) -> Iterator[Segment
     for one in members:
         clock = one["time"] if clock is None or (one["time"] is not None and one["time"] > clock) else clock
         one["now"] = clock
-        flags = one["flags"]
         why = _why(current, one, policy) if current else "first"
         if why:
-            forward, dialogue, continues = _side(one), clock, False
-            if current and why in ("idle", "active"):
-                silent = (clock - current.packets[-1]["now"]) / 1e6
-                udp = one["protocol"] == 17 and silent <= policy.active
-                continues = one["protocol"] == 6 or udp
-                if policy.orientation == "kept" or (policy.orientation == "kept-in-dialogue" and continues):
-                    forward = current.forward
-                if continues:
-                    dialogue = current.dialogue
-            kept = (
-                current is not None
-                and forward is current.forward
-                and why in ("idle", "active")
-                and (policy.orientation == "kept" or (policy.orientation == "kept-in-dialogue" and continues))
-            )
-            if policy.swap_syn_ack and flags & SYN and flags & ACK and not kept:
-                forward = one["target"]
-            if policy.orientation == "originator":
-                began = one["from_originator"] is not False
-                forward = one["source" if began else "target"] if one["source"] != one["target"] else True
+            following = _begin(current, one, why, policy)
+            following.number = number
+            number += 1
             if current:
                 current.reason = why
                 yield current
-            current = Segment(forward, "end", number, dialogue=dialogue)
-            number += 1
-            if flags & FIN:
+            current = following
+            if policy.closing == "at-close":
+                _state(current, one, one["flags"], policy)
+            elif one["flags"] & FIN:
                 current.fins.add(_side(one))
         else:
-            _state(current, one, flags, policy)
-        direction = 0 if _side(one) == current.forward else 1
-        if policy.backward_after_split and why in ("idle", "active"):
-            direction = 1
+            _state(current, one, one["flags"], policy)
+        backward = policy.backward_after_split and why in ("idle", "active")
         current.packets.append(one)
-        current.directions.append(direction)
+        current.directions.append(1 if backward or _side(one) != current.forward else 0)
     if current:
         yield current
+
+
+def _begin(current: Segment | None, one: dict[str, Any], why: str, policy: Policy) -> Segment:
+    made = Segment(_side(one), "end", 0, dialogue=one["now"])
+    if policy.swap_syn_ack and one["flags"] & SYN and one["flags"] & ACK:
+        made.forward = one["target"]
+    if current and why in ("idle", "active"):
+        silent = (one["now"] - current.packets[-1]["now"]) / 1e6
+        continues = one["protocol"] == 6 or (one["protocol"] == 17 and silent <= policy.active)
+        made.dialogue = current.dialogue if continues else made.dialogue
+        if policy.orientation == "kept" or (policy.orientation == "kept-in-dialogue" and continues):
+            made.forward = current.forward
+    if policy.orientation == "originator":
+        began = one["from_originator"] is not False
+        made.forward = one["source" if began else "target"] if one["source"] != one["target"] else True
+    return made
 
 
 def _why(current: Segment, one: dict[str, Any], policy: Policy) -> str:
     flags = one["flags"]
     if current.state in ("closed", "reset") and (
-        policy.closing == "first-fin" or (policy.closing == "syn-after-close" and flags & SYN)
+        policy.closing in ("first-fin", "at-close") or (policy.closing == "syn-after-close" and flags & SYN)
     ):
         return "fin" if current.state == "closed" else "rst"
     idle = {6: policy.idle, 17: policy.idle if policy.idle_udp is None else policy.idle_udp}.get(
         one["protocol"], policy.idle if policy.idle_other is None else policy.idle_other
     )
-    for name, limit, since in (
-        ("idle", idle, current.packets[-1]["now"]), ("active", policy.active, current.packets[0]["now"]),
-    ):  # fmt: skip
+    timed = [packet["now"] for packet in current.packets if packet["now"] is not None]
+    for name, limit, since in (("idle", idle, timed[-1:]), ("active", policy.active, timed[:1])):
         unit = 1000 if policy.milliseconds else 1
-        passed = (one["now"] // unit - since // unit) * unit
+        passed = (one["now"] // unit - since[0] // unit) * unit if since else 0
         if limit and (passed > limit * 1e6 or (policy.inclusive and passed == limit * 1e6)):
             return name
     if policy.split_icmp and one["protocol"] in (1, 58):
@@ -155,6 +151,11 @@ def _state(current: Segment, one: dict[str, Any], flags: int, policy: Policy) ->
     if policy.closing == "first-fin":
         if flags & FIN:
             current.state = "closed"
+    elif policy.closing == "at-close":
+        current.fins |= {_side(one)} if flags & FIN else set()
+        current.state = (
+            "closed" if len(current.fins) == 2 and flags & FIN else "reset" if flags & RST else current.state
+        )
     elif flags & FIN:
         current.fins.add(_side(one))
         if current.state == "open":

@@ -46,21 +46,6 @@ def test_owners_of_one_table_are_independent(catalog: Catalog) -> None:
     assert catalog.owners("label") == {"a": "3", "b": "7"}
 
 
-def test_rows_of_an_owner_are_removed_with_their_files(catalog: Catalog) -> None:
-    small.derive(catalog, "a", 1)
-    small.derive(catalog, "b", 7)
-    outcome = catalog.remove_rows(small.LABEL, "a")
-    assert (outcome.status, outcome.snapshot) == ("removed", 3)
-    assert (labels(catalog), catalog.owners("label")) == ([("b", 7)], {"b": "7"})
-    assert (labels(catalog, at=2), catalog.owners("label", at=2)) == ([("a", 1), ("b", 7)], {"a": "1", "b": "7"})
-    assert catalog.snapshots()[-1].extra == {"owner": "a", "table": "label"}
-    for owner, table in (("a", small.LABEL), ("c", small.LABEL), ("b", dataclasses.replace(small.LABEL, name="none"))):
-        with pytest.raises(LakeError, match=f"has no rows of {owner}"):
-            catalog.remove_rows(table, owner)
-    assert small.derive(catalog, "a", 2).status == "added"
-    assert catalog.validate() == []
-
-
 def test_captures_and_derived_rows_do_not_touch_each_other(catalog: Catalog) -> None:
     small.put(catalog, A)
     small.derive(catalog, "a", 1)

@@ -222,7 +222,7 @@ def test_changes_of_the_extension_are_read_or_refused(catalog: Catalog, ask: Any
     ask(catalog.folder, "CALL ducklake_rewrite_data_files('lake', 'wire', delete_threshold => 0)")
     assert sum(file.rows for file in catalog.files("wire")) == 6
     ask(catalog.folder, "CALL ducklake_merge_adjacent_files('lake')")
-    assert catalog.without_sha256() == 1
+    assert catalog.without_sha256() == 3
     assert sum(file.rows for file in catalog.files("link")) == 8
     with pytest.raises(LakeError, match="merged after"):
         catalog.files("link", at=1)

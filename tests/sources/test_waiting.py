@@ -85,10 +85,10 @@ def test_packets_of_a_stream_appear_as_they_arrive(writer, tmp_path, packed):
     pack = packers.get(packed, lambda data: pa.compress(data, "lz4" if packed == "lz4" else packed, asbytes=True))
     trickle = Trickle(tmp_path / "pipe", [pack(piece) for piece in content])
     trickle.step()
+    timer = threading.Timer(30, trickle.step)  # so that a reader that waits for more ends
+    timer.start()
     with open_capture(tmp_path / "pipe") as source:
         batches = source.batches(2)
-        timer = threading.Timer(30, trickle.step)  # so that a reader that waits for more ends
-        timer.start()
         assert next(batches).count == 2
         assert timer.is_alive()
         timer.cancel()

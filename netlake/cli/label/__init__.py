@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from typing import Any
 
 import click
+
+from netlake.cli import netcap
 
 
 class Commands(click.Group):
@@ -28,6 +31,24 @@ class Commands(click.Group):
         return command
 
 
-@click.group("label", cls=Commands)
-def command() -> None:
-    """Label records with ground truth of attacks, and make training sets."""
+@click.group(
+    "label",
+    cls=Commands,
+    invoke_without_command=True,
+    no_args_is_help=True,
+    short_help="Label records with ground truth of attacks, and make training sets.",
+    epilog=netcap.EXAMPLES,
+)
+@netcap.chosen
+@click.pass_context
+def command(ctx: click.Context, /, **given: Any) -> int:
+    """Label records with ground truth of attacks, and make training sets.
+
+    The options are for labelling in one step, as netcap does: rules from a file of attacks (--custom) or from Suricata
+    (--read) are imported and applied, and each table with labels is written to TABLE_labeled.csv, with a last column
+    `result`: the label, or `normal`.
+
+    Exit codes: 0 every row of the rules was used; 1 failure, and nothing was written; 2 wrong usage; 3 some rows of the
+    rules are invalid, and the others were used.
+    """
+    return netcap.run(ctx, given)

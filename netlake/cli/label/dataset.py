@@ -77,9 +77,11 @@ def _chosen(function: Any) -> Any:
 @click.command("dataset", cls=options.Command, short_help="Make a training set.", epilog=EXAMPLES)
 @click.argument("out", type=options.NamedPath(path_type=Path))
 @_chosen
+@click.option("--memory", metavar="SIZE", default="1500MB", show_default=True,
+              help="Memory limit of the working tables, such as 4GB; beyond it, temporary files are used.")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Print what would leak, and write nothing.")
 @options.lake
-def command(out: Path, lake: Path, dry_run: bool, **chosen: Any) -> int:  # noqa: FBT001 - click passes flags by position
+def command(out: Path, lake: Path, memory: str, dry_run: bool, **chosen: Any) -> int:  # noqa: FBT001 - a flag
     """Write labelled rows of the lake to the new folder OUT, as a data set for machine learning.
 
     OUT gets Parquet files in the layout of Hugging Face with a card (README.md), croissant.json, CSV and npz files, the
@@ -88,7 +90,7 @@ def command(out: Path, lake: Path, dry_run: bool, **chosen: Any) -> int:  # noqa
     """
     from netlake.label.dataset import Options, build
 
-    result = build(lake, None if dry_run else out, Options(**chosen), say=_progress())
+    result = build(lake, None if dry_run else out, Options(**chosen), memory=memory, say=_progress())
     _print(result)
     if result.path is not None:
         click.echo(f"\n{result.path} is written: {sum(result.rows.values()):,} rows, {result.features} features.")

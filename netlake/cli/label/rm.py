@@ -22,13 +22,14 @@ def command(names: tuple[str, ...], lake: Path) -> None:
     Labels that were made from them remain until `netlake label apply` makes them anew. Earlier snapshots of the lake
     still contain the rules.
     """
+    from netlake.errors import QueryError
     from netlake.label import truth
     from netlake.query.names import unknown
 
     known = {source.name for source in truth.sources(lake)}
     for name in names:
         if name not in known:
-            raise unknown("source", name, known)
+            raise QueryError(f"{str(unknown('source', name, known)).rstrip('.')}; list them: netlake label sources.")
     for name in dict.fromkeys(names):
         truth.remove(lake, name)
         click.echo(f"Source {name} was removed.")

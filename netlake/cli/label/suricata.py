@@ -53,8 +53,13 @@ def command(  # noqa: PLR0913 - one argument for each option
 
     importing.check_name(name)
     with progress.shown("alerts") as watch, explained():
-        watch.begin(1)
-        report = suricata.label(lake, [Path(given) for given in inputs], suricata.Options(name, rules, config))
+        watch.begin(len(inputs))
+        report = suricata.label(
+            lake,
+            [Path(given) for given in inputs],
+            suricata.Options(name, rules, config),
+            lambda index, size: watch(index, size, size, 0),
+        )
     for sentence in report.problems:
         say(sentence)
     if as_json:

@@ -129,7 +129,8 @@ def _identity() -> Iterator[Derived]:
             ("port", "i32", "Port that {} forward; 0 without ports.", ""),
         ):
             made = column(f"{name}_{part}", kind, "", doc.format(verb), _part(part, source=source))
-            yield made.null(null).leak("identity").reads(f"connection.orig_{part}", f"connection.resp_{part}")
+            source_of = "mac" if part == "oui" else part
+            yield made.null(null).leak("identity").reads(f"connection.orig_{source_of}", f"connection.resp_{source_of}")
     yield column("ip_version", "i8", "", "Version of IP, 4 or 6.", _version).reads("connection.orig_ip")
 
 

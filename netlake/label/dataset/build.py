@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from netlake.derived.labels import LABEL, TRUTH
 from netlake.errors import OptionError
 from netlake.label.dataset import card, classes, edges, groups, manifest, output, pipeline, plots, split, stats
 from netlake.label.dataset.checks import FAIL, Check, run
@@ -25,9 +26,10 @@ from netlake.label.dataset.rows import stage
 from netlake.label.dataset.source import Source, of_lake
 from netlake.label.dataset.work import Work
 from netlake.query.lake import Lake
+from netlake.schema import Table
 from netlake.spelling import spelled
 
-TABLES = ("label", "truth", "connection", "packet")
+MEMORY = "1500MB"
 # names of the splits that are written without a class
 BESIDE = (split.ATTEMPTED, split.UNKNOWN)
 
@@ -60,26 +62,31 @@ class Made:
     source: Source
 
 
-def build(
+def build(  # noqa: PLR0913 - all but three are optional
     lake: Path,
     out: Path | None,
     options: Options,
     source: Source | None = None,
+    *,
+    memory: str = MEMORY,
     say: Callable[[str], None] | None = None,
 ) -> Result:
     """Make the data set `out` of the rows of `source` (by default the feature set of the options).
 
-    `out` None is a dry run. `say` gets a sentence as each step begins. OptionError for options that do not fit
-    together or if `out` exists, QueryError if there are no rows or no labels, LakeError for a lake that cannot be read.
+    `out` None is a dry run. `memory` limits the working tables, which are on disk beyond it. `say` gets the name of
+    each step as it begins. OptionError for options that do not fit together or if `out` exists, QueryError if there are
+    no rows or no labels, LakeError for a lake that cannot be read.
     """
     options.check()
     tell = say or (lambda _: None)
     _refuse(out, options)
     with Lake(lake) as opened, _folder(out) as (work_folder, part):
+        edges.require(options.version, opened.catalog.owners("label"))
         source = source or of_lake(lake, options.features, options.policy)
-        work = Work.of_lake(work_folder, opened, TABLES)
+        work = Work.of_lake(work_folder, opened, _tables())
+        work.limit(memory)
         try:
-            made = _make(work, opened, options, source, tell)
+            made = _make(work, options, source, tell)
             if out is not None:
                 _refuse_random(made, options)
                 tell("writing the files")
@@ -90,6 +97,13 @@ def build(
             part.rename(out)
     found = made.stats["rows_by_split"]
     return Result(made.checks, found, made.frame.classes, len(made.frame.features), out)
+
+
+def _tables() -> tuple[Table, ...]:
+    """The tables of the lake that are read."""
+    from netlake.tables import entries  # imports every protocol
+
+    return (LABEL, TRUTH, *(entries()[name].table for name in ("connection", "packet")))
 
 
 def _refuse(out: Path | None, options: Options) -> None:
@@ -118,12 +132,12 @@ def _folder(out: Path | None) -> Iterator[tuple[Path, Path]]:
         shutil.rmtree(base, ignore_errors=True)
 
 
-def _make(work: Work, lake: Lake, options: Options, source: Source, tell: Callable[[str], None]) -> Made:
+def _make(work: Work, options: Options, source: Source, tell: Callable[[str], None]) -> Made:
     tell(f"computing {source.name}")
     definitions = stage(work, source)
     features, apart = select(definitions, options)
     tell("joining labels")
-    used = edges.join(work, options.version, options.choose, lake.catalog.owners("label"))
+    used = edges.join(work, options.version, options.choose)
     names = classes.classify(work, options)
     groups.group(work, options.unit)
     tell(f"splitting by {options.split}")
@@ -199,7 +213,7 @@ def _describe(folder: Path, made: Made, lake: Lake, configs: dict[str, parquet.W
                 "classes": frame.classes,
                 "labels": {"version": frame.options.version, "edges": made.edges,
                            "applied": lake.catalog.owners("label").get(frame.options.version)},
-                "inputs": {"captures": captures, "truth": truths},
+                "inputs": {"captures": captures, "truth": truths, "features": manifest.own(made.source.files)},
                 "boundaries": [{"split": one.split, "begin_us": one.begin} for one in made.boundaries],
                 "rows": made.stats["rows_by_split"],
                 "outputs": written,

@@ -23,14 +23,15 @@ from netlake.label.dataset.work import Work
 EDGE = "source, rule, state, label, category, attempted, priority, confidence, ambiguous"
 
 
-def join(work: Work, version: str, choose: str, known: Mapping[str, str]) -> str:
-    """Create `work.hit` and `work.mark`; return the table whose edges were used, packet or connection.
-
-    `known` are the versions of labels in the lake. QueryError if `version` is not among them.
-    """
+def require(version: str, known: Mapping[str, str]) -> None:
+    """QueryError if `version` is not among the `known` versions of labels in the lake."""
     if version not in known:
         listed = f"; the lake has {', '.join(sorted(known))}" if known else ""
         raise QueryError(f"The lake has no labels of version {version}{listed}: make them with `netlake label apply`.")
+
+
+def join(work: Work, version: str, choose: str) -> str:
+    """Create `work.hit` and `work.mark`; return the table whose edges were used, packet or connection."""
     table = _edges(work, version)
     if table == "packet":
         _of_packets(work)

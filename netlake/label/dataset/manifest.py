@@ -85,6 +85,11 @@ def truths(work: Work, lake: Lake) -> list[dict[str, Any]]:
     ]
 
 
+def own(paths: Iterable[Path]) -> list[dict[str, Any]]:
+    """The files of the user that define features."""
+    return [{"file": path.name, "sha256": digest(path)} for path in paths]
+
+
 def program() -> dict[str, Any]:
     """The versions of what computed the data set."""
     libraries = {name: version(name) for name in LIBRARIES}

@@ -69,12 +69,12 @@ def timeline(
 ) -> str:
     """Rows over time: one band for each class, a bar for each of `bins` bins, and lines where splits begin."""
     begin, end, rows = found
-    left, band = 180, 36
+    left, band, top = 180, 36, 34 + 12 * len(boundaries)
     width = (WIDTH - left - 20) / bins
     parts = [_text(10, 20, "Rows by time of their first packet and class (logarithmic scale in each band)")]
     seen = [number for number in range(len(classes)) if any(target == number for _, target, _ in rows)]
     for place, number in enumerate(seen):
-        base = 40 + band * (place + 1)
+        base = top + band * (place + 1)
         most = max(count for _, target, count in rows if target == number)
         name = classes[number] if len(classes[number]) <= 24 else classes[number][:23] + "…"
         parts.append(_text(left - 8, base - 10, name, "end"))
@@ -83,11 +83,13 @@ def timeline(
             if target == number:
                 height = (band - 6) * math.log1p(count) / math.log1p(most)
                 parts.append(_rect(left + at * width, base - height, max(1.0, width), height, color(number)))
-    bottom = 40 + band * len(seen)
-    for boundary in boundaries:
+    bottom = top + band * len(seen)
+    for place, boundary in enumerate(boundaries):
         x = left + (WIDTH - left - 20) * (boundary.begin - begin) / max(1, end - begin)
         parts.append(f'<line x1="{x:.1f}" y1="30" x2="{x:.1f}" y2="{bottom}" stroke="#000000" stroke-dasharray="4 3"/>')
-        parts.append(_text(x + 3, 38, boundary.split))
+        # names of near boundaries are in different rows
+        late = x > WIDTH - 100
+        parts.append(_text(x - 3 if late else x + 3, 36 + 12 * place, boundary.split, "end" if late else "start"))
     parts.append(_text(left, bottom + 16, _time(begin)))
     parts.append(_text(WIDTH - 20, bottom + 16, _time(end), "end"))
     return _svg(bottom + 26, "Timeline", parts)

@@ -15,8 +15,6 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from netlake.errors import OptionError
-
 # classes of leaks, see netlake.features
 LEAKS = ("none", "identity", "time", "environment", "context", "outcome")
 
@@ -72,20 +70,23 @@ class Source:
     batches: Callable[[], Iterator[pa.RecordBatch]]
     policy: Mapping[str, Any] = field(default_factory=dict)
     joined: bool = False
+    files: tuple[Path, ...] = ()
 
 
 def of_lake(lake: Path, name: str, policy: str | None = None) -> Source:
-    """The feature set `name` of a lake; OptionError if there is none of this name."""
-    try:
-        features: Any = importlib.import_module("netlake.features")
-    except ImportError as error:
-        raise OptionError(f"--features: {name} is not known, this netlake has no feature sets.") from error
+    """A feature set of netlake or of the user, of a lake; OptionError if there is none of this name."""
+    features: Any = importlib.import_module("netlake.features")
     made = features.find(name)
-    rules = importlib.import_module("netlake.features.policy").of(policy, made.policy)
+    record: dict[str, Any] = {"policy": None}
+    joined = False
+    if made.rows != "packet":
+        rules = importlib.import_module("netlake.features.policy").of(policy, made.policy)
+        record, joined = {"policy": str(rules), **dataclasses.asdict(rules)}, rules.key == "endpoints"
     return Source(
-        name,
+        made.name,
         features.definitions(made),
-        lambda: iter(features.compute(lake, made, policy=rules)),
-        {"policy": str(rules), **dataclasses.asdict(rules)},
-        joined=rules.key == "endpoints",
+        lambda: iter(features.compute(lake, made, policy=policy)),
+        record,
+        joined=joined,
+        files=(Path(name),) if name.endswith(".sql") else (),
     )

@@ -13,8 +13,11 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from netlake.query.connection import Connection, translated
+from netlake.errors import OptionError
+from netlake.query.connection import Connection, translated, view
 from netlake.query.lake import Lake
+from netlake.query.snapshot import of_declaration
+from netlake.schema import Table
 from netlake.schema.sql import literal
 from netlake.schema.sql import name as quoted
 
@@ -33,14 +36,26 @@ class Work:
         self.run(f"ATTACH {literal(str(folder / 'work.duckdb'))} AS work")
 
     @classmethod
-    def of_lake(cls, folder: Path, lake: Lake, tables: Sequence[str]) -> Work:
-        """With views of some tables of a lake, all of one snapshot."""
-        return cls(folder, lake.connect(*tables))
+    def of_lake(cls, folder: Path, lake: Lake, tables: Sequence[Table]) -> Work:
+        """With views of some tables of a lake, all of one snapshot; a table that the lake does not have is empty."""
+        present = [table.name for table in tables if table.name in lake.tables]
+        cursor = lake.connect(*present) if present else Connection().database.cursor()
+        for table in tables:
+            if table.name not in present:
+                cursor.execute(view(table.name, tuple(of_declaration(table)), ()))
+        return cls(folder, cursor)
 
     @classmethod
     def alone(cls, folder: Path) -> Work:
         """Without a lake, for tests."""
         return cls(folder, Connection().database.cursor())
+
+    def limit(self, memory: str) -> None:
+        """Limit the memory of DuckDB; beyond it, sorts and joins use files. OptionError for a text that is no size."""
+        try:
+            self.cursor.execute(f"SET memory_limit={literal(memory)}")
+        except duckdb.Error as error:
+            raise OptionError(f"--memory: {memory!r} is not a size; give one such as 2GB or 512MB.") from error
 
     def run(self, statement: str, values: Sequence[Any] = ()) -> None:
         """Execute a statement without a result."""

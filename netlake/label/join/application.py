@@ -9,7 +9,6 @@ The result depends on rules, captures and options only: not on the order of sour
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -107,7 +106,8 @@ class _Run:
         counts = self.lake.sql.execute(query).fetchnumpy()
         self.found[counts["id"]] += counts["count_star()"]
         query = "SELECT label, count(DISTINCT (cap, flow)) FROM edge JOIN rule USING (id) GROUP BY label"
-        self.report.labels.update(Counter(dict(self.lake.rows(query))))
+        for label, connections in self.lake.rows(query):
+            self.report.labels[label] = self.report.labels.get(label, 0) + connections
 
     def _table(self, table: str, captures: list[str], statement: str) -> Iterator[tuple[str, pa.RecordBatch]]:
         reader = self.lake.sql.sql(statement).to_arrow_reader(BATCH)

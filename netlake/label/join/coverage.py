@@ -23,7 +23,7 @@ from netlake.label.join.options import Options, Progress
 from netlake.schema.sql import literal
 
 GAP = dt.timedelta(minutes=10)
-HOSTS = 20
+HOSTS = 1_000
 # the nearest rule of each flow that no rule labels
 _OUTSIDE = """
 WITH relaxed AS ({matching}), alone AS (

@@ -145,8 +145,8 @@ def _moved(source: str, shift: Shift, rules: int) -> Finding:
     way = f"{_span(abs(seconds))} {'later' if seconds > 0 else 'earlier'}"
     if shift.kind == "half_day":
         sentence = (
-            f"{shift.rules} of {rules} rules match only if their times are {way}: the file probably has times of a"
-            " 12-hour clock without AM and PM."
+            f"{shift.after:,.0f} of {rules:,} rules match only if their times are {way}: the file probably has times of"
+            " a 12-hour clock without AM and PM."
         )
         return Finding("zone", source, sentence, seconds)
     if shift.kind == "zone":

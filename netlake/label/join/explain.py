@@ -187,10 +187,11 @@ def _near(lake: Opened, capture: str, flow: int | None) -> list[tuple[str, str, 
             f" LIMIT {MOST}"
         )
         return [_missing(row) for row in lake.rows(query)]
-    found = lake.rows(f"SELECT source, rule, file, line, label FROM ({_HALF}) JOIN rule USING (id) LIMIT {MOST}")  # noqa: S608
+    query = f"SELECT source, rule, file, line, label FROM ({_HALF}) JOIN rule USING (id) LIMIT {MOST}"  # noqa: S608
+    reason = "it names one of its hosts, but another peer, port or protocol"
     return [
-        (f"{source} {rule}", rules.place(file, line), label, "it names one of its hosts, but another peer, port or protocol")
-        for source, rule, file, line, label in found
+        (f"{rule} of {source}", rules.place(file, line), label, reason)
+        for source, rule, file, line, label in lake.rows(query)
     ]  # fmt: skip
 
 
@@ -204,4 +205,4 @@ def _missing(row: tuple[Any, ...]) -> tuple[str, str, str, str]:
         reason = "it is about the other direction"
     else:
         reason = "no version was applied with it, or the mode excludes it"
-    return f"{source} {rule}", rules.place(file, line), label, reason
+    return f"{rule} of {source}", rules.place(file, line), label, reason

@@ -50,7 +50,7 @@ class Report:
     sources: tuple[str, ...] = ()
     rules: int = 0
     tables: dict[str, int] = field(default_factory=dict)
-    labels: Counter[str] = field(default_factory=Counter)
+    labels: dict[str, int] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     missed: list[Missed] = field(default_factory=list)
     snapshot: int | None = None

@@ -5,7 +5,8 @@ where a flow that lies in it partly counts by its part; for events, 1 if a flow 
 
 - Zone: of the multiples of a quarter hour up to 14 hours, the one with the best score, if at least twice as many rules
   match as without. Whole hours win over quarters, small shifts over large ones.
-- Twelve hours: rules without a match of which most match 12 hours later, if others match as they are.
+- Twelve hours: rules without a match of which most match 12 hours later, if others match as they are, and if this
+  explains more rules than a zone.
 - Skew: the shifts that move the begin of a window to the first packet of a flow within 2 minutes, or its end to a last
   one. A shift is a skew if it adds at least 2 % and loses almost nothing: a true skew moves the windows over all of the
   attack, a chance shift loses at one end what it gains at the other.
@@ -51,7 +52,10 @@ class Intervals:
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """Microseconds to add to the times of a source, and the score before and after, as flows."""
+    """Microseconds to add to the times of a source, and the score before and after, as flows.
+
+    `rules` is the number of rules that then match; for half days `before` and `after` are rules.
+    """
 
     kind: str
     shift: int
@@ -99,11 +103,12 @@ def find(traffic: Traffic, intervals: Intervals) -> list[Shift]:
     chosen = intervals.chosen()
     found = []
     base = 0
-    if zone := _zone(traffic, chosen):
+    zone, half = _zone(traffic, chosen), _half_day(traffic, chosen)
+    if half and (zone is None or half.rules > zone.rules):
+        found.append(half)
+    elif zone:
         found.append(zone)
         base = zone.shift
-    elif half := _half_day(traffic, chosen):
-        found.append(half)
     moved = Intervals(chosen.rule, chosen.begin + base, chosen.end + base, chosen.event)
     if skew := _skew(traffic, moved):
         found.append(skew)
@@ -128,7 +133,8 @@ def _half_day(traffic: Traffic, intervals: Intervals) -> Shift | None:
         missed, later = score[:, 0] == 0, score[:, 1] > 0
         needing = missed & later
         if needing.any() and needing.sum() * 2 > missed.sum() and not missed.all():
-            return Shift("half_day", shift, 0.0, float(score[needing, 1].sum()), int(needing.sum()))
+            both = (score > 0).any(axis=1).sum()
+            return Shift("half_day", shift, float((~missed).sum()), float(needing.sum()), int(both))
     return None
 
 

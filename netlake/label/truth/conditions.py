@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _STATEMENT = "SELECT 1 FROM connection WHERE ({})"
-# classes of expressions that a condition cannot have: a query inside, a parameter, an aggregate over other rows
-_REFUSED = {"SUBQUERY": "a subquery", "PARAMETER": "a parameter", "WINDOW": "a window function"}
+# classes of expressions that a condition cannot have: a query inside, and values over other rows
+_REFUSED = {"SUBQUERY": "a subquery", "WINDOW": "a window function"}
 
 
 @cache
@@ -61,7 +61,7 @@ def check(text: str) -> None:
     """QueryError unless `text` is one condition over `connection`."""
     plain = _tree(_STATEMENT.format("true"))
     tree = _tree(_STATEMENT.format(text))
-    if tree.get("error"):
+    if tree.get("error") or not text.strip():
         raise QueryError(f"{text!r} is not an SQL condition: {tree.get('error_message', 'it cannot be parsed')}.")
     where = tree["statements"][0]["node"].pop("where_clause", None)
     plain["statements"][0]["node"].pop("where_clause", None)

@@ -126,7 +126,7 @@ def _import(lake: Path, task: Task, found: reader.Reader, options: Options) -> R
         for entry in Catalog(lake, readonly=True).captures()
         if entry.facts.sha256
     }
-    rules = found.read(task)
+    rules = _of_this_era(found.read(task), task.notes)
     first = next(rules, None)  # the reader has set the name that the file suggests
     name = options.name or _suggested(task)
     if options.name is None:
@@ -153,6 +153,19 @@ def _import(lake: Path, task: Task, found: reader.Reader, options: Options) -> R
         task.zone.name if task.zone else None,
         tuple(_notices(lake, writing)),
     )
+
+
+def _of_this_era(rules: Iterator[Rule], notes: Notes) -> Iterator[Rule]:
+    """The rules, without those that a long duration or a zone takes out of the years 1 to 9999."""
+    for rule in rules:
+        if (
+            rule.begin is not None
+            and rule.end is not None
+            and not times.EARLIEST <= rule.begin <= rule.end <= times.LATEST
+        ):
+            notes.wrong(rule.line, "the interval is not within the years 1 to 9999.")
+        else:
+            yield rule
 
 
 def _notices(lake: Path, writing: store.Writing) -> Iterator[str]:

@@ -19,7 +19,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -89,8 +89,15 @@ def version(program: str = PROGRAM) -> str:
     return match[0]
 
 
-def label(lake: Path, captures: Sequence[Path], options: Options | None = None) -> Report:
+def label(
+    lake: Path,
+    captures: Sequence[Path],
+    options: Options | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Report:
     """Run Suricata on `captures`, which must be in the lake, and import its alerts as one source.
+
+    `progress` is called after each capture with its index and its size in bytes.
 
     TruthError if Suricata is not installed, has no rules or fails on every capture; LakeError for a capture that is
     not in the lake, before anything runs.
@@ -104,7 +111,12 @@ def label(lake: Path, captures: Sequence[Path], options: Options | None = None) 
     ids = {path: _capture_of(catalog, path) for path in dict.fromkeys(captures)}
     with tempfile.TemporaryDirectory(prefix="netlake-suricata-") as folder:
         runs = [(path, ids[path], Path(folder) / str(number)) for number, path in enumerate(ids)]
-        done = [(path, capture, eve) for path, capture, eve in runs if _ran(path, eve, chosen, report)]
+        done = []
+        for index, run in enumerate(runs):
+            if _ran(run[0], run[2], chosen, report):
+                done.append(run)
+            if progress:
+                progress(index, run[0].stat().st_size)
         if not done:
             *others, last = report.problems
             raise store.NothingError(last, others)

@@ -27,6 +27,8 @@ SECOND = 1_000_000
 MINUTE = 60 * SECOND
 DAY = 86_400 * SECOND
 Clock = Literal["12", "24"]
+# the years 1 to 9999
+EARLIEST, LATEST = -62_135_596_800 * SECOND, 253_402_300_800 * SECOND - 1
 
 # hours that a 12-hour clock without AM or PM gives for the afternoon of a working day
 AFTERNOON = range(1, 8)
@@ -189,6 +191,8 @@ def _unix(given: str, fraction: str) -> Moment:
     seconds, _, _ = given.partition(".")
     micros = int(fraction[:6].ljust(6, "0")) if fraction else 0
     value = int(seconds) * SECOND + (-micros if given.startswith("-") else micros)
+    if not EARLIEST <= value <= LATEST:
+        raise BadValueError(f"{given!r} is not a time in seconds since 1970: it is outside the years 1 to 9999.")
     # programs that print a Unix time as a number leave out zeros at its end, so a fraction is exact
     return Moment(value, 1 if fraction else SECOND, local=False)
 

@@ -6,6 +6,7 @@ readers skip empty lines.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from typing import Any, BinaryIO
 
@@ -20,8 +21,9 @@ class Delimited(ABC):
 
     separator = ","
 
-    def __init__(self, out: BinaryIO, schema: pa.Schema, style: Style) -> None:
+    def __init__(self, out: BinaryIO, schema: pa.Schema, style: Style, separator: str | None = None) -> None:
         self.out, self.style = out, style
+        self.separator = separator or self.separator
         if names := schema.names:
             out.write(self._lines([pa.array([name], pa.string()) for name in names], text_columns=[True] * len(names)))
 
@@ -49,14 +51,14 @@ class Delimited(ABC):
 
 
 class Csv(Delimited):
-    """Comma-separated values."""
+    """Comma-separated values; the separator may be another character."""
 
     def cell(self, column: pa.Array, *, from_outside: bool, alone: bool) -> pa.Array:
-        """Quote cells with a quote, comma, CR or LF, outer spaces, or empty text; null is an unquoted empty cell."""
+        """Quote cells with a quote, separator, CR, LF, outer spaces, or empty text; null is an unquoted empty cell."""
         if not self.style.raw:
             column = text.harmless(column, spaces=True)
             column = text.guarded(column) if from_outside else column
-        needs = pc.match_substring_regex(column, '[",\r\n]|^ | $|^$')
+        needs = pc.match_substring_regex(column, f'["{re.escape(self.separator)}\r\n]|^ | $|^$')
         if pc.any(needs).as_py():
             quoted = pc.binary_join_element_wise('"', pc.replace_substring(column, '"', '""'), '"', "")
             column = pc.if_else(needs, quoted, column)

@@ -43,3 +43,16 @@ def decode(tmp_path: Path) -> Decode:
         return lake
 
     return run
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Run a command in this process; returns (exit code, stdout, stderr)."""
+    from netlake.cli import main
+
+    def command(*arguments: object) -> tuple[int, str, str]:
+        capfd.readouterr()
+        code = main([str(argument) for argument in arguments])
+        return code, *capfd.readouterr()
+
+    return command

@@ -1,5 +1,6 @@
-"""Captures with answer keys (NETLAKE_LABELLED, see tests/label/join/README): windows with actor, victims, local time.
+"""Captures with answer keys: windows with actors, victims and local times.
 
+NETLAKE_LABELLED names their folder, which has `capture.pcap` and `answers.json` for each of SCENARIOS.
 The expected packets are those that a display filter of tshark finds in the window; the expected connections are the
 conversations of these packets. So neither the decoder nor the join is its own judge.
 """

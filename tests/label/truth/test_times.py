@@ -126,3 +126,9 @@ def test_a_clock_of_12_hours_is_found(clock: list[str], suspicious: bool) -> Non
     for text in clock:
         seen.see(times.moment(f"2017-07-06 {text}"), "line 1")
     assert (seen.found is not None) == suspicious
+
+
+@pytest.mark.parametrize("text", ["253402300800", "-62135596801", "1499348407419016", "1499348407419", "9" * 12])
+def test_a_unix_time_of_another_unit_or_era_is_refused(text: str) -> None:
+    with pytest.raises(BadValueError, match="is not a time"):
+        times.moment(text)

@@ -2,7 +2,8 @@
 
 Facts: the port follows the last colon, also of an IPv6 address written out in full; for ICMP it is type and code
 (Suricata prints the type as the first port and the code as the second). Snort's alert_fast lines have no port for ICMP
-and no year unless it was run with -y; those without a year are bad rows.
+and no year unless it was run with -y; those without a year are bad rows. Type and code 0 are also printed if they are
+unknown, so they are not used.
 """
 
 from __future__ import annotations
@@ -63,8 +64,8 @@ def _rule(text: str, line: int, task: Task) -> Rule:
     destination, second = _end(match["destination"])
     rule.a_networks, rule.v_networks = (values.host(source),), (values.host(destination),)
     if rule.protocol in {1, 58}:
-        rule.icmp_type = first if first is not None and first < 256 else None
-        rule.icmp_code = second if second is not None and second < 256 else None
+        if first is not None and second is not None and (first or second) and max(first, second) < 256:
+            rule.icmp_type, rule.icmp_code = first, second
     elif values.has_ports(rule.protocol):
         rule.a_ports = () if first is None else (first,)
         rule.v_ports = () if second is None else (second,)

@@ -57,7 +57,7 @@ def _rule(row: Row, task: Task) -> Rule:
         rule.kind = EVENT
         _connection(rule, row)
         return rule
-    rule.a_networks = (values.host(row["src"]),)
+    rule.a_networks = (values.host(row.get("src") or row["id.orig_h"]),)
     rule.v_networks = (values.host(row["dst"]),) if "dst" in row else ()
     if values.has_ports(rule.protocol):
         rule.v_ports = values.ports(row.get("p"))

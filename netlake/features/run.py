@@ -15,7 +15,7 @@ from netlake.features.definition import Derived, Feature, FeatureSet
 from netlake.features.own import OwnSet, Workspace
 from netlake.features.packets import IDENTITY, PacketSet
 from netlake.features.policy import Policy, of
-from netlake.features.reader import INPUTS, CaptureReader, Wanted
+from netlake.features.reader import INPUTS, SIZE, CaptureReader, Wanted
 from netlake.features.registry import AnySet, find
 from netlake.features.segmenter import Segmenter
 from netlake.lake.catalog import Catalog
@@ -24,6 +24,8 @@ from netlake.query.snapshot import Snapshot
 
 # rows of a record batch at most
 BATCH = 1 << 16
+# packets of a block at most, see CaptureReader
+BLOCK = SIZE
 
 
 def compute(  # noqa: PLR0913 - the public interface; all but two are optional
@@ -41,7 +43,7 @@ def compute(  # noqa: PLR0913 - the public interface; all but two are optional
     the set. `captures` are ids, by default all of the lake; `where` is an SQL condition on `connection`. `progress` is
     called with the numbers of packets that are done and of all.
 
-    Rows are in the order of captures, then of blocks of 2^20 packets by the block in which they end, then of their
+    Rows are in the order of captures, then of blocks of 2^19 packets by the block in which they end, then of their
     first packets. OptionError for an unknown name, policy or capture, LakeError for the lake, QueryError for `where`.
     """
     chosen = find(name)
@@ -118,7 +120,7 @@ def _rows(snapshot: Snapshot, chosen: FeatureSet, policy: Policy, request: Reque
     for capture in request.captures:
         segmenter = Segmenter(policy, chosen.accumulators, capture)
         context = chosen.context() if chosen.context else None
-        with CaptureReader(snapshot, capture, wanted) as reader:
+        with CaptureReader(snapshot, capture, wanted, BLOCK) as reader:
             for block in reader.blocks():
                 rows = segmenter.cut(block)
                 if context:
@@ -135,7 +137,7 @@ def _packets(snapshot: Snapshot, chosen: PacketSet, request: Request) -> Iterato
     wanted = Wanted("connection", chosen.inputs, request.where, chosen.flow_columns)
     done, packets = 0, sum(request.captures.values())
     for capture in request.captures:
-        with CaptureReader(snapshot, capture, wanted) as reader:
+        with CaptureReader(snapshot, capture, wanted, BLOCK) as reader:
             for arrays in chosen.read(reader):
                 count = len(arrays[0])
                 yield pa.RecordBatch.from_arrays([pa.repeat(capture, count), *arrays], schema=made)
@@ -149,7 +151,7 @@ def _own(snapshot: Snapshot, chosen: OwnSet, policy: Policy, request: Request) -
     wanted = Wanted(policy.key, frozenset(INPUTS), request.where)
     done, packets = 0, sum(request.captures.values())
     for capture in request.captures:
-        with CaptureReader(snapshot, capture, wanted) as reader:
+        with CaptureReader(snapshot, capture, wanted, BLOCK) as reader:
             workspace = Workspace(chosen, reader)
             for count in workspace.fill(Segmenter(policy, (), capture)):
                 done += count

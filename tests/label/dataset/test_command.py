@@ -1,0 +1,86 @@
+"""The command from a capture to a data set: labels of real traffic, exit codes, sentences."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import netlake
+from netlake.cli import main
+
+ATTACKS = """\
+zone: UTC
+defaults: {attackers: 10.10.0.66, victims: 10.20.0.2}
+rules:
+  - {label: SSH brute force, begin: "2026-11-23 05:27:13", end: "2026-11-23 05:27:40"}
+  - {label: port scan, begin: "2026-11-23 05:28:16", end: "2026-11-23 05:28:17"}
+  - {label: beacon, begin: "2026-11-23 05:28:26", end: "2026-11-23 05:28:34"}
+"""
+# connections of the attacker by port, counted in the SYNs by tshark: password guesses, scanned ports, beacons
+CONNECTIONS = {"SSH brute force": 3, "port scan": 44, "beacon": 8}
+
+
+@pytest.fixture(scope="module")
+def attacked(tmp_path_factory: pytest.TempPathFactory, captures: Path) -> Path:
+    """A lake of the capture with labels."""
+    folder = tmp_path_factory.mktemp("attacked")
+    lake, truth = folder / "lake", folder / "attacks.yaml"
+    truth.write_text(ATTACKS, encoding="utf-8")
+    netlake.capture([captures / "demo.pcapng"], lake)
+    assert main(["label", "import", str(truth), "--lake", str(lake)]) == 0
+    assert main(["label", "apply", "--lake", str(lake)]) == 0
+    return lake
+
+
+@pytest.mark.parametrize("features", ["cic", "netflow-v2"])
+def test_rows_of_attacks_are_those_of_the_traffic(attacked: Path, tmp_path: Path, features: str) -> None:
+    out = tmp_path / "out"
+    options = ["--features", features, "--unknown", "benign", "--split", "random", "--force", "--lake", str(attacked)]
+    # groups are cut, so a check fails
+    assert main(["label", "dataset", str(out), *options]) == 3
+    rows = pl.concat([pl.read_parquet(path) for path in (out / "data").glob("*.parquet")])
+    found = {label: count for label, count in rows.group_by("label").len().iter_rows() if label}
+    assert found == CONNECTIONS
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["inputs"]["captures"][0]["sha256"] == netlake.Lake(attacked).captures[0].sha256
+    assert manifest["features"]["set"] == features
+    (truth,) = manifest["inputs"]["truth"]
+    assert truth["sha256"]
+
+
+def test_rows_of_packets(attacked: Path, tmp_path: Path) -> None:
+    """A set of packets has the labels of packets."""
+    options = ["--features", "kitsune", "--unknown", "benign", "--split", "time", "--lake", str(attacked)]
+    assert main(["label", "dataset", str(tmp_path / "out"), *options]) in (0, 3)
+    rows = pl.read_parquet(tmp_path / "out" / "splits" / "*.parquet")
+    opened = netlake.Lake(attacked)
+    ((count,),) = opened.sql(
+        "SELECT count(DISTINCT packet) FROM label WHERE record_table = 'packet' AND state = 'attack'"
+    ).rows()
+    assert len(rows.filter(pl.col("state") == "attack")) == count
+
+
+CASES: tuple[tuple[list[str], int, str], ...] = (
+    (["--split", "random", "--unknown", "benign"], 2, "--split random: .* in several splits.*give --force"),
+    (["--features", "no"], 2, "There is no feature set 'no'"),
+    (["--version", "no"], 1, "The lake has no labels of version no; the lake has default"),
+    (["--memory", "much"], 2, "--memory: 'much' is not a size"),
+    (["--policy", "no"], 2, "--policy: 'no' is no policy"),
+    (["--lake", "nowhere"], 1, "nowhere"),
+)
+
+
+@pytest.mark.parametrize(("options", "code", "sentence"), CASES, ids=lambda value: str(value)[:40])
+def test_mistake(
+    attacked: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], code: int, sentence: str
+) -> None:
+    given = options if "--lake" in options else [*options, "--lake", str(attacked)]
+    assert main(["label", "dataset", str(tmp_path / "out"), *given]) == code
+    printed = capsys.readouterr().err
+    assert printed.startswith("netlake: ")
+    assert re.search(sentence, printed), printed
+    assert list(tmp_path.iterdir()) == []
