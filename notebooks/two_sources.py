@@ -75,10 +75,18 @@ def _(capture, folder, lake):
     importing.import_truth(lake, folder / "exact.csv", importing.Options(capture=number))
     importing.import_truth(lake, folder / "published.yaml")
     reports = {name: apply(lake, Options(version=name, sources=(name,))) for name in ("exact", "published")}
+    LABELLED = """
+        SELECT count(DISTINCT packet) FILTER (record_table = 'packet'),
+               count(DISTINCT flow) FILTER (record_table = 'connection')
+        FROM label WHERE version = '{name}'
+    """
     mo.md(
         shown.table(
             ("version", "rules", "labelled packets", "labelled connections"),
-            [(name, one.rules, one.tables["packet"], one.tables["connection"]) for name, one in reports.items()],
+            [
+                (name, one.rules, *netlake.Lake(lake).sql(LABELLED.format(name=name)).rows()[0])
+                for name, one in reports.items()
+            ],
         )
     )
     return (reports,)
