@@ -17,7 +17,7 @@ ARGUMENTS ?=
 QUESTIONS := closed_ports beacons retransmissions
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format types contracts generate fresh bench compare robust connections mutate clean
+.PHONY: help demo test check lint format types contracts generate fresh bench compare robust connections mutate notebooks clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -73,6 +73,9 @@ connections: $(TOOLS) ## Count TCP connections of the captures in CAPTURES with 
 
 mutate: $(TOOLS) ## Change the code of readers at one place at a time; fail if the test cases miss too many changes
 	@$(BIN)/python -m tests.mutate $(ARGUMENTS)
+
+notebooks: $(TOOLS) ## Run the notebooks and write docs/notebooks/
+	@$(BIN)/python notebooks/export.py
 
 clean: ## Remove the environment, ./demo and caches
 	rm -rf $(VENV) demo bench .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
