@@ -24,7 +24,7 @@ netlake label --custom attacks.yml --zone America/Halifax --out labelled
 netlake label --read trace.pcap --out labelled --exclude "Misc activity"
 netlake label import attacks.yml --zone America/Halifax
 """
-_FILE = options.NamedPath(dir_okay=False, path_type=Path)
+_FILE = options.NamedPath(exists=True, dir_okay=False, path_type=Path)
 # options of one way of labelling, and those without which the others mean nothing
 _CUSTOM, _SURICATA = ("zone", "clock"), ("suricata_config", "rules")
 # findings and rules without records that are printed

@@ -79,12 +79,13 @@ class NamedPath(click.Path):
 
 
 # numbers with a unit that DuckDB accepts
-_SIZE = re.compile(r"\d{1,12}(\.\d{1,12})?\s*(B|[KMGT]i?B)", re.IGNORECASE)
+_SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)\s*(B|[KMGT]i?B)", re.IGNORECASE)
 
 
-def _memory(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """Callback: a size with a unit."""
-    if value is not None and not _SIZE.fullmatch(value.strip()):
+def size(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Callback: a size with a unit, less than 2^63 bytes."""
+    found = _SIZE.fullmatch(value.strip()) if value is not None else None
+    if value is not None and (found is None or float(found[1]) * 1024 ** "BKMGT".index(found[2][0].upper()) >= 1 << 63):
         raise click.BadParameter(f"{value!r} is not a size; give one such as 2GB or 512MB.", ctx, param)
     return value
 
@@ -230,7 +231,7 @@ _OUTPUT = (
     click.option(
         "--memory",
         metavar="SIZE",
-        callback=_memory,
+        callback=size,
         help="Memory limit of the query, such as 2GB; beyond it, temporary files are used.",
     ),
     click.option(

@@ -46,7 +46,7 @@ def test_commands_and_options_have_help_texts(path: tuple[str, ...], command: cl
             assert parameter.help[0].isupper(), parameter.name
             assert parameter.help.rstrip().endswith((".", '"')), parameter.name
         else:
-            name = (parameter.metavar or parameter.name or "").upper().rstrip(".")
+            name = (parameter.metavar or parameter.name or "").upper().rstrip(".").strip("[]")
             assert name in command.help, f"the help of {path} does not mention {name}"
 
 

@@ -48,7 +48,8 @@ SHOWN = 5
     help="Extend every interval at both ends (default: 0; for events the unit of their time).",
 )
 @click.option("--spread", is_flag=True, help="Also label packets of a labelled flow that do not match by themselves.")
-@click.option("--memory", metavar="SIZE", default="1200MB", show_default=True, help="Memory limit of the join.")
+@click.option("--memory", metavar="SIZE", default="1200MB", show_default=True, callback=options.size,
+              help="Memory limit of the join.")  # fmt: skip
 @click.option(
     "--threads", metavar="N", type=click.IntRange(1, 1024), help="Threads of the join (default: one per CPU)."
 )

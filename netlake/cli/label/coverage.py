@@ -17,7 +17,8 @@ netlake label coverage --version strict --limit 50 --lake lake
 
 @click.command("coverage", cls=options.Command, short_help="Show what labels leave out.", epilog=EXAMPLES)
 @click.option("--version", metavar="NAME", default="default", show_default=True, help="Version of the labels.")
-@click.option("--limit", metavar="N", default=20, show_default=True, type=click.IntRange(1), help="Lines of each list.")
+@click.option("--limit", metavar="N", default=20, show_default=True, type=click.IntRange(1, (1 << 63) - 1),
+              help="Lines of each list.")  # fmt: skip
 @options.lake
 def command(version: str, limit: int, lake: Path) -> None:
     """Show rules without records, traffic outside windows, records with several rules, and hosts without any rule.

@@ -77,7 +77,7 @@ def _chosen(function: Any) -> Any:
 @click.command("dataset", cls=options.Command, short_help="Make a training set.", epilog=EXAMPLES)
 @click.argument("out", type=options.NamedPath(path_type=Path))
 @_chosen
-@click.option("--memory", metavar="SIZE", default="1500MB", show_default=True,
+@click.option("--memory", metavar="SIZE", default="1500MB", show_default=True, callback=options.size,
               help="Memory limit of the working tables, such as 4GB; beyond it, temporary files are used.")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Print what would leak, and write nothing.")
 @options.lake

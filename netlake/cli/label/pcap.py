@@ -21,12 +21,12 @@ tshark -r labelled.pcapng -Y 'frame.comment contains "state=attack"'
 
 @click.command("pcap", cls=options.Command, short_help="Write a capture with labels as comments.", epilog=EXAMPLES)
 @click.argument("capture")
-@click.argument("out", metavar="OUT.pcapng", type=options.NamedPath(dir_okay=False, path_type=Path))
+@click.argument("out", metavar="OUT", type=options.NamedPath(dir_okay=False, path_type=Path))
 @click.option("--version", metavar="NAME", default="default", show_default=True, callback=options.filled,
               help="Version of the labels, see `netlake label versions`.")  # fmt: skip
 @options.lake
 def command(capture: str, out: Path, version: str, lake: Path) -> None:
-    """Write CAPTURE, a file or its id in the lake, as pcapng whose packets have their labels as comments.
+    """Write CAPTURE, a file or its id in the lake, to OUT: pcapng whose packets have their labels as comments.
 
     All packets are written as they are, with their own comments. A packet gets a comment for each rule:
     s=FLOW,label=LABEL,state=STATE,rule=SOURCE:RULE. Readers of pcapML read the first one, the class of the packet.

@@ -23,9 +23,9 @@ netlake label suricata day1.pcap day2.pcap --name suricata-et
 
 @click.command("suricata", cls=options.Command, short_help="Run Suricata, and import its alerts.", epilog=EXAMPLES)
 @click.argument("inputs", metavar="CAPTURE...", nargs=-1, required=True)
-@click.option("--rules", metavar="FILE", type=options.NamedPath(dir_okay=False, path_type=Path),
+@click.option("--rules", metavar="FILE", type=options.NamedPath(exists=True, dir_okay=False, path_type=Path),
               help="Use only the rules in this file, instead of those of the configuration.")  # fmt: skip
-@click.option("--config", metavar="FILE", type=options.NamedPath(dir_okay=False, path_type=Path),
+@click.option("--config", metavar="FILE", type=options.NamedPath(exists=True, dir_okay=False, path_type=Path),
               help="Configuration of Suricata, by default that of its installation.")  # fmt: skip
 @click.option("--name", metavar="NAME", default="suricata", show_default=True, help="Name of the source; one of this"
               " name is replaced.")  # fmt: skip
