@@ -95,6 +95,10 @@ class Stream:
         return [self.w, self.mean, math.sqrt(self.variance)]
 
 
+# a variance of that share of the squared mean is mostly rounding error, also if it is 0 by chance
+NEARLY, ROUNDING = 1e-7, 1e-300
+
+
 class Kitsune:
     """All streams of one rate."""
 
@@ -120,8 +124,12 @@ class Kitsune:
         own.residual = residual
         covariance = total / (own.w + other.w)
         spread = math.sqrt(own.variance) * math.sqrt(other.variance)
+        correlation = covariance / spread if spread > 0 else 0.0
+        # SS / w - mean^2 has lost most of its digits: what is left depends on the order of the operations
+        if other.last is not None and any(0 < one.variance + ROUNDING < NEARLY * one.mean**2 for one in (own, other)):
+            correlation = math.nan
         return [*own.one(), math.hypot(own.variance, other.variance), math.hypot(own.mean, other.mean), covariance,
-                covariance / spread if spread > 0 else 0.0]  # fmt: skip
+                correlation]  # fmt: skip
 
 
 PACKETS = """
@@ -155,15 +163,20 @@ def expected(lake: netlake.Lake, capture: str) -> dict[int, list[float]]:
 
 
 def test_kitsune_equals_second_implementation(lake: netlake.Lake) -> None:
-    compared = 0
+    compared = undefined = 0
     for facts in lake.captures:
         wanted = expected(lake, facts.capture)
         found = 0
         for batch in features.compute(lake, "kitsune", captures=[facts.capture]):
             matrix = np.stack([column.to_numpy() for column in batch.columns[4:]], axis=1)
             for packet, row in zip(batch.column("packet").to_pylist(), matrix, strict=True):
-                np.testing.assert_allclose(row, wanted[packet], rtol=1e-6, atol=1e-3, err_msg=str(packet))
+                want = np.array(wanted[packet])
+                known = ~np.isnan(want)
+                assert np.isfinite(row).all()
+                np.testing.assert_allclose(row[known], want[known], rtol=1e-6, atol=1e-3, err_msg=str(packet))
                 found += 1
+                undefined += np.count_nonzero(~known)
         assert found == len(wanted)
         compared += found
     assert compared > 1000
+    assert undefined < 0.2 * compared * len(RATES) * 2

@@ -68,7 +68,7 @@ CASES: tuple[tuple[list[str], int, str], ...] = (
     (["--split", "random", "--unknown", "benign"], 2, "--split random: .* in several splits.*give --force"),
     (["--features", "no"], 2, "There is no feature set 'no'"),
     (["--version", "no"], 1, "The lake has no labels of version no; the lake has default"),
-    (["--memory", "much"], 2, "--memory: 'much' is not a size"),
+    (["--memory", "much"], 2, "'--memory': 'much' is not a size"),
     (["--policy", "no"], 2, "--policy: 'no' is no policy"),
     (["--lake", "nowhere"], 1, "nowhere"),
 )
