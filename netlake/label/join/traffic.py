@@ -71,6 +71,7 @@ class _Slopes:
         self._offset = np.concatenate([[0.0], np.cumsum(starts[order] / durations[order])])
 
     def at(self, times: Longs) -> Reals:
+        """The sum at each of `times`."""
         count = np.searchsorted(self.times, times, "right")
         result: Reals = times * self._slope[count] - self._offset[count]
         return result
