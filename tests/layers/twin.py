@@ -245,6 +245,7 @@ class Twin:
         header = self.result.headers[self.header]
         header.kind, header.payload = "fragment", max(0, self.promise - found.at)
         if offset == 0:
+            header.transport = found.at
             header.ports = ports_of(self.data, header, found.at, self.end)
         self.stop("fragment", found.at)
         return End()
