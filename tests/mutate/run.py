@@ -61,7 +61,7 @@ def checks(names: list[str]) -> str:
             if _fails(check, case):
                 return f"{check.__name__}[{case.name}]"
     for together in test_protocols.CHECKS_TOGETHER:
-        for table in own:
+        for table in (table for table in own if table not in test_protocols.JOINED):
             if _fails(together, table):
                 return f"{together.__name__}[{table}]"
     for name in dict.fromkeys(name for table in own for name in FURTHER.get(table, ())):
