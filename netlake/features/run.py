@@ -98,7 +98,7 @@ def snapshot_of(lake: str | os.PathLike[str] | Lake) -> Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Of which captures (id -> packets) and flows features are computed, and who is told."""
+    """The captures (id -> packets) and flows whose features are computed, and the function that reports progress."""
 
     captures: Mapping[str, int]
     where: str | None = None

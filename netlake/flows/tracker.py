@@ -39,7 +39,7 @@ Counters
 - A segment is ahead, and leaves a hole, where it begins beyond the highest sequence number that its direction has
   sent. Below that it is `out_of_order` if it begins in a hole, or if it ends where the first bytes of its direction
   begin (the capture began between the two). A segment farther below these is taken for bytes sent before the capture
-  began, and what lies between is not missed, unless a late SYN or SYN+ACK shows that they are of the capture: then
+  began, and the bytes between are not missed, unless a late SYN or SYN+ACK shows that they are of the capture: then
   all is counted as if the SYN had come in time. Else it is `retransmitted`: its first byte was sent before, because
   it was seen, or because the other end has acknowledged it. It fills what it covers of all holes. Segments without
   payload, SYN or FIN, those with RST and repeats of the last single byte (keep-alives) are ignored. Wireshark also

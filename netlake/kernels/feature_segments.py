@@ -119,7 +119,7 @@ def _exceeds(time, limit, inclusive):
 
 @kernel()
 def _ends(rule, key, segment, now, flags, icmp):
-    """The Reason for which the segment ended before a packet at `now`, 0 if it goes on."""
+    """The Reason for which the segment ended before a packet at `now`, 0 if it continues."""
     protocol = segment.protocol
     idle = rule.idle_tcp if protocol == TCP else (rule.idle_udp if protocol == UDP else rule.idle_other)
     closed = key.state == CLOSED or key.state == RESET

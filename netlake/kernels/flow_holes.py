@@ -9,7 +9,7 @@ Rules
   the direction makes room, or the new one is not kept if there is none: what was missed of it stays missed, the rest is
   `forgotten` (counted in CONTROL) and counts neither as missed nor, when it is sent, as out of order.
 - A capture can begin within a connection. Then a segment below the first one is an early one: it may be a repeat of
-  bytes sent before the capture began. What lies between it and the bytes above is a hole too, but below `floor`, where
+  bytes sent before the capture began. The bytes between it and those above are a hole too, but below `floor`, where
   the bytes begin that are contiguous with the first segment. Holes below `floor` count as missed only if the SYN, or
   its SYN+ACK, is captured late and shows that these bytes are of the capture. `under` is 1 while there are such holes;
   without them `floor` is `begin`, the lowest number that was seen.

@@ -49,7 +49,7 @@ FROM rule WHERE begin_ts IS NOT NULL AND kind <> 'packet' AND shape IN ('pair', 
 
 
 class Diagnosis:
-    """Collects facts while groups of captures are processed; `result` tells what they mean."""
+    """Collects facts while groups of captures are processed; `result` returns the conclusions."""
 
     def __init__(self, lake: Opened, captures: list[Stored]) -> None:
         self.lake, self.captures = lake, captures

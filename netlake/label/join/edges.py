@@ -1,7 +1,7 @@
 """Makes the edges: of connections from candidates and hits, and of every other table from both.
 
 Connections (`edge`), one edge for each rule:
-- direct: a window or tuple whose interval the flow overlaps (or begins in, or lies in: the mode), in the direction of
+- direct: a window or tuple whose interval the flow overlaps (or begins in, or is within: the mode), in the direction of
   the rule; an event for which no packet was found, if the flow contains its instant;
 - from_packet: an event, a packet number or an ICMP type matched packets of the flow;
 - from_flow: an ICMP error flow that quotes a labelled flow.

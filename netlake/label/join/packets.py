@@ -4,7 +4,7 @@
 the victim's did, null if the rule does not tell. `special` hits are those that time alone does not decide.
 
 - window, tuple: the packets of candidate flows within the interval.
-- exact numbers: that packet; with endpoints, only if it lies in a candidate flow.
+- exact numbers: that packet; with endpoints, only if it is of a candidate flow.
 - event: of the packets in candidate flows within the tolerance, sent as the rule says, the nearest in time; among
   equals the one whose number is the hint; several that remain are all hits, and ambiguous. Each capture by itself.
 - ICMP type and code: those of the packet, from the tables of ICMP; a flow has the type of its first message only.

@@ -14,7 +14,7 @@ from netlake.label.join.rules import place
 from netlake.label.join.traffic import Traffic
 
 _SIDES = (("a_side", "attacker"), ("v_side", "victim"))
-# rules for which the reason is told; the others are counted
+# rules whose reason is reported; the others are counted
 MOST = 50_000
 _MISSED = """
 SELECT r.*, c.capture IS NOT NULL AS has_capture, epoch_us(begin_ts) AS begin_us, epoch_us(end_ts) AS end_us

@@ -24,7 +24,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """A rule that matched nothing: where it stands, and why."""
+    """A rule that matched nothing, its place in the file, and the reason."""
 
     source: str
     rule: int

@@ -1,7 +1,7 @@
 """Finds the shift of a source's clock or time zone: the one by which its intervals meet the traffic of their rules.
 
 Score of a shift: for windows, the mean of two numbers, of the flows that start in the moved window, and of those in it
-where a flow that lies in it partly counts by its part; for events, 1 if a flow contains the moved instant.
+where a flow that overlaps it in part counts by that part; for events, 1 if a flow contains the moved instant.
 
 - Zone: of the multiples of a quarter hour up to 14 hours, the one with the best score, if at least twice as many rules
   match as without. Whole hours win over quarters, small shifts over large ones.
