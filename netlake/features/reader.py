@@ -23,12 +23,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from netlake.errors import QueryError
+from netlake.errors import OptionError
 from netlake.features.blocks import Block
 from netlake.kernels.feature_records import NO_TIME
 from netlake.kernels.feature_segments import ICMP, ICMPV6, TCP, UDP
 from netlake.lake.facts import FileInfo
 from netlake.query.connection import Connection, named, translated, view
+from netlake.query.dump import check_condition
 from netlake.query.snapshot import Snapshot
 from netlake.schema.sql import literal
 
@@ -168,6 +169,7 @@ class CaptureReader:
         self.bind("connection")
         key, window = (_ENDPOINTS, _ENDS) if self.wanted.key == "endpoints" else (_CONNECTION, "")
         where = self.wanted.where
+        check_condition(self.cursor, where)
         statement = _FLOWS.format(
             smaller=_SMALLER, key=key, window=window, capture=literal(self.capture),
             condition=f" AND (\n{where}\n)" if where else "",
@@ -177,7 +179,7 @@ class CaptureReader:
             self.cursor.execute(statement)
         except duckdb.Error as error:
             message = translated(error, self.snapshot.names())
-            raise QueryError(f"--where: {message}") if where else message from error
+            raise OptionError(f"--where: {message}") if where else message from error
 
     def ranges(self, size: int) -> Iterator[tuple[int, int]]:
         """Ranges of `size` packet numbers that cover the capture: (first, last)."""

@@ -44,7 +44,7 @@ def compute(  # noqa: PLR0913 - the public interface; all but two are optional
     called with the numbers of packets that are done and of all.
 
     Rows are in the order of captures, then of blocks of 2^19 packets by the block in which they end, then of their
-    first packets. OptionError for an unknown name, policy or capture, LakeError for the lake, QueryError for `where`.
+    first packets. OptionError for an unknown name, policy or capture and for `where`, LakeError for the lake.
     """
     chosen = find(name)
     rules = _policy(chosen, policy)

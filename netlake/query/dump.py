@@ -49,7 +49,7 @@ class Dump:
 
 
 def check_condition(database: duckdb.DuckDBPyConnection, where: str | None) -> None:
-    """OptionError unless `where` is one SQL expression, so that the brackets around it in `Dump.sql` enclose it.
+    """OptionError unless `where` is one SQL expression, so that brackets around it in a statement enclose it.
 
     The statement with brackets is parsed later. Without them, an expression that closes and opens brackets of its own,
     or that is empty, is a syntax error.

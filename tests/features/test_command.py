@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -36,6 +38,26 @@ def test_mistakes_get_one_sentence(
     error = capsys.readouterr().err
     assert words in error
     assert error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("form", ["parquet", "arrow", "csv", "jsonl"])
+def test_condition_that_fails_leaves_one_sentence_and_no_file(lake: netlake.Lake, tmp_path: Path, form: str) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "netlake",
+        "label",
+        "features",
+        "cic",
+        "--lake",
+        lake.path,
+        "--where",
+        "nothing = 1",
+    ]
+    ran = subprocess.run([*command, "-o", tmp_path / f"out.{form}"], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr.count("\n")) == (2, "", 1), ran.stderr
+    assert ran.stderr.startswith("netlake: --where: ")
     assert list(tmp_path.iterdir()) == []
 
 

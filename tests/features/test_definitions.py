@@ -68,5 +68,11 @@ def test_unknown_names(lake: netlake.Lake) -> None:
 def test_where_selects_flows(lake: netlake.Lake) -> None:
     rows = pa.Table.from_batches(features.compute(lake, "cic", where="protocol = 17"))
     assert set(rows["Protocol"].to_pylist()) == {17}
-    with pytest.raises(netlake.QueryError, match="--where"):
-        list(features.compute(lake, "cic", where="nothing = 1"))
+
+
+@pytest.mark.parametrize(
+    "where", ["nothing = 1", "-- a comment", "", "true) OR (true", "true ORDER BY 1; SELECT 1", "'x'"]
+)
+def test_where_is_one_condition(lake: netlake.Lake, where: str) -> None:
+    with pytest.raises(OptionError, match=r"^--where: "):
+        list(features.compute(lake, "cic", where=where))

@@ -25,9 +25,10 @@ class _Counted(io.RawIOBase):
         return True
 
     def write(self, data: object) -> int:
-        """Write all of `data`."""
+        """Write all of `data`; discard the footer that a Parquet writer adds when it is deleted after an error."""
         view = memoryview(data).cast("B")  # type: ignore[arg-type]
-        self.out.write(view)
+        if not self.out.closed:
+            self.out.write(view)
         self.position += len(view)
         return len(view)
 
