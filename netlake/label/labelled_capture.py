@@ -3,8 +3,8 @@
 Theory of operation
 - The packets come from the original file, in its order, and are written as they are: bytes, lengths, interfaces, link
   types. Times have nanoseconds (`if_tsresol` 9). Comments and options of packets are kept.
-- A packet gets one comment for each rule that labels it, before its own comments. The first is the label of its class:
-  attack before benign, then by priority. Readers of pcapML take the first comment.
+- A packet gets one comment for each rule that labels it, before its own comments. The first is the label of its class
+  (by priority, then attack before benign, see netlake.query.labelled). Readers of pcapML take the first comment.
 - A comment is `s=SAMPLE,label=LABEL,state=STATE,rule=SOURCE:RULE`, with `,attempted=CATEGORY` for attempts. The sample
   is the flow of the packet, 0 without one. Commas, semicolons and control characters of a label become blanks.
 - A version without labels of packets, only of connections, labels all packets of these.
@@ -35,7 +35,7 @@ from netlake.spelling import spelled, unspelled
 SEPARATORS = re.compile(r"[,;\x00-\x1f\x7f]+")
 NUMBERS = {"flags": "epb_flags", "dropped": "epb_dropcount", "packet_id": "epb_packetid", "queue": "epb_queue"}
 _EDGE = "l.packet, l.flow, l.label, l.state, l.source, l.rule, l.attempted"
-_ORDER = "packet, state = 'attack' DESC, priority DESC, attempted NULLS FIRST, label, source, rule"
+_ORDER = "packet, priority DESC, state = 'attack' DESC, attempted NULLS FIRST, label, source, rule"
 
 
 @dataclass(slots=True)

@@ -7,8 +7,9 @@ does every part of a flow that a timeout has cut.
 - An edge belongs to a row of the key (see `rows`) of its flow. Rows of one key do not overlap, so an ASOF join finds
   the one row that contains a packet. A user's set may have rows that overlap; then all pairs are compared.
 - A row's edges are counted by rule; `label_fraction` counts packets, each once however many rules name it.
-- The class is that of one edge: attack before benign; then by priority (or by the number of packets, for `majority`),
-  confidence, a full attack before an attempt, and at last by name, so that the order of rules has no influence.
+- The class is that of one edge, by the order of netlake.query.labelled: priority, attack before benign, confidence;
+  then a full attack before an attempt, and at last by name, so that the order of rules has no influence. For
+  `majority` it is attack before benign, then the number of packets, then priority.
 
 Working tables: `work.hit` has a row for each row and rule, `work.mark` one for each row with any edge.
 """
@@ -124,11 +125,9 @@ def _prefixed() -> str:
 
 def _mark(work: Work, choose: str) -> None:
     """`work.mark`: state, label, labels, attempted and label_fraction of each row with an edge."""
-    first = "packets DESC, priority DESC" if choose == "majority" else "priority DESC"
-    order = (
-        f"state = 'attack' DESC, {first}, confidence DESC NULLS LAST, attempted NULLS FIRST, label, packets DESC,"
-        " source, rule"
-    )
+    attack = "state = 'attack' DESC"
+    first = f"{attack}, packets DESC, priority DESC" if choose == "majority" else f"priority DESC, {attack}"
+    order = f"{first}, confidence DESC NULLS LAST, attempted NULLS FIRST, label, packets DESC, source, rule"
     work.run(
         "CREATE TABLE work.mark AS WITH chosen AS (SELECT *, row_number() OVER (PARTITION BY id ORDER BY "
         + order

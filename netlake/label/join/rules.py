@@ -24,7 +24,7 @@ from typing import Any
 import pyarrow as pa
 
 from netlake.errors import LakeError, QueryError
-from netlake.label.join.conditions import Conditions
+from netlake.label.conditions import Conditions
 from netlake.label.join.opened import Opened
 from netlake.label.join.options import Options
 from netlake.schema.sql import literal
@@ -132,9 +132,11 @@ def _check_conditions(lake: Opened) -> None:
     )
     found = lake.rows(query)
     if found:
-        conditions = Conditions(lake.snapshot)
+        conditions = Conditions({field.name: field.type for field in lake.snapshot.fields("connection")})
         for condition, source, rule, file, line in found:
-            conditions.check(condition, f"rule {rule} of {source} ({place(file, line)})")
+            if fault := conditions.fault(condition):
+                where = f"rule {rule} of {source} ({place(file, line)})"
+                raise QueryError(f"The condition {condition!r} of {where} cannot be used: {fault}.")
 
 
 def place(file: str, line: Any) -> str:

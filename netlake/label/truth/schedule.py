@@ -18,8 +18,10 @@ import datetime as dt
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
-from netlake.errors import OptionError, QueryError, TruthError
+from netlake.errors import OptionError, TruthError
+from netlake.label import conditions
 from netlake.label.truth import times, values
 from netlake.label.truth.reader import Task
 from netlake.label.truth.rules import A2V, ATTACK, BENIGN, BOTH, EVENT, PACKET, TUPLE, V2A, WINDOW, Rule
@@ -252,12 +254,9 @@ def _words(value: Value | None) -> list[str]:
     return [item.strip() for item in re.split(r"[;,]", value or "") if item.strip()]
 
 
+@lru_cache(1 << 10)
 def condition(text: str) -> str:
-    """An SQL condition over `connection`, after it was parsed; BadValueError if it is none."""
-    from netlake.label.truth.conditions import check
-
-    try:
-        check(text)
-    except QueryError as error:
-        raise BadValueError(f"where: {error}") from None
+    """An SQL condition over `connection`; BadValueError if it is none, or reads anything else."""
+    if fault := conditions.declared().fault(text):
+        raise BadValueError(f"where: {text!r} cannot be used: {fault}.")
     return text

@@ -268,7 +268,7 @@ CONDITIONS = {
     "nonsense = 1": "nonsense",
     "orig_packets >": "syntax error",
     "count(*) > 1": "function count_star is not allowed",
-    "": "is not allowed",
+    "": "it is empty",
 }
 
 

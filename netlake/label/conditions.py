@@ -3,19 +3,21 @@
 A ground truth may come from anyone, so a condition is not pasted into a statement unread. DuckDB parses it, and every
 node of the tree must be one of NODES, every function one of FUNCTIONS: comparisons, arithmetic, text and lists. No
 subquery, table, parameter, window or function that reads anything else than its arguments passes.
+
+The import checks a condition against the declared columns, and the join against those of the lake, which may be older.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import duckdb
 
-from netlake.errors import QueryError
-from netlake.query.snapshot import Snapshot
-from netlake.schema.sql import literal, name
+from netlake.query.connection import Connection, translated
+from netlake.schema.sql import literal, name, type_of
 
 NODES = frozenset(
     {"BETWEEN", "CASE", "CAST", "COLLATE", "COLUMN_REF", "COMPARISON", "CONJUNCTION", "CONSTANT", "FUNCTION",
@@ -35,26 +37,25 @@ FUNCTIONS = frozenset(
 
 
 class Conditions:
-    """Checks conditions against the columns of `connection` at a snapshot."""
+    """Checks conditions against the columns of a table `connection`: {name: SQL type}."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        self.sql = duckdb.connect(config={"threads": 1})
+    def __init__(self, columns: Mapping[str, str]) -> None:
+        self.sql = Connection(threads=1).database
         self.sql.execute("SET enable_external_access=false")
-        columns = ", ".join(f"{name(field.name)} {field.type}" for field in snapshot.fields("connection"))
-        self.sql.execute(f"CREATE TABLE connection ({columns})")
+        self.sql.execute(
+            f"CREATE TABLE connection ({', '.join(f'{name(one)} {kind}' for one, kind in columns.items())})"
+        )
 
-    def check(self, text: str, where: str) -> None:
-        """QueryError if `text`, the condition of the rule at `where`, is not a safe condition on a connection."""
+    def fault(self, text: str) -> str | None:
+        """Why `text` is not a safe condition on a connection, without a full stop; None if it is one."""
         # the condition has its own lines, so that a comment at its end does not include the bracket
-        statement = f"SELECT (\n{text}\n) FROM connection"  # noqa: S608 - only parsed
-        fault = self._parsed(statement)
+        fault = self._parsed(f"SELECT (\n{text}\n) FROM connection")  # noqa: S608 - only parsed
         if fault is None:
             try:
                 self.sql.execute(f"EXPLAIN SELECT 1 FROM connection WHERE (\n{text}\n)")  # noqa: S608 - checked above
             except duckdb.Error as error:
-                fault = str(error).partition("\n")[0]
-        if fault is not None:
-            raise QueryError(f"The condition {text!r} of {where} cannot be used: {fault.rstrip('.')}.")
+                fault = str(translated(error, ["connection"]))
+        return None if fault is None else fault.rstrip(".")
 
     def _parsed(self, statement: str) -> str | None:
         try:
@@ -67,14 +68,19 @@ class Conditions:
         nodes = [part["node"] for part in tree["statements"]]
         if len(nodes) != 1 or nodes[0]["type"] != "SELECT_NODE" or not _alone(nodes[0]):
             return "it is more than one expression"
-        for node in _expressions(nodes[0]["select_list"][0]):
-            if node["class"] not in NODES or node.get("type") in ("SUBQUERY", "ARRAY_CONSTRUCTOR_SUBQUERY"):
-                return f"{node['class'].lower().replace('_', ' ')} is not allowed"
-            if node["class"] == "FUNCTION" and (
-                node["function_name"] not in FUNCTIONS or node.get("schema") or node.get("catalog")
-            ):
-                return f"the function {node['function_name']} is not allowed"
+        return next(filter(None, map(_refused, _expressions(nodes[0]["select_list"][0]))), None)
+
+
+def _refused(node: dict[str, Any]) -> str | None:
+    """Why an expression cannot be part of a condition; None if it can."""
+    if node["class"] not in NODES or node.get("type") in ("SUBQUERY", "ARRAY_CONSTRUCTOR_SUBQUERY"):
+        return f"{node['class'].lower().replace('_', ' ')} is not allowed"
+    if node["class"] != "FUNCTION":
         return None
+    if node["function_name"] == "row" and not node.get("children"):  # brackets around nothing, or a comment
+        return "it is empty"
+    own = node["function_name"] in FUNCTIONS and not node.get("schema") and not node.get("catalog")
+    return None if own else f"the function {node['function_name']} is not allowed"
 
 
 def _alone(node: dict[str, Any]) -> bool:
@@ -99,3 +105,11 @@ def _expressions(node: Any) -> Iterator[dict[str, Any]]:
         for part in node.values():
             if isinstance(part, (list, dict)):
                 yield from _expressions(part)
+
+
+@cache
+def declared() -> Conditions:
+    """Checks against the declared columns of `connection`."""
+    from netlake import tables
+
+    return Conditions({one.name: type_of(one.kind) for one in tables.table("connection").all_columns})
