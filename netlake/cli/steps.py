@@ -13,9 +13,12 @@ PATIENCE = 1.0
 
 
 @contextlib.contextmanager
-def shown(what: str) -> Iterator[Callable[[str, float], None]]:
-    """A function for the block that draws `what: STEP, 37 %, 0:12 left`, called with a step and a share from 0 to 1."""
-    if not sys.stderr.isatty():
+def shown(what: str, *, quiet: bool = False) -> Iterator[Callable[[str, float], None]]:
+    """A function for the block that draws `what: STEP, 37 %, 0:12 left`, called with a step and a share from 0 to 1.
+
+    `quiet` draws nothing, for results on the same terminal.
+    """
+    if quiet or not sys.stderr.isatty():
         yield lambda *_: None
         return
     began, due, width = time.monotonic(), time.monotonic() + PATIENCE, 0

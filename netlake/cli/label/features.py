@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from netlake.cli import listing, options, rows
+from netlake.cli import listing, options, rows, steps
 
 if TYPE_CHECKING:
     from netlake.features import AnySet
@@ -109,31 +106,17 @@ def _write(made: AnySet, lake: Path, out: Path | None, chosen: dict[str, Any]) -
     captures, form = chosen["captures"] or None, _format(out, chosen["form"])
     schema = features.schema(made, chosen["policy"])
     terminal = rows.check_terminal(form, out)
-    with rows.target(out, lake) as file, _progress() as progress:
+    with rows.target(out, lake) as file, steps.shown("features", quiet=terminal) as draw:
         batches = features.compute(
-            lake, made, policy=chosen["policy"], captures=captures, where=chosen["where"], progress=progress
-        )
+            lake, made, policy=chosen["policy"], captures=captures, where=chosen["where"],
+            progress=lambda done, every: draw("packets", done / max(1, every)),
+        )  # fmt: skip
         style = output.Style(width=shutil.get_terminal_size().columns if terminal else 0)
         writer = output.writer(form, file, schema, style)
         for batch in batches:
             writer.write(batch)
         writer.close()
         file.flush()
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
-    """A callback with (packets done, all packets), which draws a bar if stderr is a terminal and stdout is not."""
-    if not sys.stderr.isatty() or sys.stdout.isatty():
-        yield lambda _done, _all: None
-        return
-    with click.progressbar(length=1, file=sys.stderr, show_pos=True) as bar:
-
-        def draw(done: int, every: int) -> None:
-            bar.length = max(1, every)
-            bar.update(done - bar.pos)
-
-        yield draw
 
 
 def _list(*, as_json: bool) -> None:
