@@ -8,7 +8,7 @@ they are due: data, data that had waited, a gap, the end.
   others to the reader of the stream's protocol, which gives them their meaning.
 - BLOCK_OF is one block of the arena (netlake.kernels.stream_arena): what waits of a stream, or of a message that is not
   complete. ARENA has the numbers that kernels and their caller share.
-- LOCATED is one message that a reader has found and copied into its pool.
+- LOCATED is one message that a reader has found and copied into its pool; POOL has the numbers of the pool.
 
 STREAM has 112 bytes, of which reassembly changes the first 40, EVENT 64, BLOCK_OF 32, LOCATED 64.
 """
@@ -132,8 +132,16 @@ LOCATED = record(
         ("stream", np.int32),
         ("missing", np.int32),  # bytes of it that are not in the pool
         ("kind", np.int32),  # given by the reader
-        ("context", np.int32),  # row in the contexts of the streams; written when the batch ends
         ("place", np.int16),  # among the messages of its stream that begin in the same packet
+    ],
+    [],
+)
+
+POOL = record(
+    [
+        ("used", np.int64),  # bytes
+        ("messages", np.int64),
+        ("lost", np.int64),  # streams that violated their protocol
     ],
     [],
 )

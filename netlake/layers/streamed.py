@@ -1,0 +1,160 @@
+"""The contract of a protocol in TCP streams: what a module of streams/ or protocols/ declares, and what it works with.
+
+A module declares `STREAMS`, a tuple of Stream, beside its TABLES; there is no list of modules. A stream's protocol is
+decided by its first bytes: those of its Streams whose `starts` fit are asked by `probe`, the ones on their `ports`
+first. A protocol has one of three interfaces:
+
+- `frame`: each message has its length at a fixed place. No code is needed: whole messages go to the reader of the
+  module's table, as datagrams do.
+- `walker`: a class whose kernels pass over all streams of a batch that are of the protocol (Walker).
+- `machine`: a class of which there is one object for each flow (netlake.layers.dialog), for protocols that are rare.
+
+Rules that keep rows independent of the batches:
+- A probe answers YES, NO or UNSURE. What it answers for the first bytes of a stream it answers for more of them too,
+  but for UNSURE. It is asked with at most LOOK bytes, of at most SLICES segments; then UNSURE is NO.
+- A message belongs to the packet with its first byte (packet, ts); `last_packet` is the packet with which it was
+  complete. Its `place` is counted in the state of its stream.
+- What a stream says before it is complete is kept in the arena, bounded by the walker.
+
+Located messages are copied into a buffer (Pool) that outlives the batch, so that a reader reads a thousand at once.
+Their addresses and ports are looked up when the batch ends, while the row of the flow is still its own (`Pool.settle`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from netlake.kernels.flow_state import Records
+from netlake.kernels.stream_state import LOCATED, POOL, Arena
+from netlake.packets import Bytes, Columns, Messages, Shorts, Tiny
+from netlake.schema import Table
+
+# bytes and segments of the beginning of a stream that decide its protocol
+LOOK, SLICES = 64, 3
+# a pool is read when it has as many messages, or bytes
+MOST_MESSAGES, MOST_BYTES = 1 << 10, 4 << 20
+# room beyond that: what one batch can add
+ROOM_MESSAGES, ROOM_BYTES = 1 << 16, 28 << 20
+
+
+class Verdict(Enum):
+    """What a probe says of the first bytes of a stream."""
+
+    YES = 1
+    NO = 2
+    UNSURE = 3
+
+
+YES, NO, UNSURE = Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A message with its length in `size` bytes at offset `at`: length + `add` bytes in all, length included.
+
+    A length of more than `most` ends the stream's protocol. At most `keep` bytes of a message are read, the rest is
+    `missing`.
+    """
+
+    at: int
+    size: int
+    add: int
+    little: bool = False
+    most: int = 1 << 20
+    keep: int = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A protocol in streams; `name` is its name in `connection.service`.
+
+    `starts`: what the first bytes of either direction can be, `?` for any byte; none: anything. `probe` is called with
+    the first bytes of a stream and whether the originator sent them. `tables`: names of the tables that have its
+    messages; for `frame` one.
+    """
+
+    name: str
+    probe: Callable[[bytes, bool], Verdict]
+    tables: tuple[str, ...]
+    starts: tuple[bytes, ...] = ()
+    ports: tuple[int, ...] = ()
+    frame: Frame | None = None
+    walker: Callable[[int], Walker] | None = None
+    machine: Callable[[], Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chains:
+    """The events of a batch by stream: `first` has the first event of each stream, EVENT.link leads to the next one.
+
+    `states` (2 * flows) are of STREAM, `data` is the batch's buffer; events of kind LATE are in `arena.tail`.
+    """
+
+    first: Shorts
+    states: Records
+    data: Bytes
+    arena: Arena
+
+
+class Walker(Protocol):
+    """Reads all streams of its protocol, batch by batch; made with the protocol's number in STREAM.protocol."""
+
+    def walk(self, chains: Chains) -> None:
+        """Pass over the streams of `chains` whose `protocol` is its number."""
+
+    @property
+    def pools(self) -> tuple[Pool, ...]:
+        """Its located messages."""
+
+    def rows(self, take: Take, *, every: bool) -> Iterator[tuple[Table, Messages, Columns]]:
+        """The rows of the messages that were located, if a pool is full; with `every` in any case.
+
+        `take` makes messages with their context. Pools are cleared when all their messages were read.
+        """
+
+
+@dataclass(slots=True)
+class Pool:
+    """Located messages (LOCATED) in the order in which they were found, and the bytes they are in.
+
+    `control` is one record of dtype POOL: bytes and messages in use. `flows` are the flows of the first `settled`
+    messages, as netlake.flows.tracker has them.
+    """
+
+    data: Bytes = field(default_factory=lambda: np.zeros(MOST_BYTES + ROOM_BYTES, np.uint8))
+    messages: Records = field(default_factory=lambda: np.zeros(MOST_MESSAGES + ROOM_MESSAGES, LOCATED))
+    control: Records = field(default_factory=lambda: np.zeros(1, POOL))
+    flows: list[Any] = field(default_factory=list)
+    settled: int = 0
+
+    def __len__(self) -> int:
+        return int(self.control["messages"][0])
+
+    @property
+    def full(self) -> bool:
+        """Whether its messages should be read."""
+        return len(self) >= MOST_MESSAGES or int(self.control["used"][0]) >= MOST_BYTES
+
+    def settle(self, context: Callable[[Shorts, Tiny], Any]) -> None:
+        """Look up flow, addresses and ports of the messages of this batch (Tracker.context)."""
+        fresh = self.messages[self.settled : len(self)]
+        if len(fresh):
+            stream = fresh["stream"]
+            self.flows.append(context((stream >> 1).astype(np.int32), (1 - (stream & 1)).astype(np.int8)))
+            self.settled = len(self)
+
+    def clear(self) -> None:
+        """Forget all messages, which were read."""
+        self.control["used"] = self.control["messages"] = 0
+        self.flows, self.settled = [], 0
+
+
+Index = npt.NDArray[np.intp]
+# the messages of a pool at `index`, with the context that rows of the table have (netlake.records.located)
+Take = Callable[[Pool, Table, Index], Messages]
