@@ -1,0 +1,199 @@
+"""Streams of one capture: from the segments of a batch to rows. The only code that knows all protocols in streams.
+
+Order of work for a batch, after the tracker:
+1. Reassembly turns segments into events: data, gap, end.
+2. First look: the protocol of each stream that has none yet, by its first bytes. Streams of no protocol, and those
+   whose tables are not written, are muted: from then on they cost one comparison a packet.
+3. Walkers read the events of their streams, and copy complete messages into their pools.
+4. Addresses and ports of these messages are looked up while the flows have their rows in the tracker's state.
+5. Pools that are full are read into rows, with all others when codes become void or the capture ends.
+
+Flows that leave the tracker's state are finished first (`leaving`): what waits is handed on, and messages that are not
+complete end there.
+
+Choice of a protocol
+- Candidates are the protocols whose `starts` fit the first bytes. Those on one of their ports are asked first, then the
+  one that the other direction has, then the others, in the order of their names.
+- The first that answers YES has the stream. If none does and one is UNSURE, the bytes are kept and it is asked again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from netlake import tables
+from netlake.flows.reassembly import Reassembly
+from netlake.flows.segments import segments
+from netlake.flows.tracker import Flows, Tracker
+from netlake.kernels import first_look, reassembly
+from netlake.layers.streamed import LOOK, NO, SLICES, UNSURE, YES, Chains, FramedWalker, Stream, Verdict, Walker
+from netlake.packets import Bytes, Columns, Headers, Messages, Packets, Shorts
+from netlake.records.located import take
+from netlake.schema import Table
+
+# the number of streams of no protocol
+OTHER = 255
+Failed = Callable[[str, Exception], None]
+_NONE: Bytes = np.zeros(0, np.uint8)
+
+
+class Streams:
+    """The streams of one capture; `wanted` tells which tables are written."""
+
+    def __init__(self, tracker: Tracker, wanted: Callable[[str], bool], failed: Failed) -> None:
+        self.tracker, self.failed = tracker, failed
+        self.reassembly = Reassembly(len(tracker.state.flows))
+        self.streams = tables.in_streams()
+        self.numbers = {name: number for number, name in enumerate(self.streams, 1)}
+        self.names = {number: name for name, number in self.numbers.items()}
+        self.look = FirstLook(self.streams, self.numbers, failed)
+        self.walkers = {
+            self.numbers[name]: _walker(stream, self.numbers[name])
+            for name, stream in self.streams.items()
+            if any(map(wanted, stream.tables))
+        }
+        self.found: Counter[str] = Counter()
+        tracker.leaving = self.leaving
+
+    def batch(self, packets: Packets, headers: Headers, flows: Flows) -> None:
+        """Read the streams of a batch."""
+        found = segments(packets.data, headers, flows)
+        for count in self.reassembly.batch(packets, found):
+            self._events(packets.data, count)
+        self._settle()
+
+    def leaving(self, slots: Shorts) -> None:
+        """End the streams of flows whose rows in the tracker's state are about to be freed."""
+        for count in self.reassembly.finish(slots):
+            self._events(_NONE, count)
+            self._settle()
+
+    def rows(self, *, every: bool = False) -> Iterator[tuple[Table, Messages, Columns | None]]:
+        """The rows of full pools, with `every` of all; without columns, the table's reader reads the messages."""
+        for walker in self.walkers.values():
+            yield from walker.rows(take, every=every)
+
+    def _settle(self) -> None:
+        for walker in self.walkers.values():
+            for pool in walker.pools:
+                pool.settle(self.tracker.context)
+
+    def _events(self, data: Bytes, count: int) -> None:
+        if not count:
+            return
+        made = self.reassembly
+        chains = Chains(made.chain(count), made.states, data, made.arena)
+        self._decide(chains)
+        for number, walker in self.walkers.items():
+            try:
+                walker.walk(chains)
+            except Exception as error:  # noqa: BLE001 - any exception; decoding continues
+                self.failed(self.names[number], error)
+
+    def _decide(self, chains: Chains) -> None:
+        """Give a protocol to streams that have none, and mute those that nobody reads."""
+        found = self.look.batch(chains, self.tracker.state.flows)
+        if found is None:
+            return
+        streams, numbers = found
+        states = chains.states
+        decided = numbers > 0
+        states["protocol"][streams[decided]] = numbers[decided]
+        for number, many in zip(*np.unique(numbers[decided], return_counts=True), strict=True):
+            if number != OTHER:
+                self.found[self.names[int(number)]] += int(many)
+        unread = decided & ~np.isin(numbers, list(self.walkers))
+        if unread.any():
+            reassembly.mute(streams[unread].astype(np.int32), states, chains.arena)
+
+
+class FirstLook:
+    """Which protocol streams have, by their first bytes."""
+
+    def __init__(self, streams: Mapping[str, Stream], numbers: Mapping[str, int], failed: Failed) -> None:
+        self.streams, self.numbers, self.failed = list(streams.values()), numbers, failed
+        # may[k, b]: bits of the streams whose byte k can be b
+        self.may = np.zeros((LEADING, 256), np.uint64)
+        for bit, stream in enumerate(self.streams):
+            for start in stream.starts or (b"",):
+                for k in range(LEADING):
+                    fits = slice(None) if k >= len(start) or start[k : k + 1] == b"?" else start[k]
+                    self.may[k, fits] |= np.uint64(1 << bit)
+        self.on_port: dict[int, int] = {}
+        for bit, stream in enumerate(self.streams):
+            for port in stream.ports:
+                self.on_port[port] = self.on_port.get(port, 0) | 1 << bit
+        self.anywhere = sum(1 << bit for bit, stream in enumerate(self.streams) if stream.starts)
+        self.looks = np.zeros(1 << 10, first_look.LOOK)
+        self.scratch = np.zeros(1 << 16, np.uint8)
+
+    def batch(self, chains: Chains, flows: npt.NDArray[np.void]) -> tuple[Shorts, npt.NDArray[np.uint8]] | None:
+        """The streams that were looked at, and their protocols: 0 if not decided, OTHER for none; None without any."""
+        if len(chains.first) > len(self.looks):
+            self.looks = np.zeros(2 * len(chains.first), first_look.LOOK)
+        count = first_look.gather(chains.first, chains.states, chains.data, chains.arena, self.looks, SLICES)
+        if not count:
+            return None
+        looks = self.looks[:count]
+        streams = chains.arena.events["stream"][looks["first"]]
+        numbers = np.array([
+            self._protocol(bytes(look["data"][: look["size"]]), bool(look["closed"]), int(stream), chains, flows)
+            for look, stream in zip(looks, streams.tolist(), strict=True)
+        ], np.uint8)  # fmt: skip
+        undecided = numbers == 0
+        if undecided.any():
+            first_look.keep_first(
+                looks, undecided.view(np.uint8), chains.states, chains.data, chains.arena, self.scratch
+            )
+        return streams, numbers
+
+    def _protocol(
+        self, data: bytes, closed: bool, stream: int, chains: Chains, flows: npt.NDArray[np.void]
+    ) -> int:  # fmt: skip
+        """The protocol of one stream, 0 if more bytes are needed."""
+        flow = flows[stream >> 1]
+        bits = self._candidates(data)
+        ports = self.on_port.get(int(flow["a_port"]), 0) | self.on_port.get(int(flow["b_port"]), 0)
+        other = int(chains.states["protocol"][stream ^ 1])
+        unsure = False
+        from_originator = not stream & 1
+        for bit in _order(bits & (ports | self.anywhere), ports, other - 1):
+            verdict = self._ask(self.streams[bit], data, from_originator)
+            if verdict is YES:
+                return self.numbers[self.streams[bit].name]
+            unsure |= verdict is UNSURE
+        return 0 if unsure and not closed else OTHER
+
+    def _candidates(self, data: bytes) -> int:
+        bits = np.uint64(0xFFFFFFFFFFFFFFFF)
+        for k, byte in enumerate(data[:LEADING]):
+            bits &= self.may[k, byte]
+        return int(bits)
+
+    def _ask(self, stream: Stream, data: bytes, from_originator: bool) -> Verdict:
+        try:
+            return stream.probe(data, from_originator)
+        except Exception as error:  # noqa: BLE001 - any exception; decoding continues
+            self.failed(stream.name, error)
+            return NO
+
+
+# bytes that candidates are chosen by
+LEADING = 4
+
+
+def _order(bits: int, ports: int, other: int) -> Iterator[int]:
+    """The candidates, in the order in which they are asked."""
+    some = [bit for bit in range(bits.bit_length()) if bits >> bit & 1]
+    return iter(sorted(some, key=lambda bit: (not ports >> bit & 1, bit != other, bit)))
+
+
+def _walker(stream: Stream, number: int) -> Walker:
+    if stream.frame is not None:
+        return FramedWalker(stream.frame, tables.table(stream.tables[0]), number)
+    assert stream.walker is not None  # noqa: S101 - rules of declarations
+    return stream.walker(number)
