@@ -76,13 +76,13 @@ class Frame:
 class Stream:
     """A protocol in streams; `name` is its name in `connection.service`.
 
-    `starts`: what the first bytes of either direction can be, `?` for any byte. Without them a stream is of the protocol
-    on its `ports` only. `probe` is called with the first bytes of a stream and whether the originator sent them.
-    `tables`: names of the tables that have its messages; for `frame` one.
+    `starts`: what the first bytes of either direction can be, `?` for any byte. Without them a stream is of the
+    protocol on its `ports` only. `probe` is called with the first bytes of a stream and its side: 0 if the originator
+    sent them, 1 if the responder did. `tables`: names of the tables that have its messages; for `frame` one.
     """
 
     name: str
-    probe: Callable[[bytes, bool], Verdict]
+    probe: Callable[[bytes, int], Verdict]
     tables: tuple[str, ...]
     starts: tuple[bytes, ...] = ()
     ports: tuple[int, ...] = ()

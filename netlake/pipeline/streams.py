@@ -29,8 +29,9 @@ from netlake import tables
 from netlake.flows.reassembly import Reassembly
 from netlake.flows.segments import segments
 from netlake.flows.tracker import Flows, Tracker
-from netlake.kernels import first_look, reassembly
-from netlake.layers.streamed import LOOK, NO, SLICES, UNSURE, YES, Chains, FramedWalker, Stream, Verdict, Walker
+from netlake.kernels import first_look
+from netlake.kernels.flow_state import Records
+from netlake.layers.streamed import NO, SLICES, UNSURE, YES, Chains, FramedWalker, Stream, Verdict, Walker
 from netlake.packets import Bytes, Columns, Headers, Messages, Packets, Shorts
 from netlake.records.located import take
 from netlake.schema import Table
@@ -108,7 +109,7 @@ class Streams:
                 self.found[self.names[int(number)]] += int(many)
         unread = decided & ~np.isin(numbers, list(self.walkers))
         if unread.any():
-            reassembly.mute(streams[unread].astype(np.int32), states, chains.arena)
+            self.reassembly.mute(streams[unread])
 
 
 class FirstLook:
@@ -131,7 +132,7 @@ class FirstLook:
         self.looks = np.zeros(1 << 10, first_look.LOOK)
         self.scratch = np.zeros(1 << 16, np.uint8)
 
-    def batch(self, chains: Chains, flows: npt.NDArray[np.void]) -> tuple[Shorts, npt.NDArray[np.uint8]] | None:
+    def batch(self, chains: Chains, flows: Records) -> tuple[Shorts, npt.NDArray[np.uint8]] | None:
         """The streams that were looked at, and their protocols: 0 if not decided, OTHER for none; None without any."""
         if len(chains.first) > len(self.looks):
             self.looks = np.zeros(2 * len(chains.first), first_look.LOOK)
@@ -139,34 +140,28 @@ class FirstLook:
         if not count:
             return None
         looks = self.looks[:count]
-        streams = chains.arena.events["stream"][looks["first"]]
-        numbers = np.array([
-            self._protocol(bytes(look["data"][: look["size"]]), bool(look["closed"]), int(stream), chains, flows)
-            for look, stream in zip(looks, streams.tolist(), strict=True)
-        ], np.uint8)  # fmt: skip
+        streams: Shorts = chains.arena.events["stream"][looks["first"]]
+        flow, others = flows[streams >> 1], chains.states["protocol"][streams ^ 1]
+        each = zip(looks, flow["a_port"].tolist(), flow["b_port"].tolist(), others.tolist(), streams & 1, strict=True)
+        numbers = np.array([self._protocol(*one) for one in each], np.uint8)
         undecided = numbers == 0
         if undecided.any():
-            first_look.keep_first(
-                looks, undecided.view(np.uint8), chains.states, chains.data, chains.arena, self.scratch
-            )
+            undecided = undecided.view(np.uint8)
+            first_look.keep_first(looks, undecided, chains.states, chains.data, chains.arena, self.scratch)
         return streams, numbers
 
-    def _protocol(
-        self, data: bytes, closed: bool, stream: int, chains: Chains, flows: npt.NDArray[np.void]
-    ) -> int:  # fmt: skip
-        """The protocol of one stream, 0 if more bytes are needed."""
-        flow = flows[stream >> 1]
+    def _protocol(self, look: np.void, port: int, other_port: int, other: int, side: int) -> int:
+        """The protocol of one stream, 0 if more bytes are needed; `other` is that of the other direction."""
+        data = bytes(look["data"][: look["size"]])
         bits = self._candidates(data)
-        ports = self.on_port.get(int(flow["a_port"]), 0) | self.on_port.get(int(flow["b_port"]), 0)
-        other = int(chains.states["protocol"][stream ^ 1])
+        ports = self.on_port.get(port, 0) | self.on_port.get(other_port, 0)
         unsure = False
-        from_originator = not stream & 1
         for bit in _order(bits & (ports | self.anywhere), ports, other - 1):
-            verdict = self._ask(self.streams[bit], data, from_originator)
+            verdict = self._ask(self.streams[bit], data, side)
             if verdict is YES:
                 return self.numbers[self.streams[bit].name]
             unsure |= verdict is UNSURE
-        return 0 if unsure and not closed else OTHER
+        return 0 if unsure and not look["closed"] else OTHER
 
     def _candidates(self, data: bytes) -> int:
         bits = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -174,9 +169,9 @@ class FirstLook:
             bits &= self.may[k, byte]
         return int(bits)
 
-    def _ask(self, stream: Stream, data: bytes, from_originator: bool) -> Verdict:
+    def _ask(self, stream: Stream, data: bytes, side: int) -> Verdict:
         try:
-            return stream.probe(data, from_originator)
+            return stream.probe(data, side)
         except Exception as error:  # noqa: BLE001 - any exception; decoding continues
             self.failed(stream.name, error)
             return NO
