@@ -78,6 +78,7 @@ def fits(data, start, size, frame):
 def lose(stream, frame, control):
     """The place at which the next message begins is not known any more."""
     control[0].lost += 1
+    stream.undecoded += frame.held
     stream.phase, stream.line, stream.left, frame.held = Phase.LOST, 0, 0, 0
     return 0
 
@@ -134,6 +135,7 @@ def slice_of(stream, frame, event, buffer, pool, messages, control):
     at, left = np.int64(event.start), np.int64(event.size)
     if stream.phase == Phase.LOST:
         if not fits(buffer, at, left, frame):
+            stream.undecoded += left
             return 0
         stream.phase = Phase.IN_STEP
     while left > 0:
@@ -145,6 +147,7 @@ def slice_of(stream, frame, event, buffer, pool, messages, control):
                 frame.number, frame.ts = event.number, event.ts
             part = take_bytes(stream, frame, buffer, at, left, pool)
             if stream.line < 0:
+                stream.undecoded += left - part
                 return lose(stream, frame, control)
             if stream.line > 0 and frame.held == min(stream.line, frame.keep):
                 rest = stream.line - frame.held
@@ -167,6 +170,7 @@ def from_kept(stream, frame, event, arena, pool, messages, control):
     while stream.line == 0 and size >= frame.at + frame.size:
         stream.line = length_of(pool, frame.start, frame)
         if stream.line < 0:
+            frame.held = size
             return lose(stream, frame, control)
         frame.held = min(size, stream.line, frame.keep)
         if frame.held < min(stream.line, frame.keep):
@@ -198,6 +202,7 @@ def walk_stream(first, stream, frame, data, arena, pool, messages, control):
         else:
             if frame.held and stream.line > 0:
                 found(stream, frame, event, messages, control)
+            stream.undecoded += frame.held
             frame.held = 0
     if frame.held and not keep(stream, pool, frame.start, frame.held, 0, frame.number, frame.ts, arena):
         lose(stream, frame, control)

@@ -24,15 +24,18 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from netlake import tables
 from netlake.flows.reassembly import Reassembly
 from netlake.flows.segments import segments
 from netlake.flows.tracker import Flows, Tracker
 from netlake.kernels import first_look
+from netlake.kernels.flow_columns import SIDES
 from netlake.kernels.flow_state import Records
+from netlake.kernels.numbers import IpProtocol
 from netlake.layers.streamed import NO, SLICES, UNSURE, YES, Chains, FramedWalker, Stream, Verdict, Walker
-from netlake.packets import Bytes, Columns, Headers, Messages, Packets, Shorts
+from netlake.packets import Bytes, Columns, Headers, Ints, Messages, Packets, Shorts
 from netlake.records.located import take
 from netlake.schema import Table
 
@@ -58,6 +61,7 @@ class Streams:
             if any(map(wanted, stream.tables))
         }
         self.found: Counter[str] = Counter()
+        self.undecoded: Counter[tuple[str | None, int]] = Counter()
         tracker.leaving = self.leaving
 
     def batch(self, packets: Packets, headers: Headers, flows: Flows) -> None:
@@ -67,11 +71,59 @@ class Streams:
             self._events(packets.data, count)
         self._settle()
 
-    def leaving(self, slots: Shorts) -> None:
-        """End the streams of flows whose rows in the tracker's state are about to be freed."""
+    def leaving(self, slots: Shorts) -> dict[str, pa.Array]:
+        """End the streams of flows whose rows in the tracker's state are about to be freed.
+
+        Returns the columns of `connection` that streams know, for these rows.
+        """
+        flows = self.tracker.state.flows[slots]
+        columns: dict[str, pa.Array] = {}
         for count in self.reassembly.finish(slots):
             self._events(_NONE, count)
             self._settle()
+            columns = self._columns(slots, flows)
+        return columns
+
+    def _columns(self, slots: Shorts, flows: Records) -> dict[str, pa.Array]:
+        """What was spoken in the streams of flows, and the bytes that no protocol decoded."""
+        states = self.reassembly.states[2 * slots[:, None] + np.arange(2)]
+        # the row of a stream without payload can be of an earlier flow
+        numbers = np.where(states["flow"] == flows["number"][:, None], states["protocol"], 0)
+        originator = flows["originator"].astype(np.int64)
+        sent = self.tracker.state.sides[slots]["payload_bytes"]
+        sent = np.stack([sent[np.arange(len(slots)), originator ^ side] for side in range(2)], axis=1)
+        undecoded = np.where((numbers == 0) | (numbers == OTHER), sent, states["undecoded"])
+        unread = (numbers != 0) & (numbers != OTHER) & ~np.isin(numbers, list(self.walkers))
+        null = unread | (flows["protocol"] != IpProtocol.TCP.value)[:, None]
+        self._count(flows, np.where(null, 0, undecoded).sum(axis=1), numbers.max(axis=1))
+        return {
+            "service": self._services(numbers),
+            **{f"{name}_undecoded_bytes": pa.array(undecoded[:, side], mask=null[:, side])
+               for side, name in enumerate(SIDES)},
+        }  # fmt: skip
+
+    def _count(self, flows: Records, undecoded: Ints, numbers: npt.NDArray[np.uint8]) -> None:
+        """Add the bytes that no protocol decoded to `undecoded`, by protocol and port of the responder."""
+        some = np.flatnonzero(undecoded)
+        port = np.where(flows["originator"] == 0, flows["b_port"], flows["a_port"])[some]
+        keys, inverse = np.unique(np.stack([numbers[some], port]), axis=1, return_inverse=True)
+        sums = np.bincount(inverse.reshape(-1), weights=undecoded[some], minlength=keys.shape[1])
+        for (number, at), bytes_ in zip(keys.T.tolist(), sums.tolist(), strict=True):
+            self.undecoded[self.names.get(number), at] += int(bytes_)
+
+    @property
+    def problems(self) -> dict[str, int]:
+        """Counts of what was not in order, for the quality report."""
+        lost = sum(int(pool.control["lost"][0]) for walker in self.walkers.values() for pool in walker.pools)
+        return {**self.reassembly.counters, "lost": lost}
+
+    def _services(self, numbers: npt.NDArray[np.uint8]) -> pa.Array:
+        """The protocols of both directions of each flow, one if they are equal."""
+        spoken = (numbers != 0) & (numbers != OTHER)
+        spoken[:, 1] &= ~(spoken[:, 0] & (numbers[:, 1] == numbers[:, 0]))
+        offsets = np.concatenate([[0], np.cumsum(spoken.sum(axis=1))]).astype(np.int32)
+        names = [self.names.get(number, "") for number in range(OTHER + 1)]
+        return pa.ListArray.from_arrays(pa.array(offsets), pa.array(names).take(pa.array(numbers[spoken])))
 
     def rows(self, *, every: bool = False) -> Iterator[tuple[Table, Messages, Columns | None]]:
         """The rows of full pools, with `every` of all; without columns, the table's reader reads the messages."""
