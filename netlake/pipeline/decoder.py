@@ -43,6 +43,7 @@ from netlake.records.context import BatchContext
 from netlake.records.readers import Failures, Trials, filler, reader
 from netlake.records.rows import Rows
 from netlake.records.waiting import COMMON, Waiting
+from netlake.records.weak import weak
 from netlake.schema import Table
 from netlake.sinks import Sink
 
@@ -82,7 +83,7 @@ class Decoder:
         self.batches = 0
         self.rows = Rows(sink, capture, self.pools)
         self.packet_rows = PacketRows(self.tables["packet"], self.walker)
-        self.held = Held(self.classifier, self._packets)
+        self.held = Held(self.classifier, weak(self._packets))
         wanted = {name: entry for name, entry in tables.entries().items() if options.wants(name)}
         self.remembering = {name for name, entry in wanted.items() if entry.hooks.memory and not entry.hooks.read}
         self.readers = {name: reader(entry, self.failures, entropy=options.entropy) for name, entry in wanted.items()}

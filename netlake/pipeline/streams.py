@@ -37,6 +37,7 @@ from netlake.kernels.numbers import IpProtocol
 from netlake.layers.streamed import NO, SLICES, UNSURE, YES, Chains, FramedWalker, Stream, Verdict, Walker
 from netlake.packets import Bytes, Columns, Headers, Ints, Messages, Packets, Shorts
 from netlake.records.located import take
+from netlake.records.weak import weak
 from netlake.schema import Table
 
 # the number of streams of no protocol
@@ -62,7 +63,7 @@ class Streams:
         }
         self.found: Counter[str] = Counter()
         self.undecoded: Counter[tuple[str | None, int]] = Counter()
-        tracker.leaving = self.leaving
+        tracker.leaving = weak(self.leaving)
 
     def batch(self, packets: Packets, headers: Headers, flows: Flows) -> None:
         """Read the streams of a batch."""
