@@ -190,7 +190,7 @@ STREAMS = (
         "dns",
         _of_stream,
         ("dns",),
-        ports=(DNS_PORT,),
+        ports=(DNS_PORT, MDNS_PORT, LLMNR_PORT),
         frame=Frame(at=0, size=LENGTH, add=LENGTH, most=65537, skip=LENGTH),
     ),
 )
