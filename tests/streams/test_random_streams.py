@@ -62,7 +62,7 @@ def test_random_streams_give_the_bytes_that_were_sent() -> None:
 @pytest.mark.parametrize("step", STEPS)
 def test_batches_do_not_change_events(step: int) -> None:
     rng = random.Random(6)  # noqa: S311 - a test
-    for _ in range(300):
+    for _ in range(100):
         segments = hostile(rng)
         assert stage_events(segments, step)[0] == stage_events(segments, len(segments))[0]
 
@@ -73,7 +73,7 @@ def hostile(rng: random.Random) -> list[Segment]:
     made = []
     for _ in range(rng.randrange(2, 60)):
         slot, to = rng.randrange(3), rng.random() < 0.6
-        size = rng.choice([0, 0, 1, 5, 40, 300, 3000])
+        size = rng.choice([0, 0, 1, 5, 40, 40, 300, 300, 1500])
         flags = rng.choice(["A"] * 12 + ["S", "SA", "F", "FA", "R", "RA", "SF", ""])
         seq = base[2 * slot + (not to)] + rng.choice([rng.randrange(-20, 400), rng.randrange(6000), 1 << 30, 1 << 31])
         ack = base[2 * slot + to] + rng.randrange(6000)
@@ -95,7 +95,7 @@ def stage_events(segments: list[Segment], step: int, **options: str | int) -> tu
 @pytest.mark.parametrize("blocks", [2, 5, 1 << 12])
 def test_twin_gives_the_same_events_of_hostile_segments(overlap: str, blocks: int) -> None:
     rng = random.Random(blocks)  # noqa: S311 - a test
-    for trial in range(300):
+    for trial in range(100):
         segments = hostile(rng)
         found, counters = stage_events(segments, rng.choice(STEPS), overlap=overlap, blocks=blocks)
         twin = Twin(overlap=overlap, blocks=blocks)
