@@ -101,10 +101,12 @@ def offer(stream, segment, seq, data, now, replace, streams, arena):
     start, size = segment.start, np.int64(segment.payload)
     kept = min(max(np.int64(0), segment.end - start), size)
     ahead = seq_diff(seq, state.next)
-    control.retransmitted += ahead < 0
-    control.early += 0 < ahead <= FARTHEST
-    if ahead > FARTHEST:
+    if ahead > FARTHEST or (state.known & MIDSTREAM and ahead < -state.offset):
         control.dropped += 1
+    else:
+        control.retransmitted += ahead < 0
+        control.early += ahead > 0
+    if ahead > FARTHEST:
         return
     overlap(stream, seq, data, start, kept, replace, streams, arena)
     done = np.int64(0)
@@ -148,7 +150,7 @@ def take(stream, segment, seq, data, now, replace, streams, arena):
     state, flags = streams.states[stream], segment.flags
     if state.known & (ENDED | MUTE):
         if state.known & MUTE == 0 and segment.payload > 0:
-            is_known = seq_diff(seq + segment.payload, state.next) <= 0
+            is_known = seq_diff(seq, state.next) + segment.payload <= 0
             arena.control[0].retransmitted += is_known
             arena.control[0].dropped += not is_known
         return
@@ -158,7 +160,7 @@ def take(stream, segment, seq, data, now, replace, streams, arena):
         offer(stream, segment, seq, data, now, replace, streams, arena)
     if state.known & ENDED:
         return
-    if flags & FIN_FLAG and 0 <= seq_diff(seq + segment.payload, state.next) <= FARTHEST:
+    if flags & FIN_FLAG and 0 <= seq_diff(seq, state.next) + segment.payload <= FARTHEST:
         state.fin, state.known = (seq + segment.payload) & 0xFFFFFFFF, state.known | FIN
         advance(stream, now, streams, arena)
     if flags & RST and state.known & ENDED == 0 and abs(seq_diff(seq, state.next)) <= RST_WITHIN:

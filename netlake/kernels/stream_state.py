@@ -125,7 +125,7 @@ ARENA = record(
         ("retransmitted", np.int64),  # segments with bytes that had been handed on
         ("overlaps", np.int64),  # segments with bytes that waited already
         ("conflicts", np.int64),  # bytes of these that differ from those that waited
-        ("dropped", np.int64),  # segments with bytes behind the end of the stream, or too far ahead to belong to it
+        ("dropped", np.int64),  # segments with bytes before or behind those of the stream, or too far ahead
         ("given_up", np.int64),  # gaps that were not waited for any longer, because the arena was full
         ("gaps", np.int64),
         ("missed", np.int64),  # bytes of gaps
