@@ -25,7 +25,7 @@ SMALLEST_ENCRYPTED = 16
 Read = Callable[[Messages], Columns | tuple[Messages, Columns]]
 
 
-def first_look(data: bytes, from_originator: bool) -> Verdict:  # noqa: ARG001, FBT001 - the interface of probes
+def first_look(data: bytes, _side: int) -> Verdict:
     """Whether a stream begins with a TLS record: a hello, or in the midst of a connection any record."""
     if any(byte != value for byte, value in zip(data[1:2], b"\x03", strict=False)) or data[2:3] > b"\x04":
         return NO
@@ -87,13 +87,7 @@ class TlsWalker:
                         self._scratch)  # fmt: skip
             if done >= len(first):
                 return
-            self._grow()
-
-    def _grow(self) -> None:
-        """More room in the pool, for batches with more messages than expected."""
-        pool = self.pool
-        pool.data = np.concatenate([pool.data, np.zeros(len(pool.data), np.uint8)])
-        pool.messages = np.concatenate([pool.messages, np.zeros(len(pool.messages), pool.messages.dtype)])
+            self.pool.grow()
 
     def rows(self, take: Take, *, every: bool) -> Iterator[tuple[Table, Messages, Columns]]:
         """Rows of the located messages, if the pool is full or with `every`; the pool is then empty."""
