@@ -72,7 +72,6 @@ STREAM = record(
         ("placed", np.int32),  # messages that begin in packet `placed_in`
         ("placed_in", np.int64),
         ("protocol", np.uint8),  # number of the protocol, 0: not known yet
-        ("looks", np.uint8),  # slices that were looked at for a protocol
         ("phase", np.uint8),
         ("role", np.uint8),
     ],

@@ -11,7 +11,7 @@ first. A protocol has one of three interfaces:
 
 Rules that keep rows independent of the batches:
 - A probe answers YES, NO or UNSURE. What it answers for the first bytes of a stream it answers for more of them too,
-  but for UNSURE. It is asked with at most LOOK bytes, of at most SLICES segments; then UNSURE is NO.
+  but for UNSURE. It is asked with at most 64 bytes; then UNSURE is NO.
 - A message belongs to the packet with its first byte (packet, ts); `last_packet` is the packet with which it was
   complete. Its `place` is counted in the state of its stream.
 - What a stream says before it is complete is kept in the arena, bounded by the walker.
@@ -36,8 +36,6 @@ from netlake.kernels.stream_state import LOCATED, POOL, Arena
 from netlake.packets import Bytes, Columns, Messages, Shorts, Tiny
 from netlake.schema import Table
 
-# bytes and segments of the beginning of a stream that decide its protocol
-LOOK, SLICES = 64, 3
 # a pool is read when it has as many messages, or bytes
 MOST_MESSAGES, MOST_BYTES = 1 << 10, 4 << 20
 # room beyond that: what one batch can add

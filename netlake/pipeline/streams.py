@@ -34,7 +34,7 @@ from netlake.kernels import first_look
 from netlake.kernels.flow_columns import SIDES
 from netlake.kernels.flow_state import Records
 from netlake.kernels.numbers import IpProtocol
-from netlake.layers.streamed import NO, SLICES, UNSURE, YES, Chains, FramedWalker, Stream, Verdict, Walker
+from netlake.layers.streamed import NO, UNSURE, YES, Chains, FramedWalker, Stream, Verdict, Walker
 from netlake.packets import Bytes, Columns, Headers, Ints, Messages, Packets, Shorts
 from netlake.records.located import take
 from netlake.records.weak import weak
@@ -189,7 +189,7 @@ class FirstLook:
         """The streams that were looked at, and their protocols: 0 if not decided, OTHER for none; None without any."""
         if len(chains.first) > len(self.looks):
             self.looks = np.zeros(2 * len(chains.first), first_look.LOOK)
-        count = first_look.gather(chains.first, chains.states, chains.data, chains.arena, self.looks, SLICES)
+        count = first_look.gather(chains.first, chains.states, chains.data, chains.arena, self.looks)
         if not count:
             return None
         looks = self.looks[:count]
