@@ -121,7 +121,7 @@ ARENA = record(
         ("free", np.int64),  # blocks in `free`
         ("used", np.int64),  # blocks that were ever used; block 0 is never
         ("early", np.int64),  # segments that waited
-        ("retransmitted", np.int64),  # segments with bytes that had been handed on
+        ("retransmitted", np.int64),  # segments with bytes that had been handed on or given up
         ("overlaps", np.int64),  # segments with bytes that waited already
         ("conflicts", np.int64),  # bytes of these that differ from those that waited
         ("dropped", np.int64),  # segments with bytes before or behind those of the stream, or too far ahead
