@@ -38,6 +38,7 @@ from netlake import derived as computed
 from netlake import flows, protocols, streams
 from netlake.errors import SchemaError
 from netlake.hooks import Hooks, hooks_of, mistakes
+from netlake.layers.streamed import Stream
 from netlake.schema import CONTEXTS, Table, contract
 
 GROUP = "netlake.protocols"
@@ -116,11 +117,13 @@ def load(paths: Iterable[str | os.PathLike[str]]) -> None:
             _imported(what, partial(_executed, spec.loader, module))
             _LOADED[path] = module
             entries.cache_clear()
+            in_streams.cache_clear()
             entries()
         except SchemaError:
             _LOADED.pop(path, None)
             sys.modules.pop(name, None)
             entries.cache_clear()
+            in_streams.cache_clear()
             raise
         if (folder := path.parent / "schemas").is_dir() and folder not in contract.directories:
             contract.directories.append(folder)
@@ -180,6 +183,18 @@ def table(name: str) -> Table:
 def every() -> tuple[Table, ...]:
     """Every table that captures write, sorted by name."""
     return tuple(entry.table for entry in entries().values())
+
+
+@cache
+def in_streams() -> dict[str, Stream]:
+    """Every protocol in streams (netlake.layers.streamed) by name, sorted; SchemaError if a name occurs twice."""
+    result: dict[str, Stream] = {}
+    for module in dict.fromkeys(entry.module for entry in entries().values()):
+        for stream in getattr(module, "STREAMS", ()):
+            if stream.name in result:
+                raise SchemaError(f"The stream {stream.name} of {module.__name__} exists already; rename one.")
+            result[stream.name] = stream
+    return dict(sorted(result.items()))
 
 
 @cache

@@ -7,7 +7,7 @@ COMPUTED_OF_SIDE.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -39,17 +39,17 @@ Longs = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 
-def record_batch(flows: Records, sides: Records) -> pa.RecordBatch:
+def record_batch(flows: Records, sides: Records, known: Mapping[str, pa.Array]) -> pa.RecordBatch:
     """Rows of `connection` without `capture` and `day`, of n `flows` and their `sides` (n, 2): copies of rows of state.
 
-    Times are microseconds.
+    Times are microseconds. `known` are columns of other origin, in place of those that the state has.
     """
     ended = Ended(flows, sides)
     columns = {"ts": times(ended.first_ts), "flow": pa.array(flows["number"])}
     columns |= {column.name: ended.column(column) for column in (*WHOLE, *FACTS)}
     for prefix, side in zip(SIDES, (ended.orig, ended.resp), strict=True):
         columns |= {f"{prefix}_{column.name}": side.column(column) for column in (*ENDS, *DIRECTION)}
-    return pa.RecordBatch.from_pydict(columns)
+    return pa.RecordBatch.from_pydict(columns | dict(known))
 
 
 def masked(values: npt.NDArray[np.generic], valid: Mask | None) -> pa.Array:

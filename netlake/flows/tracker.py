@@ -156,8 +156,9 @@ class Flows:
         return self.found["shift"]
 
 
-def _nothing(_rows: Shorts) -> None:
+def _nothing(_rows: Shorts) -> Mapping[str, pa.Array]:
     """The default of `leaving`: no other state depends on the rows."""
+    return {}
 
 
 class Tracker:
@@ -167,8 +168,8 @@ class Tracker:
 
     After each batch `ended` is to be called until it returns None. `evictions` counts flows that ended early because
     there were too many. `leaving` is called with rows of the state whose flows have ended, before they are turned into
-    rows of `connection` and freed: what is kept beside the state by row has to end there. This can also be within
-    `update`, when no row is free.
+    rows of `connection` and freed: what is kept beside the state by row has to end there. It returns the columns of
+    `connection` that it knows, in the order of the rows. This can also be within `update`, when no row is free.
     """
 
     def __init__(
@@ -177,7 +178,7 @@ class Tracker:
         *,
         max_flows: int = MOST_FLOWS,
         flow_key: Collection[str] = (),
-        leaving: Callable[[Shorts], None] = _nothing,
+        leaving: Callable[[Shorts], Mapping[str, pa.Array]] = _nothing,
     ) -> None:
         self.pool, self.evictions, self.leaving, self._finished = pools["ip"], 0, leaving, False
         self._separate = sum(s.Separate[name.upper()].value for name in set(flow_key))
@@ -304,9 +305,9 @@ class Tracker:
         rows: Shorts = ring[(control["ended_at"] + np.arange(count)) % len(ring)]
         control["ended_at"] = (control["ended_at"] + count) % len(ring)
         control["ended"] -= count
-        self.leaving(rows)
+        known = self.leaving(rows)
         sides = taken(self.state.sides.reshape(-1), (2 * rows[:, None] + np.arange(2)).reshape(-1)).reshape(-1, 2)
-        self._batches.append(record_batch(taken(self.state.flows, rows), sides))
+        self._batches.append(record_batch(taken(self.state.flows, rows), sides, known))
         flow_table.free_rows(rows, self.state)
 
     def ended(self, *, least: int = LEAST_ROWS) -> pa.RecordBatch | None:

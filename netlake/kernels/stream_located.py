@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from netlake.kernels import kernel
+from netlake.kernels.stream_state import Kind
 
 
 @kernel()
@@ -28,3 +31,20 @@ def located(messages, control, stream, event, start, end, number, ts):
     control[0].messages += 1
     control[0].used = end
     return index
+
+
+@kernel()
+def has_room(first, stream, least, arena, pool, messages, control):
+    """1 if the pool has room for what one stream says in a batch, in messages of at least `least` bytes; else 0."""
+    size, i = np.int64(0), np.int64(first)
+    if stream.kept:
+        size = np.int64(arena.heads[stream.kept].size)
+    slices = 0
+    while i >= 0:
+        event = arena.events[i]
+        if event.kind <= Kind.LATE:
+            size += event.size
+        slices += 1
+        i = np.int64(event.link)
+    wanted = control[0].messages + size // least + slices + 2
+    return 1 if control[0].used + size <= pool.size and wanted <= messages.size else 0

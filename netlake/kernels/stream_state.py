@@ -10,7 +10,7 @@ they are due: data, data that had waited, a gap, the end.
   complete. ARENA has the numbers that kernels and their caller share.
 - LOCATED is one message that a reader has found and copied into its pool; POOL has the numbers of the pool.
 
-STREAM has 112 bytes, of which reassembly changes the first 40, EVENT 64, BLOCK_OF 32, LOCATED 64.
+STREAM has 112 bytes, of which reassembly changes the first 40, SYN and QUEUE 8, EVENT 64, BLOCK_OF 40, LOCATED 64.
 """
 
 from __future__ import annotations
@@ -77,6 +77,16 @@ STREAM = record(
         ("role", np.uint8),
     ],
 )
+# the last SYN of a stream; a connection without payload has nothing else
+SYN = record(
+    [
+        ("flow", np.uint32),  # lowest 32 bits of the number of the flow, 0: none
+        ("next", np.uint32),  # sequence number behind the SYN
+    ],
+    [],
+)
+# the streams of which segments wait, as a ring in the order in which they began to; row stream + 1, row 0 is its ends
+QUEUE = record([("older", np.int32), ("younger", np.int32)], [])
 EVENT = record(
     [
         ("start", np.int64),  # in Packets.data (DATA) or in `tail` (LATE)
@@ -98,7 +108,8 @@ BLOCK_OF = record(
         ("number", np.int64),  # packet that carries the first byte
         ("ts", np.int64),
         ("seq", np.uint32),  # sequence number of the first byte; of an incomplete message, the bytes that were searched
-        ("size", np.int32),
+        ("size", np.int32),  # bytes, `missing` included
+        ("missing", np.int32),  # bytes at its end that the capture did not keep
         ("after", np.int32),  # first block of the next segment that waits, 0: none
         ("more", np.int32),  # next block of the same bytes, 0: none
     ],
@@ -114,11 +125,11 @@ ARENA = record(
         ("retransmitted", np.int64),  # segments with bytes that had been handed on
         ("overlaps", np.int64),  # segments with bytes that waited already
         ("conflicts", np.int64),  # bytes of these that differ from those that waited
-        ("dropped", np.int64),  # segments that were not kept, because a bound was reached
-        ("given_up", np.int64),  # streams that lost what waited, because the arena was full
+        ("dropped", np.int64),  # segments with bytes before or behind those of the stream, or too far ahead
+        ("given_up", np.int64),  # gaps that were not waited for any longer, because the arena was full
         ("gaps", np.int64),
         ("missed", np.int64),  # bytes of gaps
-        ("cut_off", np.int64),  # flows whose row was used again before they were finished
+        ("cut_off", np.int64),  # segments with payload of flows that had left the tracker's state
     ],
     [],
 )
@@ -159,6 +170,22 @@ class Arena(NamedTuple):
     control: Annotated[Records, "ARENA[::1]"]
     events: Annotated[Records, "EVENT[::1]"]
     tail: Annotated[Bytes, "uint8[::1]"]
+
+
+class Streams(NamedTuple):
+    """The state of all streams: `states` and `syns` by stream; `blank` is one record of a free row."""
+
+    states: Annotated[Records, "STREAM[::1]"]
+    syns: Annotated[Records, "SYN[::1]"]
+    queue: Annotated[Records, "QUEUE[::1]"]
+    blank: Annotated[Records, "STREAM[::1]"]
+
+
+def new_streams(flows: int) -> Streams:
+    """The state of the streams of `flows` flows; its pages are taken when first used."""
+    return Streams(
+        np.zeros(2 * flows, STREAM), np.zeros(2 * flows, SYN), np.zeros(2 * flows + 1, QUEUE), np.zeros(1, STREAM)
+    )
 
 
 def new_arena(size: int, events: int, tail: int) -> Arena:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from netlake.packets import Cursor, Malformed
 
 ENCODED = 32
@@ -46,6 +48,13 @@ def decoded(labels: list[bytes]) -> tuple[str | None, int | None]:
     """The name in the first label, with the other labels as its scope, and its last byte."""
     if not labels or len(labels[0]) != ENCODED or labels[0].translate(None, LETTERS):
         return None, None
-    raw = bytes.fromhex(labels[0].translate(DIGITS).decode())
-    shown = raw[:15].rstrip(b" \0").decode("cp437")
-    return ".".join([shown, *(label.decode("utf-8", "replace") for label in labels[1:])]), raw[15]
+    shown, service = _decoded(labels[0])
+    return ".".join([shown, *(label.decode("utf-8", "replace") for label in labels[1:])]), service
+
+
+# the same few names are in most messages of a network
+@lru_cache(1 << 12)
+def _decoded(label: bytes) -> tuple[str, int]:
+    """The name in a first label, and its last byte."""
+    raw = bytes.fromhex(label.translate(DIGITS).decode())
+    return raw[:15].rstrip(b" \0").decode("cp437"), raw[15]

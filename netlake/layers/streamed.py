@@ -30,6 +30,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from netlake.kernels import framed
 from netlake.kernels.flow_state import Records
 from netlake.kernels.stream_state import LOCATED, POOL, Arena
 from netlake.packets import Bytes, Columns, Messages, Shorts, Tiny
@@ -58,8 +59,8 @@ YES, NO, UNSURE = Verdict
 class Frame:
     """A message with its length in `size` bytes at offset `at`: length + `add` bytes in all, length included.
 
-    A length of more than `most` ends the stream's protocol. At most `keep` bytes of a message are read, the rest is
-    `missing`.
+    A length of more than `most` is not one: the stream is lost. At most `keep` bytes of a message are read, the rest is
+    `missing`. The reader gets the message without its first `skip` bytes.
     """
 
     at: int
@@ -68,19 +69,20 @@ class Frame:
     little: bool = False
     most: int = 1 << 20
     keep: int = 1 << 16
+    skip: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
     """A protocol in streams; `name` is its name in `connection.service`.
 
-    `starts`: what the first bytes of either direction can be, `?` for any byte; none: anything. `probe` is called with
-    the first bytes of a stream and whether the originator sent them. `tables`: names of the tables that have its
-    messages; for `frame` one.
+    `starts`: what the first bytes of either direction can be, `?` for any byte. Without them a stream is of the
+    protocol on its `ports` only. `probe` is called with the first bytes of a stream and its side: 0 if the originator
+    sent them, 1 if the responder did. `tables`: names of the tables that have its messages; for `frame` one.
     """
 
     name: str
-    probe: Callable[[bytes, bool], Verdict]
+    probe: Callable[[bytes, int], Verdict]
     tables: tuple[str, ...]
     starts: tuple[bytes, ...] = ()
     ports: tuple[int, ...] = ()
@@ -112,10 +114,11 @@ class Walker(Protocol):
     def pools(self) -> tuple[Pool, ...]:
         """Its located messages."""
 
-    def rows(self, take: Take, *, every: bool) -> Iterator[tuple[Table, Messages, Columns]]:
+    def rows(self, take: Take, *, every: bool) -> Iterator[tuple[Table, Messages, Columns | None]]:
         """The rows of the messages that were located, if a pool is full; with `every` in any case.
 
-        `take` makes messages with their context. Pools are cleared when all their messages were read.
+        `take` makes messages with their context. Without columns the reader of the table reads the messages. Pools are
+        cleared when all their messages were read.
         """
 
 
@@ -149,10 +152,51 @@ class Pool:
             self.flows.append(context((stream >> 1).astype(np.int32), (1 - (stream & 1)).astype(np.int8)))
             self.settled = len(self)
 
+    def grow(self) -> None:
+        """Double its room, for a kernel that returned early because a stream of the batch needs more."""
+        self.data = np.concatenate([self.data, np.zeros(len(self.data), np.uint8)])
+        self.messages = np.concatenate([self.messages, np.zeros(len(self.messages), LOCATED)])
+
     def clear(self) -> None:
         """Forget all messages, which were read."""
         self.control["used"] = self.control["messages"] = 0
         self.flows, self.settled = [], 0
+
+
+class FramedWalker:
+    """The walker of a protocol with `frame`, whose messages the reader of its table reads."""
+
+    def __init__(self, frame: Frame, table: Table, protocol: int) -> None:
+        self.table, self.skip, self.pool = table, frame.skip, Pool()
+        self.frame = np.zeros(1, framed.FRAME)
+        self.frame["protocol"] = protocol
+        for name in ("at", "size", "add", "little", "most", "keep"):
+            self.frame[name] = getattr(frame, name)
+
+    @property
+    def pools(self) -> tuple[Pool, ...]:
+        """Its located messages."""
+        return (self.pool,)
+
+    def walk(self, chains: Chains) -> None:
+        """Locate the messages of all streams of the protocol."""
+        at, pool = 0, self.pool
+        while True:
+            at = framed.walk(
+                at, chains.first, chains.states, chains.data, chains.arena, pool.data, pool.messages, pool.control,
+                self.frame,
+            )  # fmt: skip
+            if at == len(chains.first):
+                return
+            pool.grow()
+
+    def rows(self, take: Take, *, every: bool) -> Iterator[tuple[Table, Messages, Columns | None]]:
+        """The located messages, without columns."""
+        if len(self.pool) and (every or self.pool.full):
+            messages = take(self.pool, self.table, np.arange(len(self.pool)))
+            messages.start = np.minimum(messages.start + self.skip, messages.end)
+            yield self.table, messages, None
+            self.pool.clear()
 
 
 Index = npt.NDArray[np.intp]

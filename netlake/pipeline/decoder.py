@@ -38,10 +38,12 @@ from netlake.layers.walk import Walked, Walker
 from netlake.packets import Messages, Packets
 from netlake.pipeline.held import Held
 from netlake.pipeline.packet_rows import PacketRows
+from netlake.pipeline.streams import Streams
 from netlake.records.context import BatchContext
 from netlake.records.readers import Failures, Trials, filler, reader
 from netlake.records.rows import Rows
 from netlake.records.waiting import COMMON, Waiting
+from netlake.records.weak import weak
 from netlake.schema import Table
 from netlake.sinks import Sink
 
@@ -77,10 +79,11 @@ class Decoder:
         self.failures = Failures()
         self.walker, self.classifier = self._layers()
         self.tracker = Tracker(self.pools, flow_key=options.flow_key)
+        self.streams = Streams(self.tracker, options.wants, self.failures.note)
         self.batches = 0
         self.rows = Rows(sink, capture, self.pools)
         self.packet_rows = PacketRows(self.tables["packet"], self.walker)
-        self.held = Held(self.classifier, self._packets)
+        self.held = Held(self.classifier, weak(self._packets))
         wanted = {name: entry for name, entry in tables.entries().items() if options.wants(name)}
         self.remembering = {name for name, entry in wanted.items() if entry.hooks.memory and not entry.hooks.read}
         self.readers = {name: reader(entry, self.failures, entropy=options.entropy) for name, entry in wanted.items()}
@@ -105,6 +108,8 @@ class Decoder:
                 self.rows.put(table, kept, columns, context.of(kept, table))
             elif table.name in self.readers:
                 self._table(table, messages, context)
+        self.streams.batch(packets, walked.headers, flows)
+        self._streams()
         self.batches += 1
         if self.batches % BATCHES == 0:
             self._ended()
@@ -159,6 +164,14 @@ class Decoder:
         if waiting.full:
             self._read(waiting)
 
+    def _streams(self, *, every: bool = False) -> None:
+        """Write the rows of streams whose messages fill a pool; with `every`, of all messages that are complete."""
+        for table, messages, columns in self.streams.rows(every=every):
+            if columns is None:
+                self._table(table, messages, None)
+            elif self.options.wants(table.name):
+                self.rows.put(table, messages, columns, messages.context)
+
     def _read(self, waiting: Waiting) -> None:
         if waiting.count:
             kept, columns = self.readers[waiting.table.name](waiting.take())
@@ -170,6 +183,7 @@ class Decoder:
         for table, messages in self.held.settle():
             if table.name in self.readers:
                 self._table(table, messages, None)
+        self._streams(every=True)
         self.rows.flush_but(self.waiting)
         for waiting in self.waiting.values():
             self._read(waiting)

@@ -32,6 +32,9 @@ def quality(rows: SourceRows) -> dict[str, Any]:
         "faults": dict(by_table),
         "failures": decoder.failures.by_table,
         "undecoded": _undecoded(decoder),
+        "streams": {name: count for name, count in decoder.streams.problems.items() if count},
+        "stream_protocols": dict(sorted(decoder.streams.found.items())),
+        "undecoded_streams": _undecoded_streams(decoder),
         "fragments": {name: count for name, count in sorted(decoder.walker.fragments.counts.items()) if count},
         "salvaged": source.salvaged,
         "clock_steps_back": source.clock_steps_back,
@@ -55,6 +58,12 @@ def _undecoded(decoder: Decoder) -> list[dict[str, Any]]:
     return [
         {"reason": why, "value": value if value >= 0 else None, "packets": count} for (why, value), count in ordered
     ]
+
+
+def _undecoded_streams(decoder: Decoder) -> list[dict[str, Any]]:
+    """Bytes of TCP streams that no protocol decoded, by protocol (None: none was found) and port, largest first."""
+    ordered = sorted(decoder.streams.undecoded.items(), key=lambda item: (-item[1], item[0][0] or "", item[0][1]))
+    return [{"service": name, "port": port, "bytes": count} for (name, port), count in ordered]
 
 
 def _iso(time: int | None) -> str | None:

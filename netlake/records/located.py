@@ -41,7 +41,8 @@ def _context(pool: Pool, table: Table, index: Index) -> Context:
     untimed = chosen["ts"] == NO_TIME
     context = Context(chosen["number"].copy(), microseconds(chosen["ts"]), untimed if untimed.any() else None)
     if parts.last:
-        context.last = chosen["at"].copy()
+        # one that ended with its flow has no packet that completes it
+        context.last = np.where(chosen["at"] > 0, chosen["at"], chosen["number"])
     if parts.addresses:
         context.src, context.dst = _of(pool, index, lambda flows: flows.src), _of(pool, index, lambda flows: flows.dst)
     if parts.flow:

@@ -1,6 +1,6 @@
 """Runs tshark on a capture and reads its PDML: for each frame its layers in wire order, with the requested fields.
 
-Settings are chosen to match netlake: no name resolution, IP fragments are reassembled, TCP segments are not, protocols
+Settings are chosen to match netlake: no name resolution, IP fragments and TCP segments are reassembled, protocols
 are selected by port without heuristics, and nothing depends on later packets.
 """
 
@@ -16,7 +16,8 @@ from xml.parsers import expat
 PREFERENCES = {
     "ip.defragment": "TRUE",
     "ipv6.defragment": "TRUE",
-    "tcp.desegment_tcp_streams": "FALSE",
+    "tcp.desegment_tcp_streams": "TRUE",
+    "tcp.reassemble_out_of_order": "TRUE",
     "tcp.relative_sequence_numbers": "FALSE",
     "tcp.analyze_sequence_numbers": "TRUE",  # required for window scaling
     "tcp.check_checksum": "FALSE",

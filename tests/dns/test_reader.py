@@ -6,14 +6,13 @@ import struct
 import tomllib
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from netlake.kernels import dns_text
 from netlake.protocols import dns
-from tests.dns.decoder import as_list, batch, check, rows
+from tests.dns.decoder import batch, check, rows
 
 KINDS = ("udp", "mdns", "llmnr")
 DATA = tomllib.loads((Path(__file__).parent / "rdata.toml").read_text())["data"]
@@ -183,69 +182,6 @@ def test_port_selects_dns_mdns_or_llmnr() -> None:
     assert (mdns["answers"][0]["class"], mdns["answers"][0]["cache_flush"]) == (1, True)
     assert (plain["authoritative"], plain["conflict"]) == (True, None)
     assert (llmnr["authoritative"], llmnr["conflict"], llmnr["tentative"]) == (None, True, True)
-
-
-def framed(*payloads: bytes) -> bytes:
-    return b"".join(len(payload).to_bytes(2, "big") + payload for payload in payloads)
-
-
-def test_segment_of_complete_messages_has_rows() -> None:
-    """TCP payloads of complete messages are rows, others are not; places are counted in each packet."""
-    one, two = SEEDS[0], SEEDS[-1]
-    payloads = [
-        framed(one),
-        one,
-        framed(one, two, one),
-        framed(one)[:-1],
-        framed(one) + b"\0",
-        framed(two)[2:],
-        b"",
-        two,
-    ]
-    messages = batch(payloads, ["tcp", "udp", "tcp", "tcp", "tcp", "tcp", "tcp", "udp"])
-    messages.row[:] = [0, 0, 1, 2, 3, 4, 5, 6]
-    messages.place[:] = [0, 1, 0, 0, 0, 0, 0, 0]
-    kept, columns = dns.read(messages)
-    assert kept.row.tolist() == [0, 0, 1, 1, 1, 6]
-    assert kept.place.tolist() == [0, 1, 0, 1, 2, 0]
-    assert as_list(columns["transport"]) == ["tcp", "udp", "tcp", "tcp", "tcp", "udp"]
-    bodies = [messages.data[a:b].tobytes() for a, b in zip(kept.start.tolist(), kept.end.tolist(), strict=True)]
-    assert bodies == [one, one, one, two, one, two]
-    assert not kept.fault.any()
-
-
-def test_truncated_segment_has_fault_cut() -> None:
-    """Missing bytes of a segment are missing bytes of its message."""
-    whole = framed(SEEDS[-2])
-    messages = batch([whole[:-20], whole[:1]], ["tcp", "tcp"], [20, len(whole) - 1])
-    kept, columns = dns.read(messages)
-    assert kept.missing.tolist() == [20]
-    assert [dns.faults.NAMES[code] for code in kept.fault.tolist()] == ["cut"]
-    assert as_list(columns["query_name"]) == ["www.example.com"]
-
-
-@given(st.lists(st.tuples(st.binary(max_size=60) | st.sampled_from(SEEDS[:9]).map(framed), st.booleans()), max_size=6))
-def test_any_segment_has_rows_of_its_messages(payloads: list[tuple[bytes, bool]]) -> None:
-    """Each row of a segment is a message after its length; together they are the whole segment."""
-    messages = batch([payload for payload, _ in payloads], ["tcp" if tcp else "udp" for _, tcp in payloads])
-    read = dns.read(messages)
-    kept = read[0] if isinstance(read, tuple) else messages
-    for position, (payload, tcp) in enumerate(payloads):
-        found = np.flatnonzero(kept.row == position)
-        bodies = [messages.data[kept.start[index] : kept.end[index]].tobytes() for index in found]
-        assert bodies == ([payload] if not tcp else unframed(payload))
-        assert kept.place[found].tolist() == list(range(len(found)))
-
-
-def unframed(payload: bytes) -> list[bytes]:
-    bodies = []
-    while payload:
-        size = int.from_bytes(payload[:2], "big")
-        if len(payload) < 2 + size or size < 12:
-            return []
-        bodies.append(payload[2 : 2 + size])
-        payload = payload[2 + size :]
-    return bodies
 
 
 def test_no_messages_have_no_rows() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from netlake.flows.segments import segments
@@ -28,11 +29,12 @@ class Watch:
         self.slots: list[list[int]] = []
         self.tracker = Tracker(new_pools(), max_flows=most, leaving=self.leaving)
 
-    def leaving(self, rows: Shorts) -> None:
+    def leaving(self, rows: Shorts) -> dict[str, Any]:
         """Note the flows of `rows`."""
         flows = self.tracker.state.flows
         self.slots.append(rows.tolist())
         self.left.append([(int(flows[row]["number"]), int(flows[row]["ending"])) for row in rows])
+        return {}
 
     def update(self, *headers: Header) -> Flows:
         """Track a batch."""
@@ -131,12 +133,16 @@ def test_context_has_flow_addresses_and_ports_in_the_present_pool(resets: int) -
 def test_context_is_there_while_flows_leave() -> None:
     found: list[Flows] = []
 
-    def leaving(rows: Shorts) -> None:
+    def leaving(rows: Shorts) -> dict[str, Any]:
         found.append(tracker.context(rows, np.ones(len(rows), np.int8)))
+        return {"service": pa.array([["x"]] * len(rows))}
 
     tracker = Tracker(new_pools(), max_flows=1, leaving=leaving)
     tracker.update(*batch([udp(1), udp(2)]))
     assert [(one.flow.tolist(), one.ports.source.tolist()) for one in found] == [([1], [1])]
+    rows = tracker.ended(least=1)
+    assert rows is not None
+    assert rows["service"].to_pylist() == [["x"]], "the columns that `leaving` knows"
 
 
 def test_context_within_a_batch_leaves_the_addresses_of_the_batch_right() -> None:
@@ -148,9 +154,10 @@ def test_context_within_a_batch_leaves_the_addresses_of_the_batch_right() -> Non
     pools = new_pools()
     called: list[int] = []
 
-    def leaving(rows: Shorts) -> None:
+    def leaving(rows: Shorts) -> dict[str, Any]:
         both = np.repeat(np.array([1, 0], np.int8), len(rows))
         called.append(len(tracker.context(np.tile(rows, 2), both).flow))
+        return {}
 
     tracker = Tracker(pools, max_flows=700, leaving=leaving)
     flows = tracker.update(*batch(headers))

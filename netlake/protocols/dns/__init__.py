@@ -1,4 +1,4 @@
-r"""Domain Name System: messages over UDP, mDNS and LLMNR included, and those that are complete in a TCP segment.
+r"""Domain Name System: messages over UDP, mDNS and LLMNR included, and over TCP.
 
 Decided here:
 - One row per message, with its records in lists of structs. Common data of a record is in columns (address, target,
@@ -23,15 +23,17 @@ import pyarrow as pa
 from netlake.kernels.dns import HEADER
 from netlake.kernels.numbers import IpProtocol
 from netlake.layers.read import fixed, mark, mark_short, plain, where
+from netlake.layers.streamed import NO, UNSURE, YES, Frame, Stream, Verdict
 from netlake.packets import Columns, Mask, Messages, Nullable
 from netlake.protocols.dns import content, edns, record_lists, records
 from netlake.protocols.dns.found import DnsRecords
-from netlake.protocols.dns.segments import unpacked
 from netlake.schema import Column, List, Struct, Table, faults
 
 DNS_PORT = 53
 MDNS_PORT = 5353
 LLMNR_PORT = 5355
+# bytes of the length before a message in a stream; the last operation that is assigned (DSO); questions in one message
+LENGTH, LAST_OPERATION, MOST_QUESTIONS = 2, 6, 16
 
 QUESTION = Struct(
     (
@@ -82,9 +84,9 @@ OPTION = Struct(
 TABLES = (
     Table(
         "dns",
-        "One row for each message of DNS over UDP, mDNS or LLMNR, and for those that are complete in a TCP segment.",
+        "One row for each message of DNS over UDP or TCP, mDNS or LLMNR.",
         spec="RFC 1035, RFC 2136, RFC 3597, RFC 4795, RFC 6762, RFC 6891, RFC 7871, RFC 9460",
-        on=("udp.port=53", "udp.port=5353", "udp.port=5355", "tcp.segment=53"),
+        on=("udp.port=53", "udp.port=5353", "udp.port=5355"),
         size=HEADER,
         columns=(
             Column("transport", "word", "Transport protocol: `udp` or `tcp`.", why="part of the stack"),
@@ -172,16 +174,30 @@ def probe(messages: Messages) -> Mask:
     return content.complete(messages)
 
 
-def read(messages: Messages) -> Columns | tuple[Messages, Columns]:
-    """Columns of `messages`; with TCP segments among them, also the messages of the rows."""
-    tcp = messages.hint == IpProtocol.TCP.value
-    if not tcp.any():
-        return _columns(messages)
-    rows = unpacked(messages, tcp)
-    return rows, _columns(rows)
+def _of_stream(data: bytes, _side: int) -> Verdict:
+    """Whether a stream on a port of DNS begins with a message behind its length (RFC 1035 section 4.2.2).
+
+    A header has an operation of 0 to 6 and a few questions; a stream of nothing that resembles it is not DNS.
+    """
+    if len(data) < LENGTH + HEADER:
+        return UNSURE
+    size, flags, questions = (int.from_bytes(data[at : at + 2], "big") for at in (0, 4, 6))
+    return YES if size >= HEADER and flags >> 11 & 15 <= LAST_OPERATION and questions <= MOST_QUESTIONS else NO
 
 
-def _columns(messages: Messages) -> Columns:
+STREAMS = (
+    Stream(
+        "dns",
+        _of_stream,
+        ("dns",),
+        ports=(DNS_PORT, MDNS_PORT, LLMNR_PORT),
+        frame=Frame(at=0, size=LENGTH, add=LENGTH, most=65537, skip=LENGTH),
+    ),
+)
+
+
+def read(messages: Messages) -> Columns:
+    """Columns of `messages`."""
     table = TABLES[0]
     source, destination = messages.source_port, messages.destination_port
     mdns = (source == MDNS_PORT) | (destination == MDNS_PORT)

@@ -1,0 +1,247 @@
+"""Streams of one capture: from the segments of a batch to rows. The only code that knows all protocols in streams.
+
+Order of work for a batch, after the tracker:
+1. Reassembly turns segments into events: data, gap, end.
+2. First look: the protocol of each stream that has none yet, by its first bytes. Streams of no protocol, and those
+   whose tables are not written, are muted: from then on they cost one comparison a packet.
+3. Walkers read the events of their streams, and copy complete messages into their pools.
+4. Addresses and ports of these messages are looked up while the flows have their rows in the tracker's state.
+5. Pools that are full are read into rows, with all others when codes become void or the capture ends.
+
+Flows that leave the tracker's state are finished first (`leaving`): what waits is handed on, and messages that are not
+complete end there.
+
+Choice of a protocol
+- Candidates are the protocols whose `starts` fit the first bytes. Those on one of their ports are asked first, then the
+  one that the other direction has, then the others, in the order of their names.
+- The first that answers YES has the stream. If none does and one is UNSURE, the bytes are kept and it is asked again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from netlake import tables
+from netlake.flows.reassembly import Reassembly
+from netlake.flows.segments import segments
+from netlake.flows.tracker import Flows, Tracker
+from netlake.kernels import first_look
+from netlake.kernels.flow_columns import SIDES
+from netlake.kernels.flow_state import Records
+from netlake.kernels.numbers import IpProtocol
+from netlake.layers.streamed import NO, SLICES, UNSURE, YES, Chains, FramedWalker, Stream, Verdict, Walker
+from netlake.packets import Bytes, Columns, Headers, Ints, Messages, Packets, Shorts
+from netlake.records.located import take
+from netlake.records.weak import weak
+from netlake.schema import Table
+
+# the number of streams of no protocol
+OTHER = 255
+Failed = Callable[[str, Exception], None]
+_NONE: Bytes = np.zeros(0, np.uint8)
+
+
+class Streams:
+    """The streams of one capture; `wanted` tells which tables are written."""
+
+    def __init__(self, tracker: Tracker, wanted: Callable[[str], bool], failed: Failed) -> None:
+        self.tracker, self.failed = tracker, failed
+        self.reassembly = Reassembly(len(tracker.state.flows))
+        self.streams = tables.in_streams()
+        self.numbers = {name: number for number, name in enumerate(self.streams, 1)}
+        self.names = {number: name for name, number in self.numbers.items()}
+        self.look = FirstLook(self.streams, self.numbers, failed)
+        self.walkers = {
+            self.numbers[name]: _walker(stream, self.numbers[name])
+            for name, stream in self.streams.items()
+            if any(map(wanted, stream.tables))
+        }
+        self.found: Counter[str] = Counter()
+        self.undecoded: Counter[tuple[str | None, int]] = Counter()
+        tracker.leaving = weak(self.leaving)
+
+    def batch(self, packets: Packets, headers: Headers, flows: Flows) -> None:
+        """Read the streams of a batch."""
+        found = segments(packets.data, headers, flows)
+        for count in self.reassembly.batch(packets, found):
+            self._events(packets.data, count)
+        self._settle()
+
+    def leaving(self, slots: Shorts) -> dict[str, pa.Array]:
+        """End the streams of flows whose rows in the tracker's state are about to be freed.
+
+        Returns the columns of `connection` that streams know, for these rows.
+        """
+        flows = self.tracker.state.flows[slots]
+        columns: dict[str, pa.Array] = {}
+        for count in self.reassembly.finish(slots):
+            self._events(_NONE, count)
+            self._settle()
+            columns = self._columns(slots, flows)
+        return columns
+
+    def _columns(self, slots: Shorts, flows: Records) -> dict[str, pa.Array]:
+        """What was spoken in the streams of flows, and the bytes that no protocol decoded."""
+        states = self.reassembly.states[2 * slots[:, None] + np.arange(2)]
+        # the row of a stream without payload can be of an earlier flow
+        numbers = np.where(states["flow"] == flows["number"][:, None], states["protocol"], 0)
+        originator = flows["originator"].astype(np.int64)
+        sent = self.tracker.state.sides[slots]["payload_bytes"]
+        sent = np.stack([sent[np.arange(len(slots)), originator ^ side] for side in range(2)], axis=1)
+        undecoded = np.where((numbers == 0) | (numbers == OTHER), sent, states["undecoded"])
+        unread = (numbers != 0) & (numbers != OTHER) & ~np.isin(numbers, list(self.walkers))
+        null = unread | (flows["protocol"] != IpProtocol.TCP.value)[:, None]
+        self._count(flows, np.where(null, 0, undecoded).sum(axis=1), numbers.max(axis=1))
+        return {
+            "service": self._services(numbers),
+            **{f"{name}_undecoded_bytes": pa.array(undecoded[:, side], mask=null[:, side])
+               for side, name in enumerate(SIDES)},
+        }  # fmt: skip
+
+    def _count(self, flows: Records, undecoded: Ints, numbers: npt.NDArray[np.uint8]) -> None:
+        """Add the bytes that no protocol decoded to `undecoded`, by protocol and port of the responder."""
+        some = np.flatnonzero(undecoded)
+        port = np.where(flows["originator"] == 0, flows["b_port"], flows["a_port"])[some]
+        keys, inverse = np.unique(np.stack([numbers[some], port]), axis=1, return_inverse=True)
+        sums = np.bincount(inverse.reshape(-1), weights=undecoded[some], minlength=keys.shape[1])
+        for (number, at), bytes_ in zip(keys.T.tolist(), sums.tolist(), strict=True):
+            self.undecoded[self.names.get(number), at] += int(bytes_)
+
+    @property
+    def problems(self) -> dict[str, int]:
+        """Counts of what was not in order, for the quality report."""
+        lost = sum(int(pool.control["lost"][0]) for walker in self.walkers.values() for pool in walker.pools)
+        return {**self.reassembly.counters, "lost": lost}
+
+    def _services(self, numbers: npt.NDArray[np.uint8]) -> pa.Array:
+        """The protocols of both directions of each flow, one if they are equal."""
+        spoken = (numbers != 0) & (numbers != OTHER)
+        spoken[:, 1] &= ~(spoken[:, 0] & (numbers[:, 1] == numbers[:, 0]))
+        offsets = np.concatenate([[0], np.cumsum(spoken.sum(axis=1))]).astype(np.int32)
+        names = [self.names.get(number, "") for number in range(OTHER + 1)]
+        return pa.ListArray.from_arrays(pa.array(offsets), pa.array(names).take(pa.array(numbers[spoken])))
+
+    def rows(self, *, every: bool = False) -> Iterator[tuple[Table, Messages, Columns | None]]:
+        """The rows of full pools, with `every` of all; without columns, the table's reader reads the messages."""
+        for walker in self.walkers.values():
+            yield from walker.rows(take, every=every)
+
+    def _settle(self) -> None:
+        for walker in self.walkers.values():
+            for pool in walker.pools:
+                pool.settle(self.tracker.context)
+
+    def _events(self, data: Bytes, count: int) -> None:
+        if not count:
+            return
+        made = self.reassembly
+        chains = Chains(made.chain(count), made.states, data, made.arena)
+        self._decide(chains)
+        for number, walker in self.walkers.items():
+            try:
+                walker.walk(chains)
+            except Exception as error:  # noqa: BLE001 - any exception; decoding continues
+                self.failed(self.names[number], error)
+
+    def _decide(self, chains: Chains) -> None:
+        """Give a protocol to streams that have none, and mute those that nobody reads."""
+        found = self.look.batch(chains, self.tracker.state.flows)
+        if found is None:
+            return
+        streams, numbers = found
+        states = chains.states
+        decided = numbers > 0
+        states["protocol"][streams[decided]] = numbers[decided]
+        for number, many in zip(*np.unique(numbers[decided], return_counts=True), strict=True):
+            if number != OTHER:
+                self.found[self.names[int(number)]] += int(many)
+        unread = decided & ~np.isin(numbers, list(self.walkers))
+        if unread.any():
+            self.reassembly.mute(streams[unread])
+
+
+class FirstLook:
+    """Which protocol streams have, by their first bytes."""
+
+    def __init__(self, streams: Mapping[str, Stream], numbers: Mapping[str, int], failed: Failed) -> None:
+        self.streams, self.numbers, self.failed = list(streams.values()), numbers, failed
+        # may[k, b]: bits of the streams whose byte k can be b
+        self.may = np.zeros((LEADING, 256), np.uint64)
+        for bit, stream in enumerate(self.streams):
+            for start in stream.starts or (b"",):
+                for k in range(LEADING):
+                    fits = slice(None) if k >= len(start) or start[k : k + 1] == b"?" else start[k]
+                    self.may[k, fits] |= np.uint64(1 << bit)
+        self.on_port: dict[int, int] = {}
+        for bit, stream in enumerate(self.streams):
+            for port in stream.ports:
+                self.on_port[port] = self.on_port.get(port, 0) | 1 << bit
+        self.anywhere = sum(1 << bit for bit, stream in enumerate(self.streams) if stream.starts)
+        self.looks = np.zeros(1 << 10, first_look.LOOK)
+        self.scratch = np.zeros(1 << 16, np.uint8)
+
+    def batch(self, chains: Chains, flows: Records) -> tuple[Shorts, npt.NDArray[np.uint8]] | None:
+        """The streams that were looked at, and their protocols: 0 if not decided, OTHER for none; None without any."""
+        if len(chains.first) > len(self.looks):
+            self.looks = np.zeros(2 * len(chains.first), first_look.LOOK)
+        count = first_look.gather(chains.first, chains.states, chains.data, chains.arena, self.looks, SLICES)
+        if not count:
+            return None
+        looks = self.looks[:count]
+        streams: Shorts = chains.arena.events["stream"][looks["first"]]
+        flow, others = flows[streams >> 1], chains.states["protocol"][streams ^ 1]
+        each = zip(looks, flow["a_port"].tolist(), flow["b_port"].tolist(), others.tolist(), streams & 1, strict=True)
+        numbers = np.array([self._protocol(*one) for one in each], np.uint8)
+        undecided = numbers == 0
+        if undecided.any():
+            undecided = undecided.view(np.uint8)
+            first_look.keep_first(looks, undecided, chains.states, chains.data, chains.arena, self.scratch)
+        return streams, numbers
+
+    def _protocol(self, look: np.void, port: int, other_port: int, other: int, side: int) -> int:
+        """The protocol of one stream, 0 if more bytes are needed; `other` is that of the other direction."""
+        data = bytes(look["data"][: look["size"]])
+        bits = self._candidates(data)
+        ports = self.on_port.get(port, 0) | self.on_port.get(other_port, 0)
+        unsure = False
+        for bit in _order(bits & (ports | self.anywhere), ports, other - 1):
+            verdict = self._ask(self.streams[bit], data, side)
+            if verdict is YES:
+                return self.numbers[self.streams[bit].name]
+            unsure |= verdict is UNSURE
+        return 0 if unsure and not look["closed"] else OTHER
+
+    def _candidates(self, data: bytes) -> int:
+        bits = np.uint64(0xFFFFFFFFFFFFFFFF)
+        for k, byte in enumerate(data[:LEADING]):
+            bits &= self.may[k, byte]
+        return int(bits)
+
+    def _ask(self, stream: Stream, data: bytes, side: int) -> Verdict:
+        try:
+            return stream.probe(data, side)
+        except Exception as error:  # noqa: BLE001 - any exception; decoding continues
+            self.failed(stream.name, error)
+            return NO
+
+
+# bytes that candidates are chosen by
+LEADING = 4
+
+
+def _order(bits: int, ports: int, other: int) -> Iterator[int]:
+    """The candidates, in the order in which they are asked."""
+    some = [bit for bit in range(bits.bit_length()) if bits >> bit & 1]
+    return iter(sorted(some, key=lambda bit: (not ports >> bit & 1, bit != other, bit)))
+
+
+def _walker(stream: Stream, number: int) -> Walker:
+    if stream.frame is not None:
+        return FramedWalker(stream.frame, tables.table(stream.tables[0]), number)
+    assert stream.walker is not None  # noqa: S101 - rules of declarations
+    return stream.walker(number)

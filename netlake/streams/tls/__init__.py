@@ -1,0 +1,28 @@
+"""TLS and SSL 3.0 over TCP: hellos, alerts and certificates that are not encrypted.
+
+Decided here:
+- Rows are handshake messages, whatever records and segments they are in; `record_version` is that of the record in
+  which a message begins. Certificates of TLS 1.3 are encrypted.
+- A message that ends early is a row: fault `cut` if the capture lacks bytes of it, `short_header` if the stream ended,
+  `too_large` if it is larger than netlake.kernels.tls_state.MOST. It has the fields before its end.
+- Of the fingerprints only those whose specification is free are made: JA3, JA3S and JA4 of clients.
+- SSL 2.0 has another record layer; its streams are not taken.
+"""
+
+from __future__ import annotations
+
+from netlake.layers.streamed import Stream
+from netlake.streams.tls.declared import ALERT, CLIENT_HELLO, SERVER_HELLO, X509
+from netlake.streams.tls.walker import TlsWalker, first_look
+
+TABLES = (CLIENT_HELLO, SERVER_HELLO, ALERT, X509)
+STREAMS = (
+    Stream(
+        name="tls",
+        probe=first_look,
+        tables=tuple(table.name for table in TABLES),
+        starts=(b"\x14\x03", b"\x15\x03", b"\x16\x03", b"\x17\x03"),
+        ports=(443, 465, 563, 636, 853, 989, 990, 992, 993, 994, 995, 5061, 8443),
+        walker=TlsWalker,
+    ),
+)

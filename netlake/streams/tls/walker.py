@@ -1,0 +1,107 @@
+"""The walker of TLS streams (netlake.layers.streamed.Walker), and what the first bytes of a stream show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from netlake.kernels.tls import walk
+from netlake.kernels.tls_state import LONGEST_RECORD, MOST, PART, Content, Handshake, PoolArrays
+from netlake.layers.streamed import MOST_MESSAGES, NO, UNSURE, YES, Chains, Pool, Take, Verdict
+from netlake.packets import Columns, Messages
+from netlake.schema import Table
+from netlake.streams.tls.alerts import read_alerts
+from netlake.streams.tls.certificates import Certificates
+from netlake.streams.tls.declared import ALERT, CLIENT_HELLO, SERVER_HELLO, X509
+from netlake.streams.tls.hellos import read_client, read_server
+
+# bytes of a stream that are kept before its protocol is known, at most
+SCRATCH = 1 << 18
+HEADER = 5
+# the smallest encrypted content: a tag, or a MAC
+SMALLEST_ENCRYPTED = 16
+
+Read = Callable[[Messages], Columns | tuple[Messages, Columns]]
+
+
+def first_look(data: bytes, _side: int) -> Verdict:
+    """Whether a stream begins with a TLS record: a hello, or in the midst of a connection any record."""
+    if any(byte != value for byte, value in zip(data[1:2], b"\x03", strict=False)) or data[2:3] > b"\x04":
+        return NO
+    if data and not Content.CHANGE_CIPHER_SPEC.value <= data[0] <= Content.APPLICATION_DATA.value:
+        return NO
+    if len(data) < HEADER:
+        return UNSURE
+    kind, size = data[0], int.from_bytes(data[3:HEADER])
+    if not 0 < size <= LONGEST_RECORD:
+        return NO
+    return _content(kind, size, data[HEADER:])
+
+
+def _content(kind: int, size: int, body: bytes) -> Verdict:
+    """Whether the content of a first record fits its type and size."""
+    if kind == Content.CHANGE_CIPHER_SPEC.value:
+        fits = size == 1 and body[:1] in (b"", b"\x01")
+        return NO if not fits else YES if body else UNSURE
+    if kind == Content.ALERT.value and size == 2:
+        fits = body[:1] in (b"", b"\x01", b"\x02")
+        return NO if not fits else YES if body else UNSURE
+    if kind != Content.HANDSHAKE.value:
+        return YES if size >= SMALLEST_ENCRYPTED else NO
+    if len(body) < min(4, size):
+        return UNSURE
+    if size >= 4 and body[0] in HANDSHAKES:
+        return YES if int.from_bytes(body[1:4]) <= MOST else NO
+    return YES if size >= SMALLEST_ENCRYPTED else NO
+
+
+HANDSHAKES = {kind.value for kind in Handshake} | set(range(Handshake.LAST.value))
+
+
+class TlsWalker:
+    """Reads TLS streams; `number` is that of the protocol in STREAM.protocol."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.pool = Pool()
+        self._part, self._scratch = np.zeros(1, PART), np.zeros(SCRATCH, np.uint8)
+        self._readers: dict[int, tuple[Table, Read]] = {
+            Handshake.CLIENT_HELLO.value: (CLIENT_HELLO, read_client),
+            Handshake.SERVER_HELLO.value: (SERVER_HELLO, read_server),
+            Handshake.CERTIFICATE.value: (X509, Certificates().read),
+            Content.ALERT.value: (ALERT, read_alerts),
+        }
+
+    @property
+    def pools(self) -> tuple[Pool, ...]:
+        """The pool with hellos, certificates and alerts."""
+        return (self.pool,)
+
+    def walk(self, chains: Chains) -> None:
+        """Locate the messages of the batch's TLS streams; the pool grows if it has to."""
+        first, done = chains.first.copy(), 0
+        while True:
+            pool = PoolArrays(self.pool.data, self.pool.messages, self.pool.control)
+            done = walk(done, self.number, first, chains.states, chains.data, chains.arena, pool, self._part,
+                        self._scratch)  # fmt: skip
+            if done >= len(first):
+                return
+            self.pool.grow()
+
+    def rows(self, take: Take, *, every: bool) -> Iterator[tuple[Table, Messages, Columns]]:
+        """Rows of the located messages, if the pool is full or with `every`; the pool is then empty."""
+        if not (every or self.pool.full):
+            return
+        for begin in range(0, len(self.pool), 4 * MOST_MESSAGES):
+            kinds = self.pool.messages["kind"][begin : min(begin + 4 * MOST_MESSAGES, len(self.pool))]
+            for kind, (table, read) in self._readers.items():
+                index = np.flatnonzero(kinds & 0xFF == kind)
+                if len(index):
+                    index += begin
+                    messages = take(self.pool, table, index)
+                    messages.hint = self.pool.messages["kind"][index].astype(np.int64)
+                    found = read(messages)
+                    kept, columns = found if isinstance(found, tuple) else (messages, found)
+                    yield table, kept, columns
+        self.pool.clear()
