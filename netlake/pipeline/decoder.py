@@ -167,9 +167,11 @@ class Decoder:
     def _streams(self, *, every: bool = False) -> None:
         """Write the rows of streams whose messages fill a pool; with `every`, of all messages that are complete."""
         for table, messages, columns in self.streams.rows(every=every):
+            if not self.options.wants(table.name):
+                continue
             if columns is None:
                 self._table(table, messages, None)
-            elif self.options.wants(table.name):
+            else:
                 self.rows.put(table, messages, columns, messages.context)
 
     def _read(self, waiting: Waiting) -> None:

@@ -73,6 +73,8 @@ SERVER_HELLO = Table(
                wireshark="tls.handshake.extension.type"),
         Column("alpn", List("text"), "ALPN protocol selected; encrypted in 1.3.",
                wireshark="tls.handshake.extensions_alpn_str"),
+        Column("point_formats", List("u8"), "EC point formats: 0 uncompressed.",
+               wireshark="tls.handshake.extensions_ec_point_format"),
         Column("supported_version", "u16", "Version selected by the extension, 772 (0x0304) 1.3; null before 1.3.",
                wireshark="tls.handshake.extensions.supported_version"),
         Column("negotiated_version", "u16", "Version of the connection: `supported_version`, else `hello_version`.",
