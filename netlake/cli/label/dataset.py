@@ -91,6 +91,11 @@ def command(out: Path, lake: Path, memory: str, dry_run: bool, **chosen: Any) ->
     from netlake.label.dataset import Options, build
 
     result = build(lake, None if dry_run else out, Options(**chosen), memory=memory, say=_progress())
+    if result.stale:
+        say(
+            f"The labels of version {chosen['version']} are stale: {'; '.join(result.stale)}. Make them again with"
+            f" `netlake label apply --version {chosen['version']}`."
+        )
     _print(result)
     if result.path is not None:
         click.echo(f"\n{result.path} is written: {sum(result.rows.values()):,} rows, {result.features} features.")

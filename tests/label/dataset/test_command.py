@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+import shutil
 from pathlib import Path
 
 import polars as pl
@@ -84,3 +86,43 @@ def test_mistake(
     assert printed.startswith("netlake: ")
     assert re.search(sentence, printed), printed
     assert list(tmp_path.iterdir()) == []
+
+
+def test_manifest_has_the_digest_of_the_file_that_was_imported(
+    captures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file may change, and the command may run in another folder: the inputs and the bytes are the same."""
+    monkeypatch.chdir(tmp_path)
+    Path("attacks.yaml").write_text(ATTACKS, encoding="utf-8")
+    netlake.capture([captures / "demo.pcapng"], tmp_path / "lake")
+    assert main(["label", "import", "attacks.yaml", "--lake", "lake"]) == 0
+    assert main(["label", "apply", "--lake", "lake"]) == 0
+    options = ["--unknown", "benign", "--lake", str(tmp_path / "lake")]
+    assert main(["label", "dataset", "one", *options]) in (0, 3)
+    Path("attacks.yaml").write_text("# another file\n", encoding="utf-8")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert main(["label", "dataset", "two", *options]) in (0, 3)
+    one, two = tmp_path / "one", tmp_path / "elsewhere" / "two"
+    assert (one / "SHA256SUMS").read_text() == (two / "SHA256SUMS").read_text()
+    manifest = json.loads((two / "manifest.json").read_text())
+    assert manifest["inputs"]["truth"][0]["sha256"] == hashlib.sha256(ATTACKS.encode()).hexdigest()
+    applied = manifest["labels"]["applied"]
+    assert (applied["mode"], applied["tolerance"], manifest["labels"]["stale"]) == ("overlap", None, [])
+    assert "stale" not in capsys.readouterr().err
+
+
+def test_labels_that_are_not_those_of_the_present_truth_are_reported(
+    attacked: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake = shutil.copytree(attacked, tmp_path / "lake")
+    later = tmp_path / "attacks.yaml"
+    later.write_text(ATTACKS.replace("05:27:40", "05:27:39"), encoding="utf-8")
+    assert main(["label", "import", str(later), "--name", "attacks", "--lake", str(lake)]) == 0
+    out = tmp_path / "out"
+    assert main(["label", "dataset", str(out), "--unknown", "benign", "--lake", str(lake)]) in (0, 3)
+    stale = "source attacks was changed"
+    assert re.search(
+        f"version default are stale: {stale}. Make them again with `netlake label apply", capsys.readouterr().err
+    )
+    assert json.loads((out / "manifest.json").read_text())["labels"]["stale"] == [stale]
