@@ -91,9 +91,9 @@ EVENT = record(
         ("start", np.int64),  # in Packets.data (DATA) or in `tail` (LATE)
         ("size", np.int64),  # bytes; of a GAP, those that are missing
         ("offset", np.int64),  # of its first byte in the stream
-        ("number", np.int64),  # packet that carries it
+        ("number", np.int64),  # packet that carries it; of a GAP or END in which it became due
         ("ts", np.int64),  # time of that packet, as in Packets
-        ("at", np.int64),  # packet in which it became due
+        ("at", np.int64),  # packet in which it became due; 0, as are number and ts of a GAP or END, if its flow left
         ("stream", np.int32),
         ("link", np.int32),  # next event of the stream in this batch, -1: none
         ("row", np.int32),  # row in Packets of packet `at`, -1 behind the batch

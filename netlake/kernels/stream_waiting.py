@@ -28,7 +28,7 @@ from netlake.kernels.stream_state import BLOCK, Kind, Known
 # limits of one stream
 MOST_HELD = 1 << 20
 MOST_SEGMENTS = 1024
-EVENTS_ROOM = 16 * MOST_SEGMENTS
+EVENTS_ROOM = 20 * MOST_SEGMENTS
 TAIL_ROOM = 5 * MOST_HELD
 
 FIN = Known.FIN.value

@@ -15,7 +15,7 @@ from netlake.flows.reassembly import Reassembly
 from netlake.flows.segments import segments
 from netlake.flows.tracker import Tracker
 from netlake.kernels.flow_state import SEGMENT, Records
-from netlake.kernels.stream_state import Kind
+from netlake.kernels.stream_state import Kind, Known
 from netlake.layers.pools import new_pools
 from netlake.layers.steps import dispatch
 from netlake.layers.walk import Walker
@@ -38,6 +38,7 @@ class Stream:
     first: int
     payload: bytearray = field(default_factory=bytearray)
     missing: int = 0
+    is_midstream: bool = False
     end: int | None = None
     behind: int = 0
 
@@ -93,6 +94,7 @@ def streams(path: Path, *, batch: int = BATCH) -> list[Stream]:
             key = (int(stage.states["flow"][index]), index & 1)
             if key not in found:
                 found[key] = Stream(key[0], not index & 1, int(one["at"]) if kind == Kind.DATA else number)
+                found[key].is_midstream = bool(int(stage.states["known"][index]) & Known.MIDSTREAM)
             stream, size = found[key], int(one["size"])
             assert stream.end is None
             assert int(one["offset"]) == len(stream.payload) + stream.missing

@@ -106,6 +106,10 @@ class Pair:
 
 DIFFERENT: dict[str, Callable[[Pair], bool]] = {
     "bytes are missing": lambda pair: pair.theirs.has_gap or any(stream.missing for stream in pair.ours),
+    # it takes the number of an acknowledgement or keep-alive before them for that of the first byte
+    "tshark shows nothing of a stream without SYN": lambda pair: (
+        not any(pair.theirs.ends) and all(stream.is_midstream for stream in pair.ours)
+    ),
     "bytes behind the FIN or RST": lambda pair: pair.is_beginning and any(stream.behind for stream in pair.ours),
     "several flows": lambda pair: len({stream.flow for stream in pair.ours}) > 1,
 }
