@@ -72,6 +72,19 @@ def has_room(base, state):
 
 
 @kernel()
+def strip(stage, row):
+    """Leave out empty lines before a message, of bytes that were kept before the protocol was known."""
+    skipped = 0
+    while skipped < stage.size and (row[skipped] == 13 or row[skipped] == 10):
+        skipped += 1
+    if skipped > 0:
+        stage.size -= skipped
+        for i in range(stage.size):
+            row[i] = row[i + skipped]
+    stage.held = 1 if stage.size > 0 else 0
+
+
+@kernel()
 def load(side, stream, state, arena):
     """The beginning of a head that was kept, into the stage; the head of a body stays in the arena."""
     stage = state.stages[side]
@@ -80,6 +93,8 @@ def load(side, stream, state, arena):
         head = arena.heads[stream.kept]
         stage.held, stage.searched, stage.number, stage.ts = 1, head.seq, head.number, head.ts
         stage.size = resume(stream, arena, state.stage[side], 0)
+        if stage.searched == 0:
+            strip(stage, state.stage[side])
 
 
 @kernel()

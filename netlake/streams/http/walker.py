@@ -70,6 +70,10 @@ class Http:
             self._grow()
         self.contents.add(buffer, self.runs[: int(self.tally["runs"][0])])
 
+    def close(self) -> None:
+        """End the thread that reads bodies."""
+        self.contents.close()
+
     def _state(self, bodies: np.ndarray) -> s.State:
         pool = self.pool
         return s.State(
