@@ -75,8 +75,9 @@ class Stream:
     """A protocol in streams; `name` is its name in `connection.service`.
 
     `starts`: what the first bytes of either direction can be, `?` for any byte. Without them a stream is of the
-    protocol on its `ports` only. `probe` is called with the first bytes of a stream and its side: 0 if the originator
-    sent them, 1 if the responder did. `tables`: names of the tables that have its messages; for `frame` one.
+    protocol on its `ports` only, unless it can be `anywhere`. `probe` is called with the first bytes of a stream and
+    its side: 0 if the originator sent them, 1 if the responder did. `tables`: names of the tables that have its
+    messages; for `frame` one.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Stream:
     tables: tuple[str, ...]
     starts: tuple[bytes, ...] = ()
     ports: tuple[int, ...] = ()
+    anywhere: bool = False
     frame: Frame | None = None
     walker: Callable[[int], Walker] | None = None
     machine: Callable[[], Any] | None = None
@@ -118,6 +120,9 @@ class Walker(Protocol):
         `take` makes messages with their context. Without columns the reader of the table reads the messages. Pools are
         cleared when all their messages were read.
         """
+
+    def close(self) -> None:
+        """End what runs beside the decoding, such as threads; nothing is walked afterwards."""
 
 
 @dataclass(slots=True)
@@ -195,6 +200,9 @@ class FramedWalker:
             messages.start = np.minimum(messages.start + self.skip, messages.end)
             yield self.table, messages, None
             self.pool.clear()
+
+    def close(self) -> None:
+        """Nothing runs beside it."""
 
 
 Index = npt.NDArray[np.intp]

@@ -198,6 +198,7 @@ class Decoder:
         self.tracker.finish()
         self._ended()
         self._flush()
+        self.streams.close()
 
     def rotate(self, sink: Sink) -> Counter[str]:
         """Write all rows so far to the current sink and later rows to `sink`; returns the rows written by table.

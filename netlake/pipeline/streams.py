@@ -128,8 +128,18 @@ class Streams:
 
     def rows(self, *, every: bool = False) -> Iterator[tuple[Table, Messages, Columns | None]]:
         """The rows of full pools, with `every` of all; without columns, the table's reader reads the messages."""
+        for number, walker in self.walkers.items():
+            try:
+                yield from walker.rows(take, every=every)
+            except Exception as error:  # noqa: BLE001 - any exception; decoding continues
+                self.failed(self.names[number], error)
+                for pool in walker.pools:
+                    pool.clear()
+
+    def close(self) -> None:
+        """End the threads of walkers, after the last call of `rows`."""
         for walker in self.walkers.values():
-            yield from walker.rows(take, every=every)
+            walker.close()
 
     def _settle(self) -> None:
         for walker in self.walkers.values():
@@ -181,7 +191,7 @@ class FirstLook:
         for bit, stream in enumerate(self.streams):
             for port in stream.ports:
                 self.on_port[port] = self.on_port.get(port, 0) | 1 << bit
-        self.anywhere = sum(1 << bit for bit, stream in enumerate(self.streams) if stream.starts)
+        self.anywhere = sum(1 << bit for bit, stream in enumerate(self.streams) if stream.starts or stream.anywhere)
         self.looks = np.zeros(1 << 10, first_look.LOOK)
         self.scratch = np.zeros(1 << 16, np.uint8)
 

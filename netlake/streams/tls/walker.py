@@ -91,6 +91,9 @@ class TlsWalker:
                 yield table, messages, None
         self.pool.clear()
 
+    def close(self) -> None:
+        """Nothing runs beside it."""
+
 
 # the table of each type of message
 TABLES_OF = {
