@@ -137,6 +137,18 @@ def hand_on(side, index, left, following, event, stream, own, state, arena):
 
 
 @kernel()
+def follow_tunnel(index, first, stream, other, state):
+    """A stream of which the other direction is a tunnel before it begins is one too; where its events begin."""
+    if first < 0 or other.phase != Phase.TUNNEL or stream.phase == Phase.TUNNEL:
+        return first
+    stream.phase = Phase.TUNNEL.value
+    handed = state.handed[state.tally[0].handed]
+    handed.stream, handed.event, handed.used = index, first, 0
+    state.tally[0].handed += 1
+    return np.int64(-1)
+
+
+@kernel()
 def step(side, event, stream, other, own, state, arena, data):
     """Read one event; how many of its bytes are behind the end of HTTP."""
     if event.kind == Kind.GAP:
@@ -158,11 +170,14 @@ def flow(base, states, data, arena, state, protocol):
     a, b = np.int64(left_own.first) - 1, np.int64(right_own.first) - 1
     left_own.first = right_own.first = 0
     ours, theirs = left.protocol == protocol and left.flow > 0, right.protocol == protocol and right.flow > 0
+    if ours and theirs and left.flow == right.flow:
+        a = follow_tunnel(base, a, left, right, state)
+        b = follow_tunnel(base + 1, b, right, left, state)
     if ours:
         load(0, left, state, arena)
     if theirs:
         load(1, right, state, arena)
-    last = max(a, b)
+    last = max(np.int64(0), a, b)
     while a >= 0 or b >= 0:
         if b < 0 or 0 <= a < b:
             last, a = a, np.int64(arena.events[a].link)

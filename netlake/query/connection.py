@@ -194,7 +194,7 @@ def _names(cursor: duckdb.DuckDBPyConnection, statement: str) -> set[str]:
 
 
 def declared_views(cursor: duckdb.DuckDBPyConnection, statement: str, snapshot: Snapshot) -> list[View]:
-    """The views of protocols (VIEWS) that `statement` names, whose tables the lake has, but none of their name."""
+    """The views of protocols (VIEWS) that `statement` names; a table with the same name has priority."""
     unknown = {name for name in _names(cursor, statement) if not snapshot.has(name)}
     if not unknown:
         return []

@@ -59,7 +59,7 @@ def framed(chosen: random.Random, content: bytes) -> tuple[bytes, bytes]:
 
 def say(seed: int) -> Said:
     """A random valid connection."""
-    chosen, said = random.Random(seed), Said()  # noqa: S311 - a repeatable sequence
+    chosen, said = random.Random(seed), Said()  # noqa: S311 - test data
     for exchange in range(chosen.randrange(1, 6)):
         method = chosen.choice(METHODS)
         uri = f"/{seed}/{exchange}?" + "&".join(f"k{k}={k}" for k in range(chosen.randrange(3)))
@@ -95,7 +95,7 @@ def chosen_columns(rows: list[Row], expected: list[Row]) -> list[Row]:
 @pytest.mark.parametrize("seed", range(60))
 def test_valid_messages_are_read(seed: int) -> None:
     """Pipelined or in turn, cut anywhere, in batches of any size."""
-    chosen, said = random.Random(-seed), say(seed)  # noqa: S311 - a repeatable sequence
+    chosen, said = random.Random(-seed), say(seed)  # noqa: S311 - test data
     if chosen.random() < 0.5:
         turns = [Turn(0, b"".join(said.client)), Turn(1, b"".join(said.server))]
     else:
@@ -126,7 +126,7 @@ PIECES = (
 @pytest.mark.parametrize("seed", range(60))
 def test_bytes_in_any_order_are_read_alike(seed: int) -> None:
     """Nothing raises, the arena is empty at the end, and rows do not depend on batches."""
-    chosen = random.Random(seed)  # noqa: S311 - a repeatable sequence
+    chosen = random.Random(seed)  # noqa: S311 - test data
     turns = []
     for _ in range(chosen.randrange(1, 80)):
         side, which = chosen.randrange(2), chosen.random()
