@@ -60,7 +60,8 @@ _CHOICES = (
     click.option("--choose", type=click.Choice(["priority", "majority"]), default="priority", show_default=True,
                  help="Class of a row with several labels: by priority of the rules, or by most packets."),
     click.option("--exclude", metavar="COLUMNS", callback=options.listed,
-                 help="Columns that are not features (comma-separated); leak:CLASS names all of a class of leak."),
+                 help="Columns that are not features (comma-separated); leak:CLASS names all of a class of leak,"
+                 " check:constants those with one value in all training rows."),
     click.option("--include", metavar="COLUMNS", callback=options.listed,
                  help="Columns that are features although they name a host, a flow or a time."),
     click.option("--pipeline", is_flag=True, help="Also fit a scikit-learn pipeline on the training split."),

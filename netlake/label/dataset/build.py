@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,9 @@ from netlake.derived.labels import LABEL, TRUTH
 from netlake.errors import OptionError
 from netlake.label.dataset import card, classes, edges, groups, manifest, output, pipeline, plots, split, stats
 from netlake.label.dataset.checks import FAIL, Check, run
+from netlake.label.dataset.checks.columns import constant
 from netlake.label.dataset.formats import croissant, huggingface, parquet, table
-from netlake.label.dataset.frame import Frame, finish, select
+from netlake.label.dataset.frame import CONSTANTS, Frame, finish, select
 from netlake.label.dataset.options import Options
 from netlake.label.dataset.rows import stage
 from netlake.label.dataset.source import Source, of_lake
@@ -149,8 +150,19 @@ def _make(work: Work, options: Options, source: Source, stale: tuple[str, ...], 
     finish(work, names)
     beside = tuple(name for name in BESIDE if work.value("SELECT count(*) FROM work.assigned WHERE split = ?", (name,)))
     frame = Frame(work, features, apart, names, tuple(options.shares), options, beside)
+    if CONSTANTS in options.exclude:
+        frame = _varying(frame)
     tell("checking")
     return Made(frame, tuple(run(frame)), boundaries, stats.stats(frame), used, source, stale)
+
+
+def _varying(frame: Frame) -> Frame:
+    """The rows without the features that have one value in all training rows: they are kept apart."""
+    left_out = constant(frame)
+    features = tuple(one for one in frame.features if one.name not in left_out)
+    if not features:
+        raise OptionError(f"--exclude {CONSTANTS} leaves no feature: every one has one value in the training rows.")
+    return replace(frame, features=features, apart=(*frame.apart, *(o for o in frame.features if o.name in left_out)))
 
 
 def _refuse_random(made: Made, options: Options) -> None:

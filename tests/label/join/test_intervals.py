@@ -17,7 +17,13 @@ from netlake.label.join import Options, apply, intervals
 SECOND = 1_000_000
 LAST = 600 * SECOND
 HOSTS = ("10.0.0.1", "10.0.0.2", "10.0.0.3")
-SIDES = (([HOSTS[0]], [HOSTS[1]]), ([HOSTS[1]], [HOSTS[0]]), ([HOSTS[2]], []), ([], [HOSTS[2]]))
+Ends = tuple[list[str], list[str]]
+SIDES: tuple[Ends, ...] = (
+    ([HOSTS[0]], [HOSTS[1]]),
+    ([HOSTS[1]], [HOSTS[0]]),
+    ([HOSTS[2]], []),
+    ([], [HOSTS[2]]),
+)
 
 
 def traffic(chance: random.Random) -> list[frames.Frame]:
