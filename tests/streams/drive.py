@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -52,9 +53,10 @@ def reassemble(path: Path, each: Each, *, batch: int = BATCH, stage: Reassembly 
     stage = stage or Reassembly()
     walker = Walker(dispatch(tables.every()), pools)
 
-    def leaving(slots: Shorts) -> None:
+    def leaving(slots: Shorts) -> dict[str, Any]:
         for count in stage.finish(slots):
             each(stage, None, np.zeros(0, SEGMENT), count)
+        return {}
 
     tracker = Tracker(pools, leaving=leaving)
     with open_capture(path, salvage=False, sha256=False) as source:
