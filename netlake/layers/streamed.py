@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -123,6 +123,13 @@ class Walker(Protocol):
 
     def close(self) -> None:
         """End what runs beside the decoding, such as threads; nothing is walked afterwards."""
+
+
+@runtime_checkable
+class ReadsContents(Protocol):
+    """A walker of messages with bodies (netlake.layers.contents); given before the first batch."""
+
+    contents: Any
 
 
 @dataclass(slots=True)

@@ -34,7 +34,8 @@ from netlake.kernels import first_look
 from netlake.kernels.flow_columns import SIDES
 from netlake.kernels.flow_state import Records
 from netlake.kernels.numbers import IpProtocol
-from netlake.layers.streamed import NO, UNSURE, YES, Chains, FramedWalker, Stream, Verdict, Walker
+from netlake.layers.contents import Contents
+from netlake.layers.streamed import NO, UNSURE, YES, Chains, FramedWalker, ReadsContents, Stream, Verdict, Walker
 from netlake.packets import Bytes, Columns, Headers, Ints, Messages, Packets, Shorts
 from netlake.records.located import take
 from netlake.records.weak import weak
@@ -47,9 +48,14 @@ _NONE: Bytes = np.zeros(0, np.uint8)
 
 
 class Streams:
-    """The streams of one capture; `wanted` tells which tables are written."""
+    """The streams of one capture.
 
-    def __init__(self, tracker: Tracker, wanted: Callable[[str], bool], failed: Failed) -> None:
+    `wanted` tells which tables are written; `contents` makes what reads the bodies of a walker's messages.
+    """
+
+    def __init__(
+        self, tracker: Tracker, wanted: Callable[[str], bool], failed: Failed, contents: Callable[[], Contents]
+    ) -> None:
         self.tracker, self.failed = tracker, failed
         self.reassembly = Reassembly(len(tracker.state.flows))
         self.streams = tables.in_streams()
@@ -57,7 +63,7 @@ class Streams:
         self.names = {number: name for name, number in self.numbers.items()}
         self.look = FirstLook(self.streams, self.numbers, failed)
         self.walkers = {
-            self.numbers[name]: _walker(stream, self.numbers[name])
+            self.numbers[name]: _walker(stream, self.numbers[name], contents)
             for name, stream in self.streams.items()
             if any(map(wanted, stream.tables))
         }
@@ -250,8 +256,11 @@ def _order(bits: int, ports: int, other: int) -> Iterator[int]:
     return iter(sorted(some, key=lambda bit: (not ports >> bit & 1, bit != other, bit)))
 
 
-def _walker(stream: Stream, number: int) -> Walker:
+def _walker(stream: Stream, number: int, contents: Callable[[], Contents]) -> Walker:
     if stream.frame is not None:
         return FramedWalker(stream.frame, tables.table(stream.tables[0]), number)
     assert stream.walker is not None  # noqa: S101 - rules of declarations
-    return stream.walker(number)
+    walker = stream.walker(number)
+    if isinstance(walker, ReadsContents):
+        walker.contents = contents()
+    return walker
