@@ -78,7 +78,7 @@ tcpdump -w - | netlake capture -
 @click.option(
     "--extract-files",
     metavar="DIR",
-    type=click.Path(path_type=Path),
+    type=options.NamedPath(path_type=Path),
     help="Store the contents of files in this folder, named by their SHA-256. Do not open them: they can be malicious.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report to stdout as one JSON object.")
