@@ -40,6 +40,7 @@ from netlake.errors import SchemaError
 from netlake.hooks import Hooks, hooks_of, mistakes
 from netlake.layers.streamed import Stream
 from netlake.schema import CONTEXTS, Table, contract
+from netlake.schema.views import View
 
 GROUP = "netlake.protocols"
 # contexts whose columns messages have; rows of the others do not derive from messages
@@ -118,12 +119,14 @@ def load(paths: Iterable[str | os.PathLike[str]]) -> None:
             _LOADED[path] = module
             entries.cache_clear()
             in_streams.cache_clear()
+            views.cache_clear()
             entries()
         except SchemaError:
             _LOADED.pop(path, None)
             sys.modules.pop(name, None)
             entries.cache_clear()
             in_streams.cache_clear()
+            views.cache_clear()
             raise
         if (folder := path.parent / "schemas").is_dir() and folder not in contract.directories:
             contract.directories.append(folder)
@@ -194,6 +197,18 @@ def in_streams() -> dict[str, Stream]:
             if stream.name in result:
                 raise SchemaError(f"The stream {stream.name} of {module.__name__} exists already; rename one.")
             result[stream.name] = stream
+    return dict(sorted(result.items()))
+
+
+@cache
+def views() -> dict[str, View]:
+    """Every declared view by name; SchemaError for the name of a table or of another view."""
+    result: dict[str, View] = {}
+    for module in dict.fromkeys(entry.module for entry in entries().values()):
+        for view in getattr(module, "VIEWS", ()):
+            if view.name in result or view.name in entries() or view.name in derived():
+                raise SchemaError(f"The view {view.name} of {module.__name__} has the name of another one; rename it.")
+            result[view.name] = view
     return dict(sorted(result.items()))
 
 

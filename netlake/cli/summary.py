@@ -94,17 +94,24 @@ def _remarks(captures: list[CaptureReport]) -> Iterator[tuple[str, str]]:
             yield f"{count:,}", words
     faults: Counter[str] = Counter()
     stops: Counter[str] = Counter()
+    streams: Counter[str] = Counter()
     for quality in qualities:
         for table, kinds in quality.get("faults", {}).items():
             faults.update({f"{table} rows: {fault}": count for fault, count in kinds.items()})
         for stop in quality.get("undecoded", ()):
             stops[_stop(stop)] += stop["packets"]
+        for stream in quality.get("undecoded_streams", ()):
+            service = f" ({stream['service']})" if stream["service"] else ""
+            streams[f"bytes of TCP streams not decoded: port {stream['port']}{service}"] += stream["bytes"]
+        for name, words in _STREAMS.items():
+            streams[words] += quality.get("streams", {}).get(name, 0)
         faults.update({f"fragmentation: {name}": count for name, count in quality.get("fragments", {}).items()})
         faults.update({f"skipped blocks of type {kind}": n for kind, n in quality.get("skipped_blocks", {}).items()})
         faults.update({f"{table} rows in the partition without a day": n
                        for table, n in quality.get("rows_beyond_days", {}).items()})  # fmt: skip
     yield from _most(faults, "rows with other faults, fragments and blocks")
     yield from _most(stops, "payload not decoded: other reasons")
+    yield from _most(+streams, "others of TCP streams")
 
 
 _COUNTS = {
@@ -119,6 +126,14 @@ _COUNTS = {
     "flows_in_several_vlans": "connections seen in more than one VLAN (--flow-key vlan separates them)",
     "forgotten_gaps": "gaps of TCP streams given up to limit memory",
     "problems_not_listed": "more problems, not listed",
+}
+# what reassembly met (netlake.kernels.stream_state.ARENA) that makes streams incomplete
+_STREAMS = {
+    "missed": "bytes missing in TCP streams",
+    "conflicts": "bytes of TCP segments that differ from other segments with the same numbers",
+    "given_up": "gaps of TCP streams not waited for, to limit memory",
+    "cut_off": "TCP segments not reassembled, because there were too many flows",
+    "lost": "times that a TCP stream violated its protocol",
 }
 _STATES = {"unchanged": "already in the lake"}
 _STOPS = {"unknown_port": "port", "unknown_ethertype": "EtherType"}

@@ -7,6 +7,7 @@ Rules
   two SYNs (or SYN+ACKs) with other numbers before any payload, the last one counts. Connections without payload have no
   events and no state but the number of their SYN. A FIN behind bytes that are missing begins a stream too.
 - Sequence numbers wrap at 2^32; one that is more than 1 GiB ahead of the next byte is not of the stream (`dropped`).
+  Bytes below the first ones of a stream without SYN come too late to be handed on (`dropped`).
 - Bytes that were handed on stay; repeats of them and keep-alives are trimmed to what is new. Among bytes that wait, the
   first or the last ones stay (`overlap`); this is also so for those that a segment in order overlaps. Bytes that differ
   are counted (`conflicts`), and the stream has Known.CONFLICT.

@@ -216,9 +216,10 @@ def transport(data, keys, w, messages, headers, packet, stacks, step):
         return np.int64(ENDED)
     group = group_by_port(data, keys, w, answer.space)
     if group < 0:
+        # the payload of TCP is handed to its stream
         if step == Step.UDP:
             emit_leaf(messages, w, UNCLAIMED, IpProtocol.UDP)
-        stop(packet, Stop.UNKNOWN_PORT, payload, service_port(w))
+            stop(packet, Stop.UNKNOWN_PORT, payload, service_port(w))
         return np.int64(ENDED)
     if is_leaf(group) or group == CONTESTED:
         emit_leaf(messages, w, group, IpProtocol.TCP if step == Step.TCP else IpProtocol.UDP)

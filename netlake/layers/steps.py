@@ -10,7 +10,7 @@ Rules
 - The key of a leaf may be declared by several leaves, which then are a group for this key: each of them reads the same
   messages. The group has the name of its first table, in the order in which tables are given, that is not `inside`
   another one. Tables of netlake are given before those of plugins, so a plugin on the same port does not change stacks.
-- "tcp.port" is reserved for streams. "tcp.segment" is for messages that are whole in one TCP segment.
+- Protocols in TCP streams declare STREAMS, not "tcp.port". "tcp.segment" is for messages that are whole in one segment.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ SPACES: dict[str, Space] = {
     "cisco_hdlc.protocol": Space.CISCO_HDLC_PROTOCOL,
     "capwap.type": Space.CAPWAP_TYPE,
 }
-RESERVED = {"tcp.port": "it is for streams; use tcp.segment for messages that are whole in one TCP segment"}
+RESERVED = {"tcp.port": "declare STREAMS, or use tcp.segment for messages that are whole in one TCP segment"}
 
 MOST_VALUE = 0xFFFF
 _NUMBER = re.compile(r"0|[1-9][0-9]*|0x[0-9a-f]+")

@@ -25,6 +25,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import chain
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -32,6 +33,7 @@ from netlake import tables
 from netlake.flows import address
 from netlake.flows.tracker import LEAST_ROWS, Tracker
 from netlake.layers.classifier import Classifier, Hooked
+from netlake.layers.contents import Contents
 from netlake.layers.pools import new_pools
 from netlake.layers.steps import dispatch
 from netlake.layers.walk import Walked, Walker
@@ -43,8 +45,10 @@ from netlake.records.context import BatchContext
 from netlake.records.readers import Failures, Trials, filler, reader
 from netlake.records.rows import Rows
 from netlake.records.waiting import COMMON, Waiting
+from netlake.records.weak import weak
 from netlake.schema import Table
 from netlake.sinks import Sink
+from netlake.sinks.extracted import ExtractedFiles
 
 # batches between two calls of `Tracker.ended`: one record batch costs 4 ms, however few rows it has
 BATCHES = 16
@@ -56,12 +60,15 @@ class Options:
 
     Tables to write are those of `include` (None: all) without those of `exclude`; `entropy` fills columns `entropy`;
     `flow_key` is what separates flows beside addresses, ports, protocol and tunnel (netlake.flows.tracker.FLOW_KEYS).
+    `hashes` are computed of files beside SHA-256; `extract_files` is the folder in which their contents are stored.
     """
 
     include: frozenset[str] | None = None
     exclude: frozenset[str] = field(default_factory=frozenset)
     entropy: bool = False
     flow_key: tuple[str, ...] = ()
+    hashes: tuple[str, ...] = ()
+    extract_files: str | None = None
 
     def wants(self, name: str) -> bool:
         """Whether table `name` is written."""
@@ -78,11 +85,14 @@ class Decoder:
         self.failures = Failures()
         self.walker, self.classifier = self._layers()
         self.tracker = Tracker(self.pools, flow_key=options.flow_key)
-        self.streams = Streams(self.tracker, options.wants, self.failures.note)
+        store = None if options.extract_files is None else ExtractedFiles(Path(options.extract_files))
+        self.streams = Streams(
+            self.tracker, options.wants, self.failures.note, lambda: Contents(options.hashes, store)
+        )  # fmt: skip
         self.batches = 0
         self.rows = Rows(sink, capture, self.pools)
         self.packet_rows = PacketRows(self.tables["packet"], self.walker)
-        self.held = Held(self.classifier, self._packets)
+        self.held = Held(self.classifier, weak(self._packets))
         wanted = {name: entry for name, entry in tables.entries().items() if options.wants(name)}
         self.remembering = {name for name, entry in wanted.items() if entry.hooks.memory and not entry.hooks.read}
         self.readers = {name: reader(entry, self.failures, entropy=options.entropy) for name, entry in wanted.items()}
@@ -197,6 +207,7 @@ class Decoder:
         self.tracker.finish()
         self._ended()
         self._flush()
+        self.streams.close()
 
     def rotate(self, sink: Sink) -> Counter[str]:
         """Write all rows so far to the current sink and later rows to `sink`; returns the rows written by table.

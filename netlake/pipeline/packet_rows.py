@@ -98,8 +98,7 @@ def _messages(packets: Packets, header: np.ndarray) -> Messages:
 def _services(of: np.ndarray, context: BatchContext) -> np.ndarray:
     """Stop values, with the port of the service where the walk could not name it from two numbers alone.
 
-    It is the responder's if the capture has the handshake of TCP. Else the first packet may be an answer: it is the
-    only port that systems do not give to clients, or else the responder's.
+    The first packet may be an answer: it is the only port that systems do not give to clients, or else the responder's.
     """
     value = of["stop_value"]
     unnamed = np.flatnonzero((of["stop"] == Stop.UNKNOWN_PORT) & (value < 0))
@@ -108,7 +107,7 @@ def _services(of: np.ndarray, context: BatchContext) -> np.ndarray:
         header = of["header"][unnamed]
         source, destination = (port[header] for port in context.ports)
         lower, higher = np.minimum(source, destination), np.maximum(source, destination)
-        registered = (lower < FIRST_DYNAMIC) & (higher >= FIRST_DYNAMIC) & (context.shift[header] < 0)
+        registered = (lower < FIRST_DYNAMIC) & (higher >= FIRST_DYNAMIC)
         responder = np.where(context.from_originator[header], destination, source)
         value[unnamed] = np.where(registered, lower, responder)
     return value

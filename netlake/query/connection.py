@@ -30,7 +30,8 @@ from netlake.query.snapshot import Field, Snapshot
 from netlake.schema import sql
 from netlake.schema.sql import literal
 from netlake.schema.sql import name as quoted
-from netlake.tables import entries
+from netlake.schema.views import View
+from netlake.tables import entries, views
 
 _MISSING = re.compile(r"(?:Table|View) with name \"?(.+?)\"? does not exist")
 # statements that list tables: every table gets a view without files
@@ -115,6 +116,7 @@ class Views:
         macros = (network.macro(network.networks(statement)),) if network.named(statement) else ()
         tables, joined = named(self.cursor, statement, self.snapshot)
         made = [_joined(table) for table in joined]
+        made += [view.statement for view in declared_views(self.cursor, statement, self.snapshot)]
         if with_labels := labelled.named(statement, self.snapshot):
             labelled.check(with_labels, self.snapshot)
             made += labelled.statements(with_labels, self.snapshot)
@@ -169,11 +171,9 @@ class Views:
 
 def named(cursor: duckdb.DuckDBPyConnection, statement: str, snapshot: Snapshot) -> tuple[set[str], set[str]]:
     """(tables that `statement` may read, tables of which it names the view `NAME_joined` with packet columns)."""
-    try:
-        found = cursor.get_table_names(statement)
-    except duckdb.Error:
-        found = set(re.findall(r"\w+", statement))
-    found = {name.lower() for name in found}
+    found = _names(cursor, statement)
+    for view in declared_views(cursor, statement, snapshot):
+        found |= set(view.tables)
     if network.named(statement):
         found.add("address")
     for one in labelled.named(statement, snapshot):
@@ -182,6 +182,23 @@ def named(cursor: duckdb.DuckDBPyConnection, statement: str, snapshot: Snapshot)
     stems = {name.removesuffix(JOINED) for name in found - tables if name.endswith(JOINED)}
     joined = {name for name in stems if snapshot.has(name) and _joins(name, snapshot)}
     return tables | joined | ({"packet"} if joined else set()), joined
+
+
+def _names(cursor: duckdb.DuckDBPyConnection, statement: str) -> set[str]:
+    """The names of tables in `statement`; all words of one that DuckDB's parser refuses."""
+    try:
+        found = cursor.get_table_names(statement)
+    except duckdb.Error:
+        found = set(re.findall(r"\w+", statement))
+    return {name.lower() for name in found}
+
+
+def declared_views(cursor: duckdb.DuckDBPyConnection, statement: str, snapshot: Snapshot) -> list[View]:
+    """The views of protocols (VIEWS) that `statement` names; a table with the same name has priority."""
+    unknown = {name for name in _names(cursor, statement) if not snapshot.has(name)}
+    if not unknown:
+        return []
+    return [view for name, view in views().items() if name in unknown and all(map(snapshot.has, view.tables))]
 
 
 def _joins(table: str, snapshot: Snapshot) -> bool:

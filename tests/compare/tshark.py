@@ -1,6 +1,6 @@
 """Runs tshark on a capture and reads its PDML: for each frame its layers in wire order, with the requested fields.
 
-Settings are chosen to match netlake: no name resolution, IP fragments are reassembled, TCP segments are not, protocols
+Settings are chosen to match netlake: no name resolution, IP fragments and TCP segments are reassembled, protocols
 are selected by port without heuristics, and nothing depends on later packets.
 """
 
@@ -16,7 +16,8 @@ from xml.parsers import expat
 PREFERENCES = {
     "ip.defragment": "TRUE",
     "ipv6.defragment": "TRUE",
-    "tcp.desegment_tcp_streams": "FALSE",
+    "tcp.desegment_tcp_streams": "TRUE",
+    "tcp.reassemble_out_of_order": "TRUE",
     "tcp.relative_sequence_numbers": "FALSE",
     "tcp.analyze_sequence_numbers": "TRUE",  # required for window scaling
     "tcp.check_checksum": "FALSE",
@@ -50,7 +51,10 @@ CLEAN = bytes(byte if byte >= 0x20 or byte in b"\t\r\n" else 0x3F for byte in ra
 
 @dataclass(slots=True)
 class Layer:
-    """One header, number `at` of its frame: for each requested field its values in order, as (text, hexadecimal)."""
+    """One header, or a field with fields in it, such as one message of several: number `at` of its frame.
+
+    `fields` has for each requested field its values in order, as (text, hexadecimal).
+    """
 
     name: str
     quoted: bool
@@ -75,6 +79,7 @@ class Reader:
         self.ready: list[Frame] = []
         self.frame = Frame()
         self.open: list[tuple[str, Layer | None]] = []
+        self.nested: list[bool] = []
         self.quoting = False
         # tshark copies bytes that are not UTF-8, so any byte must be accepted; `_text` decodes UTF-8
         self.parser = expat.ParserCreate("iso-8859-1")
@@ -91,6 +96,10 @@ class Reader:
     def start(self, element: str, attributes: dict[str, str]) -> None:
         """Handle the start of an element."""
         if element == "field":
+            name = attributes.get("name", "")
+            self.nested.append(name in self.layers and bool(self.open))
+            if self.nested[-1]:
+                self.proto(name)
             self.field(attributes)
         elif element == "proto":
             self.proto(attributes.get("name", ""))
@@ -118,7 +127,7 @@ class Reader:
 
     def end(self, element: str) -> None:
         """Handle the end of an element."""
-        if element == "proto":
+        if element == "proto" or (element == "field" and self.nested.pop()):
             self.open.pop()
         elif element == "packet":
             self.frame.number = self._number()

@@ -48,7 +48,7 @@ CASES = {
     "the source's port is known": (NET(b.ipv4(b.udp(b"x", 53, 9), 17)), "ethernet:ipv4:udp:dns", None, -1),
     "no known port": (NET(b.ipv4(b.udp(b"x", 2000, 2), 17)), "ethernet:ipv4:udp", "unknown_port", 2),
     "a message in a TCP segment": (NET(b.ipv4(b.tcp(b"x", 1, 53), 6)), "ethernet:ipv4:tcp", None, -1),
-    "TCP payload without a key": (NET(b.ipv4(b.tcp(b"x", 9, 2000), 6)), "ethernet:ipv4:tcp", "unknown_port", 9),
+    "TCP payload without a key": (NET(b.ipv4(b.tcp(b"x", 9, 2000), 6)), "ethernet:ipv4:tcp", None, -1),
     "no payload": (NET(b.ipv4(b.tcp(b""), 6)), "ethernet:ipv4:tcp", None, -1),
     "padding behind the IP packet": (NET(b.ipv4(b.tcp(b""), 6) + bytes(6)), "ethernet:ipv4:tcp", None, -1),
     "two tags": (NET(b.vlan(b.vlan(INNER), 0x8100), 0x88A8), "ethernet:dot1q:dot1q:ipv4:udp:dns", None, -1),
@@ -138,7 +138,7 @@ def test_bytes_that_the_capture_cut_are_missing() -> None:
         for messages in result.by_group.values():
             assert messages.end[0] <= kept
             assert messages.end[0] + messages.missing[0] == len(frame)
-        assert STOPS[result.packets[0]["stop"]] in ("cut", "unknown_port" if kept > 54 else "cut")
+        assert STOPS[result.packets[0]["stop"]] == (None if kept > 54 else "cut"), "payload is handed to its stream"
 
 
 def test_headers_of_a_tunnel() -> None:

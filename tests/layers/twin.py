@@ -315,9 +315,9 @@ class Twin:
         space, protocol = ("tcp.segment", 6) if group == "tcp" else ("udp.port", 17)
         inner = self.by_ports(space)
         if inner is None:
-            if group == "udp":
+            if group == "udp":  # the payload of TCP is handed to its stream
                 self.emit("", hint=17)
-            self.stop("unknown_port", self.at, self.service())
+                self.stop("unknown_port", self.at, self.service())
         elif inner not in STEPS and inner not in BARE:
             self.emit(inner, hint=protocol)
             self.result.stack += [inner] if group == "udp" and inner != "contested" else []

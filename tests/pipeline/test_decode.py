@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import struct
 import tomllib
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -291,3 +293,21 @@ def test_packet_counts_equal_those_of_tshark(name: str) -> None:
     for table in ("arp", "igmp", "llc"):
         packets = pc.count_distinct(found[table]["packet"]).as_py() if table in found else 0
         assert packets == GOLDEN[name].get(table, 0), table
+
+
+def test_decoder_is_freed_without_the_cycle_collector() -> None:
+    """Its arrays are hundreds of MiB, and the collector counts objects only."""
+    gc.collect()
+    gc.disable()
+    try:
+        with open_capture(DEMO, sha256=False) as source:
+            decoder = Decoder(MemorySink(), source.capture_id, Options())
+            for packets in source.batches(8192):
+                decoder.batch(packets)
+            decoder.finish()
+            decoder.rows.end()
+        gone = [weakref.ref(decoder), weakref.ref(decoder.tracker), weakref.ref(decoder.streams.reassembly)]
+        del decoder, packets
+        assert [reference() for reference in gone] == [None, None, None]
+    finally:
+        gc.enable()

@@ -30,11 +30,10 @@ NOISE = b"\xff" * 20
 Packet = tuple[bytes, int, int]
 
 
-def frame(payload: bytes, source: int, destination: int, *, back: bool = False, protocol: int = 17) -> bytes:
+def frame(payload: bytes, source: int, destination: int, *, back: bool = False) -> bytes:
     ends = (b.B4, b.A4) if back else (b.A4, b.B4)
-    header = b.tcp if protocol == 6 else b.udp
     return b.ethernet(
-        b.ipv4(header(payload, source, destination), protocol, source=ends[0], destination=ends[1])
+        b.ipv4(b.udp(payload, source, destination), 17, source=ends[0], destination=ends[1])
     )  # fmt: skip
 
 
@@ -156,23 +155,23 @@ SERVICES = {
 }
 
 
-@pytest.mark.parametrize("protocol", [6, 17])
 @pytest.mark.parametrize(("ports", "value"), SERVICES.values(), ids=SERVICES)
-def test_stop_value_is_the_port_of_the_service(
-    ports: list[tuple[int, int, bool]], value: int, protocol: int, tmp_path: Path
-) -> None:
-    frames = [frame(NOISE, source, destination, back=back, protocol=protocol) for source, destination, back in ports]
+def test_stop_value_is_the_port_of_the_service(ports: list[tuple[int, int, bool]], value: int, tmp_path: Path) -> None:
+    frames = [frame(NOISE, source, destination, back=back) for source, destination, back in ports]
     packets = decoded(tmp_path, frames)["packet"]
     assert packets["stop_reason"].to_pylist() == ["unknown_port"] * len(frames)
     assert packets["stop_value"].to_pylist() == [value] * len(frames)
 
 
-def test_stop_value_is_the_responders_port_after_a_handshake(tmp_path: Path) -> None:
-    """A database on port 50000, and a client on one that is not dynamic."""
+def test_undecoded_bytes_of_a_stream_are_those_of_the_responders_port(tmp_path: Path) -> None:
+    """A database on port 50000, and a client on one that is not dynamic; packets of TCP have no stop reason."""
     ends = {"source": b.A4, "destination": b.B4}
     frames = [
         b.ethernet(b.ipv4(b.tcp(b"", 4847, 50000, flags=0x02), 6, **ends)),
         b.ethernet(b.ipv4(b.tcp(b"", 50000, 4847, flags=0x12), 6, source=b.B4, destination=b.A4)),
         b.ethernet(b.ipv4(b.tcp(b"x", 4847, 50000, flags=0x18), 6, **ends)),
     ]
-    assert decoded(tmp_path, frames)["packet"]["stop_value"].to_pylist() == [None, None, 50000]
+    found = decoded(tmp_path, frames)
+    assert found["packet"]["stop_reason"].to_pylist() == [None] * 3
+    assert found["connection"]["orig_undecoded_bytes"].to_pylist() == [1]
+    assert found["connection"]["resp_undecoded_bytes"].to_pylist() == [0]

@@ -13,6 +13,7 @@ Working table: `work.assigned` (id, split, reason), for all rows; `split` is als
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -142,20 +143,36 @@ def spread(names: Sequence[str], counts: npt.NDArray[np.int64], shares: Mapping[
     Groups are taken by size (in powers of two), then by a hash of the seed and their name. A group goes to the split
     that has most room for its classes, of equal ones to the emptiest.
     """
-    splits, target = list(shares), np.array(list(shares.values()))
-    sizes = counts.sum(axis=1)
+    splits, target = list(shares), list(shares.values())
+    sizes, totals = counts.sum(axis=1).tolist(), counts.sum(axis=0).tolist()
     salt = [hashlib.sha256(f"{seed} {name}".encode()).digest() for name in names]
-    order = sorted(range(len(names)), key=lambda group: (-int(sizes[group]).bit_length(), salt[group]))
-    totals = counts.sum(axis=0)
-    have = np.zeros((len(splits), counts.shape[1]))
+    order = sorted(range(len(names)), key=lambda group: (-sizes[group].bit_length(), salt[group]))
+    have = [[0] * len(totals) for _ in splits]
+    filled = [0] * len(splits)
     result = [""] * len(names)
+    held = _held(counts)
+    # plain numbers: the pairs of hosts of a large lake are hundreds of thousands of groups of one or two classes
     for group in order:
-        rows = counts[group]
-        held = rows > 0
-        weight = rows[held] / sizes[group]
-        room = np.round((target[:, None] - have[:, held] / totals[held]) @ weight, 12)
-        filled = have.sum(axis=1)
-        best = min(range(len(splits)), key=lambda split: (-room[split], filled[split], split))
-        have[best] += rows
+        size, rows = sizes[group], held[group]
+        best, most = 0, -math.inf
+        for split, full in enumerate(have):
+            room = 0.0
+            for label, part in rows:
+                room += part / size * (target[split] - full[label] / totals[label])
+            room = round(room, 12)
+            if room > most or (room == most and filled[split] < filled[best]):
+                best, most = split, room
+        for label, part in rows:
+            have[best][label] += part
+        filled[best] += size
         result[group] = splits[best]
     return result
+
+
+def _held(counts: npt.NDArray[np.int64]) -> list[list[tuple[int, int]]]:
+    """The classes of each group, with their rows."""
+    held: list[list[tuple[int, int]]] = [[] for _ in range(len(counts))]
+    groups, labels = np.nonzero(counts)
+    for group, label, rows in zip(groups.tolist(), labels.tolist(), counts[groups, labels].tolist(), strict=True):
+        held[group].append((label, rows))
+    return held

@@ -175,7 +175,7 @@ def probe(messages: Messages) -> Mask:
 
 
 def _of_stream(data: bytes, _side: int) -> Verdict:
-    """Whether a stream on port 53 begins with a message behind its length (RFC 1035 section 4.2.2).
+    """Whether a stream on a port of DNS begins with a message behind its length (RFC 1035 section 4.2.2).
 
     A header has an operation of 0 to 6 and a few questions; a stream of nothing that resembles it is not DNS.
     """
@@ -190,7 +190,7 @@ STREAMS = (
         "dns",
         _of_stream,
         ("dns",),
-        ports=(DNS_PORT,),
+        ports=(DNS_PORT, MDNS_PORT, LLMNR_PORT),
         frame=Frame(at=0, size=LENGTH, add=LENGTH, most=65537, skip=LENGTH),
     ),
 )

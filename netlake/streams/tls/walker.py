@@ -20,7 +20,7 @@ HEADER = 5
 SMALLEST_ENCRYPTED = 16
 
 
-def first_look(data: bytes, side: int) -> Verdict:  # noqa: ARG001 - the interface of probes
+def first_look(data: bytes, _side: int) -> Verdict:
     """Whether a stream begins with a TLS record: a hello, or in the midst of a connection any record."""
     if data[:1] >= b"\x80":
         return _ssl_2(data)
@@ -102,6 +102,9 @@ class TlsWalker:
                 messages.hint = kinds[index].astype(np.int64)
                 yield table, messages, None
         self.pool.clear()
+
+    def close(self) -> None:
+        """Nothing runs beside it."""
 
 
 # the table of each type of message

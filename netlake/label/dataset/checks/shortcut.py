@@ -105,29 +105,35 @@ def separation(values: Floats, truth: npt.NDArray[np.bool_]) -> Floats:
     """The AUC, 0.5 to 1, by which `values` (rows) separate each question of `truth` (rows x questions)."""
     values = np.where(np.isnan(values), -np.inf, values)
     _, group, sizes = np.unique(values, return_inverse=True, return_counts=True)
-    alone = areas(group, sizes, truth)
+    alone = areas(_counted(group, truth, len(sizes)), sizes)
     alone = np.maximum(alone, 1 - alone)
-    learned = slice(0, None, 2)
+    learned, rest = slice(0, None, 2), slice(1, None, 2)
     edges = np.unique(np.quantile(values[learned], np.linspace(0, 1, BINS + 1)[1:-1], method="lower"))
     place = np.searchsorted(edges, values, side="left")
     bins = len(edges) + 1
+    seen, evaluated = (np.bincount(place[half], minlength=bins) for half in (learned, rest))
+    hits, tested = (_counted(place[half], truth[half], bins) for half in (learned, rest))
     result = alone.copy()
     for question in range(truth.shape[1]):
-        hit, rest = truth[learned, question], truth[1::2, question]
-        if min(hit.sum(), (~hit).sum(), rest.sum(), (~rest).sum()) < LEAST // 2:
+        hit, test = hits[:, question], tested[:, question]
+        if min(hit.sum(), (seen - hit).sum(), test.sum(), (evaluated - test).sum()) < LEAST // 2:
             continue
-        seen = np.bincount(place[learned], minlength=bins)
-        rate = np.bincount(place[learned], weights=hit, minlength=bins) / np.maximum(1, seen)
-        rate[seen == 0] = hit.mean()
-        _, level, sizes = np.unique(rate[place[1::2]], return_inverse=True, return_counts=True)
-        result[question] = max(result[question], areas(level, sizes, rest[:, None])[0])
+        rate = np.where(seen > 0, hit / np.maximum(1, seen), hit.sum() / seen.sum())
+        _, level = np.unique(rate, return_inverse=True)
+        levels = _counted(level, np.stack([test, evaluated], axis=1), int(level.max()) + 1)
+        result[question] = max(result[question], areas(levels[:, :1], levels[:, 1])[0])
     return result
 
 
-def areas(group: npt.NDArray[np.intp], sizes: npt.NDArray[np.intp], truth: npt.NDArray[np.bool_]) -> Floats:
-    """The AUC of values given by their place among the distinct values; `sizes` are the numbers of rows of each."""
+def _counted(group: npt.NDArray[np.intp], weights: npt.NDArray[Any], groups: int) -> Floats:
+    """The sums of `weights` (rows x columns) by group (groups x columns)."""
+    columns = [np.bincount(group, column, groups) for column in weights.T]
+    return np.stack(columns, axis=1)
+
+
+def areas(positive: Floats, sizes: npt.NDArray[Any]) -> Floats:
+    """The AUC of each question; `positive` has its rows by distinct value in rising order, `sizes` all rows of each."""
     middle = np.cumsum(sizes) - (sizes - 1) / 2
-    ranks = middle[group]
-    positive = truth.sum(axis=0)
-    negative = len(ranks) - positive
-    return np.asarray((ranks @ truth - positive * (positive + 1) / 2) / np.maximum(1, positive * negative), np.float64)
+    hits = positive.sum(axis=0)
+    others = sizes.sum() - hits
+    return np.asarray((middle @ positive - hits * (hits + 1) / 2) / np.maximum(1, hits * others), np.float64)

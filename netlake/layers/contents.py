@@ -1,0 +1,371 @@
+"""The bodies that streams transfer: hashed, decoded and, where wished, stored, by one thread for each capture.
+
+Rules
+- A walker joins the bytes of a batch's bodies in a buffer, body by body, and adds the buffer with its runs
+  (netlake.kernels.http1_state.RUN). A body is over with its last run; its Content is then taken, once, by its number.
+- sha256 is always computed, md5 and sha1 where wished: of the body as transferred (`sha256`), and of the content, which
+  is the body without its content coding (`content`).
+- gzip and deflate are decoded while the body arrives, br and zstd at its end, from at most MOST_CODED bytes. Decoding
+  ends at MOST_DECODED bytes or at RATIO times the bytes of the body, with MOST_SMALL bytes in any case; then, and for a
+  body that is not what its coding says, the content is what was decoded, and `broken` is True.
+- What bodies keep in memory, for br, zstd and forms, is at most MOST_KEPT bytes together, and at most MOST_DECODERS
+  bodies of gzip and deflate are decoded at once; one beyond that is `broken`, or its form is cut.
+- Of a body its first FIRST bytes of content are kept for the detection of its type, of a form MOST_FORM bytes.
+- At most WAITING buffers wait for the thread. What it raises is raised by the next call.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import queue
+import threading
+import weakref
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from netlake.kernels.flow_state import Records
+from netlake.kernels.http1_body import DROPPED
+from netlake.kernels.http1_state import Coding
+from netlake.packets import Bytes
+
+FIRST, MOST_FORM = 512, 1 << 16
+MOST_DECODED, MOST_CODED, MOST_SMALL, RATIO = 1 << 30, 16 << 20, 1 << 20, 200
+MOST_KEPT, MOST_DECODERS = 64 << 20, 2048
+WAITING = 8
+# bytes that are decoded at once
+STEP = 1 << 16
+HASHES = ("md5", "sha1")
+
+
+class Part(Protocol):
+    """A stored content that is being written."""
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Add bytes."""
+
+    def end(self, sha256: str) -> bool:
+        """The content is over, and has this hash; whether it is stored."""
+
+    def abort(self) -> None:
+        """The content will not end."""
+
+
+class Store(Protocol):
+    """Where contents are stored (netlake.sinks.extracted)."""
+
+    def begin(self) -> Part:
+        """A new content."""
+
+
+@dataclass(slots=True)
+class Content:
+    """A body that is over: bytes as transferred, and of its content; hashes as text by name, of the content.
+
+    `sha256` is that of the body as transferred. `first` are the first bytes of the content, `form` those of a form.
+    """
+
+    size: int = 0
+    sha256: str = ""
+    content_size: int = 0
+    hashes: dict[str, str] = field(default_factory=dict)
+    first: bytes = b""
+    form: bytes = b""
+    broken: bool = False
+    stored: bool | None = None  # None: contents are not stored
+
+
+# the content of a message without a body
+NO_CONTENT = Content()
+
+
+class Body:
+    """A body that is not over; `kept` are the bytes that all bodies keep."""
+
+    def __init__(self, coding: int, hashes: Iterable[str], store: Store | None, kept: Kept, *, form: bool) -> None:
+        self.coding, self.is_form, self.kept = coding, form, kept
+        self.found = Content()
+        self.transferred = hashlib.sha256()
+        self.hashes = {name: hashlib.new(name, usedforsecurity=False) for name in hashes}
+        self.decoder = Decoder(coding, kept) if Coding.NONE < coding < Coding.OTHER else None
+        self.content = self.transferred if self.decoder is None else hashlib.sha256()
+        self.part = store.begin() if store is not None else None
+
+    def add(self, data: memoryview) -> None:
+        """Bytes of the body."""
+        self.found.size += len(data)
+        self.transferred.update(data)
+        if self.decoder is None:
+            self._content(data, hashed=True)
+        else:
+            for part in self.decoder.decode(data):
+                self._content(part)
+
+    def _content(self, data: bytes | memoryview, *, hashed: bool = False) -> None:
+        found = self.found
+        found.content_size += len(data)
+        if not hashed:
+            self.content.update(data)
+        for one in self.hashes.values():
+            one.update(data)
+        if len(found.first) < FIRST:
+            found.first += bytes(data[: FIRST - len(found.first)])
+        if self.is_form:
+            part = bytes(data[: MOST_FORM - len(found.form)])
+            if part and self.kept.take(len(part)):
+                found.form += part
+        if self.part is not None:
+            self.part.write(data)
+
+    def end(self) -> Content:
+        """The content of the whole body."""
+        found = self.found
+        if self.decoder is not None:
+            for part in self.decoder.end():
+                self._content(part)
+            found.broken = self.decoder.broken
+        elif self.coding == Coding.OTHER:
+            found.broken = True
+        self.kept.give(len(found.form))
+        found.sha256 = self.transferred.hexdigest()
+        content = self.content.hexdigest()
+        found.hashes = {"sha256": content, **{name: one.hexdigest() for name, one in self.hashes.items()}}
+        if self.part is not None:
+            found.stored = self.part.end(content)
+        return found
+
+    def abort(self) -> None:
+        """The body will not end."""
+        self.kept.give(len(self.found.form))
+        if self.decoder is not None:
+            self.decoder.close()
+        if self.part is not None:
+            self.part.abort()
+
+
+@dataclass(slots=True)
+class Kept:
+    """The bytes that bodies keep, and how many are being decoded."""
+
+    bytes: int = 0
+    decoders: int = 0
+
+    def take(self, count: int) -> bool:
+        """Keep `count` bytes; False if there are too many."""
+        if self.bytes + count > MOST_KEPT:
+            return False
+        self.bytes += count
+        return True
+
+    def give(self, count: int) -> None:
+        """Bytes are no longer kept."""
+        self.bytes -= count
+
+
+class Decoder:
+    """Removes a content coding, within the bounds; `broken` is True where it ended early."""
+
+    def __init__(self, coding: int, all_kept: Kept) -> None:
+        self.coding, self.all_kept = coding, all_kept
+        self.broken, self.done = all_kept.decoders >= MOST_DECODERS, False
+        all_kept.decoders += 1
+        self.given = self.made = 0
+        self.kept = bytearray()
+        self.zlib: Any = zlib.decompressobj(31) if coding == Coding.GZIP else None
+
+    def decode(self, data: memoryview) -> Iterable[bytes]:
+        """What bytes of the body decode to."""
+        self.given += len(data)
+        if self.broken or self.done:
+            return
+        if self.coding in (Coding.BROTLI, Coding.ZSTD):
+            if len(self.kept) + len(data) > MOST_CODED or not self.all_kept.take(len(data)):
+                self.broken = True
+                self.all_kept.give(len(self.kept))
+                self.kept = bytearray()
+            else:
+                self.kept += data
+            return
+        if self.zlib is None:
+            # `deflate` means zlib (RFC 9110 section 8.4.1.2); some servers send it without the header of zlib
+            self.kept += data
+            if len(self.kept) < 2:
+                return
+            with_header = self.kept[0] & 15 == 8 and (self.kept[0] << 8 | self.kept[1]) % 31 == 0
+            self.zlib = zlib.decompressobj(15 if with_header else -15)
+            data, self.kept = memoryview(bytes(self.kept)), bytearray()
+        yield from self._inflate(bytes(data))
+
+    def _inflate(self, data: bytes) -> Iterable[bytes]:
+        while data and not self.broken:
+            try:
+                part = self.zlib.decompress(data, STEP)
+            except zlib.error:
+                self.broken = True
+                return
+            if part:
+                yield self._counted(part)
+            data = self.zlib.unconsumed_tail
+            if self.zlib.eof:
+                rest = self.zlib.unused_data
+                # a gzip file can have several members (RFC 1952 section 2.2)
+                if self.coding == Coding.GZIP and rest[:2] == b"\x1f\x8b":
+                    self.zlib, data = zlib.decompressobj(31), rest
+                else:
+                    self.done = True
+                    return
+
+    def _counted(self, part: bytes) -> bytes:
+        self.made += len(part)
+        if self.made > min(MOST_DECODED, max(MOST_SMALL, RATIO * self.given)):
+            self.broken = True
+        return part
+
+    def end(self) -> Iterable[bytes]:
+        """What is decoded at the end of the body."""
+        if self.coding in (Coding.BROTLI, Coding.ZSTD):
+            yield from self._at_once()
+        else:
+            if self.zlib is not None and not self.broken and not self.done:
+                yield from self._inflate_rest()
+            self.broken = self.broken or not self.done
+        self.close()
+
+    def close(self) -> None:
+        """Give back what is kept."""
+        self.all_kept.decoders -= 1
+        if self.coding in (Coding.BROTLI, Coding.ZSTD):
+            self.all_kept.give(len(self.kept))
+
+    def _inflate_rest(self) -> Iterable[bytes]:
+        """What is in the decoder of a body that ends early."""
+        try:
+            part = self.zlib.flush(STEP)
+        except zlib.error:
+            return
+        self.done = self.zlib.eof
+        if part:
+            yield self._counted(part)
+
+    def _at_once(self) -> Iterable[bytes]:
+        if self.broken or not self.kept:
+            return
+        self.done = True
+        name = "brotli" if self.coding == Coding.BROTLI else "zstd"
+        try:
+            with pa.CompressedInputStream(pa.BufferReader(pa.py_buffer(bytes(self.kept))), name) as stream:
+                while not self.broken and (part := stream.read(STEP)):
+                    yield self._counted(part)
+        except (OSError, pa.ArrowException):
+            self.broken = True
+
+
+@dataclass(slots=True)
+class Job:
+    """What the thread does next: bytes of bodies, or, without, wake who waits."""
+
+    buffer: Bytes | None = None
+    runs: list[tuple[int, ...]] = field(default_factory=list)
+    woken: threading.Event | None = None
+
+
+class Worker:
+    """The thread's side: it reads jobs until one is None. It does not refer to Contents, whose end is its own."""
+
+    def __init__(self, hashes: Iterable[str], store: Store | None) -> None:
+        self.hashes, self.store = tuple(hashes), store
+        self.jobs: queue.Queue[Job | None] = queue.Queue(WAITING)
+        self.free: queue.SimpleQueue[Bytes] = queue.SimpleQueue()
+        self.open: dict[int, Body] = {}
+        self.found: dict[int, Content] = {}
+        self.kept = Kept()
+        self.error: BaseException | None = None
+
+    def work(self) -> None:
+        """Read all jobs; then the bodies that are not over are dropped."""
+        while (job := self.jobs.get()) is not None:
+            if job.woken is not None:
+                job.woken.set()
+            if job.buffer is not None:
+                try:
+                    self._read(job)
+                except BaseException as error:  # noqa: BLE001 - raised by the next call, in the other thread
+                    self.error = error
+                self.free.put(job.buffer)
+        for body in self.open.values():
+            body.abort()
+        self.open.clear()
+
+    def _read(self, job: Job) -> None:
+        view = memoryview(job.buffer)  # type: ignore[arg-type]
+        for number, start, end, last, coding, form in job.runs:
+            body = self.open.get(number)
+            if body is None:
+                body = self.open[number] = Body(coding, self.hashes, self.store, self.kept, form=bool(form))
+            if end > start:
+                body.add(view[start:end])
+            if last:
+                del self.open[number]
+                if last == DROPPED:
+                    body.abort()
+                else:
+                    self.found[number] = body.end()
+
+
+class Contents:
+    """The bodies of one capture. `hashes` are the ones beside sha256; `store` gets all contents.
+
+    The thread begins with the first body, and ends with `close` or when nobody refers to this object.
+    """
+
+    def __init__(self, hashes: Iterable[str] = (), store: Store | None = None) -> None:
+        self.worker = Worker(hashes, store)
+        self.thread: threading.Thread | None = None
+        self.ending: Any = None
+
+    def buffer(self, size: int) -> Bytes:
+        """A buffer of at least `size` bytes for the bodies of a batch; it is `add`ed, or given up."""
+        try:
+            free = self.worker.free.get_nowait()
+        except queue.Empty:
+            free = np.empty(0, np.uint8)
+        return free if len(free) >= size else np.empty(max(size, 2 * len(free)), np.uint8)
+
+    def add(self, buffer: Bytes, runs: Records) -> None:
+        """Bodies of a batch; the buffer and its bytes are the thread's from now on."""
+        if not len(runs):
+            self.worker.free.put(buffer)
+            return
+        self._check()
+        if self.thread is None:
+            self.thread = threading.Thread(target=self.worker.work, name="netlake-contents", daemon=True)
+            self.thread.start()
+            self.ending = weakref.finalize(self, self.worker.jobs.put, None)
+        names = ("body", "start", "end", "last", "coding", "form")
+        columns = [runs[name].tolist() for name in names]
+        self.worker.jobs.put(Job(buffer, list(zip(*columns, strict=True))))
+
+    def take(self, bodies: Iterable[int]) -> list[Content]:
+        """The contents of bodies that are over, in order; waits for the thread. Empty for an unknown one."""
+        if self.thread is not None:
+            woken = threading.Event()
+            self.worker.jobs.put(Job(woken=woken))
+            woken.wait()
+        self._check()
+        return [self.worker.found.pop(body, NO_CONTENT) for body in bodies]
+
+    def close(self) -> None:
+        """End the thread; bodies that are not over are dropped."""
+        if self.thread is not None:
+            self.ending()
+            self.thread.join()
+            self.thread = None
+
+    def _check(self) -> None:
+        error, self.worker.error = self.worker.error, None
+        if error is not None:
+            raise error
