@@ -17,7 +17,7 @@ ARGUMENTS ?=
 QUESTIONS := closed_ports beacons retransmissions
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format types contracts generate fresh bench compare robust connections mutate notebooks clean
+.PHONY: help demo test check lint format types contracts generate fresh bench compare robust connections follow mutate notebooks clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -70,6 +70,9 @@ robust: $(TOOLS) ## Decode the captures in CAPTURES complete, truncated at 50 of
 
 connections: $(TOOLS) ## Count TCP connections of the captures in CAPTURES with dpkt, and compare them with `connection`
 	@$(BIN)/python -m tests.flows.count $(CAPTURES) $(ARGUMENTS)
+
+follow: $(TOOLS) ## Compare the bytes of TCP streams with those of tshark on the captures in CAPTURES
+	@$(BIN)/python -m tests.streams.follow $(CAPTURES) $(ARGUMENTS)
 
 mutate: $(TOOLS) ## Change the code of readers at one place at a time; fail if the test cases miss too many changes
 	@$(BIN)/python -m tests.mutate $(ARGUMENTS)

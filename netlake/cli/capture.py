@@ -68,6 +68,19 @@ tcpdump -w - | netlake capture -
     callback=options.listed,
     help="What else separates connections: vlan, interface (comma-separated).",
 )
+@click.option(
+    "--hashes",
+    metavar="NAMES",
+    multiple=True,
+    callback=options.listed,
+    help="Hashes of files beside SHA-256: md5, sha1 (comma-separated).",
+)
+@click.option(
+    "--extract-files",
+    metavar="DIR",
+    type=options.NamedPath(path_type=Path),
+    help="Store the contents of files in this folder, named by their SHA-256. Do not open them: they can be malicious.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report to stdout as one JSON object.")
 def command(inputs: tuple[str, ...], lake: Path, as_json: bool, **chosen: Any) -> int:  # noqa: FBT001 - a flag
     """Decode INPUT... (files, folders, glob patterns, - for stdin) into the lake; a missing lake is created.
@@ -85,7 +98,8 @@ def command(inputs: tuple[str, ...], lake: Path, as_json: bool, **chosen: Any) -
         )
     _check("include", chosen["include"])
     _check("exclude", chosen["exclude"])
-    _check_flow_key(chosen["flow_key"])
+    for option in ("flow_key", "hashes", "extract_files"):
+        _check_value(option, chosen[option])
     _compile()
     from netlake.pipeline.process import ended_by_signals, settle
 
@@ -144,6 +158,8 @@ def _captured(inputs: tuple[str, ...], lake: Path, chosen: dict[str, Any]) -> Re
             sha256=not chosen["no_sha256"],
             entropy=chosen["entropy"],
             flow_key=chosen["flow_key"],
+            hashes=chosen["hashes"],
+            extract_files=chosen["extract_files"],
             plugins=chosen["plugins"],
             progress=watch,
             begun=watch.begin,
@@ -161,15 +177,15 @@ def _check(option: str, names: tuple[str, ...]) -> None:
                 raise click.BadOptionUsage(option, f"--{option}: {unknown('table', name, tables.entries())}")
 
 
-def _check_flow_key(parts: tuple[str, ...]) -> None:
-    """UsageError for what cannot be part of the flow key."""
-    if parts:
+def _check_value(option: str, value: Any) -> None:
+    """UsageError for a value that the decoder refuses."""
+    if value:
         from netlake import pipeline
 
         try:
-            pipeline.options(None, (), flow_key=parts)
+            pipeline.options(None, (), **{option: value})
         except OptionError as error:
-            raise click.BadOptionUsage("flow_key", f"--flow-key: {error}") from error
+            raise click.BadOptionUsage(option, f"--{option.replace('_', '-')}: {error}") from error
 
 
 def _compile() -> None:

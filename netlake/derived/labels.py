@@ -56,6 +56,7 @@ TRUTH = Table(
         Column("community_id", "text", "Community ID of the flow, version 1."),
         Column("condition", "text", "SQL condition on the connection; null if none."),
         Column("note", "text", "Text of the source for people."),
+        Column("sha256", "word", "SHA-256 of the file when it was imported, hexadecimal; null if no file was read."),
     ),
 )  # fmt: skip
 

@@ -21,11 +21,11 @@ LOOK = record(
 )
 
 
-@kernel("int64(int32[::1], STREAM[::1], uint8[::1], Arena, LOOK[::1], int64)")
-def gather(first, states, data, arena, looks, slices):
+@kernel("int64(int32[::1], STREAM[::1], uint8[::1], Arena, LOOK[::1])")
+def gather(first, states, data, arena, looks):
     """The first bytes of each stream without a protocol, of those that begin with `first`; how many there are.
 
-    At most 64 bytes of at most `slices` segments, also those of earlier batches, up to a gap or the end.
+    At most 64 bytes, also those of earlier batches, up to a gap or the end.
     """
     count = 0
     for index in range(first.size):
@@ -35,7 +35,6 @@ def gather(first, states, data, arena, looks, slices):
             continue
         look = looks[count]
         look.first, look.size, look.closed = i, 0, 0
-        seen = np.int64(stream.looks)
         if stream.kept:
             size = min(np.int64(arena.heads[stream.kept].size), look.data.size)
             copy(arena.blocks[stream.kept], 0, size, look.data, 0)
@@ -49,11 +48,9 @@ def gather(first, states, data, arena, looks, slices):
             part = min(np.int64(event.size), look.data.size - look.size)
             copy(data if event.kind == Kind.DATA else arena.tail, event.start, part, look.data, look.size)
             look.size += part
-            seen += 1
-            if look.size == look.data.size or seen >= slices:
+            if look.size == look.data.size:
                 look.closed = 1
         if look.size:
-            stream.looks = min(seen, 255)
             count += 1
     return count
 

@@ -5,7 +5,8 @@ Rules
 - A gap within a message whose length is known cuts it there: the rest of it is missing, and the next message begins
   where the length says. After any other gap, and after a length that is too small or too large, the stream is lost
   until a slice begins with messages that fill it exactly; the first of them continues it.
-- When a stream ends within a message, what there is of it is a message with `missing`, if its length is known.
+- When a stream ends within a message, what there is of it is a message, if its length is known; nothing is `missing`,
+  because the rest was not sent.
 - Every byte is looked at once, so one byte a segment is read in linear time; an incomplete message is kept in the arena
   (at most `keep` bytes, or the stream is lost if there is no room).
 """
@@ -84,11 +85,11 @@ def lose(stream, frame, control):
 
 
 @kernel()
-def found(stream, frame, event, messages, control):
-    """The bytes in the pool are a message; what they lack of its length is missing."""
+def found(stream, frame, event, missing, messages, control):
+    """The bytes in the pool are a message, of which `missing` bytes are not in the pool."""
     end = frame.start + frame.held
     index = located(messages, control, stream, event, frame.start, end, frame.number, frame.ts)
-    messages[index].missing = min(stream.line - frame.held, 0x7FFFFFFF)
+    messages[index].missing = min(missing, 0x7FFFFFFF)
     frame.start, frame.held, stream.line = end, 0, 0
     return 0
 
@@ -102,7 +103,7 @@ def gap(stream, frame, event, messages, control):
     if (frame.held and stream.line == 0) or event.size > rest:
         return lose(stream, frame, control)
     if frame.held:
-        found(stream, frame, event, messages, control)
+        found(stream, frame, event, rest, messages, control)
     stream.left = rest - event.size
     return 0
 
@@ -151,7 +152,7 @@ def slice_of(stream, frame, event, buffer, pool, messages, control):
                 return lose(stream, frame, control)
             if stream.line > 0 and frame.held == min(stream.line, frame.keep):
                 rest = stream.line - frame.held
-                found(stream, frame, event, messages, control)
+                found(stream, frame, event, rest, messages, control)
                 stream.left = rest
         at, left = at + part, left - part
     return 0
@@ -178,7 +179,7 @@ def from_kept(stream, frame, event, arena, pool, messages, control):
         rest = stream.line - frame.held
         passed = min(rest, size - frame.held)
         size -= frame.held + passed
-        found(stream, frame, event, messages, control)
+        found(stream, frame, event, rest, messages, control)
         stream.left = rest - passed
         frame.start += passed
         frame.held = size
@@ -201,7 +202,7 @@ def walk_stream(first, stream, frame, data, arena, pool, messages, control):
             gap(stream, frame, event, messages, control)
         else:
             if frame.held and stream.line > 0:
-                found(stream, frame, event, messages, control)
+                found(stream, frame, event, 0, messages, control)
             stream.undecoded += frame.held
             frame.held = 0
     if frame.held and not keep(stream, pool, frame.start, frame.held, 0, frame.number, frame.ts, arena):

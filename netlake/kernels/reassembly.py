@@ -66,12 +66,14 @@ def begin(stream, flow, streams, arena):
     streams.states[stream].flow = flow
 
 
-@kernel()
+@kernel(once=True)
 def is_open(stream, segment, seq, streams, arena):
     """Whether the stream has a state. It begins with the first payload, or with a FIN behind bytes that are missing."""
     state, syn, flags = streams.states[stream], streams.syns[stream], segment.flags
     if state.flow == segment.flow:
         return True
+    if segment.payload <= 0 and flags & (SYN | FIN_FLAG) == 0:
+        return False
     has_syn = syn.flow != 0 and syn.flow == segment.flow & 0xFFFFFFFF
     if flags & SYN:
         syn.flow, syn.next, has_syn = segment.flow & 0xFFFFFFFF, seq, True
@@ -84,17 +86,19 @@ def is_open(stream, segment, seq, streams, arena):
     return True
 
 
-@kernel()
+@kernel(once=True)
 def deliver(stream, start, kept, size, now, streams, arena):
     """Hand on the next `size` bytes of a stream, of which the capture has the first `kept`, and what they make due."""
     if kept > 0:
         hand_on(stream, Kind.DATA, start, kept, now.number, now.ts, now, streams, arena)
     if size > kept:
         hand_on_gap(stream, size - kept, now.number, now.ts, now, streams, arena)
-    advance(stream, now, streams, arena)
+    state = streams.states[stream]
+    if state.first != 0 or state.known & FIN:
+        advance(stream, now, streams, arena)
 
 
-@kernel()
+@kernel(once=True)
 def offer(stream, segment, seq, data, now, replace, streams, arena):
     """Hand on the payload of a segment, or keep it until it is due."""
     state, control = streams.states[stream], arena.control[0]
@@ -108,7 +112,8 @@ def offer(stream, segment, seq, data, now, replace, streams, arena):
         control.early += ahead > 0
     if ahead > FARTHEST:
         return
-    overlap(stream, seq, data, start, kept, replace, streams, arena)
+    if state.first != 0:
+        overlap(stream, seq, data, start, kept, replace, streams, arena)
     done = np.int64(0)
     while done < size and state.known & ENDED == 0:
         ahead = seq_diff(seq + done, state.next)
@@ -131,7 +136,7 @@ def offer(stream, segment, seq, data, now, replace, streams, arena):
                 make_room(stream, seq_diff(seq + done, state.next), blocks, now, streams, arena)
 
 
-@kernel()
+@kernel(once=True)
 def acknowledge(stream, segment, now, streams, arena):
     """The other end acknowledges: the hole is given up if it has done so beyond it ACKS times."""
     state = streams.states[stream]
@@ -144,7 +149,7 @@ def acknowledge(stream, segment, now, streams, arena):
             give_up(stream, missing, now, streams, arena)
 
 
-@kernel()
+@kernel(once=True)
 def take(stream, segment, seq, data, now, replace, streams, arena):
     """Take one segment of a stream that has a state."""
     state, flags = streams.states[stream], segment.flags

@@ -72,7 +72,6 @@ STREAM = record(
         ("placed", np.int32),  # messages that begin in packet `placed_in`
         ("placed_in", np.int64),
         ("protocol", np.uint8),  # number of the protocol, 0: not known yet
-        ("looks", np.uint8),  # slices that were looked at for a protocol
         ("phase", np.uint8),
         ("role", np.uint8),
     ],
@@ -92,9 +91,9 @@ EVENT = record(
         ("start", np.int64),  # in Packets.data (DATA) or in `tail` (LATE)
         ("size", np.int64),  # bytes; of a GAP, those that are missing
         ("offset", np.int64),  # of its first byte in the stream
-        ("number", np.int64),  # packet that carries it
+        ("number", np.int64),  # packet that carries it; of a GAP or END in which it became due
         ("ts", np.int64),  # time of that packet, as in Packets
-        ("at", np.int64),  # packet in which it became due
+        ("at", np.int64),  # packet in which it became due; 0, as are number and ts of a GAP or END, if its flow left
         ("stream", np.int32),
         ("link", np.int32),  # next event of the stream in this batch, -1: none
         ("row", np.int32),  # row in Packets of packet `at`, -1 behind the batch
@@ -122,7 +121,7 @@ ARENA = record(
         ("free", np.int64),  # blocks in `free`
         ("used", np.int64),  # blocks that were ever used; block 0 is never
         ("early", np.int64),  # segments that waited
-        ("retransmitted", np.int64),  # segments with bytes that had been handed on
+        ("retransmitted", np.int64),  # segments with bytes that had been handed on or given up
         ("overlaps", np.int64),  # segments with bytes that waited already
         ("conflicts", np.int64),  # bytes of these that differ from those that waited
         ("dropped", np.int64),  # segments with bytes before or behind those of the stream, or too far ahead

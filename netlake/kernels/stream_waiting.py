@@ -28,7 +28,7 @@ from netlake.kernels.stream_state import BLOCK, Kind, Known
 # limits of one stream
 MOST_HELD = 1 << 20
 MOST_SEGMENTS = 1024
-EVENTS_ROOM = 16 * MOST_SEGMENTS
+EVENTS_ROOM = 20 * MOST_SEGMENTS
 TAIL_ROOM = 5 * MOST_HELD
 
 FIN = Known.FIN.value
@@ -208,9 +208,9 @@ def compare(first, skip, data, start, size, replace, arena):
 
 @kernel()
 def overlap(stream, seq, data, start, size, replace, streams, arena):
-    """Compare the `size` captured bytes of a segment with those of its stream that wait."""
+    """Compare the `size` captured bytes of a segment with those that wait; the stream has some."""
     state, control = streams.states[stream], arena.control[0]
-    if state.first == 0 or seq_diff(arena.heads[state.last].seq + arena.heads[state.last].size, seq) <= 0:
+    if seq_diff(arena.heads[state.last].seq + arena.heads[state.last].size, seq) <= 0:
         return
     node, is_overlap = np.int64(state.first), False
     while node != 0:

@@ -130,7 +130,9 @@ def locate(stream, event, pool, kind, part, reason, missing):
     """Add the message `part` to the pool; `part` is then empty, at the end of the bytes in use."""
     control = pool.control[0]
     end = part.start + part.size
-    count = certificates_in(pool.data, part.start + 4, end) if kind == Handshake.CERTIFICATE else 1
+    count = 1
+    if kind == Handshake.CERTIFICATE:
+        count = certificates_in(pool.data, part.start + 4, end) + (reason != Reason.WHOLE)
     message = pool.messages[control.messages]
     message.start, message.end, message.number, message.ts = part.start, end, part.number, part.ts
     message.at, message.stream, message.missing = event.at, event.stream, missing

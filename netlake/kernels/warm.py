@@ -18,7 +18,7 @@ import netlake.kernels
 from netlake.kernels import Kernel, cache_directory, digest_of
 
 # the kernels that take longest to compile, longest first: each is the first of its process
-LONGEST = ("netlake.kernels.walk.walk", "netlake.kernels.flow.track")
+LONGEST = ("netlake.kernels.walk.walk", "netlake.kernels.flow.track", "netlake.kernels.reassembly.segments")
 
 
 def every() -> dict[str, Kernel]:

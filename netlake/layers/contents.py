@@ -39,7 +39,7 @@ MOST_KEPT, MOST_DECODERS = 64 << 20, 2048
 WAITING = 8
 # bytes that are decoded at once
 STEP = 1 << 16
-HASHES = ("md5", "sha1", "sha256")
+HASHES = ("md5", "sha1")
 
 
 class Part(Protocol):
@@ -90,7 +90,7 @@ class Body:
         self.coding, self.is_form, self.kept = coding, form, kept
         self.found = Content()
         self.transferred = hashlib.sha256()
-        self.hashes = {name: hashlib.new(name, usedforsecurity=False) for name in hashes if name != "sha256"}
+        self.hashes = {name: hashlib.new(name, usedforsecurity=False) for name in hashes}
         self.decoder = Decoder(coding, kept) if Coding.NONE < coding < Coding.OTHER else None
         self.content = self.transferred if self.decoder is None else hashlib.sha256()
         self.part = store.begin() if store is not None else None

@@ -10,7 +10,7 @@ Rules
 - The key of a leaf may be declared by several leaves, which then are a group for this key: each of them reads the same
   messages. The group has the name of its first table, in the order in which tables are given, that is not `inside`
   another one. Tables of netlake are given before those of plugins, so a plugin on the same port does not change stacks.
-- Protocols in TCP streams declare STREAMS, not "tcp.port". "tcp.segment" is for messages that are whole in one TCP segment.
+- Protocols in TCP streams declare STREAMS, not "tcp.port". "tcp.segment" is for messages that are whole in one segment.
 """
 
 from __future__ import annotations

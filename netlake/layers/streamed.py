@@ -11,7 +11,7 @@ first. A protocol has one of three interfaces:
 
 Rules that keep rows independent of the batches:
 - A probe answers YES, NO or UNSURE. What it answers for the first bytes of a stream it answers for more of them too,
-  but for UNSURE. It is asked with at most LOOK bytes, of at most SLICES segments; then UNSURE is NO.
+  but for UNSURE. It is asked with at most 64 bytes; then UNSURE is NO.
 - A message belongs to the packet with its first byte (packet, ts); `last_packet` is the packet with which it was
   complete. Its `place` is counted in the state of its stream.
 - What a stream says before it is complete is kept in the arena, bounded by the walker.
@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -36,8 +36,6 @@ from netlake.kernels.stream_state import LOCATED, POOL, Arena
 from netlake.packets import Bytes, Columns, Messages, Shorts, Tiny
 from netlake.schema import Table
 
-# bytes and segments of the beginning of a stream that decide its protocol
-LOOK, SLICES = 64, 3
 # a pool is read when it has as many messages, or bytes
 MOST_MESSAGES, MOST_BYTES = 1 << 10, 4 << 20
 # room beyond that: what one batch can add
@@ -77,8 +75,9 @@ class Stream:
     """A protocol in streams; `name` is its name in `connection.service`.
 
     `starts`: what the first bytes of either direction can be, `?` for any byte. Without them a stream is of the
-    protocol on its `ports` only. `probe` is called with the first bytes of a stream and its side: 0 if the originator
-    sent them, 1 if the responder did. `tables`: names of the tables that have its messages; for `frame` one.
+    protocol on its `ports` only, unless it can be `anywhere`. `probe` is called with the first bytes of a stream and
+    its side: 0 if the originator sent them, 1 if the responder did. `tables`: names of the tables that have its
+    messages; for `frame` one.
     """
 
     name: str
@@ -86,6 +85,7 @@ class Stream:
     tables: tuple[str, ...]
     starts: tuple[bytes, ...] = ()
     ports: tuple[int, ...] = ()
+    anywhere: bool = False
     frame: Frame | None = None
     walker: Callable[[int], Walker] | None = None
     machine: Callable[[], Any] | None = None
@@ -120,6 +120,16 @@ class Walker(Protocol):
         `take` makes messages with their context. Without columns the reader of the table reads the messages. Pools are
         cleared when all their messages were read.
         """
+
+    def close(self) -> None:
+        """End what runs beside the decoding, such as threads; nothing is walked afterwards."""
+
+
+@runtime_checkable
+class ReadsContents(Protocol):
+    """A walker of messages with bodies (netlake.layers.contents); given before the first batch."""
+
+    contents: Any
 
 
 @dataclass(slots=True)
@@ -197,6 +207,9 @@ class FramedWalker:
             messages.start = np.minimum(messages.start + self.skip, messages.end)
             yield self.table, messages, None
             self.pool.clear()
+
+    def close(self) -> None:
+        """Nothing runs beside it."""
 
 
 Index = npt.NDArray[np.intp]

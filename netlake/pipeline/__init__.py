@@ -22,6 +22,7 @@ from netlake.kernels import warm
 from netlake.lake.catalog import Catalog
 from netlake.lake.facts import CaptureFacts, Stored, schema_version
 from netlake.lake.identity import Content
+from netlake.layers.contents import HASHES
 from netlake.pipeline.decoder import Options
 from netlake.pipeline.process import only_if_used
 from netlake.pipeline.report import CaptureReport, ProblemReport, Report, TableReport
@@ -40,6 +41,8 @@ class Decoding(TypedDict, total=False):
 
     entropy: bool
     flow_key: Iterable[str]
+    hashes: Iterable[str]
+    extract_files: str | os.PathLike[str] | None
 
 
 def _ignore(*_: Any) -> None:
@@ -54,17 +57,23 @@ def decode(  # noqa: PLR0913 - the options of the command, each by its name
     salvage: bool = False,
     entropy: bool = False,
     flow_key: Iterable[str] = (),
+    hashes: Iterable[str] = (),
+    extract_files: str | os.PathLike[str] | None = None,
     plugins: Paths = (),
 ) -> dict[str, pa.Table]:
     """Decode a capture (several paths are read as one) to Arrow tables by name; tables without rows are omitted.
 
     `plugins` are files that declare further tables; they stay loaded in this process (see netlake.tables). `flow_key`
     names what separates connections beside addresses, ports, protocol and tunnel: `vlan`, `interface`, both or none.
+    `hashes` are computed of files beside SHA-256: `md5`, `sha1`, both or none; their contents are stored in the folder
+    `extract_files`.
     InputError if the capture cannot be opened or is not one, SchemaError for an invalid plugin. Problems of the input
     are in the metadata of each table, key `netlake.problems`.
     """
     tables.load(plugins)
-    chosen = options(include, exclude, entropy=entropy, flow_key=flow_key)
+    chosen = options(
+        include, exclude, entropy=entropy, flow_key=flow_key, hashes=hashes, extract_files=extract_files
+    )  # fmt: skip
     settings = Settings(options=chosen, salvage=salvage, sha256=False)
     specs = [path] if isinstance(path, str | os.PathLike) else list(path)
     found, report = to_memory([os.fspath(spec) for spec in specs], settings)
@@ -95,9 +104,9 @@ def capture(  # noqa: PLR0913 - the options of the command, each by its name
     """Decode captures into a lake, which is created by the first capture if it is missing.
 
     `paths` are files, folders, glob patterns or `-`; `jobs` is the number of processes (default: one per CPU);
-    `plugins`, `entropy` and `flow_key` (in `decoding`) are as for `decode`. `progress` is called with (index of the
-    capture, bytes read, size or None, packets), `begun` with the number of captures. InputError if a path names no
-    capture; errors of one capture are in its report.
+    `plugins`, and `entropy`, `flow_key`, `hashes` and `extract_files` (in `decoding`), are as for `decode`. `progress`
+    is called with (index of the capture, bytes read, size or None, packets), `begun` with the number of captures.
+    InputError if a path names no capture; errors of one capture are in its report.
     """
     tables.load(plugins)
     outside = tuple(os.fspath(plugin) for plugin in plugins)
@@ -227,21 +236,45 @@ def _end_of_full_disk(report: Report, wanted: int) -> None:
             full[0].message += f" {left:,} more captures were not decoded; free space, then repeat the command."
 
 
-def options(
-    include: Iterable[str] | None, exclude: Iterable[str], *, entropy: bool = False, flow_key: Iterable[str] = ()
-) -> Options:
-    """The options of the decoder; QueryError for an unknown table, OptionError for an unknown part of the flow key."""
+def options(include: Iterable[str] | None, exclude: Iterable[str], **decoding: Unpack[Decoding]) -> Options:
+    """The options of the decoder.
+
+    QueryError for an unknown table, OptionError for an unknown part of the flow key, an unknown hash, and a folder for
+    files that cannot be made.
+    """
     wanted = None if include is None else frozenset(include)
     unwanted = frozenset(exclude)
     known = tables.entries()
     for name in sorted((wanted or frozenset()) | unwanted):
         if name not in known:
             raise QueryError(f"There is no table {name}; `netlake tables --all` lists them.")
-    parts = {flow_key} if isinstance(flow_key, str) else set(flow_key)
-    for part in sorted(parts):
-        if part not in FLOW_KEYS:
-            raise OptionError(f"{part!r} cannot be part of the flow key; possible are {' and '.join(FLOW_KEYS)}.")
-    return Options(wanted, unwanted, entropy, tuple(part for part in FLOW_KEYS if part in parts))
+    parts = _known(decoding.get("flow_key", ()), FLOW_KEYS, "cannot be part of the flow key")
+    hashes = _known(decoding.get("hashes", ()), HASHES, "is not a hash of files")
+    folder = decoding.get("extract_files")
+    if folder is not None:
+        _folder(Path(folder))
+        folder = str(Path(folder).resolve())
+    return Options(wanted, unwanted, bool(decoding.get("entropy")), parts, hashes, folder)
+
+
+def _known(given: Iterable[str], possible: Sequence[str], wrong: str) -> tuple[str, ...]:
+    """Those of `possible` that are given, in their order; OptionError for another word."""
+    words = {given} if isinstance(given, str) else set(given)
+    for word in sorted(words):
+        if word not in possible:
+            raise OptionError(f"{word!r} {wrong}; possible are {' and '.join(possible)}.")
+    return tuple(word for word in possible if word in words)
+
+
+def _folder(path: Path) -> None:
+    """Make the folder for contents of files if it does not exist."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        writable = os.access(path, os.W_OK | os.X_OK)
+    except OSError as error:
+        raise OptionError(f"The folder {path} for files cannot be made: {error.strerror}; name another one.") from error
+    if not writable:
+        raise OptionError(f"The folder {path} for files is not writable; name another one.")
 
 
 def failed(report: Report) -> NetlakeError | None:

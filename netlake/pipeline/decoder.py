@@ -25,6 +25,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import chain
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -32,6 +33,7 @@ from netlake import tables
 from netlake.flows import address
 from netlake.flows.tracker import LEAST_ROWS, Tracker
 from netlake.layers.classifier import Classifier, Hooked
+from netlake.layers.contents import Contents
 from netlake.layers.pools import new_pools
 from netlake.layers.steps import dispatch
 from netlake.layers.walk import Walked, Walker
@@ -46,6 +48,7 @@ from netlake.records.waiting import COMMON, Waiting
 from netlake.records.weak import weak
 from netlake.schema import Table
 from netlake.sinks import Sink
+from netlake.sinks.extracted import ExtractedFiles
 
 # batches between two calls of `Tracker.ended`: one record batch costs 4 ms, however few rows it has
 BATCHES = 16
@@ -57,12 +60,15 @@ class Options:
 
     Tables to write are those of `include` (None: all) without those of `exclude`; `entropy` fills columns `entropy`;
     `flow_key` is what separates flows beside addresses, ports, protocol and tunnel (netlake.flows.tracker.FLOW_KEYS).
+    `hashes` are computed of files beside SHA-256; `extract_files` is the folder in which their contents are stored.
     """
 
     include: frozenset[str] | None = None
     exclude: frozenset[str] = field(default_factory=frozenset)
     entropy: bool = False
     flow_key: tuple[str, ...] = ()
+    hashes: tuple[str, ...] = ()
+    extract_files: str | None = None
 
     def wants(self, name: str) -> bool:
         """Whether table `name` is written."""
@@ -79,7 +85,10 @@ class Decoder:
         self.failures = Failures()
         self.walker, self.classifier = self._layers()
         self.tracker = Tracker(self.pools, flow_key=options.flow_key)
-        self.streams = Streams(self.tracker, options.wants, self.failures.note)
+        store = None if options.extract_files is None else ExtractedFiles(Path(options.extract_files))
+        self.streams = Streams(
+            self.tracker, options.wants, self.failures.note, lambda: Contents(options.hashes, store)
+        )  # fmt: skip
         self.batches = 0
         self.rows = Rows(sink, capture, self.pools)
         self.packet_rows = PacketRows(self.tables["packet"], self.walker)
@@ -167,9 +176,11 @@ class Decoder:
     def _streams(self, *, every: bool = False) -> None:
         """Write the rows of streams whose messages fill a pool; with `every`, of all messages that are complete."""
         for table, messages, columns in self.streams.rows(every=every):
+            if not self.options.wants(table.name):
+                continue
             if columns is None:
                 self._table(table, messages, None)
-            elif self.options.wants(table.name):
+            else:
                 self.rows.put(table, messages, columns, messages.context)
 
     def _read(self, waiting: Waiting) -> None:
@@ -196,6 +207,7 @@ class Decoder:
         self.tracker.finish()
         self._ended()
         self._flush()
+        self.streams.close()
 
     def rotate(self, sink: Sink) -> Counter[str]:
         """Write all rows so far to the current sink and later rows to `sink`; returns the rows written by table.

@@ -75,6 +75,7 @@ class Settings:
             "exclude": sorted(exclude),
             "entropy": self.options.entropy,
             "flow_key": list(self.options.flow_key),
+            "hashes": list(self.options.hashes),
             "salvage": self.salvage,
         }
 
@@ -86,6 +87,7 @@ class Settings:
             frozenset(kept.get("exclude", ())),
             bool(kept.get("entropy")),
             tuple(kept.get("flow_key", ())),
+            tuple(kept.get("hashes", ())),
         )
         return replace(self, options=chosen, salvage=bool(kept.get("salvage")))
 

@@ -34,7 +34,8 @@ from netlake.kernels import first_look
 from netlake.kernels.flow_columns import SIDES
 from netlake.kernels.flow_state import Records
 from netlake.kernels.numbers import IpProtocol
-from netlake.layers.streamed import NO, SLICES, UNSURE, YES, Chains, FramedWalker, Stream, Verdict, Walker
+from netlake.layers.contents import Contents
+from netlake.layers.streamed import NO, UNSURE, YES, Chains, FramedWalker, ReadsContents, Stream, Verdict, Walker
 from netlake.packets import Bytes, Columns, Headers, Ints, Messages, Packets, Shorts
 from netlake.records.located import take
 from netlake.records.weak import weak
@@ -47,9 +48,14 @@ _NONE: Bytes = np.zeros(0, np.uint8)
 
 
 class Streams:
-    """The streams of one capture; `wanted` tells which tables are written."""
+    """The streams of one capture.
 
-    def __init__(self, tracker: Tracker, wanted: Callable[[str], bool], failed: Failed) -> None:
+    `wanted` tells which tables are written; `contents` makes what reads the bodies of a walker's messages.
+    """
+
+    def __init__(
+        self, tracker: Tracker, wanted: Callable[[str], bool], failed: Failed, contents: Callable[[], Contents]
+    ) -> None:
         self.tracker, self.failed = tracker, failed
         self.reassembly = Reassembly(len(tracker.state.flows))
         self.streams = tables.in_streams()
@@ -57,7 +63,7 @@ class Streams:
         self.names = {number: name for name, number in self.numbers.items()}
         self.look = FirstLook(self.streams, self.numbers, failed)
         self.walkers = {
-            self.numbers[name]: _walker(stream, self.numbers[name])
+            self.numbers[name]: _walker(stream, self.numbers[name], contents)
             for name, stream in self.streams.items()
             if any(map(wanted, stream.tables))
         }
@@ -128,8 +134,18 @@ class Streams:
 
     def rows(self, *, every: bool = False) -> Iterator[tuple[Table, Messages, Columns | None]]:
         """The rows of full pools, with `every` of all; without columns, the table's reader reads the messages."""
+        for number, walker in self.walkers.items():
+            try:
+                yield from walker.rows(take, every=every)
+            except Exception as error:  # noqa: BLE001 - any exception; decoding continues
+                self.failed(self.names[number], error)
+                for pool in walker.pools:
+                    pool.clear()
+
+    def close(self) -> None:
+        """End the threads of walkers, after the last call of `rows`."""
         for walker in self.walkers.values():
-            yield from walker.rows(take, every=every)
+            walker.close()
 
     def _settle(self) -> None:
         for walker in self.walkers.values():
@@ -181,7 +197,7 @@ class FirstLook:
         for bit, stream in enumerate(self.streams):
             for port in stream.ports:
                 self.on_port[port] = self.on_port.get(port, 0) | 1 << bit
-        self.anywhere = sum(1 << bit for bit, stream in enumerate(self.streams) if stream.starts)
+        self.anywhere = sum(1 << bit for bit, stream in enumerate(self.streams) if stream.starts or stream.anywhere)
         self.looks = np.zeros(1 << 10, first_look.LOOK)
         self.scratch = np.zeros(1 << 16, np.uint8)
 
@@ -189,7 +205,7 @@ class FirstLook:
         """The streams that were looked at, and their protocols: 0 if not decided, OTHER for none; None without any."""
         if len(chains.first) > len(self.looks):
             self.looks = np.zeros(2 * len(chains.first), first_look.LOOK)
-        count = first_look.gather(chains.first, chains.states, chains.data, chains.arena, self.looks, SLICES)
+        count = first_look.gather(chains.first, chains.states, chains.data, chains.arena, self.looks)
         if not count:
             return None
         looks = self.looks[:count]
@@ -240,8 +256,11 @@ def _order(bits: int, ports: int, other: int) -> Iterator[int]:
     return iter(sorted(some, key=lambda bit: (not ports >> bit & 1, bit != other, bit)))
 
 
-def _walker(stream: Stream, number: int) -> Walker:
+def _walker(stream: Stream, number: int, contents: Callable[[], Contents]) -> Walker:
     if stream.frame is not None:
         return FramedWalker(stream.frame, tables.table(stream.tables[0]), number)
     assert stream.walker is not None  # noqa: S101 - rules of declarations
-    return stream.walker(number)
+    walker = stream.walker(number)
+    if isinstance(walker, ReadsContents):
+        walker.contents = contents()
+    return walker

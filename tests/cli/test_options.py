@@ -28,6 +28,8 @@ INVALID: dict[str, tuple[str, ...]] = {
     "--exclude": TABLES,
     "--jobs": (*NUMBERS, "0"),
     "--flow-key": ("", ",", " , ", "lots", "VLAN", "vlan,lots", "vlan interface", NOT_UTF8),
+    "--hashes": ("", ",", " , ", "md6", "MD5", "md5,sha256", NOT_UTF8),
+    "--extract-files": ("", "{file}", "{file}/folder"),
     "--plugin": ("", "{folder}", "{folder}/absent.py", "{file}", f"{NOT_UTF8}.py"),
     "--select": COLUMNS,
     "--sort": (*COLUMNS, "-", "--packet"),

@@ -51,7 +51,10 @@ CLEAN = bytes(byte if byte >= 0x20 or byte in b"\t\r\n" else 0x3F for byte in ra
 
 @dataclass(slots=True)
 class Layer:
-    """One header, number `at` of its frame: for each requested field its values in order, as (text, hexadecimal)."""
+    """One header, or a field with fields in it, such as one message of several: number `at` of its frame.
+
+    `fields` has for each requested field its values in order, as (text, hexadecimal).
+    """
 
     name: str
     quoted: bool
@@ -76,6 +79,7 @@ class Reader:
         self.ready: list[Frame] = []
         self.frame = Frame()
         self.open: list[tuple[str, Layer | None]] = []
+        self.nested: list[bool] = []
         self.quoting = False
         # tshark copies bytes that are not UTF-8, so any byte must be accepted; `_text` decodes UTF-8
         self.parser = expat.ParserCreate("iso-8859-1")
@@ -92,6 +96,10 @@ class Reader:
     def start(self, element: str, attributes: dict[str, str]) -> None:
         """Handle the start of an element."""
         if element == "field":
+            name = attributes.get("name", "")
+            self.nested.append(name in self.layers and bool(self.open))
+            if self.nested[-1]:
+                self.proto(name)
             self.field(attributes)
         elif element == "proto":
             self.proto(attributes.get("name", ""))
@@ -119,7 +127,7 @@ class Reader:
 
     def end(self, element: str) -> None:
         """Handle the end of an element."""
-        if element == "proto":
+        if element == "proto" or (element == "field" and self.nested.pop()):
             self.open.pop()
         elif element == "packet":
             self.frame.number = self._number()

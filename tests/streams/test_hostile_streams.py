@@ -78,6 +78,19 @@ def test_stream_keeps_at_most_one_mebibyte() -> None:
     assert stage.states["held"][0] == 0
 
 
+def test_bytes_that_the_capture_cut_are_not_kept() -> None:
+    stage = Reassembly(1)
+    sent = [
+        Segment(True, 99, "S"),
+        Segment(True, 110, payload=b"abc", size=60_000),
+        Segment(True, 100, payload=b"x" * 10),
+    ]
+    feed(stage, sent[:2], 2)
+    assert (stage.states["held"][0], stage.states["early"][0], held_blocks(stage)) == (3, 1, 1)
+    assert [one.kind for one in feed(stage, sent[2:], 1)] == ["DATA", "LATE", "GAP"]
+    assert (stage.states["held"][0], stage.states["early"][0], held_blocks(stage)) == (0, 0, 0)
+
+
 def test_segment_larger_than_the_bound_is_handed_on_behind_a_gap() -> None:
     stage = Reassembly(1, arena=4 << 20)
     found = feed(stage, [Segment(True, 99, "S"), Segment(True, 101, payload=b"x" * (MOST_HELD + 1))], 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,12 +13,11 @@ from hypothesis import strategies as st
 from netlake.kernels.tls_state import REASON_SHIFT, VERSION_SHIFT, Reason
 from netlake.layers.client_hello import Hello, ja3, ja3s, ja4, read_client_hello, read_server_hello
 from netlake.layers.items import text
-from netlake.packets import Cursor, Malformed, Short
-from netlake.schema import faults
+from netlake.packets import Cursor, Malformed, Nullable, Short
+from netlake.schema import Table, arrow, faults
 from netlake.streams.tls.declared import CLIENT_HELLO, SERVER_HELLO
 from netlake.streams.tls.hellos import read_client, read_server
 from tests.messages import build
-from tests.streams.tls_runner import listed
 
 EXTRAS = (41, 45, 51, 0xFE0D)  # extensions that only the columnar reader reads
 SRTP = 14  # an extension that only the reader message by message reads
@@ -59,6 +59,17 @@ def rows_of(bodies: list[tuple[bytes, int]], *, server: bool) -> list[Row]:
         for row, one in zip(rows, listed(table, name, value), strict=True):
             row[name] = one
     return rows
+
+
+def listed(table: Table, name: str, value: Any) -> list[Any]:
+    """A column as Python values, in the type of the table."""
+    if isinstance(value, Nullable):
+        value = pa.array(value.values, mask=~value.valid)
+    elif isinstance(value, np.ndarray):
+        value = pa.array(value)
+    value.validate(full=True)
+    found: list[Any] = value.cast(arrow.schema(table).field(name).type).to_pylist()
+    return found
 
 
 def twin(body: bytes, missing: int, *, server: bool) -> Row:
@@ -212,6 +223,15 @@ def test_ja3s_of_a_published_example() -> None:
     row = rows_of([(body, 0)], server=True)[0]
     assert row["ja3s_full"] == "769,47,65281-0-11-35-5-16"
     assert row["ja3s"] == "836ce314215654b5b1f85f97c73e506f"
+
+
+def test_ja4_of_a_browser() -> None:
+    """The lists of Chrome, whose JA4 the README of JA4 has."""
+    listed_types = "001b 0000 0033 0010 4469 0017 002d 000d 0005 0023 0012 002b ff01 000b 000a fe0d 3a3a"
+    bodies = {0x0010: b"\x00\x03\x02h2", 0x000D: counted(numbers(SIGNATURES), 2, 2), 0x002B: b"\x04\x03\x04\x03\x03"}
+    written = b"".join(extension(kind, bodies.get(kind, b"")) for kind in numbers(listed_types))
+    row = rows_of([(client(written, (0x1A1A, *numbers(SUITES))), 0)], server=False)[0]
+    assert row["ja4"] == "t13d1516h2_8daaf6152771_02713d6af862"
 
 
 def test_key_shares_keys_and_encrypted_hello() -> None:

@@ -60,7 +60,8 @@ _CHOICES = (
     click.option("--choose", type=click.Choice(["priority", "majority"]), default="priority", show_default=True,
                  help="Class of a row with several labels: by priority of the rules, or by most packets."),
     click.option("--exclude", metavar="COLUMNS", callback=options.listed,
-                 help="Columns that are not features (comma-separated); leak:CLASS names all of a class of leak."),
+                 help="Columns that are not features (comma-separated); leak:CLASS names all of a class of leak,"
+                 " check:constants those with one value in all training rows."),
     click.option("--include", metavar="COLUMNS", callback=options.listed,
                  help="Columns that are features although they name a host, a flow or a time."),
     click.option("--pipeline", is_flag=True, help="Also fit a scikit-learn pipeline on the training split."),
@@ -91,6 +92,11 @@ def command(out: Path, lake: Path, memory: str, dry_run: bool, **chosen: Any) ->
     from netlake.label.dataset import Options, build
 
     result = build(lake, None if dry_run else out, Options(**chosen), memory=memory, say=_progress())
+    if result.stale:
+        say(
+            f"The labels of version {chosen['version']} are stale: {'; '.join(result.stale)}. Make them again with"
+            f" `netlake label apply --version {chosen['version']}`."
+        )
     _print(result)
     if result.path is not None:
         click.echo(f"\n{result.path} is written: {sum(result.rows.values()):,} rows, {result.features} features.")

@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,14 @@ from netlake.derived.labels import LABEL, TRUTH
 from netlake.errors import OptionError
 from netlake.label.dataset import card, classes, edges, groups, manifest, output, pipeline, plots, split, stats
 from netlake.label.dataset.checks import FAIL, Check, run
+from netlake.label.dataset.checks.columns import constant
 from netlake.label.dataset.formats import croissant, huggingface, parquet, table
-from netlake.label.dataset.frame import Frame, finish, select
+from netlake.label.dataset.frame import CONSTANTS, Frame, finish, select
 from netlake.label.dataset.options import Options
 from netlake.label.dataset.rows import stage
 from netlake.label.dataset.source import Source, of_lake
 from netlake.label.dataset.work import Work
+from netlake.label.join import versions
 from netlake.query.lake import Lake
 from netlake.schema import Table
 from netlake.spelling import spelled
@@ -36,13 +38,14 @@ BESIDE = (split.ATTEMPTED, split.UNKNOWN)
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What was made: `checks` in order, `rows` by split, `path` None for a dry run."""
+    """What was made: `checks` in order, `rows` by split, `path` None for a dry run; `stale` why the labels are old."""
 
     checks: tuple[Check, ...]
     rows: dict[str, int]
     classes: tuple[str, ...]
     features: int
     path: Path | None
+    stale: tuple[str, ...] = ()
 
     @property
     def failed(self) -> bool:
@@ -60,6 +63,7 @@ class Made:
     stats: dict[str, Any]
     edges: str
     source: Source
+    stale: tuple[str, ...]
 
 
 def build(  # noqa: PLR0913 - all but three are optional
@@ -82,11 +86,12 @@ def build(  # noqa: PLR0913 - all but three are optional
     _refuse(out, options)
     with Lake(lake) as opened, _folder(out) as (work_folder, part):
         edges.require(options.version, opened.catalog.owners("label"))
+        stale = versions.stale(opened.catalog, options.version)
         source = source or of_lake(lake, options.features, options.policy)
         work = Work.of_lake(work_folder, opened, _tables())
         work.limit(memory)
         try:
-            made = _make(work, options, source, tell)
+            made = _make(work, options, source, stale, tell)
             if out is not None:
                 _refuse_random(made, options)
                 tell("writing the files")
@@ -96,7 +101,7 @@ def build(  # noqa: PLR0913 - all but three are optional
         if out is not None:
             part.rename(out)
     found = made.stats["rows_by_split"]
-    return Result(made.checks, found, made.frame.classes, len(made.frame.features), out)
+    return Result(made.checks, found, made.frame.classes, len(made.frame.features), out, stale)
 
 
 def _tables() -> tuple[Table, ...]:
@@ -132,7 +137,7 @@ def _folder(out: Path | None) -> Iterator[tuple[Path, Path]]:
         shutil.rmtree(base, ignore_errors=True)
 
 
-def _make(work: Work, options: Options, source: Source, tell: Callable[[str], None]) -> Made:
+def _make(work: Work, options: Options, source: Source, stale: tuple[str, ...], tell: Callable[[str], None]) -> Made:
     tell(f"computing {source.name}")
     definitions = stage(work, source)
     features, apart = select(definitions, options)
@@ -145,8 +150,19 @@ def _make(work: Work, options: Options, source: Source, tell: Callable[[str], No
     finish(work, names)
     beside = tuple(name for name in BESIDE if work.value("SELECT count(*) FROM work.assigned WHERE split = ?", (name,)))
     frame = Frame(work, features, apart, names, tuple(options.shares), options, beside)
+    if CONSTANTS in options.exclude:
+        frame = _varying(frame)
     tell("checking")
-    return Made(frame, tuple(run(frame)), boundaries, stats.stats(frame), used, source)
+    return Made(frame, tuple(run(frame)), boundaries, stats.stats(frame), used, source, stale)
+
+
+def _varying(frame: Frame) -> Frame:
+    """The rows without the features that have one value in all training rows: they are kept apart."""
+    left_out = constant(frame)
+    features = tuple(one for one in frame.features if one.name not in left_out)
+    if not features:
+        raise OptionError(f"--exclude {CONSTANTS} leaves no feature: every one has one value in the training rows.")
+    return replace(frame, features=features, apart=(*frame.apart, *(o for o in frame.features if o.name in left_out)))
 
 
 def _refuse_random(made: Made, options: Options) -> None:
@@ -211,8 +227,8 @@ def _describe(folder: Path, made: Made, lake: Lake, configs: dict[str, parquet.W
                 "configuration": frame.options.as_json(),
                 "features": {"set": made.source.name, "policy": dict(made.source.policy)},
                 "classes": frame.classes,
-                "labels": {"version": frame.options.version, "edges": made.edges,
-                           "applied": lake.catalog.owners("label").get(frame.options.version)},
+                "labels": {"version": frame.options.version, "edges": made.edges, "stale": made.stale,
+                           "applied": versions.facts(lake.catalog.owners("label")[frame.options.version])},
                 "inputs": {"captures": captures, "truth": truths, "features": manifest.own(made.source.files)},
                 "boundaries": [{"split": one.split, "begin_us": one.begin} for one in made.boundaries],
                 "rows": made.stats["rows_by_split"],

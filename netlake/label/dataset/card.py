@@ -146,8 +146,7 @@ def _collection(facts: Facts) -> str:
 def _labelling(frame: Frame, facts: Facts) -> str:
     options = frame.options
     rows = [
-        (one["source"], one["format"], one["file"], one["count"], one["sha256"] or "file not there")
-        for one in facts.truths
+        (one["source"], one["format"], one["file"], one["count"], one["sha256"] or "no file") for one in facts.truths
     ]
     exact = {
         "packet": "Labels of packets: a row has those of its own packets.",

@@ -17,6 +17,8 @@ from netlake.label.dataset.source import LEAKS, Definition
 from netlake.label.dataset.work import Work, literal, quoted
 from netlake.query import names
 
+# in --exclude: the features that the check `constants` finds
+CONSTANTS = "check:constants"
 LABEL_COLUMNS = ("target", "label_state", "label", "labels", "attempted", "label_fraction")
 
 
@@ -82,10 +84,14 @@ def select(
     for option, given in (("exclude", options.exclude), ("include", options.include)):
         chosen[option] = set()
         for name in given:
+            if name == CONSTANTS and option == "exclude":
+                continue  # they are known when the rows are split
             if name.startswith("leak:") and name[5:] in LEAKS:
                 chosen[option] |= {one.name for one in definitions if one.leak == name[5:]}
             elif name in known:
                 chosen[option].add(name)
+            elif name.startswith("leak:"):
+                raise OptionError(f"--{option}: {name[5:]!r} is no class of leak; classes are {', '.join(LEAKS)}.")
             else:
                 raise OptionError(
                     f"--{option}: {names.unknown('column', name, sorted(known), ' in ' + options.features)}"
@@ -98,7 +104,7 @@ def select(
         if one.name in chosen["include"] or (one.leak not in KEPT_APART and one.name not in chosen["exclude"])
     )
     if not features:
-        raise OptionError("--exclude leaves no feature.")
+        raise OptionError("--exclude leaves no feature: name fewer columns.")
     return features, tuple(one for one in definitions if one not in features)
 
 

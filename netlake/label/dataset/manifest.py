@@ -63,14 +63,15 @@ def captures(lake: Lake, used: Iterable[str]) -> list[dict[str, Any]]:
 def truths(work: Work, lake: Lake) -> list[dict[str, Any]]:
     """The sources of ground truth whose rules labelled rows.
 
-    `rules` is the SHA-256 of the imported rules, by which the lake knows the source; `sha256` is that of the file, null
-    if the file is not there any more.
+    `rules` is the SHA-256 of the imported rules, by which the lake knows the source; `sha256` is that of the file when
+    it was imported, null for alerts of Suricata, which are read as it writes them.
     """
     versions = lake.catalog.owners("truth")
+    # a lake whose sources were all imported before the column existed does not have it
+    known = any(column == "sha256" for column, *_ in work.rows("DESCRIBE truth"))
     rows = work.rows(
-        "SELECT t.source, t.file, t.format, count(*) FROM truth t WHERE t.source IN (SELECT DISTINCT source FROM"
-        " work.hit)"
-        " GROUP BY ALL ORDER BY ALL"
+        f"SELECT t.source, t.file, t.format, {'t.sha256' if known else 'NULL'} AS sha256, count(*) FROM truth t"
+        " WHERE t.source IN (SELECT DISTINCT source FROM work.hit) GROUP BY ALL ORDER BY ALL"
     )
     return [
         {
@@ -79,9 +80,9 @@ def truths(work: Work, lake: Lake) -> list[dict[str, Any]]:
             "format": form,
             "count": count,
             "rules": versions.get(source),
-            "sha256": digest(Path(file)) if Path(file).is_file() else None,
+            "sha256": sha256,
         }
-        for source, file, form, count in rows
+        for source, file, form, sha256, count in rows
     ]
 
 

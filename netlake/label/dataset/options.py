@@ -31,7 +31,8 @@ class Options:
     - `folds`: number of folds of `kfold`; `seed`: decides ties between groups, and the random split
     - `missing`: keep nulls, or impute them with medians and modes of the training split
     - `attempted`, `unknown`: what happens to rows of attempts and to rows without a label
-    - `exclude`, `include`: names of columns, or `leak:CLASS` for all columns of a class of leak
+    - `exclude`, `include`: names of columns, or `leak:CLASS` for all columns of a class of leak; `exclude` also
+      `check:constants`, for those with one value in all training rows
     - `pipeline`: also fit and save a scikit-learn pipeline; `force`: allow a random split that cuts groups
     """
 

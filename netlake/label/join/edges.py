@@ -17,6 +17,7 @@ Headers without a flow of their own (IP) follow the packet whose addresses they 
 
 from __future__ import annotations
 
+from netlake.label.join import intervals
 from netlake.label.join.opened import Opened, Shape
 from netlake.label.join.packets import DISTANCE, DURING, NEEDED, SENDS
 from netlake.schema.sql import name as quoted
@@ -82,15 +83,17 @@ SELECT cap, packet, 0::SMALLINT AS place, flow, id, 0::TINYINT AS scope,
 FROM hit h JOIN (SELECT id, sideless, begin_ts, timeless FROM rule) u USING (id)
 """
 _RECORDS = """
-WITH found AS (
-    SELECT {cap} AS cap, t.packet, t.place, {flow} AS flow, c.id, c.labelled, ({sends})::TINYINT AS sent,
-        {direct} AS direct, {distance} AS distance, c.timed AND NOT c.timeless AS has_time
-    FROM {table} t {joins} WHERE {where})
+WITH found AS ({found})
 SELECT cap, packet, place, flow, id, CASE WHEN direct THEN 0 ELSE 1 END::TINYINT AS scope,
     CASE WHEN NOT u.sideless THEN sent END::TINYINT AS direction,
     CASE WHEN direct AND has_time THEN 0.0 END::DOUBLE AS overlap,
     CASE WHEN direct AND has_time THEN distance END::DOUBLE AS distance, NULL::DOUBLE AS fraction, false AS ambiguous
 FROM found JOIN (SELECT id, sideless FROM rule) u USING (id) WHERE direct OR {labelled}
+"""
+_FOUND = """
+SELECT {cap} AS cap, t.packet, t.place, {row}.flow, c.id, c.labelled, ({sends})::TINYINT AS sent,
+    {direct} AS direct, {distance} AS distance, c.timed AND NOT c.timeless AS has_time
+FROM {joins} WHERE {where}
 """
 
 
@@ -117,28 +120,37 @@ def of_packets(lake: Opened, *, one: bool, spread: bool) -> str:
 
 def of_records(lake: Opened, shape: Shape, *, one: bool, spread: bool) -> str:
     """The SQL of the edges of another table, whose view is bound."""
-    cap, caps = ("0", "") if one else ("cap.id", "JOIN cap ON cap.capture = t.capture")
-    row = "t" if shape.flow else "p"
-    same = "" if one else "c.cap = cap.id AND "
-    joins = f"{caps} JOIN reach c ON {same}c.flow = {row}.flow"
-    where = "true"
+    caps = "" if one else "JOIN cap ON cap.capture = t.capture"
+    row, rows, where = "t", f"{quoted(shape.name)} t {caps}", "true"
     if not shape.flow:
-        joins = f"{caps} JOIN packet p ON p.capture = t.capture AND p.packet = t.packet {joins.removeprefix(caps)}"
+        row, rows = "p", f"{rows} JOIN packet p ON p.capture = t.capture AND p.packet = t.packet"
         where = "p.src_ip = t.src_ip AND p.dst_ip = t.dst_ip AND p.flow IN (SELECT flow FROM reach)"
+    of_flow = ("" if one else "{0}.cap = cap.id AND ") + "{0}.flow = " + f"{row}.flow"
     # a record without its sender is that of its packet; the direction is then unknown
     sender = shape.from_originator or not shape.flow
-    needed, sends = (NEEDED.format(row=row), SENDS.format(row=row)) if sender else ("c.need IS NULL", "NULL")
-    direct = f"c.timed AND {needed} AND {DURING.format(row='t')}"
-    if lake.value("SELECT count(*) FROM special"):
-        within = (
-            f"s.packet BETWEEN t.packet AND coalesce({'t.last_packet' if shape.last_packet else 't.packet'}, t.packet)"
-        )
+    cap, labelled = "0" if one else "cap.id", not shape.header or spread
+    direct, special = "", bool(lake.value("SELECT count(*) FROM special"))
+    if special:
+        last = "t.last_packet" if shape.last_packet else "t.packet"
         direct = (
-            f"({direct}) OR EXISTS (SELECT 1 FROM special s WHERE s.cap = {cap} AND s.id = c.id"  # noqa: S608
-            f" AND s.flow = {row}.flow AND {within})"
+            f" OR EXISTS (SELECT 1 FROM special s WHERE s.cap = {cap} AND s.id = c.id"  # noqa: S608
+            f" AND s.flow = {row}.flow AND s.packet BETWEEN t.packet AND coalesce({last}, t.packet))"
         )
-    return _RECORDS.format(
-        cap=cap, flow=f"{row}.flow", sends=sends, direct=f"coalesce({direct}, false)",
-        distance=DISTANCE.format(row="t"), table=quoted(shape.name), joins=joins, where=where,
-        labelled="false" if shape.header and not spread else "labelled",
-    )  # fmt: skip
+
+    def found(cap: str, row: str, joins: str, where: str, direct: str = "") -> str:
+        needed, sends = (NEEDED.format(row=row), SENDS.format(row=row)) if sender else ("c.need IS NULL", "NULL")
+        direct = f"coalesce((c.timed AND {needed} AND {DURING.format(row='t')}){direct}, false)"
+        return _FOUND.format(cap=cap, row=row, sends=sends, direct=direct, distance=DISTANCE.format(row="t"),
+                             joins=joins, where=where)  # fmt: skip
+
+    # only what matches by its time: flows with many rules are compared by the ranks of their intervals
+    if not (labelled or special) and intervals.rank(lake, "reach", "cap, flow", "timed"):
+        columns = f"{cap} AS cap, t.packet, t.place, t.ts, {row}.flow{f', {row}.from_originator' if sender else ''}"
+        ranked = intervals.numbered("reach", rows, columns, ("t.ts", "t.ts"), f"{of_flow.format('k')} AND {where}")
+        parts = [
+            found(cap, row, f"{rows} JOIN reach_rest c ON {of_flow.format('c')}", where),
+            found("t.cap", "t", f"{ranked} t JOIN reach_ranked c ON {intervals.same('c', 't')}", "true"),
+        ]
+    else:
+        parts = [found(cap, row, f"{rows} JOIN reach c ON {of_flow.format('c')}", where, direct)]
+    return _RECORDS.format(found=" UNION ALL ".join(parts), labelled=str(labelled and "labelled").lower())

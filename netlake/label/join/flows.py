@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from netlake.label.join import intervals
 from netlake.label.join.opened import Opened
 from netlake.schema.sql import literal
 
@@ -110,13 +111,15 @@ def find(lake: Opened, during: str = "true") -> None:
             f" WHERE (\n{condition}\n)"
         )
     conditions = (_DURING, _CONDITION) if found else (_DURING,)
-    lake.sql.execute(f"CREATE OR REPLACE TABLE candidate AS {matching(lake, conditions)}")
+    crowded = intervals.rank(lake, "active", "shape, a_side, v_side", "shape IN ('pair', 'side')")
+    lake.sql.execute(f"CREATE OR REPLACE TABLE candidate AS {matching(lake, conditions, crowded=crowded)}")
 
 
-def matching(lake: Opened, conditions: Sequence[str], only: str = "true") -> str:
+def matching(lake: Opened, conditions: Sequence[str], only: str = "true", *, crowded: bool = False) -> str:
     """The SQL of all pairs of flow and active rule: cap, flow, id, orient.
 
-    `conditions` are on flow f and rule u, `only` selects rules.
+    `conditions` are on flow f and rule u, `only` selects rules. `crowded`: some rules have been ranked by their times,
+    which `conditions` compare.
     """
     shapes = {row[0] for row in lake.rows("SELECT DISTINCT shape FROM active")}
     wanted = [join for join in _JOINS if join[0] in shapes]
@@ -126,17 +129,22 @@ def matching(lake: Opened, conditions: Sequence[str], only: str = "true") -> str
         f"f{place} AS MATERIALIZED (SELECT f.*, {finds} FROM flow f {joins})"  # noqa: S608 - made of constants
         for place, (_, joins, finds, _) in enumerate(wanted)
     ]
-    parts = [
-        _part(f"f{place}", shape, sides, conditions, only) for place, (shape, _, _, sides) in enumerate(wanted)
-    ]  # fmt: skip
+    parts = []
+    for place, (shape, _, _, sides) in enumerate(wanted):
+        flow, rules = f"f{place} f", f"active{'_rest' if crowded else ''} u ON {sides}"
+        parts.append(_part(flow, rules, shape, conditions, only))
+        if crowded and shape in ("pair", "side"):
+            on = f"{sides.replace('u.', 'k.')} AND k.shape = '{shape}'"
+            flow = intervals.numbered("active", flow, "f.*", ("f.ts", "f.last_ts"), on) + " f"
+            parts.append(_part(flow, f"active_ranked u ON {intervals.same('u', 'f')}", shape, conditions, only))
     return (
         f"WITH {', '.join([_TUPLES, *found])} SELECT cap, flow, id, CASE WHEN min(orient) = max(orient)"  # noqa: S608
         f" THEN min(orient) ELSE 0 END AS orient FROM ({' UNION ALL '.join(parts)}) GROUP BY cap, flow, id"
     )
 
 
-def _part(flows: str, shape: str, sides: str, conditions: Sequence[str], only: str) -> str:
-    """The matches of one equi-join."""
+def _part(flows: str, rules: str, shape: str, conditions: Sequence[str], only: str) -> str:
+    """The matches of one equi-join; `flows` and `rules` are the relations f and u with the join of both."""
     ports = " AND ".join(
         f"(u.{side}_port IS NULL OR u.{side}_port = {port}) AND (u.{side}_list IS NULL OR list_contains(u.{side}_list,"
         f" {port}))"
@@ -151,6 +159,6 @@ def _part(flows: str, shape: str, sides: str, conditions: Sequence[str], only: s
         "(u.icmp_type IS NULL OR f.protocol IN (1, 58))",
     ]  # fmt: skip
     return (
-        f"SELECT f.cap, f.flow, u.id, f.orient::TINYINT AS orient FROM {flows} f JOIN active u ON {sides}"  # noqa: S608
+        f"SELECT f.cap, f.flow, u.id, f.orient::TINYINT AS orient FROM {flows} JOIN {rules}"  # noqa: S608
         f" WHERE {' AND '.join(where)}"
     )

@@ -13,6 +13,9 @@ the victim's did, null if the rule does not tell. `special` hits are those that 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from netlake.label.join import intervals
 from netlake.label.join.opened import Opened
 
 _HIT = """
@@ -34,17 +37,21 @@ DISTANCE = (
 DURING = "(c.timeless OR {row}.ts BETWEEN c.lo AND c.hi)"
 _FROM = """
 SELECT {cap} AS cap, p.packet, p.flow, c.id, ({sends})::TINYINT, {distance}, {special}, false
-FROM packet p {joins} WHERE {during} AND {needed} AND {also}
+FROM {joins} WHERE {during} AND {needed} AND {also}
 """
 _ICMP = """
 CREATE OR REPLACE TEMP VIEW icmp AS SELECT capture, packet, type, code FROM icmpv4
 UNION ALL SELECT capture, packet, type, code FROM icmpv6
 """
+_NEAR = """
+CREATE OR REPLACE TABLE near (cap INTEGER, packet BIGINT, flow BIGINT, id INTEGER, sent TINYINT, wanted BIGINT,
+    distance DOUBLE)
+"""
 _EVENTS = """
-CREATE OR REPLACE TABLE near AS
+INSERT INTO near
 SELECT {cap} AS cap, p.packet, p.flow, c.id, ({sends})::TINYINT AS sent, c.wanted,
     abs(epoch_us(p.ts) - epoch_us(c.begin_ts)) / 1e6 AS distance
-FROM packet p {joins} WHERE p.ts BETWEEN c.lo AND c.hi AND {needed} AND {also}
+FROM {joins} WHERE p.ts BETWEEN c.lo AND c.hi AND {needed} AND {also}
 """
 _NEAREST = """
 INSERT INTO hit
@@ -85,8 +92,7 @@ class Packets:
         self.lake = lake
         self.cap = "0" if one else "cap.id"
         self.caps = "" if one else "JOIN cap ON cap.capture = p.capture"
-        by_capture = "" if one else "c.cap = cap.id AND "
-        self.joins = f"{self.caps} JOIN chosen c ON {by_capture}c.flow = p.flow"
+        self.same_flow = ("" if one else "{0}.cap = cap.id AND ") + "{0}.flow = p.flow"
 
     def find(self, captures: list[str]) -> None:
         """Create `hit` and `containing`."""
@@ -105,9 +111,29 @@ class Packets:
 
     def _timed(self, which: str, *, special: bool) -> None:
         self._choose(which)
-        joins, also = self._typed(self.joins, typed=special)
-        parts = _parts() | {"also": f"{also} AND {self._bounds()}", "special": str(special).lower()}
-        self.lake.sql.execute("INSERT INTO hit " + _FROM.format(cap=self.cap, joins=joins, **parts))
+        bounds = self._bounds()
+        for cap, found in self._pairs(bounds):
+            joins, also = self._typed(found, typed=special)
+            parts = _parts() | {"also": f"{also} AND {bounds}", "special": str(special).lower()}
+            self.lake.sql.execute("INSERT INTO hit " + _FROM.format(cap=cap, joins=joins, **parts))
+
+    def _all(self, chosen: str = "chosen") -> str:
+        """Packets p with each chosen rule c of their flow."""
+        return f"packet p {self.caps} JOIN {chosen} c ON {self.same_flow.format('c')}"
+
+    def _pairs(self, bounds: str) -> Iterator[tuple[str, str]]:
+        """(number of the capture, relation with packets p and rules c), in which all pairs that match in time are.
+
+        Flows with many rules are compared by the ranks of their intervals. `bounds` is a condition on packets.
+        """
+        if not intervals.rank(self.lake, "chosen", "cap, flow"):
+            yield self.cap, self._all()
+            return
+        yield self.cap, self._all("chosen_rest")
+        columns = f"{self.cap} AS cap, p.capture, p.packet, p.flow, p.ts, p.from_originator"
+        on = f"{self.same_flow.format('k')} AND {bounds}"
+        packets = intervals.numbered("chosen", f"packet p {self.caps}", columns, ("p.ts", "p.ts"), on)
+        yield "p.cap", f"{packets} p JOIN chosen_ranked c ON {intervals.same('c', 'p')}"
 
     def _choose(self, which: str) -> None:
         self.lake.sql.execute(_CANDIDATES.format(which=which))
@@ -138,17 +164,20 @@ class Packets:
                 f"u.kind = 'event' AND u.icmp_type {known} AND coalesce(u.number, '') <> 'exact' AND NOT u.timeless"
             )
             if self.lake.value("SELECT count(*) FROM chosen"):
-                joins, also = self._typed(self.joins, typed=typed)
-                also = f"{also} AND {self._bounds()}"
-                sql.execute(
-                    _EVENTS.format(cap=self.cap, joins=joins, sends=parts["sends"], needed=parts["needed"], also=also)
-                )
+                bounds = self._bounds()
+                sql.execute(_NEAR)
+                for cap, found in self._pairs(bounds):
+                    joins, also = self._typed(found, typed=typed)
+                    also = f"{also} AND {bounds}"
+                    sql.execute(
+                        _EVENTS.format(cap=cap, joins=joins, sends=parts["sends"], needed=parts["needed"], also=also)
+                    )
                 sql.execute(_NEAREST)
         sql.execute(_CONTAINING)
         self._choose("u.number = 'exact'")
         if self.lake.value("SELECT count(*) FROM chosen"):
             parts |= {"also": "p.packet = c.wanted", "special": "true"}
-            sql.execute("INSERT INTO hit " + _FROM.format(cap=self.cap, joins=self.joins, **parts))
+            sql.execute("INSERT INTO hit " + _FROM.format(cap=self.cap, joins=self._all(), **parts))
 
 
 def _parts() -> dict[str, str]:

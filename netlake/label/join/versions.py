@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +31,7 @@ class Version:
 
 def text(options: Options, sources: dict[str, str], captures: list[Stored]) -> str:
     """The version text of labels made now."""
-    facts = {
+    known = {
         "sources": sources,
         "captures": {one.facts.capture: one.snapshot for one in captures},
         "mode": options.mode,
@@ -39,8 +40,8 @@ def text(options: Options, sources: dict[str, str], captures: list[Stored]) -> s
         "all": not options.sources,
     }
     # captures can be many, the catalog keeps a digest of each version
-    digest = hashlib.sha256(json.dumps(facts["captures"], sort_keys=True).encode()).hexdigest()
-    return json.dumps({**facts, "captures": {"count": len(captures), "digest": digest}}, sort_keys=True)
+    digest = hashlib.sha256(json.dumps(known["captures"], sort_keys=True).encode()).hexdigest()
+    return json.dumps({**known, "captures": {"count": len(captures), "digest": digest}}, sort_keys=True)
 
 
 def every(catalog: Catalog) -> list[Version]:
@@ -49,38 +50,52 @@ def every(catalog: Catalog) -> list[Version]:
     owners = catalog.owners("label")
     counts = _counts(catalog) if owners else {}
     for name, recorded in sorted(owners.items()):
-        facts = _facts(recorded)
-        now = json.loads(text(Options(), {}, captures))["captures"]
-        stale = []
-        if facts.get("captures") != now:
-            before = facts.get("captures", {}).get("count", 0)
-            stale.append(
-                f"captures changed: {before} then, {now['count']} now" if before != now["count"] else
-                "captures were decoded again or replaced"
-            )  # fmt: skip
-        sources: dict[str, str] = facts.get("sources", {})
-        stale += [
-            f"source {source} was {'changed' if source in truth else 'removed'}"
-            for source, version in sorted(sources.items())
-            if truth.get(source) != version
-        ]
-        if facts.get("all"):
-            stale += [f"source {source} is new" for source in sorted(truth.keys() - sources.keys())]
+        known = facts(recorded)
         found.append(
             Version(
-                name, tuple(sources), facts.get("mode", ""), facts.get("tolerance"), counts.get(name, 0), tuple(stale)
+                name,
+                tuple(known.get("sources", {})),
+                known.get("mode", ""),
+                known.get("tolerance"),
+                counts.get(name, 0),
+                _stale(known, truth, captures),
             )
         )
     return found
 
 
-def _facts(recorded: str) -> dict[str, Any]:
+def stale(catalog: Catalog, name: str) -> tuple[str, ...]:
+    """Why the version `name`, which exists, is not that of the present lake; empty if it is current."""
+    return _stale(facts(catalog.owners("label")[name]), catalog.owners("truth"), catalog.captures())
+
+
+def _stale(known: dict[str, Any], truth: Mapping[str, str], captures: list[Stored]) -> tuple[str, ...]:
+    now = json.loads(text(Options(), {}, captures))["captures"]
+    why = []
+    if known.get("captures") != now:
+        before = known.get("captures", {}).get("count", 0)
+        why.append(
+            f"captures changed: {before} then, {now['count']} now" if before != now["count"] else
+            "captures were decoded again or replaced"
+        )  # fmt: skip
+    sources: dict[str, str] = known.get("sources", {})
+    why += [
+        f"source {source} was {'changed' if source in truth else 'removed'}"
+        for source, version in sorted(sources.items())
+        if truth.get(source) != version
+    ]
+    if known.get("all"):
+        why += [f"source {source} is new" for source in sorted(truth.keys() - sources.keys())]
+    return tuple(why)
+
+
+def facts(recorded: str) -> dict[str, Any]:
     """The JSON of a version text; empty if another program wrote it."""
     try:
-        facts = json.loads(recorded)
+        found = json.loads(recorded)
     except ValueError:
         return {}
-    return facts if isinstance(facts, dict) else {}
+    return found if isinstance(found, dict) else {}
 
 
 def _counts(catalog: Catalog) -> dict[str, int]:

@@ -12,6 +12,7 @@ Theory of operation
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -131,7 +132,7 @@ def _import(lake: Path, task: Task, found: reader.Reader, options: Options) -> R
     name = options.name or _suggested(task)
     if options.name is None:
         _refuse_other(lake, name, task.notes.file)
-    writing = store.Writing(name, task.notes.file, found.kind)
+    writing = store.Writing(name, task.notes.file, found.kind, _digest(task.path))
     every: Iterator[Rule] = rules if first is None else chain([first], rules)
     if first is None:
         raise _nothing(task.notes)
@@ -153,6 +154,11 @@ def _import(lake: Path, task: Task, found: reader.Reader, options: Options) -> R
         task.zone.name if task.zone else None,
         tuple(_notices(lake, writing)),
     )
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _of_this_era(rules: Iterator[Rule], notes: Notes) -> Iterator[Rule]:

@@ -30,7 +30,7 @@ ROWS = 1 << 15
 
 # attributes of Rule by column, for those whose names differ; the others have the same name
 _ATTRIBUTES = {"begin_ts": "begin", "end_ts": "end"}
-_GIVEN = {"source", "rule", "file", "format"}
+_GIVEN = {"source", "rule", "file", "format", "sha256"}
 # what a version is made of: all of a rule but its line
 _VERSIONED = tuple(name for name in Rule.__slots__ if name != "line")
 
@@ -38,11 +38,12 @@ _VERSIONED = tuple(name for name in Rule.__slots__ if name != "line")
 class Writing:
     """The rules of one source on their way into the table: `batches` are its rows, `version` is complete after them.
 
-    `labels` are the different labels, `begin` and `end` the span of all rules, `count` their number.
+    `sha256` is that of the file, None without one. `labels` are the different labels, `begin` and `end` the span of all
+    rules, `count` their number.
     """
 
-    def __init__(self, source: str, file: str, form: str) -> None:
-        self.source, self.file, self.form = source, file, form
+    def __init__(self, source: str, file: str, form: str, sha256: str | None = None) -> None:
+        self.source, self.file, self.form, self.sha256 = source, file, form, sha256
         self.count = 0
         self.labels: set[str] = set()
         self.begin: int | None = None
@@ -73,7 +74,7 @@ class Writing:
         }
         first = self.count + 1
         self.count += len(rules)
-        given = {"source": self.source, "file": self.file, "format": self.form}
+        given = {"source": self.source, "file": self.file, "format": self.form, "sha256": self.sha256}
         values |= {name: [value] * len(rules) for name, value in given.items()}
         values["rule"] = list(range(first, self.count + 1))
         self._see(values)

@@ -71,6 +71,7 @@ STREAMS = (
         probe_stream,
         tables=("http_request", "http_response", "file"),
         starts=STARTS,
+        anywhere=True,
         ports=(80, 8080, 8000, 8008, 8888, 3128, 5985, 591),
         walker=Http,
     ),

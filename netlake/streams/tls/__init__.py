@@ -12,7 +12,11 @@ Decided here:
 from __future__ import annotations
 
 from netlake.layers.streamed import Stream
+from netlake.packets import Columns, Messages
+from netlake.streams.tls.alerts import read_alerts
+from netlake.streams.tls.certificates import Certificates
 from netlake.streams.tls.declared import ALERT, CLIENT_HELLO, SERVER_HELLO, X509
+from netlake.streams.tls.hellos import read_client, read_server
 from netlake.streams.tls.walker import TlsWalker, first_look
 
 TABLES = (CLIENT_HELLO, SERVER_HELLO, ALERT, X509)
@@ -26,3 +30,13 @@ STREAMS = (
         walker=TlsWalker,
     ),
 )
+
+read_tls_client_hello = read_client
+read_tls_server_hello = read_server
+read_tls_alert = read_alerts
+memory_x509 = Certificates
+
+
+def read_x509(messages: Messages, memory: Certificates | None = None) -> tuple[Messages, Columns]:
+    """Rows of certificates; `memory` has the fields of those that were read last."""
+    return (memory or Certificates()).read(messages)

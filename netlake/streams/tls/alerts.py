@@ -26,8 +26,9 @@ def read_alerts(messages: Messages) -> Columns:
     """Columns of alerts; sets their faults."""
     mark_early(messages)
     size = messages.end - messages.start
+    data = messages.data if len(messages.data) else np.zeros(1, np.uint8)
     levels, descriptions = (
-        np.where(size > at, messages.data.take(messages.start + at, mode="clip"), 0).astype(np.int16) for at in (0, 1)
+        np.where(size > at, data.take(messages.start + at, mode="clip"), 0).astype(np.int16) for at in (0, 1)
     )
     names = [NAMES.get(value) if known else None for value, known in zip(descriptions.tolist(), size > 1, strict=True)]
     return {

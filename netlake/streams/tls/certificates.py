@@ -29,7 +29,7 @@ Fields = dict[str, Any]
 
 
 class Certificates:
-    """Reads certificates, and remembers the fields of the last ones."""
+    """Reads certificates, and remembers the fields of the last ones of a capture."""
 
     def __init__(self) -> None:
         self.cache: OrderedDict[bytes, tuple[Fields, bool]] = OrderedDict()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from netlake.schema import Column, List, Table
 
-RECORD_VERSION = Column("record_version", "u16", "Version of the record in which the message begins, 769 (0x0301) 1.0.",
-                        wireshark="tls.record.version")  # fmt: skip
+DOC = "Version of the record in which the message begins, 769 (0x0301) 1.0."
+RECORD_VERSION = Column("record_version", "u16", DOC, wireshark="tls.record.version")
 HELLO = (
-    RECORD_VERSION,
+    Column("record_version", "u16", DOC, why="compared in tls_alert"),
     Column("hello_version", "u16", "Legacy version; 771 (0x0303) 1.2 and 1.3, 768 (0x0300) SSL 3.0.",
            wireshark="tls.handshake.version"),
     Column("random", "bytes", "Random value, 32 bytes.", wireshark="tls.handshake.random"),
@@ -73,6 +73,8 @@ SERVER_HELLO = Table(
                wireshark="tls.handshake.extension.type"),
         Column("alpn", List("text"), "ALPN protocol selected; encrypted in 1.3.",
                wireshark="tls.handshake.extensions_alpn_str"),
+        Column("point_formats", List("u8"), "EC point formats: 0 uncompressed.",
+               wireshark="tls.handshake.extensions_ec_point_format"),
         Column("supported_version", "u16", "Version selected by the extension, 772 (0x0304) 1.3; null before 1.3.",
                wireshark="tls.handshake.extensions.supported_version"),
         Column("negotiated_version", "u16", "Version of the connection: `supported_version`, else `hello_version`.",
@@ -110,7 +112,7 @@ X509 = Table(
     spec="RFC 5280, RFC 5246, RFC 4514",
     columns=(
         Column("chain_position", "u16", "Position in the message, from 0.", why="tshark lists them in order"),
-        Column("length", "u32", "Length of the certificate, bytes.", wireshark="tls.handshake.certificate_length"),
+        Column("length", "u32", "Length of the certificate, bytes.", why="tshark has the certificate"),
         Column("sha256", "text", "SHA-256 of the certificate, 64 hexadecimal digits; null if it is incomplete.",
                why="tshark has no fingerprint"),
         Column("sha1", "text", "SHA-1 of the certificate, 40 hexadecimal digits; null if it is incomplete.",
@@ -138,6 +140,6 @@ X509 = Table(
         Column("san_email", List("text"), "Subject alternative names: mail addresses.",
                wireshark="x509ce.rfc822Name"),
         Column("san_uri", List("text"), "Subject alternative names: URIs.",
-               wireshark="x509ce.uniformResourceIdentifier"),
+               why="tshark has those of other extensions in the same field"),
     ),
 )  # fmt: skip

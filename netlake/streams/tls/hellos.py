@@ -59,7 +59,8 @@ def read_server(messages: Messages) -> Columns:
     """Columns of ServerHello messages; sets their faults."""
     hellos, into = _read(messages, server=True)
     columns = _common(SERVER_HELLO, messages, hellos, into)
-    columns["extensions"] = _list(SERVER_HELLO, "extensions", hellos["extensions"], into)
+    for column in ("extensions", "point_formats"):
+        columns[column] = _list(SERVER_HELLO, column, hellos[column], into)
     columns["cipher_suite"] = _first(hellos["cipher_suites"], into)
     columns["compression_method"] = _first(hellos["compression"], into)
     columns["supported_version"] = version = _first(hellos["supported_versions"], into)

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
 from netlake.kernels.tls import walk
 from netlake.kernels.tls_state import LONGEST_RECORD, MOST, PART, Content, Handshake, PoolArrays
-from netlake.layers.streamed import MOST_MESSAGES, NO, UNSURE, YES, Chains, Pool, Take, Verdict
+from netlake.layers.streamed import NO, UNSURE, YES, Chains, Pool, Take, Verdict
 from netlake.packets import Columns, Messages
 from netlake.schema import Table
-from netlake.streams.tls.alerts import read_alerts
-from netlake.streams.tls.certificates import Certificates
 from netlake.streams.tls.declared import ALERT, CLIENT_HELLO, SERVER_HELLO, X509
-from netlake.streams.tls.hellos import read_client, read_server
 
 # bytes of a stream that are kept before its protocol is known, at most
-SCRATCH = 1 << 18
+SCRATCH = 1 << 16
 HEADER = 5
 # the smallest encrypted content: a tag, or a MAC
 SMALLEST_ENCRYPTED = 16
-
-Read = Callable[[Messages], Columns | tuple[Messages, Columns]]
 
 
 def first_look(data: bytes, _side: int) -> Verdict:
@@ -66,12 +61,6 @@ class TlsWalker:
         self.number = number
         self.pool = Pool()
         self._part, self._scratch = np.zeros(1, PART), np.zeros(SCRATCH, np.uint8)
-        self._readers: dict[int, tuple[Table, Read]] = {
-            Handshake.CLIENT_HELLO.value: (CLIENT_HELLO, read_client),
-            Handshake.SERVER_HELLO.value: (SERVER_HELLO, read_server),
-            Handshake.CERTIFICATE.value: (X509, Certificates().read),
-            Content.ALERT.value: (ALERT, read_alerts),
-        }
 
     @property
     def pools(self) -> tuple[Pool, ...]:
@@ -79,7 +68,7 @@ class TlsWalker:
         return (self.pool,)
 
     def walk(self, chains: Chains) -> None:
-        """Locate the messages of the batch's TLS streams; the pool grows if it has to."""
+        """Locate the messages of the batch's TLS streams."""
         first, done = chains.first.copy(), 0
         while True:
             pool = PoolArrays(self.pool.data, self.pool.messages, self.pool.control)
@@ -89,19 +78,25 @@ class TlsWalker:
                 return
             self.pool.grow()
 
-    def rows(self, take: Take, *, every: bool) -> Iterator[tuple[Table, Messages, Columns]]:
-        """Rows of the located messages, if the pool is full or with `every`; the pool is then empty."""
-        if not (every or self.pool.full):
+    def rows(self, take: Take, *, every: bool) -> Iterator[tuple[Table, Messages, Columns | None]]:
+        """The located messages by table, without columns; `hint` is their `kind` (netlake.kernels.tls_state)."""
+        if not len(self.pool) or not (every or self.pool.full):
             return
-        for begin in range(0, len(self.pool), 4 * MOST_MESSAGES):
-            kinds = self.pool.messages["kind"][begin : min(begin + 4 * MOST_MESSAGES, len(self.pool))]
-            for kind, (table, read) in self._readers.items():
-                index = np.flatnonzero(kinds & 0xFF == kind)
-                if len(index):
-                    index += begin
-                    messages = take(self.pool, table, index)
-                    messages.hint = self.pool.messages["kind"][index].astype(np.int64)
-                    found = read(messages)
-                    kept, columns = found if isinstance(found, tuple) else (messages, found)
-                    yield table, kept, columns
+        kinds = self.pool.messages["kind"][: len(self.pool)]
+        for kind, table in TABLES_OF.items():
+            index = np.flatnonzero(kinds & 0xFF == kind)
+            if len(index):
+                messages = take(self.pool, table, index)
+                messages.hint = kinds[index].astype(np.int64)
+                yield table, messages, None
         self.pool.clear()
+
+    def close(self) -> None:
+        """Nothing runs beside it."""
+
+
+# the table of each type of message
+TABLES_OF = {
+    Handshake.CLIENT_HELLO.value: CLIENT_HELLO, Handshake.SERVER_HELLO.value: SERVER_HELLO,
+    Handshake.CERTIFICATE.value: X509, Content.ALERT.value: ALERT,
+}  # fmt: skip

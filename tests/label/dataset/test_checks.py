@@ -115,6 +115,8 @@ PLANTED: tuple[tuple[str, str, Any, dict[str, Any], tuple[str, str, Any]], ...] 
     ("constants", "a feature is null in train", set_all("a", None, "train"), {}, ("warn", "columns", ["a"])),
     ("constants", "one value, or null", lambda rows: [{**row, "b": 7 if row["row_id"] % 2 else None} for row in rows],
      {}, ("warn", "with_nulls", ["b"])),
+    ("constants", "null in train, which trees of scikit-learn do not take", set_all("a", None, "train"), {},
+     ("warn", "only_null", ["a"])),
     ("missing", "an infinity in test", set_all("a", float("inf"), count=3), {}, ("fail", "infinite.a", 3)),
     ("missing", "a NaN in train", set_all("a", float("nan"), "train", 2), {}, ("fail", "nan.a", 2)),
     ("missing", "a feature is mostly null", set_all("a", None, "train"), {}, ("warn", "null.a", 600)),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+import shutil
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -67,6 +70,7 @@ def test_rows_of_packets(attacked: Path, tmp_path: Path) -> None:
 CASES: tuple[tuple[list[str], int, str], ...] = (
     (["--split", "random", "--unknown", "benign"], 2, "--split random: .* in several splits.*give --force"),
     (["--features", "no"], 2, "There is no feature set 'no'"),
+    (["--exclude", "leak:no"], 2, "--exclude: 'no' is no class of leak; classes are none, identity"),
     (["--version", "no"], 1, "The lake has no labels of version no; the lake has default"),
     (["--memory", "much"], 2, "'--memory': 'much' is not a size"),
     (["--policy", "no"], 2, "--policy: 'no' is no policy"),
@@ -84,3 +88,58 @@ def test_mistake(
     assert printed.startswith("netlake: ")
     assert re.search(sentence, printed), printed
     assert list(tmp_path.iterdir()) == []
+
+
+def test_manifest_has_the_digest_of_the_file_that_was_imported(
+    captures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file may change, and the command may run in another folder: the inputs and the bytes are the same."""
+    monkeypatch.chdir(tmp_path)
+    Path("attacks.yaml").write_text(ATTACKS, encoding="utf-8")
+    netlake.capture([captures / "demo.pcapng"], tmp_path / "lake")
+    assert main(["label", "import", "attacks.yaml", "--lake", "lake"]) == 0
+    assert main(["label", "apply", "--lake", "lake"]) == 0
+    options = ["--unknown", "benign", "--lake", str(tmp_path / "lake")]
+    assert main(["label", "dataset", "one", *options]) in (0, 3)
+    Path("attacks.yaml").write_text("# another file\n", encoding="utf-8")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert main(["label", "dataset", "two", *options]) in (0, 3)
+    one, two = tmp_path / "one", tmp_path / "elsewhere" / "two"
+    assert (one / "SHA256SUMS").read_text() == (two / "SHA256SUMS").read_text()
+    manifest = json.loads((two / "manifest.json").read_text())
+    assert manifest["inputs"]["truth"][0]["sha256"] == hashlib.sha256(ATTACKS.encode()).hexdigest()
+    applied = manifest["labels"]["applied"]
+    assert (applied["mode"], applied["tolerance"], manifest["labels"]["stale"]) == ("overlap", None, [])
+    assert "stale" not in capsys.readouterr().err
+
+
+def test_labels_that_are_not_those_of_the_present_truth_are_reported(
+    attacked: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake = shutil.copytree(attacked, tmp_path / "lake")
+    later = tmp_path / "attacks.yaml"
+    later.write_text(ATTACKS.replace("05:27:40", "05:27:39"), encoding="utf-8")
+    assert main(["label", "import", str(later), "--name", "attacks", "--lake", str(lake)]) == 0
+    out = tmp_path / "out"
+    assert main(["label", "dataset", str(out), "--unknown", "benign", "--lake", str(lake)]) in (0, 3)
+    stale = "source attacks was changed"
+    printed = capsys.readouterr().err
+    assert f"version default are stale: {stale}. Make them again with `netlake label apply" in printed
+    assert json.loads((out / "manifest.json").read_text())["labels"]["stale"] == [stale]
+
+
+def test_without_constants_trees_train_on_columns_with_nulls(attacked: Path, tmp_path: Path) -> None:
+    """scikit-learn's trees take nulls, but no column that is null in all rows; netflow-v2 has two."""
+    ensemble = pytest.importorskip("sklearn.ensemble")
+    options = ["--features", "netflow-v2", "--unknown", "benign", "--split", "random", "--force"]
+    for name, more in (("all", []), ("some", ["--exclude", "check:constants"])):
+        given = [*options, *more, "--lake", str(attacked)]
+        assert main(["label", "dataset", str(tmp_path / name), *given]) in (0, 3)
+    every, some = (np.load(tmp_path / name / "npz" / "train.npz") for name in ("all", "some"))
+    assert set(some["feature_names"]) < set(every["feature_names"])
+    assert np.isnan(every["X"]).all(axis=0).any()
+    assert all(len(set(column[~np.isnan(column)])) > 1 for column in some["X"].T)
+    ensemble.HistGradientBoostingClassifier(max_iter=3).fit(some["X"], some["y"])
+    apart = pl.read_parquet(tmp_path / "some" / "identity" / "train-00000.parquet").columns
+    assert set(every["feature_names"]) - set(some["feature_names"]) <= set(apart)

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from netlake.label.dataset.checks.verdict import FAIL, PASS, WARN, Check, counted, percent, some
-from netlake.label.dataset.frame import Frame
+from netlake.label.dataset.frame import CONSTANTS, Frame
 from netlake.label.dataset.work import quoted
 
 # share of nulls from which a column is reported
@@ -40,22 +40,38 @@ def leaks(frame: Frame) -> Check:
     return Check("leaks", status, sentence or "No feature is of a class of leak.", {"features": found, "apart": apart})
 
 
+def constant(frame: Frame) -> dict[str, tuple[bool, bool]]:
+    """Features with one value, or none, in the training rows: (whether some rows are null, whether all are)."""
+    names = [one.name for one in frame.features]
+    parts = ", ".join(
+        f"min({c}) IS NOT DISTINCT FROM max({c}), count({c}) < count(*), count({c}) = 0" for c in map(quoted, names)
+    )
+    found = frame.work.row(f"SELECT {parts} FROM {frame.relation} WHERE {frame.fitted}")
+    return {
+        name: (some, every)
+        for name, one, some, every in zip(names, found[::3], found[1::3], found[2::3], strict=True)
+        if one
+    }
+
+
 def constants(frame: Frame) -> Check:
     """Features with one value, or none, in the training rows; some of them may be null besides."""
-    names = [one.name for one in frame.features]
-    parts = ", ".join(f"min({c}) IS NOT DISTINCT FROM max({c}), count({c}) < count(*)" for c in map(quoted, names))
-    found = frame.work.row(f"SELECT {parts} FROM {frame.relation} WHERE {frame.fitted}")
-    constant = [name for place, name in enumerate(names) if found[2 * place]]
-    nulls = [name for place, name in enumerate(names) if found[2 * place] and found[2 * place + 1]]
-    status = PASS if not constant else FAIL if len(constant) == len(names) else WARN
+    names, given = [one.name for one in frame.features], constant(frame)
+    nulls, empty = ([name for name, found in given.items() if found[place]] for place in (0, 1))
+    status = PASS if not given else FAIL if len(given) == len(names) else WARN
     sentence = (
-        f"{len(constant)} of {counted(len(names), 'feature')} with one value in all training rows: {some(constant)}."
-        if constant
+        f"{len(given)} of {counted(len(names), 'feature')} with one value in all training rows: {some(list(given))}."
+        if given
         else "Every feature has several values in the training rows."
     )
     if nulls:
         sentence += f" Of them also with nulls: {len(nulls)}."
-    return Check("constants", status, sentence, {"columns": constant, "with_nulls": nulls})
+    if empty:
+        sentence += (
+            f" Null in all of them: {len(empty)}, with which scikit-learn's HistGradientBoosting fails: --exclude"
+            f" {CONSTANTS} leaves them out, --missing impute fills them."
+        )
+    return Check("constants", status, sentence, {"columns": list(given), "with_nulls": nulls, "only_null": empty})
 
 
 def missing(frame: Frame) -> Check:
