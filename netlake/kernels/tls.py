@@ -11,6 +11,8 @@ Rules:
   8446 section 5.1 forbids records between the parts of a message.
 - A gap within a record is passed over; behind it handshake records are read as if encrypted. Any other gap, and what is
   no record, make the stream LOST until a segment begins with a plausible record.
+- A stream can begin with a ClientHello in the format of SSL 2.0 (RFC 5246 appendix E.2). It is located as a handshake
+  message with record version 0x0002.
 - Bounds: a message of more than MOST bytes is located with its header only. What is kept of a stream between batches
   is at most one message; without room for it in the arena the message ends.
 """
@@ -30,6 +32,7 @@ from netlake.kernels.tls_state import (  # noqa: F401 - in signatures
     PART,
     SKIP,
     SMALLEST_HELLO,
+    SSL_2_BEGIN,
     Content,
     Flag,
     Handshake,
@@ -83,14 +86,35 @@ def begin_part(stream, part, number, ts):
 
 
 @kernel()
+def begin_ssl_2(stream, pool, part):
+    """Whether the header in `line` is that of a ClientHello in the format of SSL 2.0; then begin it."""
+    line = stream.line
+    length = line >> 24 & 0x7FFF
+    if line >> 39 == 0 or line >> 16 & 0xFF != 1 or line >> 8 & 0xFF != 3 or stream.role & Flag.RECORDS > 0:
+        return False
+    if length <= SSL_2_BEGIN:
+        return False
+    part.number, part.ts, part.version, part.size = stream.body, stream.count, 2, 6
+    header = (Handshake.CLIENT_HELLO << 24 | (length - 1)) << 16 | line & 0xFFFF
+    for index in range(6):
+        pool.data[part.start + index] = header >> (40 - 8 * index) & 255
+    stream.phase, stream.left = Phase.SSL_2, length - SSL_2_BEGIN
+    stream.role |= Flag.RECORDS
+    return True
+
+
+@kernel()
 def begin_record(stream, event, pool, part):
     """Decide what to do with the record whose header is in `line`."""
     kind, version, length = stream.line >> 32, stream.line >> 16 & 0xFFFF, stream.line & 0xFFFF
+    if begin_ssl_2(stream, pool, part):
+        return
     if kind < 20 or kind > 24 or version >> 8 != 3 or version & 255 > 4 or length > LONGEST_RECORD:
         stream.undecoded += HEADER_SIZE
         lose(stream, event, pool, part, Reason.ENDED)
         return
     stream.left = length
+    stream.role |= Flag.RECORDS
     encrypted = stream.role & Flag.ENCRYPTED > 0
     if kind != Content.HANDSHAKE:
         end_part(stream, event, pool, part, Reason.ENDED, 0)
@@ -233,6 +257,11 @@ def feed(stream, event, number, ts, data, at, end, pool, part):
         else:
             if stream.phase == Phase.CHECK:
                 some = check(stream, number, ts, data, at, some, pool, part)
+            elif stream.phase == Phase.SSL_2:
+                copy(data, at, some, pool.data, part.start + part.size)
+                part.size += some
+                if stream.left == some:
+                    locate(stream, event, pool, Handshake.CLIENT_HELLO, part, Reason.WHOLE, 0)
             elif stream.phase == Phase.ALERT:
                 some = alert(stream, event, number, ts, data, at, some, pool, part)
             stream.left -= some

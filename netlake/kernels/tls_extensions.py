@@ -39,6 +39,7 @@ class Extension(IntEnum):
     POINT_FORMATS = 11
     SIGNATURES = 13
     ALPN = 16
+    DRAFT_KEY_SHARE = 40  # of the drafts of TLS 1.3 to 22
     PRE_SHARED_KEY = 41
     SUPPORTED_VERSIONS = 43
     PSK_MODES = 45
@@ -233,7 +234,9 @@ def extension(data, kind, at, end, server, hello, into):
         server_name(data, at, end, hello)
     elif kind == Extension.ALPN:
         alpn(data, at, end, hello, into)
-    elif kind == Extension.KEY_SHARE:
+    elif kind == Extension.KEY_SHARE or (
+        kind == Extension.DRAFT_KEY_SHARE and hello.key_shares.start == hello.key_shares.end
+    ):
         key_shares(data, at, end, server, hello, into)
     elif kind == Extension.PRE_SHARED_KEY:
         pre_shared_key(data, at, end, server, hello)

@@ -1,6 +1,9 @@
 """Hellos of TLS by column (RFC 8446 section 4.1): where the fields are, all lists of numbers, and fingerprints.
 
-A hello that ends early keeps the fields before its end, as far as they are whole; only a whole one has fingerprints.
+- A hello that ends early keeps the fields before its end, as far as they are whole; only a whole one has fingerprints.
+- Servers of the drafts of TLS 1.3 to 21 send version 0x7fxx, and neither session ID nor compression method.
+- A ClientHello in the format of SSL 2.0 (RFC 5246 appendix E.2) has other fields: cipher suites of three bytes, of
+  which those that begin with 0 are suites of TLS. It has no fingerprints.
 """
 
 from __future__ import annotations
@@ -23,6 +26,8 @@ from netlake.kernels.tls_fingerprint import write_ja3, write_ja3s, write_ja4
 from netlake.schema.faults import BAD_LENGTH, CUT, SHORT_HEADER, TOO_LARGE
 
 RANDOM = 32
+# first byte of the version of drafts of TLS 1.3; record version of a hello in the format of SSL 2.0
+DRAFT, SSL_2 = 0x7F, 0x0002
 
 
 @kernel()
@@ -59,7 +64,7 @@ def clear(hello, into):
 
 
 @kernel()
-def fixed(data, at, end, missing, hello):
+def fixed(data, at, end, missing, server, hello):
     """Version, random and session ID; the offset behind them, NONE if the hello ends before."""
     if end - at >= 2:
         hello.version = u16(data, at)
@@ -68,6 +73,8 @@ def fixed(data, at, end, missing, hello):
     at += 2
     hello.random.start, hello.random.end = at, at + RANDOM
     at += RANDOM
+    if server and hello.version >> 8 == DRAFT:
+        return at
     if end - at < 1:
         return ended(hello, missing, SHORT_HEADER)
     after = vector(at + 1, np.int64(data[at]), end, missing, hello)
@@ -101,6 +108,8 @@ def selected(data, at, end, missing, hello, into):
     """Cipher suite and compression method of a server; the offset behind them, NONE if the hello ends before."""
     if end - at >= 2:
         add_list(data, at, at + 2, 2, hello.cipher_suites, into)
+        if hello.version >> 8 == DRAFT:
+            return at + 2
     if end - at < 3:
         return ended(hello, missing, SHORT_HEADER)
     add_list(data, at + 2, at + 3, 1, hello.compression, into)
@@ -149,7 +158,7 @@ def read_extensions(data, server, hello, into):
 def read_hello(data, at, end, missing, server, hello, into):
     """Read the hello whose body is data[at:end] and `missing` bytes."""
     clear(hello, into)
-    at = fixed(data, at, end, missing, hello)
+    at = fixed(data, at, end, missing, server, hello)
     if at >= 0:
         at = selected(data, at, end, missing, hello, into) if server else offered(data, at, end, missing, hello, into)
     if at < 0:
@@ -174,11 +183,42 @@ def read_hello(data, at, end, missing, server, hello, into):
         hello.whole = at + size == end and missing == 0
 
 
-@kernel("void(uint8[::1], int64[::1], int64[::1], int32[::1], int64, HELLO[::1], Into)")
-def read_hellos(data, start, end, missing, server, hellos, into):
-    """Read the hellos whose bodies are data[start:end], of a server or of a client."""
+@kernel()
+def read_ssl_2(data, at, end, missing, hello, into):
+    """Read the ClientHello in the format of SSL 2.0 whose body is data[at:end] and `missing` bytes."""
+    clear(hello, into)
+    if end - at >= 2:
+        hello.version = u16(data, at)
+    if end - at < 8:
+        ended(hello, missing, SHORT_HEADER)
+        return
+    suites, session, challenge = u16(data, at + 2), u16(data, at + 4), u16(data, at + 6)
+    at += 8
+    if suites % 3 or suites + session + challenge != end - at + missing:
+        note(hello, BAD_LENGTH)
+        return
+    for suite in range(at, min(at + suites, end - 2), 3):
+        if data[suite] == 0:
+            add_number(into, u16(data, suite + 1))
+            hello.cipher_suites.end = into.used[0].numbers
+    at += suites
+    if at + session <= end:
+        hello.session_id.start, hello.session_id.end = at, at + session
+    at += session
+    if at + challenge <= end:
+        hello.random.start, hello.random.end = at, at + challenge
+    if missing > 0:
+        note(hello, CUT)
+
+
+@kernel("void(uint8[::1], int64[::1], int64[::1], int32[::1], int32[::1], int64, HELLO[::1], Into)")
+def read_hellos(data, start, end, missing, versions, server, hellos, into):
+    """Read the hellos whose bodies are data[start:end], of a server or of a client; `versions` are of their records."""
     for index in range(start.size):
         hello = hellos[index]
+        if versions[index] == SSL_2:
+            read_ssl_2(data, start[index], end[index], missing[index], hello, into)
+            continue
         read_hello(data, start[index], end[index], missing[index], server, hello, into)
         if hello.whole == 0:
             continue

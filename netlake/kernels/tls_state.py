@@ -25,6 +25,8 @@ HEADER_SIZE = 5
 # the smallest body of a hello: version, random, lengths
 SMALLEST_HELLO = 38
 MOST_PLACE = 32767
+# bytes of a message in the format of SSL 2.0 that are in the header of a record: type and version, behind the length
+SSL_2_BEGIN = 3
 # `bits` of a stream: bytes of a message to pass over, then alerts and certificates that begin in packet `placed_in`
 SKIP = 0xFFFFFF
 ALERTS, CERTIFICATES, COUNTED = 24, 43, 0x7FFFF
@@ -40,7 +42,8 @@ class Phase(IntEnum):
     CHECK = 2  # in the first bytes of a handshake record behind encryption
     ALERT = 3
     PASS = 4  # in a record that is passed over
-    LOST = 5  # not in a known record
+    SSL_2 = 5  # in a ClientHello in the format of SSL 2.0
+    LOST = 6  # not in a known record
 
 
 class Flag(IntEnum):
@@ -50,6 +53,7 @@ class Flag(IntEnum):
     ENCRYPTED = 2
     BROKEN = 4  # it was LOST
     RESUMED = 8  # it was LOST, and a record was found again
+    RECORDS = 16  # it had a record
 
 
 class Content(IntEnum):

@@ -6,7 +6,8 @@ Decided here:
 - A message that ends early is a row: fault `cut` if the capture lacks bytes of it, `short_header` if the stream ended,
   `too_large` if it is larger than netlake.kernels.tls_state.MOST. It has the fields before its end.
 - Of the fingerprints only those whose specification is free are made: JA3, JA3S and JA4 of clients.
-- SSL 2.0 has another record layer; its streams are not taken.
+- SSL 2.0 has another record layer; its streams are not taken, except a ClientHello in its format that offers SSL 3.0 or
+  TLS: a row with `record_version` 2, whose `random` is the challenge.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ STREAMS = (
         name="tls",
         probe=first_look,
         tables=tuple(table.name for table in TABLES),
-        starts=(b"\x14\x03", b"\x15\x03", b"\x16\x03", b"\x17\x03"),
+        starts=(b"\x14\x03", b"\x15\x03", b"\x16\x03", b"\x17\x03", b"\x80?\x01\x03"),
         ports=(443, 465, 563, 636, 853, 989, 990, 992, 993, 994, 995, 5061, 8443),
         walker=TlsWalker,
     ),

@@ -1,8 +1,8 @@
 """Columns of certificates, one row for each in a Certificate message.
 
 Decided here:
-- The library `cryptography` reads certificates. Of one that it refuses the row has its length and hashes, and the fault
-  `bad_value`; of one with a field that it refuses, the other fields, and that fault.
+- The library `cryptography` reads certificates. One that it refuses, or of which it refuses a field, has the fault
+  `bad_value`, and the fields that netlake.streams.tls.tolerant can read.
 - The fields of the last CACHED certificates are kept, by their SHA-256: reading one costs fifty times as much as
   hashing it, and a server sends the same one in each connection.
 """
@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from netlake.kernels.tls_state import REASON_SHIFT, Reason
 from netlake.layers.parsed import by_message, several
 from netlake.packets import Columns, Cursor, Malformed, Messages, Short
+from netlake.streams.tls import tolerant
 from netlake.streams.tls.declared import X509
 from netlake.streams.tls.hellos import HEADER
 
@@ -101,13 +102,22 @@ def _fields(data: bytes, digest: bytes) -> tuple[Fields, bool]:
         try:
             certificate = x509.load_der_x509_certificate(data)
         except Exception:  # noqa: BLE001 - malformed certificates raise several kinds of exceptions
-            return fields, False
+            return _tolerant(data) | fields, False
         for part in PARTS:
             try:
                 fields |= part(certificate)
             except Exception:  # noqa: BLE001 - as above
                 valid = False
-    return fields, valid
+    return fields if valid else _tolerant(data) | fields, valid
+
+
+def _tolerant(data: bytes) -> Fields:
+    """The columns of a certificate that violates DER."""
+    fields = tolerant.fields(data)
+    for column, named in (("signature_algorithm", _signature_name), ("key_algorithm", _key_name)):
+        if column in fields:
+            fields[column] = named(fields[column])
+    return fields
 
 
 def _version(certificate: x509.Certificate) -> Fields:
@@ -120,7 +130,7 @@ def _serial_number(certificate: x509.Certificate) -> Fields:
 
 
 def _signature(certificate: x509.Certificate) -> Fields:
-    return {"signature_algorithm": _name(certificate.signature_algorithm_oid)}
+    return {"signature_algorithm": _signature_name(certificate.signature_algorithm_oid.dotted_string)}
 
 
 def _issuer(certificate: x509.Certificate) -> Fields:
@@ -144,8 +154,7 @@ def _not_after(certificate: x509.Certificate) -> Fields:
 
 
 def _key_algorithm(certificate: x509.Certificate) -> Fields:
-    identifier = certificate.public_key_algorithm_oid
-    return {"key_algorithm": KEYS.get(identifier.dotted_string, identifier.dotted_string)}
+    return {"key_algorithm": _key_name(certificate.public_key_algorithm_oid.dotted_string)}
 
 
 def _key(certificate: x509.Certificate) -> Fields:
@@ -176,10 +185,15 @@ def _alternative_names(certificate: x509.Certificate) -> Fields:
     return fields
 
 
-def _name(identifier: x509.ObjectIdentifier) -> str:
-    """The name of an algorithm, its object identifier if it has none."""
-    name = identifier._name  # noqa: SLF001 - the names have no public interface
-    return identifier.dotted_string if name == "Unknown OID" else name
+def _signature_name(identifier: str) -> str:
+    """The name of a signature algorithm, its object identifier if it has none."""
+    name = str(x509.ObjectIdentifier(identifier)._name)  # noqa: SLF001 - the names have no public interface
+    return identifier if name == "Unknown OID" else name
+
+
+def _key_name(identifier: str) -> str:
+    """The name of the algorithm of a public key, its object identifier if it has none."""
+    return KEYS.get(identifier, identifier)
 
 
 KEYS = {

@@ -96,7 +96,8 @@ def _read(messages: Messages, *, server: bool) -> tuple[Records, Into]:
         np.empty(longest // 2 + MOST_EXTENSIONS, np.int32), np.empty(MOST_EXTENSIONS, ITEM), np.zeros(1, USED),
     )  # fmt: skip
     hellos = np.empty(len(messages), HELLO)
-    read_hellos(messages.data, begin, messages.end, _missing(messages), server, hellos, into)
+    versions = record_version(messages)
+    read_hellos(messages.data, begin, messages.end, _missing(messages), versions, server, hellos, into)
     messages.fault = np.where(messages.fault == 0, hellos["fault"], messages.fault)
     return hellos, into
 

@@ -22,6 +22,8 @@ SMALLEST_ENCRYPTED = 16
 
 def first_look(data: bytes, _side: int) -> Verdict:
     """Whether a stream begins with a TLS record: a hello, or in the midst of a connection any record."""
+    if data[:1] >= b"\x80":
+        return _ssl_2(data)
     if any(byte != value for byte, value in zip(data[1:2], b"\x03", strict=False)) or data[2:3] > b"\x04":
         return NO
     if data and not Content.CHANGE_CIPHER_SPEC.value <= data[0] <= Content.APPLICATION_DATA.value:
@@ -32,6 +34,16 @@ def first_look(data: bytes, _side: int) -> Verdict:
     if not 0 < size <= LONGEST_RECORD:
         return NO
     return _content(kind, size, data[HEADER:])
+
+
+def _ssl_2(data: bytes) -> Verdict:
+    """Whether a stream begins with a ClientHello in the format of SSL 2.0 that offers SSL 3.0 or TLS."""
+    if data[2:3] not in (b"", b"\x01") or data[3:4] not in (b"", b"\x03") or data[4:5] > b"\x03":
+        return NO
+    if len(data) < 11:
+        return UNSURE
+    length, suites, session, challenge = (int.from_bytes(data[at : at + 2]) for at in (0, 5, 7, 9))
+    return YES if suites % 3 == 0 and length & 0x7FFF == 9 + suites + session + challenge else NO
 
 
 def _content(kind: int, size: int, body: bytes) -> Verdict:
