@@ -14,6 +14,7 @@ complete end there.
 Choice of a protocol
 - Candidates are the protocols whose `starts` fit the first bytes. Those on one of their ports are asked first, then the
   one that the other direction has, then the others, in the order of their names.
+- Behind a tunnel (CONNECT, Upgrade) a stream is looked at again from its first byte there (netlake.pipeline.handed).
 - The first that answers YES has the stream. If none does and one is UNSURE, the bytes are kept and it is asked again.
 """
 
@@ -37,13 +38,16 @@ from netlake.kernels.numbers import IpProtocol
 from netlake.layers.contents import Contents
 from netlake.layers.streamed import NO, UNSURE, YES, Chains, FramedWalker, ReadsContents, Stream, Verdict, Walker
 from netlake.packets import Bytes, Columns, Headers, Ints, Messages, Packets, Shorts
+from netlake.pipeline.handed import NO_PROTOCOL, Handed
 from netlake.records.located import take
 from netlake.records.weak import weak
 from netlake.schema import Table
 
 # the number of streams of no protocol
-OTHER = 255
+OTHER = NO_PROTOCOL
 Failed = Callable[[str, Exception], None]
+# how often the protocol of a stream can change within a batch
+ROUNDS = 4
 _NONE: Bytes = np.zeros(0, np.uint8)
 
 
@@ -69,6 +73,7 @@ class Streams:
         }
         self.found: Counter[str] = Counter()
         self.undecoded: Counter[tuple[str | None, int]] = Counter()
+        self.handed = Handed()
         tracker.leaving = weak(self.leaving)
 
     def batch(self, packets: Packets, headers: Headers, flows: Flows) -> None:
@@ -100,11 +105,12 @@ class Streams:
         sent = self.tracker.state.sides[slots]["payload_bytes"]
         sent = np.stack([sent[np.arange(len(slots)), originator ^ side] for side in range(2)], axis=1)
         undecoded = np.where((numbers == 0) | (numbers == OTHER), sent, states["undecoded"])
+        earlier = self.handed.leaving(flows["number"], numbers, sent, states["undecoded"], undecoded)
         unread = (numbers != 0) & (numbers != OTHER) & ~np.isin(numbers, list(self.walkers))
         null = unread | (flows["protocol"] != IpProtocol.TCP.value)[:, None]
         self._count(flows, np.where(null, 0, undecoded).sum(axis=1), numbers.max(axis=1))
         return {
-            "service": self._services(numbers),
+            "service": self._services(numbers, earlier),
             **{f"{name}_undecoded_bytes": pa.array(undecoded[:, side], mask=null[:, side])
                for side, name in enumerate(SIDES)},
         }  # fmt: skip
@@ -124,13 +130,19 @@ class Streams:
         lost = sum(int(pool.control["lost"][0]) for walker in self.walkers.values() for pool in walker.pools)
         return {**self.reassembly.counters, "lost": lost}
 
-    def _services(self, numbers: npt.NDArray[np.uint8]) -> pa.Array:
-        """The protocols of both directions of each flow, one if they are equal."""
+    def _services(self, numbers: npt.NDArray[np.uint8], earlier: dict[int, list[int]]) -> pa.Array:
+        """The protocols of both directions of each flow, one if they are equal; behind `earlier` ones of its row."""
         spoken = (numbers != 0) & (numbers != OTHER)
         spoken[:, 1] &= ~(spoken[:, 0] & (numbers[:, 1] == numbers[:, 0]))
         offsets = np.concatenate([[0], np.cumsum(spoken.sum(axis=1))]).astype(np.int32)
         names = [self.names.get(number, "") for number in range(OTHER + 1)]
-        return pa.ListArray.from_arrays(pa.array(offsets), pa.array(names).take(pa.array(numbers[spoken])))
+        found = pa.ListArray.from_arrays(pa.array(offsets), pa.array(names).take(pa.array(numbers[spoken])))
+        if not earlier:
+            return found
+        texts = found.to_pylist()
+        for row, before in earlier.items():
+            texts[row] = list(dict.fromkeys([*(names[number] for number in before), *texts[row]]))
+        return pa.array(texts, found.type)
 
     def rows(self, *, every: bool = False) -> Iterator[tuple[Table, Messages, Columns | None]]:
         """The rows of full pools, with `every` of all; without columns, the table's reader reads the messages."""
@@ -156,13 +168,17 @@ class Streams:
         if not count:
             return
         made = self.reassembly
-        chains = Chains(made.chain(count), made.states, data, made.arena)
-        self._decide(chains)
-        for number, walker in self.walkers.items():
-            try:
-                walker.walk(chains)
-            except Exception as error:  # noqa: BLE001 - any exception; decoding continues
-                self.failed(self.names[number], error)
+        chains: Chains | None = Chains(made.chain(count), made.states, data, made.arena)
+        for _ in range(ROUNDS):
+            if chains is None:
+                return
+            self._decide(chains)
+            for number, walker in self.walkers.items():
+                try:
+                    walker.walk(chains)
+                except Exception as error:  # noqa: BLE001 - any exception; decoding continues
+                    self.failed(self.names[number], error)
+            chains = self.handed.next_chains(chains, self.walkers)
 
     def _decide(self, chains: Chains) -> None:
         """Give a protocol to streams that have none, and mute those that nobody reads."""
