@@ -231,7 +231,9 @@ def test_views_in_python(labelled: Path) -> None:
     [("label", "the lake has no labels; make some: netlake label apply"),
      ("truth", "the lake has no ground truth; import a file: netlake label import FILE")],
 )  # fmt: skip
-def test_tables_before_any_labels(lake: Path, run: Run, name: str, sentence: str) -> None:
+def test_tables_before_any_labels(tmp_path: Path, run: Run, name: str, sentence: str) -> None:
+    lake = tmp_path / "empty"
+    netlake.capture([str(frames.write(tmp_path / "y.pcap", session(0, B, W, 1025)))], str(lake))
     for command in (("sql", f"FROM {name}"), ("dump", name)):
         code, _, err = run(*command, "--lake", lake)
         assert (code, err) == (1, f"netlake: There is no table {name}: {sentence}.\n")
