@@ -7,12 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import frames
 import pytest
 from frames import at, session, udp
 from truths import ask, put, rule
 
 import netlake
+from netlake.cli.label import command as label
 from netlake.errors import QueryError
 
 Run = Callable[..., tuple[int, str, str]]
@@ -243,3 +245,11 @@ def test_memory_that_is_too_small(labelled: Path, run: Run) -> None:
     code, _, err = run("label", "apply", "--memory", "2MB", "--lake", labelled)
     assert (code, err.count("\n")) == (1, 1)
     assert err.startswith("netlake: The memory is too small for this work: give more with --memory, such as 4GB (")
+
+
+def test_help_has_exit_codes_and_an_example(run: Run) -> None:
+    for name in (*label.list_commands(click.Context(label)), "versions rm"):
+        code, out, _ = run("label", *name.split(), "--help")
+        assert code == 0
+        assert "Exit codes: " in out, name
+        assert f"netlake label {name} " in out.partition("--help")[2], name
