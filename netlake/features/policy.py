@@ -104,7 +104,8 @@ def _microseconds(seconds: float) -> int:
 
 
 def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
+    # all digits, so that the text makes the same policy again
+    return str(value).lower() if isinstance(value, bool) else str(value).removesuffix(".0")
 
 
 PRESETS = {

@@ -8,6 +8,7 @@ Rules
 - `exchange` counts requests, and responses without 1xx. Of the last 64 requests it is known whether they were HEAD or
   CONNECT. When a stream was lost, a request is taken to follow the responses so far, and a response to answer the last
   request.
+- A request without a version (HTTP/0.9) is over at the end of the stream, unless header lines and an empty line follow.
 - A message is located when its body is over, or when the stream ends or cannot be followed. Its head waits in a stage
   during the batch and in the arena between batches. If the arena is full, the message is located without its body.
 - A gap in a body or chunk of known length is counted and the message goes on; a body until the end of the stream goes
@@ -209,7 +210,6 @@ def head_bytes(side, data, at, left, event, stream, other, own, state, arena):
             continue
         begin = stream.line
         stream.line = i + 1
-        over = begin > 0 and line_end(row, begin, i) == begin
         if begin == 0:
             first = stream.count == 0 and stream.undecoded == 0 and own.resumed == 0
             own.role = start_line(row, i, first)
@@ -217,8 +217,7 @@ def head_bytes(side, data, at, left, event, stream, other, own, state, arena):
                 stage.size = before
                 lose(side, Lost.OTHER.value, stream, own, state)
                 return 0
-            over = own.role == Role.SIMPLE
-        if over:
+        elif line_end(row, begin, i) == begin:
             stage.size = i + 1
             begin_body(side, event, stream, other, own, state, arena)
             return i + 1 - before
@@ -303,7 +302,12 @@ def end(side, event, stream, own, state, arena):
     """The stream ends."""
     phase = stream.phase
     if phase == Phase.HEAD:
-        unfinished(side, event, stream, own, state, arena, SHORT_HEADER)
+        stage = state.stages[side]
+        whole = stage.held == 1 and own.role == Role.SIMPLE and stream.line == stage.size
+        unfinished(side, event, stream, own, state, arena, 0 if whole else SHORT_HEADER)
+        if whole:
+            last = state.located[state.control[0].messages - 1]
+            last.at = last.number
     elif phase == Phase.UNTIL_CLOSE:
         finish(side, event, stream, own, state, arena, 0)
     elif phase < Phase.UNTIL_CLOSE:

@@ -39,6 +39,9 @@ def begin_batch(first, states, arena, state, protocol):
             if own.flow != 0:
                 end_body(own, state, DROPPED)  # its row was used again before its end
             own.flow, own.resumed, own.role, own.body, own.named = states[index].flow, 0, 0, -1, -1
+            own.after = 0
+        elif states[index].count == 0:
+            states[index].count = own.after  # HTTP in a tunnel of HTTP
         own.first, own.bytes, own.events = i + 1, 0, 0
         while i >= 0:
             event = arena.events[i]
@@ -192,6 +195,7 @@ def flow(base, states, data, arena, state, protocol):
             changed = before != Phase.TUNNEL and right.phase == Phase.TUNNEL
             unread_left, unread_right = np.int64(0), unread
         if changed:
+            left_own.after = right_own.after = max(left.count, right.count)
             if ours:
                 hand_on(0, last, unread_left, a, event, left, left_own, state, arena)
             if theirs:

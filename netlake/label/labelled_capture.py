@@ -24,6 +24,7 @@ import numpy as np
 
 from netlake.errors import InputError, QueryError
 from netlake.kernels.times import FAR, SHIFT
+from netlake.label.join.versions import known
 from netlake.lake.facts import CaptureFacts
 from netlake.lake.opened import program
 from netlake.packets import NO_TIME, Packets
@@ -62,9 +63,10 @@ def write(
     """Write the capture, a path or an id in the lake, with its labels of `version` to `file`.
 
     `progress` gets packets done and all packets. InputError if the capture is not in the lake, or its file is not there
-    or changed; QueryError without labels.
+    or changed; LakeError without the version, QueryError if it has no label of a packet.
     """
     with Lake(lake) as opened:
+        known(opened.catalog, version)
         facts, source = _find(opened, capture)
         with source:
             edges = _edges(opened, facts, version)
@@ -84,16 +86,16 @@ def write(
 
 def _find(lake: Lake, capture: str) -> tuple[CaptureFacts, Source]:
     """The capture in the lake, and its opened file."""
-    known = lake.captures
+    listed = lake.captures
     if Path(capture).exists():
         source = open_capture(capture, sha256=True)
         ids = (source.capture_id, source.former_id)
-        found = [one for one in known if one.capture in ids or _same_path(one, capture)]
+        found = [one for one in listed if one.capture in ids or _same_path(one, capture)]
         if found:
             return found[0], source
         source.close()
         raise InputError(f"{spelled(capture)} is not in the lake: add it with `netlake capture`, and label it.")
-    found = [one for one in known if one.capture.startswith(capture)]
+    found = [one for one in listed if one.capture.startswith(capture)]
     if len(found) != 1 or not capture:
         many = (
             f"{len(found)} captures in the lake have an id" if found else "there is no file and no capture in the lake"

@@ -8,6 +8,7 @@ first. A protocol has one of three interfaces:
   module's table, as datagrams do.
 - `walker`: a class whose kernels pass over all streams of a batch that are of the protocol (Walker).
 - `machine`: a class of which there is one object for each flow (netlake.layers.dialog), for protocols that are rare.
+  It reads both directions of a flow.
 
 Rules that keep rows independent of the batches:
 - A probe answers YES, NO or UNSURE. What it answers for the first bytes of a stream it answers for more of them too,

@@ -14,13 +14,18 @@ complete end there.
 Choice of a protocol
 - Candidates are the protocols whose `starts` fit the first bytes. Those on one of their ports are asked first, then the
   one that the other direction has, then the others, in the order of their names.
+- Behind a tunnel (CONNECT, Upgrade) a stream is looked at again from its first byte there (netlake.pipeline.handed).
 - The first that answers YES has the stream. If none does and one is UNSURE, the bytes are kept and it is asked again.
+- A protocol with `machine` is a dialog: it has both directions of a flow. A direction that no other protocol takes, or
+  that is not decided yet, gets the dialog of the direction that began before it. One that was decided before keeps what
+  it has.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,15 +40,19 @@ from netlake.kernels.flow_columns import SIDES
 from netlake.kernels.flow_state import Records
 from netlake.kernels.numbers import IpProtocol
 from netlake.layers.contents import Contents
+from netlake.layers.dialog import DialogWalker
 from netlake.layers.streamed import NO, UNSURE, YES, Chains, FramedWalker, ReadsContents, Stream, Verdict, Walker
 from netlake.packets import Bytes, Columns, Headers, Ints, Messages, Packets, Shorts
+from netlake.pipeline.handed import NO_PROTOCOL, Handed
 from netlake.records.located import take
 from netlake.records.weak import weak
 from netlake.schema import Table
 
 # the number of streams of no protocol
-OTHER = 255
+OTHER = NO_PROTOCOL
 Failed = Callable[[str, Exception], None]
+# how often the protocol of a stream can change within a batch
+ROUNDS = 4
 _NONE: Bytes = np.zeros(0, np.uint8)
 
 
@@ -63,12 +72,13 @@ class Streams:
         self.names = {number: name for name, number in self.numbers.items()}
         self.look = FirstLook(self.streams, self.numbers, failed)
         self.walkers = {
-            self.numbers[name]: _walker(stream, self.numbers[name], contents)
+            self.numbers[name]: _walker(stream, self.numbers[name], contents, failed)
             for name, stream in self.streams.items()
             if any(map(wanted, stream.tables))
         }
         self.found: Counter[str] = Counter()
         self.undecoded: Counter[tuple[str | None, int]] = Counter()
+        self.handed = Handed()
         tracker.leaving = weak(self.leaving)
 
     def batch(self, packets: Packets, headers: Headers, flows: Flows) -> None:
@@ -89,6 +99,9 @@ class Streams:
             self._events(_NONE, count)
             self._settle()
             columns = self._columns(slots, flows)
+        for walker in self.walkers.values():
+            if isinstance(walker, DialogWalker):
+                walker.leave(slots)
         return columns
 
     def _columns(self, slots: Shorts, flows: Records) -> dict[str, pa.Array]:
@@ -100,11 +113,12 @@ class Streams:
         sent = self.tracker.state.sides[slots]["payload_bytes"]
         sent = np.stack([sent[np.arange(len(slots)), originator ^ side] for side in range(2)], axis=1)
         undecoded = np.where((numbers == 0) | (numbers == OTHER), sent, states["undecoded"])
+        earlier = self.handed.leaving(flows["number"], numbers, sent, states["undecoded"], undecoded)
         unread = (numbers != 0) & (numbers != OTHER) & ~np.isin(numbers, list(self.walkers))
         null = unread | (flows["protocol"] != IpProtocol.TCP.value)[:, None]
         self._count(flows, np.where(null, 0, undecoded).sum(axis=1), numbers.max(axis=1))
         return {
-            "service": self._services(numbers),
+            "service": self._services(numbers, earlier),
             **{f"{name}_undecoded_bytes": pa.array(undecoded[:, side], mask=null[:, side])
                for side, name in enumerate(SIDES)},
         }  # fmt: skip
@@ -124,13 +138,19 @@ class Streams:
         lost = sum(int(pool.control["lost"][0]) for walker in self.walkers.values() for pool in walker.pools)
         return {**self.reassembly.counters, "lost": lost}
 
-    def _services(self, numbers: npt.NDArray[np.uint8]) -> pa.Array:
-        """The protocols of both directions of each flow, one if they are equal."""
+    def _services(self, numbers: npt.NDArray[np.uint8], earlier: dict[int, list[int]]) -> pa.Array:
+        """The protocols of both directions of each flow, one if they are equal; behind `earlier` ones of its row."""
         spoken = (numbers != 0) & (numbers != OTHER)
         spoken[:, 1] &= ~(spoken[:, 0] & (numbers[:, 1] == numbers[:, 0]))
         offsets = np.concatenate([[0], np.cumsum(spoken.sum(axis=1))]).astype(np.int32)
         names = [self.names.get(number, "") for number in range(OTHER + 1)]
-        return pa.ListArray.from_arrays(pa.array(offsets), pa.array(names).take(pa.array(numbers[spoken])))
+        found = pa.ListArray.from_arrays(pa.array(offsets), pa.array(names).take(pa.array(numbers[spoken])))
+        if not earlier:
+            return found
+        texts = found.to_pylist()
+        for row, before in earlier.items():
+            texts[row] = list(dict.fromkeys([*(names[number] for number in before), *texts[row]]))
+        return pa.array(texts, found.type)
 
     def rows(self, *, every: bool = False) -> Iterator[tuple[Table, Messages, Columns | None]]:
         """The rows of full pools, with `every` of all; without columns, the table's reader reads the messages."""
@@ -156,13 +176,28 @@ class Streams:
         if not count:
             return
         made = self.reassembly
-        chains = Chains(made.chain(count), made.states, data, made.arena)
-        self._decide(chains)
-        for number, walker in self.walkers.items():
-            try:
-                walker.walk(chains)
-            except Exception as error:  # noqa: BLE001 - any exception; decoding continues
-                self.failed(self.names[number], error)
+        chains: Chains | None = Chains(made.chain(count), made.states, data, made.arena)
+        for _ in range(ROUNDS):
+            if chains is None:
+                return
+            self._decide(chains)
+            for number, walker in self.walkers.items():
+                self._walk(number, walker, chains)
+            chains = self.handed.next_chains(chains, self.walkers)
+
+    def _walk(self, number: int, walker: Walker, chains: Chains) -> None:
+        """Let a walker read its streams; those that a dialog is done with are muted."""
+        try:
+            walker.walk(chains)
+        except Exception as error:  # noqa: BLE001 - any exception; decoding continues
+            self.failed(self.names[number], error)
+        if isinstance(walker, DialogWalker) and (done := walker.take_done()):
+            self.reassembly.mute(self._of_protocol(np.array(done, np.int32), number))
+
+    def _of_protocol(self, streams: Shorts, numbers: Any) -> Shorts:
+        """Those of `streams` that have the protocol `numbers`."""
+        of: Shorts = streams[self.reassembly.states["protocol"][streams] == numbers]
+        return of
 
     def _decide(self, chains: Chains) -> None:
         """Give a protocol to streams that have none, and mute those that nobody reads."""
@@ -178,7 +213,9 @@ class Streams:
                 self.found[self.names[int(number)]] += int(many)
         unread = decided & ~np.isin(numbers, list(self.walkers))
         if unread.any():
-            self.reassembly.mute(streams[unread])
+            # a dialog also gives its number to the other direction
+            others = self._of_protocol(streams[unread] ^ 1, numbers[unread])
+            self.reassembly.mute(np.concatenate([streams[unread], others]))
 
 
 class FirstLook:
@@ -197,6 +234,7 @@ class FirstLook:
         for bit, stream in enumerate(self.streams):
             for port in stream.ports:
                 self.on_port[port] = self.on_port.get(port, 0) | 1 << bit
+        self.dialogs = {numbers[stream.name] for stream in self.streams if stream.machine is not None}
         self.anywhere = sum(1 << bit for bit, stream in enumerate(self.streams) if stream.starts or stream.anywhere)
         self.looks = np.zeros(1 << 10, first_look.LOOK)
         self.scratch = np.zeros(1 << 16, np.uint8)
@@ -210,27 +248,44 @@ class FirstLook:
             return None
         looks = self.looks[:count]
         streams: Shorts = chains.arena.events["stream"][looks["first"]]
-        flow, others = flows[streams >> 1], chains.states["protocol"][streams ^ 1]
-        each = zip(looks, flow["a_port"].tolist(), flow["b_port"].tolist(), others.tolist(), streams & 1, strict=True)
-        numbers = np.array([self._protocol(*one) for one in each], np.uint8)
+        numbers = self._numbers(looks, streams, flows[streams >> 1], chains.states)
         undecided = numbers == 0
         if undecided.any():
             undecided = undecided.view(np.uint8)
             first_look.keep_first(looks, undecided, chains.states, chains.data, chains.arena, self.scratch)
         return streams, numbers
 
+    def _numbers(self, looks: Records, streams: Shorts, flow: Records, states: Records) -> npt.NDArray[np.uint8]:
+        """The protocols of streams, in the order in which they began; a dialog is also given to the other direction."""
+        decided: dict[int, int] = {}
+        ports = zip(flow["a_port"].tolist(), flow["b_port"].tolist(), strict=True)
+        others = states["protocol"][streams ^ 1].tolist()
+        for look, stream, (one, two), other in zip(looks, streams.tolist(), ports, others, strict=True):
+            other = decided.get(stream ^ 1, other)  # noqa: PLW2901 - decided in this batch
+            number = self._protocol(look, one, two, other, stream & 1)
+            decided[stream] = number
+            if number in self.dialogs and other == 0:
+                if stream ^ 1 in decided:
+                    decided[stream ^ 1] = number
+                elif states["flow"][stream ^ 1] == states["flow"][stream]:
+                    states["protocol"][stream ^ 1] = number
+        return np.array([decided[stream] for stream in streams.tolist()], np.uint8)
+
     def _protocol(self, look: np.void, port: int, other_port: int, other: int, side: int) -> int:
         """The protocol of one stream, 0 if more bytes are needed; `other` is that of the other direction."""
         data = bytes(look["data"][: look["size"]])
-        bits = self._candidates(data)
         ports = self.on_port.get(port, 0) | self.on_port.get(other_port, 0)
+        bits = self._candidates(data)
         unsure = False
         for bit in _order(bits & (ports | self.anywhere), ports, other - 1):
             verdict = self._ask(self.streams[bit], data, side)
             if verdict is YES:
                 return self.numbers[self.streams[bit].name]
-            unsure |= verdict is UNSURE
-        return 0 if unsure and not look["closed"] else OTHER
+            is_dialog = other in self.dialogs and bit == other - 1
+            unsure |= verdict is UNSURE and not is_dialog
+        if unsure and not look["closed"]:
+            return 0
+        return other if other in self.dialogs else OTHER
 
     def _candidates(self, data: bytes) -> int:
         bits = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -256,9 +311,11 @@ def _order(bits: int, ports: int, other: int) -> Iterator[int]:
     return iter(sorted(some, key=lambda bit: (not ports >> bit & 1, bit != other, bit)))
 
 
-def _walker(stream: Stream, number: int, contents: Callable[[], Contents]) -> Walker:
+def _walker(stream: Stream, number: int, contents: Callable[[], Contents], failed: Failed) -> Walker:
     if stream.frame is not None:
         return FramedWalker(stream.frame, tables.table(stream.tables[0]), number)
+    if stream.machine is not None:
+        return DialogWalker(stream, {name: tables.table(name) for name in stream.tables}, number, failed)
     assert stream.walker is not None  # noqa: S101 - rules of declarations
     walker = stream.walker(number)
     if isinstance(walker, ReadsContents):

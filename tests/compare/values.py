@@ -183,8 +183,10 @@ FORMS: dict[str, tuple[Callable[[Value], Value], Callable[[Value], Value]]] = {
 def formed(name: str, ours: list[Value], theirs: list[Value]) -> tuple[list[Value], list[Value]]:
     """The values in the form `name` of `layers.toml`, in which both programs show the same value alike.
 
-    `once`: tshark shows each value twice in succession.
+    `once`: tshark shows each value twice in succession. `names`: tshark shows a list as one text, with commas.
     """
+    if name == "names":
+        return ours, [part for value in theirs for part in str(value).split(",") if part]
     if name == "once":
         return ours, theirs[::2] if theirs[::2] == theirs[1::2] else theirs
     mine, other = FORMS[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -158,3 +159,9 @@ def test_text_of_a_policy_makes_it_again(text: str) -> None:
 def test_wrong_policies(text: str, words: str) -> None:
     with pytest.raises(OptionError, match=words):
         policy.parse(text)
+
+
+@given(st.floats(0, policy.LONGEST), st.floats(0, policy.LONGEST))
+def test_the_text_of_a_policy_makes_it_again(active: float, idle: float) -> None:
+    made = replace(policy.PRESETS["netflow"], active=active, idle=idle)
+    assert policy.parse(str(made)) == made

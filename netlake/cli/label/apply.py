@@ -71,6 +71,8 @@ def command(  # noqa: PLR0913 - one argument for each option
 
     Records are packets, connections, and the rows of every table with addresses or a flow. A record may have several
     labels; one without any is unknown. The report also says what is probably wrong with the ground truth.
+
+    Exit codes: 0 labels were written; 1 nothing was written, such as if no record matches; 2 wrong usage.
     """
     from netlake.label.join import Options, apply
 

@@ -29,6 +29,8 @@ def command(first: str, second: str, table: str, lake: Path) -> None:
     """Compare the labels of version SECOND with those of version FIRST, which is taken as the truth.
 
     Prints the number of records for each pair of labels, precision and recall of each label, and the agreement.
+
+    Exit codes: 0 success, whether the versions differ or not; 1 a version does not exist; 2 wrong usage.
     """
     from netlake.label.join.compare import compare
 

@@ -25,6 +25,8 @@ def command(version: str, limit: int, lake: Path) -> None:
 
     For traffic outside a window, an interval is suggested that includes it as long as it has no gap of 10 minutes. The
     hosts are those on no side of any rule: what they do is unknown, not benign.
+
+    Exit codes: 0 success; 1 failure, such as without labels; 2 wrong usage.
     """
     from netlake.label.join.coverage import coverage
 

@@ -25,6 +25,9 @@ def command(table: str, record: str, version: str | None, lake: Path) -> None:
     RECORD is CAPTURE:FLOW for a connection, else CAPTURE:PACKET, or CAPTURE:PACKET:PLACE for later records of the
     packet; a unique prefix of the capture's id is enough. For a record without a label the nearest rules are shown, and
     why they do not match.
+
+    Exit codes: 0 the record was found, with or without a label; 1 there is no such record or version; 2 wrong
+    usage.
     """
     from netlake.label.join.explain import explain
 

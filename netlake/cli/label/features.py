@@ -67,6 +67,8 @@ def command(name: str | None, lake: Path, out: Path | None, **chosen: Any) -> in
     """Compute the feature set SET from the packet tables of the lake: a row for each segment of a flow, or packet.
 
     Columns have exact definitions (--define); an undefined value is null. Rows are the same on every run.
+
+    Exit codes: 0 success; 1 failure, and no file is written; 2 wrong usage, such as an unknown set.
     """
     if chosen["listed"]:
         _list(as_json=chosen["as_json"])

@@ -30,6 +30,8 @@ def command(capture: str, out: Path, version: str, lake: Path) -> None:
 
     All packets are written as they are, with their own comments. A packet gets a comment for each rule:
     s=FLOW,label=LABEL,state=STATE,rule=SOURCE:RULE. Readers of pcapML read the first one, the class of the packet.
+
+    Exit codes: 0 OUT is written; 1 failure, such as a capture without labels, and it is not; 2 wrong usage.
     """
     from netlake.label import labelled_capture
 

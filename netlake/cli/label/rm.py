@@ -21,6 +21,8 @@ def command(names: tuple[str, ...], lake: Path) -> None:
 
     Labels that were made from them remain until `netlake label apply` makes them anew. Earlier snapshots of the lake
     still contain the rules.
+
+    Exit codes: 0 all were removed; 1 a source does not exist, and none was removed; 2 wrong usage.
     """
     from netlake.errors import QueryError
     from netlake.label import truth

@@ -22,6 +22,8 @@ def command(lake: Path, as_json: bool) -> None:  # noqa: FBT001 - a flag
     """List the sources of ground truth in the lake: name, rules, kinds, time span in UTC, labels, version, file.
 
     The version is a hash of the rules: it changes whenever they do.
+
+    Exit codes: 0 success; 1 failure, such as without a lake; 2 wrong usage.
     """
     import dataclasses
 

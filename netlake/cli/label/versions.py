@@ -12,6 +12,9 @@ EXAMPLES = """\b
 netlake label versions --lake lake
 netlake label versions rm strict --lake lake
 """
+REMOVAL = """\b
+netlake label versions rm strict --lake lake
+"""
 
 
 @click.group(
@@ -27,6 +30,8 @@ def command(ctx: click.Context, lake: Path) -> None:
 
     Labels stay in the lake when captures are decoded again or ground truth changes; a version that is not current any
     more is listed as stale, with the reason. `netlake label apply --version NAME` makes it again.
+
+    Exit codes: 0 success; 1 failure, such as without a lake; 2 wrong usage.
     """
     if ctx.invoked_subcommand is not None:
         ctx.obj = {**(ctx.obj or {}), "lake": lake}
@@ -50,12 +55,15 @@ def command(ctx: click.Context, lake: Path) -> None:
         click.echo("The lake has no labels; make some: netlake label apply.", err=True)
 
 
-@command.command("rm", cls=options.Command, short_help="Remove versions of labels.")
+@command.command("rm", cls=options.Command, short_help="Remove versions of labels.", epilog=REMOVAL)
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
 @options.lake
 @click.pass_context
 def remove(ctx: click.Context, names: tuple[str, ...], lake: Path) -> None:
-    """Remove the versions of labels with these NAMEs; earlier snapshots of the lake still contain them."""
+    """Remove the versions of labels with these NAMEs; earlier snapshots of the lake still contain them.
+
+    Exit codes: 0 all were removed; 1 a version does not exist, and none was removed; 2 wrong usage.
+    """
     from netlake.label.join import versions
     from netlake.lake import Catalog
 

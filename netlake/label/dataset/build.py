@@ -128,7 +128,10 @@ def _folder(out: Path | None) -> Iterator[tuple[Path, Path]]:
     """(folder for working files, folder that becomes OUT); both are removed at the end if they are still there."""
     where = None if out is None else out.absolute().parent
     name = "netlake" if out is None else f".{out.name}"
-    base = Path(tempfile.mkdtemp(prefix=f"{name}.", suffix=".partial", dir=where))
+    try:
+        base = Path(tempfile.mkdtemp(prefix=f"{name}.", suffix=".partial", dir=where))
+    except OSError as error:
+        raise OptionError(f"{spelled(out or Path())} cannot be written: {error.strerror}.") from error
     try:
         (base / "work").mkdir()
         (base / "out").mkdir(mode=0o755)

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netlake.errors import OptionError, QueryError
+from netlake.label.dataset.checks.verdict import some
 from netlake.label.dataset.options import Options
 from netlake.label.dataset.work import Work
 
@@ -66,7 +67,7 @@ def _refuse_empty(work: Work, options: Options) -> None:
             if options.split == "time"
             else f"there are {groups:,} groups ({options.unit}); choose other shares, --folds or --group"
         )
-        raise QueryError(f"No row is left for {' and '.join(empty)} of --split {options.split}: {hint}.")
+        raise QueryError(f"No row is left for {some(empty)} of --split {options.split}: {hint}.")
 
 
 def _by_time(work: Work, options: Options) -> tuple[Boundary, ...]:

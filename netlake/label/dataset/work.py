@@ -14,7 +14,8 @@ import duckdb
 import pyarrow as pa
 
 from netlake.errors import OptionError
-from netlake.query.connection import Connection, translated, view
+from netlake.label.memory import explained
+from netlake.query.connection import Connection, view
 from netlake.query.lake import Lake
 from netlake.query.snapshot import of_declaration
 from netlake.schema import Table
@@ -80,13 +81,15 @@ class Work:
         try:
             return self.cursor.sql(statement, params=list(values) or None).to_arrow_table()
         except duckdb.Error as error:
-            raise translated(error, ()) from error
+            raise explained(error) from error
 
     def batches(self, statement: str) -> Iterator[pa.RecordBatch]:
         """A result of any size, in batches of BATCH rows (the last may be shorter)."""
         # a cursor of its own: several results can be read at once; the working tables are visible to all cursors
-        reader = self.cursor.cursor().sql(statement).to_arrow_reader(BATCH)
-        yield from even(reader)
+        try:
+            yield from even(self.cursor.cursor().sql(statement).to_arrow_reader(BATCH))
+        except duckdb.Error as error:
+            raise explained(error) from error
 
     def close(self) -> None:
         """Close the database, so that its folder can be removed."""
@@ -96,7 +99,7 @@ class Work:
         try:
             return self.cursor.execute(statement, list(values) if values else None)
         except duckdb.Error as error:
-            raise translated(error, ()) from error
+            raise explained(error) from error
 
 
 def even(batches: Iterator[pa.RecordBatch] | pa.RecordBatchReader, rows: int = BATCH) -> Iterator[pa.RecordBatch]:

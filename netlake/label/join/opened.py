@@ -13,16 +13,16 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
+import duckdb
+
+from netlake.label.memory import explained
 from netlake.lake import Catalog, Stored
 from netlake.layers.steps import STEPS
 from netlake.query.connection import Connection, view
 from netlake.query.snapshot import Field, Snapshot
 from netlake.schema import CONTEXT_IDS
-
-if TYPE_CHECKING:
-    import duckdb
 
 PACKETS = 10_000_000
 
@@ -42,7 +42,10 @@ class Shape:
 
 
 class Opened:
-    """Snapshot and connection of one run; leaving the context closes both and removes temporary files."""
+    """Snapshot and connection of one run; leaving the context closes both and removes temporary files.
+
+    An error of DuckDB leaves it as a QueryError.
+    """
 
     def __init__(self, lake: Path, *, memory: str | None = None, threads: int | None = None) -> None:
         self.catalog = Catalog(lake, readonly=True)
@@ -57,9 +60,11 @@ class Opened:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._connection.close()
         self._folder.cleanup()
+        if isinstance(error, duckdb.Error):
+            raise explained(error) from error
 
     def captures(self) -> list[Stored]:
         """The captures of the snapshot, in order of arrival."""

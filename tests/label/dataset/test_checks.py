@@ -177,6 +177,12 @@ def test_planted_violation_is_reported(
     assert check.sentence.endswith(".")
 
 
+def test_one_host_is_counted_as_one(tmp_path: Path) -> None:
+    rows = set_all("_host_a", "10.0.0.1", count=20)(clean())
+    sentence = checked(tmp_path, rows, {}, {})["hosts"].sentence
+    assert sentence.startswith("1 host starts connections in several splits")
+
+
 def test_every_check_has_a_planted_violation(tmp_path: Path) -> None:
     assert set(checked(tmp_path, clean(), {}, {})) == {case[0] for case in PLANTED}
 

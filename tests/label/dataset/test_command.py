@@ -72,6 +72,8 @@ CASES: tuple[tuple[list[str], int, str], ...] = (
     (["--features", "no"], 2, "There is no feature set 'no'"),
     (["--exclude", "leak:no"], 2, "--exclude: 'no' is no class of leak; classes are none, identity"),
     (["--version", "no"], 1, "The lake has no labels of version no; the lake has default"),
+    (["--memory", "1MB"], 1, "The memory is too small for this work: give more with --memory, such as 4GB"),
+    (["--split", "kfold", "--folds", "50"], 1, "for fold_.* and [0-9]+ more of --split kfold"),
     (["--memory", "much"], 2, "'--memory': 'much' is not a size"),
     (["--policy", "no"], 2, "--policy: 'no' is no policy"),
     (["--lake", "nowhere"], 1, "nowhere"),
@@ -143,3 +145,9 @@ def test_without_constants_trees_train_on_columns_with_nulls(attacked: Path, tmp
     ensemble.HistGradientBoostingClassifier(max_iter=3).fit(some["X"], some["y"])
     apart = pl.read_parquet(tmp_path / "some" / "identity" / "train-00000.parquet").columns
     assert set(every["feature_names"]) - set(some["feature_names"]) <= set(apart)
+
+
+def test_folder_that_cannot_be_written(attacked: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = "/proc/netlake-dataset"
+    assert main(["label", "dataset", out, "--unknown", "benign", "--lake", str(attacked)]) == 2
+    assert f"netlake: {out} cannot be written: " in capsys.readouterr().err

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import frames
 import pytest
 from frames import at, session, udp
 from truths import ask, put, rule
 
 import netlake
+from netlake.cli.label import command as label
 from netlake.errors import QueryError
 
 Run = Callable[..., tuple[int, str, str]]
@@ -224,3 +226,30 @@ def test_views_in_python(labelled: Path) -> None:
         assert connection.execute("SELECT count(*) FROM labelled.tcp WHERE state = 'unknown'").fetchall() == [(14,)]
     with netlake.Lake(labelled, at=1) as opened, pytest.raises(QueryError, match="has no labels"):
         opened.sql("FROM labelled.packet")
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [("label", "the lake has no labels; make some: netlake label apply"),
+     ("truth", "the lake has no ground truth; import a file: netlake label import FILE")],
+)  # fmt: skip
+def test_tables_before_any_labels(tmp_path: Path, run: Run, name: str, sentence: str) -> None:
+    lake = tmp_path / "empty"
+    netlake.capture([str(frames.write(tmp_path / "y.pcap", session(0, B, W, 1025)))], str(lake))
+    for command in (("sql", f"FROM {name}"), ("dump", name)):
+        code, _, err = run(*command, "--lake", lake)
+        assert (code, err) == (1, f"netlake: There is no table {name}: {sentence}.\n")
+
+
+def test_memory_that_is_too_small(labelled: Path, run: Run) -> None:
+    code, _, err = run("label", "apply", "--memory", "2MB", "--lake", labelled)
+    assert (code, err.count("\n")) == (1, 1)
+    assert err.startswith("netlake: The memory is too small for this work: give more with --memory, such as 4GB (")
+
+
+def test_help_has_exit_codes_and_an_example(run: Run) -> None:
+    for name in (*label.list_commands(click.Context(label)), "versions rm"):
+        code, out, _ = run("label", *name.split(), "--help")
+        assert code == 0
+        assert "Exit codes: " in out, name
+        assert f"netlake label {name} " in out.partition("--help")[2], name

@@ -60,6 +60,11 @@ def _shared(frame: Frame, value: str) -> dict[str, Any]:
     return {"shared": values, "rows": rows, "share": rows / every if every else 0.0}
 
 
+def _verb(hosts: int, verb: str) -> str:
+    """As `1 host starts` or `2 hosts start`."""
+    return f"1 host {verb}s" if hosts == 1 else f"{hosts:,} hosts {verb}"
+
+
 def hosts(frame: Frame) -> Check:
     """Hosts with rows in several splits."""
     sides = {"originators": "_host_a", "responders": "_host_b",
@@ -68,13 +73,13 @@ def hosts(frame: Frame) -> Check:
     first = numbers["originators"]
     status = PASS if not first["shared"] else FAIL if frame.options.unit == "host" else WARN
     sentence = (
-        f"{first['shared']:,} hosts start connections in several splits: {percent(first['share'])} of the"
+        f"{_verb(first['shared'], 'start')} connections in several splits: {percent(first['share'])} of the"
         " evaluated rows."
         if first["shared"]
         else "No host starts connections in two splits."
     )
     if numbers["responders"]["shared"]:
-        sentence += f" {numbers['responders']['shared']:,} hosts accept connections in several splits."
+        sentence += f" {_verb(numbers['responders']['shared'], 'accept')} connections in several splits."
     return Check("hosts", status, sentence, numbers)
 
 
