@@ -10,9 +10,9 @@ Decided here:
   parts are not read.
 - Passwords are not stored: of the responses of AUTH only the user of PLAIN and LOGIN is kept.
 - After STARTTLS was accepted nothing more of the connection is read.
-- A transaction that ends with its connection has the fault `short_header`, one with a gap `cut`; one whose BDAT has a
-  size that is no number `bad_value`; `too_large` if addresses of open transactions have more than 64 KiB, the rest of
-  which is left out.
+- A transaction that ends with its connection has the fault `short_header`, one with a gap `cut`; `bad_value` one whose
+  BDAT has other arguments than a size and LAST, which has no chunk then; `too_large` if addresses of open transactions
+  have more than 64 KiB, the rest of which is left out.
 - The server is the side that says the first line with a code. Lines that are neither a command nor a reply are counted
   as undecoded bytes.
 """

@@ -247,7 +247,7 @@ class SmtpMachine:
             self.content = one.content = Content()
         elif command.name == b"BDAT":
             size, _, last = argument.strip().partition(b" ")
-            if not size.isdigit() or len(size) > MOST_DIGITS:
+            if not size.isdigit() or len(size) > MOST_DIGITS or last.upper() not in (b"", b"LAST"):
                 one.fault = one.fault or "bad_value"
                 return
             one.content = one.content or Content()
