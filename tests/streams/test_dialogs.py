@@ -119,6 +119,7 @@ def test_a_line_that_never_ends(name: str, size: int, byte: bytes) -> None:
         turns = [(side, what) for side, what in steps(case["turns"]) if isinstance(what, bytes)]
         for side, what in turns[: len(turns) // 2]:
             list(machine.feed(side, what, lambda _, side=side: Where(side, 1, 1, 1)))
-        for _ in range(80_000 if size == 1 else 10):
+        list(machine.feed(0, byte * (MOST_KEPT - 2000), lambda _: Where(0, 2, 2, 2)))
+        for _ in range(6_000 if size == 1 else 3):
             list(machine.feed(0, byte * size, lambda _: Where(0, 2, 2, 2)))
         assert held(machine) <= 4 * MOST_KEPT

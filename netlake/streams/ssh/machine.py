@@ -145,8 +145,9 @@ class SshMachine:
         one.take_identification()
         one.phase = Phase.OFFER
         versions = [each.version for each in self.sides]
-        if None not in versions and any(map(_is_old, versions)):
-            for number in range(2):
+        for number in range(2):
+            is_old = any(map(_is_old, versions)) if None not in versions else number == side and _is_old(one.version)
+            if is_old:
                 self._over(number, None)
 
     def _packet(self, side: int, data: bytes, used: int, at: At) -> int:

@@ -1,0 +1,351 @@
+"""The machine of SMTP (netlake.layers.dialog.Machine)."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from netlake.layers.dialog import DONE, MOST_KEPT, At, Row, Said, Where
+from netlake.layers.items import text
+from netlake.layers.lines import Line, Lines
+from netlake.layers.streamed import NO, UNSURE, YES, Verdict
+
+# of a line as much is kept; so many commands wait for their replies
+LONGEST, MOST_PENDING = 4096, 256
+# bytes of transactions that are not written yet
+ROOM = MOST_KEPT
+# replies: go on with AUTH, with the content, with TLS
+CONTINUE, GO_ON, READY = 334, 354, 220
+MOST_DIGITS = 12
+HELLOS = (b"HELO", b"EHLO", b"LHLO")
+COMMANDS = frozenset(
+    (*HELLOS, b"MAIL", b"RCPT", b"DATA", b"BDAT", b"RSET", b"QUIT", b"NOOP", b"VRFY", b"EXPN", b"HELP", b"AUTH",
+     b"STARTTLS", b"TURN", b"ETRN", b"SEND", b"SOML", b"SAML", b"XCLIENT", b"XFORWARD")
+)  # fmt: skip
+
+# commands that end a transaction, and those that are part of one
+ENDING = (*HELLOS, b"RSET", b"QUIT", b"MAIL")
+PARTS = (b"MAIL", b"RCPT", b"DATA", b"BDAT", b"STARTTLS")
+
+
+def first_look(data: bytes, _side: int) -> Verdict:
+    """Whether a stream begins with a greeting of a mail server, or with HELO or one of its successors."""
+    line, end, _ = data.partition(b"\n")
+    if line[:4].upper() in HELLOS and line[4:5] in (b" ", b"\r"):
+        return YES
+    begins = (b"220 ", b"220-", b"554 ", b"554-", *(hello + b" " for hello in HELLOS))
+    if not any(line[:5].upper().startswith(begin[: len(line)]) for begin in begins):
+        return NO
+    if not end and len(data) < 64:
+        return UNSURE
+    return NO if b"FTP" in line.upper() or not line[:3].isdigit() else YES
+
+
+@dataclass(slots=True)
+class Transaction:
+    """A row that is not written yet; `room` are the bytes that it has of ROOM."""
+
+    begin: Where
+    fields: dict[str, Any]
+    content: Content | None = None
+    fault: str | None = None
+    room: int = 0
+
+
+@dataclass(slots=True)
+class Pending:
+    """A command that waits for its reply: its name, its transaction, which it `closes`, and the recipient it adds."""
+
+    name: bytes
+    transaction: Transaction | None = None
+    closes: bool = False
+    recipient: dict[str, Any] | None = None
+    shares: bool = False  # the reply to it is that to the next command
+
+
+class Content:
+    """The content of a mail, by DATA, or by BDAT in chunks of which `chunk` bytes are left."""
+
+    __slots__ = ("chunk", "digest", "dot", "fresh", "is_over", "is_whole", "size")
+
+    def __init__(self) -> None:
+        self.chunk: int | None = None
+        self.digest, self.size, self.is_whole, self.is_over = sha256(), 0, True, False
+        self.fresh, self.dot = True, b""
+
+    def read(self, data: bytes, used: int) -> int:
+        """Read from data[used:]; how far it was read."""
+        if self.chunk is not None:
+            stop = min(len(data), used + self.chunk)
+            self.chunk -= stop - used
+            self.is_over = not self.chunk
+            self._take(data[used:stop], stop - used)
+            return stop
+        if self.fresh and data[used : used + 1] == b".":
+            self.dot, self.fresh, used = b".", False, used + 1
+        if self.dot:
+            return self._dot(data, used)
+        found = data.find(b"\n.", used)
+        stop = len(data) if found < 0 else found + 1
+        self._take(data[used:stop], stop - used)
+        self.fresh = data[used:stop].endswith(b"\n") or (self.fresh and stop == used)
+        return stop
+
+    def gap(self, size: int) -> None:
+        """Bytes are missing."""
+        self.size, self.is_whole, self.fresh, self.dot = self.size + size, False, False, b""
+        if self.chunk is not None:
+            self.size -= max(0, size - self.chunk)
+            self.chunk = max(0, self.chunk - size)
+            self.is_over = not self.chunk
+
+    def _dot(self, data: bytes, used: int) -> int:
+        """Read a line that begins with a dot, up to where it differs from the last one."""
+        while used < len(data) and len(self.dot) < 3 and not self.dot.endswith(b"\n"):
+            self.dot += data[used : used + 1]
+            used += 1
+        if self.dot in (b".\n", b".\r\n"):
+            self.is_over = True
+        elif len(self.dot) == 3:
+            self.fresh = self.dot.endswith(b"\n")
+            self._take(self.dot[1:], len(self.dot))
+            self.dot = b""
+        return used
+
+    def _take(self, data: bytes, size: int) -> None:
+        self.digest.update(data)
+        self.size += size
+
+
+class SmtpMachine:
+    """Reads one SMTP connection; the side that says the first reply is the server."""
+
+    def __init__(self) -> None:
+        self.undecoded = [0, 0]
+        self.client: int | None = None
+        self.lines = (Lines(LONGEST), Lines(LONGEST))
+        self.skips, self.ended, self.begin = [False, False], set[int](), dict[int, Where]()
+        self.session: dict[str, Any] = {}
+        self.open: Transaction | None = None
+        self.content: Content | None = None
+        self.pending: deque[Pending] = deque()
+        self.reply: list[str] = []
+        self.responses, self.rows, self.room, self.is_done = 0, 0, ROOM, False
+
+    def feed(self, side: int, data: bytes, at: At) -> Iterator[Said]:
+        """Read what a side said."""
+        used = 0
+        self.begin.setdefault(side, at(0))
+        while used < len(data) and not self.is_done:
+            if self.content is not None and side == self.client:
+                used = self.content.read(data, used)
+                self._after_content()
+            else:
+                used, line = self.lines[side].next(data, used, at)
+                yield from self._line(side, line) if line is not None else ()
+
+    def gap(self, side: int, size: int) -> Iterator[Said]:
+        """Bytes are missing: replies cannot be given to the commands before it."""
+        self.undecoded[side] += self.lines[side].clear()
+        self.reply.clear()
+        if self.content is not None and side == self.client:
+            self.content.gap(size)
+            self._after_content()
+        else:
+            self.skips[side] = True
+        if self.open is not None:
+            self.open.fault = self.open.fault or "cut"
+        yield from self._close_all("cut")
+
+    def end(self, side: int) -> Iterator[Said]:
+        """A side says nothing more; when all have ended, all transactions do."""
+        self.undecoded[side] += self.lines[side].clear()
+        self.ended.add(side)
+        if not self.ended >= self.begin.keys():
+            return
+        yield from self._close_all("short_header")
+        if self.open is not None:
+            if self.content is not None:
+                self.content.is_whole = False
+            yield from self._row(self.open, None, "short_header")
+            self.open = self.content = None
+        if not self.rows and self.begin:
+            begin = self.begin[min(self.begin, key=lambda one: one != self.client)]
+            yield from self._row(Transaction(begin, dict(self.session)), None, None)
+
+    def _close_all(self, fault: str) -> Iterator[Said]:
+        """No reply to the commands so far will be read."""
+        while self.pending:
+            yield from self._closed(self.pending.popleft(), None, fault)
+
+    def _closed(self, command: Pending, end: Where | None, fault: str | None) -> Iterator[Said]:
+        """The row of the transaction that a command ends."""
+        if command.closes and command.transaction is not None:
+            yield from self._row(command.transaction, end, fault)
+
+    def _row(self, one: Transaction, end: Where | None, fault: str | None) -> Iterator[Said]:
+        self.rows += 1
+        self.room += one.room
+        content = one.content
+        if content is not None:
+            one.fields["data_size"] = content.size
+            one.fields["data_sha256"] = content.digest.hexdigest() if content.is_whole else None
+        yield Row("smtp_transaction", one.fields, one.begin, end, one.fault or fault)
+
+    def _line(self, side: int, line: Line) -> Iterator[Said]:
+        """Read a reply, a command, or a response of AUTH."""
+        if self.skips[side]:
+            self.skips[side], self.undecoded[side] = False, self.undecoded[side] + line.size
+            return
+        is_reply = line.data[:3].isdigit() and line.data[3:4] in (b"", b" ", b"-")
+        if self.client is None:
+            self.client = 1 - side if is_reply else side
+        if side != self.client:
+            if not is_reply:
+                self.undecoded[side] += line.size
+                return
+            if sum(map(len, self.reply)) + len(line.data) <= LONGEST:
+                self.reply.append(text(line.data[4:]))
+            if line.data[3:4] != b"-":
+                shown, self.reply = "\n".join(self.reply), []
+                yield from self._replied(int(line.data[:3]), shown, line.end)
+        elif self.pending and self.pending[0].name == b"AUTH" and 1 - side in self.begin:
+            self._response(line.data)
+        else:
+            self._command(side, line)
+            if len(self.pending) > MOST_PENDING:
+                yield from self._closed(self.pending.popleft(), None, None)
+
+    def _command(self, side: int, line: Line) -> None:
+        """Read a command of the client."""
+        name, _, argument = line.data.partition(b" ")
+        command = Pending(name.upper())
+        if command.name not in COMMANDS:
+            self.undecoded[side] += line.size
+        if command.name in ENDING and self.open is not None:
+            # the reply to it ends the transaction before
+            self.pending.append(Pending(b"", self.open, closes=True, shares=True))
+            self.open = None
+        if command.name in HELLOS:
+            self.session |= {"helo": text(argument.strip()), "extended": command.name != b"HELO"}
+        elif command.name == b"AUTH":
+            self._auth(argument)
+        elif command.name in PARTS:
+            self._part(command, argument, line)
+        self.pending.append(command)
+
+    def _part(self, command: Pending, argument: bytes, line: Line) -> None:
+        """Read a command that is part of a transaction, or begins one."""
+        one = command.transaction = self.open = self.open or Transaction(line.begin, dict(self.session))
+        if command.name in (b"MAIL", b"RCPT"):
+            self._address(one, command, argument)
+        elif command.name == b"DATA":
+            self.content = one.content = Content()
+        elif command.name == b"BDAT":
+            size, _, last = argument.strip().partition(b" ")
+            if not size.isdigit() or len(size) > MOST_DIGITS or last.upper() not in (b"", b"LAST"):
+                one.fault = one.fault or "bad_value"
+                return
+            one.content = one.content or Content()
+            one.content.chunk = int(size)
+            self.content = one.content if one.content.chunk else None
+            command.closes = last.upper() == b"LAST"
+            if command.closes:
+                self.open = None
+        else:
+            command.closes, self.open = True, None
+
+    def _address(self, one: Transaction, command: Pending, argument: bytes) -> None:
+        """Read the argument of MAIL or RCPT."""
+        path = argument.partition(b":")[2].strip()
+        if path.startswith(b"<"):
+            address, _, parameters = path[1:].partition(b">")
+        else:
+            address, _, parameters = path.partition(b" ")
+        size = len(argument) + 128
+        if size > self.room:
+            one.fault = one.fault or "too_large"
+            return
+        self.room, one.room = self.room - size, one.room + size
+        if command.name == b"MAIL":
+            one.fields["mail_from"] = text(address)
+            one.fields["mail_parameters"] = [text(part) for part in parameters.split()]
+        else:
+            command.recipient = {"address": text(address), "code": None}
+            one.fields.setdefault("recipients", []).append(command.recipient)
+
+    def _after_content(self) -> None:
+        """Go on with commands if the content, or a chunk of it, has ended."""
+        if self.content is None or not self.content.is_over:
+            return
+        if self.content.chunk is None:
+            self.pending.append(Pending(b".", self.open, closes=True))
+            self.open = None
+        self.content = None
+
+    def _replied(self, code: int, shown: str, end: Where) -> Iterator[Said]:
+        """Give a reply to the command that waits for it."""
+        shares = True
+        if not self.pending and "greeting" not in self.session:
+            self.session["greeting"] = shown
+        while self.pending and shares and not self.is_done:
+            command = self.pending.popleft()
+            one, shares = command.transaction, command.shares
+            self._reply_of(command, code)
+            if one is None or not command.closes:
+                continue
+            one.fields |= {"end_code": code, "end_text": shown}
+            if command.name == b"STARTTLS":
+                one.fields["starttls"] = self.is_done = code == READY
+            yield from self._closed(command, end, None)
+        if self.is_done:
+            yield DONE
+
+    def _reply_of(self, command: Pending, code: int) -> None:
+        """Take the code of the reply to a command."""
+        one = command.transaction
+        if command.name == b"AUTH":
+            self.session["auth_code"] = code
+            if code == CONTINUE:
+                self.pending.appendleft(command)
+        elif command.recipient is not None:
+            command.recipient["code"] = code
+        elif one is not None and command.name == b"MAIL":
+            one.fields["mail_code"] = code
+        elif one is not None and command.name == b"DATA":
+            self._data_replied(one, code)
+
+    def _data_replied(self, one: Transaction, code: int) -> None:
+        """The server answers DATA: without 354 there is no content."""
+        one.fields["data_code"] = code
+        if code != GO_ON and one.content is not None and not one.content.size:
+            if self.content is one.content:
+                self.content = None
+            one.content = None
+
+    def _auth(self, argument: bytes) -> None:
+        """Read the argument of AUTH."""
+        method, _, initial = argument.strip().partition(b" ")
+        self.session["auth_method"] = text(method.upper())
+        self.session.pop("auth_user", None)
+        self.responses = 0
+        if initial:
+            self._response(initial)
+
+    def _response(self, line: bytes) -> None:
+        """Take the user of a response of AUTH; nothing else of it is kept."""
+        self.responses += 1
+        method = self.session.get("auth_method")
+        if self.responses > 1 or method not in ("PLAIN", "LOGIN"):
+            return
+        try:
+            decoded = b64decode(line.strip(), validate=True)
+        except ValueError:
+            return
+        user = decoded.split(b"\0")[1:2] if method == "PLAIN" else [decoded]
+        if user:
+            self.session["auth_user"] = text(user[0])
