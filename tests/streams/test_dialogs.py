@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.streams.tls_runner import Step
 
 from netlake import tables
 from netlake.layers.dialog import MOST_KEPT, Where
 from tests.streams.dialog_runner import DialogRunner, by_bytes, covers, cut, held, run, steps, unplaced, whole
+from tests.streams.tls_runner import Step
 
 FOLDER = Path(__file__).parent
 DIALOGS = sorted(name for name, stream in tables.in_streams().items() if stream.machine is not None)
