@@ -52,10 +52,10 @@ def layers_of(one: Layered, frame: Frame) -> Iterator[Layer]:
 
 
 def at_ports(one: Layered, frame: Frame) -> Iterator[Layer]:
-    """The layers of a frame; for a table of datagrams or ports, only those inside datagrams (with one of the ports)."""
-    inside = not one.ports and not one.datagrams
+    """The layers of a frame; for a table of datagrams, segments or ports, only those inside them (with the ports)."""
+    inside = not (one.ports or one.datagrams or one.segments)
     for layer in frame.layers:
-        if one.datagrams and layer.name == "udp":
+        if (one.datagrams and layer.name == "udp") or (one.segments and layer.name == "tcp"):
             inside = True
         if one.ports and layer.name == "udp":
             inside = any(int(port) in one.ports for port in ports(layer))

@@ -67,6 +67,7 @@ class Layered:
     values: frozenset[str] = frozenset()
     ports: frozenset[int] = frozenset()
     datagrams: bool = False
+    segments: bool = False
     split: str | None = None
     begins: str | None = None
     columns: tuple[str, ...] = field(default=())
@@ -154,6 +155,7 @@ def layered(table: Table, entry: dict[str, Any]) -> Layered:
         values=frozenset(only.get("values", ())),
         ports=frozenset(entry.get("ports", ())),
         datagrams=bool(entry.get("datagrams")),
+        segments=bool(entry.get("segments")),
         split=entry.get("split"),
         begins=entry.get("begins"),
         columns=columns,
