@@ -79,7 +79,9 @@ class Reader:
         self.ready: list[Frame] = []
         self.frame = Frame()
         self.open: list[tuple[str, Layer | None]] = []
+        # whether each open field, and each open layer, is a field that is a layer
         self.nested: list[bool] = []
+        self.inside: list[bool] = []
         self.quoting = False
         # tshark copies bytes that are not UTF-8, so any byte must be accepted; `_text` decodes UTF-8
         self.parser = expat.ParserCreate("iso-8859-1")
@@ -99,36 +101,46 @@ class Reader:
             name = attributes.get("name", "")
             self.nested.append(name in self.layers and bool(self.open))
             if self.nested[-1]:
-                self.proto(name)
+                self.proto(name, inside=True)
             self.field(attributes)
         elif element == "proto":
-            self.proto(attributes.get("name", ""))
+            self.proto(attributes.get("name", ""), inside=False)
         elif element == "packet":
-            self.frame, self.open, self.quoting = Frame(), [], False
+            self.frame, self.open, self.inside, self.quoting = Frame(), [], [], False
 
     def field(self, attributes: dict[str, str]) -> None:
-        """Add a field to the innermost requested layer around it."""
+        """Add a field to the innermost requested layer around it; what is in a field that is a layer is in both."""
         name = attributes.get("name", "")
-        if name not in self.fields or not self.open:
+        if name not in self.fields:
             return
-        layer = self.open[-1][1]
-        if layer is not None:
-            layer.fields.setdefault(name, []).append((_text(attributes.get("show", "")), attributes.get("value", "")))
+        value = _text(attributes.get("show", "")), attributes.get("value", "")
+        added: Layer | None = None
+        for depth in range(len(self.open) - 1, -1, -1):
+            layer = self.open[depth][1]
+            if layer is not None and layer is not added:
+                layer.fields.setdefault(name, []).append(value)
+                added = layer
+            if not self.inside[depth]:
+                break
 
-    def proto(self, name: str) -> None:
+    def proto(self, name: str, *, inside: bool) -> None:
         """Start a layer, possibly inside another; layers after an ICMP header are those of the quoted packet."""
         self.frame.names.add(name)
         layer = self.open[-1][1] if self.open else None
+        # a layer that is not requested has the fields of the one around it
+        inside = inside or (name not in self.layers and bool(self.inside and self.inside[-1]))
         if name in self.layers:
             layer = Layer(name, self.quoting, at=len(self.frame.layers))
             self.frame.layers.append(layer)
         self.quoting = self.quoting or name in QUOTING
         self.open.append((name, layer))
+        self.inside.append(inside)
 
     def end(self, element: str) -> None:
         """Handle the end of an element."""
         if element == "proto" or (element == "field" and self.nested.pop()):
             self.open.pop()
+            self.inside.pop()
         elif element == "packet":
             self.frame.number = self._number()
             self.ready.append(self.frame)
