@@ -1,1 +1,5 @@
-"""Planned: protocols over TCP streams, one file for each, with its tables and its parser; the package is empty."""
+"""Protocols over TCP streams, one module or package for each, with its tables and its STREAMS.
+
+netlake.layers.streamed describes what a module declares. `file` is the table of what streams transferred, whatever the
+protocol.
+"""
