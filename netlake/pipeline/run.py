@@ -242,6 +242,7 @@ def run(source: Source, sink: Sink, options: Options, progress: Progress, marks:
         source_rows.finish()
         decoder.finish()
     finally:
+        decoder.streams.close()
         decoder.rows.end()
     return source_rows
 

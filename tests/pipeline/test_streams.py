@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from netlake import tables
 from netlake.layers.streamed import NO, UNSURE, YES, Chains, Frame, Stream, Verdict
 from netlake.pipeline.decoder import Decoder, Options
 from netlake.pipeline.quality import _undecoded_streams
+from netlake.pipeline.run import run
 from netlake.pipeline.streams import FirstLook
 from netlake.sinks.memory import MemorySink
 from netlake.sources import open_capture
@@ -221,3 +223,17 @@ def test_walker_that_raises_does_not_end_the_decoding(tmp_path: Path, monkeypatc
     rows, decoder = decoded(tmp_path, frames(opened((True, ACK, framed(QUESTION)))))
     assert len(rows["packet"]) == 4
     assert "broken" in decoder.failures.by_table["dns"]
+
+
+def test_capture_that_fails_leaves_no_thread(tmp_path: Path) -> None:
+    """The thread that reads bodies ends with the run, whatever ends it."""
+    request = b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nbody"
+    path = tmp_path / "streams.pcap"
+    decoded(tmp_path, frames(opened((True, ACK, request)), port=80))
+
+    def progress(*_: object) -> None:
+        raise InterruptedError
+
+    with open_capture(path, sha256=False) as source, pytest.raises(InterruptedError):
+        run(source, MemorySink(), Options(), progress)
+    assert not [thread for thread in threading.enumerate() if thread.name == "netlake-contents"]
