@@ -211,6 +211,7 @@ def _describe(folder: Path, made: Made, lake: Lake, configs: dict[str, parquet.W
     configs |= huggingface.folds(configs["default"])
     front = huggingface.front_matter(folder, card.title(frame), frame.classes, configs)
     _text(folder / "README.md", front + card.card(frame, facts))
+    applied = lake.catalog.owners("label")[frame.options.version]
     head = {"name": "netlake-dataset", "description": card.title(frame), "version": "1.0.0"}
     docs = {**{one.name: one.description for one in (*frame.features, *frame.apart)}, **card.LABEL_DOCS}
     parts = [
@@ -231,7 +232,7 @@ def _describe(folder: Path, made: Made, lake: Lake, configs: dict[str, parquet.W
                 "features": {"set": made.source.name, "policy": dict(made.source.policy)},
                 "classes": frame.classes,
                 "labels": {"version": frame.options.version, "edges": made.edges, "stale": made.stale,
-                           "applied": versions.facts(lake.catalog.owners("label")[frame.options.version])},
+                           "applied": versions.facts(applied) or applied},
                 "inputs": {"captures": captures, "truth": truths, "features": manifest.own(made.source.files)},
                 "boundaries": [{"split": one.split, "begin_us": one.begin} for one in made.boundaries],
                 "rows": made.stats["rows_by_split"],

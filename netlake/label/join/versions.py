@@ -70,6 +70,8 @@ def stale(catalog: Catalog, name: str) -> tuple[str, ...]:
 
 
 def _stale(known: dict[str, Any], truth: Mapping[str, str], captures: list[Stored]) -> tuple[str, ...]:
+    if not known:
+        return ("it does not say what it was made from",)
     now = json.loads(text(Options(), {}, captures))["captures"]
     why = []
     if known.get("captures") != now:
