@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from tests.streams.tls_runner import PROTOCOL, Row, Runner, Step
 
 from netlake import tables
 from netlake.layers.dialog import DialogWalker
+from tests.streams.tls_runner import PROTOCOL, Row, Runner, Step
 
 LISTS = 10
 
