@@ -230,7 +230,7 @@ def both(one: Layered, wanted: Field, row: Row | None, layer: Layer | None) -> t
 
 def _field(one: Layered, wanted: Field, pair: tuple[Row, Layer], place: Place, tally: Tally) -> None:
     row, layer = pair
-    if wanted.unless and any(shown == wanted.unless[1] for shown, _ in layer.fields.get(wanted.unless[0], ())):
+    if wanted.unless and any(shown in wanted.unless[1:] for shown, _ in layer.fields.get(wanted.unless[0], ())):
         return
     ours, theirs = both(one, wanted, row, layer)
     if ours == theirs:

@@ -42,7 +42,7 @@ class Field:
     names: tuple[str, ...]
     parts: tuple[Part, ...]
     silent: frozenset[Value] = frozenset()
-    unless: tuple[str, str] | None = None
+    unless: tuple[str, ...] = ()
     form: str = ""
 
     @property
@@ -122,7 +122,7 @@ def _fields(table: Table, entry: dict[str, Any]) -> tuple[Field, ...]:
             (name, *alias.get(name, ())),
             tuple(own),
             frozenset(values.theirs(own[0].kind, text, text) for text in _texts(silent.get(name, ()))),
-            tuple(unless[name]) if name in unless else None,
+            tuple(unless.get(name, ())),
             form.get(name, _text_form(name, form) if str(own[0].kind) == "text" else ""),
         )
         for name, own in found.items()
