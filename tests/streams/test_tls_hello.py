@@ -160,6 +160,11 @@ def test_arbitrary_bytes_are_those_of_the_twin(bodies: list[tuple[bytes, int]], 
     compare(bodies, server=server)
 
 
+@pytest.mark.parametrize("server", [True, False])
+def test_no_messages_have_no_rows(server: bool) -> None:  # noqa: FBT001
+    assert rows_of([], server=server) == []
+
+
 def test_number_of_extensions_is_bounded() -> None:
     """One more than the greatest number, and repeated ones, as the twin has them."""
     for count in (511, 512, 513, 2000):

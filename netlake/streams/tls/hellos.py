@@ -203,4 +203,6 @@ def _short(written: memoryview) -> str:
 def _is_retry(random: pa.Array) -> Nullable:
     """Whether a random value is that of a HelloRetryRequest; null without one."""
     values = random.to_pylist()
-    return Nullable(np.array([value == RETRY for value in values], np.bool_), np.array([v is not None for v in values]))
+    return Nullable(
+        np.array([value == RETRY for value in values], np.bool_), np.array([v is not None for v in values], np.bool_)
+    )
