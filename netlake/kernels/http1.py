@@ -11,8 +11,8 @@ Rules
 - A request without a version (HTTP/0.9) is over at the end of the stream, unless header lines and an empty line follow.
 - A message is located when its body is over, or when the stream ends or cannot be followed. Its head waits in a stage
   during the batch and in the arena between batches. If the arena is full, the message is located without its body.
-- A gap in a body or chunk of known length is counted and the message goes on; a body until the end of the stream goes
-  on as well. Elsewhere the message ends there and the stream is lost.
+- A gap in a body or chunk of known length is counted and the message continues, also in a body until the end of the
+  stream. Elsewhere the message ends there and the stream is lost.
 - A head has at most MOST_HEAD bytes. Then what there is becomes a row, with a fault, and the stream is lost.
 - Behind the response to CONNECT (2xx) or 101 the stream is no longer HTTP: `handed` has where that begins.
 """

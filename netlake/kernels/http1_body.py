@@ -8,7 +8,7 @@ from netlake.kernels import kernel
 from netlake.kernels.http1_state import Phase
 from netlake.kernels.stream_arena import copy
 
-# what a byte of chunked coding means: the body goes on, is over, or is not chunked coding
+# what a byte of chunked coding means: the body continues, is over, or is not chunked coding
 GOES_ON, OVER, BAD = 0, 1, 2
 # `last` of a run whose body nobody asks for
 DROPPED = 2

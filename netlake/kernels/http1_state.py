@@ -105,7 +105,7 @@ HTTP = record(
         ("size", np.int64),  # bytes of the body so far
         ("missing", np.int64),  # bytes of the body that are missing
         ("exchange", np.int64),
-        ("after", np.int64),  # number of the first exchange behind a tunnel, if HTTP goes on there
+        ("after", np.int64),  # number of the first exchange behind a tunnel, if HTTP continues there
         ("bytes", np.int64),  # of the events of this batch
         ("first", np.int32),  # first event of this batch + 1
         ("events", np.int32),  # of this batch

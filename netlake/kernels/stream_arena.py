@@ -1,7 +1,7 @@
 """The arena: bytes of streams that wait, in chains of blocks.
 
 A chain holds one piece: a segment that came early, or the beginning of a message that is not complete. Its first block
-has the facts of the piece (BLOCK_OF). Whoever holds a chain gives it back on every way out; without streams, `used` - 1
+has the facts of the piece (BLOCK_OF). The code that keeps a chain frees it in every case; without streams, `used` - 1
 is `free`.
 """
 

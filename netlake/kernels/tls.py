@@ -215,7 +215,7 @@ def alert(stream, event, number, ts, data, at, size, pool, part):
 
 @kernel()
 def plausible(data, at, end):
-    """Whether a segment begins with a record, and goes on with another one if it is longer than that."""
+    """Whether a segment begins with a record, and continues with another one if it is longer than that."""
     while at + HEADER_SIZE <= end:
         size = u16(data, at + 3)
         if data[at] < 20 or data[at] > 23 or data[at + 1] != 3 or data[at + 2] > 4:

@@ -1,9 +1,9 @@
-"""The bodies that streams transfer: hashed, decoded and, where wished, stored, by one thread for each capture.
+"""The bodies that streams transfer: hashed, decoded and, by option, stored, by one thread for each capture.
 
 Rules
 - A walker joins the bytes of a batch's bodies in a buffer, body by body, and adds the buffer with its runs
   (netlake.kernels.http1_state.RUN). A body is over with its last run; its Content is then taken, once, by its number.
-- sha256 is always computed, md5 and sha1 where wished: of the body as transferred (`sha256`), and of the content, which
+- sha256 is always computed, md5 and sha1 by option: of the body as transferred (`sha256`), and of the content, which
   is the body without its content coding (`content`).
 - gzip and deflate are decoded while the body arrives, br and zstd at its end, from at most MOST_CODED bytes. Decoding
   ends at MOST_DECODED bytes or at RATIO times the bytes of the body, with MOST_SMALL bytes in any case; then, and for a

@@ -48,8 +48,6 @@ from netlake.records.located import take
 from netlake.records.weak import weak
 from netlake.schema import Table
 
-# the number of streams of no protocol
-OTHER = NO_PROTOCOL
 Failed = Callable[[str, Exception], None]
 # how often the protocol of a stream can change within a batch
 ROUNDS = 4
@@ -112,9 +110,9 @@ class Streams:
         originator = flows["originator"].astype(np.int64)
         sent = self.tracker.state.sides[slots]["payload_bytes"]
         sent = np.stack([sent[np.arange(len(slots)), originator ^ side] for side in range(2)], axis=1)
-        undecoded = np.where((numbers == 0) | (numbers == OTHER), sent, states["undecoded"])
+        undecoded = np.where((numbers == 0) | (numbers == NO_PROTOCOL), sent, states["undecoded"])
         earlier = self.handed.leaving(flows["number"], numbers, sent, states["undecoded"], undecoded)
-        unread = (numbers != 0) & (numbers != OTHER) & ~np.isin(numbers, list(self.walkers))
+        unread = (numbers != 0) & (numbers != NO_PROTOCOL) & ~np.isin(numbers, list(self.walkers))
         null = unread | (flows["protocol"] != IpProtocol.TCP.value)[:, None]
         self._count(flows, np.where(null, 0, undecoded).sum(axis=1), numbers.max(axis=1))
         return {
@@ -140,10 +138,10 @@ class Streams:
 
     def _services(self, numbers: npt.NDArray[np.uint8], earlier: dict[int, list[int]]) -> pa.Array:
         """The protocols of both directions of each flow, one if they are equal; behind `earlier` ones of its row."""
-        spoken = (numbers != 0) & (numbers != OTHER)
+        spoken = (numbers != 0) & (numbers != NO_PROTOCOL)
         spoken[:, 1] &= ~(spoken[:, 0] & (numbers[:, 1] == numbers[:, 0]))
         offsets = np.concatenate([[0], np.cumsum(spoken.sum(axis=1))]).astype(np.int32)
-        names = [self.names.get(number, "") for number in range(OTHER + 1)]
+        names = [self.names.get(number, "") for number in range(NO_PROTOCOL + 1)]
         found = pa.ListArray.from_arrays(pa.array(offsets), pa.array(names).take(pa.array(numbers[spoken])))
         if not earlier:
             return found
@@ -209,7 +207,7 @@ class Streams:
         decided = numbers > 0
         states["protocol"][streams[decided]] = numbers[decided]
         for number, many in zip(*np.unique(numbers[decided], return_counts=True), strict=True):
-            if number != OTHER:
+            if number != NO_PROTOCOL:
                 self.found[self.names[int(number)]] += int(many)
         unread = decided & ~np.isin(numbers, list(self.walkers))
         if unread.any():
@@ -240,7 +238,10 @@ class FirstLook:
         self.scratch = np.zeros(1 << 16, np.uint8)
 
     def batch(self, chains: Chains, flows: Records) -> tuple[Shorts, npt.NDArray[np.uint8]] | None:
-        """The streams that were looked at, and their protocols: 0 if not decided, OTHER for none; None without any."""
+        """The streams that were looked at, and their protocols; None without any.
+
+        0 is not decided, NO_PROTOCOL is none.
+        """
         if len(chains.first) > len(self.looks):
             self.looks = np.zeros(2 * len(chains.first), first_look.LOOK)
         count = first_look.gather(chains.first, chains.states, chains.data, chains.arena, self.looks)
@@ -285,7 +286,7 @@ class FirstLook:
             unsure |= verdict is UNSURE and not is_dialog
         if unsure and not look["closed"]:
             return 0
-        return other if other in self.dialogs else OTHER
+        return other if other in self.dialogs else NO_PROTOCOL
 
     def _candidates(self, data: bytes) -> int:
         bits = np.uint64(0xFFFFFFFFFFFFFFFF)

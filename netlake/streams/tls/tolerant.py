@@ -1,7 +1,7 @@
 """Fields of certificates that the library `cryptography` refuses (RFC 5280 section 4.1), read as far as they go.
 
 The library requires strict DER and valid characters. Certificates in use violate both: a default value that is encoded,
-a `*` in a PrintableString. Here each field stands alone: one that cannot be read is left out, the others are read.
+a `*` in a PrintableString. Here each field is read independently: one that cannot be read is left out.
 
 Names are written as RFC 4514 requires: last attribute first, multi-valued ones with `+`, special characters escaped,
 unknown types as object identifiers.
