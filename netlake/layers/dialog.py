@@ -115,7 +115,7 @@ class Dialog:
 class Turn:
     """What one side says until the other one speaks; or a gap, or an end, which became due in packet `due`.
 
-    `starts` are the offsets of its pieces in the joined bytes, `pieces` the (packet, time, packet of completion) of each.
+    `starts` are the offsets of its pieces in the joined bytes; `pieces` are Where without the side, one each.
     """
 
     stream: int

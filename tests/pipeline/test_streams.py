@@ -14,9 +14,9 @@ import pytest
 from netlake import tables
 from netlake.layers.streamed import NO, UNSURE, YES, Chains, Frame, Stream, Verdict
 from netlake.pipeline.decoder import Decoder, Options
+from netlake.pipeline.first_look import FirstLook
 from netlake.pipeline.quality import _undecoded_streams
 from netlake.pipeline.run import run
-from netlake.pipeline.first_look import FirstLook
 from netlake.sinks.memory import MemorySink
 from netlake.sources import open_capture
 from tests.layers import build as b
