@@ -181,8 +181,8 @@ class DialogWalker:
 
     def leave(self, slots: Any) -> None:
         """Forget the flows of these rows of the tracker's state, which are about to be freed."""
-        for slot in slots.tolist() if self.dialogs else ():
-            self.dialogs.pop(slot, None)
+        for slot in self.dialogs.keys() & slots.tolist() if self.dialogs else ():
+            del self.dialogs[slot]
 
     def take_done(self) -> list[int]:
         """The streams that are to be muted, which are then forgotten."""

@@ -74,6 +74,8 @@ class Streams:
             for name, stream in self.streams.items()
             if any(map(wanted, stream.tables))
         }
+        # whether protocols are read, by number
+        self.read = np.isin(np.arange(NO_PROTOCOL + 1), list(self.walkers))
         self.found: Counter[str] = Counter()
         self.undecoded: Counter[tuple[str | None, int]] = Counter()
         self.handed = Handed()
@@ -91,44 +93,45 @@ class Streams:
 
         Returns the columns of `connection` that streams know, for these rows.
         """
-        flows = self.tracker.state.flows[slots]
         columns: dict[str, pa.Array] = {}
         for count in self.reassembly.finish(slots):
             self._events(_NONE, count)
             self._settle()
-            columns = self._columns(slots, flows)
+            columns = self._columns(slots)
         for walker in self.walkers.values():
             if isinstance(walker, DialogWalker):
                 walker.leave(slots)
         return columns
 
-    def _columns(self, slots: Shorts, flows: Records) -> dict[str, pa.Array]:
+    def _columns(self, slots: Shorts) -> dict[str, pa.Array]:
         """What was spoken in the streams of flows, and the bytes that no protocol decoded."""
-        states = self.reassembly.states[2 * slots[:, None] + np.arange(2)]
+        flows, states = self.tracker.state.flows, self.reassembly.states
+        flow, both = flows["number"][slots], 2 * slots[:, None] + np.arange(2)
         # the row of a stream without payload can be of an earlier flow
-        numbers = np.where(states["flow"] == flows["number"][:, None], states["protocol"], 0)
-        originator = flows["originator"].astype(np.int64)
-        sent = self.tracker.state.sides[slots]["payload_bytes"]
-        sent = np.stack([sent[np.arange(len(slots)), originator ^ side] for side in range(2)], axis=1)
-        undecoded = np.where((numbers == 0) | (numbers == NO_PROTOCOL), sent, states["undecoded"])
-        earlier = self.handed.leaving(flows["number"], numbers, sent, states["undecoded"], undecoded)
-        unread = (numbers != 0) & (numbers != NO_PROTOCOL) & ~np.isin(numbers, list(self.walkers))
-        null = unread | (flows["protocol"] != IpProtocol.TCP.value)[:, None]
-        self._count(flows, np.where(null, 0, undecoded).sum(axis=1), numbers.max(axis=1))
+        numbers = np.where(states["flow"][both] == flow[:, None], states["protocol"][both], 0)
+        originator = flows["originator"][slots].astype(np.int64)
+        sides = np.stack([originator ^ side for side in range(2)], axis=1)
+        sent = self.tracker.state.sides["payload_bytes"][slots[:, None], sides]
+        missed = states["undecoded"][both]
+        undecoded = np.where((numbers == 0) | (numbers == NO_PROTOCOL), sent, missed)
+        earlier = self.handed.leaving(flow, numbers, sent, missed, undecoded)
+        unread = (numbers != 0) & (numbers != NO_PROTOCOL) & ~self.read[numbers]
+        null = unread | (flows["protocol"][slots] != IpProtocol.TCP.value)[:, None]
+        port = np.where(originator == 0, flows["b_port"][slots], flows["a_port"][slots])
+        self._count(port, np.where(null, 0, undecoded).sum(axis=1), numbers.max(axis=1))
         return {
             "service": self._services(numbers, earlier),
             **{f"{name}_undecoded_bytes": pa.array(undecoded[:, side], mask=null[:, side])
                for side, name in enumerate(SIDES)},
         }  # fmt: skip
 
-    def _count(self, flows: Records, undecoded: Ints, numbers: npt.NDArray[np.uint8]) -> None:
+    def _count(self, ports: Ints, undecoded: Ints, numbers: npt.NDArray[np.uint8]) -> None:
         """Add the bytes that no protocol decoded to `undecoded`, by protocol and port of the responder."""
         some = np.flatnonzero(undecoded)
-        port = np.where(flows["originator"] == 0, flows["b_port"], flows["a_port"])[some]
-        keys, inverse = np.unique(np.stack([numbers[some], port]), axis=1, return_inverse=True)
-        sums = np.bincount(inverse.reshape(-1), weights=undecoded[some], minlength=keys.shape[1])
-        for (number, at), bytes_ in zip(keys.T.tolist(), sums.tolist(), strict=True):
-            self.undecoded[self.names.get(number), at] += int(bytes_)
+        keys, inverse = np.unique(numbers[some].astype(np.int64) << 32 | ports[some], return_inverse=True)
+        sums = np.bincount(inverse, weights=undecoded[some], minlength=len(keys))
+        for key, bytes_ in zip(keys.tolist(), sums.tolist(), strict=True):
+            self.undecoded[self.names.get(key >> 32), key & 0xFFFF] += int(bytes_)
 
     @property
     def problems(self) -> dict[str, int]:
@@ -214,7 +217,7 @@ class Streams:
         for number, many in zip(*np.unique(numbers[decided], return_counts=True), strict=True):
             if number != NO_PROTOCOL:
                 self.found[self.names[int(number)]] += int(many)
-        unread = decided & ~np.isin(numbers, list(self.walkers))
+        unread = decided & ~self.read[numbers]
         if unread.any():
             # a dialog also gives its number to the other direction
             others = self._of_protocol(streams[unread] ^ 1, numbers[unread])
