@@ -70,7 +70,8 @@ class Row:
     """A row of `table` whose message begins with byte `begin` and ends with byte `end`.
 
     Without `end` it ends with what the machine is fed with at this time, a gap or an end. With `body` the row has the
-    columns of its content too, or it is replaced by the rows `made(fields, content)`: tables and fields.
+    columns of its content too, or it is replaced by the rows `made(fields, content)`: tables and fields. The fault of
+    the content is that of the rows of `table`.
     """
 
     table: str

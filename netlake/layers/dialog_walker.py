@@ -183,13 +183,12 @@ class DialogWalker:
                 made.append(one)
                 continue
             row, content = one.row, next(contents)
-            fault = faults.CODES[row.fault] if row.fault else 0
-            rows = (
-                [(row.table, row.fields | file_fields(content))] if row.made is None else row.made(row.fields, content)
-            )
-            for table, fields in rows:
+            fault = row.fault or getattr(content, "fault", None)
+            made_of = row.made or _as_file(row.table)
+            for table, fields in made_of(row.fields, content):
+                code = faults.CODES[fault] if fault and table == row.table else 0
                 place = one.dialog.place(table, row.begin.side, row.begin.packet)
-                made.append(Found(one.index, table, fields, fault, place))
+                made.append(Found(one.index, table, fields, code, place))
         return made
 
     def _room(self, streams: int) -> None:
@@ -340,6 +339,11 @@ class DialogWalker:
             begin = begin or Where(stream & 1, int(piece["number"]), int(piece["ts"]), int(piece["at"]))
             unread += self._out[int(one["start"]) : int(one["end"])].tobytes()
         return unread, begin, -1
+
+
+def _as_file(table: str) -> Callable[[Fields, Any], list[tuple[str, Fields]]]:
+    """Rows of a table with the columns of a file: those of the message and those of its content."""
+    return lambda fields, content: [(table, fields | file_fields(content))]
 
 
 def _fed(machine: Machine, turn: Turn, known: int) -> Iterator[Said]:

@@ -57,12 +57,13 @@ class Part:
 
 @dataclass(slots=True)
 class Mail:
-    """A mail that was read: headers, parts in order, the first text and the links; `fault` as in column `fault`."""
+    """A mail that was read: headers, parts in order, the first text, the links, its bytes; `fault` as in column `fault`."""
 
     headers: PartHeaders = field(default_factory=PartHeaders)
     parts: list[Part] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
+    size: int = 0
     fault: str | None = None
 
     @property
@@ -91,6 +92,7 @@ class MailReader:
 
     def add(self, data: memoryview) -> None:
         """Bytes of the mail."""
+        self.found.size += len(data)
         if not self.has_failed:
             try:
                 self._add(bytes(data))

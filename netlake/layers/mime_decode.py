@@ -33,9 +33,10 @@ class Decoder(Protocol):
 
 def decoder(encoding: str) -> Decoder | None:
     """The decoder of an encoding, None if bytes are as they are. An unknown encoding is one that is not decoded."""
-    made = {"base64": Base64, "quoted-printable": QuotedPrintable}.get(encoding)
-    if made is not None:
-        return made()
+    if encoding == "base64":
+        return Base64()
+    if encoding == "quoted-printable":
+        return QuotedPrintable()
     return Uuencode() if encoding in ("x-uuencode", "uuencode", "x-uue", "uue") else None
 
 

@@ -84,8 +84,7 @@ def of_transaction(source: str, fields: dict[str, Any], missing: int) -> dict[st
     digest = fields.get("data_sha256")
     return {
         "source": source, "transaction": fields["transaction"], "mail_from": fields.get("mail_from"),
-        "recipients": taken, "size": fields["data_size"] - missing, "missing_bytes": missing, "sha256": digest,
-        "complete": digest is not None,
+        "recipients": taken, "missing_bytes": missing, "sha256": digest, "complete": digest is not None,
     }  # fmt: skip
 
 
@@ -102,6 +101,7 @@ def rows_of(fields: dict[str, Any], content: Any) -> Iterator[tuple[str, dict[st
         "user_agent": headers.first("user-agent", "x-mailer"), "originating_ip": headers.first("x-originating-ip"),
         "headers": [{"name": name, "value": value} for name, value in headers.pairs],
         "parts": [_part(part) for part in found.parts], "text": found.text, "links": found.links,
+        "size": found.size,
     }  # fmt: skip
     yield "mail", fields | columns
     for part in found.parts:

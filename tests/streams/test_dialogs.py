@@ -48,7 +48,11 @@ def test_cases(name: str, case: dict[str, Any]) -> None:
 
 
 def as_written(value: Any) -> Any:
-    """A value as cases have it: bytes are `hex:` and their digits."""
+    """A value as cases have it: bytes are `hex:` and their digits, and structs have no nulls."""
+    if isinstance(value, list):
+        return [as_written(one) for one in value]
+    if isinstance(value, dict):
+        return {name: as_written(one) for name, one in value.items() if one is not None}
     return f"hex:{value.hex()}" if isinstance(value, bytes) else value
 
 
