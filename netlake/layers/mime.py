@@ -101,14 +101,16 @@ class MailReader:
 
     def gap(self, size: int) -> None:
         """Bytes of the mail are missing."""
-        self.line.clear()
-        self.is_begun = True
-        if self.part is not None and self.state is State.LEAF:
+        if self.part is not None and self.state is State.LEAF and not self.has_failed:
+            self._given(self.part, self.line_end + bytes(self.line))
+            self.line_end = b""
             self.part.missing += size
             if self.decoder is not None:
                 self.decoder.gap()
         elif self.state is State.HEADERS:
             self.found.fault = self.found.fault or "cut"
+        self.line.clear()
+        self.is_begun = True
 
     def end(self) -> Mail:
         """The whole mail."""
@@ -167,7 +169,8 @@ class MailReader:
             return 0
         line, is_begun = bytes(self.line[:stop]), self.is_begun
         self.is_begun = found < 0
-        level = self.delimiters.get(line.rstrip(b" \t\r\n")) if not is_begun and self.delimiters else None
+        is_long = stop > LONGEST_LINE or (found < 0 and not is_last)
+        level = None if is_begun or is_long else self.delimiters.get(line.rstrip(b" \t\r\n"))
         if level is not None:
             self._delimiter(level)
         elif self.state is State.HEADERS:
@@ -196,20 +199,20 @@ class MailReader:
 
     def _header(self, line: bytes, *, is_begun: bool) -> int:
         """Read one line of headers; how many bytes."""
-        shown = line.rstrip(b"\r\n")
+        shown = line[:LONGEST_LINE].rstrip(b"\r\n")
         if not is_begun and not shown:
             self._end_of_headers()
             return len(line)
         is_header = is_begun or shown[:1] in (b" ", b"\t") or b":" in shown or shown.startswith(b"From ")
-        if not is_header and len(line) < LONGEST_LINE:
+        if not is_header:
             # a message within the mail has headers of its own, which are empty then
             while self.state is State.HEADERS:
                 self._end_of_headers()
             self._bytes(line)
             return len(line)
-        if len(self.head) + len(line) <= MOST_HEAD:
-            self.head += line
-        else:
+        room = MOST_HEAD - len(self.head)
+        self.head += line[:room]
+        if len(line) > room:
             self.found.fault = self.found.fault or "too_large"
         return len(line)
 

@@ -67,30 +67,24 @@ class Base64:
 
     def end(self) -> bytes:
         """The last group, which can lack its padding."""
-        if not self.kept:
-            return b""
-        self.is_broken = True
-        group, self.kept = self.kept.rstrip(b"="), b""
-        return self._groups(group + b"=" * (-len(group) % 4)) if len(group) > 1 else b""
+        group, self.kept = self.kept, b""
+        self.is_broken = self.is_broken or bool(group)
+        return self._padded(group) if group else b""
 
     def _groups(self, data: bytes) -> bytes:
-        """Groups of four; padding within ends a group, not the part."""
-        if b"=" not in data[:-2]:
-            return self._decoded(data)
+        """Groups of four; padding ends its group, not the part."""
         parts, begin = [], 0
-        while begin < len(data):
-            found = data.find(b"=", begin)
-            stop = len(data) if found < 0 else min(len(data), (found | 3) + 1)
-            parts.append(self._decoded(data[begin:stop]))
-            begin = stop
-        return b"".join(parts)
+        while (found := data.find(b"=", begin)) >= 0:
+            start = found & ~3
+            parts += [binascii.a2b_base64(data[begin:start]), self._padded(data[start : start + 4])]
+            begin = start + 4
+        return b"".join([*parts, binascii.a2b_base64(data[begin:])])
 
-    def _decoded(self, data: bytes) -> bytes:
-        try:
-            return binascii.a2b_base64(data)
-        except binascii.Error:
-            self.is_broken = True
-            return b""
+    def _padded(self, group: bytes) -> bytes:
+        """A group with padding, or one that is not complete."""
+        known, _, rest = group.partition(b"=")
+        self.is_broken = self.is_broken or len(known) < 2 or bool(rest.strip(b"="))
+        return binascii.a2b_base64(known + b"=" * (4 - len(known))) if len(known) > 1 else b""
 
 
 class QuotedPrintable:
