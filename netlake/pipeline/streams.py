@@ -4,6 +4,8 @@ Order of work for a batch, after the tracker:
 1. Reassembly turns segments into events: data, gap, end.
 2. First look: the protocol of each stream that has none yet, by its first bytes. Streams of no protocol, and those
    whose tables are not written, are muted: from then on they cost one comparison a packet.
+   Streams of protocols that announce other flows (Stream.announces) are read before the others are decided, which may
+   be announced (netlake.pipeline.expected).
 3. Walkers read the events of their streams, and copy complete messages into their pools.
 4. Addresses and ports of these messages are looked up while the flows have their rows in the tracker's state.
 5. Pools that are full are read into rows, with all others when codes become void or the capture ends.
@@ -12,9 +14,11 @@ Flows that leave the tracker's state are finished first (`leaving`): what waits 
 complete end there.
 
 Choice of a protocol
+- A stream of a flow that was announced is of the announced protocol, and so is the other direction.
 - Candidates are the protocols whose `starts` fit the first bytes. Those on one of their ports are asked first, then the
   one that the other direction has, then the others, in the order of their names.
-- Behind a tunnel (CONNECT, Upgrade) a stream is looked at again from its first byte there (netlake.pipeline.handed).
+- Behind a tunnel (CONNECT, Upgrade, STARTTLS, SOCKS) a stream is looked at again from its first byte there
+  (netlake.pipeline.handed).
 - The first that answers YES has the stream. If none does and one is UNSURE, the bytes are kept and it is asked again.
 - A protocol with `machine` is a dialog: it has both directions of a flow. A direction that no other protocol takes, or
   that is not decided yet, gets the dialog of the direction that began before it. One that was decided before keeps what
@@ -39,9 +43,10 @@ from netlake.kernels.flow_columns import SIDES
 from netlake.kernels.flow_state import Records
 from netlake.kernels.numbers import IpProtocol
 from netlake.layers.contents import Contents
-from netlake.layers.dialog import DialogWalker
+from netlake.layers.dialog_walker import DialogWalker
 from netlake.layers.streamed import Chains, FramedWalker, ReadsContents, Stream, Walker
 from netlake.packets import Bytes, Columns, Headers, Ints, Messages, Packets, Shorts
+from netlake.pipeline.expected import Expected
 from netlake.pipeline.first_look import FirstLook
 from netlake.pipeline.handed import NO_PROTOCOL, Handed
 from netlake.records.located import take
@@ -76,6 +81,8 @@ class Streams:
         }
         # whether protocols are read, by number
         self.read = np.isin(np.arange(NO_PROTOCOL + 1), list(self.walkers))
+        self.announcing = [number for name, number in self.numbers.items() if self.streams[name].announces]
+        self.expected = Expected()
         self.found: Counter[str] = Counter()
         self.undecoded: Counter[tuple[str | None, int]] = Counter()
         self.handed = Handed()
@@ -188,16 +195,21 @@ class Streams:
                 return
             self._decide(chains)
             for number, walker in self.walkers.items():
-                self._walk(number, walker, chains)
+                if number not in self.announcing:
+                    self._walk(number, walker, chains)
             chains = self.handed.next_chains(chains, self.walkers)
 
     def _walk(self, number: int, walker: Walker, chains: Chains) -> None:
-        """Let a walker read its streams; those that a dialog is done with are muted."""
+        """Let a walker read its streams; those that a dialog is done with are muted, what it announced is noted."""
         try:
             walker.walk(chains)
         except Exception as error:  # noqa: BLE001 - any exception; decoding continues
             self.failed(self.names[number], error)
-        if isinstance(walker, DialogWalker) and (done := walker.take_done()):
+        if not isinstance(walker, DialogWalker):
+            return
+        for slot, expect in walker.take_expected():
+            self.expected.add(expect, self.tracker.state.flows[slot])
+        if done := walker.take_done():
             self.reassembly.mute(self._of_protocol(np.array(done, np.int32), number))
 
     def _of_protocol(self, streams: Shorts, numbers: Any) -> Shorts:
@@ -207,11 +219,21 @@ class Streams:
 
     def _decide(self, chains: Chains) -> None:
         """Give a protocol to streams that have none, and mute those that nobody reads."""
-        found = self.look.batch(chains, self.tracker.state.flows)
-        if found is None:
+        flows, states = self.tracker.state.flows, chains.states
+        looks = self.look.gather(chains)
+        streams: Shorts = chains.arena.events["stream"][looks["first"]]
+        numbers = self.look.numbers_of(looks, streams, flows[streams >> 1], states)
+        if self.announcing:
+            announces = np.isin(numbers, self.announcing)
+            states["protocol"][streams[announces]] = numbers[announces]
+            for number in self.announcing:
+                if number in self.walkers:
+                    self._walk(number, self.walkers[number], chains)
+        if len(self.expected):
+            self._announced(chains, looks, streams, numbers)
+        self.look.keep(looks, numbers == 0, chains)
+        if not len(looks):
             return
-        streams, numbers = found
-        states = chains.states
         decided = numbers > 0
         states["protocol"][streams[decided]] = numbers[decided]
         for number, many in zip(*np.unique(numbers[decided], return_counts=True), strict=True):
@@ -223,12 +245,36 @@ class Streams:
             others = self._of_protocol(streams[unread] ^ 1, numbers[unread])
             self.reassembly.mute(np.concatenate([streams[unread], others]))
 
+    def _announced(self, chains: Chains, looks: Records, streams: Shorts, numbers: npt.NDArray[np.uint8]) -> None:
+        """Change the protocols `numbers` of streams whose flow was announced."""
+        flows, states, arena = self.tracker.state.flows, chains.states, chains.arena
+        known: dict[int, int] = {}
+        for row, (stream, first) in enumerate(zip(streams.tolist(), looks["first"].tolist(), strict=True)):
+            if numbers[row] in self.announcing:
+                continue
+            kept = int(states["kept"][stream])
+            begin = arena.heads[kept] if kept else arena.events[first]
+            flow = flows[stream >> 1]
+            found = self.expected.take(flow, int(begin["number"]), int(begin["ts"]))
+            if found is not None:
+                number = known[stream ^ 1] = self.numbers[found[0]]
+                numbers[row] = number
+                walker = self.walkers.get(number)
+                if isinstance(walker, DialogWalker):
+                    walker.announced[int(flow["number"])] = found[1]
+                if states["flow"][stream ^ 1] == states["flow"][stream]:
+                    states["protocol"][stream ^ 1] = number
+            elif stream in known:
+                numbers[row] = known[stream]
+
 
 def _walker(stream: Stream, number: int, contents: Callable[[], Contents], failed: Failed) -> Walker:
     if stream.frame is not None:
         return FramedWalker(stream.frame, tables.table(stream.tables[0]), number)
     if stream.machine is not None:
-        return DialogWalker(stream, {name: tables.table(name) for name in stream.tables}, number, failed)
+        dialogs = DialogWalker(stream, {name: tables.table(name) for name in stream.tables}, number, failed)
+        dialogs.contents = contents()
+        return dialogs
     assert stream.walker is not None  # noqa: S101 - rules of declarations
     walker = stream.walker(number)
     if isinstance(walker, ReadsContents):

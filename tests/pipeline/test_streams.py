@@ -161,7 +161,7 @@ def looked(data: bytes, streams: dict[str, Stream], ports: tuple[int, int] = (1,
     looks["data"][0, : len(data)] = np.frombuffer(data, np.uint8)
     flow = np.array([ports], [("a_port", np.int32), ("b_port", np.int32)])
     states = np.zeros(2, [("protocol", np.uint8), ("flow", np.int64)])
-    return int(first._numbers(looks, np.zeros(1, np.int32), flow, states)[0])
+    return int(first.numbers_of(looks, np.zeros(1, np.int32), flow, states)[0])
 
 
 def always(verdict: Verdict) -> Any:
@@ -215,7 +215,7 @@ def test_every_stream_is_declared_completely() -> None:
     for stream in tables.in_streams().values():
         assert sum(one is not None for one in (stream.frame, stream.walker, stream.machine)) == 1, stream.name
         assert set(stream.tables) <= set(tables.entries()), stream.name
-        assert stream.starts or stream.ports, stream.name
+        assert stream.starts or stream.ports or stream.is_announced, stream.name
 
 
 def test_walker_that_raises_does_not_end_the_decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
