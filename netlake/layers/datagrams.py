@@ -37,7 +37,9 @@ class Datagram(NamedTuple):
 class DatagramReader(Protocol):
     """Reads the messages of a table."""
 
-    open: Mapping[int, Any]
+    @property
+    def open(self) -> Mapping[int, Any]:
+        """What is being transferred, by flow."""
 
     def feed(self, message: Datagram) -> Iterator[Said]:
         """Read a message."""

@@ -41,9 +41,9 @@ class Places:
 
 
 class Found(NamedTuple):
-    """A row that is not written yet, at message `index` of the pool."""
+    """A row that is not written yet, at message `at` of the pool."""
 
-    index: int
+    at: int
     table: str
     fields: Fields
     fault: int
@@ -53,7 +53,7 @@ class Found(NamedTuple):
 class Unmade(NamedTuple):
     """A row whose body is not read yet."""
 
-    index: int
+    at: int
     row: Row
     places: Places
 
@@ -98,7 +98,7 @@ class Findings:
         for name, table in self.tables.items():
             some = [one for one in found if one.table == name]
             if some:
-                messages = take(self.pool, table, np.array([one.index for one in some], np.intp))
+                messages = take(self.pool, table, np.array([one.at for one in some], np.intp))
                 messages.fault = np.array([one.fault for one in some], np.int8)
                 messages.place = np.array([one.place for one in some], np.int16)
                 columns = yielded_columns(table, [one.fields for one in some], messages)
@@ -121,7 +121,7 @@ class Findings:
             for table, fields in made_of(row.fields, content):
                 code = faults.CODES[fault] if fault and table == row.table else 0
                 place = one.places.of(table, row.begin.side, row.begin.packet)
-                made.append(Found(one.index, table, fields, code, place))
+                made.append(Found(one.at, table, fields, code, place))
         return made
 
 
