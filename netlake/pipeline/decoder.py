@@ -111,6 +111,7 @@ class Decoder:
         context = BatchContext(packets, flows)
         decided = self.held.batch(packets, walked, context, by_content)
         for table, messages in chain(self.walker.tables(walked), decided):
+            self.streams.datagrams.batch(table, messages, packets, walked.headers, flows)
             if table.name in self.from_flow:
                 kept, columns = self.readers[table.name](messages)
                 columns = self.from_flow[table.name](kept, columns, context.shifts(kept))
