@@ -104,7 +104,6 @@ class DialogWalker:
         for slot in slots.tolist() if self.dialogs else ():
             dialog = self.dialogs.pop(slot, None)
             if dialog is not None:
-                self.announced.pop(dialog.flow, None)
                 self._drop(dialog)
 
     def take_done(self) -> list[int]:
@@ -140,7 +139,7 @@ class DialogWalker:
         """The dialog of a flow, which begins if there is none."""
         dialog = self.dialogs.get(slot)
         if dialog is None or dialog.flow != flow:
-            made = self.machine(self.announced.get(flow, Announced())) if self.is_announced else self.machine()
+            made = self.machine(self.announced.pop(flow, Announced())) if self.is_announced else self.machine()
             dialog = self.dialogs[slot] = Dialog(flow, made)
         return dialog
 

@@ -45,6 +45,8 @@ class Capture:
     ours: dict[str, dict[str, dict[str, Any]]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
     bodies: set[str] = field(default_factory=set)
     raw: bytes = b""
+    # the command of each exchange of a flow
+    commands: dict[tuple[int, int], str] = field(default_factory=dict)
     contents: dict[str, bytes] = field(default_factory=dict)
 
     def incomplete(self, kind: str) -> list[bytes]:
@@ -62,6 +64,7 @@ LACKING: dict[str, Lacks] = {
     "a segment without the beginning of its message, which tshark exports alone": lambda found, _, data: (
         (at := found.raw.find(data)) > 0 and found.raw[at - 4 : at] != b"\r\n\r\n"
     ),
+    "tshark repeats the beginning of the mail within it": lambda _, kind, data: kind == "imf" and repeats(data),
     "part of a file that netlake has": lambda found, kind, data: any(
         data in found.contents.get(digest, b"") for digest in found.ours[kind]
     ),
@@ -75,7 +78,12 @@ MORE: dict[str, More] = {
         data and data in found.contents.get(row["sha256"], b"") for data in found.theirs[kind].values()
     ),
     "tshark does not remove the content coding": lambda _, __, row: row.get("coding") is not None,
-    "tshark exports no listings": lambda _, kind, row: kind == "ftp-data" and row["name"] is None,
+    "tshark exports files of RETR and STOR only": lambda found, kind, row: (
+        kind == "ftp-data" and found.commands.get((row["source_flow"], row["exchange"])) not in ("RETR", "STOR", None)
+    ),
+    "tshark repeats the beginning of the mail within it": lambda found, kind, row: (
+        kind == "imf" and row["complete"] and any(map(repeats, found.theirs["imf"].values()))
+    ),
     "tshark exports responses and forms, not other requests": lambda _, __, row: row.get("source") == "http_request",
 }
 
@@ -102,6 +110,8 @@ def read(path: Path) -> Capture:
         for row in rows["mail"].to_pylist() if "mail" in rows else ():
             digest = row["sha256"] or f"incomplete {row['packet']}"
             found.ours["imf"][digest] = {"complete": row["complete"], "sha256": digest}
+        for row in rows["ftp_command"].to_pylist() if "ftp_command" in rows else ():
+            found.commands[row["flow"], row["exchange"]] = row["command"]
         for name in ("http_request", "http_response"):
             found.bodies |= set(rows[name]["body_sha256"].to_pylist()) if name in rows else set()
         stored = Path(folder) / "ours"
@@ -141,6 +151,12 @@ def compared(path: Path) -> tuple[Counter[str], list[str]]:
                 row = {name: ours[digest].get(name) for name in ("packet", "source", "name", "size")}
                 lines.append(f"{path.name}: {kind} {digest[:12]} of netlake, {row}")
     return outcomes, lines
+
+
+def repeats(data: bytes) -> bool:
+    """Whether the first header line of a mail is in it several times, with the whole of the next one."""
+    begin = b"\n".join(data.split(b"\n")[:2])
+    return len(begin) > 20 and data.count(begin) > 1
 
 
 def as_sent(data: bytes) -> list[str]:
