@@ -31,7 +31,7 @@ from tests.streams.follow import sampled
 
 KINDS = ("http", "ftp-data", "tftp", "imf")
 SOURCES = {"http_request": "http", "http_response": "http", "ftp_command": "ftp-data", "tftp": "tftp"}
-TABLES = ("file", "mail", "http_request", "http_response", "smtp_transaction", "ftp_command", "tftp")
+TABLES = ("file", "mail", "http_request", "http_response", "smtp_transaction", "ftp_command", "tftp", "connection")
 # bytes of captures that can have objects
 HINTS = (b"HTTP/1.", b"DATA\r\n", b"BDAT ", b"PORT ", b"PASV", b"EPSV", b"octet\0", b"netascii\0")
 PREFERENCES = ("tcp.reassemble_out_of_order:TRUE", "ip.defragment:TRUE", "ipv6.defragment:TRUE")
@@ -45,7 +45,10 @@ class Capture:
     ours: dict[str, dict[str, dict[str, Any]]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
     bodies: set[str] = field(default_factory=set)
     raw: bytes = b""
-    # the command of each exchange of a flow
+    # flow and number of transactions with BDAT
+    chunked: set[tuple[int, int]] = field(default_factory=set)
+    # flows with several protocols; the command of each exchange of a flow
+    tunnels: set[int] = field(default_factory=set)
     commands: dict[tuple[int, int], str] = field(default_factory=dict)
     contents: dict[str, bytes] = field(default_factory=dict)
 
@@ -81,6 +84,13 @@ MORE: dict[str, More] = {
     "tshark exports files of RETR and STOR only": lambda found, kind, row: (
         kind == "ftp-data" and found.commands.get((row["source_flow"], row["exchange"])) not in ("RETR", "STOR", None)
     ),
+    "tshark takes the command behind PASV or EPSV for that of the file, here another one": lambda found, kind, row: (
+        kind == "ftp-data" and behind_passive(found, row) not in ("RETR", "STOR", None)
+    ),
+    "tshark exports no mail that came with BDAT": lambda found, kind, row: (
+        kind == "imf" and (row["flow"], row["transaction"]) in found.chunked
+    ),
+    "tshark exports no mail behind CONNECT": lambda found, kind, row: kind == "imf" and row["flow"] in found.tunnels,
     "tshark repeats the beginning of the mail within it": lambda found, kind, row: (
         kind == "imf" and row["complete"] and any(map(repeats, found.theirs["imf"].values()))
     ),
@@ -109,7 +119,17 @@ def read(path: Path) -> Capture:
                 found.ours[kind][row["sha256"]] = row
         for row in rows["mail"].to_pylist() if "mail" in rows else ():
             digest = row["sha256"] or f"incomplete {row['packet']}"
-            found.ours["imf"][digest] = {"complete": row["complete"], "sha256": digest}
+            found.ours["imf"][digest] = {
+                "complete": row["complete"],
+                "sha256": digest,
+                "flow": row["flow"],
+                "transaction": row["transaction"],
+            }
+        for row in rows["smtp_transaction"].to_pylist() if "smtp_transaction" in rows else ():
+            if row["data_size"] is not None and row["data_code"] is None:
+                found.chunked.add((row["flow"], row["transaction"]))
+        for row in rows["connection"].to_pylist() if "connection" in rows else ():
+            found.tunnels |= {row["flow"]} if len(row["service"]) > 1 else set()
         for row in rows["ftp_command"].to_pylist() if "ftp_command" in rows else ():
             found.commands[row["flow"], row["exchange"]] = row["command"]
         for name in ("http_request", "http_response"):
@@ -151,6 +171,15 @@ def compared(path: Path) -> tuple[Counter[str], list[str]]:
                 row = {name: ours[digest].get(name) for name in ("packet", "source", "name", "size")}
                 lines.append(f"{path.name}: {kind} {digest[:12]} of netlake, {row}")
     return outcomes, lines
+
+
+def behind_passive(found: Capture, row: dict[str, Any]) -> str | None:
+    """The command behind the last PASV or EPSV before that of a file; None without one."""
+    flow, exchange = row["source_flow"], row["exchange"] or 0
+    for number in range(exchange - 1, -1, -1):
+        if found.commands.get((flow, number)) in ("PASV", "EPSV"):
+            return found.commands.get((flow, number + 1))
+    return None
 
 
 def repeats(data: bytes) -> bool:
