@@ -17,7 +17,7 @@ ARGUMENTS ?=
 QUESTIONS := closed_ports beacons retransmissions
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format types contracts generate fresh bench compare robust connections follow mutate notebooks clean
+.PHONY: help demo test check lint format types contracts generate fresh bench compare robust connections follow objects mutate notebooks clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -73,6 +73,9 @@ connections: $(TOOLS) ## Count TCP connections of the captures in CAPTURES with 
 
 follow: $(TOOLS) ## Compare the bytes of TCP streams with those of tshark on the captures in CAPTURES
 	@$(BIN)/python -m tests.streams.follow $(CAPTURES) $(ARGUMENTS)
+
+objects: $(TOOLS) ## Compare files of streams with those that tshark exports from the captures in CAPTURES
+	@$(BIN)/python -m tests.streams.objects $(CAPTURES) $(ARGUMENTS)
 
 mutate: $(TOOLS) ## Change the code of readers at one place at a time; fail if the test cases miss too many changes
 	@$(BIN)/python -m tests.mutate $(ARGUMENTS)

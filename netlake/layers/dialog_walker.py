@@ -104,9 +104,7 @@ class DialogWalker:
     def leave(self, slots: Any) -> None:
         """Forget the flows of these rows of the tracker's state, which are about to be freed."""
         for slot in self.dialogs.keys() & slots.tolist() if self.dialogs else ():
-            dialog = self.dialogs.pop(slot)
-            self.announced.pop(dialog.flow, None)
-            self._drop(dialog)
+            self._drop(self.dialogs.pop(slot))
 
     def take_done(self) -> list[int]:
         """The streams that are to be muted, which are then forgotten."""
@@ -141,7 +139,7 @@ class DialogWalker:
         """The dialog of a flow, which begins if there is none."""
         dialog = self.dialogs.get(slot)
         if dialog is None or dialog.flow != flow:
-            made = self.machine(self.announced.get(flow, Announced())) if self.is_announced else self.machine()
+            made = self.machine(self.announced.pop(flow, Announced())) if self.is_announced else self.machine()
             dialog = self.dialogs[slot] = Dialog(flow, made)
         return dialog
 

@@ -1,6 +1,6 @@
 """Compares the files of streams with those that `tshark --export-objects` writes, by their SHA-256.
 
-    python -m tests.streams.objects CAPTURES [--sample N] [--largest MEGABYTES] [--jobs N]
+    python -m tests.streams.objects CAPTURES [--sample N] [--only WORDS] [--largest MEGABYTES] [--jobs N]
 
 Objects of tshark: http (contents without content coding), ftp-data, tftp, imf (whole mails). Of netlake: rows of `file`
 by their source, and for imf the hash of `mail`. Captures are compared whose bytes show one of these protocols (HINTS).
@@ -31,7 +31,7 @@ from tests.streams.follow import sampled
 
 KINDS = ("http", "ftp-data", "tftp", "imf")
 SOURCES = {"http_request": "http", "http_response": "http", "ftp_command": "ftp-data", "tftp": "tftp"}
-TABLES = ("file", "mail", "http_request", "http_response", "smtp_transaction", "ftp_command", "tftp")
+TABLES = ("file", "mail", "http_request", "http_response", "smtp_transaction", "ftp_command", "tftp", "connection")
 # bytes of captures that can have objects
 HINTS = (b"HTTP/1.", b"DATA\r\n", b"BDAT ", b"PORT ", b"PASV", b"EPSV", b"octet\0", b"netascii\0")
 PREFERENCES = ("tcp.reassemble_out_of_order:TRUE", "ip.defragment:TRUE", "ipv6.defragment:TRUE")
@@ -44,6 +44,12 @@ class Capture:
     theirs: dict[str, dict[str, bytes]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
     ours: dict[str, dict[str, dict[str, Any]]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
     bodies: set[str] = field(default_factory=set)
+    raw: bytes = b""
+    # flow and number of transactions with BDAT
+    chunked: set[tuple[int, int]] = field(default_factory=set)
+    # flows with several protocols; the command of each exchange of a flow
+    tunnels: set[int] = field(default_factory=set)
+    commands: dict[tuple[int, int], str] = field(default_factory=dict)
     contents: dict[str, bytes] = field(default_factory=dict)
 
     def incomplete(self, kind: str) -> list[bytes]:
@@ -58,6 +64,10 @@ LACKING: dict[str, Lacks] = {
     "netlake has it, and says that bytes are missing": lambda found, kind, data: any(
         one and (data.startswith(one[:64]) or one.startswith(data[:64])) for one in found.incomplete(kind)
     ),
+    "a segment without the beginning of its message, which tshark exports alone": lambda found, _, data: (
+        (at := found.raw.find(data)) > 0 and found.raw[at - 4 : at] != b"\r\n\r\n"
+    ),
+    "tshark repeats the beginning of the mail within it": lambda _, kind, data: kind == "imf" and repeats(data),
     "part of a file that netlake has": lambda found, kind, data: any(
         data in found.contents.get(digest, b"") for digest in found.ours[kind]
     ),
@@ -71,7 +81,19 @@ MORE: dict[str, More] = {
         data and data in found.contents.get(row["sha256"], b"") for data in found.theirs[kind].values()
     ),
     "tshark does not remove the content coding": lambda _, __, row: row.get("coding") is not None,
-    "tshark exports no listings": lambda _, kind, row: kind == "ftp-data" and row["name"] is None,
+    "tshark exports files of RETR and STOR only": lambda found, kind, row: (
+        kind == "ftp-data" and found.commands.get((row["source_flow"], row["exchange"])) not in ("RETR", "STOR", None)
+    ),
+    "tshark takes the command behind PASV or EPSV for that of the file, here another one": lambda found, kind, row: (
+        kind == "ftp-data" and behind_passive(found, row) not in ("RETR", "STOR", None)
+    ),
+    "tshark exports no mail that came with BDAT": lambda found, kind, row: (
+        kind == "imf" and (row["flow"], row["transaction"]) in found.chunked
+    ),
+    "tshark exports no mail behind CONNECT": lambda found, kind, row: kind == "imf" and row["flow"] in found.tunnels,
+    "tshark repeats the beginning of the mail within it": lambda found, kind, row: (
+        kind == "imf" and row["complete"] and any(map(repeats, found.theirs["imf"].values()))
+    ),
     "tshark exports responses and forms, not other requests": lambda _, __, row: row.get("source") == "http_request",
 }
 
@@ -88,7 +110,7 @@ def exported(path: Path, folder: Path) -> dict[str, dict[str, bytes]]:
 
 def read(path: Path) -> Capture:
     """The objects of a capture; NetlakeError if netlake cannot read it."""
-    found = Capture()
+    found = Capture(raw=raw(path))
     with tempfile.TemporaryDirectory() as folder:
         rows = netlake.decode(path, include=TABLES, extract_files=Path(folder) / "ours")
         for row in rows["file"].to_pylist() if "file" in rows else ():
@@ -97,7 +119,19 @@ def read(path: Path) -> Capture:
                 found.ours[kind][row["sha256"]] = row
         for row in rows["mail"].to_pylist() if "mail" in rows else ():
             digest = row["sha256"] or f"incomplete {row['packet']}"
-            found.ours["imf"][digest] = {"complete": row["complete"], "sha256": digest}
+            found.ours["imf"][digest] = {
+                "complete": row["complete"],
+                "sha256": digest,
+                "flow": row["flow"],
+                "transaction": row["transaction"],
+            }
+        for row in rows["smtp_transaction"].to_pylist() if "smtp_transaction" in rows else ():
+            if row["data_size"] is not None and row["data_code"] is None:
+                found.chunked.add((row["flow"], row["transaction"]))
+        for row in rows["connection"].to_pylist() if "connection" in rows else ():
+            found.tunnels |= {row["flow"]} if len(row["service"]) > 1 else set()
+        for row in rows["ftp_command"].to_pylist() if "ftp_command" in rows else ():
+            found.commands[row["flow"], row["exchange"]] = row["command"]
         for name in ("http_request", "http_response"):
             found.bodies |= set(rows[name]["body_sha256"].to_pylist()) if name in rows else set()
         stored = Path(folder) / "ours"
@@ -139,6 +173,21 @@ def compared(path: Path) -> tuple[Counter[str], list[str]]:
     return outcomes, lines
 
 
+def behind_passive(found: Capture, row: dict[str, Any]) -> str | None:
+    """The command behind the last PASV or EPSV before that of a file; None without one."""
+    flow, exchange = row["source_flow"], row["exchange"] or 0
+    for number in range(exchange - 1, -1, -1):
+        if found.commands.get((flow, number)) in ("PASV", "EPSV"):
+            return found.commands.get((flow, number + 1))
+    return None
+
+
+def repeats(data: bytes) -> bool:
+    """Whether the first header line of a mail is in it several times, with the whole of the next one."""
+    begin = b"\n".join(data.split(b"\n")[:2])
+    return len(begin) > 20 and data.count(begin) > 1
+
+
 def as_sent(data: bytes) -> list[str]:
     """The hashes that a mail of tshark can have: the dots of RFC 5321 section 4.5.2 are in it, the last CRLF is not."""
     plain = re.sub(rb"(?m)^\.", b"", data)
@@ -159,11 +208,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Compare files with those of tshark --export-objects.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--sample", type=int, default=0, help="compare about so many captures (default: all)")
+    parser.add_argument(
+        "--only", default="", help="compare captures whose names have one of these words, such as ftp,smtp"
+    )
     parser.add_argument("--largest", type=float, default=20.0, help="skip larger files (MB)")
     parser.add_argument("--jobs", type=int, default=1)
     chosen = parser.parse_args(arguments)
     total: Counter[str] = Counter()
-    paths = sampled(capture_files(chosen.folder, chosen.largest), chosen.sample)
+    words = chosen.only.lower().split(",")
+    named = (
+        one for one in capture_files(chosen.folder, chosen.largest) if any(word in one.name.lower() for word in words)
+    )
+    paths = sampled(named, chosen.sample)
     with ProcessPoolExecutor(chosen.jobs) as pool:
         for outcomes, lines in pool.map(compared, paths):
             total += outcomes
