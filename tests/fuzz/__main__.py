@@ -11,6 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from netlake.kernels import warm
 from tests.fuzz.run import MOST_SECONDS, Result, guided, seeded
 from tests.fuzz.targets import names, target
 
@@ -89,6 +90,7 @@ def main() -> int:
         guided(name, findings, corpus, seconds=seconds, seed=given.seed, report=given.child)
         return 0
     given.folder.mkdir(parents=True, exist_ok=True)
+    warm.warm()
     if given.runs is None and importlib.util.find_spec("atheris") is None:
         say("atheris is not installed (it has wheels for Linux); use --runs N.")
         return 2
