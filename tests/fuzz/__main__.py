@@ -103,7 +103,10 @@ def main() -> int:
             results.append(in_process(name, given, seconds))
         show(results[-1])
     found = sum(len(result.kinds) for result in results)
-    say(f"{sum(result.executions for result in results):,} executions; {found} findings" + (f" in {findings}" * (found > 0)))
+    say(
+        f"{sum(result.executions for result in results):,} executions; {found} findings"
+        + (f" in {findings}" * (found > 0))
+    )
     return 1 if found else 0
 
 

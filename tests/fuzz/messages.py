@@ -95,7 +95,9 @@ class PacketTarget:
         elif draw < 0.9 and at < len(frames):
             frames.append(frames.pop(at))
         elif draw < 0.95:
-            link_type = chance.choice((0, 1, 101, 113, 276, 105, 127, 12, 109, 195, 220, 50, 9, 107, chance.randrange(300)))
+            link_type = chance.choice(
+                (0, 1, 101, 113, 276, 105, 127, 12, 109, 195, 220, 50, 9, 107, chance.randrange(300))
+            )
         return bytes([chance.randrange(256)]) + packed_frames(link_type, frames)[1:]
 
     def run(self, data: bytes) -> None:

@@ -121,21 +121,23 @@ def _segments(one: Step, seqs: list[int]) -> list[tuple[Segment, bool]]:
     def made(payload: bytes, at: int, flags: str = "A", size: int | None = None) -> Segment:
         return Segment(side == 0, at, flags, payload, ack, size)
 
+    found: list[tuple[Segment, bool]] = []
     if one.kind in (Kind.SAY, Kind.EARLY):
         seqs[side] += len(one.data)
-        return [(made(one.data, seq), one.kind == Kind.EARLY)]
-    if one.kind == Kind.MANY:
+        found = [(made(one.data, seq), one.kind == Kind.EARLY)]
+    elif one.kind == Kind.MANY:
         payload = one.data * min(one.number, MOST_BYTES // max(1, len(one.data)))
         seqs[side] += len(payload)
-        return [(made(payload[at : at + 1], seq + at), False) for at in range(len(payload))]
-    if one.kind == Kind.AGAIN:
-        return [(made(one.data, seq - one.number), False)]
-    if one.kind == Kind.CUT:
+        found = [(made(payload[at : at + 1], seq + at), False) for at in range(len(payload))]
+    elif one.kind == Kind.AGAIN:
+        found = [(made(one.data, seq - one.number), False)]
+    elif one.kind == Kind.CUT:
         seqs[side] += len(one.data) + one.number
-        return [(made(one.data, seq, size=len(one.data) + one.number), False)]
-    if one.kind == Kind.GAP:
+        found = [(made(one.data, seq, size=len(one.data) + one.number), False)]
+    elif one.kind == Kind.GAP:
         seqs[side] += one.number
-        return []
-    if one.kind == Kind.ACK:
-        return [(made(b"", seq), False)] * 3
-    return [(made(b"", seq, "FA" if one.kind == Kind.FIN else "RA"), False)]
+    elif one.kind == Kind.ACK:
+        found = [(made(b"", seq), False)] * 3
+    else:
+        found = [(made(b"", seq, "FA" if one.kind == Kind.FIN else "RA"), False)]
+    return found
