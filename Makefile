@@ -78,6 +78,9 @@ follow: $(TOOLS) ## Compare the bytes of TCP streams with those of tshark on the
 fuzz: $(TOOLS) ## Fuzz everything that reads input for MINUTES minutes in all; findings are in ./fuzz/findings
 	@$(BIN)/python -m tests.fuzz --minutes $(MINUTES) $(ARGUMENTS)
 
+soak: $(TOOLS) ## Print what streams that never end a line cost each protocol, for n, 2n and 4n bytes
+	@$(BIN)/python -m tests.streams.endless $(ARGUMENTS)
+
 mutate: $(TOOLS) ## Change the code of readers at one place at a time; fail if the test cases miss too many changes
 	@$(BIN)/python -m tests.mutate $(ARGUMENTS)
 

@@ -45,8 +45,9 @@ def in_process(name: str, given: argparse.Namespace, seconds: int) -> Result:
         began = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
             report = Path(folder) / "report"
-            command = [sys.executable, "-m", "tests.fuzz", "--only", name, "--folder", str(given.folder), "--seed",
-                       str(given.seed + int(seconds - left)), "--minutes", str(left / 60), "--child", str(report)]  # fmt: skip
+            seed, minutes = given.seed + int(seconds - left), left / 60
+            command = [sys.executable, "-m", "tests.fuzz", "--only", name, "--folder", str(given.folder),
+                       "--seed", str(seed), "--minutes", str(minutes), "--child", str(report)]  # fmt: skip
             log = given.folder / f"{name.replace(' ', '-')}.log"
             with log.open("w") as output:
                 limit = left + START + 2 * MOST_SECONDS

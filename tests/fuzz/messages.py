@@ -84,7 +84,7 @@ class PacketTarget:
         """Other frames: one of them changed, or their order, or the link type."""
         from tests.fuzz.seeds import packed_frames
 
-        split, link_type, frames = _frames(data)
+        _, link_type, frames = _frames(data)
         _, _, others = _frames(chance.choice(seeds))
         at = chance.randrange(len(frames) + 1)
         draw = chance.random()
