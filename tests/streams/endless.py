@@ -58,7 +58,7 @@ def alike(side: int, seq: int, byte: bytes, number: int, count: int, size: int) 
     return packets, made
 
 
-def read(name: str, data: bytes, side: int, byte: bytes, count: int, size: int = 1) -> Cost:  # noqa: PLR0914 - a loop
+def read(name: str, data: bytes, side: int, byte: bytes, count: int, size: int = 1) -> Cost:
     """Read the first half of a case, then `count` segments of one side, each with `size` times `byte`."""
     reading = Reading(name, StreamTarget(name).ports[0], Kept())
     streams = reading.streams
