@@ -43,6 +43,8 @@ class Decoding(TypedDict, total=False):
     flow_key: Iterable[str]
     hashes: Iterable[str]
     extract_files: str | os.PathLike[str] | None
+    budget_seconds: float | None
+    budget_memory: int | None
 
 
 def _ignore(*_: Any) -> None:
@@ -97,8 +99,6 @@ def capture(  # noqa: PLR0913 - the options of the command, each by its name
     salvage: bool = False,
     sha256: bool = True,
     plugins: Paths = (),
-    budget_seconds: float | None = None,
-    budget_memory: int | None = None,
     progress: Watcher | None = None,
     begun: Callable[[int], None] | None = None,
     **decoding: Unpack[Decoding],
@@ -109,7 +109,7 @@ def capture(  # noqa: PLR0913 - the options of the command, each by its name
     `plugins`, and `entropy`, `flow_key`, `hashes` and `extract_files` (in `decoding`), are as for `decode`. `progress`
     is called with (index of the capture, bytes read, size or None, packets), `begun` with the number of captures.
     A capture that takes more than `budget_seconds`, or more than `budget_memory` MiB, fails; the others are decoded.
-    With a budget each capture is decoded in a process of its own, which standard input cannot be.
+    With one of them each capture is decoded in a process of its own, which standard input cannot be.
     InputError if a path names no capture; errors of one capture are in its report.
     """
     tables.load(plugins)
@@ -121,7 +121,7 @@ def capture(  # noqa: PLR0913 - the options of the command, each by its name
     catalog = Catalog(Path(lake), late=True)
     report = Report(notices=[catalog.notice] if catalog.notice else [])
     with only_if_used(catalog.folder):
-        budget = Budget(budget_seconds, budget_memory)
+        budget = Budget(decoding.get("budget_seconds"), decoding.get("budget_memory"))
         return _all(captures, lake, settings, report, jobs, progress or _ignore, begun, budget)
 
 
