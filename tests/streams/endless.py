@@ -1,7 +1,7 @@
 """Streams that never end a line, one byte in each segment, for every declared protocol.
 
-`read` gives the bytes that are kept and the nanoseconds of CPU; `python -m tests.streams.endless` prints both for n, 2n
-and 4n bytes, which is a figure and no test: CPU that grows as n has a ratio of about 4.
+`read` gives the bytes that are kept and the nanoseconds of CPU; `python -m tests.streams.endless [N [PROTOCOL...]]`
+prints both for n, 2n and 4n bytes, which is a figure and no test: CPU that grows as n has a ratio of about 4.
 """
 
 from __future__ import annotations
@@ -68,7 +68,8 @@ def read(name: str, data: bytes, side: int, byte: bytes, count: int, size: int =
     ends = [one.seq + len(one.payload) for one in begun if one.from_originator == (side == 0)]
     seq, number, most, spent = max(ends, default=1000 + 4000 * side), 1, 0, 0
     if begun:
-        most = max(most, feed(reading, *batch(begun, number)))
+        feed(reading, *batch(begun, number))
+        most = kept(reading)
         number += len(begun)
     done = 0
     while done < count:
@@ -86,15 +87,14 @@ def read(name: str, data: bytes, side: int, byte: bytes, count: int, size: int =
     return Cost(most, spent)
 
 
-def feed(reading: Reading, packets: Packets, made: Records) -> int:
-    """One batch; the bytes kept afterwards."""
+def feed(reading: Reading, packets: Packets, made: Records) -> None:
+    """Read one batch."""
     streams = reading.streams
     for count in streams.reassembly.batch(packets, made):
         streams._events(packets.data, count)
     streams._settle()
     for _ in streams.rows(every=False):
         pass
-    return kept(reading)
 
 
 def kept(reading: Reading) -> int:
@@ -107,8 +107,9 @@ def kept(reading: Reading) -> int:
 def main() -> int:
     """Print the costs of every protocol: the greatest of its cases."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 16_384
+    names = sys.argv[2:] or list(tables.in_streams())
     sys.stdout.write(f"{'protocol':<12}{'byte':>6}{'kept KiB':>10}{'us a byte':>11}{'2n / n':>8}{'4n / n':>8}\n")
-    for name in tables.in_streams():
+    for name in names:
         for byte in BYTES:
             costs = [
                 [read(name, data, side, byte, times * count) for times in (1, 2, 4)]
