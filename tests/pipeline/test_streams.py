@@ -51,13 +51,16 @@ def opened(*turns: Turn) -> list[Turn]:
     return [(True, SYN, b""), (False, SYN | ACK, b""), (True, ACK, b""), *turns]
 
 
-def decoded(folder: Path, made: Sequence[bytes], batch: int = 8192, **options: Any) -> tuple[dict[str, Any], Decoder]:
-    """Rows of all tables in order, and the decoder."""
+def decoded(
+    folder: Path, made: Sequence[bytes], batch: int = 8192, seconds: Sequence[float] = (), **options: Any
+) -> tuple[dict[str, Any], Decoder]:
+    """Rows of all tables in order, and the decoder; frames are one second apart, or at `seconds`."""
     path = folder / "streams.pcap"
     with path.open("wb") as file:
         file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
         for number, data in enumerate(made):
-            file.write(struct.pack("<IIII", 1_700_000_000 + number, 0, len(data), len(data)) + data)
+            at = 1_700_000_000 + int(seconds[number] if seconds else number)
+            file.write(struct.pack("<IIII", at, 0, len(data), len(data)) + data)
     sink = MemorySink()
     with open_capture(path, sha256=False) as source:
         decoder = Decoder(sink, source.capture_id, Options(**options))
