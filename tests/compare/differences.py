@@ -52,11 +52,10 @@ def layers_of(one: Layered, frame: Frame) -> Iterator[Layer]:
 
 
 def at_ports(one: Layered, frame: Frame) -> Iterator[Layer]:
-    """The layers of a frame; for a table of datagrams, segments or ports, only those inside them (with the ports)."""
-    inside = not (one.ports or one.datagrams or one.segments)
+    """The layers of a frame; for a table with `inside` or ports, only those inside of such layers (with the ports)."""
+    inside = not (one.ports or one.inside)
     for layer in frame.layers:
-        if (one.datagrams and layer.name == "udp") or (one.segments and layer.name == "tcp"):
-            inside = True
+        inside = inside or layer.name in one.inside
         if one.ports and layer.name == "udp":
             inside = any(int(port) in one.ports for port in ports(layer))
         if inside:
@@ -81,6 +80,8 @@ def joined(layers: list[Layer], begins: str) -> list[Layer]:
 
 
 def _passes(one: Layered, layer: Layer) -> bool:
+    if any(layer.name == name and needed not in layer.fields for name, needed in one.needs):
+        return False
     found = [value for name in one.only for value in layer.fields.get(name, ())]
     return bool(found) and (not one.values or found[0][0] in one.values)
 
