@@ -34,6 +34,8 @@ SALTS = {
     0x54303530: bytes.fromhex("7ff579e5acd072915580304c43a2367c60488310"),
     0x54303531: bytes.fromhex("7a4edef4e7ccee5fa4506c19124fc8ccda6e033d"),
 }
+# versions with whose keys clients protect Initial packets of a reserved version
+FORCING = (VERSION_1, 0xFF00001D)
 TAG = 16
 SAMPLE = 16
 # cache sizes: captures contain few versions; a connection has a few Initial packets, soon one after the other

@@ -68,6 +68,8 @@ class Layered:
     ports: frozenset[int] = frozenset()
     inside: frozenset[str] = frozenset()
     needs: tuple[tuple[str, str], ...] = ()
+    records: bool = False
+    bodies: bool = False
     split: str | None = None
     begins: str | None = None
     columns: tuple[str, ...] = field(default=())
@@ -158,6 +160,8 @@ def layered(table: Table, entry: dict[str, Any]) -> Layered:
         ports=frozenset(entry.get("ports", ())),
         inside=frozenset(entry.get("inside", ())),
         needs=tuple(entry.get("needs", {}).items()),
+        records=bool(entry.get("records")),
+        bodies=bool(entry.get("bodies")),
         split=entry.get("split"),
         begins=entry.get("begins"),
         columns=columns,

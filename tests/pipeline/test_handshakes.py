@@ -39,12 +39,20 @@ def crypto(data: bytes, begin: int, end: int) -> bytes:
 
 
 def initial(frames: bytes, *, number: int, destination: bytes, source: bytes, server: bool = False,
-            first: bytes = FIRST) -> bytes:  # fmt: skip
-    """An Initial packet of version 1 (RFC 9001 section 5), with a packet number of one byte."""
+            first: bytes = FIRST, version: int = 1) -> bytes:  # fmt: skip
+    """An Initial packet (RFC 9001 section 5) with the keys of version 1 and a packet number of one byte."""
     keys = keys_of(1, first, server=server)
     assert keys is not None
     frames += bytes(max(0, 40 - len(frames)))
-    header = b"\xc0\x00\x00\x00\x01" + bytes([len(destination)]) + destination + bytes([len(source)]) + source + b"\x00"
+    header = (
+        b"\xc0"
+        + version.to_bytes(4)
+        + bytes([len(destination)])
+        + destination
+        + bytes([len(source)])
+        + source
+        + b"\x00"
+    )
     header += varint(len(frames) + 17)
     nonce = (int.from_bytes(keys.vector) ^ number).to_bytes(12)
     sealed = AESGCM(keys.key).encrypt(nonce, frames, header + bytes([number]))
@@ -89,6 +97,9 @@ CASES: dict[str, tuple[list[Packet], ROWS]] = {
         {"tls_client_hello": [(Q, 1, 3, None, True)]},
     ),
     "sent again": ([up(crypto(HELLO, 0, SIZE), 0), up(crypto(HELLO, 0, SIZE), 1), up(crypto(HELLO, 0, 50), 2)], ONE),
+    "a reserved version, with the keys of version 1": (
+        [(initial(crypto(HELLO, 0, SIZE), number=0, destination=FIRST, source=CLIENT, version=0x1A2A3A4A), *UP)], ONE
+    ),
     "coalesced": ([(up(crypto(HELLO, 60, SIZE), 0)[0] + up(crypto(HELLO, 0, 60), 1)[0], *UP)], ONE),
     "after a Retry, with another id and other keys": (
         [up(crypto(HELLO, 0, SIZE), 0), up(crypto(HELLO, 0, SIZE), 1, b"retry id", b"retry id"),

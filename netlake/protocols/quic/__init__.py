@@ -11,6 +11,8 @@ Decided here:
   tls_client_hello and tls_server_hello, with all their fields, and those that are not whole too.
 - Keys are derived from the client's first Destination Connection ID. Packets of a server do not have it: they are
   decrypted if a packet of the client was before them in the capture.
+- A client can force a version negotiation by a reserved version. Its Initial has the form and keys of a version that
+  the client supports; if it opens with those of version 1 or draft 29, it is read like them.
 - Versions of Google before Q044 have another header: table gquic.
 """
 
@@ -258,9 +260,11 @@ def _packet(message: Cursor, state: Datagram) -> Iterator[tuple[str, Any]]:
         yield "packet_type", "version_negotiation"
         yield from _negotiation(message)
         return
+    if keys.reserved(version):
+        yield from _forcing(message, state, Packet(begin, version, destination, source), first)
+        return
     if not keys.known(version):
-        if not keys.reserved(version):
-            message.fault("bad_version")
+        message.fault("bad_version")
         message.skip(message.left)
         return
     if not first & FIXED:
@@ -309,6 +313,22 @@ class Packet(NamedTuple):
     version: int
     destination: bytes
     source: bytes
+
+
+def _forcing(message: Cursor, state: Datagram, packet: Packet, first: int) -> Iterator[tuple[str, Any]]:
+    """Columns of an Initial with a reserved version, which opens with keys of a version; nothing else is read."""
+    begin = message.at
+    for version in keys.FORCING if first >> 4 & 7 == 4 else ():
+        try:
+            found = list(_long(message, "initial", state, packet._replace(version=version)))
+        except (Malformed, Short):
+            break
+        if ("decrypted", True) in found:
+            yield from (("long_packet_type", 0), ("packet_type", "initial"), *found)
+            return
+        message.at = begin
+    message.at = begin
+    message.skip(message.left)
 
 
 def _long(message: Cursor, name: str, state: Datagram, packet: Packet) -> Iterator[tuple[str, Any]]:
