@@ -15,7 +15,8 @@ Theory of operation
 - Connections whose messages are whole keep no bytes, so that their later datagrams cost nothing here.
 
 Why in Python, and not in the arena of streams: a connection has two messages, in one to four datagrams that Python
-reads in any case, because it decrypts them. Assembly costs 2 to 4 us a piece, decryption 60 to 100 us a packet.
+reads in any case, because it decrypts them. Measured: 4 us a piece, against 95 us to decrypt the first packet of a
+connection and 43 us for each later one.
 """
 
 from __future__ import annotations
