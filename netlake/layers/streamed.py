@@ -34,6 +34,7 @@ import numpy.typing as npt
 from netlake.kernels import framed
 from netlake.kernels.flow_state import Records
 from netlake.kernels.stream_state import LOCATED, POOL, Arena
+from netlake.layers.decrypted import Decrypting
 from netlake.packets import Bytes, Columns, Messages, Shorts, Tiny
 from netlake.schema import Table
 
@@ -78,7 +79,8 @@ class Stream:
     `starts`: what the first bytes of either direction can be, `?` for any byte. Without them a stream is of the
     protocol on its `ports` only, unless it can be `anywhere`. `probe` is called with the first bytes of a stream and
     its side: 0 if the originator sent them, 1 if the responder did. `tables`: names of the tables that have its
-    messages; for `frame` one.
+    messages; for `frame` one. `decryptor` decrypts what its streams carry, if secrets are known
+    (netlake.layers.decrypted).
     """
 
     name: str
@@ -90,6 +92,7 @@ class Stream:
     frame: Frame | None = None
     walker: Callable[[int], Walker] | None = None
     machine: Callable[[], Any] | None = None
+    decryptor: Decrypting | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,8 @@ class Pool:
     """Located messages (LOCATED) in the order in which they were found, and the bytes they are in.
 
     `control` is one record of dtype POOL: bytes and messages in use. `flows` are the flows of the first `settled`
-    messages, as netlake.flows.tracker has them.
+    messages, as netlake.flows.tracker has them. `decrypted`: its rows were decrypted; the places of their messages
+    begin with `first_place`.
     """
 
     data: Bytes = field(default_factory=lambda: np.zeros(MOST_BYTES + ROOM_BYTES, np.uint8))
@@ -146,6 +150,8 @@ class Pool:
     control: Records = field(default_factory=lambda: np.zeros(1, POOL))
     flows: list[Any] = field(default_factory=list)
     settled: int = 0
+    decrypted: bool = False
+    first_place: int = 0
 
     def __len__(self) -> int:
         return int(self.control["messages"][0])

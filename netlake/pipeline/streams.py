@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -45,7 +45,6 @@ from netlake.layers.streamed import NO, UNSURE, YES, Chains, FramedWalker, Reads
 from netlake.packets import Bytes, Columns, Headers, Ints, Messages, Packets, Shorts
 from netlake.pipeline.handed import NO_PROTOCOL, Handed
 from netlake.records.located import take
-from netlake.records.weak import weak
 from netlake.schema import Table
 
 Failed = Callable[[str, Exception], None]
@@ -54,17 +53,45 @@ ROUNDS = 4
 _NONE: Bytes = np.zeros(0, np.uint8)
 
 
+class Inside(Protocol):
+    """What is carried encrypted in streams, and decrypted (netlake.pipeline.decrypted)."""
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """What the quality report has of decryption."""
+
+    def take(self, chains: Chains) -> None:
+        """Decrypt the events of streams whose protocol is known."""
+
+    def leave(self, slots: Shorts, columns: dict[str, pa.Array]) -> dict[str, pa.Array]:
+        """End the flows of these rows; returns their columns of `connection`, corrected."""
+
+    def rows(self, *, every: bool) -> Iterator[tuple[Table, Messages, Columns | None]]:
+        """As Streams.rows."""
+
+    def close(self) -> None:
+        """As Streams.close."""
+
+
 class Streams:
     """The streams of one capture.
 
-    `wanted` tells which tables are written; `contents` makes what reads the bodies of a walker's messages.
+    `wanted` tells which tables are written; `contents` makes what reads the bodies of a walker's messages. There
+    is room for `for_each` pairs of streams of each flow. `inside` reads what the streams carry encrypted.
     """
 
     def __init__(
-        self, tracker: Tracker, wanted: Callable[[str], bool], failed: Failed, contents: Callable[[], Contents]
+        self,
+        tracker: Tracker,
+        wanted: Callable[[str], bool],
+        failed: Failed,
+        contents: Callable[[], Contents],
+        *,
+        for_each: int = 1,
     ) -> None:
         self.tracker, self.failed = tracker, failed
-        self.reassembly = Reassembly(len(tracker.state.flows))
+        self.reassembly = Reassembly(for_each * len(tracker.state.flows))
+        self.inside: Inside | None = None
         self.streams = tables.in_streams()
         self.numbers = {name: number for number, name in enumerate(self.streams, 1)}
         self.names = {number: name for name, number in self.numbers.items()}
@@ -77,7 +104,6 @@ class Streams:
         self.found: Counter[str] = Counter()
         self.undecoded: Counter[tuple[str | None, int]] = Counter()
         self.handed = Handed()
-        tracker.leaving = weak(self.leaving)
 
     def batch(self, packets: Packets, headers: Headers, flows: Flows) -> None:
         """Read the streams of a batch."""
@@ -100,7 +126,7 @@ class Streams:
         for walker in self.walkers.values():
             if isinstance(walker, DialogWalker):
                 walker.leave(slots)
-        return columns
+        return columns if self.inside is None else self.inside.leave(slots, columns)
 
     def _columns(self, slots: Shorts, flows: Records) -> dict[str, pa.Array]:
         """What was spoken in the streams of flows, and the bytes that no protocol decoded."""
@@ -159,11 +185,15 @@ class Streams:
                 self.failed(self.names[number], error)
                 for pool in walker.pools:
                     pool.clear()
+        if self.inside is not None:
+            yield from self.inside.rows(every=every)
 
     def close(self) -> None:
         """End the threads of walkers, after the last call of `rows`."""
         for walker in self.walkers.values():
             walker.close()
+        if self.inside is not None:
+            self.inside.close()
 
     def _settle(self) -> None:
         for walker in self.walkers.values():
@@ -179,6 +209,8 @@ class Streams:
             if chains is None:
                 return
             self._decide(chains)
+            if self.inside is not None:
+                self.inside.take(chains)
             for number, walker in self.walkers.items():
                 self._walk(number, walker, chains)
             chains = self.handed.next_chains(chains, self.walkers)
@@ -236,6 +268,11 @@ class FirstLook:
         self.anywhere = sum(1 << bit for bit, stream in enumerate(self.streams) if stream.starts or stream.anywhere)
         self.looks = np.zeros(1 << 10, first_look.LOOK)
         self.scratch = np.zeros(1 << 16, np.uint8)
+
+    def take_ports(self, other: Mapping[int, int]) -> None:
+        """Take ports for other ones: the candidates of those are also candidates of these."""
+        for port, instead in other.items():
+            self.on_port[port] = self.on_port.get(port, 0) | self.on_port.get(instead, 0)
 
     def batch(self, chains: Chains, flows: Records) -> tuple[Shorts, npt.NDArray[np.uint8]] | None:
         """The streams that were looked at, and their protocols; None without any.

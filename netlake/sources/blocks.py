@@ -182,6 +182,20 @@ def names(body: bytes, big: bool) -> tuple[list[Name], list[str]]:  # noqa: FBT0
     return found, [text(value) for code, value in options(body[at:], big) if code == COMMENT]
 
 
+# types of secrets in decryption secrets blocks
+TLS_KEY_LOG = 0x544C534B
+
+
+def secrets(body: bytes, big: bool) -> tuple[int, bytes]:  # noqa: FBT001
+    """Type and secrets of a decryption secrets block."""
+    if len(body) < 8:
+        raise BadBlockError(f"it has {len(body)} bytes, less than the minimum of its type")
+    kind, size = struct.unpack_from(">II" if big else "<II", body, 0)
+    if size > len(body) - 8:
+        raise BadBlockError(f"secrets of {size} bytes do not fit in it")
+    return kind, body[8 : 8 + size]
+
+
 def _address(value: bytes, kind: str) -> str:
     if kind in ("eui48", "eui64"):
         return value.hex(":")

@@ -52,7 +52,7 @@ class Http:
     def walk(self, chains: Chains) -> None:
         """Read all HTTP streams of a batch."""
         if len(self.own) < len(chains.states):
-            self.own = np.concatenate([self.own, np.zeros(len(chains.states) - len(self.own), s.HTTP)])
+            self.own = grown(self.own, len(self.own), len(chains.states) - len(self.own))
         self.tally["runs"] = self.tally["bytes"] = self.tally["handed"] = 0
         if len(self.handed) < 2 * len(chains.first):
             self.handed = np.zeros(4 * len(chains.first), s.HANDED)
