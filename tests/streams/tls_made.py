@@ -21,7 +21,6 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 CLIENT, SERVER = 0, 1
-PORTS = (40000, 443)
 
 
 @cache
@@ -52,6 +51,7 @@ class Talk:
     version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3
     ciphers: str = ""
     kind: str = "rsa"
+    group: str = ""
     session: Any = None
     sent: list[tuple[int, bytes]] = field(default_factory=list)
     contexts: tuple[Any, Any] | None = None
@@ -68,6 +68,8 @@ class Talk:
             for one in (client, server):
                 if self.ciphers:
                     one.set_ciphers(f"{self.ciphers}:@SECLEVEL=0")
+                if self.group and one is server:
+                    one.set_ecdh_curve(self.group)
                 one.minimum_version = one.maximum_version = self.version
         self.contexts = (client, server)
         self.bios = [(ssl.MemoryBIO(), ssl.MemoryBIO()) for _ in range(2)]
@@ -116,9 +118,9 @@ def segments(sent: Iterable[tuple[int, bytes]], size: int = 1460) -> list[tuple[
     return [(side, data[at : at + size]) for side, data in sent for at in range(0, len(data), size)]
 
 
-def frames(parts: Sequence[tuple[int, bytes]], *, lost: Iterable[int] = (), client_port: int = 40000) -> list[bytes]:
+def frames(parts: Sequence[tuple[int, bytes]], *, lost: Iterable[int] = (), port: int = 443) -> list[bytes]:
     """The packets of a connection, from its handshake to its FINs; `lost` are the parts that the capture lacks."""
-    ports, seqs, made = (client_port, 443), [1000, 5000], []
+    ports, seqs, made = (40000, port), [1000, 5000], []
     made += [_frame(0, ports, 999, 0, 0x02), _frame(1, ports, 4999, 1000, 0x12), _frame(0, ports, 1000, 5000, 0x10)]
     missing = set(lost)
     for index, (side, data) in enumerate(parts):

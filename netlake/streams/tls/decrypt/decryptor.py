@@ -7,7 +7,7 @@ Rules
   within (renegotiation) changes them again. In TLS 1.3 records of type 23 are encrypted: with the secrets for early
   data, for the handshake up to Finished, for data, and for data behind each KeyUpdate.
 - Encrypted records that arrive before the ServerHello wait, at most MOST_PENDING bytes of each side.
-- Behind missing bytes the sequence number of the next record is not known. Those that the missing bytes allow are
+- Behind missing bytes a record can begin anywhere (netlake.streams.tls.decrypt.side), and the sequence number of the next record is not known. Those that the missing bytes allow are
   tried, at most SEARCH of them for a record and MOST_TRIES in a flow; in TLS 1.3 also the next secrets. As many bytes
   as these records contained are a gap of the stream inside: in CBC, and with padding, it is a few bytes too large.
 - A record that is not authentic is missing in the stream inside. WRONG of them before any other end the decryption of a

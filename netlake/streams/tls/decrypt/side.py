@@ -65,7 +65,8 @@ class Side:
 
     `missed` are the bytes of records since the last one that was opened, which are missing or were not authentic; while
     there are any, sequence numbers are searched. `lost`: the next segment that begins with a record continues the
-    stream. `rest` are bytes of a record that is missing in part, which are passed over.
+    stream, or bytes that can be the header of an encrypted record, wherever they are: whether they are, decryption
+    shows. `end` are the last bytes that were passed over, `rest` bytes of a record that is missing in part, which are passed over.
     """
 
     messages: Messages
@@ -75,6 +76,8 @@ class Side:
     rest: int = 0
     lost: bool = False
     missed: int = 0
+    end: bytes = b""
+    minor: int = 3
     # keys: `stage` is that of TLS 1.3
     changed: bool = False
     protection: Protection | None = None
@@ -99,10 +102,7 @@ class Side:
         if at == len(data):
             return
         if self.lost:
-            if not plausible(data[at:]):
-                self.missed += len(data) - at
-                return
-            self.lost = False
+            data, at = self._found(data[at:], place), 0
         while at < len(data):
             if not self.buffer:
                 self.number, self.ts = place.number, place.ts
@@ -115,16 +115,35 @@ class Side:
             if len(self.buffer) < HEADER_SIZE:
                 return
             if not _is_header(self.buffer):
-                self.missed += len(self.buffer) + len(data) - at
-                self.buffer.clear()
                 self.messages.lose()
                 self.lost = True
-                return
+                data, at = self._found(bytes(self.buffer) + data[at:], place), 0
+                self.buffer.clear()
+                continue
+            self.minor = self.buffer[2]
             if len(self.buffer) == HEADER_SIZE + int.from_bytes(self.buffer[3:HEADER_SIZE], "big"):
                 found = bytes(self.buffer)
                 self.buffer.clear()
                 record = Record(found[0], int.from_bytes(found[1:3], "big"), found[HEADER_SIZE:])
                 yield record, Place(self.number, self.ts, place.at)
+
+    def _found(self, data: bytes, place: Place) -> bytes:
+        """What of lost bytes continues the stream; empty if nothing does."""
+        if plausible(data):
+            at, self.end = 0, b""
+        else:
+            data, self.missed = self.end + data, self.missed - len(self.end)
+            at = data.find(bytes((Content.APPLICATION_DATA.value, 3, self.minor)))
+            while at >= 0 and len(data) - at >= HEADER_SIZE and not _is_header(data[at : at + HEADER_SIZE]):
+                at = data.find(data[at : at + 3], at + 1)
+        if at < 0:
+            self.end = data[-2:]
+            self.missed += len(data)
+            return b""
+        self.end, self.lost = b"", False
+        self.missed += at
+        self.number, self.ts = place.number, place.ts
+        return data[at:]
 
     def gap(self, size: int) -> None:
         """Bytes are missing: within a record its rest is passed over, else the stream is lost."""
@@ -134,6 +153,7 @@ class Side:
             self.rest = HEADER_SIZE + int.from_bytes(self.buffer[3:HEADER_SIZE], "big") - had
         self.buffer.clear()
         self.missed += had + size
+        self.end = b""
         if self.lost or size > self.rest:
             self.lost, self.rest = True, 0
         else:
