@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import pickle
 import random
 import re
 import ssl
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
@@ -26,12 +31,26 @@ CHANGED = ("service", "decryption", "orig_undecoded_bytes", "resp_undecoded_byte
 pytestmark = pytest.mark.filterwarnings("ignore:ssl:DeprecationWarning")
 
 
-def made(case: dict[str, Any], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Talk:
+def in_other_process(case: dict[str, Any], folder: Path) -> Any:
+    """As `made`, with the cipher suite of TLS 1.3 that a case has: OpenSSL reads it from its configuration only."""
+    conf, other = folder / "openssl.cnf", {name: value for name, value in case.items() if name != "suite"}
+    conf.write_text(f"openssl_conf=a\n[a]\nssl_conf=b\n[b]\nsystem_default=c\n[c]\nCiphersuites={case['suite']}\n")
+    program = (
+        "import pickle, pathlib, sys; from tests.streams.test_tls_decryption import made;"
+        f"folder = pathlib.Path({str(folder)!r}); talk = made({other!r}, folder);"
+        "(folder / 'sent').write_bytes(pickle.dumps((talk.ends[0].cipher()[0], talk.sent)))"
+    )
+    environment = os.environ | {"OPENSSL_CONF": str(conf), "PYTHONPATH": str(Path(__file__).parents[2])}
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=120)
+    cipher, sent = pickle.loads((folder / "sent").read_bytes())  # noqa: S301 - written by this test
+    assert cipher == case["suite"]
+    return SimpleNamespace(sent=sent, log=folder / "keys.log")
+
+
+def made(case: dict[str, Any], folder: Path) -> Any:
     """The connection of a case, in which a request and its response were sent."""
     if "suite" in case:
-        conf = folder / "openssl.cnf"
-        conf.write_text(f"openssl_conf=a\n[a]\nssl_conf=b\n[b]\nsystem_default=c\n[c]\nCiphersuites={case['suite']}\n")
-        monkeypatch.setenv("OPENSSL_CONF", str(conf))
+        return in_other_process(case, folder)
     version = getattr(ssl.TLSVersion, case["version"])
     settings = {name: case[name] for name in ("ciphers", "kind", "group") if name in case}
     try:
@@ -87,10 +106,8 @@ def missing_of(talk: Talk, lost: tuple[int, int]) -> int:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
-def test_decrypted_rows_are_what_was_sent(case, tmp_path, monkeypatch):
-    talk = made(case, tmp_path, monkeypatch)
-    if "suite" in case and talk.ends[0].cipher()[0] != case["suite"]:
-        pytest.skip("OpenSSL did not read its configuration again")
+def test_decrypted_rows_are_what_was_sent(case, tmp_path):
+    talk = made(case, tmp_path)
     capture, log = written(talk, tmp_path, case), log_of(case, talk, tmp_path)
     found = {name: table.to_pylist() for name, table in netlake.decode(capture, keylog=[log]).items()}
     (connection,) = found["connection"]
@@ -122,13 +139,14 @@ def test_decrypted_rows_are_what_was_sent(case, tmp_path, monkeypatch):
 
 
 def rows(table: pa.Table) -> list[dict[str, Any]]:
-    """The rows of a table without its capture."""
-    return table.drop_columns([name for name in ("capture",) if name in table.schema.names]).to_pylist()
+    """The rows of a table without its capture, in the order of their packets."""
+    found = table.drop_columns([name for name in ("capture",) if name in table.schema.names]).to_pylist()
+    return sorted(found, key=lambda row: (row.get("packet", 0), row.get("place", 0)))
 
 
 @pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
-def test_without_decrypted_rows_nothing_is_different(version, tmp_path, monkeypatch):
-    talk = made({"version": version, "name": ""}, tmp_path, monkeypatch)
+def test_without_decrypted_rows_nothing_is_different(version, tmp_path):
+    talk = made({"version": version, "name": ""}, tmp_path)
     capture = written(talk, tmp_path, {})
     plain, decrypted = netlake.decode(capture), netlake.decode(capture, keylog=[talk.log])
     for name, table in decrypted.items():
@@ -142,7 +160,7 @@ def test_without_decrypted_rows_nothing_is_different(version, tmp_path, monkeypa
 
 @pytest.mark.parametrize("case", [{"version": "TLSv1_3"}, {"version": "TLSv1_2", "lost": [10, 13]}], ids=str)
 def test_rows_depend_neither_on_segments_nor_on_batches(case, tmp_path, monkeypatch):
-    talk = made(case | {"name": ""}, tmp_path, monkeypatch)
+    talk = made(case | {"name": ""}, tmp_path)
     capture = written(talk, tmp_path, case)
     before = netlake.decode(capture, keylog=[talk.log])
     for batch in (1, 2, 7):
@@ -152,8 +170,8 @@ def test_rows_depend_neither_on_segments_nor_on_batches(case, tmp_path, monkeypa
 
 
 @pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
-def test_segments_of_one_byte_have_the_same_content(version, tmp_path, monkeypatch):
-    talk = made({"version": version, "name": ""}, tmp_path, monkeypatch)
+def test_segments_of_one_byte_have_the_same_content(version, tmp_path):
+    talk = made({"version": version, "name": ""}, tmp_path)
     found = netlake.decode(written(talk, tmp_path, {}, 1), keylog=[talk.log])
     assert found["connection"]["decryption"].to_pylist() == ["complete"]
     assert found["http_response"]["body_sha256"].to_pylist() == [hashlib.sha256(BODY).hexdigest()]
@@ -172,9 +190,9 @@ def test_dns_over_tls_has_rows_of_dns(tmp_path):
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_damaged_records_raise_nothing_and_are_missing(seed, tmp_path, monkeypatch):
+def test_damaged_records_raise_nothing_and_are_missing(seed, tmp_path):
     chosen = random.Random(seed)  # noqa: S311 - test data
-    talk = made({"version": ("TLSv1_2", "TLSv1_3")[seed % 2], "name": ""}, tmp_path, monkeypatch)
+    talk = made({"version": ("TLSv1_2", "TLSv1_3")[seed % 2], "name": ""}, tmp_path)
     parts = [(side, bytearray(data)) for side, data in segments(talk.sent)]
     for _ in range(chosen.choice((1, 4, 40))):
         _, data = chosen.choice(parts)
