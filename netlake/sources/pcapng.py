@@ -189,8 +189,8 @@ class PcapngReader:
 
     def _secrets(self, body: bytes) -> None:
         """Keep a key log of TLS until the next batch; secrets of other protocols are skipped."""
-        kind, log = blocks.secrets(body, self.big)
-        if kind != blocks.TLS_KEY_LOG:
+        log = blocks.key_log(body, self.big)
+        if log is None:
             self._skipped(ng.SECRETS)
         elif sum(map(len, self.facts.secrets)) + len(log) > MOST_SECRETS:
             at = self.window.offset

@@ -106,6 +106,7 @@ class _Aead:
         self.overhead = self.explicit + tag
 
     def open(self, record: Record, sequences: Iterable[int]) -> Opened | None:
+        """As Protection.open."""
         size = len(record.fragment) - self.overhead
         if size < 0:
             return None
@@ -128,6 +129,7 @@ class _Aead13:
         self.aead, self.vector, self.overhead = aead, vector, tag + 1
 
     def open(self, record: Record, sequences: Iterable[int]) -> Opened | None:
+        """As Protection.open."""
         size = len(record.fragment)
         if size < self.overhead:
             return None
@@ -162,6 +164,7 @@ class _Mac:
         self.overhead = self.explicit + self.mac + (1 if self.block else 0)
 
     def open(self, record: Record, sequences: Iterable[int]) -> Opened | None:
+        """As Protection.open."""
         body = record.fragment
         if len(body) < self.overhead:
             return None
