@@ -76,7 +76,9 @@ class Decrypted(Streams):
         secrets: Secrets,
     ) -> None:
         super().__init__(tracker, wanted, failed, contents, for_each=2)
-        self.look.take_ports(PLAIN_PORTS)
+        on_port: Any = self.look.on_port
+        for port, plain in PLAIN_PORTS.items():
+            on_port[port] = on_port.get(port, 0) | on_port.get(plain, 0)
         self.secrets, self.most = secrets, len(tracker.state.flows)
         self.decryptors = {
             self.numbers[name]: stream.decryptor

@@ -269,11 +269,6 @@ class FirstLook:
         self.looks = np.zeros(1 << 10, first_look.LOOK)
         self.scratch = np.zeros(1 << 16, np.uint8)
 
-    def take_ports(self, other: Mapping[int, int]) -> None:
-        """Take ports for other ones: the candidates of those are also candidates of these."""
-        for port, instead in other.items():
-            self.on_port[port] = self.on_port.get(port, 0) | self.on_port.get(instead, 0)
-
     def batch(self, chains: Chains, flows: Records) -> tuple[Shorts, npt.NDArray[np.uint8]] | None:
         """The streams that were looked at, and their protocols; None without any.
 
