@@ -73,9 +73,7 @@ def test_secrets_are_not_stored(run: Run, talk: Talk, tmp_path: Path) -> None:
     secrets = re.findall(rb" ([0-9a-f]{64,96})$", talk.log.read_bytes(), re.MULTILINE)
     stored = b"".join(path.read_bytes() for path in lake.rglob("*") if path.is_file())
     lake_of = netlake.Lake(lake)
-    shown = "".join(
-        str(lake_of.sql(f"FROM {table}").pl().rows()) for table in ("packet", "http_request", "connection")
-    )
+    shown = "".join(str(lake_of.sql(f"FROM {table}").pl().rows()) for table in ("packet", "http_request", "connection"))
     shown += str([one.facts for one in Catalog(lake).captures()])
     assert len(secrets) >= 4
     for secret in secrets:

@@ -10,6 +10,7 @@ import datetime as dt
 import ssl
 import struct
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -36,9 +37,7 @@ def certificate(kind: str, folder: Path) -> Path:
     path = folder / f"{kind}.pem"
     path.write_bytes(
         made.public_bytes(serialization.Encoding.PEM)
-        + key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     return path
 
@@ -106,10 +105,8 @@ class Talk:
     def close(self) -> None:
         """Send close_notify on both sides."""
         for side in (CLIENT, SERVER):
-            try:
+            with suppress(ssl.SSLError):
                 self.ends[side].unwrap()
-            except ssl.SSLError:
-                pass
             self._move(side)
 
 

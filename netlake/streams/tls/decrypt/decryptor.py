@@ -7,9 +7,10 @@ Rules
   within (renegotiation) changes them again. In TLS 1.3 records of type 23 are encrypted: with the secrets for early
   data, for the handshake up to Finished, for data, and for data behind each KeyUpdate.
 - Encrypted records that arrive before the ServerHello wait, at most MOST_PENDING bytes of each side.
-- Behind missing bytes a record can begin anywhere (netlake.streams.tls.decrypt.side), and the sequence number of the next record is not known. Those that the missing bytes allow are
-  tried, at most SEARCH of them for a record and MOST_TRIES in a flow; in TLS 1.3 also the next secrets. As many bytes
-  as these records contained are a gap of the stream inside: in CBC, and with padding, it is a few bytes too large.
+- Behind missing bytes a record can begin anywhere (netlake.streams.tls.decrypt.side), and its sequence number is not
+  known. Those that the missing bytes allow are tried, at most SEARCH of them for a record and MOST_TRIES in a flow; in
+  TLS 1.3 also the next secrets. As many bytes as the missing records contained are a gap of the stream inside: in CBC,
+  and with padding, it is a few bytes too large.
 - A record that is not authentic is missing in the stream inside. WRONG of them before any other end the decryption of a
   flow, LATER_WRONG in succession too. Rejected early data, and early data without a secret, does not count.
 - Of encrypted handshake messages hellos and certificates are handed on, in the form of TLS 1.2; alerts too.
@@ -207,7 +208,7 @@ class TlsDecryptor:
         _take(mine, self.known.get(labels[stage], b""), stage, suite)
 
     def _open(self, mine: Side, record: Record, role: int) -> tuple[Opened | None, int]:
-        """The content of a record, and how many records with the same keys are missing before it.
+        """The content of a record, and how many records are missing before it if bytes are.
 
         Where records may be missing, the keys of TLS 1.3 may be later ones, which are then taken.
         """
@@ -225,7 +226,8 @@ class TlsDecryptor:
         for stage, secret in later:
             if secret and (opened := self._try(of_secret(secret, suite), record, 0, mine.missed)) is not None:
                 _take(mine, secret, stage, suite)
-                return opened, opened.sequence
+                # at least the last record with the keys before
+                return opened, opened.sequence + 1
         return None, 0
 
     def _try(self, protection: Protection, record: Record, first: int, missed: int) -> Opened | None:
@@ -236,7 +238,7 @@ class TlsDecryptor:
         return opened
 
     def _missed(self, side: int, records: int, place: Place) -> None:
-        """A record was opened behind missing bytes, of which `records` were records with the same keys."""
+        """A record was opened behind missing bytes, which were `records` records."""
         mine = self.sides[side]
         overhead = HEADER_SIZE + (mine.protection.overhead if mine.protection else 0)
         size, mine.missed = mine.missed - records * overhead, 0

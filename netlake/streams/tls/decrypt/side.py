@@ -66,7 +66,8 @@ class Side:
     `missed` are the bytes of records since the last one that was opened, which are missing or were not authentic; while
     there are any, sequence numbers are searched. `lost`: the next segment that begins with a record continues the
     stream, or bytes that can be the header of an encrypted record, wherever they are: whether they are, decryption
-    shows. `end` are the last bytes that were passed over, `rest` bytes of a record that is missing in part, which are passed over.
+    shows. `end` are the last bytes that were passed over, `rest` those of a record that is missing in
+    part, which are to be passed over.
     """
 
     messages: Messages
