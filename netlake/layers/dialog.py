@@ -35,7 +35,7 @@ from netlake.schema import Table, faults
 
 # bytes that a machine keeps of one side, at most
 MOST_KEPT = 64 << 10
-# what a row counts for the bytes of a pool, beside its texts and bytes
+# what a row counts for the bytes of a pool, beside those of the turn that it ends with
 ROW_SIZE = 256
 # the largest number of the column `place`
 MOST_PLACE = 0x7FFF
@@ -115,7 +115,7 @@ class Dialog:
 class Turn:
     """What one side says until the other one speaks; or a gap, or an end, which became due in packet `due`.
 
-    `starts` are the offsets of `pieces` (PIECE) in the joined bytes.
+    `starts` are the offsets of its pieces in the joined bytes; `pieces` are Where without the side, one each.
     """
 
     stream: int
@@ -124,7 +124,7 @@ class Turn:
     due: int
     data: bytes
     starts: list[int]
-    pieces: Records
+    pieces: list[tuple[int, int, int]]
 
     @property
     def side(self) -> int:
@@ -133,8 +133,7 @@ class Turn:
 
     def at(self, offset: int) -> Where:
         """The place of the byte data[offset]."""
-        piece = self.pieces[max(0, bisect_right(self.starts, self.starts[0] + offset) - 1)]
-        return Where(self.side, int(piece["number"]), int(piece["ts"]), int(piece["at"]))
+        return Where(self.side, *self.pieces[max(0, bisect_right(self.starts, self.starts[0] + offset) - 1)])
 
 
 class Found(NamedTuple):
@@ -182,8 +181,8 @@ class DialogWalker:
 
     def leave(self, slots: Any) -> None:
         """Forget the flows of these rows of the tracker's state, which are about to be freed."""
-        for slot in slots.tolist() if self.dialogs else ():
-            self.dialogs.pop(slot, None)
+        for slot in self.dialogs.keys() & slots.tolist() if self.dialogs else ():
+            del self.dialogs[slot]
 
     def take_done(self) -> list[int]:
         """The streams that are to be muted, which are then forgotten."""
@@ -231,27 +230,19 @@ class DialogWalker:
         turns = self._turns[: int(self._used["turns"][0])]
         pieces = self._pieces[: int(self._used["pieces"][0])]
         starts, joined = pieces["start"].tolist(), self._out.data
-        ends = np.append(turns["pieces"][1:], len(pieces)).tolist()
+        places = list(zip(*(pieces[name].tolist() for name in ("number", "ts", "at")), strict=True))
+        firsts = turns["pieces"].tolist()
+        columns = (turns[name].tolist() for name in ("stream", "kind", "missing", "at", "start", "end"))
         flows = states["flow"][turns["stream"]].tolist()
-        for flow, turn, last in zip(flows, turns, ends, strict=True):
-            data = bytes(joined[int(turn["start"]) : int(turn["end"])])
-            own = slice(int(turn["pieces"]), last)
-            yield (
-                flow,
-                Turn(
-                    int(turn["stream"]),
-                    int(turn["kind"]),
-                    int(turn["missing"]),
-                    int(turn["at"]),
-                    data,
-                    starts[own],
-                    pieces[own],
-                ),
-            )
+        for flow, first, last, stream, kind, missing, due, start, end in zip(
+            flows, firsts, [*firsts[1:], len(places)], *columns, strict=True
+        ):
+            data = bytes(joined[start:end])
+            yield flow, Turn(stream, kind, missing, due, data, starts[first:last], places[first:last])
 
     def _turn(self, dialog: Dialog, turn: Turn, states: Records) -> None:
         """Feed a machine with one turn."""
-        machine, side = dialog.machine, turn.side
+        machine, side, before = dialog.machine, turn.side, len(self.found)
         if machine is None:
             return
         try:
@@ -265,9 +256,12 @@ class DialogWalker:
             begin = turn.at(0) if turn.data else Where(side, turn.due, NO_TIME, turn.due)
             self._put(dialog, turn, Row(next(iter(self.tables)), {}, begin, fault="reader_failed"))
             self._finish(dialog, turn.stream)
-        for one in range(2):
-            states["undecoded"][turn.stream & ~1 | one] += machine.undecoded[one]
-            machine.undecoded[one] = 0
+        if len(self.found) > before:
+            self.pool.control["used"] += len(turn.data)
+        if any(machine.undecoded):
+            both = turn.stream & ~1
+            states["undecoded"][both : both + 2] += np.array(machine.undecoded, states["undecoded"].dtype)
+            machine.undecoded[:] = 0, 0
         if turn.kind == Kind.END.value:
             dialog.ended.add(side)
             if len(dialog.ended) == 2:
@@ -289,19 +283,10 @@ class DialogWalker:
         located["stream"], located["place"] = turn.stream & ~1 | row.begin.side, min(dialog.place(row), MOST_PLACE)
         self.found.append(Found(row.table, row.fields, faults.CODES[row.fault] if row.fault else 0))
         pool.control["messages"] += 1
-        pool.control["used"] += ROW_SIZE + _size(row.fields)
+        pool.control["used"] += ROW_SIZE
 
 
 def _fed(machine: Machine, turn: Turn) -> Iterator[Said]:
     if turn.kind == Kind.GAP.value:
         return machine.gap(turn.side, turn.missing)
     return machine.end(turn.side) if turn.kind == Kind.END.value else machine.feed(turn.side, turn.data, turn.at)
-
-
-def _size(value: Any) -> int:
-    """About how many bytes a value has."""
-    if isinstance(value, str | bytes):
-        return len(value)
-    if isinstance(value, dict):
-        return sum(map(_size, value.values()))
-    return sum(map(_size, value)) if isinstance(value, list) else 8

@@ -144,9 +144,8 @@ class Decoder:
     def _decrypt(self, secrets: Secrets) -> None:
         """Decrypt streams with secrets, to which others can be added later."""
         self.secrets = secrets
-        self.streams.inside = Decrypted(
-            self.tracker, self.options.wants, self.failures.note, self.contents, secrets
-        )  # fmt: skip
+        inside = Decrypted(self.tracker, self.options.wants, self.failures.note, self.contents, secrets)
+        self.streams.decrypt(inside, list(inside.decryptors))
 
     def _layers(self) -> tuple[Walker, Classifier]:
         """The walker and the classifier, which calls only probes whose messages a table that is written reads."""

@@ -27,7 +27,6 @@ import pyarrow as pa
 from netlake.flows.ended import words
 from netlake.flows.tracker import Flows, Tracker
 from netlake.kernels.flow_columns import SIDES
-from netlake.kernels.flow_state import Records
 from netlake.kernels.stream_state import BLOCK, EVENT, Kind, Known
 from netlake.layers.contents import Contents
 from netlake.layers.decrypted import Decryptor, Outcome, Piece, Place
@@ -76,9 +75,7 @@ class Decrypted(Streams):
         secrets: Secrets,
     ) -> None:
         super().__init__(tracker, wanted, failed, contents, for_each=2)
-        on_port: Any = self.look.on_port
-        for port, plain in PLAIN_PORTS.items():
-            on_port[port] = on_port.get(port, 0) | on_port.get(plain, 0)
+        self.look.on_port[list(PLAIN_PORTS)] |= self.look.on_port[list(PLAIN_PORTS.values())]
         self.secrets, self.most = secrets, len(tracker.state.flows)
         self.decryptors = {
             self.numbers[name]: stream.decryptor
@@ -263,29 +260,30 @@ class Decrypted(Streams):
         outcomes = [self.outcomes.pop(slot, Outcome.NONE) for slot in slots.tolist()]
         self.passed[slots] = False
         self.ended.update(one.value for one in outcomes if one.value is not None)
-        found = self.tracker.state.flows[slots]
         for count in self.reassembly.finish(np.concatenate([slots, slots + self.most])):
             self._events(np.zeros(0, np.uint8), count)
             self._settle()
             if any(one is not Outcome.NONE for one in outcomes):
-                columns = columns | self._corrected(slots, found, columns)
+                columns = columns | self._corrected(slots, columns)
         for walker in self.walkers.values():
             if isinstance(walker, DialogWalker):
                 walker.leave(slots)
         codes = np.array([OUTCOMES.index(one.value) for one in outcomes], np.int64)
         return columns | {"decryption": words(OUTCOMES, codes)}
 
-    def _corrected(self, slots: Shorts, flows: Records, columns: dict[str, pa.Array]) -> dict[str, pa.Array]:
+    def _corrected(self, slots: Shorts, columns: dict[str, pa.Array]) -> dict[str, pa.Array]:
         """Services and undecoded bytes with those of the streams inside."""
-        states = self.reassembly.states[2 * slots[:, None] + np.arange(2)]
-        is_own = states["flow"] == flows["number"][:, None]
-        numbers = np.where(is_own, states["protocol"], 0)
-        sent = np.where(is_own, states["offset"], 0)
-        unread = np.where(is_own, states["undecoded"], 0)
-        undecoded = np.where((numbers == 0) | (numbers == NO_PROTOCOL), sent, unread)
-        earlier = self.handed.leaving(flows["number"], numbers, sent, unread, undecoded)
-        undecoded[(numbers != 0) & (numbers != NO_PROTOCOL) & ~np.isin(numbers, list(self.walkers))] = 0
-        self._count(flows, undecoded.sum(axis=1), numbers.max(axis=1))
+        flows, states = self.tracker.state.flows, self.reassembly.states
+        flow, both = flows["number"][slots], 2 * slots[:, None] + np.arange(2)
+        is_own = states["flow"][both] == flow[:, None]
+        numbers = np.where(is_own, states["protocol"][both], 0)
+        sent = np.where(is_own, states["offset"][both], 0)
+        missed = np.where(is_own, states["undecoded"][both], 0)
+        undecoded = np.where((numbers == 0) | (numbers == NO_PROTOCOL), sent, missed)
+        earlier = self.handed.leaving(flow, numbers, sent, missed, undecoded)
+        undecoded[(numbers != 0) & (numbers != NO_PROTOCOL) & ~self.read[numbers]] = 0
+        port = np.where(flows["originator"][slots] == 0, flows["b_port"][slots], flows["a_port"][slots])
+        self._count(port, undecoded.sum(axis=1), numbers.max(axis=1))
         services = zip(columns["service"].to_pylist(), self._services(numbers, earlier).to_pylist(), strict=True)
         result = {"service": pa.array([list(dict.fromkeys(a + b)) for a, b in services], columns["service"].type)}
         for side, name in enumerate(SIDES):

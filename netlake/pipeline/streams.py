@@ -24,7 +24,7 @@ Choice of a protocol
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -35,14 +35,13 @@ from netlake import tables
 from netlake.flows.reassembly import Reassembly
 from netlake.flows.segments import segments
 from netlake.flows.tracker import Flows, Tracker
-from netlake.kernels import first_look
 from netlake.kernels.flow_columns import SIDES
-from netlake.kernels.flow_state import Records
 from netlake.kernels.numbers import IpProtocol
 from netlake.layers.contents import Contents
 from netlake.layers.dialog import DialogWalker
-from netlake.layers.streamed import NO, UNSURE, YES, Chains, FramedWalker, ReadsContents, Stream, Verdict, Walker
+from netlake.layers.streamed import Chains, FramedWalker, ReadsContents, Stream, Walker
 from netlake.packets import Bytes, Columns, Headers, Ints, Messages, Packets, Shorts
+from netlake.pipeline.first_look import FirstLook
 from netlake.pipeline.handed import NO_PROTOCOL, Handed
 from netlake.records.located import take
 from netlake.schema import Table
@@ -55,6 +54,8 @@ _NONE: Bytes = np.zeros(0, np.uint8)
 
 class Inside(Protocol):
     """What is carried encrypted in streams, and decrypted (netlake.pipeline.decrypted)."""
+
+    undecoded: Counter[tuple[str | None, int]]
 
     @property
     def report(self) -> dict[str, Any]:
@@ -101,9 +102,16 @@ class Streams:
             for name, stream in self.streams.items()
             if any(map(wanted, stream.tables))
         }
+        # whether protocols are read, by number
+        self.read = np.isin(np.arange(NO_PROTOCOL + 1), list(self.walkers))
         self.found: Counter[str] = Counter()
         self.undecoded: Counter[tuple[str | None, int]] = Counter()
         self.handed = Handed()
+
+    def decrypt(self, inside: Inside, protocols: list[int]) -> None:
+        """Hand streams of `protocols` to `inside`, also if their own tables are not written."""
+        self.inside, inside.undecoded = inside, self.undecoded
+        self.read[protocols] = True
 
     def batch(self, packets: Packets, headers: Headers, flows: Flows) -> None:
         """Read the streams of a batch."""
@@ -117,44 +125,45 @@ class Streams:
 
         Returns the columns of `connection` that streams know, for these rows.
         """
-        flows = self.tracker.state.flows[slots]
         columns: dict[str, pa.Array] = {}
         for count in self.reassembly.finish(slots):
             self._events(_NONE, count)
             self._settle()
-            columns = self._columns(slots, flows)
+            columns = self._columns(slots)
         for walker in self.walkers.values():
             if isinstance(walker, DialogWalker):
                 walker.leave(slots)
         return columns if self.inside is None else self.inside.leave(slots, columns)
 
-    def _columns(self, slots: Shorts, flows: Records) -> dict[str, pa.Array]:
+    def _columns(self, slots: Shorts) -> dict[str, pa.Array]:
         """What was spoken in the streams of flows, and the bytes that no protocol decoded."""
-        states = self.reassembly.states[2 * slots[:, None] + np.arange(2)]
+        flows, states = self.tracker.state.flows, self.reassembly.states
+        flow, both = flows["number"][slots], 2 * slots[:, None] + np.arange(2)
         # the row of a stream without payload can be of an earlier flow
-        numbers = np.where(states["flow"] == flows["number"][:, None], states["protocol"], 0)
-        originator = flows["originator"].astype(np.int64)
-        sent = self.tracker.state.sides[slots]["payload_bytes"]
-        sent = np.stack([sent[np.arange(len(slots)), originator ^ side] for side in range(2)], axis=1)
-        undecoded = np.where((numbers == 0) | (numbers == NO_PROTOCOL), sent, states["undecoded"])
-        earlier = self.handed.leaving(flows["number"], numbers, sent, states["undecoded"], undecoded)
-        unread = (numbers != 0) & (numbers != NO_PROTOCOL) & ~np.isin(numbers, list(self.walkers))
-        null = unread | (flows["protocol"] != IpProtocol.TCP.value)[:, None]
-        self._count(flows, np.where(null, 0, undecoded).sum(axis=1), numbers.max(axis=1))
+        numbers = np.where(states["flow"][both] == flow[:, None], states["protocol"][both], 0)
+        originator = flows["originator"][slots].astype(np.int64)
+        sides = np.stack([originator ^ side for side in range(2)], axis=1)
+        sent = self.tracker.state.sides["payload_bytes"][slots[:, None], sides]
+        missed = states["undecoded"][both]
+        undecoded = np.where((numbers == 0) | (numbers == NO_PROTOCOL), sent, missed)
+        earlier = self.handed.leaving(flow, numbers, sent, missed, undecoded)
+        unread = (numbers != 0) & (numbers != NO_PROTOCOL) & ~self.read[numbers]
+        null = unread | (flows["protocol"][slots] != IpProtocol.TCP.value)[:, None]
+        port = np.where(originator == 0, flows["b_port"][slots], flows["a_port"][slots])
+        self._count(port, np.where(null, 0, undecoded).sum(axis=1), numbers.max(axis=1))
         return {
             "service": self._services(numbers, earlier),
             **{f"{name}_undecoded_bytes": pa.array(undecoded[:, side], mask=null[:, side])
                for side, name in enumerate(SIDES)},
         }  # fmt: skip
 
-    def _count(self, flows: Records, undecoded: Ints, numbers: npt.NDArray[np.uint8]) -> None:
+    def _count(self, ports: Ints, undecoded: Ints, numbers: npt.NDArray[np.uint8]) -> None:
         """Add the bytes that no protocol decoded to `undecoded`, by protocol and port of the responder."""
         some = np.flatnonzero(undecoded)
-        port = np.where(flows["originator"] == 0, flows["b_port"], flows["a_port"])[some]
-        keys, inverse = np.unique(np.stack([numbers[some], port]), axis=1, return_inverse=True)
-        sums = np.bincount(inverse.reshape(-1), weights=undecoded[some], minlength=keys.shape[1])
-        for (number, at), bytes_ in zip(keys.T.tolist(), sums.tolist(), strict=True):
-            self.undecoded[self.names.get(number), at] += int(bytes_)
+        keys, inverse = np.unique(numbers[some].astype(np.int64) << 32 | ports[some], return_inverse=True)
+        sums = np.bincount(inverse, weights=undecoded[some], minlength=len(keys))
+        for key, bytes_ in zip(keys.tolist(), sums.tolist(), strict=True):
+            self.undecoded[self.names.get(key >> 32), key & 0xFFFF] += int(bytes_)
 
     @property
     def problems(self) -> dict[str, int]:
@@ -166,15 +175,20 @@ class Streams:
         """The protocols of both directions of each flow, one if they are equal; behind `earlier` ones of its row."""
         spoken = (numbers != 0) & (numbers != NO_PROTOCOL)
         spoken[:, 1] &= ~(spoken[:, 0] & (numbers[:, 1] == numbers[:, 0]))
-        offsets = np.concatenate([[0], np.cumsum(spoken.sum(axis=1))]).astype(np.int32)
-        names = [self.names.get(number, "") for number in range(NO_PROTOCOL + 1)]
-        found = pa.ListArray.from_arrays(pa.array(offsets), pa.array(names).take(pa.array(numbers[spoken])))
-        if not earlier:
-            return found
-        texts = found.to_pylist()
-        for row, before in earlier.items():
-            texts[row] = list(dict.fromkeys([*(names[number] for number in before), *texts[row]]))
-        return pa.array(texts, found.type)
+        sizes = spoken.sum(axis=1)
+        lists = {
+            row: list(dict.fromkeys([*before, *numbers[row][spoken[row]].tolist()])) for row, before in earlier.items()
+        }
+        sizes[list(lists)] = [len(one) for one in lists.values()]
+        offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
+        found = np.zeros(offsets[-1], np.uint8)
+        spoken[list(lists)] = False
+        places = offsets[:-1, None] + np.cumsum(spoken, axis=1) - 1
+        found[places[spoken]] = numbers[spoken]
+        for row, one in lists.items():
+            found[offsets[row] : offsets[row + 1]] = one
+        names = pa.array([self.names.get(number, "") for number in range(NO_PROTOCOL + 1)])
+        return pa.ListArray.from_arrays(pa.array(offsets), names.take(pa.array(found)))
 
     def rows(self, *, every: bool = False) -> Iterator[tuple[Table, Messages, Columns | None]]:
         """The rows of full pools, with `every` of all; without columns, the table's reader reads the messages."""
@@ -241,107 +255,11 @@ class Streams:
         for number, many in zip(*np.unique(numbers[decided], return_counts=True), strict=True):
             if number != NO_PROTOCOL:
                 self.found[self.names[int(number)]] += int(many)
-        unread = decided & ~np.isin(numbers, list(self.walkers))
+        unread = decided & ~self.read[numbers]
         if unread.any():
             # a dialog also gives its number to the other direction
             others = self._of_protocol(streams[unread] ^ 1, numbers[unread])
             self.reassembly.mute(np.concatenate([streams[unread], others]))
-
-
-class FirstLook:
-    """Which protocol streams have, by their first bytes."""
-
-    def __init__(self, streams: Mapping[str, Stream], numbers: Mapping[str, int], failed: Failed) -> None:
-        self.streams, self.numbers, self.failed = list(streams.values()), numbers, failed
-        # may[k, b]: bits of the streams whose byte k can be b
-        self.may = np.zeros((LEADING, 256), np.uint64)
-        for bit, stream in enumerate(self.streams):
-            for start in stream.starts or (b"",):
-                for k in range(LEADING):
-                    fits = slice(None) if k >= len(start) or start[k : k + 1] == b"?" else start[k]
-                    self.may[k, fits] |= np.uint64(1 << bit)
-        self.on_port: dict[int, int] = {}
-        for bit, stream in enumerate(self.streams):
-            for port in stream.ports:
-                self.on_port[port] = self.on_port.get(port, 0) | 1 << bit
-        self.dialogs = {numbers[stream.name] for stream in self.streams if stream.machine is not None}
-        self.anywhere = sum(1 << bit for bit, stream in enumerate(self.streams) if stream.starts or stream.anywhere)
-        self.looks = np.zeros(1 << 10, first_look.LOOK)
-        self.scratch = np.zeros(1 << 16, np.uint8)
-
-    def batch(self, chains: Chains, flows: Records) -> tuple[Shorts, npt.NDArray[np.uint8]] | None:
-        """The streams that were looked at, and their protocols; None without any.
-
-        0 is not decided, NO_PROTOCOL is none.
-        """
-        if len(chains.first) > len(self.looks):
-            self.looks = np.zeros(2 * len(chains.first), first_look.LOOK)
-        count = first_look.gather(chains.first, chains.states, chains.data, chains.arena, self.looks)
-        if not count:
-            return None
-        looks = self.looks[:count]
-        streams: Shorts = chains.arena.events["stream"][looks["first"]]
-        numbers = self._numbers(looks, streams, flows[streams >> 1], chains.states)
-        undecided = numbers == 0
-        if undecided.any():
-            undecided = undecided.view(np.uint8)
-            first_look.keep_first(looks, undecided, chains.states, chains.data, chains.arena, self.scratch)
-        return streams, numbers
-
-    def _numbers(self, looks: Records, streams: Shorts, flow: Records, states: Records) -> npt.NDArray[np.uint8]:
-        """The protocols of streams, in the order in which they began; a dialog is also given to the other direction."""
-        decided: dict[int, int] = {}
-        ports = zip(flow["a_port"].tolist(), flow["b_port"].tolist(), strict=True)
-        others = states["protocol"][streams ^ 1].tolist()
-        for look, stream, (one, two), other in zip(looks, streams.tolist(), ports, others, strict=True):
-            other = decided.get(stream ^ 1, other)  # noqa: PLW2901 - decided in this batch
-            number = self._protocol(look, one, two, other, stream & 1)
-            decided[stream] = number
-            if number in self.dialogs and other == 0:
-                if stream ^ 1 in decided:
-                    decided[stream ^ 1] = number
-                elif states["flow"][stream ^ 1] == states["flow"][stream]:
-                    states["protocol"][stream ^ 1] = number
-        return np.array([decided[stream] for stream in streams.tolist()], np.uint8)
-
-    def _protocol(self, look: np.void, port: int, other_port: int, other: int, side: int) -> int:
-        """The protocol of one stream, 0 if more bytes are needed; `other` is that of the other direction."""
-        data = bytes(look["data"][: look["size"]])
-        ports = self.on_port.get(port, 0) | self.on_port.get(other_port, 0)
-        bits = self._candidates(data)
-        unsure = False
-        for bit in _order(bits & (ports | self.anywhere), ports, other - 1):
-            verdict = self._ask(self.streams[bit], data, side)
-            if verdict is YES:
-                return self.numbers[self.streams[bit].name]
-            is_dialog = other in self.dialogs and bit == other - 1
-            unsure |= verdict is UNSURE and not is_dialog
-        if unsure and not look["closed"]:
-            return 0
-        return other if other in self.dialogs else NO_PROTOCOL
-
-    def _candidates(self, data: bytes) -> int:
-        bits = np.uint64(0xFFFFFFFFFFFFFFFF)
-        for k, byte in enumerate(data[:LEADING]):
-            bits &= self.may[k, byte]
-        return int(bits)
-
-    def _ask(self, stream: Stream, data: bytes, side: int) -> Verdict:
-        try:
-            return stream.probe(data, side)
-        except Exception as error:  # noqa: BLE001 - any exception; decoding continues
-            self.failed(stream.name, error)
-            return NO
-
-
-# bytes that candidates are chosen by
-LEADING = 4
-
-
-def _order(bits: int, ports: int, other: int) -> Iterator[int]:
-    """The candidates, in the order in which they are asked."""
-    some = [bit for bit in range(bits.bit_length()) if bits >> bit & 1]
-    return iter(sorted(some, key=lambda bit: (not ports >> bit & 1, bit != other, bit)))
 
 
 def _walker(stream: Stream, number: int, contents: Callable[[], Contents], failed: Failed) -> Walker:

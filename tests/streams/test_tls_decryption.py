@@ -19,7 +19,7 @@ import pyarrow as pa
 import pytest
 
 import netlake
-from netlake.pipeline import run
+from netlake.pipeline import decrypted, run
 from tests.streams.tls_made import CLIENT, SERVER, Talk, frames, pcap, segments
 
 CASES = tomllib.loads((Path(__file__).parent / "decryption.toml").read_text(encoding="utf-8"))["case"]
@@ -148,8 +148,8 @@ def rows(table: pa.Table) -> list[dict[str, Any]]:
 def test_without_decrypted_rows_nothing_is_different(version, tmp_path):
     talk = made({"version": version, "name": ""}, tmp_path)
     capture = written(talk, tmp_path, {})
-    plain, decrypted = netlake.decode(capture), netlake.decode(capture, keylog=[talk.log])
-    for name, table in decrypted.items():
+    plain, found = netlake.decode(capture), netlake.decode(capture, keylog=[talk.log])
+    for name, table in found.items():
         now = [row for row in rows(table) if not row.get("decrypted")]
         before = rows(plain[name]) if name in plain else []
         if name == "connection":
@@ -202,3 +202,22 @@ def test_damaged_records_raise_nothing_and_are_missing(seed, tmp_path):
     assert found["connection"]["decryption"].to_pylist()[0] in {None, "partial", "failed"}
     for row in rows(found["http_response"]) if "http_response" in found else []:
         assert not row["complete"]
+
+
+def test_only_the_tables_inside_are_wanted(tmp_path):
+    talk = made({"version": "TLSv1_3", "name": ""}, tmp_path)
+    found = netlake.decode(written(talk, tmp_path, {}), keylog=[talk.log], include=["http_request", "connection"])
+    assert set(found) == {"http_request", "connection"}
+    assert found["http_request"]["uri"].to_pylist() == ["/form"]
+    assert found["connection"]["service"].to_pylist() == [["tls", "http"]]
+
+
+def test_flows_beyond_the_bounds_are_left_alone(tmp_path, monkeypatch):
+    talk = made({"version": "TLSv1_3", "name": ""}, tmp_path)
+    capture = written(talk, tmp_path, {})
+    monkeypatch.setattr(decrypted, "MOST_HELD", 1000)
+    assert netlake.decode(capture, keylog=[talk.log])["connection"]["decryption"].to_pylist() != ["complete"]
+    monkeypatch.setattr(decrypted, "MOST_FLOWS", 0)
+    found = netlake.decode(capture, keylog=[talk.log])
+    assert found["connection"]["decryption"].to_pylist() == [None]
+    assert "http_request" not in found

@@ -127,6 +127,7 @@ def grown(array: np.ndarray, used: int, more: int) -> np.ndarray:
     """`array`, or a larger copy of its first `used` entries, with room for `more`."""
     if used + more <= len(array):
         return array
+    # memory that np.zeros returns is not touched before it is used
     larger = np.zeros(max(used + more, 2 * len(array)), array.dtype)
     larger[:used] = array[:used]
     return larger
