@@ -219,7 +219,11 @@ class Decrypted(Streams):
             states[stream] = self.reassembly.streams.blank[0]
             states["flow"][stream], states["known"][stream] = flow.number, Known.NEXT.value
             states["protocol"][stream] = flow.protocol if piece.own else 0
-        elif int(states["known"][stream]) & (Known.MUTE.value | Known.ENDED.value):
+        known = int(states["known"][stream])
+        if known & Known.ENDED.value:
+            return
+        flow.offsets[stream] = self._offsets[stream] = offset + piece.size
+        if known & Known.MUTE.value:
             return
         if piece.kind is Kind.END:
             states["known"][stream] |= Known.ENDED.value
@@ -228,17 +232,16 @@ class Decrypted(Streams):
             len(self._data), piece.size, offset, number, ts, at, stream, -1, -1, piece.kind.value,
         ))  # fmt: skip
         self._data += piece.data
-        flow.offsets[stream] = self._offsets[stream] = offset + piece.size
 
     def _flush(self) -> None:
         """Read the events inside so far."""
+        self.reassembly.states["offset"][list(self._offsets)] = list(self._offsets.values())
+        self._offsets = {}
         if not self._events_of:
             return
         data, made = self._data, self._events_of
         self._data, self._events_of = bytearray(), []
         self.reassembly.arena.events[: len(made)] = np.array(made, EVENT)
-        self.reassembly.states["offset"][list(self._offsets)] = list(self._offsets.values())
-        self._offsets = {}
         self._events(np.frombuffer(data, np.uint8) if data else np.zeros(0, np.uint8), len(made))
         self._settle()
 
@@ -288,8 +291,8 @@ class Decrypted(Streams):
         result = {"service": pa.array([list(dict.fromkeys(a + b)) for a, b in services], columns["service"].type)}
         for side, name in enumerate(SIDES):
             column = f"{name}_undecoded_bytes"
-            both = zip(columns[column].to_pylist(), undecoded[:, side].tolist(), strict=True)
-            result[column] = pa.array([None if a is None else a + b for a, b in both], pa.int64())
+            pairs = zip(columns[column].to_pylist(), undecoded[:, side].tolist(), strict=True)
+            result[column] = pa.array([None if a is None else a + b for a, b in pairs], pa.int64())
         return result
 
 

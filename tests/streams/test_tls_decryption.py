@@ -221,3 +221,14 @@ def test_flows_beyond_the_bounds_are_left_alone(tmp_path, monkeypatch):
     found = netlake.decode(capture, keylog=[talk.log])
     assert found["connection"]["decryption"].to_pylist() == [None]
     assert "http_request" not in found
+
+
+def test_bytes_that_no_protocol_inside_decoded_are_counted(tmp_path):
+    talk = Talk(tmp_path)
+    for _ in range(3):
+        talk.say(CLIENT, b"\xf1 nothing that is known" * 100)
+    talk.close()
+    found = netlake.decode(pcap(tmp_path / "x.pcap", frames(segments(talk.sent))), keylog=[talk.log])["connection"]
+    assert found["service"].to_pylist() == [["tls"]]
+    assert found["orig_undecoded_bytes"].to_pylist() == [3 * 100 * 23]
+    assert found["resp_undecoded_bytes"].to_pylist() == [0]

@@ -104,9 +104,8 @@ class TlsDecryptor:
 
     def feed(self, side: int, data: bytes, place: Place) -> None:
         """Read the next bytes of a side."""
-        if self.over:
-            return
-        for record, begin in self.sides[side].records(data, place):
+        records = iter(()) if self.over else self.sides[side].records(data, place)
+        for record, begin in records:
             self._record(side, record, begin)
             if self.over:
                 return
