@@ -7,6 +7,7 @@ import os
 import pickle
 import random
 import re
+import shutil
 import ssl
 import subprocess
 import sys
@@ -232,3 +233,27 @@ def test_bytes_that_no_protocol_inside_decoded_are_counted(tmp_path):
     assert found["service"].to_pylist() == [["tls"]]
     assert found["orig_undecoded_bytes"].to_pylist() == [3 * 100 * 23]
     assert found["resp_undecoded_bytes"].to_pylist() == [0]
+
+
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="needs tshark")
+@pytest.mark.parametrize(
+    ("version", "ciphers"), [("TLSv1_3", ""), ("TLSv1_2", "AES128-GCM-SHA256"), ("TLSv1", "AES128-SHA")]
+)
+def test_tshark_shows_the_same_messages(version, ciphers, tmp_path):
+    talk = Talk(tmp_path, getattr(ssl.TLSVersion, version), ciphers)
+    for number in range(3):
+        talk.say(CLIENT, b"GET /%d HTTP/1.1\r\nHost: host.example\r\n\r\n" % number)
+        talk.say(SERVER, b"HTTP/1.1 20%d OK\r\nContent-Length: 3000\r\n\r\n" % number + bytes(3000))
+    talk.close()
+    capture = pcap(tmp_path / "x.pcap", frames(segments(talk.sent)))
+    found = netlake.decode(capture, keylog=[talk.log])
+    requests, responses = rows(found["http_request"]), rows(found["http_response"])
+    fields = ("frame.number", "http.request.uri", "http.response.code")
+    arguments = [part for field in fields for part in ("-e", field)]
+    command = ["tshark", "-r", capture, "-o", f"tls.keylog_file:{talk.log}", "-Y", "http", "-T", "fields", *arguments]
+    shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    ours = [(row["last_packet"] or row["packet"], row["uri"], "") for row in requests]
+    ours += [(row["last_packet"] or row["packet"], "", str(row["status"])) for row in responses]
+    # tshark also shows the URI of the request with its response
+    theirs = [line.split("\t") for line in shown]
+    assert sorted(ours) == sorted((int(n), "" if code else uri, code) for n, uri, code in theirs)
