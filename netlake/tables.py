@@ -45,7 +45,7 @@ from netlake.schema.views import View
 
 GROUP = "netlake.protocols"
 # contexts whose columns messages have; rows of the others do not derive from messages
-FROM_MESSAGES = ("record", "network", "transport", "packet")
+FROM_MESSAGES = ("record", "network", "transport", "stream", "packet")
 # plugins loaded from files, in the order of loading
 _LOADED: dict[Path, ModuleType] = {}
 

@@ -93,6 +93,13 @@ tcpdump -w - | netlake capture -
     type=options.NamedPath(path_type=Path),
     help="Store the contents of files in this folder, named by their SHA-256. Do not open them: they can be malicious.",
 )
+@click.option(
+    "--keylog",
+    metavar="FILE",
+    multiple=True,
+    type=options.NamedPath(path_type=Path),
+    help="Decrypt TLS with the secrets in this file (format of SSLKEYLOGFILE); may be repeated.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report to stdout as one JSON object.")
 def command(inputs: tuple[str, ...], lake: Path, as_json: bool, **chosen: Any) -> int:  # noqa: FBT001 - a flag
     """Decode INPUT... (files, folders, glob patterns, - for stdin) into the lake; a missing lake is created.
@@ -113,7 +120,7 @@ def command(inputs: tuple[str, ...], lake: Path, as_json: bool, **chosen: Any) -
         )
     _check("include", chosen["include"])
     _check("exclude", chosen["exclude"])
-    for option in ("flow_key", "hashes", "extract_files"):
+    for option in ("flow_key", "hashes", "extract_files", "keylog"):
         _check_value(option, chosen[option])
     _compile()
     from netlake.pipeline.process import ended_by_signals, settle
@@ -175,6 +182,7 @@ def _captured(inputs: tuple[str, ...], lake: Path, chosen: dict[str, Any]) -> Re
             flow_key=chosen["flow_key"],
             hashes=chosen["hashes"],
             extract_files=chosen["extract_files"],
+            keylog=chosen["keylog"],
             plugins=chosen["plugins"],
             budget_seconds=chosen["budget_seconds"],
             budget_memory=chosen["budget_memory"],

@@ -105,6 +105,8 @@ def _remarks(captures: list[CaptureReport]) -> Iterator[tuple[str, str]]:
             streams[f"bytes of TCP streams not decoded: port {stream['port']}{service}"] += stream["bytes"]
         for name, words in _STREAMS.items():
             streams[words] += quality.get("streams", {}).get(name, 0)
+        for name, words in _DECRYPTION.items():
+            streams[words] += quality.get("decryption", {}).get(name, 0)
         faults.update({f"fragmentation: {name}": count for name, count in quality.get("fragments", {}).items()})
         faults.update({f"skipped blocks of type {kind}": n for kind, n in quality.get("skipped_blocks", {}).items()})
         faults.update({f"{table} rows in the partition without a day": n
@@ -134,6 +136,16 @@ _STREAMS = {
     "given_up": "gaps of TCP streams not waited for, to limit memory",
     "cut_off": "TCP segments not reassembled, because there were too many flows",
     "lost": "times that a TCP stream violated its protocol",
+}
+# what decryption with key logs met (netlake.pipeline.decrypted)
+_DECRYPTION = {
+    "bad_lines": "lines of key logs that have another form",
+    "forgotten_secrets": "connections whose secrets were forgotten, because key logs have too many",
+    "decrypted": "connections decrypted",
+    "partial": "connections decrypted in part: records are missing, or cannot be decrypted",
+    "failed": "connections not decrypted, although a key log has secrets for them",
+    "failed_records": "encrypted records that are damaged, or have other secrets than the key log",
+    "given_up": "connections no longer decrypted, to limit memory",
 }
 _STATES = {"unchanged": "already in the lake"}
 _STOPS = {"unknown_port": "port", "unknown_ethertype": "EtherType"}

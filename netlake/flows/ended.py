@@ -238,6 +238,7 @@ COMPUTED: dict[str, Callable[[Ended], pa.Array]] = {
     "history": _history,
     "community_id": _community_id,
     "service": _service,
+    "decryption": lambda ended: words([None], np.zeros(len(ended.flows), np.int64)),
 }
 COMPUTED_OF_SIDE: dict[str, Callable[[Side], pa.Array]] = {
     "ip": _ip,

@@ -107,6 +107,7 @@ FACTS = (
     StateColumn("community_id", "text", "Community ID version 1, seed 0; null without the ports that its protocol has",
                 why="an id that other tools compute too"),
     StateColumn("service", List("text"), "Application protocols found in its streams, in order, such as http, tls"),
+    StateColumn("decryption", "word", "Decryption by a key log: complete, partial or failed; null without secrets"),
 )  # fmt: skip
 
 LENGTH = "length on the wire of a packet of the {who}, bytes"

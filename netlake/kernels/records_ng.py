@@ -26,6 +26,7 @@ SIMPLE = 3
 NAMES = 4
 STATISTICS = 5
 ENHANCED = 6
+SECRETS = 10
 
 # why a block is invalid; as in `records`, the value is the number that is wrong
 SHORT_BLOCK = 16  # its length is less than its type needs

@@ -45,6 +45,7 @@ import numpy.typing as npt
 from netlake.kernels import framed
 from netlake.kernels.flow_state import Records
 from netlake.kernels.stream_state import LOCATED, POOL, Arena
+from netlake.layers.decrypted import Decrypting
 from netlake.packets import Bytes, Columns, Messages, Shorts, Tiny
 from netlake.schema import Table
 
@@ -90,6 +91,7 @@ class Stream:
     protocol on its `ports` only, unless it can be `anywhere`. `probe` is called with the first bytes of a stream and
     its side: 0 if the originator sent them, 1 if the responder did. `tables`: names of the tables that have its
     messages; for `frame` one. `port_probe` is called in place of `probe` if one port of the flow is of `ports`.
+    `decryptor` decrypts what its streams carry, if secrets are known (netlake.layers.decrypted).
     """
 
     name: str
@@ -104,6 +106,7 @@ class Stream:
     port_probe: Callable[[bytes, int], Verdict] | None = None
     announces: bool = False
     is_announced: bool = False
+    decryptor: Decrypting | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +155,8 @@ class Pool:
     """Located messages (LOCATED) in the order in which they were found, and the bytes they are in.
 
     `control` is one record of dtype POOL: bytes and messages in use. `flows` are the flows of the first `settled`
-    messages, as netlake.flows.tracker has them.
+    messages, as netlake.flows.tracker has them. `decrypted`: its rows were decrypted; the places of their messages
+    begin with `first_place`.
     """
 
     data: Bytes = field(default_factory=lambda: np.zeros(MOST_BYTES + ROOM_BYTES, np.uint8))
@@ -160,6 +164,8 @@ class Pool:
     control: Records = field(default_factory=lambda: np.zeros(1, POOL))
     flows: list[Any] = field(default_factory=list)
     settled: int = 0
+    decrypted: bool = False
+    first_place: int = 0
 
     def __len__(self) -> int:
         return int(self.control["messages"][0])

@@ -24,6 +24,7 @@ from netlake.lake.facts import CaptureFacts, Stored, schema_version
 from netlake.lake.identity import Content
 from netlake.layers.contents import HASHES
 from netlake.pipeline.decoder import Options
+from netlake.pipeline.key_logs import checked
 from netlake.pipeline.process import only_if_used
 from netlake.pipeline.report import CaptureReport, ProblemReport, Report, TableReport
 from netlake.pipeline.run import Settings, inputs, offer, open_source, to_lake, to_memory
@@ -45,6 +46,7 @@ class Decoding(TypedDict, total=False):
     extract_files: str | os.PathLike[str] | None
     budget_seconds: float | None
     budget_memory: int | None
+    keylog: Iterable[str | os.PathLike[str]]
 
 
 def _ignore(*_: Any) -> None:
@@ -61,6 +63,7 @@ def decode(  # noqa: PLR0913 - the options of the command, each by its name
     flow_key: Iterable[str] = (),
     hashes: Iterable[str] = (),
     extract_files: str | os.PathLike[str] | None = None,
+    keylog: Iterable[str | os.PathLike[str]] = (),
     plugins: Paths = (),
 ) -> dict[str, pa.Table]:
     """Decode a capture (several paths are read as one) to Arrow tables by name; tables without rows are omitted.
@@ -68,13 +71,13 @@ def decode(  # noqa: PLR0913 - the options of the command, each by its name
     `plugins` are files that declare further tables; they stay loaded in this process (see netlake.tables). `flow_key`
     names what separates connections beside addresses, ports, protocol and tunnel: `vlan`, `interface`, both or none.
     `hashes` are computed of files beside SHA-256: `md5`, `sha1`, both or none; their contents are stored in the folder
-    `extract_files`.
+    `extract_files`. `keylog` are files with secrets of TLS in the format of SSLKEYLOGFILE, by which it is decrypted.
     InputError if the capture cannot be opened or is not one, SchemaError for an invalid plugin. Problems of the input
     are in the metadata of each table, key `netlake.problems`.
     """
     tables.load(plugins)
     chosen = options(
-        include, exclude, entropy=entropy, flow_key=flow_key, hashes=hashes, extract_files=extract_files
+        include, exclude, entropy=entropy, flow_key=flow_key, hashes=hashes, extract_files=extract_files, keylog=keylog
     )  # fmt: skip
     settings = Settings(options=chosen, salvage=salvage, sha256=False)
     specs = [path] if isinstance(path, str | os.PathLike) else list(path)
@@ -106,8 +109,9 @@ def capture(  # noqa: PLR0913 - the options of the command, each by its name
     """Decode captures into a lake, which is created by the first capture if it is missing.
 
     `paths` are files, folders, glob patterns or `-`; `jobs` is the number of processes (default: one per CPU);
-    `plugins`, and `entropy`, `flow_key`, `hashes` and `extract_files` (in `decoding`), are as for `decode`. `progress`
-    is called with (index of the capture, bytes read, size or None, packets), `begun` with the number of captures.
+    `plugins`, and `entropy`, `flow_key`, `hashes`, `extract_files` and `keylog` (in `decoding`), are as for `decode`.
+    `progress` is called with (index of the capture, bytes read, size or None, packets), `begun` with the number of
+    captures.
     A capture that takes more than `budget_seconds`, or more than `budget_memory` MiB, fails; the others are decoded.
     With one of them each capture is decoded in a process of its own, which standard input cannot be.
     InputError if a path names no capture; errors of one capture are in its report.
@@ -137,10 +141,10 @@ def refresh(  # noqa: PLR0913 - as above
 ) -> Report:
     """Decode the captures of a lake again that another contract decoded, if their originals are unchanged.
 
-    Each is decoded with its own options: tables included or excluded, entropy, flow key, salvage. Captures without
-    their original remain as they are; the report's notices name them. In a lake of an older contract (see
-    netlake.lake.contract) no row can remain: LakeError if an original is missing, and the lake is refused until every
-    capture is decoded again.
+    Each is decoded with its own options: tables included or excluded, entropy, flow key, key logs, salvage. Captures
+    without their original, or a key log, remain as they are; the report's notices name them. In a lake of an older
+    contract (see netlake.lake.contract) no row can remain: LakeError if an original is missing, and the lake is refused
+    until every capture is decoded again.
     """
     tables.load(plugins)
     catalog = Catalog(Path(lake), older=True)
@@ -187,6 +191,9 @@ def _unlike(facts: CaptureFacts) -> str | None:
     paths = _paths(facts)
     if facts.kind != "file" or not all(Path(path).is_file() for path in paths):
         return f"{facts.called} is missing"
+    for log in facts.report.get("options", {}).get("keylog", ()):
+        if not Path(log).is_file():
+            return f"its key log {log} is missing"
     try:
         with open_source(paths, Settings(sha256=False)) as source:
             offered = offer(source)
@@ -247,8 +254,8 @@ def _end_of_full_disk(report: Report, wanted: int) -> None:
 def options(include: Iterable[str] | None, exclude: Iterable[str], **decoding: Unpack[Decoding]) -> Options:
     """The options of the decoder.
 
-    QueryError for an unknown table, OptionError for an unknown part of the flow key, an unknown hash, and a folder for
-    files that cannot be made.
+    QueryError for an unknown table, OptionError for an unknown part of the flow key, an unknown hash, a folder for
+    files that cannot be made, and a key log that cannot be read.
     """
     wanted = None if include is None else frozenset(include)
     unwanted = frozenset(exclude)
@@ -262,7 +269,9 @@ def options(include: Iterable[str] | None, exclude: Iterable[str], **decoding: U
     if folder is not None:
         _folder(Path(folder))
         folder = str(Path(folder).resolve())
-    return Options(wanted, unwanted, bool(decoding.get("entropy")), parts, hashes, folder)
+    given = decoding.get("keylog", ())
+    logs = checked([given] if isinstance(given, str | os.PathLike) else given)
+    return Options(wanted, unwanted, bool(decoding.get("entropy")), parts, hashes, folder, logs)
 
 
 def _known(given: Iterable[str], possible: Sequence[str], wrong: str) -> tuple[str, ...]:

@@ -35,12 +35,15 @@ from netlake.flows import address
 from netlake.flows.tracker import LEAST_ROWS, Tracker
 from netlake.layers.classifier import Classifier, Hooked
 from netlake.layers.contents import Contents
+from netlake.layers.key_log import Secrets
 from netlake.layers.pools import new_pools
 from netlake.layers.steps import dispatch
 from netlake.layers.walk import Walked, Walker
 from netlake.packets import Messages, Packets
 from netlake.pipeline.carried import Carried
+from netlake.pipeline.decrypted import Decrypted
 from netlake.pipeline.held import Held
+from netlake.pipeline.key_logs import secrets_in
 from netlake.pipeline.packet_rows import PacketRows
 from netlake.pipeline.streams import Streams
 from netlake.records.context import BatchContext
@@ -63,6 +66,7 @@ class Options:
     Tables to write are those of `include` (None: all) without those of `exclude`; `entropy` fills columns `entropy`;
     `flow_key` is what separates flows beside addresses, ports, protocol and tunnel (netlake.flows.tracker.FLOW_KEYS).
     `hashes` are computed of files beside SHA-256; `extract_files` is the folder in which their contents are stored.
+    `keylog` are paths of logs with secrets.
     """
 
     include: frozenset[str] | None = None
@@ -71,6 +75,7 @@ class Options:
     flow_key: tuple[str, ...] = ()
     hashes: tuple[str, ...] = ()
     extract_files: str | None = None
+    keylog: tuple[str, ...] = ()
 
     def wants(self, name: str) -> bool:
         """Whether table `name` is written."""
@@ -89,9 +94,12 @@ class Decoder:
         self.walker, self.classifier = self._layers()
         self.tracker = Tracker(self.pools, flow_key=options.flow_key)
         store = None if options.extract_files is None else ExtractedFiles(Path(options.extract_files))
-        self.streams = Streams(
-            self.tracker, options.wants, self.failures.note, lambda: Contents(options.hashes, store)
-        )  # fmt: skip
+        self.contents = lambda: Contents(options.hashes, store)
+        self.streams = Streams(self.tracker, options.wants, self.failures.note, self.contents)
+        self.tracker.leaving = weak(self.streams.leaving)
+        self.secrets: Secrets | None = None
+        if options.keylog:
+            self._decrypt(secrets_in(options.keylog))
         self.batches = 0
         self.rows = Rows(sink, capture, self.pools)
         self.packet_rows = PacketRows(self.tables["packet"], self.walker)
@@ -133,6 +141,19 @@ class Decoder:
         self.rows.trim()
         if any(pool.full for pool in self.pools.values()):
             self._renew()
+
+    def add_key_log(self, text: bytes) -> None:
+        """Add the secrets of a key log in the capture, for the batches that follow."""
+        if self.secrets is None:
+            self._decrypt(Secrets())
+        assert self.secrets is not None  # noqa: S101 - for types
+        self.secrets.add_line(self.secrets.add(text))
+
+    def _decrypt(self, secrets: Secrets) -> None:
+        """Decrypt streams with secrets, to which others can be added later."""
+        self.secrets = secrets
+        inside = Decrypted(self.tracker, self.options.wants, self.failures.note, self.contents, secrets)
+        self.streams.decrypt(inside, list(inside.decryptors))
 
     def _layers(self) -> tuple[Walker, Classifier]:
         """The walker and the classifier, which calls only probes whose messages a table that is written reads."""

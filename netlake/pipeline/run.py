@@ -80,6 +80,7 @@ class Settings:
             "entropy": self.options.entropy,
             "flow_key": list(self.options.flow_key),
             "hashes": list(self.options.hashes),
+            "keylog": list(self.options.keylog),
             "salvage": self.salvage,
         }
 
@@ -92,6 +93,7 @@ class Settings:
             bool(kept.get("entropy")),
             tuple(kept.get("flow_key", ())),
             tuple(kept.get("hashes", ())),
+            keylog=tuple(kept.get("keylog", ())),
         )
         return replace(self, options=chosen, salvage=bool(kept.get("salvage")))
 
@@ -269,6 +271,9 @@ def run(source: Source, sink: Sink, options: Options, progress: Progress, marks:
         for packets in source.batches(BATCH):
             if marks is not None:
                 marks.add(packets)
+            for text in source.secrets:
+                decoder.add_key_log(text)
+            source.secrets.clear()
             decoder.batch(packets)
             source_rows.batch(packets)
             progress(source.bytes_read, source.size, source.packets)

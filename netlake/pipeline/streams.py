@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -51,7 +51,6 @@ from netlake.pipeline.expected import Expected
 from netlake.pipeline.first_look import FirstLook
 from netlake.pipeline.handed import NO_PROTOCOL, Handed
 from netlake.records.located import take
-from netlake.records.weak import weak
 from netlake.schema import Table
 
 Failed = Callable[[str, Exception], None]
@@ -60,17 +59,47 @@ ROUNDS = 4
 _NONE: Bytes = np.zeros(0, np.uint8)
 
 
+class Inside(Protocol):
+    """What is carried encrypted in streams, and decrypted (netlake.pipeline.decrypted)."""
+
+    undecoded: Counter[tuple[str | None, int]]
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """What the quality report has of decryption."""
+
+    def take(self, chains: Chains) -> None:
+        """Decrypt the events of streams whose protocol is known."""
+
+    def leave(self, slots: Shorts, columns: dict[str, pa.Array]) -> dict[str, pa.Array]:
+        """End the flows of these rows; returns their columns of `connection`, corrected."""
+
+    def rows(self, *, every: bool) -> Iterator[tuple[Table, Messages, Columns | None]]:
+        """As Streams.rows."""
+
+    def close(self) -> None:
+        """As Streams.close."""
+
+
 class Streams:
     """The streams of one capture.
 
-    `wanted` tells which tables are written; `contents` makes what reads the bodies of a walker's messages.
+    `wanted` tells which tables are written; `contents` makes what reads the bodies of a walker's messages. There
+    is room for `for_each` pairs of streams of each flow. `inside` reads what the streams carry encrypted.
     """
 
     def __init__(
-        self, tracker: Tracker, wanted: Callable[[str], bool], failed: Failed, contents: Callable[[], Contents]
+        self,
+        tracker: Tracker,
+        wanted: Callable[[str], bool],
+        failed: Failed,
+        contents: Callable[[], Contents],
+        *,
+        for_each: int = 1,
     ) -> None:
         self.tracker, self.failed = tracker, failed
-        self.reassembly = Reassembly(len(tracker.state.flows))
+        self.reassembly = Reassembly(for_each * len(tracker.state.flows))
+        self.inside: Inside | None = None
         self.streams = tables.in_streams()
         self.numbers = {name: number for number, name in enumerate(self.streams, 1)}
         self.names = {number: name for name, number in self.numbers.items()}
@@ -88,7 +117,11 @@ class Streams:
         self.undecoded: Counter[tuple[str | None, int]] = Counter()
         self.handed = Handed()
         self.datagrams = DatagramFiles(tracker, wanted, failed, contents)
-        tracker.leaving = weak(self.leaving)
+
+    def decrypt(self, inside: Inside, protocols: list[int]) -> None:
+        """Hand streams of `protocols` to `inside`, also if their own tables are not written."""
+        self.inside, inside.undecoded = inside, self.undecoded
+        self.read[protocols] = True
 
     def batch(self, packets: Packets, headers: Headers, flows: Flows) -> None:
         """Read the streams of a batch."""
@@ -111,7 +144,7 @@ class Streams:
         for walker in self.walkers.values():
             if isinstance(walker, DialogWalker):
                 walker.leave(slots)
-        return columns
+        return columns if self.inside is None else self.inside.leave(slots, columns)
 
     def _columns(self, slots: Shorts) -> dict[str, pa.Array]:
         """What was spoken in the streams of flows, and the bytes that no protocol decoded."""
@@ -178,12 +211,16 @@ class Streams:
                 self.failed(self.names[number], error)
                 for pool in walker.pools:
                     pool.clear()
+        if self.inside is not None:
+            yield from self.inside.rows(every=every)
 
     def close(self) -> None:
         """End the threads of walkers, after the last call of `rows`."""
         for walker in self.walkers.values():
             walker.close()
         self.datagrams.close()
+        if self.inside is not None:
+            self.inside.close()
 
     def _settle(self) -> None:
         for walker in self.walkers.values():
@@ -199,6 +236,8 @@ class Streams:
             if chains is None:
                 return
             self._decide(chains)
+            if self.inside is not None:
+                self.inside.take(chains)
             for number, walker in self.walkers.items():
                 if number not in self.announcing:
                     self._walk(number, walker, chains)

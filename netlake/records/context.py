@@ -33,7 +33,7 @@ class Context:
     `number` is the packet in which the row's message begins, `ts` its time in microseconds; `untimed` is True for rows
     without a time (None: all have one), `last` is the packet in which the message ends (None: `number` for all rows).
     `flow` is 0 for a row without flow; `src` and `dst` (codes of the pool `ip`), `src_port` and `dst_port` are -1 for a
-    row without them.
+    row without them. `decrypted` is True for rows of streams that were decrypted (None: no row is of such a stream).
     """
 
     number: Ints
@@ -46,6 +46,7 @@ class Context:
     dst: Shorts | None = None
     src_port: Shorts | None = None
     dst_port: Shorts | None = None
+    decrypted: Mask | None = None
 
     def __len__(self) -> int:
         return len(self.number)
@@ -65,17 +66,19 @@ class Context:
 
 
 NAMES = tuple(field.name for field in fields(Context))
+# columns that only some parts of a table may have
+DIFFERING = ("last", "untimed", "decrypted")
 
 
 def _concat(name: str, parts: Sequence[Context]) -> npt.NDArray[np.generic] | None:
-    """One column of all parts; rows of parts without it get its default: `number` for `last`, False for `untimed`.
+    """One column of all parts; rows of parts without it get its default: `number` for `last`, else False.
 
-    These two depend on the batch. The other columns depend on the table, and have no default.
+    These depend on the batch. The other columns depend on the table, and have no default.
     """
     columns = [getattr(part, name) for part in parts]
     if all(column is None for column in columns):
         return None
-    if name not in ("last", "untimed") and any(column is None for column in columns):
+    if name not in DIFFERING and any(column is None for column in columns):
         raise ValueError(f"only some parts have the column {name}, so they are of different tables")
     for at, part in enumerate(parts):
         if columns[at] is None:
@@ -91,13 +94,14 @@ class Parts:
     last: bool
     addresses: bool
     flow: bool
+    decrypted: bool
 
 
 @cache
 def parts_of(table: Table) -> Parts:
     """Which columns of Context the rows of `table` have."""
     names = {column.name for column in table.all_columns}
-    return Parts("last_packet" in names, "src_ip" in names, "flow" in names)
+    return Parts("last_packet" in names, "src_ip" in names, "flow" in names, "decrypted" in names)
 
 
 class BatchContext:

@@ -15,6 +15,9 @@ from netlake.packets import NO_TIME, Messages
 from netlake.records.context import Context, parts_of
 from netlake.schema import Table
 
+# the largest number of the column `place`
+MOST_PLACE = 0x7FFF
+
 
 def take(pool: Pool, table: Table, index: Index) -> Messages:
     """The messages of `pool` at `index`, which are settled, with the context that rows of `table` have."""
@@ -23,7 +26,8 @@ def take(pool: Pool, table: Table, index: Index) -> Messages:
     return Messages(
         data=pool.data, start=chosen["start"].copy(), end=chosen["end"].copy(), row=np.arange(count, dtype=np.int32),
         missing=chosen["missing"].copy(), fault=np.zeros(count, np.int8), header=np.full(count, -1, np.int32),
-        place=chosen["place"].copy(), source_port=_of(pool, index, lambda flows: flows.ports.source),
+        place=np.minimum(chosen["place"].astype(np.int32) + pool.first_place, MOST_PLACE).astype(np.int16),
+        source_port=_of(pool, index, lambda flows: flows.ports.source),
         destination_port=_of(pool, index, lambda flows: flows.ports.destination),
         hint=np.full(count, IpProtocol.TCP.value, np.int64), context=_context(pool, table, index),
     )  # fmt: skip
@@ -43,6 +47,8 @@ def _context(pool: Pool, table: Table, index: Index) -> Context:
     if parts.last:
         # one that ended with its flow has no packet that completes it
         context.last = np.where(chosen["at"] > 0, chosen["at"], chosen["number"])
+    if parts.decrypted and pool.decrypted:
+        context.decrypted = np.ones(len(chosen), np.bool_)
     if parts.addresses:
         context.src, context.dst = _of(pool, index, lambda flows: flows.src), _of(pool, index, lambda flows: flows.dst)
     if parts.flow:

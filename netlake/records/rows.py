@@ -25,7 +25,7 @@ import pyarrow as pa
 
 from netlake.layers.pools import Pool
 from netlake.packets import Codes, Columns, Messages, Nullable
-from netlake.records.context import Context
+from netlake.records.context import Context, parts_of
 from netlake.records.ordered import Ordered
 from netlake.records.slots import ArrowSlot, CodeSlot, NumberSlot, Slot, WordSlot, empty, slot_for, storage
 from netlake.schema import Column, Table, arrow, faults
@@ -270,6 +270,9 @@ def put_context(group: RowGroup, messages: Messages, context: Context, first: in
         columns: Columns = {"flow": context.flow, "from_originator": context.from_originator}
         for name, value in columns.items():
             group.put(name, value if known.all() else Nullable(value, known), first, last)
+    if parts_of(group.table).decrypted:
+        decrypted = np.zeros(last - first, np.bool_) if context.decrypted is None else context.decrypted
+        group.put("decrypted", decrypted, first, last)
     for name, port in (("src_port", context.src_port), ("dst_port", context.dst_port)):
         if port is not None:
             group.put(name, port if (shown := port >= 0).all() else Nullable(port, shown), first, last)

@@ -138,10 +138,13 @@ SRC_IP = Column("src_ip", "ip", "Source address.", why="compared in ipv4 and ipv
 DST_IP = Column("dst_ip", "ip", "Destination address.", why="compared in ipv4 and ipv6")
 SRC_PORT = Column("src_port", "u16", "Source port, 0 to 65535; null without ports.", why="compared in tcp and udp")
 DST_PORT = Column("dst_port", "u16", "Destination port, 0 to 65535; null without ports.", why="compared in tcp and udp")
+DECRYPTED = Column(
+    "decrypted", "bool", "Whether it was encrypted, and decrypted with a secret of a key log.", why="our own"
+)
 
 RECORD = (DAY, TS, CAPTURE, PACKET, PLACE, FAULT)
 TRANSPORT = (LAST_PACKET, FLOW, FROM_ORIGINATOR, SRC_IP, DST_IP, SRC_PORT, DST_PORT)
-CONTEXT_IDS: dict[str, int] = {column.name: number for number, column in enumerate(RECORD + TRANSPORT, 1)}
+CONTEXT_IDS: dict[str, int] = {column.name: number for number, column in enumerate((*RECORD, *TRANSPORT, DECRYPTED), 1)}
 
 CONTEXTS: dict[str, tuple[Column, ...]] = {
     # link headers: only what is needed to join `packet`
@@ -150,6 +153,8 @@ CONTEXTS: dict[str, tuple[Column, ...]] = {
     "network": (*RECORD, SRC_IP, DST_IP),
     # transport layer and above: also the innermost flow whose headers carry the row
     "transport": RECORD + TRANSPORT,
+    # protocols in TCP streams, which can be encrypted
+    "stream": (*RECORD, *TRANSPORT, DECRYPTED),
     # facts about a capture that no packet carries
     "capture": (CAPTURE,),
     # one row for each flow, at the time of its first packet

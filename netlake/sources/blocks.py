@@ -182,6 +182,22 @@ def names(body: bytes, big: bool) -> tuple[list[Name], list[str]]:  # noqa: FBT0
     return found, [text(value) for code, value in options(body[at:], big) if code == COMMENT]
 
 
+# the type of secrets of TLS in decryption secrets blocks: "TLSK"
+TLS_KEY_LOG = 0x544C534B
+
+
+def key_log(body: bytes, big: bool) -> bytes | None:  # noqa: FBT001
+    """The key log of TLS in a decryption secrets block, None if its secrets are of another type."""
+    if len(body) < 8:
+        raise BadBlockError(f"it has {len(body)} bytes of contents, less than its type needs")
+    kind, size = struct.unpack_from(">II" if big else "<II", body, 0)
+    if kind != TLS_KEY_LOG:
+        return None
+    if size > len(body) - 8:
+        raise BadBlockError(f"secrets of {size} bytes do not fit in it")
+    return body[8 : 8 + size]
+
+
 def _address(value: bytes, kind: str) -> str:
     if kind in ("eui48", "eui64"):
         return value.hex(":")

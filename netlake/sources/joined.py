@@ -134,8 +134,9 @@ class JoinedSource(Facts):
         self.comments += child.comments
         self.options += child.options
         self.names += child.names
+        self.secrets += child.secrets
         self.problems += child.problems
-        for taken in (child.comments, child.options, child.names, child.problems):
+        for taken in (child.comments, child.options, child.names, child.secrets, child.problems):
             taken.clear()
         self.next_number = child.next_number
         self.salvaged = self._salvaged_before + child.salvaged

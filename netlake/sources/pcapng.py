@@ -6,6 +6,7 @@ Rules
 - Blocks of unknown type are skipped and counted. Those to which Wireshark gives packet numbers (journal entries, system
   calls, custom blocks) are skipped and their numbers are left out, so that packet numbers equal Wireshark's.
 - A simple packet has no time. Its captured length is its length, or the interface's snaplen if that is less.
+- Of decryption secrets, key logs of TLS are read. They count from their place in the file on, so they end a batch.
 - A block other than a packet is only read, and the buffer only moved, while the batch has no packets yet: `first`.
 """
 
@@ -30,7 +31,9 @@ ORDERS = {b"\x1a\x2b\x3c\x4d": True, b"\x4d\x3c\x2b\x1a": False}
 MOST_INTERFACES = 1 << 16
 # blocks other than packets are read up to this size, far above any that is useful, and skipped above it
 LONGEST_READ = 8 << 20
-READ = {ng.DESCRIPTION, ng.STATISTICS, ng.NAMES}
+# bytes of secrets that are kept between two batches
+MOST_SECRETS = 64 << 20
+READ = {ng.DESCRIPTION, ng.STATISTICS, ng.NAMES, ng.SECRETS}
 # journal entries, custom blocks (two kinds), system calls (older and newer)
 NUMBERED = {9, 0xBAD, 0x40000BAD, 0x204, 0x216, 0x221}
 
@@ -125,7 +128,7 @@ class PcapngReader:
     def _other(self, kind: int, total: int, *, first: bool) -> bool:
         window = self.window
         whole = total + 3 & ~3
-        if not first and (total > LONGEST_READ or kind in NUMBERED):
+        if not first and (total > LONGEST_READ or kind in NUMBERED or kind == ng.SECRETS):
             return False
         if total > LONGEST_READ:
             self._pass_over(kind, total, whole)
@@ -176,11 +179,26 @@ class PcapngReader:
                 names, comments = blocks.names(body, self.big)
                 self.facts.names += names
                 self._comment(comments, None)
+            elif kind == ng.SECRETS:
+                self._secrets(body)
             else:
                 self._skipped(kind)
         except BadBlockError as error:
             return str(error)
         return None
+
+    def _secrets(self, body: bytes) -> None:
+        """Keep a key log of TLS until the next batch; secrets of other protocols are skipped."""
+        log = blocks.key_log(body, self.big)
+        if log is None:
+            self._skipped(ng.SECRETS)
+        elif sum(map(len, self.facts.secrets)) + len(log) > MOST_SECRETS:
+            at = self.window.offset
+            self.facts.problem(
+                at, f"there are too many secrets before byte {at}; further ones are skipped.", partial=True
+            )
+        else:
+            self.facts.secrets.append(log)
 
     def _comment(self, comments: list[str], interface: int | None) -> None:
         self.facts.comments += [Comment(None, interface, comment) for comment in comments]

@@ -32,6 +32,7 @@ class Facts:
         self.comments: list[Comment] = []
         self.options: list[PacketOptions] = []
         self.names: list[Name] = []
+        self.secrets: list[bytes] = []  # key logs of TLS
         self.problems: list[Problem] = []
         self.unlisted = 0
         self.skipped_blocks: dict[int, int] = {}
@@ -81,6 +82,7 @@ class Source(Protocol):
     comments: list[Comment]
     options: list[PacketOptions]
     names: list[Name]
+    secrets: list[bytes]
     problems: list[Problem]
     unlisted: int
     skipped_blocks: dict[int, int]

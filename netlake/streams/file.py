@@ -29,6 +29,7 @@ TABLES = (
     Table(
         "file",
         "One row for each file that a stream transferred.",
+        context="stream",
         columns=(
             Column("source", "word", "Table with the message that contains it."),
             Column("exchange", "i32", "Number of the exchange in the flow, as in `source`."),

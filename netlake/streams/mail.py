@@ -44,6 +44,7 @@ MAIL = Table(
     "mail",
     "One row for each mail that a protocol of mail transferred.",
     spec="RFC 5322, RFC 2045, RFC 2047",
+    context="stream",
     why="tshark reads a mail in the packet in which it ends",
     columns=(
         Column("source", "word", "Table with the message that contains it."),

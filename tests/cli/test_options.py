@@ -30,6 +30,7 @@ INVALID: dict[str, tuple[str, ...]] = {
     "--flow-key": ("", ",", " , ", "lots", "VLAN", "vlan,lots", "vlan interface", NOT_UTF8),
     "--hashes": ("", ",", " , ", "md6", "MD5", "md5,sha256", NOT_UTF8),
     "--extract-files": ("", "{file}", "{file}/folder"),
+    "--keylog": ("", "{folder}", "{folder}/absent.log"),
     "--plugin": ("", "{folder}", "{folder}/absent.py", "{file}", f"{NOT_UTF8}.py"),
     "--select": COLUMNS,
     "--sort": (*COLUMNS, "-", "--packet"),

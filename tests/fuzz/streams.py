@@ -24,7 +24,7 @@ from netlake.kernels.numbers import IpProtocol
 from netlake.kernels.stream_waiting import EVENTS_ROOM, TAIL_ROOM
 from netlake.layers import streamed
 from netlake.layers.contents import Contents, Job
-from netlake.layers.dialog import DialogWalker
+from netlake.layers.dialog_walker import DialogWalker
 from netlake.layers.pools import new_pools
 from netlake.layers.streamed import UNSURE, Verdict
 from netlake.packets import Codes, Columns, Messages

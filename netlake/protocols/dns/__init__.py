@@ -86,6 +86,7 @@ TABLES = (
         "dns",
         "One row for each message of DNS over UDP or TCP, mDNS or LLMNR.",
         spec="RFC 1035, RFC 2136, RFC 3597, RFC 4795, RFC 6762, RFC 6891, RFC 7871, RFC 9460",
+        context="stream",
         on=("udp.port=53", "udp.port=5353", "udp.port=5355"),
         size=HEADER,
         columns=(

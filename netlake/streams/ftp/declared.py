@@ -8,6 +8,7 @@ FTP_COMMAND = Table(
     "ftp_command",
     "One row for each FTP command with its reply, and for each reply without a command.",
     spec="RFC 959, RFC 2428, RFC 4217",
+    context="stream",
     why="tshark shows each message in its own packet, a row has all of an exchange",
     columns=(
         Column("exchange", "i32", "Number of the command in the flow, from 0; null without one."),

@@ -55,6 +55,7 @@ REQUEST = Table(
     "http_request",
     "One row for each HTTP/1 request.",
     spec="RFC 9112",
+    context="stream",
     columns=(
         _EXCHANGE,
         Column("method", "word", "Method, such as GET.", wireshark="http.request.method"),
@@ -87,6 +88,7 @@ RESPONSE = Table(
     "http_response",
     "One row for each HTTP/1 response.",
     spec="RFC 9112",
+    context="stream",
     columns=(
         _EXCHANGE,
         Column("version", "word", "HTTP version, such as HTTP/1.1.", wireshark="http.response.version"),

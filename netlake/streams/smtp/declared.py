@@ -14,6 +14,7 @@ SMTP_TRANSACTION = Table(
     "smtp_transaction",
     "One row for each mail transaction (MAIL to the reply to its content), STARTTLS, or session without either.",
     spec="RFC 5321, RFC 3207, RFC 3030, RFC 4954",
+    context="stream",
     why="tshark has one field for the argument of any command",
     columns=(
         Column("transaction", "i32", "Number of the row in the flow, from 0."),

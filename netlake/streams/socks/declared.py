@@ -8,6 +8,7 @@ SOCKS = Table(
     "socks",
     "One row for each request to a SOCKS proxy.",
     spec="RFC 1928, RFC 1929",
+    context="stream",
     why="tshark shows each message in its own packet, a row has all of an exchange",
     columns=(
         Column("version", "u8", "Version: 4 or 5; 4a is 4 with a domain."),

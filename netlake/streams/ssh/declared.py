@@ -8,6 +8,7 @@ SSH = Table(
     "ssh",
     "One row for each direction of an SSH connection: its identification, and the algorithms that it offers.",
     spec="RFC 4253, RFC 4251",
+    context="stream",
     columns=(
         Column("is_server", "bool", "Whether the server sent it.", why="our own"),
         Column("preamble", "text", "Lines before the identification, without the final line end; null without one.",

@@ -20,6 +20,7 @@ from netlake.packets import Columns, Messages
 from netlake.streams.tls.alerts import read_alerts
 from netlake.streams.tls.certificates import Certificates
 from netlake.streams.tls.declared import ALERT, CLIENT_HELLO, SERVER_HELLO, X509
+from netlake.streams.tls.decrypt.decryptor import TlsDecryptor
 from netlake.streams.tls.hellos import read_client, read_server
 from netlake.streams.tls.walker import TlsWalker, first_look
 
@@ -32,6 +33,7 @@ STREAMS = (
         starts=(b"\x14\x03", b"\x15\x03", b"\x16\x03", b"\x17\x03", b"\x80?\x01\x03"),
         ports=(443, 465, 563, 636, 853, 989, 990, 992, 993, 994, 995, 5061, 8443),
         walker=TlsWalker,
+        decryptor=TlsDecryptor,
     ),
 )
 

@@ -24,6 +24,7 @@ CLIENT_HELLO = Table(
     "tls_client_hello",
     "One row for each ClientHello of TLS over TCP, of QUIC and of DTLS.",
     spec="RFC 8446, RFC 5246, RFC 6101, RFC 9849, RFC 9001, RFC 9147, RFC 6347",
+    context="stream",
     columns=(
         *HELLO,
         Column("cipher_suites", List("u16"), "Cipher suites offered, by IANA.", wireshark="tls.handshake.ciphersuite"),
@@ -69,6 +70,7 @@ SERVER_HELLO = Table(
     "tls_server_hello",
     "One row for each ServerHello and HelloRetryRequest of TLS over TCP, of QUIC and of DTLS.",
     spec="RFC 8446, RFC 5246, RFC 6101, RFC 9001, RFC 9147, RFC 6347",
+    context="stream",
     columns=(
         *HELLO,
         Column("cipher_suite", "u16", "Cipher suite selected, by IANA.", wireshark="tls.handshake.ciphersuite"),
@@ -99,11 +101,12 @@ SERVER_HELLO = Table(
 
 ALERT = Table(
     "tls_alert",
-    "One row for each alert record of TLS over TCP; of TLS 1.3 only those before encryption.",
+    "One row for each alert record of TLS over TCP; an encrypted one has another row if it was decrypted.",
     spec="RFC 8446, RFC 5246",
+    context="stream",
     columns=(
         RECORD_VERSION,
-        Column("encrypted", "bool", "Whether the alert is encrypted.", why="tshark shows text"),
+        Column("encrypted", "bool", "Whether the content of the alert is encrypted.", why="tshark shows text"),
         Column("level", "u8", "Level: 1 warning, 2 fatal; null if encrypted.", wireshark="tls.alert_message.level"),
         Column("description", "u8", "Description, by IANA: 0 close_notify; null if encrypted.",
                wireshark="tls.alert_message.desc"),
@@ -113,8 +116,9 @@ ALERT = Table(
 
 X509 = Table(
     "x509",
-    "One row for each certificate of a Certificate message of SSL 3.0 to TLS 1.2 and of DTLS, the sender's own first.",
+    "One row for each certificate of TLS and DTLS, the sender's own first; of TLS 1.3 if it was decrypted.",
     spec="RFC 5280, RFC 5246, RFC 4514",
+    context="stream",
     columns=(
         TRANSPORT,
         Column("chain_position", "u16", "Position in the message, from 0.", why="tshark lists them in order"),
