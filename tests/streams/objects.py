@@ -45,8 +45,9 @@ class Capture:
     ours: dict[str, dict[str, dict[str, Any]]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
     bodies: set[str] = field(default_factory=set)
     raw: bytes = b""
-    # flow and number of transactions with BDAT
-    chunked: set[tuple[int, int]] = field(default_factory=set)
+    has_messages: bool = False
+    # flows with BDAT, also with a wrong argument
+    chunked: set[int] = field(default_factory=set)
     # flows with several protocols; the command of each exchange of a flow
     tunnels: set[int] = field(default_factory=set)
     commands: dict[tuple[int, int], str] = field(default_factory=dict)
@@ -68,6 +69,10 @@ LACKING: dict[str, Lacks] = {
         (at := found.raw.find(data)) > 0 and found.raw[at - 4 : at] != b"\r\n\r\n"
     ),
     "tshark repeats the beginning of the mail within it": lambda _, kind, data: kind == "imf" and repeats(data),
+    "tshark takes commands behind a refused DATA for a mail": lambda _, kind, data: kind == "imf" and is_command(data),
+    "a message within a mail, which tshark exports again": lambda found, kind, data: (
+        kind == "imf" and found.has_messages and data.rstrip() in found.raw
+    ),
     "part of a file that netlake has": lambda found, kind, data: any(
         data in found.contents.get(digest, b"") for digest in found.ours[kind]
     ),
@@ -87,8 +92,11 @@ MORE: dict[str, More] = {
     "tshark takes the command behind PASV or EPSV for that of the file, here another one": lambda found, kind, row: (
         kind == "ftp-data" and behind_passive(found, row) not in ("RETR", "STOR", None)
     ),
-    "tshark exports no mail that came with BDAT": lambda found, kind, row: (
-        kind == "imf" and (row["flow"], row["transaction"]) in found.chunked
+    "tshark takes commands behind a refused DATA for a mail": lambda found, kind, _: (
+        kind == "imf" and any(map(is_command, found.theirs["imf"].values()))
+    ),
+    "tshark exports no mail of a connection with BDAT": lambda found, kind, row: (
+        kind == "imf" and row["flow"] in found.chunked
     ),
     "tshark exports no mail behind CONNECT": lambda found, kind, row: kind == "imf" and row["flow"] in found.tunnels,
     "tshark repeats the beginning of the mail within it": lambda found, kind, row: (
@@ -119,6 +127,9 @@ def read(path: Path) -> Capture:
                 found.ours[kind][row["sha256"]] = row
         for row in rows["mail"].to_pylist() if "mail" in rows else ():
             digest = row["sha256"] or f"incomplete {row['packet']}"
+            found.has_messages |= any(part["content_type"] == "message/rfc822" for part in row["parts"])
+            if not row["size"]:
+                continue
             found.ours["imf"][digest] = {
                 "complete": row["complete"],
                 "sha256": digest,
@@ -126,8 +137,8 @@ def read(path: Path) -> Capture:
                 "transaction": row["transaction"],
             }
         for row in rows["smtp_transaction"].to_pylist() if "smtp_transaction" in rows else ():
-            if row["data_size"] is not None and row["data_code"] is None:
-                found.chunked.add((row["flow"], row["transaction"]))
+            if (row["data_size"] is not None and row["data_code"] is None) or row["fault"] == "bad_value":
+                found.chunked.add(row["flow"])
         for row in rows["connection"].to_pylist() if "connection" in rows else ():
             found.tunnels |= {row["flow"]} if len(row["service"]) > 1 else set()
         for row in rows["ftp_command"].to_pylist() if "ftp_command" in rows else ():
@@ -180,6 +191,11 @@ def behind_passive(found: Capture, row: dict[str, Any]) -> str | None:
         if found.commands.get((flow, number)) in ("PASV", "EPSV"):
             return found.commands.get((flow, number + 1))
     return None
+
+
+def is_command(data: bytes) -> bool:
+    """Whether bytes begin with a command of SMTP."""
+    return data.startswith((b"RSET\r\n", b"MAIL FROM:", b"QUIT\r\n"))
 
 
 def repeats(data: bytes) -> bool:
