@@ -17,7 +17,7 @@ import numpy as np
 from netlake import tables
 from netlake.kernels.flow_state import SEGMENT, Records
 from netlake.kernels.stream_state import BLOCK
-from netlake.layers.dialog import DialogWalker
+from netlake.layers.dialog_walker import DialogWalker
 from netlake.packets import Packets
 from tests.fuzz import seeds
 from tests.fuzz.script import Kind, decoded, segments
