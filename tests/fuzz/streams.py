@@ -29,7 +29,8 @@ from netlake.layers.pools import new_pools
 from netlake.layers.streamed import UNSURE, Verdict
 from netlake.packets import Codes, Columns, Messages
 from netlake.pipeline import streams as pipeline
-from netlake.pipeline.streams import FirstLook, Streams
+from netlake.pipeline.first_look import FirstLook
+from netlake.pipeline.streams import Streams
 from netlake.records import readers
 from netlake.schema import Table, faults
 from tests.fuzz.mutate import script_changed
@@ -56,10 +57,8 @@ SMALL: dict[tuple[Any, str], int] = {
 class DirectContents(Contents):
     """Reads bodies in the calling thread."""
 
-    def add(self, buffer: Any, runs: Any) -> None:
-        names = ("body", "start", "end", "last", "coding", "form")
-        columns = [runs[name].tolist() for name in names]
-        self.worker._read(Job(buffer, list(zip(*columns, strict=True))))
+    def add_runs(self, buffer: Any, runs: Any, readers: Any) -> None:
+        self.worker._read(Job(buffer, runs, readers=readers))
 
 
 class Forced(FirstLook):
@@ -69,8 +68,8 @@ class Forced(FirstLook):
         self.__dict__.update(of.__dict__)
         self.number, self.seen = number, set[int]()
 
-    def _numbers(self, looks: Any, streams: Any, flow: Any, states: Any) -> Any:
-        found = super()._numbers(looks, streams, flow, states)
+    def numbers_of(self, looks: Any, streams: Any, flow: Any, states: Any) -> Any:
+        found = super().numbers_of(looks, streams, flow, states)
         for at, stream in enumerate(streams.tolist()):
             if stream not in self.seen:
                 found[at] = self.number

@@ -135,7 +135,7 @@ def test_what_is_kept_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
         yield DONE
 
     target = failing(monkeypatch, done)
-    monkeypatch.setattr("netlake.layers.dialog.DialogWalker.leave", lambda *_: None)
+    monkeypatch.setattr("netlake.layers.dialog_walker.DialogWalker.leave", lambda *_: None)
     with pytest.raises(AssertionError, match="smtp keeps a dialog"):
         target.run(INPUT)
 
