@@ -58,6 +58,12 @@ def alike(view, start, end, word):
 
 
 @kernel()
+def is_blank(byte):
+    """Whether a byte is white space in a header line: so are a bare CR and the end of a folded line (RFC 9112)."""
+    return byte == 32 or byte == 9 or byte == 10 or byte == 13
+
+
+@kernel()
 def is_version(view, start, end):
     """Whether view[start:end] is HTTP/1.x or HTTP/0.x."""
     if end - start != 8 or not same(view, start, start + 5, VERSION):
@@ -118,13 +124,13 @@ def set_length(view, start, end, own):
     """Note a Content-Length, which can be a list of numbers; the first one counts, another is an anomaly."""
     at = start
     while True:
-        while at < end and (view[at] == 32 or view[at] == 9):
+        while at < end and is_blank(view[at]):
             at += 1
         value, digits = np.int64(0), 0
         while at < end and 48 <= view[at] <= 57:
             value = min(value * 10 + (np.int64(view[at]) - 48), MOST_LENGTH)
             at, digits = at + 1, digits + 1
-        while at < end and (view[at] == 32 or view[at] == 9):
+        while at < end and is_blank(view[at]):
             at += 1
         if digits == 0 or value == MOST_LENGTH or (at < end and view[at] != 44):
             own.anomalies |= Anomaly.BAD_LENGTH.value
@@ -142,7 +148,7 @@ def set_length(view, start, end, own):
 def last_word(view, start, end):
     """Where the last element of a list begins."""
     at = end
-    while at > start and view[at - 1] != 44 and view[at - 1] != 32 and view[at - 1] != 9:
+    while at > start and view[at - 1] != 44 and not is_blank(view[at - 1]):
         at -= 1
     return at
 
@@ -185,21 +191,18 @@ def header(view, start, name, value, end, own):
 
 @kernel()
 def header_line(view, at, end, own):
-    """Note one header line view[at:end], without its end of line; one that is folded was noted as an anomaly."""
-    if (view[at] == 32 or view[at] == 9) and own.lines > 0:
-        own.anomalies |= Anomaly.FOLDED_LINE.value
-        return
+    """Note one header line view[at:end], with those that are folded into it, without its end of line."""
     own.lines += 1
     name = at
-    while name < end and view[name] != 58:
+    while name < end and view[name] != 58 and view[name] != 10:
         name += 1
-    if name == end:
+    if name == end or view[name] == 10:
         own.anomalies |= Anomaly.NO_COLON.value
         return
     value = name + 1
-    while value < end and (view[value] == 32 or view[value] == 9):
+    while value < end and is_blank(view[value]):
         value += 1
-    while end > value and (view[end - 1] == 32 or view[end - 1] == 9):
+    while end > value and is_blank(view[end - 1]):
         end -= 1
     stop = name
     while stop > at and (view[stop - 1] == 32 or view[stop - 1] == 9):
@@ -220,7 +223,7 @@ def read_head(view, role, own):
     if role == Role.SIMPLE:
         own.role = Role.REQUEST.value
         own.anomalies |= Anomaly.NO_VERSION.value
-    at, first = np.int64(0), True
+    at, first, begin, end = np.int64(0), True, np.int64(-1), np.int64(0)
     for i in range(view.size):
         byte = view[i]
         if byte == 0:
@@ -231,9 +234,16 @@ def read_head(view, role, own):
             stop = line_end(view, at, i)
             if stop == i:
                 own.anomalies |= Anomaly.BARE_LF.value
-            if not first and stop > at:
-                header_line(view, at, stop, own)
+            if not first and stop > at and begin >= 0 and (view[at] == 32 or view[at] == 9):
+                own.anomalies |= Anomaly.FOLDED_LINE.value
+                end = stop
+            elif not first and stop > at:
+                if begin >= 0:
+                    header_line(view, begin, end, own)
+                begin, end = at, stop
             at, first = i + 1, False
+    if begin >= 0:
+        header_line(view, begin, end, own)
     if own.role == Role.RESPONSE:
         at = 9
         while view[at] == 32:
