@@ -9,6 +9,8 @@ Rules of machines
   complete, at most MOST_KEPT bytes of each side, and looks at each byte a fixed number of times.
 - It returns rows, each with the first byte of its message and the last one; rows of one table and side in the order of
   their first bytes. `fields` are the table's columns by name; a value may be what a hook `parse` may yield.
+- Bodies that a protocol transfers are Pieces, and the row of their message names them (netlake.layers.bodies); so they
+  get hashes and rows of `file`, which must be among the tables of the protocol.
 - DONE ends the dialog: its flow is muted, so it costs nothing from then on.
 - A machine does no I/O, reads no clock, and raises no exception. If one raises, that is noted, the flow is muted, and a
   row of the protocol's first table has the fault `reader_failed`; it begins with the turn.
@@ -28,6 +30,7 @@ import numpy as np
 from netlake.kernels import turns as kernels
 from netlake.kernels.flow_state import Records
 from netlake.kernels.stream_state import Kind
+from netlake.layers.bodies import Bodies, File, Piece, file_fields, hash_of
 from netlake.layers.streamed import Chains, Pool, Stream, Take
 from netlake.layers.yielded import yielded_columns
 from netlake.packets import NO_TIME, Columns, Messages
@@ -57,7 +60,8 @@ At = Callable[[int], Where]
 class Row:
     """A row of `table` whose message begins with byte `begin` and ends with byte `end`.
 
-    Without `end` it ends with what the machine is fed with at this time, a gap or an end.
+    Without `end` it ends with what the machine is fed with at this time, a gap or an end. Rows of one table and side
+    that are not in the order of their first bytes give their `place` among those that begin in the same packet.
     """
 
     table: str
@@ -65,6 +69,8 @@ class Row:
     begin: Where
     end: Where | None = None
     fault: str | None = None
+    place: int | None = None
+    files: tuple[File, ...] = ()
 
 
 class Done(NamedTuple):
@@ -72,7 +78,7 @@ class Done(NamedTuple):
 
 
 DONE = Done()
-Said = Row | Done
+Said = Row | Piece | Done
 
 
 class Machine(Protocol):
@@ -104,6 +110,8 @@ class Dialog:
 
     def place(self, row: Row) -> int:
         """The position of a row among those of its table that begin in the same packet."""
+        if row.place is not None:
+            return row.place
         key = (row.table, row.begin.side)
         packet, count = self.places.get(key, (0, 0))
         count = count + 1 if packet == row.begin.packet else 0
@@ -138,11 +146,12 @@ class Turn:
 
 
 class Found(NamedTuple):
-    """A row that is not written yet."""
+    """A row that is not written yet; `files` are its bodies with their numbers, or that of a row of `file`."""
 
     table: str
     fields: dict[str, Any]
     fault: int
+    files: tuple[tuple[File, int], ...] = ()
 
 
 class DialogWalker:
@@ -157,6 +166,7 @@ class DialogWalker:
         self.dialogs: dict[int, Dialog] = {}
         self.pool = Pool(data=np.zeros(0, np.uint8))
         self.found: list[Found] = []
+        self.bodies = Bodies()
         self.done: list[int] = []
         self._heads, self._out = np.zeros(0, np.int32), np.zeros(0, np.uint8)
         self._turns, self._pieces = np.zeros(0, kernels.TURN), np.zeros(0, kernels.PIECE)
@@ -179,11 +189,13 @@ class DialogWalker:
         )  # fmt: skip
         for flow, turn in self._said(chains.states):
             self._turn(self._dialog(turn.stream >> 1, flow), turn, chains.states)
+        self.bodies.flush()
 
     def leave(self, slots: Any) -> None:
         """Forget the flows of these rows of the tracker's state, which are about to be freed."""
         for slot in slots.tolist() if self.dialogs else ():
-            self.dialogs.pop(slot, None)
+            self._forget(slot)
+        self.bodies.flush()
 
     def take_done(self) -> list[int]:
         """The streams that are to be muted, which are then forgotten."""
@@ -194,6 +206,7 @@ class DialogWalker:
         """The rows, by table, if there are many or with `every`."""
         if not (len(self.found) and (every or self.pool.full)):
             return
+        self._read_bodies()
         for name, table in self.tables.items():
             index = np.array([at for at, one in enumerate(self.found) if one.table == name], np.intp)
             if len(index):
@@ -206,7 +219,24 @@ class DialogWalker:
         self.pool.clear()
 
     def close(self) -> None:
-        """Nothing runs beside it."""
+        """End the thread that reads bodies."""
+        self.bodies.contents.close()
+
+    def _read_bodies(self) -> None:
+        """Complete the rows that have bodies with what is known of them."""
+        contents = self.bodies.take(number for one in self.found for _, number in one.files)
+        for one in self.found if contents else ():
+            for file, number in one.files:
+                if one.table == "file":
+                    one.fields.update(file_fields(file, contents[number]))
+                else:
+                    one.fields[file.sha256] = hash_of(contents[number])
+
+    def _forget(self, slot: int) -> None:
+        """A dialog is over, and bodies of it without a row are dropped."""
+        dialog = self.dialogs.pop(slot, None)
+        if dialog is not None:
+            self.bodies.drop(dialog.flow)
 
     def _room(self, streams: int) -> None:
         """Make room for the turns of a batch, and for as many streams."""
@@ -223,6 +253,7 @@ class DialogWalker:
         """The dialog of a flow, which begins if there is none."""
         dialog = self.dialogs.get(slot)
         if dialog is None or dialog.flow != flow:
+            self._forget(slot)
             dialog = self.dialogs[slot] = Dialog(flow, self.machine())
         return dialog
 
@@ -259,7 +290,10 @@ class DialogWalker:
                 if isinstance(said, Done):
                     self._finish(dialog, turn.stream)
                     break
-                self._put(dialog, turn, said)
+                if isinstance(said, Piece):
+                    self.bodies.add(dialog.flow, said)
+                else:
+                    self._put(dialog, turn, said)
         except Exception as error:  # noqa: BLE001 - any exception; decoding continues
             self.failed(self.name, error)
             begin = turn.at(0) if turn.data else Where(side, turn.due, NO_TIME, turn.due)
@@ -271,14 +305,21 @@ class DialogWalker:
         if turn.kind == Kind.END.value:
             dialog.ended.add(side)
             if len(dialog.ended) == 2:
-                self.dialogs.pop(turn.stream >> 1, None)
+                self._forget(turn.stream >> 1)
 
     def _finish(self, dialog: Dialog, stream: int) -> None:
         dialog.machine = None
+        self.bodies.drop(dialog.flow)
         self.done += [stream & ~1, stream | 1]
 
     def _put(self, dialog: Dialog, turn: Turn, row: Row) -> None:
-        """Add a row to the pool."""
+        """Add a row to the pool, and behind it those of its files."""
+        files = tuple((file, self.bodies.end(dialog.flow, file.body)) for file in row.files)
+        self._locate(dialog, turn, row, files)
+        for file, number in files if "file" in self.tables else ():
+            self._locate(dialog, turn, Row("file", {}, file.begin, row.end, None, file.place), ((file, number),))
+
+    def _locate(self, dialog: Dialog, turn: Turn, row: Row, files: tuple[tuple[File, int], ...]) -> None:
         pool, index = self.pool, len(self.found)
         if index == len(pool.messages):
             pool.grow()
@@ -287,7 +328,7 @@ class DialogWalker:
         located["number"], located["ts"] = row.begin.packet, row.begin.ts
         located["at"] = turn.due if row.end is None else row.end.due
         located["stream"], located["place"] = turn.stream & ~1 | row.begin.side, min(dialog.place(row), MOST_PLACE)
-        self.found.append(Found(row.table, row.fields, faults.CODES[row.fault] if row.fault else 0))
+        self.found.append(Found(row.table, row.fields, faults.CODES[row.fault] if row.fault else 0, files))
         pool.control["messages"] += 1
         pool.control["used"] += ROW_SIZE + _size(row.fields)
 

@@ -316,7 +316,10 @@ def _walker(stream: Stream, number: int, contents: Callable[[], Contents], faile
     if stream.frame is not None:
         return FramedWalker(stream.frame, tables.table(stream.tables[0]), number)
     if stream.machine is not None:
-        return DialogWalker(stream, {name: tables.table(name) for name in stream.tables}, number, failed)
+        dialogs = DialogWalker(stream, {name: tables.table(name) for name in stream.tables}, number, failed)
+        if "file" in stream.tables:
+            dialogs.bodies.contents = contents()
+        return dialogs
     assert stream.walker is not None  # noqa: S101 - rules of declarations
     walker = stream.walker(number)
     if isinstance(walker, ReadsContents):

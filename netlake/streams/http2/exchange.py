@@ -1,0 +1,224 @@
+"""One HTTP/2 stream: its request, its response, and the row of both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+import numpy as np
+
+from netlake.kernels.times import microseconds
+from netlake.layers.bodies import File, coding_of
+from netlake.layers.dialog import Where
+from netlake.layers.spans import text_of
+from netlake.packets import NO_TIME
+from netlake.streams.file import media_type, name_in, name_of_path
+from netlake.streams.http.heads import credentials_of
+from netlake.streams.http2 import grpc
+from netlake.streams.http2.fields import Block
+
+CREDENTIALS = (b"authorization", b"proxy-authorization")
+# columns of fields: the first one of each name
+OF_REQUEST = {
+    "method": b":method", "scheme": b":scheme", "authority": b":authority", "path": b":path", "protocol": b":protocol",
+    "user_agent": b"user-agent", "referer": b"referer", "origin": b"origin", "x_forwarded_for": b"x-forwarded-for",
+    "request_content_type": b"content-type", "request_content_encoding": b"content-encoding",
+}  # fmt: skip
+OF_RESPONSE = {
+    "server": b"server", "location": b"location", "content_type": b"content-type",
+    "content_encoding": b"content-encoding", "content_disposition": b"content-disposition",
+    "www_authenticate": b"www-authenticate",
+}  # fmt: skip
+MOST_DIGITS = 18
+
+
+@dataclass(slots=True)
+class Half:
+    """A request or response: its head, its trailers, and what is known of its body.
+
+    `is_over`: its end was seen, or no more of it will be. `is_whole`: no part of it is missing.
+    """
+
+    body: int
+    begin: Where | None = None
+    place: int = 0
+    head: Block | None = None
+    trailers: Block | None = None
+    coding: int = 0  # of its body: netlake.kernels.http1_state.Coding
+    size: int = 0
+    missing: int = 0
+    has_end: bool = False
+    is_over: bool = False
+    is_whole: bool = True
+    messages: grpc.Messages | None = None
+
+    def first(self, name: bytes) -> bytes | None:
+        """The value of the first field of a name in its head."""
+        return next((value for one, value in self.head.fields if one == name), None) if self.head else None
+
+    def text(self, name: bytes) -> str | None:
+        """The same as text."""
+        value = self.first(name)
+        return None if value is None else text_of(value)
+
+    def take(self, head: Block) -> None:
+        """Its head is known."""
+        self.head = head
+        self.coding = coding_of(self.text(b"content-encoding"))
+
+    @property
+    def length(self) -> int | None:
+        """Content-Length; None without one that is a number."""
+        value = self.first(b"content-length") or b""
+        return int(value) if value.isdigit() and len(value) <= MOST_DIGITS else None
+
+
+@dataclass(slots=True)
+class Exchange:
+    """A stream that is not over; `request` is of the client. `room` are the bytes that its fields take."""
+
+    number: int
+    request: Half
+    response: Half
+    begin: Where
+    place: int
+    is_pushed: bool = False
+    interim: list[int] = field(default_factory=list)
+    anomalies: set[str] = field(default_factory=set)
+    reset: tuple[str, str] | None = None  # the error code, and who sent it
+    fault: str | None = None
+    room: int = 0
+
+    def add_fault(self, fault: str) -> None:
+        """The first fault counts."""
+        self.fault = self.fault or fault
+
+    def row(self) -> tuple[dict[str, Any], tuple[File, ...]]:
+        """The columns of `http2_stream`, and its bodies."""
+        request, response = self.request, self.response
+        for half in (request, response):
+            whole = half.has_end and half.is_whole and half.length is not None
+            bodiless = half is response and (request.first(b":method") == b"HEAD" or self._status in (204, 304))
+            if whole and half.length != half.size and not bodiless:
+                self.anomalies.add("different_lengths")
+        fields: dict[str, Any] = {
+            "stream_id": self.number, "pushed": self.is_pushed, "interim_statuses": self.interim,
+            "anomalies": sorted(self.anomalies),
+        }  # fmt: skip
+        if request.begin is not None:
+            fields |= self._request()
+        if response.begin is not None:
+            fields |= self._response()
+        if self.reset is not None:
+            fields["reset_code"], fields["reset_by"] = self.reset
+        if is_grpc(request) or is_grpc(response):
+            fields |= self._grpc()
+        return fields, tuple(self._files(fields))
+
+    @property
+    def _status(self) -> int | None:
+        value = self.response.first(b":status") or b""
+        return int(value) if len(value) == 3 and value.isdigit() else None
+
+    def _request(self) -> dict[str, Any]:
+        request = self.request
+        fields = {column: request.text(name) for column, name in OF_REQUEST.items()}
+        for name in reversed(CREDENTIALS):
+            if (value := request.first(name)) is not None:
+                fields["authorization_scheme"], fields["authorization_user"] = credentials_of(value)
+        return fields | _shared("request_", request) | {"cookies": _cookies(request)}
+
+    def _response(self) -> dict[str, Any]:
+        response = self.response
+        assert response.begin is not None  # noqa: S101 - the caller checks
+        fields: dict[str, Any] = {column: response.text(name) for column, name in OF_RESPONSE.items()}
+        fields["status"] = self._status
+        fields["response_packet"], fields["response_ts"] = response.begin.packet, microseconds_of(response.begin.ts)
+        values = [] if response.head is None else response.head.fields
+        fields["set_cookie"] = [text_of(value) for name, value in values if name == b"set-cookie"]
+        return fields | _shared("response_", response)
+
+    def _grpc(self) -> dict[str, Any]:
+        path = (self.request.text(b":path") or "").lstrip("/")
+        service, _, method = path.rpartition("/")
+        last = self.response.trailers or self.response.head or Block()
+        values = dict(reversed(last.fields))
+        status, message = values.get(b"grpc-status", b""), values.get(b"grpc-message")
+        return {
+            "grpc_service": service or None,
+            "grpc_method": method or None,
+            "grpc_status": int(status) if status.isdigit() and len(status) < 10 else None,
+            "grpc_message": None if message is None else text_of(unquote_to_bytes(message)),
+            "grpc_request_messages": self.request.messages.count if self.request.messages else 0,
+            "grpc_response_messages": self.response.messages.count if self.response.messages else 0,
+        }
+
+    def _files(self, fields: dict[str, Any]) -> list[File]:
+        """The bodies with bytes."""
+        found = []
+        path = (self.request.first(b":path") or b"").partition(b"?")[0].partition(b"#")[0].rpartition(b"/")[2]
+        for half, prefix in ((self.request, "request_"), (self.response, "response_")):
+            if half.begin is None or not half.size + half.missing:
+                continue
+            disposition = half.text(b"content-disposition")
+            complete = fields[f"{prefix}complete"]
+            coding = half.text(b"content-encoding")
+            of_file = {
+                "source": "http2_stream", "exchange": self.number, "name": name_in(disposition) or name_of_path(path),
+                "declared_type": media_type(half.text(b"content-type")), "coding": coding, "seen_bytes": half.size,
+                "missing_bytes": half.missing, "total_bytes": half.size + half.missing if half.has_end else half.length,
+                "complete": complete,
+            }  # fmt: skip
+            found.append(File(half.body, f"{prefix}body_sha256", of_file, half.begin, half.place))
+        return found
+
+
+def microseconds_of(ts: int) -> int | None:
+    """A time of Packets in microseconds; None for a packet without one."""
+    return None if ts == NO_TIME else int(microseconds(np.array([ts], np.int64))[0])
+
+
+def is_grpc(half: Half) -> bool:
+    """Whether a message is of gRPC."""
+    return (half.first(b"content-type") or b"").startswith(grpc.CONTENT_TYPE)
+
+
+def _shared(prefix: str, half: Half) -> dict[str, Any]:
+    """The columns that requests and responses have."""
+    return {
+        f"{prefix}headers": _headers(half.head),
+        f"{prefix}trailers": _headers(half.trailers),
+        f"{prefix}content_length": half.length,
+        f"{prefix}body_length": half.size,
+        f"{prefix}body_missing": half.missing,
+        f"{prefix}complete": half.has_end and half.is_whole and half.head is not None,
+    }
+
+
+def _headers(block: Block | None) -> list[dict[str, str]]:
+    """All fields; of credentials only the scheme."""
+    return [{"name": text_of(name), "value": _shown(name, value)} for name, value in block.fields] if block else []
+
+
+def _shown(name: bytes, value: bytes) -> str:
+    if name.lower() in CREDENTIALS:
+        scheme, space, _ = value.partition(b" ")
+        return text_of(scheme) if space else ""
+    return text_of(value)
+
+
+def _cookies(request: Half) -> list[dict[str, str | None]]:
+    """The cookies of all fields, which HTTP/2 allows to have one each (RFC 9113 section 8.2.3)."""
+    values = [] if request.head is None else [value for name, value in request.head.fields if name == b"cookie"]
+    return [_cookie(part.strip()) for value in values for part in value.split(b";") if part.strip()]
+
+
+def _cookie(part: bytes) -> dict[str, str | None]:
+    name, sign, value = part.partition(b"=")
+    return {"name": text_of(name.strip()), "value": text_of(value.strip()) if sign else None}
+
+
+def new_exchange(number: int, begin: Where, place: int) -> Exchange:
+    """A stream of which nothing is known yet; its bodies have numbers by its own."""
+    return Exchange(number, Half(2 * number), Half(2 * number + 1), begin, place)
