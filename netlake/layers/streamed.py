@@ -76,9 +76,10 @@ class Stream:
     """A protocol in streams; `name` is its name in `connection.service`.
 
     `starts`: what the first bytes of either direction can be, `?` for any byte. Without them a stream is of the
-    protocol on its `ports` only, unless it can be `anywhere`. `probe` is called with the first bytes of a stream and
-    its side: 0 if the originator sent them, 1 if the responder did. `tables`: names of the tables that have its
-    messages; for `frame` one.
+    protocol on its `ports` only, unless it can be `anywhere`, or another protocol announces it by one of the names
+    `announced`, in lower case: those of Upgrade (RFC 9110 section 7.8) and ALPN (RFC 7301). `probe` is called with the
+    first bytes of a stream and its side: 0 if the originator sent them, 1 if the responder did. `tables`: names of the
+    tables that have its messages; for `frame` one.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Stream:
     starts: tuple[bytes, ...] = ()
     ports: tuple[int, ...] = ()
     anywhere: bool = False
+    announced: tuple[str, ...] = ()
     frame: Frame | None = None
     walker: Callable[[int], Walker] | None = None
     machine: Callable[[], Any] | None = None
@@ -124,6 +126,21 @@ class Walker(Protocol):
 
     def close(self) -> None:
         """End what runs beside the decoding, such as threads; nothing is walked afterwards."""
+
+
+@runtime_checkable
+class HandsOn(Protocol):
+    """A walker of a protocol behind which another one can follow in a stream (netlake.pipeline.handed)."""
+
+    @property
+    def tunnels(self) -> Records:
+        """The streams that are no longer of the protocol since the last `walk`: `stream`, `event` and `used`.
+
+        Byte `used` of event `event` is the first one that follows in this batch; -1 without one.
+        """
+
+    def announced(self, handed: np.void) -> str:
+        """The name by which one of `tunnels` says what follows (Stream.announced); empty if that is not known."""
 
 
 @runtime_checkable

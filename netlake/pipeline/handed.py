@@ -1,21 +1,21 @@
 """Streams that change their protocol: what a walker no longer reads is looked at again.
 
-A walker with the property `tunnels` (netlake.streams.http) says where its protocol ends: records of dtype HANDED,
-since its last `walk`. From that byte on the stream has no protocol, as at its beginning. `connection.service` names all
-protocols of a flow, in order, and bytes are undecoded only if the protocol that had them did not read them.
+A walker that HandsOn (netlake.streams.http) says where its protocol ends, and by which name it announces the next one.
+From that byte on the stream has no protocol, as at its beginning; what was announced is a hint like a port.
+`connection.service` names all protocols of a flow, in order, and bytes are undecoded only if the protocol that had them
+did not read them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from netlake.kernels.flow_state import Records
-from netlake.layers.streamed import Chains, Walker
+from netlake.layers.streamed import Chains, HandsOn, Walker
 from netlake.packets import Ints
 
 # the number of streams of no protocol
@@ -26,10 +26,14 @@ OF_READER = ("left", "line", "count", "bits", "body", "protocol", "phase", "role
 
 @dataclass(slots=True)
 class Before:
-    """What a flow spoke before: numbers of protocols, and the bytes of each direction up to the last change."""
+    """What a flow spoke before: numbers of protocols, and the bytes of each direction up to the last change.
+
+    `announced` is the name of what follows.
+    """
 
     numbers: list[int] = field(default_factory=list)
     bytes: list[int] = field(default_factory=lambda: [0, 0])
+    announced: str = ""
 
 
 class Handed:
@@ -40,31 +44,36 @@ class Handed:
 
     def next_chains(self, chains: Chains, walkers: Mapping[int, Walker]) -> Chains | None:
         """What is left of the events of streams whose protocol ended; None if nothing is."""
-        found = [tunnels for walker in walkers.values() if len(tunnels := getattr(walker, "tunnels", ()))]
-        first = [index for tunnels in found for index in map(self._begin(chains), tunnels) if index >= 0]
+        first = []
+        for walker in walkers.values():
+            for one in walker.tunnels if isinstance(walker, HandsOn) else ():
+                index = self._begin(chains, one, walker.announced(one))
+                first += [index] if index >= 0 else []
         if not first:
             return None
         return Chains(np.array(sorted(first), np.int32), chains.states, chains.data, chains.arena)
 
-    def _begin(self, chains: Chains) -> Any:
-        """A function that gives a stream a new beginning; it returns its first event, -1 if this batch has none."""
+    def announced(self, flow: int) -> str:
+        """The name by which what a flow speaks now was announced; empty without one."""
+        before = self.flows.get(flow)
+        return "" if before is None else before.announced
+
+    def _begin(self, chains: Chains, one: np.void, announced: str) -> int:
+        """Give a stream a new beginning; its first event, -1 if this batch has none."""
         events: Records = chains.arena.events
-
-        def begin(one: np.void) -> int:
-            stream, index, used = int(one["stream"]), int(one["event"]), int(one["used"])
-            state = chains.states[stream]
-            if index >= 0:
-                for name, change in (("start", used), ("offset", used), ("size", -used)):
-                    events[name][index] += change
-            offset = events["offset"][index] if index >= 0 else state["offset"]
-            before = self.flows.setdefault(int(state["flow"]), Before())
-            before.numbers.append(int(state["protocol"]))
-            before.bytes[stream & 1] = int(offset)
-            for name in OF_READER:
-                state[name] = 0
-            return index
-
-        return begin
+        stream, index, used = int(one["stream"]), int(one["event"]), int(one["used"])
+        state = chains.states[stream]
+        if index >= 0:
+            for name, change in (("start", used), ("offset", used), ("size", -used)):
+                events[name][index] += change
+        offset = events["offset"][index] if index >= 0 else state["offset"]
+        before = self.flows.setdefault(int(state["flow"]), Before())
+        before.numbers.append(int(state["protocol"]))
+        before.bytes[stream & 1] = int(offset)
+        before.announced = announced or before.announced
+        for name in OF_READER:
+            state[name] = 0
+        return index
 
     def leaving(
         self, flows: Ints, numbers: npt.NDArray[np.uint8], sent: Ints, unread: Ints, undecoded: Ints

@@ -15,6 +15,7 @@ Choice of a protocol
 - Candidates are the protocols whose `starts` fit the first bytes. Those on one of their ports are asked first, then the
   one that the other direction has, then the others, in the order of their names.
 - Behind a tunnel (CONNECT, Upgrade) a stream is looked at again from its first byte there (netlake.pipeline.handed).
+  A protocol that was announced for it is one on its port.
 - The first that answers YES has the stream. If none does and one is UNSURE, the bytes are kept and it is asked again.
 - A protocol with `machine` is a dialog: it has both directions of a flow. A direction that no other protocol takes, or
   that is not decided yet, gets the dialog of the direction that began before it. One that was decided before keeps what
@@ -68,7 +69,8 @@ class Streams:
         self.streams = tables.in_streams()
         self.numbers = {name: number for number, name in enumerate(self.streams, 1)}
         self.names = {number: name for name, number in self.numbers.items()}
-        self.look = FirstLook(self.streams, self.numbers, failed)
+        self.handed = Handed()
+        self.look = FirstLook(self.streams, self.numbers, failed, self.handed.announced)
         self.walkers = {
             self.numbers[name]: _walker(stream, self.numbers[name], contents, failed)
             for name, stream in self.streams.items()
@@ -76,7 +78,6 @@ class Streams:
         }
         self.found: Counter[str] = Counter()
         self.undecoded: Counter[tuple[str | None, int]] = Counter()
-        self.handed = Handed()
         tracker.leaving = weak(self.leaving)
 
     def batch(self, packets: Packets, headers: Headers, flows: Flows) -> None:
@@ -219,8 +220,19 @@ class Streams:
 class FirstLook:
     """Which protocol streams have, by their first bytes."""
 
-    def __init__(self, streams: Mapping[str, Stream], numbers: Mapping[str, int], failed: Failed) -> None:
+    def __init__(
+        self,
+        streams: Mapping[str, Stream],
+        numbers: Mapping[str, int],
+        failed: Failed,
+        announced: Callable[[int], str] = lambda _: "",
+    ) -> None:
         self.streams, self.numbers, self.failed = list(streams.values()), numbers, failed
+        self.announced = announced
+        self.by_name: dict[str, int] = {}
+        for bit, stream in enumerate(self.streams):
+            for name in stream.announced:
+                self.by_name[name] = self.by_name.get(name, 0) | 1 << bit
         # may[k, b]: bits of the streams whose byte k can be b
         self.may = np.zeros((LEADING, 256), np.uint64)
         for bit, stream in enumerate(self.streams):
@@ -259,11 +271,11 @@ class FirstLook:
     def _numbers(self, looks: Records, streams: Shorts, flow: Records, states: Records) -> npt.NDArray[np.uint8]:
         """The protocols of streams, in the order in which they began; a dialog is also given to the other direction."""
         decided: dict[int, int] = {}
-        ports = zip(flow["a_port"].tolist(), flow["b_port"].tolist(), strict=True)
+        hints = [self._hints(*one) for one in flow[["a_port", "b_port", "number"]].tolist()]
         others = states["protocol"][streams ^ 1].tolist()
-        for look, stream, (one, two), other in zip(looks, streams.tolist(), ports, others, strict=True):
+        for look, stream, hinted, other in zip(looks, streams.tolist(), hints, others, strict=True):
             other = decided.get(stream ^ 1, other)  # noqa: PLW2901 - decided in this batch
-            number = self._protocol(look, one, two, other, stream & 1)
+            number = self._protocol(look, hinted, other, stream & 1)
             decided[stream] = number
             if number in self.dialogs and other == 0:
                 if stream ^ 1 in decided:
@@ -272,13 +284,17 @@ class FirstLook:
                     states["protocol"][stream ^ 1] = number
         return np.array([decided[stream] for stream in streams.tolist()], np.uint8)
 
-    def _protocol(self, look: np.void, port: int, other_port: int, other: int, side: int) -> int:
+    def _hints(self, port: int, other_port: int, flow: int) -> int:
+        """The protocols of the ports of a flow, and those that were announced for it."""
+        announced = self.by_name.get(self.announced(flow), 0)
+        return self.on_port.get(port, 0) | self.on_port.get(other_port, 0) | announced
+
+    def _protocol(self, look: np.void, hinted: int, other: int, side: int) -> int:
         """The protocol of one stream, 0 if more bytes are needed; `other` is that of the other direction."""
         data = bytes(look["data"][: look["size"]])
-        ports = self.on_port.get(port, 0) | self.on_port.get(other_port, 0)
         bits = self._candidates(data)
         unsure = False
-        for bit in _order(bits & (ports | self.anywhere), ports, other - 1):
+        for bit in _order(bits & (hinted | self.anywhere), hinted, other - 1):
             verdict = self._ask(self.streams[bit], data, side)
             if verdict is YES:
                 return self.numbers[self.streams[bit].name]
@@ -306,10 +322,10 @@ class FirstLook:
 LEADING = 4
 
 
-def _order(bits: int, ports: int, other: int) -> Iterator[int]:
+def _order(bits: int, hinted: int, other: int) -> Iterator[int]:
     """The candidates, in the order in which they are asked."""
     some = [bit for bit in range(bits.bit_length()) if bits >> bit & 1]
-    return iter(sorted(some, key=lambda bit: (not ports >> bit & 1, bit != other, bit)))
+    return iter(sorted(some, key=lambda bit: (not hinted >> bit & 1, bit != other, bit)))
 
 
 def _walker(stream: Stream, number: int, contents: Callable[[], Contents], failed: Failed) -> Walker:

@@ -21,7 +21,8 @@ from __future__ import annotations
 
 from netlake.layers.streamed import Stream
 from netlake.streams.http2.declared import GRPC_MESSAGE, HTTP2_CONNECTION, HTTP2_STREAM
-from netlake.streams.http2.machine import Http2Machine, first_look
+from netlake.streams.http2.machine import Http2Machine
+from netlake.streams.http2.sides import first_look
 
 TABLES = (HTTP2_STREAM, HTTP2_CONNECTION, GRPC_MESSAGE)
 STREAMS = (
@@ -30,6 +31,7 @@ STREAMS = (
         probe=first_look,
         tables=("http2_stream", "http2_connection", "grpc_message", "file"),
         starts=(b"PRI ", b"\0\0?\x04"),
+        announced=("h2c", "h2"),
         machine=Http2Machine,
     ),
 )

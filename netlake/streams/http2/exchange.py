@@ -10,7 +10,7 @@ import numpy as np
 
 from netlake.kernels.times import microseconds
 from netlake.layers.bodies import File, coding_of
-from netlake.layers.dialog import Where
+from netlake.layers.dialog import Row, Where
 from netlake.layers.spans import text_of
 from netlake.packets import NO_TIME
 from netlake.streams.file import media_type, name_in, name_of_path
@@ -139,15 +139,20 @@ class Exchange:
         fields["set_cookie"] = [text_of(value) for name, value in values if name == b"set-cookie"]
         return fields | _shared("response_", response)
 
+    @property
+    def called(self) -> tuple[str | None, str | None]:
+        """gRPC: service and method of the path."""
+        service, _, method = (self.request.text(b":path") or "").lstrip("/").rpartition("/")
+        return service or None, method or None
+
     def _grpc(self) -> dict[str, Any]:
-        path = (self.request.text(b":path") or "").lstrip("/")
-        service, _, method = path.rpartition("/")
+        service, method = self.called
         last = self.response.trailers or self.response.head or Block()
         values = dict(reversed(last.fields))
         status, message = values.get(b"grpc-status", b""), values.get(b"grpc-message")
         return {
-            "grpc_service": service or None,
-            "grpc_method": method or None,
+            "grpc_service": service,
+            "grpc_method": method,
             "grpc_status": int(status) if status.isdigit() and len(status) < 10 else None,
             "grpc_message": None if message is None else text_of(unquote_to_bytes(message)),
             "grpc_request_messages": self.request.messages.count if self.request.messages else 0,
@@ -177,6 +182,17 @@ class Exchange:
 def microseconds_of(ts: int) -> int | None:
     """A time of Packets in microseconds; None for a packet without one."""
     return None if ts == NO_TIME else int(microseconds(np.array([ts], np.int64))[0])
+
+
+def message_row(stream: Exchange, message: grpc.Message, end: Where | None) -> Row:
+    """The row of a message of gRPC."""
+    service, method = stream.called
+    columns = {
+        "stream_id": stream.number, "service": service, "method": method, "number": message.number,
+        "compressed": message.flag & 1 == 1, "length": message.length, "missing": message.missing,
+    }  # fmt: skip
+    fault = "cut" if message.missing else "bad_value" if message.flag > 1 else None
+    return Row("grpc_message", columns, message.begin, end, fault, message.place)
 
 
 def is_grpc(half: Half) -> bool:

@@ -139,3 +139,9 @@ def _is_short(seen: set[bytes], pseudo: frozenset[bytes], block: Block) -> bool:
     if (b":method", b"CONNECT") in block.fields and b":protocol" not in seen:
         return b":authority" not in seen
     return not seen >= {b":method", b":scheme", b":path"}
+
+
+def interim(block: Block) -> int:
+    """The status of an interim response, 0 for another block."""
+    value = next((value for name, value in block.fields if name == b":status"), b"")
+    return int(value) if len(value) == 3 and value[:1] == b"1" and value.isdigit() else 0

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field
 
 from netlake.layers.bodies import Piece
 from netlake.layers.dialog import At, Row, Said, Where
-from netlake.layers.streamed import NO, UNSURE, YES, Verdict
 from netlake.streams.http2 import fields, grpc
-from netlake.streams.http2.connection import Spoken
-from netlake.streams.http2.exchange import Exchange, Half, is_grpc, new_exchange
-from netlake.streams.http2.fields import Block, Blocks
-from netlake.streams.http2.frames import BLOCKS, MOST_BLOCK, Data, Frame, Frames
+from netlake.streams.http2.exchange import Exchange, Half, is_grpc, message_row, new_exchange
+from netlake.streams.http2.fields import Block
+from netlake.streams.http2.frames import BLOCKS, MOST_BLOCK, Data, Frame
 from netlake.streams.http2.numbers import (
     END_HEADERS,
     END_STREAM,
     HEADER,
     KNOWN,
     PADDED,
-    PREFACE,
     PRIORITY,
     Type,
     error_name,
     is_bad_size,
     is_bad_stream,
 )
+from netlake.streams.http2.sides import Open, Side
 
 # streams that are not over, the bytes of their fields, and streams that are over of which the numbers are known
 MOST_STREAMS, ROOM, MOST_CLOSED = 1024, 64 << 10, 4096
@@ -33,55 +30,8 @@ MOST_STREAMS, ROOM, MOST_CLOSED = 1024, 64 << 10, 4096
 MOST_INTERIM = 16
 # bytes that no frame has
 FOREVER = 1 << 40
-# the largest SETTINGS frame with which a server begins
-MOST_SETTINGS = 6 * 40
 SIDES = ("client", "server")
 Finding = Generator[Said, None, Exchange | None]
-
-
-def first_look(data: bytes, _side: int) -> Verdict:
-    """Whether a stream begins with the preface of a client, or with the SETTINGS of a server."""
-    if data.startswith(PREFACE[: len(data)]):
-        return YES if len(data) >= len(PREFACE) else UNSURE
-    length = int.from_bytes(data[:3])
-    expected = length.to_bytes(3) + bytes([Type.SETTINGS, 0, 0, 0, 0, 0])
-    if len(data) >= 3 and (length % 6 or length > MOST_SETTINGS):
-        return NO
-    if not expected.startswith(data[:HEADER]):
-        return NO
-    if length or len(data) < HEADER:
-        return YES if len(data) >= HEADER else UNSURE
-    # nine bytes of which eight are zero are a beginning of many protocols
-    following = data[HEADER:]
-    if len(following) < HEADER:
-        return UNSURE
-    kind, size, stream = following[3], int.from_bytes(following[:3]), int.from_bytes(following[5:9])
-    known = kind in KNOWN and not is_bad_size(kind, size) and not is_bad_stream(kind, stream)
-    return YES if known and size <= 1 << 14 else NO
-
-
-@dataclass(slots=True)
-class Open:
-    """A header block that is not complete."""
-
-    frame: Frame
-    target: int
-    data: bytearray
-    is_broken: bool = False
-    has_gap: bool = False
-
-
-@dataclass(slots=True)
-class Side:
-    """One direction of a connection."""
-
-    frames: Frames = field(default_factory=Frames)
-    blocks: Blocks = field(default_factory=Blocks)
-    spoken: Spoken = field(default_factory=Spoken)
-    placed: grpc.Placed = field(default_factory=grpc.Placed)
-    messages: grpc.Placed = field(default_factory=grpc.Placed)
-    bodies: grpc.Placed = field(default_factory=grpc.Placed)
-    open: Open | None = None
 
 
 class Http2Machine:
@@ -177,7 +127,7 @@ class Http2Machine:
                 half.missing += max(0, frame.left - frame.pad)
             if half.messages is not None:
                 for message in half.messages.gap(FOREVER):
-                    yield self._message(stream, message, None)
+                    yield message_row(stream, message, None)
 
     def _connection(self) -> Iterator[Said]:
         """The row of the connection."""
@@ -312,7 +262,7 @@ class Http2Machine:
         if is_push:
             stream.is_pushed = True
         half = stream.request if is_push or not is_server else stream.response
-        if half is stream.response and half.head is None and (status := _interim(block)):
+        if half is stream.response and half.head is None and (status := fields.interim(block)):
             stream.interim += [status][: MOST_INTERIM - len(stream.interim)]
             return
         is_first = half.begin is None and not self.sides[side].blocks.is_partial
@@ -378,7 +328,7 @@ class Http2Machine:
         yield Piece(half.body, found.data, half.coding)
         if half.messages is not None:
             for message in half.messages.read(found.data, found.used, at, self.sides[side].messages):
-                yield self._message(stream, message, message.end)
+                yield message_row(stream, message, message.end)
 
     def _missing(self, side: int, stream: Exchange, size: int) -> Iterator[Said]:
         """Bytes of a body are missing."""
@@ -389,7 +339,7 @@ class Http2Machine:
         stream.add_fault("cut")
         if half.messages is not None:
             for message in half.messages.gap(size):
-                yield self._message(stream, message, message.end)
+                yield message_row(stream, message, message.end)
 
     def _data_over(self, side: int, frame: Frame) -> Iterator[Said]:
         """A DATA frame is over."""
@@ -412,7 +362,7 @@ class Http2Machine:
         half.is_over = half.has_end = True
         if half.messages is not None:
             for message in half.messages.end():
-                yield self._message(stream, message, end)
+                yield message_row(stream, message, end)
         # without a request the stream is that of a request by HTTP/1 (RFC 7540 section 3.2), or it is missing
         if stream.response.is_over and (stream.request.is_over or stream.request.begin is None):
             yield from self._close(stream, end)
@@ -435,29 +385,12 @@ class Http2Machine:
         for half in (stream.request, stream.response):
             if half.messages is not None:
                 for message in half.messages.end():
-                    yield self._message(stream, message, end)
+                    yield message_row(stream, message, end)
         columns, files = stream.row()
         yield Row("http2_stream", columns, stream.begin, end, stream.fault, stream.place, files)
-
-    def _message(self, stream: Exchange, message: grpc.Message, end: Where | None) -> Row:
-        """The row of a message of gRPC."""
-        path = (stream.request.text(b":path") or "").lstrip("/")
-        service, _, method = path.rpartition("/")
-        columns = {
-            "stream_id": stream.number, "service": service or None, "method": method or None, "number": message.number,
-            "compressed": message.flag & 1 == 1, "length": message.length, "missing": message.missing,
-        }  # fmt: skip
-        fault = "cut" if message.missing else "bad_value" if message.flag > 1 else None
-        return Row("grpc_message", columns, message.begin, end, fault, message.place)
 
 
 def _nothing() -> Finding:
     """No rows, and no stream."""
     yield from ()
     return None
-
-
-def _interim(block: Block) -> int:
-    """The status of an interim response, 0 for another block."""
-    value = next((value for name, value in block.fields if name == b":status"), b"")
-    return int(value) if len(value) == 3 and value[:1] == b"1" and value.isdigit() else 0
