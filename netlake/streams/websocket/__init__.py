@@ -6,8 +6,9 @@ Decided here:
   can be between them.
 - Only streams that a response with `Upgrade: websocket` announced are read (netlake.pipeline.handed), and only if they
   begin with a frame that the RFC allows first.
-- Payloads are unmasked. `text` are the first 1,024 bytes of a text frame, or of a continuation of one; of a compressed
-  message (bit RSV1, RFC 7692) there is none. `close_code` and `close_reason` are those of a close frame.
+- Payloads are unmasked. `text` are the first 1,024 bytes of a text frame, or of a continuation of one, without
+  compression (bit RSV1, RFC 7692; netlake.streams.websocket.inflate). `close_code` and `close_reason` are those of a
+  close frame.
 - What the RFC forbids is kept: `bad_value` is the fault of a frame with an unknown opcode or reserved bits, of a
   control frame without `fin` or of more than 125 bytes, of a continuation of nothing, and of a message in another one.
 - A frame with a gap in its payload has the fault `cut`; behind another gap, or a close frame of the side, nothing of

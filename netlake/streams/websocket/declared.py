@@ -23,7 +23,7 @@ WEBSOCKET = Table(
         Column("payload_missing", "i64", "Bytes of the payload that were not captured.", why="no tshark field"),
         Column("message", "i32", "Number of the message among those of its side, from 0; null for control frames.",
                why="our own"),
-        Column("text", "text", "First 1,024 bytes of the payload of a text frame, unmasked; null if compressed.",
+        Column("text", "text", "First 1,024 bytes of the payload of a text frame, unmasked and decompressed.",
                wireshark="websocket.payload.text"),
         Column("close_code", "u16", "Close frame: status code, such as 1000; null without one.",
                wireshark="websocket.payload.close.status_code"),

@@ -10,6 +10,7 @@ from netlake.layers.dialog import DONE, At, Row, Said, Where
 from netlake.layers.spans import text_of
 from netlake.layers.streamed import NO, UNSURE, YES, Verdict
 from netlake.streams.websocket.declared import OPCODES
+from netlake.streams.websocket.inflate import Inflate
 
 # of a payload as much is kept; a control frame has at most 125 bytes
 MOST, MOST_CONTROL = 1024, 125
@@ -26,8 +27,6 @@ def first_look(data: bytes, _side: int) -> Verdict:
     if len(data) < 2:
         return UNSURE
     length = data[1] & 0x7F
-    if is_control and length > MOST_CONTROL:
-        return NO
     # lengths must have the smallest form
     if length == 126 and len(data) >= 4 and int.from_bytes(data[2:4]) < 126:
         return NO
@@ -38,7 +37,7 @@ def first_look(data: bytes, _side: int) -> Verdict:
 
 @dataclass(slots=True)
 class Frame:
-    """A frame; `left` bytes of its payload were not read yet, `kept` are the first ones, masked."""
+    """A frame; `left` bytes of its payload were not read yet, `kept` are the first ones, unmasked and decoded."""
 
     first: int
     masked: bool
@@ -48,6 +47,16 @@ class Frame:
     left: int
     kept: bytearray = field(default_factory=bytearray)
     missing: int = 0
+    inflate: Inflate | None = None
+
+    def read(self, data: bytes) -> None:
+        """Bytes of the payload."""
+        at, self.left = self.length - self.left, self.left - len(data)
+        room = MOST - len(self.kept)
+        if self.inflate is not None:
+            self.kept += self.inflate.decode(unmasked(data, self.key, at), room)
+        elif not self.missing:
+            self.kept += unmasked(data[: max(room, 0)], self.key, at)
 
 
 @dataclass(slots=True)
@@ -60,7 +69,16 @@ class Side:
     opcode: int | None = None
     rsv: int = 0
     messages: int = 0
+    inflate: Inflate = field(default_factory=Inflate)
     is_over: bool = False
+
+    def begin_frame(self, frame: Frame) -> None:
+        """The head of a frame is complete."""
+        self.head, self.begin, self.frame = bytearray(), None, frame
+        opcode = frame.first & 15
+        rsv = self.rsv if opcode == CONTINUATION and self.opcode is not None else frame.first >> 4
+        if opcode < CLOSE and rsv & RSV1:
+            frame.inflate = self.inflate
 
 
 class WebSocketMachine:
@@ -81,11 +99,9 @@ class WebSocketMachine:
                 if frame is None:
                     continue
             else:
-                stop = min(len(data), used + frame.left)
-                if not frame.missing:
-                    frame.kept += data[used : min(stop, used + MOST - len(frame.kept))]
-                frame.left -= stop - used
-                used = stop
+                part = data[used : used + frame.left]
+                frame.read(part)
+                used += len(part)
             if not frame.left:
                 yield self._over(one, at(used - 1))
         if one.is_over:
@@ -98,6 +114,8 @@ class WebSocketMachine:
         frame = one.frame
         if frame is not None and size <= frame.left:
             frame.left, frame.missing = frame.left - size, frame.missing + size
+            if frame.inflate is not None:
+                frame.inflate.lose()
             if not frame.left:
                 yield self._over(one, None)
         else:
@@ -137,8 +155,8 @@ class WebSocketMachine:
                 if length >= 126:
                     length = int.from_bytes(head[2 : 4 if length == 126 else 10])
                 masked = bool(head[1] & MASK)
-                one.frame = Frame(head[0], masked, length, bytes(head[-4:]) if masked else b"", one.begin, length)
-                one.head, one.begin = bytearray(), None
+                key = bytes(head[-4:]) if masked else b""
+                one.begin_frame(Frame(head[0], masked, length, key, one.begin, length))
                 return used
         return used
 
@@ -152,7 +170,9 @@ class WebSocketMachine:
             "opcode": opcode, "opcode_name": OPCODES.get(opcode), "fin": fin, "rsv": rsv, "masked": frame.masked,
             "payload_length": frame.length, "payload_missing": frame.missing,
         }  # fmt: skip
-        payload = unmasked(bytes(frame.kept), frame.key)
+        if frame.inflate is not None and fin:
+            frame.kept += frame.inflate.end(MOST - len(frame.kept))
+        payload = bytes(frame.kept)
         if opcode >= CLOSE:
             bad = not fin or rsv != 0 or frame.length > MOST_CONTROL or opcode not in OPCODES
             fields |= control(opcode, payload)
@@ -172,8 +192,8 @@ class WebSocketMachine:
         else:
             bad |= rsv != 0
         fields["message"], fields["compressed"] = one.messages, one.rsv & RSV1 != 0
-        if one.opcode == TEXT and not fields["compressed"]:
-            fields["text"] = shown(payload) if fields["payload_length"] else None
+        if one.opcode == TEXT:
+            fields["text"] = shown(payload) or None
         if fields["fin"]:
             one.opcode, one.messages = None, one.messages + 1
         return bad
@@ -187,11 +207,11 @@ def _size(head: bytearray) -> int:
     return 2 + (8 if length == 127 else 2 if length == 126 else 0) + (4 if head[1] & MASK else 0)
 
 
-def unmasked(payload: bytes, key: bytes) -> bytes:
-    """A payload without its mask (RFC 6455 section 5.3)."""
+def unmasked(payload: bytes, key: bytes, at: int) -> bytes:
+    """A part of a payload, from byte `at`, without its mask (RFC 6455 section 5.3)."""
     if not key or not payload:
         return payload
-    mask = (key * (len(payload) // 4 + 1))[: len(payload)]
+    mask = (key * (len(payload) // 4 + 2))[at % 4 :][: len(payload)]
     return (int.from_bytes(payload) ^ int.from_bytes(mask)).to_bytes(len(payload))
 
 
@@ -209,4 +229,4 @@ def control(opcode: int, payload: bytes) -> dict[str, Any]:
     """The columns of a control frame."""
     if opcode == CLOSE and len(payload) >= 2:
         return {"close_code": int.from_bytes(payload[:2]), "close_reason": shown(payload[2:]) or None}
-    return {"ping": payload} if opcode == PING else {"pong": payload} if opcode == PONG else {}
+    return {"ping": payload or None} if opcode == PING else {"pong": payload or None} if opcode == PONG else {}
