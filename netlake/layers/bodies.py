@@ -60,10 +60,13 @@ def coding_of(value: str | None) -> int:
 
 @dataclass(slots=True)
 class Bodies:
-    """The bodies of all flows of a protocol; `open` has their numbers by flow and the number that a machine gave."""
+    """The bodies of all flows of a protocol; `open` has those that are not over, by flow and number in it.
+
+    A body is its number in the capture and its coding; `runs` are numbers, bytes, how they end, and codings.
+    """
 
     contents: Contents = field(default_factory=Contents)
-    open: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
+    open: dict[int, dict[int, tuple[int, int]]] = field(default_factory=dict)
     runs: list[tuple[int, bytes, int, int]] = field(default_factory=list)
     count: int = 0
 
@@ -75,14 +78,13 @@ class Bodies:
     def end(self, flow: int, body: int) -> int:
         """A body is over; its number, by which `take` has its content."""
         number, coding = self._number(flow, body, Coding.NONE.value)
-        del self.open[flow, body]
+        del self.open[flow][body]
         self.runs.append((number, b"", OVER, coding))
         return number
 
     def drop(self, flow: int) -> None:
         """A flow leaves; its bodies that are not over are not read."""
-        for key in [key for key in self.open if key[0] == flow] if self.open else ():
-            number, coding = self.open.pop(key)
+        for number, coding in self.open.pop(flow, {}).values():
             self.runs.append((number, b"", DROPPED, coding))
 
     def flush(self) -> None:
@@ -107,11 +109,11 @@ class Bodies:
 
     def _number(self, flow: int, body: int, coding: int) -> tuple[int, int]:
         """The number of a body and its coding; it begins if it is new."""
-        found = self.open.get((flow, body))
-        if found is None:
-            found = self.open[flow, body] = self.count, coding
+        own = self.open.setdefault(flow, {})
+        if body not in own:
+            own[body] = self.count, coding
             self.count += 1
-        return found
+        return own[body]
 
 
 def file_fields(file: File, content: Content) -> dict[str, Any]:

@@ -9,8 +9,9 @@ Decided here:
 - Payloads are unmasked. `text` are the first 1,024 bytes of a text frame, or of a continuation of one, without
   compression (bit RSV1, RFC 7692; netlake.streams.websocket.inflate). `close_code` and `close_reason` are those of a
   close frame.
-- What the RFC forbids is kept: `bad_value` is the fault of a frame with an unknown opcode or reserved bits, of a
-  control frame without `fin` or of more than 125 bytes, of a continuation of nothing, and of a message in another one.
+- What the RFC forbids is kept: `bad_value` is the fault of a frame with an unknown opcode or reserved bits, of one
+  whose length has not the shortest form, of a control frame without `fin` or of more than 125 bytes, of a continuation
+  of nothing, and of a message in another one.
 - A frame with a gap in its payload has the fault `cut`; behind another gap, or a close frame of the side, nothing of
   the side is read.
 """

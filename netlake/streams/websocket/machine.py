@@ -16,6 +16,8 @@ from netlake.streams.websocket.inflate import Inflate
 MOST, MOST_CONTROL = 1024, 125
 CONTINUATION, TEXT, CLOSE, PING, PONG = 0, 1, 8, 9, 10
 FIN, RSV1, MASK = 0x80, 4, 0x80
+# the least lengths in 16 and in 64 bits
+LEAST = {126: 126, 127: 1 << 16}
 
 
 def first_look(data: bytes, _side: int) -> Verdict:
@@ -26,11 +28,8 @@ def first_look(data: bytes, _side: int) -> Verdict:
         return NO
     if len(data) < 2:
         return UNSURE
-    length = data[1] & 0x7F
-    # lengths must have the smallest form
-    if length == 126 and len(data) >= 4 and int.from_bytes(data[2:4]) < 126:
-        return NO
-    if length == 127 and len(data) >= 10 and not 1 << 16 <= int.from_bytes(data[2:10]) < 1 << 63:
+    # a length of 64 bits begins with a zero bit
+    if data[1] & 0x7F == 127 and len(data) > 2 and data[2] & 0x80:
         return NO
     return YES
 
@@ -45,6 +44,7 @@ class Frame:
     key: bytes
     begin: Where
     left: int
+    is_long: bool  # its length has not the shortest form
     kept: bytearray = field(default_factory=bytearray)
     missing: int = 0
     inflate: Inflate | None = None
@@ -151,12 +151,11 @@ class WebSocketMachine:
             head += data[used:stop]
             used = stop
             if len(head) == size == _size(head):
-                length = head[1] & 0x7F
-                if length >= 126:
-                    length = int.from_bytes(head[2 : 4 if length == 126 else 10])
+                form = head[1] & 0x7F
+                length = form if form < 126 else int.from_bytes(head[2 : 4 if form == 126 else 10])
                 masked = bool(head[1] & MASK)
                 key = bytes(head[-4:]) if masked else b""
-                one.begin_frame(Frame(head[0], masked, length, key, one.begin, length))
+                one.begin_frame(Frame(head[0], masked, length, key, one.begin, length, length < LEAST.get(form, 0)))
                 return used
         return used
 
@@ -174,11 +173,11 @@ class WebSocketMachine:
             frame.kept += frame.inflate.end(MOST - len(frame.kept))
         payload = bytes(frame.kept)
         if opcode >= CLOSE:
-            bad = not fin or rsv != 0 or frame.length > MOST_CONTROL or opcode not in OPCODES
+            bad = frame.is_long or not fin or rsv != 0 or frame.length > MOST_CONTROL or opcode not in OPCODES
             fields |= control(opcode, payload)
             one.is_over = opcode == CLOSE
         else:
-            bad = self._data(one, fields, payload)
+            bad = self._data(one, fields, payload) or frame.is_long
         fault = "cut" if frame.missing else "bad_value" if bad else None
         return Row("websocket", fields, frame.begin, end, fault)
 
