@@ -46,9 +46,9 @@ class Handed:
         """What is left of the events of streams whose protocol ended; None if nothing is."""
         first = []
         for walker in walkers.values():
-            for one in walker.tunnels if isinstance(walker, HandsOn) else ():
-                index = self._begin(chains, one, walker.announced(one))
-                first += [index] if index >= 0 else []
+            if isinstance(walker, HandsOn):
+                begun = [self._begin(chains, one, walker.announced(one)) for one in walker.tunnels]
+                first += [index for index in begun if index >= 0]
         if not first:
             return None
         return Chains(np.array(sorted(first), np.int32), chains.states, chains.data, chains.arena)
