@@ -10,6 +10,14 @@ first. A protocol has one of three interfaces:
 - `machine`: a class of which there is one object for each flow (netlake.layers.dialog), for protocols that are rare.
   It reads both directions of a flow.
 
+Flows that another flow announces
+- A dialog that names the address and port of another connection (FTP, PORT and PASV) declares `announces`, and returns
+  Expect with the protocol of that connection. This one declares `is_announced`: no probe finds it, and its machine is
+  made with what was announced (netlake.layers.dialog.Announced).
+- An announcement is for one flow, whose first payload is in a packet behind the announcing byte. It counts before all
+  probes. Whatever batches are: streams of protocols with `announces` are read before others are decided.
+- Announcements are bounded in number, and expire (netlake.pipeline.expected).
+
 Rules that keep rows independent of the batches:
 - A probe answers YES, NO or UNSURE. What it answers for the first bytes of a stream it answers for more of them too,
   but for UNSURE. It is asked with at most 64 bytes; then UNSURE is NO.
@@ -76,10 +84,11 @@ class Stream:
     """A protocol in streams; `name` is its name in `connection.service`.
 
     `starts`: what the first bytes of either direction can be, `?` for any byte. Without them a stream is of the
-    protocol on its `ports` only, unless it can be `anywhere`, or another protocol announces it by one of the names
-    `announced`, in lower case: those of Upgrade (RFC 9110 section 7.8) and ALPN (RFC 7301). `probe` is called with the
-    first bytes of a stream and its side: 0 if the originator sent them, 1 if the responder did. `tables`: names of the
-    tables that have its messages; for `frame` one.
+    protocol on its `ports` only, unless it can be `anywhere`, or the protocol before it in the stream names it as one
+    of its `tokens`, in lower case: those of Upgrade (RFC 9110 section 7.8) and ALPN (RFC 7301). `probe` is called with
+    the first bytes of a stream and its side: 0 if the originator sent them, 1 if the responder did. `tables`: names of
+    the tables that have its messages; for `frame` one. `port_probe` is called in place of `probe` if one port of the
+    flow is of `ports`.
     """
 
     name: str
@@ -88,10 +97,13 @@ class Stream:
     starts: tuple[bytes, ...] = ()
     ports: tuple[int, ...] = ()
     anywhere: bool = False
-    announced: tuple[str, ...] = ()
+    tokens: tuple[str, ...] = ()
     frame: Frame | None = None
     walker: Callable[[int], Walker] | None = None
-    machine: Callable[[], Any] | None = None
+    machine: Callable[..., Any] | None = None
+    port_probe: Callable[[bytes, int], Verdict] | None = None
+    announces: bool = False
+    is_announced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,18 +141,11 @@ class Walker(Protocol):
 
 
 @runtime_checkable
-class HandsOn(Protocol):
-    """A walker of a protocol behind which another one can follow in a stream (netlake.pipeline.handed)."""
+class NamesNext(Protocol):
+    """A walker with `tunnels` (netlake.pipeline.handed) whose messages name the protocol that follows."""
 
-    @property
-    def tunnels(self) -> Records:
-        """The streams that are no longer of the protocol since the last `walk`: `stream`, `event` and `used`.
-
-        Byte `used` of event `event` is the first one that follows in this batch; -1 without one.
-        """
-
-    def announced(self, handed: np.void) -> str:
-        """The name by which one of `tunnels` says what follows (Stream.announced); empty if that is not known."""
+    def follows(self, handed: np.void) -> str:
+        """The token of the protocol that follows in one of `tunnels` (Stream.tokens); empty if it is not known."""
 
 
 @runtime_checkable

@@ -1,9 +1,10 @@
 """Streams that change their protocol: what a walker no longer reads is looked at again.
 
-A walker that HandsOn (netlake.streams.http) says where its protocol ends, and by which name it announces the next one.
-From that byte on the stream has no protocol, as at its beginning; what was announced is a hint like a port.
-`connection.service` names all protocols of a flow, in order, and bytes are undecoded only if the protocol that had them
-did not read them.
+A walker with the property `tunnels` (netlake.streams.http, netlake.layers.dialog_walker) says where its protocol ends:
+records of dtype HANDED, since its last `walk`. From that byte on the stream has no protocol, as at its beginning; a
+protocol that was named (NamesNext) is a candidate as one on its port is.
+`connection.service` names all protocols of a flow, in order, and bytes are undecoded only if the protocol that had
+them did not read them.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netlake.kernels.flow_state import Records
-from netlake.layers.streamed import Chains, HandsOn, Walker
+from netlake.layers.streamed import Chains, NamesNext, Walker
 from netlake.packets import Ints
 
 # the number of streams of no protocol
@@ -28,12 +29,12 @@ OF_READER = ("left", "line", "count", "bits", "body", "protocol", "phase", "role
 class Before:
     """What a flow spoke before: numbers of protocols, and the bytes of each direction up to the last change.
 
-    `announced` is the name of what follows.
+    `token` names what follows.
     """
 
     numbers: list[int] = field(default_factory=list)
     bytes: list[int] = field(default_factory=lambda: [0, 0])
-    announced: str = ""
+    token: str = ""
 
 
 class Handed:
@@ -44,21 +45,23 @@ class Handed:
 
     def next_chains(self, chains: Chains, walkers: Mapping[int, Walker]) -> Chains | None:
         """What is left of the events of streams whose protocol ended; None if nothing is."""
-        first = []
+        first: list[int] = []
         for walker in walkers.values():
-            if isinstance(walker, HandsOn):
-                begun = [self._begin(chains, one, walker.announced(one)) for one in walker.tunnels]
-                first += [index for index in begun if index >= 0]
+            for one in getattr(walker, "tunnels", ()):
+                index = self._begin(chains, one)
+                first += [index] if index >= 0 else []
+                if isinstance(walker, NamesNext) and (token := walker.follows(one)):
+                    self.flows[int(chains.states["flow"][one["stream"]])].token = token
         if not first:
             return None
         return Chains(np.array(sorted(first), np.int32), chains.states, chains.data, chains.arena)
 
-    def announced(self, flow: int) -> str:
-        """The name by which what a flow speaks now was announced; empty without one."""
+    def token(self, flow: int) -> str:
+        """The token of what a flow speaks now; empty if it was not named."""
         before = self.flows.get(flow)
-        return "" if before is None else before.announced
+        return "" if before is None else before.token
 
-    def _begin(self, chains: Chains, one: np.void, announced: str) -> int:
+    def _begin(self, chains: Chains, one: np.void) -> int:
         """Give a stream a new beginning; its first event, -1 if this batch has none."""
         events: Records = chains.arena.events
         stream, index, used = int(one["stream"]), int(one["event"]), int(one["used"])
@@ -69,8 +72,7 @@ class Handed:
         offset = events["offset"][index] if index >= 0 else state["offset"]
         before = self.flows.setdefault(int(state["flow"]), Before())
         before.numbers.append(int(state["protocol"]))
-        before.bytes[stream & 1] = int(offset)
-        before.announced = announced or before.announced
+        before.bytes[stream & 1] = int(offset) - int(one["unread"])
         for name in OF_READER:
             state[name] = 0
         return index

@@ -14,9 +14,9 @@ import pytest
 from netlake import tables
 from netlake.layers.streamed import NO, UNSURE, YES, Chains, Frame, Stream, Verdict
 from netlake.pipeline.decoder import Decoder, Options
+from netlake.pipeline.first_look import FirstLook
 from netlake.pipeline.quality import _undecoded_streams
 from netlake.pipeline.run import run
-from netlake.pipeline.streams import FirstLook
 from netlake.sinks.memory import MemorySink
 from netlake.sources import open_capture
 from tests.layers import build as b
@@ -155,10 +155,13 @@ def looked(data: bytes, streams: dict[str, Stream], ports: tuple[int, int] = (1,
     """The number that the first look gives a stream that begins with `data`."""
     numbers = {name: number for number, name in enumerate(streams, 1)}
     failures: list[str] = []
-    look = np.zeros(1, FirstLook(streams, numbers, lambda *_: None).looks.dtype)[0]
-    look["size"], look["closed"] = len(data), closed
-    look["data"][: len(data)] = np.frombuffer(data, np.uint8)
-    return FirstLook(streams, numbers, lambda name, _: failures.append(name))._protocol(look, *ports, 0, 0)
+    first = FirstLook(streams, numbers, lambda name, _: failures.append(name))
+    looks = first.looks[:1]
+    looks["size"], looks["closed"] = len(data), closed
+    looks["data"][0, : len(data)] = np.frombuffer(data, np.uint8)
+    flow = np.array([ports], [("a_port", np.int32), ("b_port", np.int32)])
+    states = np.zeros(2, [("protocol", np.uint8), ("flow", np.int64)])
+    return int(first.numbers_of(looks, np.zeros(1, np.int32), flow, states)[0])
 
 
 def always(verdict: Verdict) -> Any:
@@ -212,7 +215,7 @@ def test_every_stream_is_declared_completely() -> None:
     for stream in tables.in_streams().values():
         assert sum(one is not None for one in (stream.frame, stream.walker, stream.machine)) == 1, stream.name
         assert set(stream.tables) <= set(tables.entries()), stream.name
-        assert stream.starts or stream.ports, stream.name
+        assert stream.starts or stream.ports or stream.is_announced, stream.name
 
 
 def test_walker_that_raises_does_not_end_the_decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

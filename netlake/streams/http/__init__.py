@@ -73,7 +73,7 @@ STREAMS = (
         tables=("http_request", "http_response", "file"),
         starts=STARTS,
         anywhere=True,
-        announced=("http/1.1", "http/1.0"),
+        tokens=("http/1.1", "http/1.0"),
         ports=(80, 8080, 8000, 8008, 8888, 3128, 5985, 591),
         walker=Http,
     ),

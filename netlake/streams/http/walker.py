@@ -53,7 +53,7 @@ class Http:
         """The streams that are no longer HTTP since the last `walk`, of dtype HANDED."""
         return self.handed[: int(self.tally["handed"][0])]
 
-    def announced(self, handed: np.void) -> str:
+    def follows(self, handed: np.void) -> str:
         """The protocol that a response with status 101 announces for one of `tunnels`; empty without one."""
         index = int(handed["message"])
         if index < 0 or self.messages["status"][index] != SWITCHING:
@@ -65,7 +65,7 @@ class Http:
     def walk(self, chains: Chains) -> None:
         """Read all HTTP streams of a batch."""
         if len(self.own) < len(chains.states):
-            self.own = np.concatenate([self.own, np.zeros(len(chains.states) - len(self.own), s.HTTP)])
+            self.own = grown(self.own, len(self.own), len(chains.states) - len(self.own))
         self.tally["runs"] = self.tally["bytes"] = self.tally["handed"] = 0
         if len(self.handed) < 2 * len(chains.first):
             self.handed = np.zeros(4 * len(chains.first), s.HANDED)
@@ -140,6 +140,7 @@ def grown(array: np.ndarray, used: int, more: int) -> np.ndarray:
     """`array`, or a larger copy of its first `used` entries, with room for `more`."""
     if used + more <= len(array):
         return array
+    # memory that np.zeros returns is not touched before it is used
     larger = np.zeros(max(used + more, 2 * len(array)), array.dtype)
     larger[:used] = array[:used]
     return larger

@@ -31,7 +31,7 @@ STREAMS = (
         probe=first_look,
         tables=("http2_stream", "http2_connection", "grpc_message", "file"),
         starts=(b"PRI ", b"\0\0?\x04"),
-        announced=("h2c", "h2"),
+        tokens=("h2c", "h2"),
         machine=Http2Machine,
     ),
 )

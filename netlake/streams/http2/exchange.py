@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import numpy as np
 
 from netlake.kernels.times import microseconds
-from netlake.layers.bodies import File, coding_of
-from netlake.layers.dialog import Row, Where
+from netlake.layers.content_coding import coding_of
+from netlake.layers.contents import Content, file_fields
+from netlake.layers.dialog import Body, Fields, Piece, Row, Said, Where
 from netlake.layers.spans import text_of
 from netlake.packets import NO_TIME
 from netlake.streams.file import media_type, name_in, name_of_path
@@ -40,12 +43,11 @@ class Half:
     `is_over`: its end was seen, or no more of it will be. `is_whole`: no part of it is missing.
     """
 
-    body: int
+    body: Body = field(default_factory=Body)
     begin: Where | None = None
     place: int = 0
     head: Block | None = None
     trailers: Block | None = None
-    coding: int = 0  # of its body: netlake.kernels.http1_state.Coding
     size: int = 0
     missing: int = 0
     has_end: bool = False
@@ -65,7 +67,13 @@ class Half:
     def take(self, head: Block) -> None:
         """Its head is known."""
         self.head = head
-        self.coding = coding_of(self.text(b"content-encoding"))
+        if self.body.number < 0:
+            self.body.coding = coding_of(self.text(b"content-encoding"))
+
+    @property
+    def has_body(self) -> bool:
+        """Whether it has bytes of a body, captured or not."""
+        return self.begin is not None and self.size + self.missing > 0
 
     @property
     def length(self) -> int | None:
@@ -94,8 +102,8 @@ class Exchange:
         """The first fault counts."""
         self.fault = self.fault or fault
 
-    def row(self) -> tuple[dict[str, Any], tuple[File, ...]]:
-        """The columns of `http2_stream`, and its bodies."""
+    def rows(self, end: Where | None) -> Iterator[Said]:
+        """The row of `http2_stream`, and those of its bodies."""
         request, response = self.request, self.response
         for half in (request, response):
             whole = half.has_end and half.is_whole and half.length is not None
@@ -114,7 +122,15 @@ class Exchange:
             fields["reset_code"], fields["reset_by"] = self.reset
         if is_grpc(request) or is_grpc(response):
             fields |= self._grpc()
-        return fields, tuple(self._files(fields))
+        halves = [(half, name) for half, name in ((request, "request"), (response, "response")) if half.has_body]
+        for half, _ in halves:
+            yield Piece(half.body, is_last=True)
+        names = [f"{name}_body_sha256" for _, name in halves]
+        bodies = tuple(half.body for half, _ in halves)
+        yield Row("http2_stream", fields, self.begin, end, self.fault, bodies, partial(hashed, names), self.place)
+        for half, name in halves:
+            file = self._file(half, complete=fields[f"{name}_complete"])
+            yield Row("file", file, half.begin or self.begin, end, None, (half.body,), as_file, half.place)
 
     @property
     def _status(self) -> int | None:
@@ -159,24 +175,28 @@ class Exchange:
             "grpc_response_messages": self.response.messages.count if self.response.messages else 0,
         }
 
-    def _files(self, fields: dict[str, Any]) -> list[File]:
-        """The bodies with bytes."""
-        found = []
+    def _file(self, half: Half, *, complete: bool) -> Fields:
+        """The columns of `file` that follow from a message with a body."""
         path = (self.request.first(b":path") or b"").partition(b"?")[0].partition(b"#")[0].rpartition(b"/")[2]
-        for half, prefix in ((self.request, "request_"), (self.response, "response_")):
-            if half.begin is None or not half.size + half.missing:
-                continue
-            disposition = half.text(b"content-disposition")
-            complete = fields[f"{prefix}complete"]
-            coding = half.text(b"content-encoding")
-            of_file = {
-                "source": "http2_stream", "exchange": self.number, "name": name_in(disposition) or name_of_path(path),
-                "declared_type": media_type(half.text(b"content-type")), "coding": coding, "seen_bytes": half.size,
-                "missing_bytes": half.missing, "total_bytes": half.size + half.missing if half.has_end else half.length,
-                "complete": complete,
-            }  # fmt: skip
-            found.append(File(half.body, f"{prefix}body_sha256", of_file, half.begin, half.place))
-        return found
+        return {
+            "source": "http2_stream", "exchange": self.number,
+            "name": name_in(half.text(b"content-disposition")) or name_of_path(path),
+            "declared_type": media_type(half.text(b"content-type")), "coding": half.text(b"content-encoding"),
+            "seen_bytes": half.size, "missing_bytes": half.missing, "complete": complete,
+            "total_bytes": half.size + half.missing if half.has_end else half.length,
+        }  # fmt: skip
+
+
+def hashed(names: list[str], fields: Fields, *contents: Content) -> list[tuple[str, Fields]]:
+    """The row of a stream with the hashes of its bodies, in the columns `names`; null for a body without bytes."""
+    hashes = {name: one.sha256 if one.size else None for name, one in zip(names, contents, strict=True)}
+    return [("http2_stream", fields | hashes)]
+
+
+def as_file(fields: Fields, content: Content) -> list[tuple[str, Fields]]:
+    """The row of a file with what its content says."""
+    decoded = None if fields["coding"] is None else not content.broken
+    return [("file", fields | file_fields(content) | {"decoded": decoded})]
 
 
 def microseconds_of(ts: int) -> int | None:
@@ -192,7 +212,7 @@ def message_row(stream: Exchange, message: grpc.Message, end: Where | None) -> R
         "compressed": message.flag & 1 == 1, "length": message.length, "missing": message.missing,
     }  # fmt: skip
     fault = "cut" if message.missing else "bad_value" if message.flag > 1 else None
-    return Row("grpc_message", columns, message.begin, end, fault, message.place)
+    return Row("grpc_message", columns, message.begin, end, fault, place=message.place)
 
 
 def is_grpc(half: Half) -> bool:
@@ -236,5 +256,5 @@ def _cookie(part: bytes) -> dict[str, str | None]:
 
 
 def new_exchange(number: int, begin: Where, place: int) -> Exchange:
-    """A stream of which nothing is known yet; its bodies have numbers by its own."""
-    return Exchange(number, Half(2 * number), Half(2 * number + 1), begin, place)
+    """A stream of which nothing is known yet."""
+    return Exchange(number, Half(), Half(), begin, place)

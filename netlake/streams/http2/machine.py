@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 
-from netlake.layers.bodies import Piece
-from netlake.layers.dialog import At, Row, Said, Where
+from netlake.layers.dialog import At, Piece, Row, Said, Where
 from netlake.streams.http2 import fields, grpc
 from netlake.streams.http2.exchange import Exchange, Half, is_grpc, message_row, new_exchange
 from netlake.streams.http2.fields import Block
@@ -325,7 +324,7 @@ class Http2Machine:
             stream.anomalies.add("no_headers")
             stream.add_fault("cut" if self.sides[side].blocks.is_partial else "bad_value")
         half.size += len(found.data)
-        yield Piece(half.body, found.data, half.coding)
+        yield Piece(half.body, found.data)
         if half.messages is not None:
             for message in half.messages.read(found.data, found.used, at, self.sides[side].messages):
                 yield message_row(stream, message, message.end)
@@ -386,8 +385,7 @@ class Http2Machine:
             if half.messages is not None:
                 for message in half.messages.end():
                     yield message_row(stream, message, end)
-        columns, files = stream.row()
-        yield Row("http2_stream", columns, stream.begin, end, stream.fault, stream.place, files)
+        yield from stream.rows(end)
 
 
 def _nothing() -> Finding:

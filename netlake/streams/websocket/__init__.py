@@ -28,7 +28,7 @@ STREAMS = (
         name="websocket",
         probe=first_look,
         tables=("websocket",),
-        announced=("websocket",),
+        tokens=("websocket",),
         machine=WebSocketMachine,
     ),
 )

@@ -1,0 +1,32 @@
+"""The table of FTP."""
+
+from __future__ import annotations
+
+from netlake.schema import Column, Table
+
+FTP_COMMAND = Table(
+    "ftp_command",
+    "One row for each FTP command with its reply, and for each reply without a command.",
+    spec="RFC 959, RFC 2428, RFC 4217",
+    columns=(
+        Column("exchange", "i32", "Number of the command in the flow, from 0; null without one.",
+               why="tshark does not number commands"),
+        Column("command", "word", "Command, in upper case; null for a reply without one.",
+               wireshark="ftp.request.command"),
+        Column("argument", "text", "Argument, as sent; null for PASS and ACCT, and without one.",
+               why="tshark shows passwords"),
+        Column("code", "u16", "Code of the final reply; null without one.", why="in the packet of the reply"),
+        Column("message", "text", "Text of the final reply without codes, lines joined by LF.",
+               why="in the packet of the reply"),
+        Column("preliminary_code", "u16", "Code of the preliminary reply (1xx), such as 150; null without one.",
+               why="in the packet of the reply"),
+        Column("user", "text", "Argument of the last USER before the reply.", why="state of the session"),
+        Column("cwd", "text", "Directory in which the command is executed; null if it is not known.",
+               why="state of the session"),
+        Column("passive", "bool", "Whether the server listens for the data connection (PASV, EPSV), or the client "
+               "(PORT, EPRT); null for other commands.", why="tshark has it in the reply"),
+        Column("data_ip", "ip", "Address of the data connection; null for EPSV: that of the server.",
+               why="tshark has two fields"),
+        Column("data_port", "u16", "Port of the data connection.", why="tshark has two fields"),
+    ),
+)  # fmt: skip
