@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from netlake.layers.contents import DROPPED, LACKS, MORE, OVER, Contents
+from netlake.kernels.http1_body import DROPPED
+from netlake.layers.contents import LACKS, MORE, OVER, Contents
 from netlake.layers.dialog import Body, Piece
 
 # numbers of streams are not used for bodies, so that a body of no piece has none

@@ -1,7 +1,6 @@
 """Reads the flows of a protocol with `machine` (netlake.layers.dialog): feeds turns, and writes what is found.
 
-- Rows wait as Found in the order in which they were found; their places are LOCATED records of the pool.
-- Bytes of bodies are joined by batch and body, and given to the thread of contents (netlake.layers.bodies).
+- Rows and bytes of bodies wait in Findings (netlake.layers.findings).
 - Of a flow that is handed over, the events behind the change are handed on (`tunnels`): those of the remaining turns of
   both sides. Bytes before them that were fed already go back to the arena, as bytes that were kept.
 """
@@ -10,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -18,69 +17,36 @@ from netlake.kernels import turns as kernels
 from netlake.kernels.flow_state import Records
 from netlake.kernels.http1_state import HANDED
 from netlake.kernels.stream_state import Kind, Known
-from netlake.layers.bodies import Bodies
-from netlake.layers.contents import Contents, file_fields
-from netlake.layers.dialog import Announced, Body, Done, Expect, Fields, Handover, Machine, Piece, Row, Said, Where
+from netlake.layers.dialog import Announced, Body, Done, Expect, Handover, Machine, Piece, Row, Said, Where
+from netlake.layers.findings import Findings, Places
 from netlake.layers.streamed import Chains, Pool, Stream, Take
 from netlake.layers.turns import Turn, keep, rest
-from netlake.layers.yielded import yielded_columns
 from netlake.packets import NO_TIME, Columns, Messages
-from netlake.schema import Table, faults
+from netlake.schema import Table
 
-# what a row counts for the bytes of a pool, beside those of the turn that it ends with
-ROW_SIZE = 256
 # fields of PIECE that a turn has of each of its pieces
 PLACE = ("number", "ts", "at", "event")
 HANDED_FIELDS = ("stream", "event", "used", "unread")
-# the largest number of the column `place`
-MOST_PLACE = 0x7FFF
 
 
 @dataclass(slots=True)
 class Dialog:
     """The machine of one flow, None when it is done, and the sides that have ended.
 
-    `places` has the packet of the last row and its position there, by table and side.
+    `bodies` are those that are not over.
     """
 
     flow: int
     machine: Machine | None
     ended: set[int] = field(default_factory=set)
-    places: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
+    places: Places = field(default_factory=Places)
     bodies: set[Body] = field(default_factory=set)
-
-    def place(self, table: str, row: Row) -> int:
-        """The position of a row of `table` among those that begin in the same packet."""
-        if row.place is not None and table == row.table:
-            return min(row.place, MOST_PLACE)
-        packet, count = self.places.get((table, row.begin.side), (0, 0))
-        count = count + 1 if packet == row.begin.packet else 0
-        self.places[table, row.begin.side] = (row.begin.packet, count)
-        return min(count, MOST_PLACE)
-
-
-class Found(NamedTuple):
-    """A row that is not written yet, that of message `at` of the pool."""
-
-    at: int
-    table: str
-    fields: Fields
-    fault: int
-    place: int
-
-
-class Unmade(NamedTuple):
-    """A row whose body is not read yet."""
-
-    at: int
-    row: Row
-    dialog: Dialog
 
 
 class DialogWalker:
     """Reads the flows of a protocol with `machine`, whose number in STREAM.protocol is `number` (Walker).
 
-    `contents` reads the bodies. `announced` are the announcements of flows (Announced) by the number of the flow;
+    `announced` are the announcements of flows (Announced) by the number of the flow;
     `expected` what the machines announced since it was last taken, with the row of their flow.
     """
 
@@ -91,13 +57,10 @@ class DialogWalker:
         self.name, self.machine, self.number, self.failed = stream.name, stream.machine, number, failed
         self.is_announced = stream.is_announced
         self.tables = {name: tables[name] for name in stream.tables}
-        self.contents = Contents()
-        self.bodies = Bodies()
+        self.findings = Findings(self.tables)
         self.dialogs: dict[int, Dialog] = {}
         self.announced: dict[int, Announced] = {}
         self.expected: list[tuple[int, Expect]] = []
-        self.pool = Pool(data=np.zeros(0, np.uint8))
-        self.found: list[Found | Unmade] = []
         self.done: list[int] = []
         self.tunnels: Records = np.zeros(0, HANDED)
         self._handed: list[tuple[int, int, int, int]] = []
@@ -108,7 +71,7 @@ class DialogWalker:
     @property
     def pools(self) -> tuple[Pool, ...]:
         """The rows that are not written yet."""
-        return (self.pool,)
+        return (self.findings.pool,)
 
     def walk(self, chains: Chains) -> None:
         """Feed the machines with what is said in the flows of the protocol."""
@@ -136,14 +99,12 @@ class DialogWalker:
             for name, values in zip(HANDED_FIELDS, zip(*self._handed, strict=True), strict=True):
                 self.tunnels[name] = values
             self._handed = []
-        self.bodies.give(self.contents)
+        self.findings.give()
 
     def leave(self, slots: Any) -> None:
         """Forget the flows of these rows of the tracker's state, which are about to be freed."""
         for slot in self.dialogs.keys() & slots.tolist() if self.dialogs else ():
-            dialog = self.dialogs.pop(slot)
-            self.announced.pop(dialog.flow, None)
-            self._drop(dialog)
+            self._drop(self.dialogs.pop(slot))
 
     def take_done(self) -> list[int]:
         """The streams that are to be muted, which are then forgotten."""
@@ -157,36 +118,11 @@ class DialogWalker:
 
     def rows(self, take: Take, *, every: bool) -> Iterator[tuple[Table, Messages, Columns | None]]:
         """The rows, by table, if there are many or with `every`."""
-        if not (len(self.found) and (every or self.pool.full)):
-            return
-        self.bodies.give(self.contents)
-        found = self._made()
-        for name, table in self.tables.items():
-            some = [one for one in found if one.table == name]
-            if some:
-                messages = take(self.pool, table, np.array([one.at for one in some], np.intp))
-                messages.fault = np.array([one.fault for one in some], np.int8)
-                messages.place = np.array([one.place for one in some], np.int16)
-                columns = yielded_columns(table, [one.fields for one in some], messages)
-                yield table, messages, columns
-        self.found.clear()
-        self.pool.clear()
+        return self.findings.rows(take, every=every)
 
     def close(self) -> None:
         """End the thread that reads bodies."""
-        self.contents.close()
-
-    def _made(self) -> list[Found]:
-        """All rows, with those of bodies."""
-        numbers = dict.fromkeys(body.number for one in self.found if isinstance(one, Unmade) for body in one.row.bodies)
-        contents = dict(zip(numbers, self.contents.take(numbers), strict=True)) if numbers else {}
-        made: list[Found] = []
-        for one in self.found:
-            if isinstance(one, Found):
-                made.append(one)
-            else:
-                made += _made_of(one, [contents[body.number] for body in one.row.bodies])
-        return made
+        self.findings.contents.close()
 
     def _room(self, streams: int) -> None:
         """Make room for the turns of a batch, and for as many streams."""
@@ -203,7 +139,7 @@ class DialogWalker:
         """The dialog of a flow, which begins if there is none."""
         dialog = self.dialogs.get(slot)
         if dialog is None or dialog.flow != flow:
-            made = self.machine(self.announced.get(flow, Announced())) if self.is_announced else self.machine()
+            made = self.machine(self.announced.pop(flow, Announced())) if self.is_announced else self.machine()
             dialog = self.dialogs[slot] = Dialog(flow, made)
         return dialog
 
@@ -224,7 +160,7 @@ class DialogWalker:
 
     def _turn(self, dialog: Dialog, turn: Turn, states: Records) -> Handover | None:
         """Feed a machine with one turn; the handover, if the flow is of another protocol from now on."""
-        machine, side, before = dialog.machine, turn.side, len(self.found)
+        machine, side, before = dialog.machine, turn.side, len(self.findings.found)
         if machine is None:
             return None
         handover = None
@@ -240,10 +176,12 @@ class DialogWalker:
         except Exception as error:  # noqa: BLE001 - any exception; decoding continues
             self.failed(self.name, error)
             begin = turn.at(0) if turn.data else Where(side, turn.due, NO_TIME, turn.due)
-            self._put(dialog, turn, Row(next(iter(self.tables)), {}, begin, fault="reader_failed"))
+            self.findings.put(
+                dialog.places, turn.stream, turn.due, Row(next(iter(self.tables)), {}, begin, fault="reader_failed")
+            )
             self._finish(dialog, turn.stream)
-        if len(self.found) > before:
-            self.pool.control["used"] += len(turn.data)
+        if len(self.findings.found) > before:
+            self.findings.pool.control["used"] += len(turn.data)
         if any(machine.undecoded):
             both = turn.stream & ~1
             states["undecoded"][both : both + 2] += np.array(machine.undecoded, states["undecoded"].dtype)
@@ -258,10 +196,10 @@ class DialogWalker:
     def _take(self, dialog: Dialog, turn: Turn, said: Said) -> None:
         """Take a row, a piece or an announcement."""
         if isinstance(said, Row):
-            self._put(dialog, turn, said)
+            self.findings.put(dialog.places, turn.stream, turn.due, said)
         elif isinstance(said, Piece):
             (dialog.bodies.discard if said.is_last else dialog.bodies.add)(said.body)
-            self.bodies.add(said)
+            self.findings.bodies.add(said)
         elif isinstance(said, Expect):
             self.expected.append((turn.stream >> 1, said))
 
@@ -273,26 +211,8 @@ class DialogWalker:
     def _drop(self, dialog: Dialog) -> None:
         """The bodies that a dialog has not ended will not end."""
         for body in dialog.bodies:
-            self.bodies.drop(body)
+            self.findings.bodies.drop(body)
         dialog.bodies.clear()
-
-    def _put(self, dialog: Dialog, turn: Turn, row: Row) -> None:
-        """Add a row to the pool."""
-        pool, index = self.pool, len(self.found)
-        if index == len(pool.messages):
-            pool.grow()
-        located = pool.messages[index]
-        located["start"] = located["end"] = located["missing"] = located["place"] = 0
-        located["number"], located["ts"] = row.begin.packet, row.begin.ts
-        located["at"] = turn.due if row.end is None else row.end.due
-        located["stream"] = turn.stream & ~1 | row.begin.side
-        if not row.bodies:
-            fault = faults.CODES[row.fault] if row.fault else 0
-            self.found.append(Found(index, row.table, row.fields, fault, dialog.place(row.table, row)))
-        else:
-            self.found.append(Unmade(index, row, dialog))
-        pool.control["messages"] += 1
-        pool.control["used"] += ROW_SIZE
 
     def _hand_over(self, dialog: Dialog, turn: Turn, handover: Handover, chains: Chains) -> None:
         """Hand on what follows in both streams of a flow."""
@@ -329,20 +249,6 @@ class DialogWalker:
             begin = begin or Where(stream & 1, int(piece["number"]), int(piece["ts"]), int(piece["at"]))
             unread += self._out[int(one["start"]) : int(one["end"])].tobytes()
         return unread, begin, -1
-
-
-def _made_of(unmade: Unmade, contents: list[Any]) -> Iterator[Found]:
-    """The rows of a row with bodies, whose contents are known."""
-    row = unmade.row
-    fault = next(filter(None, [row.fault, *(getattr(content, "fault", None) for content in contents)]), None)
-    for table, fields in (row.made or _as_file(row.table))(row.fields, *contents):
-        code = faults.CODES[fault] if fault and table == row.table else 0
-        yield Found(unmade.at, table, fields, code, unmade.dialog.place(table, row))
-
-
-def _as_file(table: str) -> Callable[[Fields, Any], list[tuple[str, Fields]]]:
-    """Rows of a table with the columns of a file: those of the message and those of its content."""
-    return lambda fields, content: [(table, fields | file_fields(content))]
 
 
 def _fed(machine: Machine, turn: Turn, known: int) -> Iterator[Said]:

@@ -57,7 +57,7 @@ class Part:
 
 @dataclass(slots=True)
 class Mail:
-    """A mail that was read: headers, parts in order, the first text, the links, its bytes; `fault` as in column `fault`."""
+    """A mail that was read: headers, parts in order, first text, links, its bytes; `fault` as in column `fault`."""
 
     headers: PartHeaders = field(default_factory=PartHeaders)
     parts: list[Part] = field(default_factory=list)

@@ -51,9 +51,9 @@ def headers_of(block: bytes) -> PartHeaders:
     """The headers in `block`, whose lines end with LF."""
     found = PartHeaders()
     for line in _FOLD.sub(b"", block).split(b"\n")[:MOST_HEADERS]:
-        name, colon, value = line.partition(b":")
-        if colon and name.strip():
-            found.pairs.append((text_of(name.strip()), text_of(value.strip())))
+        header, colon, value = line.partition(b":")
+        if colon and header.strip():
+            found.pairs.append((text_of(header.strip()), text_of(value.strip())))
     message = Message()
     for name in ("Content-Type", "Content-Disposition"):
         given = found.first(name.lower())

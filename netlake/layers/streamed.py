@@ -25,6 +25,9 @@ Rules that keep rows independent of the batches:
   complete. Its `place` is counted in the state of its stream.
 - What a stream says before it is complete is kept in the arena, bounded by the walker.
 
+Files in datagrams: a module declares `IN_DATAGRAMS`, a tuple of Datagrams, each with a reader of the messages of one of
+its tables (netlake.layers.datagrams). Its rows and bodies are those of machines.
+
 Located messages are copied into a buffer (Pool) that outlives the batch, so that a reader reads a thousand at once.
 Their addresses and ports are looked up when the batch ends, while the row of the flow is still its own (`Pool.settle`).
 """

@@ -46,6 +46,7 @@ from netlake.layers.contents import Contents
 from netlake.layers.dialog_walker import DialogWalker
 from netlake.layers.streamed import Chains, FramedWalker, ReadsContents, Stream, Walker
 from netlake.packets import Bytes, Columns, Headers, Ints, Messages, Packets, Shorts
+from netlake.pipeline.datagrams import DatagramFiles
 from netlake.pipeline.expected import Expected
 from netlake.pipeline.first_look import FirstLook
 from netlake.pipeline.handed import NO_PROTOCOL, Handed
@@ -86,6 +87,7 @@ class Streams:
         self.expected = Expected()
         self.found: Counter[str] = Counter()
         self.undecoded: Counter[tuple[str | None, int]] = Counter()
+        self.datagrams = DatagramFiles(tracker, wanted, failed, contents)
         tracker.leaving = weak(self.leaving)
 
     def batch(self, packets: Packets, headers: Headers, flows: Flows) -> None:
@@ -101,6 +103,7 @@ class Streams:
         Returns the columns of `connection` that streams know, for these rows.
         """
         columns: dict[str, pa.Array] = {}
+        self.datagrams.leaving(slots)
         for count in self.reassembly.finish(slots):
             self._events(_NONE, count)
             self._settle()
@@ -167,6 +170,7 @@ class Streams:
 
     def rows(self, *, every: bool = False) -> Iterator[tuple[Table, Messages, Columns | None]]:
         """The rows of full pools, with `every` of all; without columns, the table's reader reads the messages."""
+        yield from self.datagrams.rows(every=every)
         for number, walker in self.walkers.items():
             try:
                 yield from walker.rows(take, every=every)
@@ -179,6 +183,7 @@ class Streams:
         """End the threads of walkers, after the last call of `rows`."""
         for walker in self.walkers.values():
             walker.close()
+        self.datagrams.close()
 
     def _settle(self) -> None:
         for walker in self.walkers.values():
@@ -273,7 +278,7 @@ def _walker(stream: Stream, number: int, contents: Callable[[], Contents], faile
         return FramedWalker(stream.frame, tables.table(stream.tables[0]), number)
     if stream.machine is not None:
         dialogs = DialogWalker(stream, {name: tables.table(name) for name in stream.tables}, number, failed)
-        dialogs.contents = contents()
+        dialogs.findings.contents = contents()
         return dialogs
     assert stream.walker is not None  # noqa: S101 - rules of declarations
     walker = stream.walker(number)

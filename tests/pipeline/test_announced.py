@@ -78,7 +78,8 @@ def test_passive_file(reply: bytes, command: bytes, batch: int, tmp_path: Path, 
 def test_active_file_to_the_server(batch: int, tmp_path: Path) -> None:
     """The server connects to the client, which sends; the other direction says nothing."""
     control = frames(opened(
-        (SERVER, ACK, b"220 FTP\r\n"), (CLIENT, ACK, b"PORT " + comma(b.A4, 40001) + b"\r\n"), (SERVER, ACK, b"200 ok\r\n"),
+        (SERVER, ACK, b"220 FTP\r\n"), (CLIENT, ACK, b"PORT " + comma(b.A4, 40001) + b"\r\n"),
+        (SERVER, ACK, b"200 ok\r\n"),
         (CLIENT, ACK, b"STOR f.bin\r\n"), (SERVER, ACK, b"150 go\r\n"), (SERVER, ACK, b"226 done\r\n"), *CLOSED,
     ), 21)  # fmt: skip
     turns: list[Turn] = [(SERVER, SYN, b""), (CLIENT, SYN | ACK, b""), (SERVER, ACK, b""), (CLIENT, ACK, FILE),
@@ -166,7 +167,8 @@ def test_tls_behind_starttls(batch: int, tmp_path: Path, *, is_early: bool) -> N
 def test_http_behind_socks(batch: int, port: int, tmp_path: Path) -> None:
     turns = opened(
         (CLIENT, ACK, bytes.fromhex("050100")), (SERVER, ACK, bytes.fromhex("0500")),
-        (CLIENT, ACK, bytes.fromhex("05010001c00002010050")), (SERVER, ACK, bytes.fromhex("0500000100000000") + bytes(2)),
+        (CLIENT, ACK, bytes.fromhex("05010001c00002010050")),
+        (SERVER, ACK, bytes.fromhex("0500000100000000") + bytes(2)),
         (CLIENT, ACK, b"GET /inner HTTP/1.1\r\n\r\n"), (SERVER, ACK, b"HTTP/1.1 204 No Content\r\n\r\n"), *CLOSED,
     )  # fmt: skip
     rows, _ = decoded(tmp_path, frames(turns, port), batch)
