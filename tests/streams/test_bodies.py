@@ -23,9 +23,10 @@ OPEN: list[dict[str, Any]] = [
 
 def left(walker: DialogWalker) -> int:
     """The bodies that are not over in the thread."""
-    walker.bodies.give(walker.contents)
-    walker.contents.take(())
-    return len(walker.contents.worker.open)
+    findings = walker.findings
+    findings.bodies.give(findings.contents)
+    findings.contents.take(())
+    return len(findings.contents.worker.open)
 
 
 def test_a_body_without_a_row_is_dropped_when_its_flow_leaves() -> None:
