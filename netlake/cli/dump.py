@@ -21,7 +21,7 @@ SELECTION = ("select", "where", "sort", "limit")
 
 
 @click.command("dump", cls=options.Command, short_help="Write the rows of one table.", epilog=EXAMPLES)
-@click.argument("table", shell_complete=options.table_names)
+@click.argument("table", shell_complete=options.view_names)
 @click.option(
     "--select",
     metavar="COLUMNS",

@@ -107,6 +107,17 @@ def table_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> 
     return [CompletionItem(before + comma + name, help=_doc(file)) for name, file in sorted(found.items())]
 
 
+def view_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """As `table_names`, and the views that protocols declare."""
+    found = table_names(ctx, param, incomplete)
+    before, comma, prefix = incomplete.rpartition(",")
+    from netlake.tables import views
+
+    names = [(name, view.doc) for name, view in views().items() if name.startswith(prefix)]
+    found += [CompletionItem(before + comma + name, help=doc) for name, doc in names]
+    return sorted(found, key=lambda item: str(item.value))
+
+
 def column_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Names of columns that start with the typed text; the table is the argument before."""
     del param

@@ -13,10 +13,12 @@ from netlake.query.output.visible import say
 
 if TYPE_CHECKING:
     from netlake.lake.catalog import Catalog
+    from netlake.query.snapshot import Field
+    from netlake.schema.views import View
 
 
 @click.command("tables", cls=options.Command, short_help="List the tables of a lake, or describe one.")
-@click.argument("name", required=False, shell_complete=options.table_names)
+@click.argument("name", required=False, shell_complete=options.view_names)
 @click.option("--all", "every", is_flag=True, help="List every declared table, also without rows or without a lake.")
 @options.plugins
 @options.lake
@@ -35,6 +37,7 @@ def command(ctx: click.Context, name: str | None, every: bool, lake: Path, plugi
 
         none = 0 if rows else None
         rows |= {table.name: (none, table.doc) for table in tables.every() if table.name not in rows}
+        rows |= {name: (None, view.doc) for name, view in tables.views().items() if name not in rows}
     shown = ((table, "" if count is None else f"{count:,}", doc) for table, (count, doc) in sorted(rows.items()))
     listing.show(list(shown), right=(1,))
 
@@ -81,10 +84,21 @@ def _describe(name: str, lake: Path, *, needed: bool) -> None:
         doc, fields = stored[name].doc, [of_catalog(column) for column in catalog.columns(name)]
     elif name in declared:
         doc, fields = declared[name].table.doc, list(of_declaration(declared[name].table))
+    elif name in (views := tables.views()):
+        doc, fields = views[name].doc, _of_view(views[name], catalog)
     else:
         raise names.unknown("table", name, stored.keys() | declared.keys())
     click.echo(f"{name}: {doc}\n")
     listing.show([(field.name, _short(field.type), field.doc) for field in fields])
+
+
+def _of_view(view: View, catalog: Catalog | None) -> list[Field]:
+    """The columns of a declared view: without a lake, of its tables as declared."""
+    from netlake.query.snapshot import Field, Snapshot
+    from netlake.query.views import columns
+
+    made = columns(view, Snapshot(catalog) if catalog is not None else Snapshot.declared())
+    return [Field(0, name, kind) for name, kind in made.items()]
 
 
 def _short(kind: str) -> str:

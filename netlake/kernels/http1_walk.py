@@ -129,8 +129,8 @@ def store(side, event, stream, own, state, arena):
 
 
 @kernel()
-def hand_on(side, index, left, following, event, stream, own, state, arena):
-    """The stream is no longer HTTP: `left` bytes of event `index` are the first ones that follow."""
+def hand_on(side, index, left, following, message, event, stream, own, state, arena):
+    """The stream is no longer HTTP since `message`: `left` bytes of event `index` are the first ones that follow."""
     if stream.phase == Phase.HEAD:
         stage = state.stages[side]
         stream.undecoded += stage.size
@@ -140,7 +140,7 @@ def hand_on(side, index, left, following, event, stream, own, state, arena):
     stream.phase = Phase.TUNNEL.value
     handed = state.handed[state.tally[0].handed]
     handed.stream = event.stream & ~1 | side
-    handed.event, handed.used = following, 0
+    handed.event, handed.used, handed.message = following, 0, message
     if left > 0:
         handed.event, handed.used = index, event.size - left
     state.tally[0].handed += 1
@@ -153,7 +153,7 @@ def follow_tunnel(index, first, stream, other, state):
         return first
     stream.phase = Phase.TUNNEL.value
     handed = state.handed[state.tally[0].handed]
-    handed.stream, handed.event, handed.used = index, first, 0
+    handed.stream, handed.event, handed.used, handed.message = index, first, 0, -1
     state.tally[0].handed += 1
     return np.int64(-1)
 
@@ -206,10 +206,11 @@ def flow(base, states, data, arena, state, protocol):
             begin(left_own, states[event.stream].flow, state)
             begin(right_own, states[event.stream].flow, state)
             left_own.after = right_own.after = max(left.count, right.count)
+            message = state.control[0].messages - 1
             if ours:
-                hand_on(0, last, unread_left, a, event, left, left_own, state, arena)
+                hand_on(0, last, unread_left, a, message, event, left, left_own, state, arena)
             if theirs:
-                hand_on(1, last, unread_right, b, event, right, right_own, state, arena)
+                hand_on(1, last, unread_right, b, message, event, right, right_own, state, arena)
             break
         if unread > 0:  # behind the end of HTTP in an earlier batch
             (left if event.stream & 1 == 0 else right).undecoded += unread

@@ -15,6 +15,16 @@ MOST_DECODED, MOST_CODED, MOST_SMALL, RATIO = 1 << 30, 16 << 20, 1 << 20, 200
 MOST_KEPT, MOST_DECODERS = 64 << 20, 2048
 # bytes that are decoded at once
 STEP = 1 << 16
+# names of content codings (RFC 9110 section 8.4.1)
+CODINGS = {
+    "": Coding.NONE, "identity": Coding.NONE, "gzip": Coding.GZIP, "x-gzip": Coding.GZIP, "deflate": Coding.DEFLATE,
+    "br": Coding.BROTLI, "zstd": Coding.ZSTD,
+}  # fmt: skip
+
+
+def coding_of(value: str | None) -> int:
+    """The Coding that a Content-Encoding names."""
+    return CODINGS.get((value or "").strip().lower(), Coding.OTHER).value
 
 
 @dataclass(slots=True)

@@ -88,10 +88,11 @@ class Stream:
     """A protocol in streams; `name` is its name in `connection.service`.
 
     `starts`: what the first bytes of either direction can be, `?` for any byte. Without them a stream is of the
-    protocol on its `ports` only, unless it can be `anywhere`. `probe` is called with the first bytes of a stream and
-    its side: 0 if the originator sent them, 1 if the responder did. `tables`: names of the tables that have its
-    messages; for `frame` one. `port_probe` is called in place of `probe` if one port of the flow is of `ports`.
-    `decryptor` decrypts what its streams carry, if secrets are known (netlake.layers.decrypted).
+    protocol on its `ports` only, unless it can be `anywhere`, or the protocol before it in the stream names it as one
+    of its `tokens`, in lower case: those of Upgrade (RFC 9110 section 7.8) and ALPN (RFC 7301). `probe` is called with
+    the first bytes of a stream and its side: 0 if the originator sent them, 1 if the responder did. `tables`: names of
+    the tables that have its messages; for `frame` one. `port_probe` is called in place of `probe` if one port of the
+    flow is of `ports`. `decryptor` decrypts what its streams carry, if secrets are known (netlake.layers.decrypted).
     """
 
     name: str
@@ -100,6 +101,7 @@ class Stream:
     starts: tuple[bytes, ...] = ()
     ports: tuple[int, ...] = ()
     anywhere: bool = False
+    tokens: tuple[str, ...] = ()
     frame: Frame | None = None
     walker: Callable[[int], Walker] | None = None
     machine: Callable[..., Any] | None = None
@@ -141,6 +143,14 @@ class Walker(Protocol):
 
     def close(self) -> None:
         """End what runs beside the decoding, such as threads; nothing is walked afterwards."""
+
+
+@runtime_checkable
+class NamesNext(Protocol):
+    """A walker with `tunnels` (netlake.pipeline.handed) whose messages name the protocol that follows."""
+
+    def follows(self, handed: np.void) -> str:
+        """The token of the protocol that follows in one of `tunnels` (Stream.tokens); empty if it is not known."""
 
 
 @runtime_checkable

@@ -15,7 +15,7 @@ from netlake.kernels import first_look
 from netlake.kernels.flow_state import Records
 from netlake.layers.streamed import NO, UNSURE, YES, Chains, Stream, Verdict
 from netlake.packets import Shorts
-from netlake.pipeline.handed import NO_PROTOCOL
+from netlake.pipeline.handed import NO_PROTOCOL, Handed
 
 # bytes that candidates are chosen by
 LEADING = 4
@@ -28,15 +28,21 @@ class FirstLook:
     """Which protocol streams have; `numbers` are those of protocols by name, in the order of `streams`."""
 
     def __init__(
-        self, streams: Mapping[str, Stream], numbers: Mapping[str, int], failed: Callable[[str, Exception], None]
+        self,
+        streams: Mapping[str, Stream],
+        numbers: Mapping[str, int],
+        failed: Callable[[str, Exception], None],
+        handed: Handed | None = None,
     ) -> None:
         self.streams, self.failed = list(streams.values()), failed
+        self.handed = Handed() if handed is None else handed
         self.numbers = [numbers[stream.name] for stream in self.streams]
         if len(self.streams) > MOST_STREAMS:
             raise ValueError(f"{len(self.streams)} protocols in streams are declared; at most {MOST_STREAMS} can be.")
         # may[k, b]: bits of the streams whose byte k can be b
         self.may = np.zeros((LEADING, 256), np.uint64)
         self.on_port = np.zeros(1 << 16, np.uint64)
+        self.by_token: dict[str, int] = {}
         anywhere = 0
         for bit, stream in enumerate(self.streams):
             one = np.uint64(1 << bit)
@@ -45,6 +51,8 @@ class FirstLook:
                     fits = slice(None) if k >= len(start) or start[k : k + 1] == b"?" else start[k]
                     self.may[k, fits] |= one
             self.on_port[list(stream.ports)] |= one
+            for token in stream.tokens:
+                self.by_token[token] = self.by_token.get(token, 0) | 1 << bit
             anywhere |= (1 << bit) * bool(stream.starts or stream.anywhere)
         self.anywhere = np.uint64(anywhere)
         self.dialogs = {numbers[stream.name] for stream in self.streams if stream.machine is not None}
@@ -67,9 +75,12 @@ class FirstLook:
     def numbers_of(self, looks: Records, streams: Shorts, flow: Records, states: Records) -> npt.NDArray[np.uint8]:
         """The protocols of streams, in the order in which they began: 0 is not decided, NO_PROTOCOL is none.
 
-        A dialog is also given to the other direction.
+        A dialog is also given to the other direction. A protocol that the one before named counts as one on its port.
         """
         ports = self.on_port[flow["a_port"]] | self.on_port[flow["b_port"]]
+        if self.handed.flows:
+            tokens = map(self.handed.token, flow["number"].tolist())
+            ports |= np.array([self.by_token.get(token, 0) for token in tokens], np.uint64)
         bits = self._candidates(looks) & (ports | self.anywhere)
         decided: dict[int, int] = {}
         data = looks["data"].tobytes()

@@ -1,7 +1,8 @@
 """Streams that change their protocol: what a walker no longer reads is looked at again.
 
 A walker with the property `tunnels` (netlake.streams.http, netlake.layers.dialog_walker) says where its protocol ends:
-records of dtype HANDED, since its last `walk`. From that byte on the stream has no protocol, as at its beginning.
+records of dtype HANDED, since its last `walk`. From that byte on the stream has no protocol, as at its beginning; a
+protocol that was named (NamesNext) is a candidate as one on its port is.
 `connection.service` names all protocols of a flow, in order, and bytes are undecoded only if the protocol that had
 them did not read them.
 """
@@ -10,13 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from netlake.kernels.flow_state import Records
-from netlake.layers.streamed import Chains, Walker
+from netlake.layers.streamed import Chains, NamesNext, Walker
 from netlake.packets import Ints
 
 # the number of streams of no protocol
@@ -27,10 +27,14 @@ OF_READER = ("left", "line", "count", "bits", "body", "protocol", "phase", "role
 
 @dataclass(slots=True)
 class Before:
-    """What a flow spoke before: numbers of protocols, and the bytes of each direction up to the last change."""
+    """What a flow spoke before: numbers of protocols, and the bytes of each direction up to the last change.
+
+    `token` names what follows.
+    """
 
     numbers: list[int] = field(default_factory=list)
     bytes: list[int] = field(default_factory=lambda: [0, 0])
+    token: str = ""
 
 
 class Handed:
@@ -41,31 +45,37 @@ class Handed:
 
     def next_chains(self, chains: Chains, walkers: Mapping[int, Walker]) -> Chains | None:
         """What is left of the events of streams whose protocol ended; None if nothing is."""
-        found = [tunnels for walker in walkers.values() if len(tunnels := getattr(walker, "tunnels", ()))]
-        first = [index for tunnels in found for index in map(self._begin(chains), tunnels) if index >= 0]
+        first: list[int] = []
+        for walker in walkers.values():
+            for one in getattr(walker, "tunnels", ()):
+                index = self._begin(chains, one)
+                first += [index] if index >= 0 else []
+                if isinstance(walker, NamesNext) and (token := walker.follows(one)):
+                    self.flows[int(chains.states["flow"][one["stream"]])].token = token
         if not first:
             return None
         return Chains(np.array(sorted(first), np.int32), chains.states, chains.data, chains.arena)
 
-    def _begin(self, chains: Chains) -> Any:
-        """A function that gives a stream a new beginning; it returns its first event, -1 if this batch has none."""
+    def token(self, flow: int) -> str:
+        """The token of what a flow speaks now; empty if it was not named."""
+        before = self.flows.get(flow)
+        return "" if before is None else before.token
+
+    def _begin(self, chains: Chains, one: np.void) -> int:
+        """Give a stream a new beginning; its first event, -1 if this batch has none."""
         events: Records = chains.arena.events
-
-        def begin(one: np.void) -> int:
-            stream, index, used = int(one["stream"]), int(one["event"]), int(one["used"])
-            state = chains.states[stream]
-            if index >= 0:
-                for name, change in (("start", used), ("offset", used), ("size", -used)):
-                    events[name][index] += change
-            offset = events["offset"][index] if index >= 0 else state["offset"]
-            before = self.flows.setdefault(int(state["flow"]), Before())
-            before.numbers.append(int(state["protocol"]))
-            before.bytes[stream & 1] = int(offset) - int(one["unread"])
-            for name in OF_READER:
-                state[name] = 0
-            return index
-
-        return begin
+        stream, index, used = int(one["stream"]), int(one["event"]), int(one["used"])
+        state = chains.states[stream]
+        if index >= 0:
+            for name, change in (("start", used), ("offset", used), ("size", -used)):
+                events[name][index] += change
+        offset = events["offset"][index] if index >= 0 else state["offset"]
+        before = self.flows.setdefault(int(state["flow"]), Before())
+        before.numbers.append(int(state["protocol"]))
+        before.bytes[stream & 1] = int(offset) - int(one["unread"])
+        for name in OF_READER:
+            state[name] = 0
+        return index
 
     def leaving(
         self, flows: Ints, numbers: npt.NDArray[np.uint8], sent: Ints, unread: Ints, undecoded: Ints

@@ -103,7 +103,8 @@ class Streams:
         self.streams = tables.in_streams()
         self.numbers = {name: number for number, name in enumerate(self.streams, 1)}
         self.names = {number: name for name, number in self.numbers.items()}
-        self.look = FirstLook(self.streams, self.numbers, failed)
+        self.handed = Handed()
+        self.look = FirstLook(self.streams, self.numbers, failed, self.handed)
         self.walkers = {
             self.numbers[name]: _walker(stream, self.numbers[name], contents, failed)
             for name, stream in self.streams.items()
@@ -115,7 +116,6 @@ class Streams:
         self.expected = Expected()
         self.found: Counter[str] = Counter()
         self.undecoded: Counter[tuple[str | None, int]] = Counter()
-        self.handed = Handed()
         self.datagrams = DatagramFiles(tracker, wanted, failed, contents)
 
     def decrypt(self, inside: Inside, protocols: list[int]) -> None:

@@ -27,11 +27,12 @@ from netlake.lake.facts import FileInfo
 from netlake.query import labelled, names, network
 from netlake.query.planning import Planner
 from netlake.query.snapshot import Field, Snapshot
+from netlake.query.views import all_views, view_of
 from netlake.schema import sql
 from netlake.schema.sql import literal
 from netlake.schema.sql import name as quoted
 from netlake.schema.views import View
-from netlake.tables import entries, views
+from netlake.tables import entries
 
 _MISSING = re.compile(r"(?:Table|View) with name \"?(.+?)\"? does not exist")
 # statements that list tables: every table gets a view without files
@@ -113,6 +114,8 @@ class Views:
         if _LISTING.search(statement):
             for table in self.snapshot.names():
                 self.cursor.execute(view(table, self.snapshot.fields(table), ()))
+            for declared in all_views(self.snapshot):
+                self.cursor.execute(declared.statement)
         macros = (network.macro(network.networks(statement)),) if network.named(statement) else ()
         tables, joined = named(self.cursor, statement, self.snapshot)
         made = [_joined(table) for table in joined]
@@ -195,10 +198,8 @@ def _names(cursor: duckdb.DuckDBPyConnection, statement: str) -> set[str]:
 
 def declared_views(cursor: duckdb.DuckDBPyConnection, statement: str, snapshot: Snapshot) -> list[View]:
     """The views of protocols (VIEWS) that `statement` names; a table with the same name has priority."""
-    unknown = {name for name in _names(cursor, statement) if not snapshot.has(name)}
-    if not unknown:
-        return []
-    return [view for name, view in views().items() if name in unknown and all(map(snapshot.has, view.tables))]
+    found = (view_of(name, snapshot) for name in sorted(_names(cursor, statement)))
+    return [view for view in found if view is not None]
 
 
 def _joins(table: str, snapshot: Snapshot) -> bool:

@@ -1,4 +1,4 @@
-"""The SQL of `netlake dump`: selected columns and rows of one table, optionally sorted."""
+"""The SQL of `netlake dump`: selected columns and rows of one table or declared view, optionally sorted."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import duckdb
 from netlake.errors import OptionError
 from netlake.query import labelled, names
 from netlake.query.snapshot import Snapshot
+from netlake.query.views import columns as view_columns
+from netlake.query.views import view_of
 from netlake.schema.sql import name as quoted
 
 
@@ -27,9 +29,10 @@ class Dump:
         """The SQL statement; QueryError if the table or a column does not exist."""
         with_labels = labelled.parse(self.table)
         table = with_labels.table if with_labels else self.table
-        if not snapshot.has(table) or (with_labels and not labelled.key(table, snapshot)):
+        view = None if with_labels else view_of(table, snapshot)
+        if view is None and (not snapshot.has(table) or (with_labels and not labelled.key(table, snapshot))):
             raise names.unknown("table", self.table, snapshot.names())
-        columns = [field.name for field in snapshot.fields(table)]
+        columns = list(view_columns(view, snapshot)) if view else [field.name for field in snapshot.fields(table)]
         source = quoted(table)
         if with_labels:
             columns, source = labelled.columns(table, snapshot), with_labels.name

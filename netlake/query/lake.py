@@ -19,6 +19,7 @@ from netlake.query import labelled, names
 from netlake.query.answer import Answer
 from netlake.query.connection import Connection, Views
 from netlake.query.snapshot import Snapshot
+from netlake.query.views import all_views, columns, view_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -65,7 +66,8 @@ class Lake:
     def connect(self, *tables: str) -> duckdb.DuckDBPyConnection:
         """A new DuckDB connection with a view of each of `tables`, by default of all tables with rows.
 
-        A name such as `labelled.dns` is a view with labels; see netlake.query.labelled.
+        A name such as `labelled.dns` is a view with labels; see netlake.query.labelled. Names of views that protocols
+        declare, such as `http`, are allowed; by default those with a table with rows are included.
 
         The views read all files of the present snapshot: nothing is pruned, and later captures are not included.
         """
@@ -76,11 +78,16 @@ class Lake:
             self._known(snapshot, table)
         labelled.check(with_labels, snapshot)
         wanted = [name for name in wanted if labelled.parse(name) is None]
+        declared = [view for name in wanted if (view := view_of(name, snapshot)) is not None]
+        if not tables:
+            declared = [view for view in all_views(snapshot) if not set(wanted).isdisjoint(view.tables)]
+        wanted = list({name for name in wanted if view_of(name, snapshot) is None}.union(*(v.tables for v in declared)))
         wanted += {one.table for one in with_labels} | ({labelled.EDGES} if with_labels else set())
         for table in wanted:
             self._known(snapshot, table)
         views = Views(Connection(variables=True), snapshot)
-        views.bind(wanted, made=list(labelled.statements(with_labels, snapshot)))
+        made = [*(view.statement for view in declared), *labelled.statements(with_labels, snapshot)]
+        views.bind(wanted, made=made)
         return views.cursor
 
     @property
@@ -96,7 +103,9 @@ class Lake:
         return [entry.facts for entry in self.catalog.captures()]
 
     def columns(self, table: str) -> dict[str, tuple[str, str]]:
-        """Column name -> (SQL type, description) of `table`."""
+        """Column name -> (SQL type, description) of `table`; those of a declared view have no descriptions."""
+        if view := view_of(table, self._snapshot()):
+            return {name: (kind, "") for name, kind in columns(view, self._snapshot()).items()}
         return {field.name: (field.type, field.doc) for field in self._checked(table).fields(table)}
 
     def _checked(self, table: str) -> Snapshot:

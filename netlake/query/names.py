@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from netlake.errors import QueryError
 from netlake.query.output.visible import harmless
+from netlake.tables import views
 
 # tables that a command makes, and what to do if the lake has none
 MADE = {
@@ -17,7 +18,7 @@ MADE = {
 
 def unknown(what: str, name: str, known: Iterable[str], where: str = "") -> QueryError:
     """The QueryError for the unknown `name` of kind `what` (table, column), with the nearest names of `known`."""
-    every = sorted(known)
+    every = sorted({*known, *views()} if what == "table" else known)
     near = difflib.get_close_matches(name.lower(), every, n=3, cutoff=0.6)
     near += [other for other in every if name and (name in other or other in name) and other not in near]
     hint = "; `netlake tables --all` lists them" if what == "table" else ""

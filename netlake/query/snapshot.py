@@ -48,6 +48,13 @@ class Snapshot:
         self.at = catalog.snapshot(at)
         self._tables = catalog.tables(self.at)
 
+    @classmethod
+    def declared(cls) -> Snapshot:
+        """One without a lake: the declared tables, without rows."""
+        found = cls.__new__(cls)
+        found._tables = {}  # noqa: SLF001 - its own
+        return found
+
     def names(self) -> Sequence[str]:
         """Names of all tables in the lake and all declared tables, sorted."""
         return sorted(self._tables.keys() | entries().keys())

@@ -62,7 +62,8 @@ def _compare(path: Path, tables: dict[str, pa.Table] | None, outcome: Outcome) -
         present = [one for one in wanted if one.table.name in tables]
         for one in present:
             columns = tuple(dict.fromkeys((*one.columns, *asked(one.table.name, "columns"))))
-            rows[one.table.name] = Rows(tables[one.table.name], columns, shown[one.table.name])
+            at = one.packet, one.requires
+            rows[one.key] = Rows(tables[one.table.name], columns, shown[one.table.name], at)
     stops, kind, flows = _stops(tables), file_format(path), _flows(tables)
     dissection = Tshark(
         path,
@@ -73,16 +74,16 @@ def _compare(path: Path, tables: dict[str, pa.Table] | None, outcome: Outcome) -
         options(outcome.capture),
     )
     outcome.tables = {one.table.name: Tally() for one in wanted}
-    later: dict[str, Later] = {one.table.name: [] for one in wanted}
+    later: dict[str, Later] = {one.key: [] for one in wanted}
     for frame in dissection.frames():
         outcome.theirs += 1
         if tables is not None:
             place = Place(outcome.capture, kind, frame, stops.get(frame.number), flows)
             for one in wanted:
-                name = one.table.name
-                compare(one, rows.get(name), place, outcome.tables[name], later[name])
+                tally = outcome.tables[one.table.name]
+                compare(one, rows.get(one.key), place, tally, later[one.key])
     for one in wanted:
-        finish(one, outcome.tables[one.table.name], later[one.table.name])
+        finish(one, outcome.tables[one.table.name], later[one.key])
     outcome.ours = len(tables["packet"]) if tables and "packet" in tables else 0
     outcome.message = outcome.message or dissection.complaint
     if tables is None:

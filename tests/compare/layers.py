@@ -74,6 +74,13 @@ class Layered:
     begins: str | None = None
     columns: tuple[str, ...] = field(default=())
     merged: bool = False
+    packet: str | None = None
+    requires: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The name of its rows: that of the table, and of the column with the packet."""
+        return self.table.name if self.packet is None else f"{self.table.name} {self.packet}"
 
     @property
     def wanted(self) -> set[str]:
@@ -144,9 +151,9 @@ def _texts(given: str | list[str] | tuple[str, ...]) -> list[str]:
 
 
 def layered(table: Table, entry: dict[str, Any]) -> Layered:
-    """The mapping of `table`, from its declaration and its entry in `layers.toml`."""
-    only = entry.get("only", {})
-    own = _fields(table, entry)
+    """The mapping of `table`, from its declaration and its entry in `layers.toml`, or one of its `parts`."""
+    only, chosen = entry.get("only", {}), entry.get("columns")
+    own = tuple(one for one in _fields(table, entry) if chosen is None or one.parts[0].path[0] in chosen)
     columns = tuple(dict.fromkeys(part.path[0] for one in own for part in one.parts))
     merged = bool(entry.get("merged"))
     if merged:
@@ -166,6 +173,8 @@ def layered(table: Table, entry: dict[str, Any]) -> Layered:
         begins=entry.get("begins"),
         columns=columns,
         merged=merged,
+        packet=entry.get("packet"),
+        requires=entry.get("requires"),
     )
 
 
@@ -188,4 +197,5 @@ def declaring() -> list[Table]:
 @cache
 def compared() -> tuple[Layered, ...]:
     """All tables that are compared."""
-    return tuple(layered(table, entries().get(table.name, {})) for table in declaring())
+    found = ((table, entries().get(table.name, {})) for table in declaring())
+    return tuple(layered(table, entry | part) for table, entry in found for part in entry.get("parts", ({},)))

@@ -20,14 +20,25 @@ CONTEXT = ("packet", "place", "fault", "src_port", "dst_port", "flow", "from_ori
 class Rows:
     """The rows of one table by frame and place, read in increasing order of frames.
 
-    `shown` is the number of headers of the table in the stack of each packet. Tables of the link and network layers
+    `shown` is the number of headers of the table in the stack of each packet. `at` are the column with the frame and
+    the one that a row must have, for a part of the rows (layers.toml). Tables of the link and network layers
     have no `last_packet`; their headers inside a reassembled datagram are moved to the packet that completed it.
     """
 
-    def __init__(self, table: pa.Table, columns: tuple[str, ...], shown: Counter[int]) -> None:
+    def __init__(
+        self,
+        table: pa.Table,
+        columns: tuple[str, ...],
+        shown: Counter[int],
+        at: tuple[str | None, str | None] = (None, None),
+    ) -> None:
+        if at[1] is not None:
+            table = table.filter(pa.compute.is_valid(table[at[1]]))
         packet = table["packet"].to_numpy()
         place = table["place"].to_numpy()
-        if "last_packet" in table.column_names:
+        if at[0] is not None:
+            last = table[at[0]].fill_null(0).to_numpy()
+        elif "last_packet" in table.column_names:
             last = table["last_packet"].fill_null(0).to_numpy()
         else:
             last = late(packet, shown)

@@ -61,3 +61,46 @@ def test_tunnels_in_tunnels_are_bounded(tmp_path: Path) -> None:
     found = decoded(tmp_path / "a.pcap", turns)
     assert 1 <= len(found["http_request"]) <= 8
     assert [row["exchange"] for row in found["http_request"]] == list(range(len(found["http_request"])))
+
+
+ASK = b"GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n"
+SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nupgrade: %s\r\n\r\n"
+# an unmasked and a masked text of RFC 6455 section 5.7
+PLAIN, MASKED = bytes.fromhex("810548656c6c6f"), bytes.fromhex("818537fa213d7f9f4d5158")
+
+
+@pytest.mark.parametrize("joined", [False, True])
+def test_websocket_behind_an_upgrade(tmp_path: Path, *, joined: bool) -> None:
+    """Frames begin in the segment of the answer, or behind it; the client's may come first."""
+    turns = [(0, ASK % b"websocket"), (1, SWITCH % b"WebSocket"), (0, MASKED), (1, PLAIN)]
+    if joined:
+        turns = [(0, ASK % b"websocket"), (1, SWITCH % b"WebSocket" + PLAIN), (0, MASKED)]
+    found = decoded(tmp_path / "a.pcap", turns)
+    texts = [(row["from_originator"], row["text"]) for row in found["websocket"]]
+    assert sorted(texts) == [(False, "Hello"), (True, "Hello")]
+    (connection,) = found["connection"]
+    assert connection["service"] == ["http", "websocket"]
+    assert (connection["orig_undecoded_bytes"], connection["resp_undecoded_bytes"]) == (0, 0)
+
+
+@pytest.mark.parametrize(("announced", "data"), [(b"chat/2", PLAIN), (b"websocket", b"\x7fnoise")])
+def test_what_is_not_announced_or_no_frame_is_no_websocket(tmp_path: Path, announced: bytes, data: bytes) -> None:
+    found = decoded(tmp_path / "a.pcap", [(0, ASK % announced), (1, SWITCH % announced), (1, data)])
+    assert "websocket" not in found
+    assert found["connection"][0]["resp_undecoded_bytes"] == len(data)
+
+
+def test_frames_without_an_upgrade_are_no_websocket(tmp_path: Path) -> None:
+    assert "websocket" not in decoded(tmp_path / "a.pcap", [(0, MASKED), (1, PLAIN)])
+
+
+def test_http2_behind_an_upgrade(tmp_path: Path) -> None:
+    """The answer to the request of HTTP/1 is on stream 1; `88` is the field `:status: 200`."""
+    settings = bytes(3) + b"\x04" + bytes(5)
+    answer = bytes.fromhex("000001 01 05 00000001 88")
+    preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+    turns = [(0, ASK % b"h2c"), (1, SWITCH % b"h2c" + settings), (0, preface + settings), (1, answer)]
+    found = decoded(tmp_path / "a.pcap", turns)
+    assert [(row["stream_id"], row["method"], row["status"]) for row in found["http2_stream"]] == [(1, None, 200)]
+    assert found["connection"][0]["service"] == ["http", "http2"]
+    assert [row["uri"] for row in found["http_request"]] == ["/ws"]

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
 import pytest
 
 import netlake
 from netlake import tables
-from netlake.errors import QueryError
+from netlake.cli import options
+from netlake.cli.dump import command
+from netlake.errors import OptionError, QueryError
+from netlake.query.dump import Dump
 from netlake.streams.http.tables import REQUEST, RESPONSE
+from netlake.streams.http2 import HTTP2_STREAM
 from tests.query import lakes
 
 
@@ -37,6 +42,54 @@ def test_http_joins_requests_and_responses(tmp_path: Path) -> None:
         (2, 0, None, 404, None, "192.0.2.2", 80),
     ]
     assert lake.sql("SELECT count(*) FROM http JOIN http_request USING (capture, flow, exchange)").rows() == [(2,)]
+
+
+def test_http_has_streams_of_http2(tmp_path: Path) -> None:
+    """The client of a pushed request, and of a response without a request, receives the first packet."""
+    ends = {"src_ip": "192.0.2.1", "src_port": 1000, "dst_ip": "192.0.2.2", "dst_port": 80}
+    back = {"src_ip": "192.0.2.2", "src_port": 80, "dst_ip": "192.0.2.1", "dst_port": 1000}
+    rows = [
+        {"flow": 1, "stream_id": 1, "path": "/a", "status": 200, "packet": 5, "request_body_length": 0, **ends},
+        {"flow": 1, "stream_id": 2, "path": "/b", "pushed": True, "packet": 6, "request_body_length": 0, **back},
+        {"flow": 1, "stream_id": 3, "status": 404, "packet": 7, "response_packet": 7, **back},
+    ]
+    lakes.commit(tmp_path / "lake", "a" * 16, {HTTP2_STREAM: rows})
+    lake = netlake.Lake(tmp_path / "lake")
+    found = lake.sql("SELECT exchange, version, uri, status, client_ip, client_port, server_ip FROM http ORDER BY 1")
+    client = ("192.0.2.1", 1000, "192.0.2.2")
+    assert found.rows() == [
+        (1, "HTTP/2", "/a", 200, *client),
+        (2, "HTTP/2", "/b", None, *client),
+        (3, "HTTP/2", None, 404, *client),
+    ]
+
+
+def test_views_are_listed_and_described(tmp_path: Path) -> None:
+    lake = lake_of(tmp_path)
+    assert ("http",) in lake.sql("SHOW TABLES").rows()
+    found = lake.sql("SELECT column_name FROM information_schema.columns WHERE table_name = 'http'").rows()
+    assert [name for (name,) in found] == list(lake.columns("http"))
+    assert lake.columns("http")["status"][0] == "INTEGER"
+
+
+@pytest.mark.parametrize("names", [("http",), ("http", "http_request"), ()])
+def test_connect_has_views(tmp_path: Path, names: tuple[str, ...]) -> None:
+    connection = lake_of(tmp_path).connect(*names)
+    assert connection.execute("SELECT count(*), count(uri) FROM http").fetchall() == [(3, 2)]
+
+
+def test_dump_of_a_view(tmp_path: Path) -> None:
+    snapshot = lake_of(tmp_path)._snapshot()
+    assert Dump("http", select=("uri",), limit=1).sql(snapshot) == 'SELECT "uri"\nFROM "http"\nLIMIT 1'
+    with pytest.raises(OptionError, match="urri"):
+        Dump("http", select=("urri",)).sql(snapshot)
+
+
+def test_names_of_views_are_completed_and_suggested(tmp_path: Path) -> None:
+    context = click.Context(command)
+    assert "http" in {item.value for item in options.view_names(context, command.params[0], "htt")}
+    with pytest.raises(QueryError, match=r"nearest .*http"):
+        lake_of(tmp_path).sql("SELECT * FROM htpp")
 
 
 def test_unknown_names_are_still_errors(tmp_path: Path) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from hpack import Encoder
 
 from netlake import tables
 from netlake.kernels.stream_state import BLOCK, Kind, Known
 from netlake.layers.dialog_walker import DialogWalker
+from tests.streams.http2_frames import PREFACE, frame
 from tests.streams.tls_runner import PROTOCOL, Row, Runner, Step
+from tests.streams.websocket_frames import message
 
 LISTS = 10
 
@@ -28,12 +31,21 @@ def kexinit(lists: Sequence[str], follows: int = 0) -> bytes:
     return packet(bytes([20]) + bytes(range(16)) + body + bytes([follows]) + bytes(4))
 
 
-def said(part: dict[str, Any]) -> bytes:
-    """The bytes of one part of a turn."""
-    if "kexinit" in part:
-        return kexinit(part["kexinit"])
-    if "packet" in part:
-        return packet(bytes.fromhex(part["packet"]))
+MADE: dict[str, Callable[[dict[str, Any]], bytes]] = {
+    "preface": lambda _: PREFACE,
+    "websocket": message,
+    "kexinit": lambda part: kexinit(part["kexinit"]),
+    "packet": lambda part: packet(bytes.fromhex(part["packet"])),
+}
+
+
+def said(part: dict[str, Any], encoder: Encoder) -> bytes:
+    """The bytes of one part of a turn; `encoder` makes the header blocks of its side."""
+    for name, made in MADE.items():
+        if name in part:
+            return made(part) * part.get("repeat", 1)
+    if "frame" in part:
+        return frame(part, encoder) * part.get("repeat", 1)
     if "hex" in part:
         return bytes.fromhex(part["hex"]) * part.get("times", 1)
     return part["text"].encode("latin-1") * part.get("times", 1)
@@ -42,14 +54,18 @@ def said(part: dict[str, Any]) -> bytes:
 def steps(turns: Iterable[dict[str, Any]]) -> list[Step]:
     """The steps of a case: side, and bytes, a gap, or the end."""
     made: list[Step] = []
+    encoders = Encoder(), Encoder()
     for turn in turns:
+        if turn["from"] == "both":
+            made += [(0, None), (1, None)]
+            continue
         side = ("client", "server").index(turn["from"])
         if "gap" in turn:
             made.append((side, turn["gap"]))
         elif "end" in turn:
             made.append((side, None))
         else:
-            made.append((side, b"".join(map(said, turn.get("parts", [turn])))))
+            made.append((side, b"".join(said(part, encoders[side]) for part in turn.get("parts", [turn]))))
     return made
 
 
@@ -173,7 +189,7 @@ def covers(segment: Row, byte: Row, given: Sequence[Step]) -> bool:
 
 def unplaced(found: dict[str, list[Row]]) -> dict[str, list[Row]]:
     """Rows without packets and places, which depend on segments."""
-    leave = ("packet", "last_packet", "place")
+    leave = ("packet", "last_packet", "place", "response_packet", "response_ts")
     return {table: [{k: v for k, v in row.items() if k not in leave} for row in rows] for table, rows in found.items()}
 
 

@@ -91,7 +91,7 @@ class Heads:
         for name in ("proxy-authorization", "authorization"):
             starts, ends, has = self.value_spans(name)
             for row in np.flatnonzero(has).tolist():
-                schemes[row], users[row] = _credentials(self.data[starts[row] : ends[row]].tobytes())
+                schemes[row], users[row] = credentials_of(self.data[starts[row] : ends[row]].tobytes())
         return pa.array(schemes, pa.string()), pa.array(users, pa.string())
 
 
@@ -122,8 +122,8 @@ def _scheme_end(data: Bytes, start: int, end: int) -> int:
 
 
 @lru_cache(1 << 10)
-def _credentials(value: bytes) -> tuple[str | None, str | None]:
-    """Scheme and name of the user of one header."""
+def credentials_of(value: bytes) -> tuple[str | None, str | None]:
+    """Scheme and name of the user of one header with credentials (RFC 9110 section 11.4)."""
     scheme, space, rest = value.partition(b" ")
     if not space:
         return None, None

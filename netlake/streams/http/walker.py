@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -18,6 +19,9 @@ from netlake.streams.http.columns import files_of, request_columns, response_col
 from netlake.streams.http.tables import REQUEST, RESPONSE
 
 RUNS = 1 << 12
+SWITCHING = 101
+# the first protocol of Upgrade, without its version (RFC 9110 section 7.8)
+_UPGRADE = re.compile(rb"\nupgrade[ \t]*:[ \t]*([^\s,/]+)", re.IGNORECASE)
 READERS = (
     (REQUEST, s.Role.REQUEST.value, request_columns),
     (RESPONSE, s.Role.RESPONSE.value, response_columns),
@@ -48,6 +52,15 @@ class Http:
     def tunnels(self) -> Records:
         """The streams that are no longer HTTP since the last `walk`, of dtype HANDED."""
         return self.handed[: int(self.tally["handed"][0])]
+
+    def follows(self, handed: np.void) -> str:
+        """The protocol that a response with status 101 announces for one of `tunnels`; empty without one."""
+        index = int(handed["message"])
+        if index < 0 or self.messages["status"][index] != SWITCHING:
+            return ""
+        located = self.pool.messages[index]
+        found = _UPGRADE.search(self.pool.data[int(located["start"]) : int(located["end"])].tobytes())
+        return found[1].decode("latin-1").lower() if found else ""
 
     def walk(self, chains: Chains) -> None:
         """Read all HTTP streams of a batch."""
