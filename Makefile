@@ -13,11 +13,12 @@ CAPTURES ?= ../shared/captures
 LABELLED ?= ../shared/labelled
 REPORT ?= docs/comparison.md
 ARGUMENTS ?=
+MINUTES ?= 10
 # files of queries/ that `make demo` runs
 QUESTIONS := closed_ports beacons retransmissions
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format types contracts generate fresh bench compare robust connections follow mutate notebooks clean
+.PHONY: help demo test check lint format types contracts generate fresh bench compare robust connections follow objects fuzz soak mutate notebooks clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -74,6 +75,15 @@ connections: $(TOOLS) ## Count TCP connections of the captures in CAPTURES with 
 follow: $(TOOLS) ## Compare the bytes of TCP streams with those of tshark on the captures in CAPTURES
 	@$(BIN)/python -m tests.streams.follow $(CAPTURES) $(ARGUMENTS)
 
+objects: $(TOOLS) ## Compare files of streams with those that tshark exports from the captures in CAPTURES
+	@$(BIN)/python -m tests.streams.objects $(CAPTURES) $(ARGUMENTS)
+
+fuzz: $(TOOLS) ## Fuzz everything that reads input for MINUTES minutes in all; findings are in ./fuzz/findings
+	@$(BIN)/python -m tests.fuzz --minutes $(MINUTES) $(ARGUMENTS)
+
+soak: $(TOOLS) ## Print what streams that never end a line cost each protocol, for n, 2n and 4n bytes
+	@$(BIN)/python -m tests.streams.endless $(ARGUMENTS)
+
 mutate: $(TOOLS) ## Change the code of readers at one place at a time; fail if the test cases miss too many changes
 	@$(BIN)/python -m tests.mutate $(ARGUMENTS)
 
@@ -81,7 +91,7 @@ notebooks: $(TOOLS) ## Run the notebooks and write docs/notebooks/
 	@$(BIN)/python notebooks/export.py
 
 clean: ## Remove the environment, ./demo and caches
-	rm -rf $(VENV) demo bench .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) demo bench fuzz .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 # Compile byte code now (10 s): with PYTHONDONTWRITEBYTECODE set, every start would otherwise take 0.6 s longer.
 define SETUP

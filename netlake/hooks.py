@@ -27,7 +27,8 @@ class Hooks:
     - `read(messages)`: columnar reader; returns columns, or (messages, columns) where rows are not messages one for one
     - `parse(cursor)`: reads one message; a generator of (column, value)
     - `memory()`: what `parse` remembers between messages, as `cursor.memory`: a new, bounded object for each capture;
-      with `read` its second argument
+      with `read` its second argument. If it is a netlake.layers.handshake.Carrier, handshake messages that it has found
+      become rows of the tables of TLS
     - `probe(messages)`: mask of the UDP payloads that are this table's, whatever their ports
     - `evidence()`: with it, `probe` returns candidates, which a new object for each capture judges
       (netlake.layers.evidence)

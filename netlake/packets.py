@@ -283,14 +283,16 @@ class Cursor:
     """Reads one message from its start; raises Short at its end. Ports, `hint` and `missing` are as in Messages.
 
     Only the cursor of a whole message of a table with a hook `memory` has the attributes `memory`, what that hook
-    returned, and `sender` and `receiver`, the addresses as text (None if they are unknown).
+    returned, `sender` and `receiver`, the addresses as text (None if they are unknown), and `origin`, where it is in
+    the capture (netlake.layers.parsed.Origin; None if that is unknown).
     """
 
     __slots__ = (
-        "at", "data", "destination_port", "end", "faults", "hint", "memory", "missing", "receiver", "sender",
+        "at", "data", "destination_port", "end", "faults", "hint", "memory", "missing", "origin", "receiver", "sender",
         "source_port",
     )  # fmt: skip
     memory: Any
+    origin: Any
     receiver: str | None
     sender: str | None
 

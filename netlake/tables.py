@@ -38,6 +38,7 @@ from netlake import derived as computed
 from netlake import flows, protocols, streams
 from netlake.errors import SchemaError
 from netlake.hooks import Hooks, hooks_of, mistakes
+from netlake.layers.datagrams import Datagrams
 from netlake.layers.streamed import Stream
 from netlake.schema import CONTEXTS, Table, contract
 from netlake.schema.views import View
@@ -119,6 +120,7 @@ def load(paths: Iterable[str | os.PathLike[str]]) -> None:
             _LOADED[path] = module
             entries.cache_clear()
             in_streams.cache_clear()
+            in_datagrams.cache_clear()
             views.cache_clear()
             entries()
         except SchemaError:
@@ -126,6 +128,7 @@ def load(paths: Iterable[str | os.PathLike[str]]) -> None:
             sys.modules.pop(name, None)
             entries.cache_clear()
             in_streams.cache_clear()
+            in_datagrams.cache_clear()
             views.cache_clear()
             raise
         if (folder := path.parent / "schemas").is_dir() and folder not in contract.directories:
@@ -198,6 +201,14 @@ def in_streams() -> dict[str, Stream]:
                 raise SchemaError(f"The stream {stream.name} of {module.__name__} exists already; rename one.")
             result[stream.name] = stream
     return dict(sorted(result.items()))
+
+
+@cache
+def in_datagrams() -> dict[str, Datagrams]:
+    """Every reader of datagrams (netlake.layers.datagrams) by the table of its messages."""
+    modules = dict.fromkeys(entry.module for entry in entries().values())
+    declared = (one for module in modules for one in getattr(module, "IN_DATAGRAMS", ()))
+    return {one.table: one for one in declared}
 
 
 @cache

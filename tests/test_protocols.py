@@ -3,8 +3,8 @@
 A case contains
 - `name`; `from`, the capture and packet or the RFC and section that its bytes are from; `bytes`, hexadecimal;
 - as needed `missing` (bytes that the capture did not keep), `ports` (source and destination) and `hint`, which are
-  fields of netlake.packets.Messages; `before`, a message in the other direction that the reader read before, for tables
-  with a hook `memory`;
+  fields of netlake.packets.Messages; for tables with a hook `memory` a message that the reader read before, `before` in
+  the other direction, `earlier` in the same one;
 - `row`, every column that is neither null nor an empty list, with bytes as hexadecimal; or `rows`, where one message
   has several rows or none. `fault` of the case is the fault of its last row; another row has its own `fault`;
 - `pieces`, the names of columns of which the message sends the value in pieces or twice: a cut message has the value
@@ -57,6 +57,7 @@ class Layer:
     ports: tuple[int, int] = NO_PORTS
     hint: int = 0
     before: bytes = b""
+    earlier: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,8 @@ class Case:
 
     @property
     def layer(self) -> Layer:
-        before = bytes.fromhex(self.case.get("before", ""))
-        return Layer(tuple(self.case.get("ports", NO_PORTS)), int(self.case.get("hint", 0)), before)
+        before, earlier = (bytes.fromhex(self.case.get(name, "")) for name in ("before", "earlier"))
+        return Layer(tuple(self.case.get("ports", NO_PORTS)), int(self.case.get("hint", 0)), before, earlier)
 
     @property
     def messages(self) -> Messages:
@@ -139,6 +140,8 @@ def read_rows(table: str, found: Messages, layer: Layer = Layer()) -> list[list[
     read = readers.reader(entry, failures, entropy=False)
     if layer.before:
         read(messages([(layer.before, 0)], Layer(layer.ports[::-1])))
+    if layer.earlier:
+        read(messages([(layer.earlier, 0)], Layer(layer.ports)))
     kept, columns = read(found)
     assert failures.by_table == {}
     schema = arrow.schema(entry.table)

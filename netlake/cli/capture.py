@@ -49,6 +49,18 @@ tcpdump -w - | netlake capture -
     help="Captures decoded in parallel (default: one per CPU).",
 )
 @click.option(
+    "--budget-seconds",
+    metavar="N",
+    type=click.FloatRange(min=0, min_open=True),
+    help="A capture that takes longer fails; the others are decoded (default: no limit).",
+)
+@click.option(
+    "--budget-memory",
+    metavar="MIB",
+    type=click.IntRange(1),
+    help="A capture that needs more memory than this fails; the others are decoded (default: no limit; Linux only).",
+)
+@click.option(
     "--replace", is_flag=True, help="Decode captures again that are already in the lake, and replace their rows."
 )
 @click.option(
@@ -95,6 +107,9 @@ def command(inputs: tuple[str, ...], lake: Path, as_json: bool, **chosen: Any) -
     Format (pcap, pcapng) and compression (gzip, zstd, xz, bzip2, lz4) are detected from the content. A capture that
     is already in the lake is skipped; see --replace. SIGINT (Ctrl-C) or SIGTERM ends stdin, and what was read is
     added; a second one aborts. Without stdin, the first one aborts.
+
+    A capture whose decoding process dies or exceeds its budget is listed with the state failed; the next run decodes
+    it again.
 
     Exit codes: 0 all captures are in the lake; 1 a capture failed, the others are in the lake; 2 wrong usage; 3 a
     capture could not be read to its end, what precedes is in the lake; 130 aborted.
@@ -169,6 +184,8 @@ def _captured(inputs: tuple[str, ...], lake: Path, chosen: dict[str, Any]) -> Re
             extract_files=chosen["extract_files"],
             keylog=chosen["keylog"],
             plugins=chosen["plugins"],
+            budget_seconds=chosen["budget_seconds"],
+            budget_memory=chosen["budget_memory"],
             progress=watch,
             begun=watch.begin,
         )

@@ -14,7 +14,10 @@ from netlake.query.output.visible import say
 @options.lake
 @click.pass_context
 def command(ctx: click.Context, lake: Path) -> None:
-    """List the captures in the lake: id, packets, size, time of the first packet, state, source."""
+    """List the captures in the lake: id, packets, size, time of the first packet, state, source.
+
+    Of a capture that could not be decoded, the state has the reason; `netlake capture` decodes it again.
+    """
     if ctx.invoked_subcommand is None:
         from netlake.lake.catalog import Catalog
 
@@ -27,7 +30,7 @@ def command(ctx: click.Context, lake: Path) -> None:
                 f"{facts.packets:,}",
                 "" if facts.size is None else listing.size(facts.size),
                 "" if facts.begin is None else f"{facts.begin:%Y-%m-%d %H:%M:%S}",
-                facts.state,
+                f"failed: {facts.report['failure']}" if "failure" in facts.report else facts.state,
                 facts.path.replace("\n", ", "),
             )
             for facts in (entry.facts for entry in catalog.captures())

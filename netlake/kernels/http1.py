@@ -82,6 +82,8 @@ def unfinished(side, event, stream, own, state, arena, fault):
     stage = state.stages[side]
     if stage.held == 1 and stream.line > 0:
         read_head(state.stage[side][: stage.size], own.role, own)
+        if fault != 0:
+            own.unseen = 1
         own.exchange = stream.count
         stream.count += 1
         finish(side, event, stream, own, state, arena, fault)

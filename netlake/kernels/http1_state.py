@@ -163,8 +163,9 @@ RUN = record(
     ],
     [],
 )
-# a stream that is no longer HTTP, and what follows in this batch: byte `used` of event `event`, -1 none
-HANDED = record([("stream", np.int32), ("event", np.int32), ("used", np.int64)], [])
+# a stream that is no longer HTTP, and what follows in this batch: byte `used` of event `event`, -1 none; before it come
+# `unread` bytes that were kept in the arena
+HANDED = record([("stream", np.int32), ("event", np.int32), ("used", np.int64), ("unread", np.int64)], [])
 TALLY = record(
     [
         ("bodies", np.int64),  # numbers of bodies that were given

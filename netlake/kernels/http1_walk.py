@@ -22,6 +22,18 @@ from netlake.kernels.stream_state import STREAM, Arena, Kind  # noqa: F401 - as 
 from netlake.schema.faults import TOO_LARGE
 
 
+@kernel()
+def begin(own, flow, state):
+    """The state of a stream of a flow, unless it is that already; whether it is new."""
+    if own.flow == flow:
+        return False
+    if own.flow != 0:
+        end_body(own, state, DROPPED)  # its row was used again before its end
+    own.flow, own.resumed, own.role, own.body, own.named = flow, 0, 0, -1, -1
+    own.after = 0
+    return True
+
+
 @kernel("int64(int32[::1], STREAM[::1], Arena, State, int64)")
 def begin_batch(first, states, arena, state, protocol):
     """Note where the events of each stream of the protocol begin; `first` are those of all streams.
@@ -35,12 +47,7 @@ def begin_batch(first, states, arena, state, protocol):
         if states[index].protocol != protocol:
             continue
         own = state.own[index]
-        if own.flow != states[index].flow:
-            if own.flow != 0:
-                end_body(own, state, DROPPED)  # its row was used again before its end
-            own.flow, own.resumed, own.role, own.body, own.named = states[index].flow, 0, 0, -1, -1
-            own.after = 0
-        elif states[index].count == 0:
+        if not begin(own, states[index].flow, state) and states[index].count == 0:
             states[index].count = own.after  # HTTP in a tunnel of HTTP
         own.first, own.bytes, own.events = i + 1, 0, 0
         while i >= 0:
@@ -195,6 +202,9 @@ def flow(base, states, data, arena, state, protocol):
             changed = before != Phase.TUNNEL and right.phase == Phase.TUNNEL
             unread_left, unread_right = np.int64(0), unread
         if changed:
+            # the other side may not have sent anything yet
+            begin(left_own, states[event.stream].flow, state)
+            begin(right_own, states[event.stream].flow, state)
             left_own.after = right_own.after = max(left.count, right.count)
             if ours:
                 hand_on(0, last, unread_left, a, event, left, left_own, state, arena)

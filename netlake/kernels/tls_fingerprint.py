@@ -1,4 +1,4 @@
-"""The texts of the fingerprints JA3, JA3S and JA4 (over TCP) of TLS hellos, whose hashes are the columns.
+"""The texts of the fingerprints JA3, JA3S and JA4 of TLS hellos, whose hashes are the columns.
 
 The rules are those of netlake.layers.client_hello: GREASE is left out, but for point formats; JA4 sorts cipher suites
 and extensions, without server name and ALPN, and keeps the order of signature algorithms.
@@ -14,6 +14,8 @@ from netlake.kernels.tls_extensions import Extension
 # the versions of JA4 from old to new, and their names
 VERSIONS = np.array([0x0002, 0x0300, 0x0301, 0x0302, 0x0303, 0x0304, 0xFEFF, 0xFEFD, 0xFEFC], np.int64)
 VERSION_NAMES = np.frombuffer(b"s2s310111213d1d2d3", np.uint8).reshape(-1, 2)
+# by number of Transport (netlake.kernels.tls_state): TCP, QUIC, DTLS
+TRANSPORTS = np.frombuffer(b"tqd", np.uint8)
 DASH, COMMA, UNDERSCORE, ZERO, HEX_LETTER = 45, 44, 95, 48, 87
 # steps of the sort (Ciura)
 STEPS = (86961, 31393, 11243, 4025, 1425, 513, 301, 132, 57, 23, 10, 4, 1)
@@ -191,11 +193,11 @@ def has_name(hello, into):
 
 
 @kernel()
-def write_ja4(data, hello, into):
+def write_ja4(data, hello, transport, into):
     """Write the parts of JA4 before hashing, with underscores between them: JA4_r."""
     used = into.used[0]
     hello.ja4.start = used.text
-    put(116, into)  # t: TCP
+    put(np.int64(TRANSPORTS[transport]), into)
     put_version(hello, into)
     put(100 if has_name(hello, into) else 105, into)  # d or i
     suites = gather(hello.cipher_suites, False, into)

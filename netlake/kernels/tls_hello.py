@@ -2,6 +2,7 @@
 
 - A hello that ends early keeps the fields before its end, as far as they are whole; only a whole one has fingerprints.
 - Servers of the drafts of TLS 1.3 to 21 send version 0x7fxx, and neither session ID nor compression method.
+- A ClientHello of DTLS has a cookie behind the session ID (RFC 6347 section 4.2.1), which has no column here.
 - A ClientHello in the format of SSL 2.0 (RFC 5246 appendix E.2) has other fields: cipher suites of three bytes, of
   which those that begin with 0 are suites of TLS. It has no fingerprints.
 """
@@ -23,6 +24,7 @@ from netlake.kernels.tls_extensions import (  # noqa: F401 - in signatures
     note,
 )
 from netlake.kernels.tls_fingerprint import write_ja3, write_ja3s, write_ja4
+from netlake.kernels.tls_state import Transport
 from netlake.schema.faults import BAD_LENGTH, CUT, SHORT_HEADER, TOO_LARGE
 
 RANDOM = 32
@@ -155,10 +157,20 @@ def read_extensions(data, server, hello, into):
 
 
 @kernel()
-def read_hello(data, at, end, missing, server, hello, into):
+def cookie(data, at, end, missing, hello):
+    """The offset behind the cookie of a client; NONE if the hello ends before."""
+    if end - at < 1:
+        return ended(hello, missing, SHORT_HEADER)
+    return vector(at + 1, np.int64(data[at]), end, missing, hello)
+
+
+@kernel()
+def read_hello(data, at, end, missing, server, transport, hello, into):
     """Read the hello whose body is data[at:end] and `missing` bytes."""
     clear(hello, into)
     at = fixed(data, at, end, missing, server, hello)
+    if at >= 0 and transport == Transport.DTLS and not server:
+        at = cookie(data, at, end, missing, hello)
     if at >= 0:
         at = selected(data, at, end, missing, hello, into) if server else offered(data, at, end, missing, hello, into)
     if at < 0:
@@ -211,19 +223,22 @@ def read_ssl_2(data, at, end, missing, hello, into):
         note(hello, CUT)
 
 
-@kernel("void(uint8[::1], int64[::1], int64[::1], int32[::1], int32[::1], int64, HELLO[::1], Into)")
-def read_hellos(data, start, end, missing, versions, server, hellos, into):
-    """Read the hellos whose bodies are data[start:end], of a server or of a client; `versions` are of their records."""
+@kernel("void(uint8[::1], int64[::1], int64[::1], int32[::1], int32[::1], int32[::1], int64, HELLO[::1], Into)")
+def read_hellos(data, start, end, missing, versions, transports, server, hellos, into):
+    """Read the hellos whose bodies are data[start:end], of a server or of a client; `versions` are of their records.
+
+    `transports` are numbers of Transport.
+    """
     for index in range(start.size):
         hello = hellos[index]
         if versions[index] == SSL_2:
             read_ssl_2(data, start[index], end[index], missing[index], hello, into)
             continue
-        read_hello(data, start[index], end[index], missing[index], server, hello, into)
+        read_hello(data, start[index], end[index], missing[index], server, transports[index], hello, into)
         if hello.whole == 0:
             continue
         if server:
             write_ja3s(hello, into)
         else:
             write_ja3(hello, into)
-            write_ja4(data, hello, into)
+            write_ja4(data, hello, transports[index], into)

@@ -30,8 +30,8 @@ SSL_2_BEGIN = 3
 # `bits` of a stream: bytes of a message to pass over, then alerts and certificates that begin in packet `placed_in`
 SKIP = 0xFFFFFF
 ALERTS, CERTIFICATES, COUNTED = 24, 43, 0x7FFFF
-# `kind` of a located message: its type, the record version above it, then its Reason
-VERSION_SHIFT, REASON_SHIFT = 8, 24
+# `kind` of a located message: its type, the record version above it, then its Reason and Transport
+VERSION_SHIFT, REASON_SHIFT, TRANSPORT_SHIFT = 8, 24, 28
 
 
 class Phase(IntEnum):
@@ -84,6 +84,14 @@ class Reason(IntEnum):
     ENDED = 1  # the stream or a record of another type ended it
     GAP = 2
     TOO_LARGE = 3
+
+
+class Transport(IntEnum):
+    """What carries a handshake message."""
+
+    TCP = 0
+    QUIC = 1
+    DTLS = 2
 
 
 # the message that is not complete: pool[start:start + size], with the packet of its first byte and its record's version

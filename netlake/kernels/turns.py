@@ -11,7 +11,7 @@ import numpy as np
 
 from netlake.kernels import kernel
 from netlake.kernels.flow_state import record
-from netlake.kernels.stream_arena import copy, resume
+from netlake.kernels.stream_arena import copy, keep, resume
 from netlake.kernels.stream_state import EVENT, STREAM, Arena, Kind  # noqa: F401 - signatures name the records
 
 TURN = record(
@@ -22,6 +22,7 @@ TURN = record(
         ("at", np.int64),  # packet in which a gap or an end became due
         ("pieces", np.int32),  # first of its pieces, which end with those of the next turn
         ("stream", np.int32),
+        ("event", np.int32),  # its first event, -1: bytes that were kept
         ("kind", np.uint8),  # Kind; DATA also for late bytes
     ],
     [],
@@ -64,11 +65,12 @@ def measure(first, states, arena, protocol, need):
 
 
 @kernel()
-def begin_turn(stream, kind, used, turns):
+def begin_turn(stream, kind, event, used, turns):
     """A turn without bytes so far."""
     turn = turns[used[0].turns]
     turn.start = turn.end = used[0].bytes
-    turn.missing, turn.at, turn.pieces, turn.stream, turn.kind = 0, 0, used[0].pieces, stream, kind
+    turn.missing, turn.at, turn.pieces = 0, 0, used[0].pieces
+    turn.stream, turn.kind, turn.event = stream, kind, event
     used[0].turns += 1
     return 0
 
@@ -89,7 +91,7 @@ def kept_turn(stream, states, arena, out, used, turns, pieces):
     """What was kept of a stream before its protocol was known, as a turn; the arena is given it back."""
     kept = states[stream].kept
     number, ts = arena.heads[kept].number, arena.heads[kept].ts
-    begin_turn(stream, Kind.DATA, used, turns)
+    begin_turn(stream, Kind.DATA, -1, used, turns)
     size = resume(states[stream], arena, out, used[0].bytes)
     add_piece(number, ts, number, -1, size, used, turns, pieces)
     return 0
@@ -141,12 +143,18 @@ def join(first, states, data, arena, protocol, heads, out, used, turns, pieces):
             event = arena.events[i]
             if event.kind > Kind.LATE:
                 speaking = -1
-                begin_turn(event.stream, event.kind, used, turns)
+                begin_turn(event.stream, event.kind, i, used, turns)
                 turn = turns[used[0].turns - 1]
                 turn.missing, turn.at = event.size, event.at
                 continue
             if event.stream != speaking:
                 speaking = np.int64(event.stream)
-                begin_turn(event.stream, Kind.DATA, used, turns)
+                begin_turn(event.stream, Kind.DATA, i, used, turns)
             copy(data if event.kind == Kind.DATA else arena.tail, event.start, event.size, out, used[0].bytes)
             add_piece(event.number, event.ts, event.at, i, event.size, used, turns, pieces)
+
+
+@kernel("int64(int64, uint8[::1], int64, int64, STREAM[::1], Arena)")
+def keep_unread(stream, data, number, ts, states, arena):
+    """Keep bytes of a stream that were read too far, until its protocol is known; 0 if there is no room, else 1."""
+    return keep(states[stream], data, 0, data.size, 0, number, ts, arena)

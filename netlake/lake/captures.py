@@ -5,6 +5,7 @@ Rules
   same bytes read from a pipe have another id.
 - A capture that is in the lake is not written again. With `replace` its files end and the new ones are added in the
   same snapshot; so are those of a second entry with the same bytes.
+- A capture with the state failed has no rows, and is written again.
 - The same id with another SHA-256 is another capture, which must get another id: see `identity`.
 - A live capture is written in parts. A part with a higher number than the one in the lake is added to it as long as its
   state is running; every other part is treated as the same capture again.
@@ -81,6 +82,11 @@ def find(session: Session, capture: str) -> Stored | None:
     return next(iter(matching(session, capture)), None)
 
 
+def is_failed(stored: Stored) -> bool:
+    """Whether a capture could not be decoded: it has no rows."""
+    return stored.facts.state == "failed"
+
+
 def write(change: Change, facts: CaptureFacts, version: str) -> None:
     """Write the capture's row from this snapshot on; its earlier row ends."""
     end(change, facts.capture)
@@ -126,7 +132,7 @@ def decide(stored: Stored | None, facts: CaptureFacts, *, replace: bool, seen: i
         _same_bytes(there, facts, known=seen is None or stored.snapshot <= seen)
         if there.kind == facts.kind == "live" and facts.part > there.part and there.state == "running":
             return None
-    if replace:
+    if replace or is_failed(stored):
         return None
     return Outcome("unchanged", _why(there, facts), there.capture)
 

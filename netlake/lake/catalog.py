@@ -152,13 +152,14 @@ class Catalog(OpenLake):
         change = Change(session)
         further = stored is not None and stored.facts.kind == "live" and facts.part > stored.facts.part
         for earlier in () if further else found:
-            store.end(change, captures.own_files(session, earlier))
+            if not captures.is_failed(earlier):
+                store.end(change, captures.own_files(session, earlier))
             captures.end(change, earlier.facts.capture)
         store.add(change, files, facts.capture, self.data)
         captures.write(change, facts, program())
         layout.complete(session, self._database.flag)
         notes = likeness.record(session, facts)
-        verb = "replaced" if stored and not further else "added"
+        verb = "replaced" if stored and not further and not captures.is_failed(stored) else "added"
         self._finish(change, facts, f"{verb} capture {facts.capture}: {facts.called}")
         sentence = f"{facts.called} was {verb} as capture {facts.capture}."
         return Outcome(verb, sentence, facts.capture, change.id, notes)

@@ -14,7 +14,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import md5, sha256
 
-from netlake.layers.items import items, part, text
+from netlake.layers.items import items, part
+from netlake.layers.spans import text_of
 from netlake.packets import Cursor, Malformed
 
 CLIENT_HELLO, SERVER_HELLO = 1, 2
@@ -163,7 +164,7 @@ def _server_name(body: Cursor, hello: Hello) -> None:
             return
         value = body.take(length)
         if kind == 0 and hello.server_name is None:
-            hello.server_name = text(value)
+            hello.server_name = text_of(value)
 
 
 def _alpn(body: Cursor, hello: Hello) -> None:

@@ -20,25 +20,23 @@ import hashlib
 import queue
 import threading
 import weakref
-import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
-import pyarrow as pa
 
 from netlake.kernels.flow_state import Records
 from netlake.kernels.http1_body import DROPPED
 from netlake.kernels.http1_state import Coding
+from netlake.layers.content_coding import Decoder, Kept
+from netlake.layers.magic import type_of
 from netlake.packets import Bytes
 
 FIRST, MOST_FORM = 512, 1 << 16
-MOST_DECODED, MOST_CODED, MOST_SMALL, RATIO = 1 << 30, 16 << 20, 1 << 20, 200
-MOST_KEPT, MOST_DECODERS = 64 << 20, 2048
 WAITING = 8
-# bytes that are decoded at once
-STEP = 1 << 16
+# `last` of a run: the body goes on, is over, will not end; `end` is the number of its bytes that are missing
+MORE, OVER, LACKS = 0, 1, 3
 HASHES = ("md5", "sha1")
 
 
@@ -83,6 +81,31 @@ class Content:
 NO_CONTENT = Content()
 
 
+def file_fields(content: Content) -> dict[str, Any]:
+    """The columns of table `file` that follow from a content; those of the hashes that were not chosen are null."""
+    hashes = {name: content.hashes.get(name) for name in ("md5", "sha1", "sha256")}
+    return {"size": content.content_size, "detected_type": type_of(content.first), "stored": content.stored, **hashes}
+
+
+class Reader(Protocol):
+    """What reads a body in the thread, in place of a file; it raises nothing.
+
+    Made with the hashes beside sha256, the store, and the bytes that all bodies keep.
+    """
+
+    def add(self, data: memoryview) -> None:
+        """Bytes of the body."""
+
+    def gap(self, size: int) -> None:
+        """Bytes of the body that are missing."""
+
+    def end(self) -> Any:
+        """What was read of the whole body, which replaces its Content."""
+
+    def abort(self) -> None:
+        """The body will not end."""
+
+
 class Body:
     """A body that is not over; `kept` are the bytes that all bodies keep."""
 
@@ -121,6 +144,9 @@ class Body:
         if self.part is not None:
             self.part.write(data)
 
+    def gap(self, size: int) -> None:
+        """Bytes of the body that are missing; they are counted by the walker."""
+
     def end(self) -> Content:
         """The content of the whole body."""
         found = self.found
@@ -148,129 +174,13 @@ class Body:
 
 
 @dataclass(slots=True)
-class Kept:
-    """The bytes that bodies keep, and how many are being decoded."""
-
-    bytes: int = 0
-    decoders: int = 0
-
-    def take(self, count: int) -> bool:
-        """Keep `count` bytes; False if there are too many."""
-        if self.bytes + count > MOST_KEPT:
-            return False
-        self.bytes += count
-        return True
-
-    def give(self, count: int) -> None:
-        """Bytes are no longer kept."""
-        self.bytes -= count
-
-
-class Decoder:
-    """Removes a content coding, within the bounds; `broken` is True where it ended early."""
-
-    def __init__(self, coding: int, all_kept: Kept) -> None:
-        self.coding, self.all_kept = coding, all_kept
-        self.broken, self.done = all_kept.decoders >= MOST_DECODERS, False
-        all_kept.decoders += 1
-        self.given = self.made = 0
-        self.kept = bytearray()
-        self.zlib: Any = zlib.decompressobj(31) if coding == Coding.GZIP else None
-
-    def decode(self, data: memoryview) -> Iterable[bytes]:
-        """What bytes of the body decode to."""
-        self.given += len(data)
-        if self.broken or self.done:
-            return
-        if self.coding in (Coding.BROTLI, Coding.ZSTD):
-            if len(self.kept) + len(data) > MOST_CODED or not self.all_kept.take(len(data)):
-                self.broken = True
-                self.all_kept.give(len(self.kept))
-                self.kept = bytearray()
-            else:
-                self.kept += data
-            return
-        if self.zlib is None:
-            # `deflate` means zlib (RFC 9110 section 8.4.1.2); some servers send it without the header of zlib
-            self.kept += data
-            if len(self.kept) < 2:
-                return
-            with_header = self.kept[0] & 15 == 8 and (self.kept[0] << 8 | self.kept[1]) % 31 == 0
-            self.zlib = zlib.decompressobj(15 if with_header else -15)
-            data, self.kept = memoryview(bytes(self.kept)), bytearray()
-        yield from self._inflate(bytes(data))
-
-    def _inflate(self, data: bytes) -> Iterable[bytes]:
-        while data and not self.broken:
-            try:
-                part = self.zlib.decompress(data, STEP)
-            except zlib.error:
-                self.broken = True
-                return
-            if part:
-                yield self._counted(part)
-            data = self.zlib.unconsumed_tail
-            if self.zlib.eof:
-                rest = self.zlib.unused_data
-                # a gzip file can have several members (RFC 1952 section 2.2)
-                if self.coding == Coding.GZIP and rest[:2] == b"\x1f\x8b":
-                    self.zlib, data = zlib.decompressobj(31), rest
-                else:
-                    self.done = True
-                    return
-
-    def _counted(self, part: bytes) -> bytes:
-        self.made += len(part)
-        if self.made > min(MOST_DECODED, max(MOST_SMALL, RATIO * self.given)):
-            self.broken = True
-        return part
-
-    def end(self) -> Iterable[bytes]:
-        """What is decoded at the end of the body."""
-        if self.coding in (Coding.BROTLI, Coding.ZSTD):
-            yield from self._at_once()
-        else:
-            if self.zlib is not None and not self.broken and not self.done:
-                yield from self._inflate_rest()
-            self.broken = self.broken or not self.done
-        self.close()
-
-    def close(self) -> None:
-        """Give back what is kept."""
-        self.all_kept.decoders -= 1
-        if self.coding in (Coding.BROTLI, Coding.ZSTD):
-            self.all_kept.give(len(self.kept))
-
-    def _inflate_rest(self) -> Iterable[bytes]:
-        """What is in the decoder of a body that ends early."""
-        try:
-            part = self.zlib.flush(STEP)
-        except zlib.error:
-            return
-        self.done = self.zlib.eof
-        if part:
-            yield self._counted(part)
-
-    def _at_once(self) -> Iterable[bytes]:
-        if self.broken or not self.kept:
-            return
-        self.done = True
-        name = "brotli" if self.coding == Coding.BROTLI else "zstd"
-        try:
-            with pa.CompressedInputStream(pa.BufferReader(pa.py_buffer(bytes(self.kept))), name) as stream:
-                while not self.broken and (part := stream.read(STEP)):
-                    yield self._counted(part)
-        except (OSError, pa.ArrowException):
-            self.broken = True
-
-
-@dataclass(slots=True)
 class Job:
     """What the thread does next: bytes of bodies, or, without, wake who waits."""
 
     buffer: Bytes | None = None
     runs: list[tuple[int, ...]] = field(default_factory=list)
     woken: threading.Event | None = None
+    readers: Mapping[int, Callable[..., Reader]] = field(default_factory=dict)
 
 
 class Worker:
@@ -280,8 +190,8 @@ class Worker:
         self.hashes, self.store = tuple(hashes), store
         self.jobs: queue.Queue[Job | None] = queue.Queue(WAITING)
         self.free: queue.SimpleQueue[Bytes] = queue.SimpleQueue()
-        self.open: dict[int, Body] = {}
-        self.found: dict[int, Content] = {}
+        self.open: dict[int, Reader] = {}
+        self.found: dict[int, Any] = {}
         self.kept = Kept()
         self.error: BaseException | None = None
 
@@ -305,7 +215,16 @@ class Worker:
         for number, start, end, last, coding, form in job.runs:
             body = self.open.get(number)
             if body is None:
-                body = self.open[number] = Body(coding, self.hashes, self.store, self.kept, form=bool(form))
+                if last == DROPPED:
+                    continue
+                if number in job.readers:
+                    body = job.readers[number](self.hashes, self.store, self.kept)
+                else:
+                    body = Body(coding, self.hashes, self.store, self.kept, form=bool(form))
+                self.open[number] = body
+            if last == LACKS:
+                body.gap(end)
+                continue
             if end > start:
                 body.add(view[start:end])
             if last:
@@ -340,16 +259,22 @@ class Contents:
         if not len(runs):
             self.worker.free.put(buffer)
             return
+        names = ("body", "start", "end", "last", "coding", "form")
+        columns = [runs[name].tolist() for name in names]
+        self.add_runs(buffer, list(zip(*columns, strict=True)), {})
+
+    def add_runs(
+        self, buffer: Bytes, runs: list[tuple[int, ...]], readers: Mapping[int, Callable[..., Reader]]
+    ) -> None:
+        """As `add`; bodies in `readers`, by number, begin, and are read by what is made there."""
         self._check()
         if self.thread is None:
             self.thread = threading.Thread(target=self.worker.work, name="netlake-contents", daemon=True)
             self.thread.start()
             self.ending = weakref.finalize(self, self.worker.jobs.put, None)
-        names = ("body", "start", "end", "last", "coding", "form")
-        columns = [runs[name].tolist() for name in names]
-        self.worker.jobs.put(Job(buffer, list(zip(*columns, strict=True))))
+        self.worker.jobs.put(Job(buffer, runs, readers=readers))
 
-    def take(self, bodies: Iterable[int]) -> list[Content]:
+    def take(self, bodies: Iterable[int]) -> list[Any]:
         """The contents of bodies that are over, in order; waits for the thread. Empty for an unknown one."""
         if self.thread is not None:
             woken = threading.Event()

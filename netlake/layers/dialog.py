@@ -1,44 +1,35 @@
-"""Protocols in streams with a machine: one Python object for each flow, which is fed with turns.
+"""The contract of machines: protocols in streams with one Python object for each flow, which is fed with turns.
 
-A Stream with `machine` (netlake.layers.streamed) is read by a DialogWalker. A machine has both directions of a flow, as
-sides: 0 is the originator, 1 the responder. It is fed with turns, in the order of the capture: what one side says
-within a batch until the other one speaks (netlake.kernels.turns).
+A Stream with `machine` (netlake.layers.streamed) is read by a DialogWalker (netlake.layers.dialog_walker). A machine
+has both directions of a flow, as sides: 0 is the originator, 1 the responder. It is fed with turns, in the order of the
+capture: what one side says within a batch until the other one speaks (netlake.kernels.turns).
 
 Rules of machines
 - Where a turn ends depends on segments and batches; rows must not depend on it. So a machine keeps what is not
   complete, at most MOST_KEPT bytes of each side, and looks at each byte a fixed number of times.
-- It returns rows, each with the first byte of its message and the last one; rows of one table and side in the order of
-  their first bytes. `fields` are the table's columns by name; a value may be what a hook `parse` may yield.
-- DONE ends the dialog: its flow is muted, so it costs nothing from then on.
+- It returns what it has found (Said):
+  - Row: with the first byte of its message and the last one; rows of one table and side in the order of their first
+    bytes. `fields` are the table's columns by name; a value may be what a hook `parse` may yield.
+  - Piece: bytes of a body (a file, a mail), which the thread of netlake.layers.contents reads. A row with this body is
+    completed by what the thread has made of it, so it is returned after the last piece.
+  - Expect: another flow, which the dialog announces (netlake.layers.streamed).
+  - Handover: from here on both directions are of another protocol, which is found by their next bytes. Bytes of the
+    other side that belong to it and were fed before are kept in Early and returned with it.
+  - DONE ends the dialog: its flow is muted, so it costs nothing from then on.
 - A machine does no I/O, reads no clock, and raises no exception. If one raises, that is noted, the flow is muted, and a
   row of the protocol's first table has the fault `reader_failed`; it begins with the turn.
 - `undecoded` are bytes of each side that it did not understand.
-- After `end` of both sides, or when the flow leaves, it is dropped.
+- After `end` of both sides, or when the flow leaves, it is dropped. Bodies without a last piece are dropped then.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
-
-import numpy as np
-
-from netlake.kernels import turns as kernels
-from netlake.kernels.flow_state import Records
-from netlake.kernels.stream_state import Kind
-from netlake.layers.streamed import Chains, Pool, Stream, Take
-from netlake.layers.yielded import yielded_columns
-from netlake.packets import NO_TIME, Columns, Messages
-from netlake.schema import Table, faults
 
 # bytes that a machine keeps of one side, at most
 MOST_KEPT = 64 << 10
-# what a row counts for the bytes of a pool, beside those of the turn that it ends with
-ROW_SIZE = 256
-# the largest number of the column `place`
-MOST_PLACE = 0x7FFF
 
 
 class Where(NamedTuple):
@@ -51,20 +42,81 @@ class Where(NamedTuple):
 
 
 At = Callable[[int], Where]
+Fields = dict[str, Any]
+
+
+@dataclass(slots=True, eq=False)
+class Body:
+    """Bytes that are transferred; `reader` makes what reads them (netlake.layers.contents.Reader), else it is a file.
+
+    `coding` is the content coding of a file. `number` is given by the walker.
+    """
+
+    reader: Callable[..., Any] | None = None
+    coding: int = 0
+    number: int = -1
+
+
+class Piece(NamedTuple):
+    """The next bytes of a body, behind `missing` bytes that were not captured; with `is_last` it is over."""
+
+    body: Body
+    data: bytes = b""
+    missing: int = 0
+    is_last: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """A row of `table` whose message begins with byte `begin` and ends with byte `end`.
 
-    Without `end` it ends with what the machine is fed with at this time, a gap or an end.
+    Without `end` it ends with what the machine is fed with at this time, a gap or an end. With a body the row has the
+    columns of its content too, or it is replaced by the rows `made(fields, *contents)`: tables and fields, from what
+    the thread has made of each of `bodies`. The fault of a content is that of the rows of `table`. Rows of one table
+    and side that are not in the order of their first bytes give their `place` among those of the same packet.
     """
 
     table: str
-    fields: dict[str, Any]
+    fields: Fields
     begin: Where
     end: Where | None = None
     fault: str | None = None
+    bodies: tuple[Body, ...] = ()
+    made: Callable[..., Iterable[tuple[str, Fields]]] | None = None
+    place: int | None = None
+
+
+class Expect(NamedTuple):
+    """A flow of the protocol `stream` with one end at `port` of `address`, in packets behind that of `since`.
+
+    Without `address`, it is that of side `side` of the flow that announces it. The machine of the flow is made with
+    Announced; `about` is what the two machines share.
+    """
+
+    stream: str
+    port: int
+    side: int
+    since: Where
+    address: bytes | None = None
+    about: Any = None
+
+
+class Announced(NamedTuple):
+    """What the machine of an announced flow is made with: `about` of Expect, and the number of the announcing flow."""
+
+    about: Any = None
+    flow: int | None = None
+
+
+class Handover(NamedTuple):
+    """The side that is fed is of another protocol behind data[:used], the other one from its next byte on.
+
+    `unread` are bytes of the other side that were fed before and belong to that protocol; `begin` is the first one.
+    """
+
+    used: int
+    unread: bytes = b""
+    begin: Where | None = None
 
 
 class Done(NamedTuple):
@@ -72,7 +124,33 @@ class Done(NamedTuple):
 
 
 DONE = Done()
-Said = Row | Done
+Said = Row | Piece | Expect | Handover | Done
+
+
+class Early:
+    """Bytes of one side before it is known whether they are of another protocol (Handover)."""
+
+    __slots__ = ("begin", "data", "is_lost")
+
+    def __init__(self) -> None:
+        self.data, self.is_lost = bytearray(), False
+        self.begin: Where | None = None
+
+    def add(self, data: bytes, used: int, at: At) -> int:
+        """Keep data[used:]; how many bytes are given up, because there are too many."""
+        size = len(data) - used
+        if self.is_lost or len(self.data) + size > MOST_KEPT:
+            size += self.clear()
+            self.is_lost = True
+            return size
+        self.begin = self.begin or at(used)
+        self.data += data[used:]
+        return 0
+
+    def clear(self) -> int:
+        """Forget all bytes; how many there were."""
+        size, self.data, self.begin, self.is_lost = len(self.data), bytearray(), None, False
+        return size
 
 
 class Machine(Protocol):
@@ -90,203 +168,7 @@ class Machine(Protocol):
         """A side says nothing more."""
 
 
-@dataclass(slots=True)
-class Dialog:
-    """The machine of one flow, None when it is done, and the sides that have ended.
+class KnowsClosing(Protocol):
+    """A machine to which it matters whether a side was closed: `closed` is set before `end`, True if by a FIN."""
 
-    `places` has the packet of the last row and its position there, by table and side.
-    """
-
-    flow: int
-    machine: Machine | None
-    ended: set[int] = field(default_factory=set)
-    places: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
-
-    def place(self, row: Row) -> int:
-        """The position of a row among those of its table that begin in the same packet."""
-        key = (row.table, row.begin.side)
-        packet, count = self.places.get(key, (0, 0))
-        count = count + 1 if packet == row.begin.packet else 0
-        self.places[key] = (row.begin.packet, count)
-        return count
-
-
-@dataclass(slots=True)
-class Turn:
-    """What one side says until the other one speaks; or a gap, or an end, which became due in packet `due`.
-
-    `starts` are the offsets of its pieces in the joined bytes; `pieces` are Where without the side, one each.
-    """
-
-    stream: int
-    kind: int
-    missing: int
-    due: int
-    data: bytes
-    starts: list[int]
-    pieces: list[tuple[int, int, int]]
-
-    @property
-    def side(self) -> int:
-        """The side that speaks."""
-        return self.stream & 1
-
-    def at(self, offset: int) -> Where:
-        """The place of the byte data[offset]."""
-        return Where(self.side, *self.pieces[max(0, bisect_right(self.starts, self.starts[0] + offset) - 1)])
-
-
-class Found(NamedTuple):
-    """A row that is not written yet."""
-
-    table: str
-    fields: dict[str, Any]
-    fault: int
-
-
-class DialogWalker:
-    """Reads the flows of a protocol with `machine`, whose number in STREAM.protocol is `number` (Walker)."""
-
-    def __init__(
-        self, stream: Stream, tables: Mapping[str, Table], number: int, failed: Callable[[str, Exception], None]
-    ) -> None:
-        assert stream.machine is not None  # noqa: S101 - the caller chose by it
-        self.name, self.machine, self.number, self.failed = stream.name, stream.machine, number, failed
-        self.tables = {name: tables[name] for name in stream.tables}
-        self.dialogs: dict[int, Dialog] = {}
-        self.pool = Pool(data=np.zeros(0, np.uint8))
-        self.found: list[Found] = []
-        self.done: list[int] = []
-        self._heads, self._out = np.zeros(0, np.int32), np.zeros(0, np.uint8)
-        self._turns, self._pieces = np.zeros(0, kernels.TURN), np.zeros(0, kernels.PIECE)
-        self._need, self._used = np.zeros(1, kernels.USED), np.zeros(1, kernels.USED)
-
-    @property
-    def pools(self) -> tuple[Pool, ...]:
-        """The rows that are not written yet."""
-        return (self.pool,)
-
-    def walk(self, chains: Chains) -> None:
-        """Feed the machines with what is said in the flows of the protocol."""
-        kernels.measure(chains.first, chains.states, chains.arena, self.number, self._need)
-        if not self._need["turns"][0]:
-            return
-        self._room(len(chains.states))
-        kernels.join(
-            chains.first, chains.states, chains.data, chains.arena, self.number, self._heads, self._out, self._used,
-            self._turns, self._pieces,
-        )  # fmt: skip
-        for flow, turn in self._said(chains.states):
-            self._turn(self._dialog(turn.stream >> 1, flow), turn, chains.states)
-
-    def leave(self, slots: Any) -> None:
-        """Forget the flows of these rows of the tracker's state, which are about to be freed."""
-        for slot in self.dialogs.keys() & slots.tolist() if self.dialogs else ():
-            del self.dialogs[slot]
-
-    def take_done(self) -> list[int]:
-        """The streams that are to be muted, which are then forgotten."""
-        done, self.done = self.done, []
-        return done
-
-    def rows(self, take: Take, *, every: bool) -> Iterator[tuple[Table, Messages, Columns | None]]:
-        """The rows, by table, if there are many or with `every`."""
-        if not (len(self.found) and (every or self.pool.full)):
-            return
-        for name, table in self.tables.items():
-            index = np.array([at for at, one in enumerate(self.found) if one.table == name], np.intp)
-            if len(index):
-                messages = take(self.pool, table, index)
-                some = [self.found[at] for at in index.tolist()]
-                messages.fault = np.array([one.fault for one in some], np.int8)
-                columns = yielded_columns(table, [one.fields for one in some], messages)
-                yield table, messages, columns
-        self.found.clear()
-        self.pool.clear()
-
-    def close(self) -> None:
-        """Nothing runs beside it."""
-
-    def _room(self, streams: int) -> None:
-        """Make room for the turns of a batch, and for as many streams."""
-        need = self._need[0]
-        if len(self._out) < need["bytes"]:
-            self._out = np.zeros(2 * int(need["bytes"]), np.uint8)
-        if len(self._turns) < need["turns"]:
-            self._turns = np.zeros(2 * int(need["turns"]), kernels.TURN)
-            self._pieces = np.zeros(2 * int(need["turns"]), kernels.PIECE)
-        if len(self._heads) != streams:
-            self._heads = np.zeros(streams, np.int32)
-
-    def _dialog(self, slot: int, flow: int) -> Dialog:
-        """The dialog of a flow, which begins if there is none."""
-        dialog = self.dialogs.get(slot)
-        if dialog is None or dialog.flow != flow:
-            dialog = self.dialogs[slot] = Dialog(flow, self.machine())
-        return dialog
-
-    def _said(self, states: Records) -> Iterator[tuple[int, Turn]]:
-        """Every turn that was joined, with the number of its flow."""
-        turns = self._turns[: int(self._used["turns"][0])]
-        pieces = self._pieces[: int(self._used["pieces"][0])]
-        starts, joined = pieces["start"].tolist(), self._out.data
-        places = list(zip(*(pieces[name].tolist() for name in ("number", "ts", "at")), strict=True))
-        firsts = turns["pieces"].tolist()
-        columns = (turns[name].tolist() for name in ("stream", "kind", "missing", "at", "start", "end"))
-        flows = states["flow"][turns["stream"]].tolist()
-        for flow, first, last, stream, kind, missing, due, start, end in zip(
-            flows, firsts, [*firsts[1:], len(places)], *columns, strict=True
-        ):
-            data = bytes(joined[start:end])
-            yield flow, Turn(stream, kind, missing, due, data, starts[first:last], places[first:last])
-
-    def _turn(self, dialog: Dialog, turn: Turn, states: Records) -> None:
-        """Feed a machine with one turn."""
-        machine, side, before = dialog.machine, turn.side, len(self.found)
-        if machine is None:
-            return
-        try:
-            for said in _fed(machine, turn):
-                if isinstance(said, Done):
-                    self._finish(dialog, turn.stream)
-                    break
-                self._put(dialog, turn, said)
-        except Exception as error:  # noqa: BLE001 - any exception; decoding continues
-            self.failed(self.name, error)
-            begin = turn.at(0) if turn.data else Where(side, turn.due, NO_TIME, turn.due)
-            self._put(dialog, turn, Row(next(iter(self.tables)), {}, begin, fault="reader_failed"))
-            self._finish(dialog, turn.stream)
-        if len(self.found) > before:
-            self.pool.control["used"] += len(turn.data)
-        if any(machine.undecoded):
-            both = turn.stream & ~1
-            states["undecoded"][both : both + 2] += np.array(machine.undecoded, states["undecoded"].dtype)
-            machine.undecoded[:] = 0, 0
-        if turn.kind == Kind.END.value:
-            dialog.ended.add(side)
-            if len(dialog.ended) == 2:
-                self.dialogs.pop(turn.stream >> 1, None)
-
-    def _finish(self, dialog: Dialog, stream: int) -> None:
-        dialog.machine = None
-        self.done += [stream & ~1, stream | 1]
-
-    def _put(self, dialog: Dialog, turn: Turn, row: Row) -> None:
-        """Add a row to the pool."""
-        pool, index = self.pool, len(self.found)
-        if index == len(pool.messages):
-            pool.grow()
-        located = pool.messages[index]
-        located["start"] = located["end"] = located["missing"] = 0
-        located["number"], located["ts"] = row.begin.packet, row.begin.ts
-        located["at"] = turn.due if row.end is None else row.end.due
-        located["stream"], located["place"] = turn.stream & ~1 | row.begin.side, min(dialog.place(row), MOST_PLACE)
-        self.found.append(Found(row.table, row.fields, faults.CODES[row.fault] if row.fault else 0))
-        pool.control["messages"] += 1
-        pool.control["used"] += ROW_SIZE
-
-
-def _fed(machine: Machine, turn: Turn) -> Iterator[Said]:
-    if turn.kind == Kind.GAP.value:
-        return machine.gap(turn.side, turn.missing)
-    return machine.end(turn.side) if turn.kind == Kind.END.value else machine.feed(turn.side, turn.data, turn.at)
+    closed: list[bool]

@@ -19,7 +19,7 @@ that was read by column.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,22 @@ from netlake.schema import Table, faults
 
 Parser = Callable[[Cursor], Iterator[tuple[str, Any]]]
 Failed = Callable[[Exception], None]
+
+
+class Origin(NamedTuple):
+    """Where a message is in the capture: the context of its row (netlake.records.context), with addresses as text."""
+
+    number: int
+    ts: int
+    untimed: bool
+    last: int
+    flow: int
+    from_originator: bool
+    sender: str | None
+    receiver: str | None
+    source_port: int
+    destination_port: int
+
 
 # yielded as column name: ends the row and starts the next
 NEXT = ""
@@ -99,14 +115,27 @@ def cursors(messages: Messages) -> Iterator[Cursor]:
 
 
 def _remembering(messages: Messages, memory: Any) -> Iterator[Cursor]:
-    """A cursor for each message, with `memory` and its addresses; without a context these are unknown."""
-    context, ends = messages.context, []
-    for codes in (context.src, context.dst) if context is not None else (None, None):
-        known = codes is not None
-        ends.append(messages.pools["ip"].text(codes).to_pylist() if known else [None] * len(messages))
-    for cursor, sender, receiver in zip(cursors(messages), *ends, strict=True):
-        cursor.memory, cursor.sender, cursor.receiver = memory, sender, receiver
+    """A cursor for each message, with `memory`, its addresses and origin; without a context these are unknown."""
+    for cursor, origin in zip(cursors(messages), _origins(messages), strict=True):
+        cursor.memory, cursor.origin = memory, origin
+        cursor.sender, cursor.receiver = (None, None) if origin is None else (origin.sender, origin.receiver)
         yield cursor
+
+
+def _origins(messages: Messages) -> Iterable[Origin | None]:
+    """The origin of each message; None without a context."""
+    context, count = messages.context, len(messages)
+    if context is None:
+        return [None] * count
+    ends = [
+        [None] * count if codes is None else messages.pools["ip"].text(codes).to_pylist()
+        for codes in (context.src, context.dst)
+    ]
+    last = context.number if context.last is None else context.last
+    known = (context.number, context.ts, context.untimed, last, context.flow, context.from_originator)
+    columns = [[0] * count if column is None else column.tolist() for column in known]
+    ports = (messages.source_port.tolist(), messages.destination_port.tolist())
+    return map(Origin, *columns, *ends, *ports)
 
 
 def rows(parse: Parser, cursor: Cursor, failed: Failed | None = None) -> list[tuple[dict[str, Any], int]]:

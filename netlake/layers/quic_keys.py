@@ -2,7 +2,7 @@
 
 The keys of Initial packets are derived from the first Destination Connection ID of the client and a salt that is
 published for the version (RFC 9001 section 5.2); anyone can decrypt them. The server's keys use the same ID, which the
-server's packets do not contain, so that only the client's are decrypted.
+server's packets do not contain: it has to be known from those of the client.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from functools import lru_cache
+from typing import NamedTuple
 
 from netlake.packets import Malformed
 
@@ -33,10 +34,12 @@ SALTS = {
     0x54303530: bytes.fromhex("7ff579e5acd072915580304c43a2367c60488310"),
     0x54303531: bytes.fromhex("7a4edef4e7ccee5fa4506c19124fc8ccda6e033d"),
 }
+# versions with whose keys clients protect Initial packets of a reserved version
+FORCING = (VERSION_1, 0xFF00001D)
 TAG = 16
 SAMPLE = 16
-# cache size: captures contain few versions
-VERSIONS = 256
+# cache sizes: captures contain few versions; a connection has a few Initial packets, soon one after the other
+VERSIONS, CONNECTIONS = 256, 256
 
 
 @lru_cache(VERSIONS)
@@ -100,29 +103,47 @@ def expand(secret: bytes, label: str, length: int) -> bytes:
     return hmac.digest(secret, info, hashlib.sha256)[:length]
 
 
-def decrypt(header: bytes, protected: bytes, version: int, connection: bytes) -> tuple[int, bytes] | None:
-    """Packet number and payload of a client's Initial packet; None if its keys differ or it was modified.
+class Keys(NamedTuple):
+    """The keys of the Initial packets of one sender: of the payload, and of header protection."""
+
+    key: bytes
+    vector: bytes
+    mask: bytes
+
+
+@lru_cache(CONNECTIONS)
+def keys_of(version: int, connection: bytes, *, server: bool) -> Keys | None:
+    """The keys of a client or server, by the client's first Destination Connection ID; None for unknown versions."""
+    start = salt(version)
+    if start is None:
+        return None
+    word = "quicv2" if version == VERSION_2 else "quic"
+    secret = expand(hmac.digest(start, connection, hashlib.sha256), "server in" if server else "client in", 32)
+    return Keys(*(expand(secret, f"{word} {what}", size) for what, size in (("key", 16), ("iv", 12), ("hp", 16))))
+
+
+def decrypt(
+    header: bytes, protected: bytes, version: int, connection: bytes, *, server: bool = False
+) -> tuple[int, bytes] | None:
+    """Packet number and payload of an Initial packet; None if its keys differ or it was modified.
 
     `header` ends before the packet number; `protected` starts with it and has all bytes that the packet's length
-    counts.
+    counts. `connection` is the client's first Destination Connection ID.
     """
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-    start = salt(version)
-    if start is None or len(protected) < 4 + SAMPLE:
+    keys = keys_of(version, connection, server=server)
+    if keys is None or len(protected) < 4 + SAMPLE:
         return None
-    word = "quicv2" if version == VERSION_2 else "quic"
-    client = expand(hmac.digest(start, connection, hashlib.sha256), "client in", 32)
-    key, vector, mask_key = (expand(client, f"{word} {what}", n) for what, n in (("key", 16), ("iv", 12), ("hp", 16)))
-    mask = Cipher(algorithms.AES(mask_key), modes.ECB()).encryptor().update(protected[4 : 4 + SAMPLE])  # noqa: S305
+    mask = Cipher(algorithms.AES(keys.mask), modes.ECB()).encryptor().update(protected[4 : 4 + SAMPLE])  # noqa: S305
     first = header[0] ^ mask[0] & 0x0F
     size = (first & 3) + 1
     number = bytes(a ^ b for a, b in zip(protected[:size], mask[1:], strict=False))
-    nonce = (int.from_bytes(vector, "big") ^ int.from_bytes(number, "big")).to_bytes(12, "big")
+    nonce = (int.from_bytes(keys.vector, "big") ^ int.from_bytes(number, "big")).to_bytes(12, "big")
     try:
-        payload = AESGCM(key).decrypt(nonce, protected[size:], bytes((first,)) + header[1:] + number)
+        payload = AESGCM(keys.key).decrypt(nonce, protected[size:], bytes((first,)) + header[1:] + number)
     except InvalidTag:
         return None
     return int.from_bytes(number, "big"), payload

@@ -10,12 +10,23 @@ first. A protocol has one of three interfaces:
 - `machine`: a class of which there is one object for each flow (netlake.layers.dialog), for protocols that are rare.
   It reads both directions of a flow.
 
+Flows that another flow announces
+- A dialog that names the address and port of another connection (FTP, PORT and PASV) declares `announces`, and returns
+  Expect with the protocol of that connection. This one declares `is_announced`: no probe finds it, and its machine is
+  made with what was announced (netlake.layers.dialog.Announced).
+- An announcement is for one flow, whose first payload is in a packet behind the announcing byte. It counts before all
+  probes. Whatever batches are: streams of protocols with `announces` are read before others are decided.
+- Announcements are bounded in number, and expire (netlake.pipeline.expected).
+
 Rules that keep rows independent of the batches:
 - A probe answers YES, NO or UNSURE. What it answers for the first bytes of a stream it answers for more of them too,
   but for UNSURE. It is asked with at most 64 bytes; then UNSURE is NO.
 - A message belongs to the packet with its first byte (packet, ts); `last_packet` is the packet with which it was
   complete. Its `place` is counted in the state of its stream.
 - What a stream says before it is complete is kept in the arena, bounded by the walker.
+
+Files in datagrams: a module declares `IN_DATAGRAMS`, a tuple of Datagrams, each with a reader of the messages of one of
+its tables (netlake.layers.datagrams). Its rows and bodies are those of machines.
 
 Located messages are copied into a buffer (Pool) that outlives the batch, so that a reader reads a thousand at once.
 Their addresses and ports are looked up when the batch ends, while the row of the flow is still its own (`Pool.settle`).
@@ -79,8 +90,8 @@ class Stream:
     `starts`: what the first bytes of either direction can be, `?` for any byte. Without them a stream is of the
     protocol on its `ports` only, unless it can be `anywhere`. `probe` is called with the first bytes of a stream and
     its side: 0 if the originator sent them, 1 if the responder did. `tables`: names of the tables that have its
-    messages; for `frame` one. `decryptor` decrypts what its streams carry, if secrets are known
-    (netlake.layers.decrypted).
+    messages; for `frame` one. `port_probe` is called in place of `probe` if one port of the flow is of `ports`.
+    `decryptor` decrypts what its streams carry, if secrets are known (netlake.layers.decrypted).
     """
 
     name: str
@@ -91,7 +102,10 @@ class Stream:
     anywhere: bool = False
     frame: Frame | None = None
     walker: Callable[[int], Walker] | None = None
-    machine: Callable[[], Any] | None = None
+    machine: Callable[..., Any] | None = None
+    port_probe: Callable[[bytes, int], Verdict] | None = None
+    announces: bool = False
+    is_announced: bool = False
     decryptor: Decrypting | None = None
 
 

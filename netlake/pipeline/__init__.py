@@ -28,7 +28,7 @@ from netlake.pipeline.key_logs import checked
 from netlake.pipeline.process import only_if_used
 from netlake.pipeline.report import CaptureReport, ProblemReport, Report, TableReport
 from netlake.pipeline.run import Settings, inputs, offer, open_source, to_lake, to_memory
-from netlake.pipeline.workers import Supervisor, Watcher, default_jobs
+from netlake.pipeline.workers import Budget, Supervisor, Watcher, default_jobs
 from netlake.spelling import unspelled
 
 __all__ = ["CaptureReport", "ProblemReport", "Report", "TableReport", "capture", "decode", "refresh"]
@@ -45,6 +45,8 @@ class Decoding(TypedDict, total=False):
     hashes: Iterable[str]
     extract_files: str | os.PathLike[str] | None
     keylog: Iterable[str | os.PathLike[str]]
+    budget_seconds: float | None
+    budget_memory: int | None
 
 
 def _ignore(*_: Any) -> None:
@@ -110,6 +112,8 @@ def capture(  # noqa: PLR0913 - the options of the command, each by its name
     `plugins`, and `entropy`, `flow_key`, `hashes`, `extract_files` and `keylog` (in `decoding`), are as for `decode`.
     `progress` is called with (index of the capture, bytes read, size or None, packets), `begun` with the number of
     captures.
+    A capture that takes more than `budget_seconds`, or more than `budget_memory` MiB, fails; the others are decoded.
+    With one of them each capture is decoded in a process of its own, which standard input cannot be.
     InputError if a path names no capture; errors of one capture are in its report.
     """
     tables.load(plugins)
@@ -121,7 +125,8 @@ def capture(  # noqa: PLR0913 - the options of the command, each by its name
     catalog = Catalog(Path(lake), late=True)
     report = Report(notices=[catalog.notice] if catalog.notice else [])
     with only_if_used(catalog.folder):
-        return _all(captures, lake, settings, report, jobs, progress or _ignore, begun)
+        budget = Budget(decoding.get("budget_seconds"), decoding.get("budget_memory"))
+        return _all(captures, lake, settings, report, jobs, progress or _ignore, begun, budget)
 
 
 def refresh(  # noqa: PLR0913 - as above
@@ -211,13 +216,16 @@ def _all(  # noqa: PLR0913 - the common part of two public functions
     jobs: int | None,
     watcher: Watcher,
     begun: Callable[[int], None] | None,
+    budget: Budget = Budget(),  # noqa: B008 - frozen
 ) -> Report:
     """Decode captures, one after another or in parallel; their reports are added to `report`."""
     began, before = time.monotonic(), len(report.captures)
     if begun is not None:
         begun(len(captures))
+    # several captures have workers also where there is one CPU, so that a process that dies costs one of them
+    alone = not budget and (len(captures) <= 1 or jobs == 1)
     jobs = min(jobs or default_jobs(len(captures)), len(captures))
-    if jobs <= 1 or any(spec == "-" for specs in captures for spec in specs):
+    if alone or any(spec == "-" for specs in captures for spec in specs):
         for index, specs in enumerate(captures, before):
             report.captures.append(to_lake(specs, lake, settings, lambda *state, i=index: watcher(i, *state)))
             if report.captures[-1].disk_full:
@@ -228,7 +236,7 @@ def _all(  # noqa: PLR0913 - the common part of two public functions
         def later(index: int, done: int, size: int | None, packets: int) -> None:
             watcher(before + index, done, size, packets)
 
-        report.captures += Supervisor(os.fspath(lake), settings, jobs, later).run(captures)
+        report.captures += Supervisor(os.fspath(lake), settings, jobs, later, budget).run(captures)
     _end_of_full_disk(report, before + len(captures))
     report.seconds += time.monotonic() - began
     return report

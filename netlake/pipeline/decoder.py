@@ -23,6 +23,7 @@ all of them before the reset. The tracker keeps addresses, and interns them agai
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -39,6 +40,7 @@ from netlake.layers.pools import new_pools
 from netlake.layers.steps import dispatch
 from netlake.layers.walk import Walked, Walker
 from netlake.packets import Messages, Packets
+from netlake.pipeline.carried import Carried
 from netlake.pipeline.decrypted import Decrypted
 from netlake.pipeline.held import Held
 from netlake.pipeline.key_logs import secrets_in
@@ -88,12 +90,12 @@ class Decoder:
         self.pools = new_pools()
         self.tables = {name: entry.table for name, entry in tables.entries().items()}
         self.failures = Failures()
+        self.carried = Carried(options.wants, self.pools)
         self.walker, self.classifier = self._layers()
         self.tracker = Tracker(self.pools, flow_key=options.flow_key)
         store = None if options.extract_files is None else ExtractedFiles(Path(options.extract_files))
         self.contents = lambda: Contents(options.hashes, store)
         self.streams = Streams(self.tracker, options.wants, self.failures.note, self.contents)
-        self.tracker.leaving = weak(self.streams.leaving)
         self.secrets: Secrets | None = None
         if options.keylog:
             self._decrypt(secrets_in(options.keylog))
@@ -101,9 +103,13 @@ class Decoder:
         self.rows = Rows(sink, capture, self.pools)
         self.packet_rows = PacketRows(self.tables["packet"], self.walker)
         self.held = Held(self.classifier, weak(self._packets))
-        wanted = {name: entry for name, entry in tables.entries().items() if options.wants(name)}
+        wanted = {name: entry for name, entry in tables.entries().items() if self._reads(name)}
         self.remembering = {name for name, entry in wanted.items() if entry.hooks.memory and not entry.hooks.read}
-        self.readers = {name: reader(entry, self.failures, entropy=options.entropy) for name, entry in wanted.items()}
+        self.remembering |= self.carried.carriers.keys()
+        self.readers = {
+            name: reader(entry, self.failures, entropy=options.entropy, memory=self.carried.memories.get(name))
+            for name, entry in wanted.items()
+        }
         self.from_flow = {
             name: filler(entry, hook, self.failures)
             for name, entry in wanted.items()
@@ -119,6 +125,7 @@ class Decoder:
         context = BatchContext(packets, flows)
         decided = self.held.batch(packets, walked, context, by_content)
         for table, messages in chain(self.walker.tables(walked), decided):
+            self.streams.datagrams.batch(table, messages, packets, walked.headers, flows)
             if table.name in self.from_flow:
                 kept, columns = self.readers[table.name](messages)
                 columns = self.from_flow[table.name](kept, columns, context.shifts(kept))
@@ -154,7 +161,7 @@ class Decoder:
         # tables of plugins last: groups have the name of their first table
         ordered = sorted(tables.entries().values(), key=lambda entry: entry.outside)
         walker = Walker(dispatch((entry.table for entry in ordered), probes), self.pools)
-        useful = {name for table in self.tables.values() if self.options.wants(table.name)
+        useful = {name for table in self.tables.values() if self._reads(table.name)
                   for name in (table.name, table.inside)}  # fmt: skip
         entries = tables.entries()
         continues = {name: hook for name, entry in entries.items() if (hook := entry.hooks.continues)}
@@ -167,6 +174,10 @@ class Decoder:
             evidence={name: evidence() for name, entry in entries.items() if (evidence := entry.hooks.evidence)},
         )
         return walker, Classifier(walker.dispatch, walker.stacks, hooks, self.failures.note, Trials())
+
+    def _reads(self, name: str) -> bool:
+        """Whether messages of table `name` are read: it is written, or carries messages of a table that is."""
+        return self.options.wants(name) or name in self.carried.carriers
 
     def _packets(self, packets: Packets, walked: Walked, context: BatchContext) -> None:
         """Write the rows of table `packet`, if it is wanted."""
@@ -206,15 +217,22 @@ class Decoder:
 
     def _read(self, waiting: Waiting) -> None:
         if waiting.count:
-            kept, columns = self.readers[waiting.table.name](waiting.take())
-            if len(kept):
+            name = waiting.table.name
+            kept, columns = self.readers[name](waiting.take())
+            if len(kept) and self.options.wants(name):
                 self.rows.put(waiting.table, kept, columns, kept.context)
+            self._handshakes(self.carried.found(name))
+
+    def _handshakes(self, found: Iterable[tuple[Table, Messages]]) -> None:
+        """Hand messages that datagrams carry to the readers of their tables, if these are written."""
+        for table, messages in found:
+            if table.name in self.readers:
+                self._table(table, messages, None)
 
     def _flush(self) -> None:
         """Read all waiting messages and write all rows; tables without waiting messages first, so that both overlap."""
-        for table, messages in self.held.settle():
-            if table.name in self.readers:
-                self._table(table, messages, None)
+        self._settle()
+        self._carriers()
         self._streams(every=True)
         self.rows.flush_but(self.waiting)
         for waiting in self.waiting.values():
@@ -222,13 +240,32 @@ class Decoder:
         self.put("address", address.rows(self.pools["ip"]))
         self.rows.flush_all()
 
+    def _settle(self) -> None:
+        """End the waiting for evidence."""
+        for table, messages in self.held.settle():
+            if table.name in self.readers:
+                self._table(table, messages, None)
+
+    def _carriers(self) -> None:
+        """Read waiting messages that carry those of other tables."""
+        for name in self.carried.carriers:
+            if name in self.waiting:
+                self._read(self.waiting[name])
+
     def finish(self) -> None:
         """End all open flows and incomplete datagrams, and write all rows."""
         self.walker.fragments.finish()
         self.tracker.finish()
         self._ended()
+        self._finish_handshakes()
         self._flush()
         self.streams.close()
+
+    def _finish_handshakes(self) -> None:
+        """Read what waits of carriers, then the messages in them that are not whole."""
+        self._settle()
+        self._carriers()
+        self._handshakes(self.carried.finish())
 
     def rotate(self, sink: Sink) -> Counter[str]:
         """Write all rows so far to the current sink and later rows to `sink`; returns the rows written by table.

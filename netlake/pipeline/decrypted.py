@@ -30,7 +30,7 @@ from netlake.kernels.flow_columns import SIDES
 from netlake.kernels.stream_state import BLOCK, EVENT, Kind, Known
 from netlake.layers.contents import Contents
 from netlake.layers.decrypted import Decryptor, Outcome, Piece, Place
-from netlake.layers.dialog import DialogWalker
+from netlake.layers.dialog_walker import DialogWalker
 from netlake.layers.key_log import Secrets
 from netlake.layers.streamed import Chains
 from netlake.packets import Shorts, Tiny
@@ -74,7 +74,9 @@ class Decrypted(Streams):
         contents: Callable[[], Contents],
         secrets: Secrets,
     ) -> None:
+        leaving = tracker.leaving
         super().__init__(tracker, wanted, failed, contents, for_each=2)
+        tracker.leaving = leaving  # the streams outside call `leave`
         self.look.on_port[list(PLAIN_PORTS)] |= self.look.on_port[list(PLAIN_PORTS.values())]
         self.secrets, self.most = secrets, len(tracker.state.flows)
         self.decryptors = {

@@ -51,27 +51,24 @@ class FirstLook:
         self.looks = np.zeros(1 << 10, first_look.LOOK)
         self.scratch = np.zeros(1 << 16, np.uint8)
 
-    def batch(self, chains: Chains, flows: Records) -> tuple[Shorts, npt.NDArray[np.uint8]] | None:
-        """The streams that were looked at, and their protocols; None without any.
-
-        0 is not decided, NO_PROTOCOL is none.
-        """
+    def gather(self, chains: Chains) -> Records:
+        """The first bytes (LOOK) of the streams that have no protocol."""
         if len(chains.first) > len(self.looks):
             self.looks = np.zeros(2 * len(chains.first), first_look.LOOK)
-        count = first_look.gather(chains.first, chains.states, chains.data, chains.arena, self.looks)
-        if not count:
-            return None
-        looks = self.looks[:count]
-        streams: Shorts = chains.arena.events["stream"][looks["first"]]
-        numbers = self._numbers(looks, streams, flows[streams >> 1], chains.states)
-        undecided = numbers == 0
-        if undecided.any():
-            undecided = undecided.view(np.uint8)
-            first_look.keep_first(looks, undecided, chains.states, chains.data, chains.arena, self.scratch)
-        return streams, numbers
+        return self.looks[: first_look.gather(chains.first, chains.states, chains.data, chains.arena, self.looks)]
 
-    def _numbers(self, looks: Records, streams: Shorts, flow: Records, states: Records) -> npt.NDArray[np.uint8]:
-        """The protocols of streams, in the order in which they began; a dialog is also given to the other direction."""
+    def keep(self, looks: Records, undecided: npt.NDArray[np.bool_], chains: Chains) -> None:
+        """Keep the bytes of the streams that are not decided until more of them are known."""
+        if undecided.any():
+            first_look.keep_first(
+                looks, undecided.view(np.uint8), chains.states, chains.data, chains.arena, self.scratch
+            )
+
+    def numbers_of(self, looks: Records, streams: Shorts, flow: Records, states: Records) -> npt.NDArray[np.uint8]:
+        """The protocols of streams, in the order in which they began: 0 is not decided, NO_PROTOCOL is none.
+
+        A dialog is also given to the other direction.
+        """
         ports = self.on_port[flow["a_port"]] | self.on_port[flow["b_port"]]
         bits = self._candidates(looks) & (ports | self.anywhere)
         decided: dict[int, int] = {}
@@ -85,7 +82,7 @@ class FirstLook:
             other = decided.get(stream ^ 1, other)  # noqa: PLW2901 - decided in this batch
             begin = at * width
             number = (
-                self._asked(data[begin : begin + size], stream & 1, order(some, first, other - 1), other)
+                self._asked(data[begin : begin + size], stream & 1, order(some, first, other - 1), first, other)
                 if some
                 else NO_PROTOCOL
             )
@@ -99,14 +96,15 @@ class FirstLook:
                     states["protocol"][stream ^ 1] = number
         return np.array([decided[stream] for stream in streams.tolist()], np.uint8)
 
-    def _asked(self, data: bytes, side: int, candidates: tuple[int, ...], other: int) -> int:
+    def _asked(self, data: bytes, side: int, candidates: tuple[int, ...], ports: int, other: int) -> int:
         """The protocol of a stream that begins with `data`, by its candidates' probes.
 
-        NO_PROTOCOL if all say no, 0 if more bytes can decide. `other` is the number of the other direction.
+        NO_PROTOCOL if all say no, 0 if more bytes can decide. `ports` are the bits of those on their ports, `other` is
+        the number of the other direction.
         """
         unsure = False
         for bit in candidates:
-            verdict = self._ask(self.streams[bit], data, side)
+            verdict = self._ask(self.streams[bit], data, side, is_on_port=bool(ports >> bit & 1))
             if verdict is YES:
                 return self.numbers[bit]
             is_dialog = other in self.dialogs and bit == other - 1
@@ -122,9 +120,10 @@ class FirstLook:
             bits[known] &= self.may[k][data[known, k]]
         return bits
 
-    def _ask(self, stream: Stream, data: bytes, side: int) -> Verdict:
+    def _ask(self, stream: Stream, data: bytes, side: int, *, is_on_port: bool) -> Verdict:
+        probe = stream.port_probe if is_on_port and stream.port_probe is not None else stream.probe
         try:
-            return stream.probe(data, side)
+            return probe(data, side)
         except Exception as error:  # noqa: BLE001 - any exception; decoding continues
             self.failed(stream.name, error)
             return NO

@@ -1,8 +1,9 @@
 """Streams that change their protocol: what a walker no longer reads is looked at again.
 
-A walker with the property `tunnels` (netlake.streams.http) says where its protocol ends: records of dtype HANDED,
-since its last `walk`. From that byte on the stream has no protocol, as at its beginning. `connection.service` names all
-protocols of a flow, in order, and bytes are undecoded only if the protocol that had them did not read them.
+A walker with the property `tunnels` (netlake.streams.http, netlake.layers.dialog_walker) says where its protocol ends:
+records of dtype HANDED, since its last `walk`. From that byte on the stream has no protocol, as at its beginning.
+`connection.service` names all protocols of a flow, in order, and bytes are undecoded only if the protocol that had
+them did not read them.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class Handed:
             offset = events["offset"][index] if index >= 0 else state["offset"]
             before = self.flows.setdefault(int(state["flow"]), Before())
             before.numbers.append(int(state["protocol"]))
-            before.bytes[stream & 1] = int(offset)
+            before.bytes[stream & 1] = int(offset) - int(one["unread"])
             for name in OF_READER:
                 state[name] = 0
             return index

@@ -14,6 +14,7 @@ import datetime as dt
 import errno
 import os
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -27,6 +28,7 @@ from netlake.lake import CaptureFacts
 from netlake.lake.captures import decide
 from netlake.lake.catalog import Catalog
 from netlake.lake.identity import STAMPS, CollisionError, Offer, Place
+from netlake.pipeline import failed
 from netlake.pipeline.decoder import Decoder, Options
 from netlake.pipeline.marks import Marks
 from netlake.pipeline.quality import quality
@@ -52,6 +54,8 @@ FULL = {errno.ENOSPC, errno.EDQUOT}
 
 # (bytes of the input read, its size or None, packets)
 Progress = Callable[[int, int | None, int], None]
+# what is known of a capture before it is decoded
+Begun = Callable[[CaptureFacts], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +106,30 @@ def open_source(specs: Sequence[str], settings: Settings) -> Source:
 
 
 def to_lake(
-    specs: Sequence[str], lake: str | os.PathLike[str], settings: Settings, progress: Progress
+    specs: Sequence[str],
+    lake: str | os.PathLike[str],
+    settings: Settings,
+    progress: Progress,
+    begun: Begun = lambda _: None,
 ) -> CaptureReport:
-    """Decode one capture (or several files as one) into `lake`; errors are in the report."""
+    """Decode one capture (or several files as one) into `lake`; errors are in the report.
+
+    `begun` is called before it is decoded. An exception that is not an error of the input is also recorded in the lake.
+    """
     first = spelled(specs[0])
+    known: list[CaptureFacts] = []
+
+    def begins(facts: CaptureFacts) -> None:
+        known[:] = [facts]
+        begun(facts)
+
     report = CaptureReport(name=first if len(specs) == 1 else f"{first} and {len(specs) - 1} more")
     began = time.monotonic()
     try:
         for left in reversed(range(TRIES)):
             with open_source(specs, settings) as source, suppress(*((CollisionError,) if left else ())):
                 report.name, report.notices = source.name, []
-                _take(source, Catalog(Path(lake), late=True, older=settings.older), settings, progress, report)
+                _take(source, Catalog(Path(lake), late=True, older=settings.older), settings, progress, report, begins)
                 break
     except FullDiskError as error:
         _fail(report, str(error), full=True)
@@ -123,8 +140,21 @@ def to_lake(
         full = error.errno in FULL
         what = f"The lake {spelled(lake)} could not be written" if full else f"{report.name} could not be decoded"
         _fail(report, f"{what}: {where}{error.strerror or error}.", full=full)
+    except Exception as error:  # noqa: BLE001 - a bug, or not enough memory: the other captures are decoded
+        _fail(report, f"{report.name} could not be decoded: {_unexpected(error)}.")
+        failed.record(lake, known[0] if known else None, _unexpected(error))
     report.seconds = time.monotonic() - began
     return report
+
+
+def _unexpected(error: Exception) -> str:
+    """What an exception was that no input should cause."""
+    if isinstance(error, MemoryError):
+        return "not enough memory"
+    step = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"{type(error).__name__}: {error} ({step.filename}, line {step.lineno}), which is a bug of netlake or a plugin"
+    )
 
 
 def _fail(report: CaptureReport, sentence: str, *, full: bool = False) -> None:
@@ -133,13 +163,16 @@ def _fail(report: CaptureReport, sentence: str, *, full: bool = False) -> None:
     report.packets, report.tables = 0, {}
 
 
-def _take(source: Source, catalog: Catalog, settings: Settings, progress: Progress, report: CaptureReport) -> None:
+def _take(  # noqa: PLR0913 - what a decoding works with
+    source: Source, catalog: Catalog, settings: Settings, progress: Progress, report: CaptureReport, begun: Begun
+) -> None:
     place = _place(source, catalog, settings, report)
     if place is not None and place.stored is not None and not settings.replace:
         outcome = decide(place.stored, _facts(source, settings, report), replace=False, seen=place.seen)
         if outcome is not None:
             report.state, report.message = outcome.status, outcome.sentence
             return
+    begun(_facts(source, settings, report))
     parquet = ParquetSink(catalog.data, source.capture_id, threads=settings.threads)
     again = settings.replace and _messages(catalog, source)  # those of the earlier decoding must be replaced
     proto = _protobuf(catalog, source) if settings.proto or again else None

@@ -4,6 +4,8 @@ Order of work for a batch, after the tracker:
 1. Reassembly turns segments into events: data, gap, end.
 2. First look: the protocol of each stream that has none yet, by its first bytes. Streams of no protocol, and those
    whose tables are not written, are muted: from then on they cost one comparison a packet.
+   Streams of protocols that announce other flows (Stream.announces) are read before the others are decided, which may
+   be announced (netlake.pipeline.expected).
 3. Walkers read the events of their streams, and copy complete messages into their pools.
 4. Addresses and ports of these messages are looked up while the flows have their rows in the tracker's state.
 5. Pools that are full are read into rows, with all others when codes become void or the capture ends.
@@ -12,9 +14,11 @@ Flows that leave the tracker's state are finished first (`leaving`): what waits 
 complete end there.
 
 Choice of a protocol
+- A stream of a flow that was announced is of the announced protocol, and so is the other direction.
 - Candidates are the protocols whose `starts` fit the first bytes. Those on one of their ports are asked first, then the
   one that the other direction has, then the others, in the order of their names.
-- Behind a tunnel (CONNECT, Upgrade) a stream is looked at again from its first byte there (netlake.pipeline.handed).
+- Behind a tunnel (CONNECT, Upgrade, STARTTLS, SOCKS) a stream is looked at again from its first byte there
+  (netlake.pipeline.handed).
 - The first that answers YES has the stream. If none does and one is UNSURE, the bytes are kept and it is asked again.
 - A protocol with `machine` is a dialog: it has both directions of a flow. A direction that no other protocol takes, or
   that is not decided yet, gets the dialog of the direction that began before it. One that was decided before keeps what
@@ -36,14 +40,18 @@ from netlake.flows.reassembly import Reassembly
 from netlake.flows.segments import segments
 from netlake.flows.tracker import Flows, Tracker
 from netlake.kernels.flow_columns import SIDES
+from netlake.kernels.flow_state import Records
 from netlake.kernels.numbers import IpProtocol
 from netlake.layers.contents import Contents
-from netlake.layers.dialog import DialogWalker
+from netlake.layers.dialog_walker import DialogWalker
 from netlake.layers.streamed import Chains, FramedWalker, ReadsContents, Stream, Walker
 from netlake.packets import Bytes, Columns, Headers, Ints, Messages, Packets, Shorts
+from netlake.pipeline.datagrams import DatagramFiles
+from netlake.pipeline.expected import Expected
 from netlake.pipeline.first_look import FirstLook
 from netlake.pipeline.handed import NO_PROTOCOL, Handed
 from netlake.records.located import take
+from netlake.records.weak import weak
 from netlake.schema import Table
 
 Failed = Callable[[str, Exception], None]
@@ -104,9 +112,13 @@ class Streams:
         }
         # whether protocols are read, by number
         self.read = np.isin(np.arange(NO_PROTOCOL + 1), list(self.walkers))
+        self.announcing = [number for name, number in self.numbers.items() if self.streams[name].announces]
+        self.expected = Expected()
         self.found: Counter[str] = Counter()
         self.undecoded: Counter[tuple[str | None, int]] = Counter()
         self.handed = Handed()
+        self.datagrams = DatagramFiles(tracker, wanted, failed, contents)
+        tracker.leaving = weak(self.leaving)
 
     def decrypt(self, inside: Inside, protocols: list[int]) -> None:
         """Hand streams of `protocols` to `inside`, also if their own tables are not written."""
@@ -126,6 +138,7 @@ class Streams:
         Returns the columns of `connection` that streams know, for these rows.
         """
         columns: dict[str, pa.Array] = {}
+        self.datagrams.leaving(slots)
         for count in self.reassembly.finish(slots):
             self._events(_NONE, count)
             self._settle()
@@ -192,6 +205,7 @@ class Streams:
 
     def rows(self, *, every: bool = False) -> Iterator[tuple[Table, Messages, Columns | None]]:
         """The rows of full pools, with `every` of all; without columns, the table's reader reads the messages."""
+        yield from self.datagrams.rows(every=every)
         for number, walker in self.walkers.items():
             try:
                 yield from walker.rows(take, every=every)
@@ -206,6 +220,7 @@ class Streams:
         """End the threads of walkers, after the last call of `rows`."""
         for walker in self.walkers.values():
             walker.close()
+        self.datagrams.close()
         if self.inside is not None:
             self.inside.close()
 
@@ -226,16 +241,21 @@ class Streams:
             if self.inside is not None:
                 self.inside.take(chains)
             for number, walker in self.walkers.items():
-                self._walk(number, walker, chains)
+                if number not in self.announcing:
+                    self._walk(number, walker, chains)
             chains = self.handed.next_chains(chains, self.walkers)
 
     def _walk(self, number: int, walker: Walker, chains: Chains) -> None:
-        """Let a walker read its streams; those that a dialog is done with are muted."""
+        """Let a walker read its streams; those that a dialog is done with are muted, what it announced is noted."""
         try:
             walker.walk(chains)
         except Exception as error:  # noqa: BLE001 - any exception; decoding continues
             self.failed(self.names[number], error)
-        if isinstance(walker, DialogWalker) and (done := walker.take_done()):
+        if not isinstance(walker, DialogWalker):
+            return
+        for slot, expect in walker.take_expected():
+            self.expected.add(expect, self.tracker.state.flows[slot])
+        if done := walker.take_done():
             self.reassembly.mute(self._of_protocol(np.array(done, np.int32), number))
 
     def _of_protocol(self, streams: Shorts, numbers: Any) -> Shorts:
@@ -245,11 +265,21 @@ class Streams:
 
     def _decide(self, chains: Chains) -> None:
         """Give a protocol to streams that have none, and mute those that nobody reads."""
-        found = self.look.batch(chains, self.tracker.state.flows)
-        if found is None:
+        flows, states = self.tracker.state.flows, chains.states
+        looks = self.look.gather(chains)
+        streams: Shorts = chains.arena.events["stream"][looks["first"]]
+        numbers = self.look.numbers_of(looks, streams, flows[streams >> 1], states)
+        if self.announcing:
+            announces = np.isin(numbers, self.announcing)
+            states["protocol"][streams[announces]] = numbers[announces]
+            for number in self.announcing:
+                if number in self.walkers:
+                    self._walk(number, self.walkers[number], chains)
+        if len(self.expected):
+            self._announced(chains, looks, streams, numbers)
+        self.look.keep(looks, numbers == 0, chains)
+        if not len(looks):
             return
-        streams, numbers = found
-        states = chains.states
         decided = numbers > 0
         states["protocol"][streams[decided]] = numbers[decided]
         for number, many in zip(*np.unique(numbers[decided], return_counts=True), strict=True):
@@ -261,12 +291,36 @@ class Streams:
             others = self._of_protocol(streams[unread] ^ 1, numbers[unread])
             self.reassembly.mute(np.concatenate([streams[unread], others]))
 
+    def _announced(self, chains: Chains, looks: Records, streams: Shorts, numbers: npt.NDArray[np.uint8]) -> None:
+        """Change the protocols `numbers` of streams whose flow was announced."""
+        flows, states, arena = self.tracker.state.flows, chains.states, chains.arena
+        known: dict[int, int] = {}
+        for row, (stream, first) in enumerate(zip(streams.tolist(), looks["first"].tolist(), strict=True)):
+            if numbers[row] in self.announcing:
+                continue
+            kept = int(states["kept"][stream])
+            begin = arena.heads[kept] if kept else arena.events[first]
+            flow = flows[stream >> 1]
+            found = self.expected.take(flow, int(begin["number"]), int(begin["ts"]))
+            if found is not None:
+                number = known[stream ^ 1] = self.numbers[found[0]]
+                numbers[row] = number
+                walker = self.walkers.get(number)
+                if isinstance(walker, DialogWalker):
+                    walker.announced[int(flow["number"])] = found[1]
+                if states["flow"][stream ^ 1] == states["flow"][stream]:
+                    states["protocol"][stream ^ 1] = number
+            elif stream in known:
+                numbers[row] = known[stream]
+
 
 def _walker(stream: Stream, number: int, contents: Callable[[], Contents], failed: Failed) -> Walker:
     if stream.frame is not None:
         return FramedWalker(stream.frame, tables.table(stream.tables[0]), number)
     if stream.machine is not None:
-        return DialogWalker(stream, {name: tables.table(name) for name in stream.tables}, number, failed)
+        dialogs = DialogWalker(stream, {name: tables.table(name) for name in stream.tables}, number, failed)
+        dialogs.findings.contents = contents()
+        return dialogs
     assert stream.walker is not None  # noqa: S101 - rules of declarations
     walker = stream.walker(number)
     if isinstance(walker, ReadsContents):

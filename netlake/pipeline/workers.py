@@ -3,6 +3,10 @@
 - A worker decodes one capture at a time. It receives it through its own pipe and sends progress and the report back.
 - If a worker dies (killed, out of memory), its capture is given to a new worker once. If that dies too, the capture
   fails; the other captures are not affected. The standard library's process pool would end all tasks instead.
+- A capture that exceeds its budget of time or memory fails at once: its worker gets SIGTERM, upon which it removes its
+  files, and SIGKILL after GRACE seconds. Memory is the resident memory of the process, which is read from /proc.
+- A worker sends what is known of a capture before it decodes it; with that a capture that failed is recorded in the
+  lake (netlake.pipeline.failed).
 - Workers are spawned, not forked: forking a process that has threads is unsafe.
 """
 
@@ -20,6 +24,8 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from netlake import tables
+from netlake.lake.facts import CaptureFacts
+from netlake.pipeline import failed
 from netlake.pipeline.process import ended_by_signals, settle
 from netlake.pipeline.report import CaptureReport
 from netlake.pipeline.run import Settings, to_lake
@@ -28,6 +34,8 @@ from netlake.spelling import spelled
 # seconds between two messages of progress
 PULSE = 0.2
 TRIES = 2
+# seconds between two looks at budgets, and until a worker that exceeded one is killed
+POLL, GRACE = 0.1, 5.0
 
 # (index of the capture, bytes read, size or None, packets)
 Watcher = Callable[[int, int, int | None, int], None]
@@ -56,23 +64,75 @@ def _decode(channel: Connection, lake: str, settings: Settings) -> None:
                 channel.send((index, done, size, packets))
                 due = now + PULSE
 
-        channel.send(to_lake(specs, lake, settings, progress))
+        channel.send(None)  # its time begins
+        channel.send(to_lake(specs, lake, settings, progress, channel.send))
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What one capture may cost: seconds of time, and MiB of memory of its worker; None: without limit."""
+
+    seconds: float | None = None
+    memory: int | None = None
+
+    def __bool__(self) -> bool:
+        return self.seconds is not None or self.memory is not None
 
 
 @dataclass(slots=True)
 class Worker:
-    """A process, its pipe, and the capture that it decodes."""
+    """A process, its pipe, the capture that it decodes, since when, and what is known of it.
+
+    `reason` is the budget that the capture exceeded: the process was asked to end, and is killed at `deadline`.
+    """
 
     process: Any
     channel: Connection
     task: tuple[int, list[str]] | None = None
+    since: float = 0.0
+    facts: CaptureFacts | None = None
+    reason: str | None = None
+    deadline: float = 0.0
+
+    def begin(self, task: tuple[int, list[str]]) -> None:
+        """Decode a capture."""
+        self.task, self.since, self.facts = task, time.monotonic(), None
+        self.channel.send(task)
+
+    def check(self, budget: Budget) -> None:
+        """End the process if its capture exceeds the budget, unless a message of it waits."""
+        if self.task is None or self.channel.poll():
+            return
+        if self.reason is None:
+            self.reason = self._exceeded(budget)
+            if self.reason is not None:
+                self.process.terminate()
+                self.deadline = time.monotonic() + GRACE
+        elif time.monotonic() > self.deadline:
+            self.process.kill()
+
+    def _exceeded(self, budget: Budget) -> str | None:
+        if budget.seconds is not None and time.monotonic() - self.since > budget.seconds:
+            return f"it took more than {budget.seconds:g} seconds (--budget-seconds)"
+        if budget.memory is not None and resident(self.process.pid) > budget.memory << 20:
+            return f"it needed more than {budget.memory:,} MiB of memory (--budget-memory)"
+        return None
+
+
+def resident(process: int) -> int:
+    """Bytes of memory that a process has in use, 0 where the system does not tell."""
+    try:
+        with open(f"/proc/{process}/statm", encoding="ascii") as file:  # noqa: PTH123 - read ten times a second
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, IndexError, ValueError):
+        return 0
 
 
 class Supervisor:
-    """Decodes captures in up to `jobs` workers."""
+    """Decodes captures in up to `jobs` workers, each within `budget`."""
 
-    def __init__(self, lake: str, settings: Settings, jobs: int, watcher: Watcher) -> None:
-        self.lake, self.settings, self.jobs, self.watcher = lake, settings, jobs, watcher
+    def __init__(self, lake: str, settings: Settings, jobs: int, watcher: Watcher, budget: Budget = Budget()) -> None:
+        self.lake, self.settings, self.jobs, self.watcher, self.budget = lake, settings, jobs, watcher, budget
         self.workers: list[Worker] = []
         self.reports: dict[int, CaptureReport] = {}
         self.tries: dict[int, int] = {}
@@ -92,9 +152,9 @@ class Supervisor:
         idle = [worker for worker in self.workers if worker.task is None]
         while waiting and (idle or len(self.workers) < self.jobs):
             worker = idle.pop() if idle else self._start()
-            worker.task = waiting.popleft()
-            self.tries[worker.task[0]] = self.tries.get(worker.task[0], 0) + 1
-            worker.channel.send(worker.task)
+            task = waiting.popleft()
+            self.tries[task[0]] = self.tries.get(task[0], 0) + 1
+            worker.begin(task)
 
     def _start(self) -> Worker:
         context = mp.get_context("spawn")
@@ -108,20 +168,29 @@ class Supervisor:
 
     def _listen(self, waiting: deque[tuple[int, list[str]]]) -> None:
         busy = {worker.channel: worker for worker in self.workers if worker.task}
-        for channel in wait(list(busy)):
-            worker = busy[channel]  # type: ignore[index]
-            try:
-                message = worker.channel.recv()
-            except (EOFError, OSError):
-                self._died(worker, waiting)
-                continue
-            if isinstance(message, CaptureReport):
-                self.reports[worker.task[0]] = message  # type: ignore[index]
-                worker.task = None
-                if message.disk_full:
-                    waiting.clear()
-            else:
-                self.watcher(*message)
+        for channel in wait(list(busy), POLL if self.budget else None):
+            self._hear(busy[channel], waiting)  # type: ignore[index]
+        for worker in self.workers if self.budget else ():
+            worker.check(self.budget)
+
+    def _hear(self, worker: Worker, waiting: deque[tuple[int, list[str]]]) -> None:
+        """Take one message of a worker."""
+        try:
+            message = worker.channel.recv()
+        except (EOFError, OSError):
+            self._died(worker, waiting)
+            return
+        if isinstance(message, CaptureReport):
+            self.reports[worker.task[0]] = message  # type: ignore[index]
+            worker.task = None
+            if message.disk_full:
+                waiting.clear()
+        elif isinstance(message, CaptureFacts):
+            worker.facts = message
+        elif message is None:
+            worker.since = time.monotonic()
+        else:
+            self.watcher(*message)
 
     def _died(self, worker: Worker, waiting: deque[tuple[int, list[str]]]) -> None:
         task = worker.task
@@ -130,13 +199,21 @@ class Supervisor:
         worker.channel.close()
         if task is None:
             return
-        index, specs = task
-        if self.tries[index] < TRIES:
+        if worker.reason is not None:
+            self._failed(worker, worker.reason)
+        elif self.tries[task[0]] < TRIES:
             waiting.appendleft(task)
-            return
+        else:
+            self._failed(worker, f"its worker process died {TRIES} times ({_how(worker)})")
+
+    def _failed(self, worker: Worker, reason: str) -> None:
+        """Report that the capture of a worker failed, and record it in the lake."""
+        index, specs = worker.task  # type: ignore[misc]
         name = spelled(specs[0])
-        message = f"{name} could not be decoded: its worker process died {TRIES} times ({_how(worker)})."
-        self.reports[index] = CaptureReport(name=name, message=message)
+        self.reports[index] = CaptureReport(name=name, message=f"{name} could not be decoded: {reason}.")
+        if worker.facts is not None:
+            self.reports[index].id = worker.facts.capture
+        failed.record(self.lake, worker.facts, reason)
 
     def _end(self) -> None:
         for worker in self.workers:
@@ -145,6 +222,9 @@ class Supervisor:
             else:
                 worker.process.terminate()
         for worker in self.workers:
+            worker.process.join(None if worker.task is None else GRACE)
+            if worker.process.is_alive():
+                worker.process.kill()
             worker.process.join()
             worker.channel.close()
 

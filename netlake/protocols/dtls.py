@@ -1,8 +1,10 @@
 """Datagram Transport Layer Security: records, and the handshake before encryption.
 
 Decided here:
-- A row is one record; `handshake` lists its handshake messages, the fields of a hello are in columns. Of a hello in
-  several fragments the first one is read as far as it goes; only complete hellos have fingerprints.
+- A row is one record; `handshake` lists its handshake messages, the fields of a hello are in columns. The record that
+  completes a hello in several fragments has its columns.
+- Hellos and certificates are also rows of tls_client_hello, tls_server_hello and x509, those that are not whole too:
+  one row as often as a message is sent whole, and one of a message in fragments (Memory).
 - Encrypted records of version 1.3 have a unified header, whose fields depend on the negotiated parameters: such a
   record is a row with its first byte only, and ends the datagram.
 - Records with a connection ID (RFC 9146) have their length after an ID of unknown size; they end the datagram too.
@@ -12,10 +14,12 @@ Decided here:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from netlake.kernels.tls_state import Reason, Transport
 from netlake.layers.client_hello import (
     CLIENT_HELLO,
     SERVER_HELLO,
@@ -26,9 +30,12 @@ from netlake.layers.client_hello import (
     read_client_hello,
     read_server_hello,
 )
-from netlake.layers.items import part, text
-from netlake.layers.parsed import NEXT
+from netlake.layers.handshake import HEADER as MESSAGE_HEADER
+from netlake.layers.handshake import TABLES_OF, Assembly, Found, Handshakes, Kept
+from netlake.layers.items import part
+from netlake.layers.parsed import NEXT, Origin
 from netlake.layers.probes import by_content, byte_at, number_at
+from netlake.layers.spans import text_of
 from netlake.packets import Cursor, Malformed, Mask, Messages, Short
 from netlake.schema import Column, List, Struct, Table
 
@@ -136,6 +143,94 @@ def _valid(messages: Messages) -> Mask:
     return np.asarray(valid)
 
 
+@dataclass(slots=True)
+class Fragmented:
+    """A message in fragments: its type and length, the version of its record, and what is known of it.
+
+    `whole` are its bytes when it was complete, by which fragments that are sent again are known.
+    """
+
+    kind: int
+    length: int
+    version: int
+    pieces: Assembly = field(default_factory=Assembly)
+    whole: bytes | None = None
+    last: Origin | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes that are kept."""
+        return self.pieces.size + len(self.whole or b"")
+
+    def repeats(self, about: dict[str, Any], data: bytes) -> bool:
+        """Whether a fragment is of this message, as far as is known."""
+        at = MESSAGE_HEADER + about["fragment_offset"]
+        same = (about["type"], about["length"]) == (self.kind, self.length)
+        return same and (self.whole is None or self.whole[at : at + len(data)] == data)
+
+
+class Memory:
+    """The messages in fragments of a capture, by addresses, ports and message number, and those that were found."""
+
+    def __init__(self) -> None:
+        self.handshakes = Handshakes()
+        self.fragmented: Kept[Fragmented] = Kept(self._drop)
+
+    def finish(self) -> None:
+        """End all messages: those that are not whole are found."""
+        self.fragmented.finish()
+
+    def found(self, message: Cursor, about: dict[str, Any], body: Cursor, version: int) -> None:
+        """Note a message that is not in fragments."""
+        data = _header(about) + body.data[body.at : body.end]
+        reason = Reason.GAP if body.missing else Reason.WHOLE
+        origin = message.origin
+        self.handshakes.add(Found(about["type"], data, origin, origin, Transport.DTLS, version, reason))
+
+    def offer(self, message: Cursor, about: dict[str, Any], data: bytes, version: int) -> bytes | None:
+        """Add a fragment; the message with its header if it is now whole."""
+        key = (*_ends(message), about["message_sequence"])
+        one = self.fragmented.get(key)
+        if one is None or not one.repeats(about, data):
+            one = Fragmented(about["type"], about["length"], version)
+            self.fragmented.put(key, one)
+        if one.whole is None:
+            if not about["fragment_offset"]:
+                one.pieces.offer(0, _header(about), message.origin)
+            one.pieces.offer(MESSAGE_HEADER + about["fragment_offset"], data, message.origin)
+        found = one.pieces.message()
+        if found is not None:
+            data, first = found
+            reason = Reason.TOO_LARGE if one.pieces.ended else Reason.WHOLE
+            one.whole = None if one.pieces.ended else data
+            self.handshakes.add(Found(one.kind, data, first, message.origin, Transport.DTLS, one.version, reason))
+        self.fragmented.used(key, message.origin)
+        return None if found is None else one.whole
+
+    def _drop(self, one: Fragmented) -> None:
+        rest = one.pieces.rest()
+        if rest is not None:
+            data, first = rest
+            last = one.pieces.last
+            self.handshakes.add(Found(one.kind, data, first, last, Transport.DTLS, one.version, Reason.GAP))
+
+
+def _header(about: dict[str, Any]) -> bytes:
+    """The header that a message in TLS has (RFC 8446 section 4)."""
+    kind, length = int(about["type"]), int(about["length"])
+    return bytes((kind,)) + length.to_bytes(3)
+
+
+def _ends(message: Cursor) -> tuple[Any, ...]:
+    """Addresses and ports of a datagram."""
+    return message.sender, message.receiver, message.source_port, message.destination_port
+
+
+def memory() -> Memory:
+    """What is remembered of the messages of a capture."""
+    return Memory()
+
+
 def parse(message: Cursor) -> Iterator[tuple[str, Any]]:
     """Columns of every record of a datagram."""
     heuristic = by_content(message, PORTS)
@@ -179,13 +274,14 @@ def _record(message: Cursor, kind: int) -> Iterator[tuple[str, Any]]:
         yield "alert_level", body.number(1)
         yield "alert_description", body.number(1)
     elif not epoch and kind == HANDSHAKE:
-        yield from _messages(body)
+        yield from _messages(message, body, version)
     body.skip(body.left)
     if body.missing:
         raise Short
 
 
-def _messages(body: Cursor) -> Iterator[tuple[str, Any]]:
+def _messages(message: Cursor, body: Cursor, version: int) -> Iterator[tuple[str, Any]]:
+    """Columns of the handshake messages in a record; `message` is the datagram."""
     handshake: list[dict[str, Any]] = []
     yield "handshake", handshake
     for _ in range(MOST_MESSAGES):
@@ -201,27 +297,32 @@ def _messages(body: Cursor) -> Iterator[tuple[str, Any]]:
         if offset + size > about["length"]:
             raise Malformed("bad_length")
         fragment = part(body, size)
-        if not offset:
-            yield from _message(kind, fragment, about["length"] - size)
+        if kind in TABLES_OF:
+            yield from _read(message, about, fragment, version)
+        elif kind == HELLO_VERIFY_REQUEST and size == about["length"]:
+            yield "hello_version", fragment.number(2)
+            cookie = part(fragment, fragment.number(1)).rest()
+            yield "cookie", cookie or None
         fragment.skip(fragment.left)
         if fragment.missing:
             raise Short
     body.fault("too_large")
 
 
-def _message(kind: int, body: Cursor, elsewhere: int) -> Iterator[tuple[str, Any]]:
-    """The first fragment of a message; `elsewhere` bytes of the message are in other fragments."""
-    if kind == HELLO_VERIFY_REQUEST and not elsewhere:
-        yield "hello_version", body.number(2)
-        cookie = part(body, body.number(1)).rest()
-        yield "cookie", cookie or None
-    elif kind in (CLIENT_HELLO, SERVER_HELLO):
-        hello = Hello()
-        inside = Cursor(body.data, body.at, body.end, faults=body.faults, missing=body.missing + elsewhere)
-        yield from _hello(kind, inside, hello, fragmented=elsewhere > 0)
+def _read(message: Cursor, about: dict[str, Any], fragment: Cursor, version: int) -> Iterator[tuple[str, Any]]:
+    """Columns of a hello that is whole with this fragment; hellos and certificates are noted as found."""
+    memory: Memory = message.memory
+    if about["fragment_length"] == about["length"]:
+        memory.found(message, about, fragment, version)
+        if about["type"] in (CLIENT_HELLO, SERVER_HELLO):
+            yield from _hello(about["type"], fragment, Hello())
+        return
+    whole = memory.offer(message, about, fragment.data[fragment.at : fragment.end], version)
+    if whole is not None and about["type"] in (CLIENT_HELLO, SERVER_HELLO):
+        yield from _hello(about["type"], Cursor(whole, MESSAGE_HEADER, faults=message.faults), Hello())
 
 
-def _hello(kind: int, body: Cursor, hello: Hello, *, fragmented: bool) -> Iterator[tuple[str, Any]]:
+def _hello(kind: int, body: Cursor, hello: Hello) -> Iterator[tuple[str, Any]]:
     ended: Exception | None = None
     try:
         if kind == CLIENT_HELLO:
@@ -229,12 +330,12 @@ def _hello(kind: int, body: Cursor, hello: Hello, *, fragmented: bool) -> Iterat
         else:
             read_server_hello(body, hello)
     except (Short, Malformed) as error:
-        ended = None if fragmented and isinstance(error, Short) else error
+        ended = error
     yield "hello_version", hello.version
     yield "session_id", hello.session_id or None
     yield "cookie", hello.cookie or None
     yield "server_name", hello.server_name
-    yield "alpn", [text(name) for name in hello.alpn]
+    yield "alpn", [text_of(name) for name in hello.alpn]
     yield "supported_versions", hello.supported_versions
     yield "cipher_suites", hello.cipher_suites
     yield "srtp_profiles", hello.srtp_profiles

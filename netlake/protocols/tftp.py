@@ -1,6 +1,7 @@
 """Trivial File Transfer Protocol: requests to port 69, and the transfers that they begin.
 
-A server answers a request from a port that it chooses for this transfer: see `opens` and `continues`.
+A server answers a request from a port that it chooses for this transfer: see `opens` and `continues`. Files are read
+by netlake.layers.tftp_files.
 """
 
 from __future__ import annotations
@@ -8,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from netlake.layers.datagrams import Datagrams
 from netlake.layers.items import remainder, text
 from netlake.layers.probes import number_at
+from netlake.layers.tftp_files import TftpFiles
 from netlake.packets import Cursor, Mask, Messages, Short
 from netlake.schema import Column, List, Struct, Table
 
@@ -43,6 +46,8 @@ TABLES = (
         ),
     ),
 )  # fmt: skip
+
+IN_DATAGRAMS = (Datagrams("tftp", ("file",), TftpFiles),)
 
 
 def opens(messages: Messages) -> Mask:

@@ -53,19 +53,23 @@ class Failures:
         self.by_table.setdefault(table, f"{type(error).__name__}: {error} ({file}, line {line})")
 
 
-def reader(entry: tables.Entry, failures: Failures, *, entropy: bool) -> Reader:
-    """The function that turns the messages of a table into columns; with `entropy`, column `entropy` is among them."""
+def reader(entry: tables.Entry, failures: Failures, *, entropy: bool, memory: Any = None) -> Reader:
+    """The function that turns the messages of a table into columns; with `entropy`, column `entropy` is among them.
+
+    `memory` is what the table's hook `memory` returned, None for a new one.
+    """
     table, checks = entry.table, Checks(entry.table, outside=entry.outside)
     read, parse = entry.hooks.read, entry.hooks.parse
+    if memory is None and entry.hooks.memory is not None:
+        memory = entry.hooks.memory()
     if read is None and parse is not None:
         # _columnar is needed too: a yielded value of the wrong type raises only when the array is built
         failed = partial(failures.note, table.name)
-        memory = entry.hooks.memory() if entry.hooks.memory else None
         by_parse = partial(by_message, table, parse, failed=failed, memory=memory)
         return partial(_columnar, by_parse, checks, partial(failures.note, table.name, hook=parse))
     columnar = read or partial(fixed, table)
     if read is not None and entry.hooks.memory is not None:
-        columnar = partial(read, memory=entry.hooks.memory())
+        columnar = partial(read, memory=memory)
     if entropy and entry.hooks.entropy is not None:
         columnar = partial(_with_entropy, columnar, entry.hooks.entropy)
     return partial(_columnar, columnar, checks, partial(failures.note, table.name, hook=read))
@@ -126,6 +130,7 @@ class Trials:
             self.pools = new_pools()
         given = messages.take(np.arange(len(messages)))
         given.row, given.fault, given.pools = np.arange(len(messages), dtype=np.int32), given.fault * 0, self.pools
+        given.context = None
         kept, _ = self.readers[name](given)
         result = np.zeros(len(messages), np.bool_)
         result[kept.row] = True

@@ -8,11 +8,13 @@ Rules
   its bytes stay. What an earlier run stored does not count. An error of the file system is a content that is not
   stored. `counts` has how many of each.
 - A content is kept in memory up to BUFFER bytes, and no file stays open, so that many contents can be open at once.
+- Several threads write, each its own contents; a lock is held while one changes a file or the counts.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -42,14 +44,16 @@ class ExtractedFiles:
     counts: Counter[str] = field(default_factory=Counter)
     used: int = 0
     made: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def begin(self) -> ExtractedPart:
         """A new content."""
-        self.made += 1
-        return ExtractedPart(self, self.folder / f"{os.getpid()}-{self.made}.part")
+        with self.lock:
+            self.made += 1
+            return ExtractedPart(self, self.folder / f"{os.getpid()}-{self.made}.part")
 
 
 @dataclass(slots=True)
@@ -65,6 +69,20 @@ class ExtractedPart:
 
     def write(self, data: bytes | memoryview) -> None:
         """Add bytes."""
+        with self.files.lock:
+            self._write(data)
+
+    def end(self, sha256: str) -> bool:
+        """The content is over, and has this hash; whether the folder has it. An empty one is not stored."""
+        with self.files.lock:
+            return self._end(sha256)
+
+    def abort(self) -> None:
+        """The content is not stored."""
+        with self.files.lock:
+            self._drop("aborted")
+
+    def _write(self, data: bytes | memoryview) -> None:
         if self.why:
             return
         files, limits = self.files, self.files.limits
@@ -77,8 +95,7 @@ class ExtractedPart:
         if len(self.buffer) > BUFFER:
             self._flush()
 
-    def end(self, sha256: str) -> bool:
-        """The content is over, and has this hash; whether the folder has it. An empty one is not stored."""
+    def _end(self, sha256: str) -> bool:
         if not self.size and not self.why:
             return False
         target, files = self.files.folder / sha256, self.files
@@ -97,10 +114,6 @@ class ExtractedPart:
                 self._drop("failed")
         files.counts[self.why or "stored"] += 1
         return not self.why
-
-    def abort(self) -> None:
-        """The content is not stored."""
-        self._drop("aborted")
 
     def _flush(self) -> None:
         flags = os.O_WRONLY | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)

@@ -33,10 +33,11 @@ TABLES = (
         columns=(
             Column("source", "word", "Table with the message that contains it."),
             Column("exchange", "i32", "Number of the exchange in the flow, as in `source`."),
+            Column("source_flow", "i64", "Flow of that message, where it is another one (FTP); else null."),
             Column("name", "text", "Name that the sender gave, else the last segment of the path requested."),
             Column("declared_type", "word", "Media type that the sender declared, without parameters, in lower case."),
             Column("detected_type", "word", "Media type by the first bytes of the content; null for an unknown one."),
-            Column("coding", "word", "Content coding, such as gzip; null without one."),
+            Column("coding", "word", "Content coding, such as gzip, or base64 in a mail; null without one."),
             Column("decoded", "bool", "Whether the content coding was removed completely; null without one."),
             Column("size", "i64", "Bytes of the content."),
             Column("seen_bytes", "i64", "Bytes of the body that were captured."),

@@ -12,7 +12,7 @@ import pyarrow as pa
 import netlake
 from netlake.errors import InputError
 from tests.compare import cases, conversations
-from tests.compare.differences import Place, compare
+from tests.compare.differences import SEGMENT, SEGMENTS, Later, Place, compare, finish
 from tests.compare.exceptions import asked, options
 from tests.compare.layers import TRANSPORTS, Layered, compared
 from tests.compare.rows import Row, Rows, stacks
@@ -66,17 +66,23 @@ def _compare(path: Path, tables: dict[str, pa.Table] | None, outcome: Outcome) -
     stops, kind, flows = _stops(tables), file_format(path), _flows(tables)
     dissection = Tshark(
         path,
-        frozenset(layer for layers in (TRANSPORTS, *(one.layers for one in wanted)) for layer in layers),
-        frozenset(name for names in (*TRANSPORTS.values(), *(one.wanted for one in wanted)) for name in names),
+        frozenset(layer for layers in (TRANSPORTS, (SEGMENTS,), *(one.layers for one in wanted)) for layer in layers),
+        frozenset(
+            name for names in (*TRANSPORTS.values(), (SEGMENT,), *(one.wanted for one in wanted)) for name in names
+        ),
         options(outcome.capture),
     )
     outcome.tables = {one.table.name: Tally() for one in wanted}
+    later: dict[str, Later] = {one.table.name: [] for one in wanted}
     for frame in dissection.frames():
         outcome.theirs += 1
         if tables is not None:
             place = Place(outcome.capture, kind, frame, stops.get(frame.number), flows)
             for one in wanted:
-                compare(one, rows.get(one.table.name), place, outcome.tables[one.table.name])
+                name = one.table.name
+                compare(one, rows.get(name), place, outcome.tables[name], later[name])
+    for one in wanted:
+        finish(one, outcome.tables[one.table.name], later[one.table.name])
     outcome.ours = len(tables["packet"]) if tables and "packet" in tables else 0
     outcome.message = outcome.message or dissection.complaint
     if tables is None:

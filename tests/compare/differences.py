@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import zip_longest
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.compare import values
 from tests.compare.exceptions import Difference
@@ -25,6 +25,9 @@ from tests.compare.values import Value
 LONGEST = 500
 # more pairs of rows and layers are compared by index
 PAIRS = 400
+
+# what tshark shows for the segments of a message, a layer with their frames
+SEGMENTS, SEGMENT = "tcp.segments", "tcp.segment"
 
 Pair = tuple[Row | None, Layer | None]
 
@@ -52,11 +55,10 @@ def layers_of(one: Layered, frame: Frame) -> Iterator[Layer]:
 
 
 def at_ports(one: Layered, frame: Frame) -> Iterator[Layer]:
-    """The layers of a frame; for a table of datagrams, segments or ports, only those inside them (with the ports)."""
-    inside = not (one.ports or one.datagrams or one.segments)
+    """The layers of a frame; for a table with `inside` or ports, only those inside of such layers (with the ports)."""
+    inside = not (one.ports or one.inside)
     for layer in frame.layers:
-        if (one.datagrams and layer.name == "udp") or (one.segments and layer.name == "tcp"):
-            inside = True
+        inside = inside or layer.name in one.inside
         if one.ports and layer.name == "udp":
             inside = any(int(port) in one.ports for port in ports(layer))
         if inside:
@@ -81,24 +83,102 @@ def joined(layers: list[Layer], begins: str) -> list[Layer]:
 
 
 def _passes(one: Layered, layer: Layer) -> bool:
+    if any(layer.name == name and needed not in layer.fields for name, needed in one.needs):
+        return False
     found = [value for name in one.only for value in layer.fields.get(name, ())]
     return bool(found) and (not one.values or found[0][0] in one.values)
 
 
-def compare(one: Layered, rows: Rows | None, place: Place, tally: Tally) -> None:
-    """Compare the rows of one table in one frame."""
+class Unpaired(NamedTuple):
+    """A row that only netlake has in a frame, or a layer that only tshark has."""
+
+    row: Row | None
+    layer: Layer | None
+    place: Place
+
+
+Later = list[Unpaired]
+
+
+def compare(one: Layered, rows: Rows | None, place: Place, tally: Tally, later: Later) -> None:
+    """Compare the rows of one table in one frame.
+
+    `later` are rows and layers of earlier frames that only one program has, of a table with `records` or `bodies`; what
+    is left in it at the end is for `finish`.
+    """
     mine = rows.of(place.frame.number) if rows is not None else []
     if one.merged and mine:
         mine = [merged(one, mine)]
     for row, layer in paired(one, mine, list(layers_of(one, place.frame))):
-        if row is None or layer is None:
-            shown = _summary(one, layer) if row is None and layer else None
-            ours = _row(row) if row is not None else None
-            tally.differs(_difference(one, "row", (ours, shown), (row, layer), place))
+        if row is not None and layer is not None:
+            _pair(one, (row, layer), place, tally)
+        elif one.records and layer is not None and (found := completed(one, layer, place.frame, later)) is not None:
+            _pair(one, (later.pop(found).row or {}, layer), place, tally)
+        elif one.bodies or (one.records and layer is None):
+            later.append(Unpaired(row, layer, place))
         else:
-            tally.rows += 1
-            for wanted in one.fields:
-                _field(one, wanted, (row, layer), place, tally)
+            _alone(one, Unpaired(row, layer, place), tally)
+
+
+def finish(one: Layered, tally: Tally, later: Later) -> None:
+    """Count what only one program has in a frame.
+
+    For a table with `bodies` a row and a layer with the same ports and values are one message, of which the programs
+    see the end of the body in different frames: its values are equal, and `frame` is a difference.
+    """
+    layers = [index for index, found in enumerate(later) if found.row is None]
+    taken: set[int] = set()
+    for index, found in enumerate(later):
+        if not one.bodies or found.row is None:
+            continue
+        same = (other for other in layers if other not in taken and _is_message(one, found.row, later[other]))
+        other = next(same, None)
+        if other is not None:
+            taken |= {index, other}
+            pair, frames = (found.row, later[other].layer), (found.place.frame.number, later[other].place.frame.number)
+            _pair(one, pair, found.place, tally)
+            tally.differs(_difference(one, "frame", frames, pair, found.place))
+    for index, found in enumerate(later):
+        if index not in taken:
+            _alone(one, found, tally)
+
+
+def _pair(one: Layered, pair: tuple[Row, Layer], place: Place, tally: Tally) -> None:
+    tally.rows += 1
+    for wanted in one.fields:
+        _field(one, wanted, pair, place, tally)
+
+
+def _alone(one: Layered, found: Unpaired, tally: Tally) -> None:
+    row, layer, place = found
+    shown = _summary(one, layer) if layer else None
+    ours = _row(row) if row is not None else None
+    tally.differs(_difference(one, "row", (ours, shown), (row, layer), place))
+
+
+def _is_message(one: Layered, row: Row, found: Unpaired) -> bool:
+    return found.layer is not None and _is_same(one, row, found.layer, found.place.frame)
+
+
+def completed(one: Layered, layer: Layer, frame: Frame, later: Later) -> int | None:
+    """The index in `later` of the row that a layer of tshark has in the frame that completes its record; None if none.
+
+    The proof: tshark lists the frame of the row, the one with the last byte of the message, among the segments from
+    which it has the record (tcp.segment), the ports are the same, and so are all values.
+    """
+    segments = {int(show) for part in frame.layers if part.name == SEGMENTS for show, _ in part.fields.get(SEGMENT, ())}
+    for index, (row, _, place) in enumerate(later):
+        if row is not None and place.frame.number in segments and _is_same(one, row, layer, frame):
+            return index
+    return None
+
+
+def _is_same(one: Layered, row: Row, layer: Layer, frame: Frame) -> bool:
+    """Whether a row and a layer have the same values, and the ports of one segment."""
+    between = [str(row["src_port"]), str(row["dst_port"])]
+    carried = any(other.name == "tcp" and ports(other) == between for other in frame.layers if other.at <= layer.at)
+    values_ = [both(one, wanted, row, layer) for wanted in one.fields]
+    return carried and all(ours == theirs for ours, theirs in values_) and any(ours for ours, _ in values_)
 
 
 def paired(one: Layered, rows: list[Row], layers: list[Layer]) -> list[Pair]:

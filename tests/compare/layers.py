@@ -66,8 +66,10 @@ class Layered:
     only: tuple[str, ...] = ()
     values: frozenset[str] = frozenset()
     ports: frozenset[int] = frozenset()
-    datagrams: bool = False
-    segments: bool = False
+    inside: frozenset[str] = frozenset()
+    needs: tuple[tuple[str, str], ...] = ()
+    records: bool = False
+    bodies: bool = False
     split: str | None = None
     begins: str | None = None
     columns: tuple[str, ...] = field(default=())
@@ -76,9 +78,11 @@ class Layered:
     @property
     def wanted(self) -> set[str]:
         """All fields that must be read from tshark."""
-        deciding = {name for name in (*self.only, self.begins, *asked(self.table.name, "shows")) if name} | {
-            one.unless[0] for one in self.fields if one.unless
-        }
+        deciding = {
+            name
+            for name in (*self.only, self.begins, *dict(self.needs).values(), *asked(self.table.name, "shows"))
+            if name
+        } | {one.unless[0] for one in self.fields if one.unless}
         return {name for one in self.fields for name in one.names} | deciding
 
 
@@ -154,8 +158,10 @@ def layered(table: Table, entry: dict[str, Any]) -> Layered:
         only=(field,) if isinstance(field := only.get("field", ()), str) else tuple(field),
         values=frozenset(only.get("values", ())),
         ports=frozenset(entry.get("ports", ())),
-        datagrams=bool(entry.get("datagrams")),
-        segments=bool(entry.get("segments")),
+        inside=frozenset(entry.get("inside", ())),
+        needs=tuple(entry.get("needs", {}).items()),
+        records=bool(entry.get("records")),
+        bodies=bool(entry.get("bodies")),
         split=entry.get("split"),
         begins=entry.get("begins"),
         columns=columns,

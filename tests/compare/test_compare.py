@@ -217,7 +217,7 @@ def test_different_value_is_found() -> None:
         fields = {name: [(str(changed.get(name.replace(".", "_"), value)), "")] for name, value in shown.items()}
         frame = Frame(first["packet"], [Layer("udp", quoted=False, fields=fields)], {"udp"})
         tally = Tally()
-        differences.compare(one, rows.Rows(table, one.columns, rows.Counter()), place(frame), tally)
+        differences.compare(one, rows.Rows(table, one.columns, rows.Counter()), place(frame), tally, [])
         return tally
 
     assert (compared().values, compared().equal, compared().different.total()) == (4, 4, 0)
@@ -232,7 +232,7 @@ def test_merged_rows_are_compared_in_any_order() -> None:
     def compared(*ages: str) -> Tally:
         layer = Layer("ospf", quoted=False, fields={"ospf.lsa.age": [(age, "") for age in ages]})
         tally = Tally()
-        differences.compare(one, Given(*found), place(Frame(1, [layer], {"ospf"})), tally)
+        differences.compare(one, Given(*found), place(Frame(1, [layer], {"ospf"})), tally, [])
         return tally
 
     assert (compared("5", "7").values, compared("5", "7").equal) == (2, 2)

@@ -29,7 +29,7 @@ def compared_headers(mine: list[dict], theirs: list[Layer]) -> Tally:
     """The result for UDP headers in one frame."""
     one = next(one for one in layers.compared() if one.table.name == "udp")
     tally = Tally()
-    differences.compare(one, Given(*mine), place(Frame(1, theirs, {"udp"})), tally)
+    differences.compare(one, Given(*mine), place(Frame(1, theirs, {"udp"})), tally, [])
     return tally
 
 
@@ -77,7 +77,7 @@ def test_row_over_tcp_is_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         below = Layer(transport, quoted=False, fields={f"{transport}.{name}": port for name, port in ports.items()})
         tally = Tally()
         frame = Frame(1, [below, Layer("dnp3", quoted=False, at=1)], {transport, "dnp3"})
-        differences.compare(one, Given(), place(frame), tally)
+        differences.compare(one, Given(), place(frame), tally, [])
         return tally
 
     over_tcp, over_udp = compared("tcp"), compared("udp")
@@ -172,3 +172,57 @@ def test_page_lists_columns_without_a_compared_value() -> None:
     lines = list(page.page(findings))
     assert any(line.startswith("| udp | 100 | 0 | 10,000 |") and line.endswith("| 1 of 4 |") for line in lines)
     assert "| udp | src_port, dst_port, checksum |" in lines
+
+
+RANDOM = bytes(range(32))
+HELLO = {"hello_version": 771, "random": RANDOM}
+
+
+def hello_row(**changed: object) -> dict:
+    """A row of tls_server_hello."""
+    one = next(one for one in layers.compared() if one.table.name == "tls_server_hello")
+    return dict.fromkeys(one.columns) | {"fault": None, "src_port": 443, "dst_port": 5000, "flow": 1} | HELLO | changed
+
+
+def record_frame(number: int, *segments: int, port: str = "443") -> Frame:
+    """A frame in which tshark shows a server hello of a record in these frames."""
+    below = Layer("tcp", quoted=False, fields={"tcp.srcport": [(port, "")], "tcp.dstport": [("5000", "")]})
+    from_ = Layer("tcp.segments", quoted=False, fields={"tcp.segment": [(str(one), "") for one in segments]})
+    fields = {"tls.handshake.type": [("2", "02")], "tls.handshake.version": [("0x0303", "0303")],
+              "tls.handshake.random": [("", RANDOM.hex())]}  # fmt: skip
+    return Frame(number, [below, from_, Layer("tls.handshake", quoted=False, fields=fields, at=2)], {"tcp", "tls"})
+
+
+@pytest.mark.parametrize(
+    ("row", "frame", "different"),
+    [
+        (hello_row(), record_frame(5, 2, 4, 5), {}),
+        (hello_row(random=RANDOM[::-1]), record_frame(5, 2, 4, 5), {"row": 2}),
+        (hello_row(), record_frame(5, 3, 4, 5), {"row": 2}),
+        (hello_row(), record_frame(5, 2, 4, 5, port="444"), {"row": 2}),
+    ],
+    ids=["same", "another value", "the frame of the row is not among the segments", "another port"],
+)
+def test_message_is_in_the_frame_that_completes_its_record(row: dict, frame: Frame, different: dict) -> None:
+    one = next(one for one in layers.compared() if one.table.name == "tls_server_hello")
+    tally, later = Tally(), []
+    differences.compare(one, Given(row), place(Frame(2)), tally, later)
+    differences.compare(one, Given(), place(frame), tally, later)
+    differences.finish(one, tally, later)
+    assert dict(tally.different) == different
+    assert tally.equal == (0 if different else 2)
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize(("status", "different"), [(200, {"frame": 1}), (404, {"row": 2})])
+def test_message_that_ends_in_another_frame_is_one_difference(first: bool, status: int, different: dict) -> None:  # noqa: FBT001
+    one = next(one for one in layers.compared() if one.table.name == "http_response")
+    row = dict.fromkeys(one.columns) | {"fault": None, "src_port": 80, "dst_port": 5000, "flow": 1, "status": status}
+    below = Layer("tcp", quoted=False, fields={"tcp.srcport": [("80", "")], "tcp.dstport": [("5000", "")]})
+    answer = Layer("http", quoted=False, fields={"http.response.code": [("200", "")]}, at=1)
+    frames = [Frame(2), Frame(2, [below, answer], {"tcp", "http"})]
+    tally, later = Tally(), []
+    for frame, own in zip(frames if first else frames[::-1], [[row], []] if first else [[], [row]], strict=True):
+        differences.compare(one, Given(*own), place(frame), tally, later)
+    differences.finish(one, tally, later)
+    assert dict(tally.different) == different

@@ -117,7 +117,7 @@ def ours(kind: str, value: Any) -> Value:
         return _address(str(value), "")
     if isinstance(value, bytes):
         return value.hex()
-    if kind == "text":
+    if kind in ("text", "word"):
         return _escaped(str(_text(value, "")))
     if isinstance(value, datetime):
         return (value - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

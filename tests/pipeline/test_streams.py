@@ -51,13 +51,16 @@ def opened(*turns: Turn) -> list[Turn]:
     return [(True, SYN, b""), (False, SYN | ACK, b""), (True, ACK, b""), *turns]
 
 
-def decoded(folder: Path, made: Sequence[bytes], batch: int = 8192, **options: Any) -> tuple[dict[str, Any], Decoder]:
-    """Rows of all tables in order, and the decoder."""
+def decoded(
+    folder: Path, made: Sequence[bytes], batch: int = 8192, seconds: Sequence[float] = (), **options: Any
+) -> tuple[dict[str, Any], Decoder]:
+    """Rows of all tables in order, and the decoder; frames are one second apart, or at `seconds`."""
     path = folder / "streams.pcap"
     with path.open("wb") as file:
         file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
         for number, data in enumerate(made):
-            file.write(struct.pack("<IIII", 1_700_000_000 + number, 0, len(data), len(data)) + data)
+            at = 1_700_000_000 + int(seconds[number] if seconds else number)
+            file.write(struct.pack("<IIII", at, 0, len(data), len(data)) + data)
     sink = MemorySink()
     with open_capture(path, sha256=False) as source:
         decoder = Decoder(sink, source.capture_id, Options(**options))
@@ -161,7 +164,7 @@ def looked(data: bytes, streams: dict[str, Stream], ports: tuple[int, int] = (1,
     looks["data"][0, : len(data)] = np.frombuffer(data, np.uint8)
     flow = np.array([ports], [("a_port", np.int32), ("b_port", np.int32)])
     states = np.zeros(2, [("protocol", np.uint8), ("flow", np.int64)])
-    return int(first._numbers(looks, np.zeros(1, np.int32), flow, states)[0])
+    return int(first.numbers_of(looks, np.zeros(1, np.int32), flow, states)[0])
 
 
 def always(verdict: Verdict) -> Any:
@@ -215,7 +218,7 @@ def test_every_stream_is_declared_completely() -> None:
     for stream in tables.in_streams().values():
         assert sum(one is not None for one in (stream.frame, stream.walker, stream.machine)) == 1, stream.name
         assert set(stream.tables) <= set(tables.entries()), stream.name
-        assert stream.starts or stream.ports, stream.name
+        assert bool(stream.starts or stream.ports) != stream.is_announced, stream.name
 
 
 def test_walker_that_raises_does_not_end_the_decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

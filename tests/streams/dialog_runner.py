@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from netlake import tables
-from netlake.layers.dialog import DialogWalker
+from netlake.kernels.stream_state import BLOCK, Kind, Known
+from netlake.layers.dialog_walker import DialogWalker
 from tests.streams.tls_runner import PROTOCOL, Row, Runner, Step
 
 LISTS = 10
@@ -75,7 +76,10 @@ def cut(given: Iterable[Step], seed: int | None) -> list[Step]:
 
 @dataclass
 class DialogRunner(Runner):
-    """A DialogWalker with the state of one flow; `failures` are exceptions of its machine."""
+    """A DialogWalker with the state of one flow; `failures` are exceptions of its machine.
+
+    `handed` are the bytes of each side that are of another protocol, None before the handover.
+    """
 
     name: str = ""
 
@@ -83,9 +87,49 @@ class DialogRunner(Runner):
         super().__post_init__()
         stream = tables.in_streams()[self.name]
         self.failures: list[Exception] = []
+        self.handed: list[bytearray | None] = [None, None]
         self.found = {name: [] for name in stream.tables}
         walked = {name: tables.table(name) for name in stream.tables}
         self.walker: Any = DialogWalker(stream, walked, PROTOCOL, lambda _, error: self.failures.append(error))
+
+    def batch(self, steps: list[Step]) -> None:
+        """One batch; a side that ends was closed with a FIN."""
+        for side, what in steps:
+            handed = self.handed[side]
+            if what is None:
+                self.states["known"][side] |= Known.FIN.value
+            elif handed is not None and isinstance(what, bytes):
+                handed += what
+        super().batch(steps)
+        for one in self.walker.tunnels:
+            self._handed(int(one["stream"]), int(one["event"]), int(one["used"]), int(one["unread"]))
+
+    def _handed(self, stream: int, event: int, used: int, unread: int) -> None:
+        """Take what a handover leaves, as the pipeline does; the stream has no protocol then."""
+        scratch = np.zeros(1 << 17, np.uint8)
+        kept = handed_bytes(stream, self.states, self.arena, scratch) if self.states["kept"][stream] else 0
+        assert kept == unread
+        found = bytearray(scratch[:kept].tobytes())
+        while event >= 0:
+            one = self.arena.events[event]
+            if one["kind"] == Kind.DATA:
+                found += self.data[int(one["start"]) + used : int(one["start"] + one["size"])].tobytes()
+            event, used = int(one["link"]), 0
+        self.handed[stream] = found
+        self.states["protocol"][stream] = 0
+
+
+def handed_bytes(stream: int, states: Any, arena: Any, scratch: Any) -> int:
+    """Read the bytes that were kept of a stream into `scratch`; how many."""
+    size, block, at = int(arena.heads[states["kept"][stream]]["size"]), int(states["kept"][stream]), 0
+    while at < size:
+        part = min(size - at, BLOCK)
+        scratch[at : at + part] = arena.blocks[block][:part]
+        arena.free[arena.control[0]["free"]] = block
+        arena.control["free"] += 1
+        block, at = int(arena.heads[block]["more"]), at + part
+    states["kept"][stream] = 0
+    return size
 
 
 def run(name: str, given: Sequence[Step], batch: int) -> DialogRunner:

@@ -17,7 +17,7 @@ import pytest
 
 from netlake.kernels.http1_body import DROPPED, OVER
 from netlake.kernels.http1_state import RUN, Coding
-from netlake.layers import contents as module
+from netlake.layers import content_coding as module
 from netlake.layers.contents import Content, Contents
 from netlake.layers.magic import type_of
 from netlake.sinks.extracted import ExtractedFiles, Limits

@@ -41,12 +41,18 @@ def test_cases(name: str, case: dict[str, Any]) -> None:
         if rows
     }
     assert shown == case.get("rows", {})
+    handed = ["" if one is None else one.hex() for one in runner.handed]
+    assert handed == case.get("handed", ["", ""])
     undecoded = runner.states["undecoded"].tolist()
     assert undecoded == case.get("undecoded", [0, 0])
 
 
 def as_written(value: Any) -> Any:
-    """A value as cases have it: bytes are `hex:` and their digits."""
+    """A value as cases have it: bytes are `hex:` and their digits, and structs have no nulls."""
+    if isinstance(value, list):
+        return [as_written(one) for one in value]
+    if isinstance(value, dict):
+        return {name: as_written(one) for name, one in value.items() if one is not None}
     return f"hex:{value.hex()}" if isinstance(value, bytes) else value
 
 
@@ -63,6 +69,7 @@ def test_rows_do_not_depend_on_segments_and_batches(name: str, case: dict[str, A
         several = [run(name, segments, batch) for batch in BATCHES]
         assert all(found(one) == found(several[0]) for one in several)
         assert all((one.states["undecoded"] == byte.states["undecoded"]).all() for one in several)
+        assert all(one.handed == byte.handed for one in several)
         assert unplaced(several[0].found) == unplaced(byte.found)
         for table, rows in by_bytes(several[0].found, segments).items():
             assert all(covers(row, by_byte[table][at], segments) for at, row in enumerate(rows))
@@ -98,6 +105,7 @@ def test_any_bytes(name: str, data: st.DataObject) -> None:
     several = [run(name, segments, batch) for batch in BATCHES]
     assert all(found(one) == found(several[0]) for one in several)
     assert all((one.states["undecoded"] == several[0].states["undecoded"]).all() for one in several)
+    assert all(one.handed == several[0].handed for one in several)
 
 
 def changed(what: bytes, data: st.DataObject) -> bytes:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from netlake import tables
 from netlake.flows.reassembly import Reassembly
 from netlake.kernels.stream_waiting import MOST_HELD, MOST_SEGMENTS
+from tests.streams import endless
 from tests.streams.build import Segment, feed, finish, held_blocks
 from tests.streams.build import batch as built
 from tests.streams.hostile import batch, early, half_open, holes, leave, run
@@ -22,6 +24,30 @@ def test_half_open_connections_have_no_state_but_the_number_of_their_syn() -> No
     leave(stage, 1 << 14, counts)
     assert [counts[kind] for kind in ("DATA", "LATE", "GAP", "END")] == [0, 0, 0, 0]
     assert not stage.streams.syns["flow"].any()
+
+
+def test_a_million_half_open_connections() -> None:
+    """Rows of the tracker are used again and again; the state of streams is that of the rows."""
+    slots, stage = 1 << 14, Reassembly(1 << 14, arena=1 << 20)
+    counts = run(stage, half_open(1_000_000, slots))
+    assert counts["segments"] == 1_000_000
+    assert not stage.states["flow"].any()
+    assert np.count_nonzero(stage.streams.syns["flow"]) == slots
+    assert held_blocks(stage) == 0
+
+
+def test_early_segments_of_many_streams_are_handed_on_or_wait() -> None:
+    """196,608 segments behind the first holes of 256 streams: what has no room is given up, and nothing is dropped."""
+    size, streams, count = 100, 256, 196_608
+    stage = Reassembly(streams, arena=4 << 20)
+    counts = run(stage, early(count, streams, size))
+    assert stage.states["held"].sum() <= 4 << 20
+    assert stage.states["early"].max() <= MOST_SEGMENTS
+    assert stage.counters["given_up"] > 0
+    leave(stage, streams, counts)
+    assert counts["bytes"] == count * size
+    assert stage.counters["dropped"] == 0
+    assert held_blocks(stage) == 0
 
 
 @pytest.mark.parametrize("order", ["rising", "falling", "random"])
@@ -137,3 +163,16 @@ def test_chain_links_the_events_of_each_stream() -> None:
         for _ in range(2):
             assert stage.chain(count).tolist() == [0, 1, 2]
             assert stage.arena.events["link"][:count].tolist() == [3, 5, 4, -1, -1, -1]
+
+
+# bytes that a protocol may keep of one flow: the arena of both sides, and a machine
+MOST_OF_FLOW = 1 << 19
+
+
+@pytest.mark.parametrize("byte", endless.BYTES)
+@pytest.mark.parametrize("name", sorted(tables.in_streams()))
+def test_stream_that_never_ends_a_line_keeps_a_bounded_number_of_bytes(name: str, byte: bytes) -> None:
+    """More bytes than that behind the first half of a case, also in segments of one byte, for every protocol."""
+    side, data = next(endless.beginnings(name))
+    assert endless.read(name, data, side, byte, 400, 1460).kept <= MOST_OF_FLOW
+    assert endless.read(name, data, side, byte, 600).kept <= MOST_OF_FLOW

@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netlake.kernels.tls_state import REASON_SHIFT, VERSION_SHIFT, Reason
+from netlake.kernels.tls_state import REASON_SHIFT, TRANSPORT_SHIFT, VERSION_SHIFT, Reason, Transport
 from netlake.layers.client_hello import Hello, ja3, ja3s, ja4, read_client_hello, read_server_hello
-from netlake.layers.items import text
 from netlake.packets import Cursor, Malformed, Nullable, Short
 from netlake.schema import Table, arrow, faults
 from netlake.streams.tls.declared import CLIENT_HELLO, SERVER_HELLO
@@ -44,13 +43,14 @@ def client(extensions: bytes | None = b"", suites: tuple[int, ...] = (0x1301, 0x
     return body if extensions is None else body + len(extensions).to_bytes(2, "big") + extensions
 
 
-def rows_of(bodies: list[tuple[bytes, int]], *, server: bool) -> list[Row]:
+def rows_of(bodies: list[tuple[bytes, int]], *, server: bool, transport: Transport = Transport.TCP) -> list[Row]:
     """The rows of hellos, each a body and how many more bytes of it are missing from the capture."""
     parts = [message(2 if server else 1, body) for body, _ in bodies]
     lengths = [len(body) + missing for body, missing in bodies]
     parts = [part[:1] + size.to_bytes(3, "big") + part[4:] for part, size in zip(parts, lengths, strict=True)]
     reasons = [Reason.GAP if missing else Reason.WHOLE for _, missing in bodies]
-    hints = [0x0301 << VERSION_SHIFT | reason << REASON_SHIFT for reason in reasons]
+    hint = 0x0301 << VERSION_SHIFT | transport << TRANSPORT_SHIFT
+    hints = [hint | reason << REASON_SHIFT for reason in reasons]
     messages = build(parts, missing=[missing for _, missing in bodies], hint=hints, around=b"\x55")
     columns = read_server(messages) if server else read_client(messages)
     table = SERVER_HELLO if server else CLIENT_HELLO
@@ -72,11 +72,14 @@ def listed(table: Table, name: str, value: Any) -> list[Any]:
     return found
 
 
-def twin(body: bytes, missing: int, *, server: bool) -> Row:
+def twin(body: bytes, missing: int, *, server: bool, transport: Transport) -> Row:
     """The same by the reader message by message, for the columns that both have."""
     hello, cursor, fault = Hello(), Cursor(body, missing=missing), None
     try:
-        (read_server_hello if server else read_client_hello)(cursor, hello)
+        if server:
+            read_server_hello(cursor, hello)
+        else:
+            read_client_hello(cursor, hello, datagrams=transport is Transport.DTLS)
     except Short:
         fault = "cut" if missing else "short_header"
     except Malformed as found:
@@ -84,7 +87,8 @@ def twin(body: bytes, missing: int, *, server: bool) -> Row:
     fault = "cut" if missing else cursor.faults[0] if cursor.faults else fault
     row = {
         "fault": fault, "hello_version": hello.version, "random": hello.random, "session_id": hello.session_id or None,
-        "extensions": hello.extensions, "alpn": [text(name) for name in hello.alpn],
+        "extensions": hello.extensions, "alpn": [escaped(name) for name in hello.alpn],
+        "record_version": None if transport is Transport.QUIC else 0x0301, "transport": transport.name.lower(),
     }  # fmt: skip
     if server:
         row["cipher_suite"] = hello.cipher_suites[0] if hello.cipher_suites else None
@@ -93,14 +97,31 @@ def twin(body: bytes, missing: int, *, server: bool) -> Row:
     return row | {
         "cipher_suites": hello.cipher_suites, "server_name": hello.server_name, "groups": hello.groups,
         "point_formats": hello.point_formats, "signature_algorithms": hello.signatures,
-        "supported_versions": hello.supported_versions, "ja3": ja3(hello), "ja4": ja4(hello, "t"),
+        "supported_versions": hello.supported_versions, "ja3": ja3(hello), "ja4": ja4(hello, "tqd"[transport]),
     }  # fmt: skip
 
 
-def compare(bodies: list[tuple[bytes, int]], *, server: bool) -> None:
+def escaped(data: bytes) -> str:
+    """Text as sent; in one that is not UTF-8 other bytes and control characters as escapes."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return "".join(map(_escaped, data.decode("utf-8", "surrogateescape")))
+
+
+def _escaped(one: str) -> str:
+    code, short = ord(one), {"\t": "\\t", "\n": "\\n", "\r": "\\r", "\\": "\\\\"}
+    if one in short:
+        return short[one]
+    if code < 0x20 or code == 0x7F or 0xDC80 <= code <= 0xDCFF:
+        return f"\\x{code & 0xFF:02x}"
+    return f"\\u{code:04x}" if 0x80 <= code < 0xA0 else one
+
+
+def compare(bodies: list[tuple[bytes, int]], *, server: bool, transport: Transport = Transport.TCP) -> None:
     bodies = [one for one in bodies if not server or one[0][:1] != b"\x7f"]  # drafts of TLS 1.3
-    for found, (body, missing) in zip(rows_of(bodies, server=server), bodies, strict=True):
-        expected = twin(body, missing, server=server)
+    for found, (body, missing) in zip(rows_of(bodies, server=server, transport=transport), bodies, strict=True):
+        expected = twin(body, missing, server=server, transport=transport)
         if found["fault"] != expected["fault"] and set(found["extensions"]) & {*EXTRAS, SRTP}:
             assert {found["fault"], expected["fault"]} <= {"bad_options", None, "too_large", "bad_length"}
             del expected["fault"]
@@ -149,9 +170,21 @@ def hello_bodies(draw: st.DrawFn) -> tuple[bytes, int]:
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.lists(hello_bodies(), min_size=1, max_size=4), st.booleans())
-def test_columns_are_those_of_the_twin(bodies: list[tuple[bytes, int]], server: bool) -> None:  # noqa: FBT001
-    compare(bodies, server=server)
+@given(st.lists(hello_bodies(), min_size=1, max_size=4), st.booleans(), st.sampled_from(Transport))
+def test_columns_are_those_of_the_twin(
+    bodies: list[tuple[bytes, int]],
+    server: bool,  # noqa: FBT001
+    transport: Transport,
+) -> None:
+    if transport is Transport.DTLS and not server:  # most of them with an empty cookie
+        bodies = [(body[:39] + b"\0" + body[39:] if len(body) > 39 else body, missing) for body, missing in bodies]
+    compare(bodies, server=server, transport=transport)
+
+
+def test_names_that_are_not_utf_8_are_escaped() -> None:
+    written = extension(0, b"\x00\x09\x00\x00\x06a\xff\\.\n\xc3") + extension(16, b"\x00\x06\x02h2\x02\xe9\xa9")
+    row = rows_of([(client(written), 0)], server=False)[0]
+    assert (row["server_name"], row["alpn"]) == ("a\\xff\\\\.\\n\\xc3", ["h2", "\\xe9\\xa9"])
 
 
 @settings(max_examples=200, deadline=None)

@@ -70,7 +70,8 @@ class Runner:
             else:
                 first.append(index)
             last[stream] = index
-        chains = Chains(np.array(first, np.int32), self.states, np.frombuffer(bytes(data), np.uint8).copy(), self.arena)
+        self.data = np.frombuffer(bytes(data), np.uint8).copy()
+        chains = Chains(np.array(first, np.int32), self.states, self.data, self.arena)
         self.walker.walk(chains)
         for pool in self.walker.pools:
             pool.settle(context)

@@ -1,4 +1,4 @@
-"""QUIC: packets with a long header, which establish connections; Initial packets of clients are decrypted.
+"""QUIC: packets with a long header, which establish connections; Initial packets are decrypted.
 
 Decided here:
 - Packets with a short header are encrypted and have no row; they are removed column by column.
@@ -6,11 +6,13 @@ Decided here:
   has no fixed bits, so its probe has priority for messages with one question (`doubt`).
 - On port 443 any version is a long header, on other ports known versions only. There a short header is QUIC if a long
   one is before it in its flow (`evidence`).
-- Each packet of a datagram is a row. CRYPTO frames of a client are joined (netlake.protocols.quic.frames): the packet
-  that completes the ClientHello has all its columns. Packets before it have those of the part up to the first gap,
-  without fingerprints; `crypto` has the pieces of each packet.
-- Keys are derived from the client's first Destination Connection ID. Packets of the server do not have it: they are
-  rows that are not decrypted.
+- Each packet of a datagram is a row; `crypto` has the pieces of its CRYPTO frames. These are joined
+  (netlake.protocols.quic.frames): the packet that completes a hello has its columns. The hellos are also rows of
+  tls_client_hello and tls_server_hello, with all their fields, and those that are not whole too.
+- Keys are derived from the client's first Destination Connection ID. Packets of a server do not have it: they are
+  decrypted if a packet of the client was before them in the capture.
+- A client can force a version negotiation by a reserved version. Its Initial has the form and keys of a version that
+  the client supports; if it opens with those of version 1 or draft 29, it is read like them.
 - Versions of Google before Q044 have another header: table gquic.
 """
 
@@ -28,7 +30,7 @@ from netlake.layers.items import remainder
 from netlake.layers.parsed import NEXT, by_message
 from netlake.layers.probes import by_content, byte_at, number_at
 from netlake.packets import Columns, Cursor, Ints, Malformed, Mask, Messages, Short
-from netlake.protocols.quic.frames import Datagram, Memory, frames
+from netlake.protocols.quic.frames import Connection, Datagram, End, Memory, Sender, frames
 from netlake.schema import Column, List, Struct, Table
 
 PORTS = (443,)
@@ -103,9 +105,9 @@ TABLES = (
                    wireshark="tls.handshake.extensions_server_name"),
             Column("alpn", List("text"), "ClientHello: offered ALPN protocols, such as h3.",
                    wireshark="tls.handshake.extensions_alpn_str"),
-            Column("tls_versions", List("u16"), "ClientHello: offered TLS versions; 772 (0x0304) is 1.3.",
+            Column("tls_versions", List("u16"), "Hello: TLS versions offered or selected; 772 (0x0304) is 1.3.",
                    wireshark="tls.handshake.extensions.supported_version"),
-            Column("cipher_suites", List("u16"), "ClientHello: IANA numbers of the offered cipher suites.",
+            Column("cipher_suites", List("u16"), "Hello: cipher suites offered or selected, by IANA.",
                    wireshark="tls.handshake.ciphersuite"),
             Column("ja3", "text", "JA3 of the ClientHello, 32 hexadecimal digits; null if it is incomplete.",
                    wireshark="tls.handshake.ja3"),
@@ -147,7 +149,7 @@ def read(messages: Messages, memory: Memory | None = None) -> tuple[Messages, Co
     first = byte_at(messages, 0)
     index = np.flatnonzero((first >= LONG) | (first & FIXED == 0))
     memory = Memory() if memory is None else memory
-    return by_message(TABLES[0], partial(datagram, memory=memory), messages.take(index))
+    return by_message(TABLES[0], partial(datagram, memory=memory), messages.take(index), memory=memory)
 
 
 def probe(messages: Messages) -> Mask:
@@ -220,7 +222,8 @@ def _plausible(data: bytes, version: int, *, usual: bool) -> bool:
 
 def datagram(message: Cursor, memory: Memory | None = None) -> Iterator[tuple[str, Any]]:
     """Rows of all coalesced packets of a datagram; padding and packets with short headers after them are skipped."""
-    state = Datagram(by_content(message, PORTS), Memory() if memory is None else memory)
+    memory = Memory() if memory is None else memory
+    state = Datagram(by_content(message, PORTS), memory, getattr(message, "origin", None))
     if message.left and message.data[0] < LONG:
         yield "heuristic", state.heuristic
         message.fault("bad_value")
@@ -257,9 +260,11 @@ def _packet(message: Cursor, state: Datagram) -> Iterator[tuple[str, Any]]:
         yield "packet_type", "version_negotiation"
         yield from _negotiation(message)
         return
+    if keys.reserved(version):
+        yield from _forcing(message, state, Packet(begin, version, destination, source), first)
+        return
     if not keys.known(version):
-        if not keys.reserved(version):
-            message.fault("bad_version")
+        message.fault("bad_version")
         message.skip(message.left)
         return
     if not first & FIXED:
@@ -310,6 +315,22 @@ class Packet(NamedTuple):
     source: bytes
 
 
+def _forcing(message: Cursor, state: Datagram, packet: Packet, first: int) -> Iterator[tuple[str, Any]]:
+    """Columns of an Initial with a reserved version, which opens with keys of a version; nothing else is read."""
+    begin = message.at
+    for version in keys.FORCING if first >> 4 & 7 == 4 else ():
+        try:
+            found = list(_long(message, "initial", state, packet._replace(version=version)))
+        except (Malformed, Short):
+            break
+        if ("decrypted", True) in found:
+            yield from (("long_packet_type", 0), ("packet_type", "initial"), *found)
+            return
+        message.at = begin
+    message.at = begin
+    message.skip(message.left)
+
+
 def _long(message: Cursor, name: str, state: Datagram, packet: Packet) -> Iterator[tuple[str, Any]]:
     """Columns of a packet with a length field; an Initial is decrypted if possible."""
     if name == "initial":
@@ -329,23 +350,38 @@ def _long(message: Cursor, name: str, state: Datagram, packet: Packet) -> Iterat
     opened = _opened(message, state, packet, (header, protected))
     yield "decrypted", opened is not None
     if opened is not None:
-        number, payload = opened
+        number, payload, sender = opened
         yield "packet_number", number
-        yield from frames(message, payload, state, packet.version)
+        try:
+            yield from frames(message, payload, state, sender, packet.version)
+        finally:
+            state.memory.connections.used(sender.end, state.origin)
 
 
-def _opened(message: Cursor, state: Datagram, packet: Packet, parts: tuple[bytes, bytes]) -> tuple[int, bytes] | None:
-    """Packet number and payload of a client's Initial, of which `parts` are the header and the protected rest."""
-    end = (message.source_port, message.destination_port, packet.source)
-    first = state.memory.first.get(end)
-    for connection in {packet.destination: None, first: None}:
-        opened = None if connection is None else keys.decrypt(*parts, packet.version, connection)
-        if opened is not None and connection is not None:
-            state.connection = connection
-            if connection != first:
-                state.memory.begin(end, connection)
-            return opened
-    return None
+def _opened(
+    message: Cursor, state: Datagram, packet: Packet, parts: tuple[bytes, bytes]
+) -> tuple[int, bytes, Sender] | None:
+    """Packet number, payload and sender of an Initial, of which `parts` are the header and the protected rest.
+
+    Its sender is the server or the client of a known connection, or a client that begins one.
+    """
+    addresses = (state.origin.sender, state.origin.receiver) if state.origin else (None, None)
+    ports = (message.source_port, message.destination_port)
+    client = End(*addresses, *ports, packet.source)
+    server = End(*addresses[::-1], *ports[::-1], packet.destination)
+    known = state.memory.connections
+    for end, is_server in ((server, True), (client, False)):
+        connection = known.get(end)
+        if connection is not None:
+            opened = keys.decrypt(*parts, packet.version, connection.first, server=is_server)
+            if opened is not None:
+                return *opened, Sender(end, connection, is_server)
+    opened = keys.decrypt(*parts, packet.version, packet.destination)
+    if opened is None:
+        return None
+    connection = Connection(packet.destination)
+    known.put(client, connection)
+    return *opened, Sender(client, connection, is_server=False)
 
 
 def _number(message: Cursor) -> int:

@@ -1,77 +1,118 @@
-"""Frames of a QUIC Initial packet, and the ClientHello that a client's CRYPTO frames contain.
+"""Frames of a QUIC Initial packet, and the hellos that CRYPTO frames contain.
 
-A ClientHello that is in several Initial packets is joined by the client's first Destination Connection ID, from which
-their keys are derived, so that only authentic pieces are joined. A client that has an answer sends to the ID that the
-server chose, with the keys of its first one: that is found by the ports and the Source Connection ID, and it is the
-right one if it decrypts the packet. A piece that is sent again has the columns of all that is known by then. The oldest
-connections are forgotten when there are MOST_CONNECTIONS or MOST_BYTES.
+- The keys of both sides derive from the client's first Destination Connection ID, so that only authentic pieces are
+  joined. A client that has an answer sends to the ID that the server chose, and the server to that of the client: their
+  connection is found by addresses, ports and the client's ID (`End`), and it is the right one if it decrypts the
+  packet. After a Retry the client has another first ID, by which its packets are those of a new connection.
+- CRYPTO frames of each side are one stream (netlake.layers.handshake), with one hello, or two after a
+  HelloRetryRequest. The packet that completes a hello has its columns; those that send it again have none.
+- Google's own handshake (QUIC Crypto) has messages of another form; of its hello the columns are those of the part that
+  is known.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
+from netlake.kernels.tls_state import Reason, Transport
 from netlake.layers import quic_keys as keys
-from netlake.layers.client_hello import CLIENT_HELLO, Hello, ja3, ja4, read_client_hello
+from netlake.layers.client_hello import (
+    CLIENT_HELLO,
+    SERVER_HELLO,
+    Hello,
+    ja3,
+    ja4,
+    read_client_hello,
+    read_server_hello,
+)
+from netlake.layers.handshake import HEADER, Assembly, Found, Handshakes, Kept
 from netlake.layers.items import text
+from netlake.layers.parsed import Origin
 from netlake.layers.quic_keys import counted, varint
+from netlake.layers.spans import text_of
 from netlake.packets import Cursor, Malformed, Short
 
-# limits for the frames of a packet and for the handshake bytes of a flight of Initial packets
-MOST_FRAMES, MOST_CRYPTO = 4096, 1 << 16
-# limits for what is remembered of a capture, and what a piece needs beside its bytes
-MOST_CONNECTIONS, MOST_BYTES, PIECE = 1024, 1 << 22, 128
+# limit for the frames of a packet
+MOST_FRAMES = 4096
 PADDING, PING, ACK, ACK_ECN, CRYPTO, OLD_CRYPTO, CLOSE, CLOSE_BY_APPLICATION = 0, 1, 2, 3, 6, 8, 0x1C, 0x1D
 USER_AGENT = 0x3129
 
 
-# data by offset
-Pieces = dict[int, bytes]
+class End(NamedTuple):
+    """A client: addresses and ports of its packets, and the connection ID that it chose."""
+
+    sender: str | None
+    receiver: str | None
+    source_port: int
+    destination_port: int
+    connection: bytes
+
+
+@dataclass(slots=True)
+class Connection:
+    """A connection: the client's first Destination Connection ID, and the CRYPTO streams of client and server."""
+
+    first: bytes
+    client: Assembly = field(default_factory=Assembly)
+    server: Assembly = field(default_factory=Assembly)
+    last: Origin | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes that are kept."""
+        return self.client.size + self.server.size
 
 
 class Memory:
-    """What a capture has shown: pieces by first Destination Connection ID, and those IDs by ports and Source ID."""
+    """The connections of a capture, and the handshake messages that were found in them."""
 
     def __init__(self) -> None:
-        self.pieces: dict[bytes, Pieces] = {}
-        self.first: dict[tuple[int, int, bytes], bytes] = {}
-        self.size = 0
+        self.handshakes = Handshakes()
+        self.connections: Kept[Connection] = Kept(self._drop)
 
-    def add(self, connection: bytes, offset: int, data: bytes) -> None:
-        """Remember a piece of the CRYPTO stream of a connection."""
-        known = self.pieces.setdefault(connection, {})
-        if len(known.get(offset, b"")) >= len(data) > 0:
-            return
-        self.size += len(data) - len(known.get(offset, b"")) + (0 if offset in known else PIECE)
-        known[offset] = data
-        while len(self.pieces) > MOST_CONNECTIONS or self.size > MOST_BYTES:
-            oldest = self.pieces.pop(next(iter(self.pieces)))
-            self.size -= sum(len(data) + PIECE for data in oldest.values())
+    def finish(self) -> None:
+        """End all connections: hellos that are not whole are found."""
+        self.connections.finish()
 
-    def begin(self, end: tuple[int, int, bytes], connection: bytes) -> None:
-        """Remember the first Destination Connection ID of a client."""
-        self.first.pop(end, None)
-        self.first[end] = connection
-        if len(self.first) > MOST_CONNECTIONS:
-            del self.first[next(iter(self.first))]
+    def _drop(self, connection: Connection) -> None:
+        for stream, kind in ((connection.client, CLIENT_HELLO), (connection.server, SERVER_HELLO)):
+            rest = stream.rest()
+            if rest is not None:
+                data, first = rest
+                kind = data[0] if data else kind  # noqa: PLW2901 - a side's first message is its hello
+                self.handshakes.add(Found(kind, data, first, stream.last, Transport.QUIC, reason=Reason.GAP))
+
+
+@dataclass(slots=True)
+class Sender:
+    """Who sent an Initial packet: its connection, and whether it is the server."""
+
+    end: End
+    connection: Connection
+    is_server: bool
+
+    @property
+    def stream(self) -> Assembly:
+        """The CRYPTO stream of the sender."""
+        return self.connection.server if self.is_server else self.connection.client
 
 
 @dataclass(slots=True)
 class Datagram:
-    """State across the packets of a datagram: whether content identified it, and the connection of its Initial."""
+    """State across the packets of a datagram: whether content identified it, and what is remembered."""
 
     heuristic: bool
     memory: Memory
-    connection: bytes = b""
-    complete: bool = False
+    origin: Origin | None = None
 
 
-def frames(message: Cursor, data: bytes, state: Datagram, version: int) -> Iterator[tuple[str, Any]]:
+def frames(message: Cursor, data: bytes, state: Datagram, sender: Sender, version: int) -> Iterator[tuple[str, Any]]:
     """Columns of the frames of an Initial; reading ends at an unknown frame or one of Google: they have no length."""
     types: list[int] = []
     pieces: list[dict[str, Any]] = []
+    hellos: list[bytes] = []
     yield from (("frame_types", types), ("crypto", pieces))
     google = keys.google(version) is not None
     of_crypto = OLD_CRYPTO if google else CRYPTO
@@ -87,7 +128,8 @@ def frames(message: Cursor, data: bytes, state: Datagram, version: int) -> Itera
             offset, at = varint(data, at)
             piece, at = counted(data, at)
             pieces.append({"offset": offset, "data": piece})
-            state.memory.add(state.connection, offset, piece)
+            sender.stream.offer(offset, piece, state.origin)
+            hellos += _whole(state, sender, tags=version >> 24 == 0x51)
         elif google and kind != PING:
             break
         elif kind in (ACK, ACK_ECN):
@@ -100,8 +142,21 @@ def frames(message: Cursor, data: bytes, state: Datagram, version: int) -> Itera
         elif kind != PING:
             message.fault("bad_value")
             break
-    if pieces and not state.complete:
-        yield from _hello(message, state, min(piece["offset"] for piece in pieces), tags=version >> 24 == 0x51)
+    yield from _tags(bytes(sender.stream.buffer)) if pieces and version >> 24 == 0x51 else ()
+    for hello in hellos:
+        yield from _hello(message, hello)
+
+
+def _whole(state: Datagram, sender: Sender, *, tags: bool) -> Iterator[bytes]:
+    """The hellos that are whole with the last piece; they are noted as found."""
+    while not tags and (found := sender.stream.message()) is not None:
+        data, first = found
+        reason = Reason.TOO_LARGE if sender.stream.ended else Reason.WHOLE
+        state.memory.handshakes.add(Found(data[0], data, first, state.origin, Transport.QUIC, reason=reason))
+        if data[0] in (CLIENT_HELLO, SERVER_HELLO) and reason is Reason.WHOLE:
+            yield data
+        if sender.stream.ended:
+            return
 
 
 def _acknowledgment(data: bytes, at: int, kind: int) -> int:
@@ -114,48 +169,27 @@ def _acknowledgment(data: bytes, at: int, kind: int) -> int:
     return at
 
 
-def _reassembled(pieces: Pieces) -> bytes:
-    """The reassembled data from offset 0 up to the first gap."""
-    result = bytearray()
-    for offset, data in sorted(pieces.items()):
-        if offset > len(result) or len(result) > MOST_CRYPTO:
-            break
-        result += data[len(result) - offset :]
-    return bytes(result)
-
-
-def _hello(message: Cursor, state: Datagram, first: int, *, tags: bool) -> Iterator[tuple[str, Any]]:
-    """Columns of the ClientHello as far as it is complete; for versions of Google the tags of their own handshake.
-
-    The packet has no piece before offset `first`: behind a ClientHello is a second one, after a HelloRetryRequest.
-    """
-    data = _reassembled(state.memory.pieces.get(state.connection, {}))
-    if tags:
-        yield from _tags(data)
-        return
-    size = int.from_bytes(data[1:4], "big")
-    while first >= 4 + size and len(data) >= 4:
-        data, first = data[4 + size :], first - 4 - size
-        size = int.from_bytes(data[1:4], "big")
-    if len(data) < 4 or data[0] != CLIENT_HELLO:
-        return
-    kept = data[4 : 4 + size]
-    hello = Hello()
-    body = Cursor(kept, missing=size - len(kept), faults=message.faults)
+def _hello(message: Cursor, data: bytes) -> Iterator[tuple[str, Any]]:
+    """Columns of a hello, a whole handshake message."""
+    hello, body = Hello(), Cursor(data[HEADER:], faults=message.faults)
+    is_client = data[0] == CLIENT_HELLO
     try:
-        read_client_hello(body, hello)
+        if is_client:
+            read_client_hello(body, hello)
+        else:
+            read_server_hello(body, hello)
     except Short:
-        pass  # it continues in another packet
+        message.fault("short_header")
     except Malformed as error:
         message.fault(error.fault)
-    state.complete = hello.whole
-    yield "server_name", hello.server_name
-    yield "alpn", [text(name) for name in hello.alpn]
     yield "tls_versions", hello.supported_versions
     yield "cipher_suites", hello.cipher_suites
-    yield "ja3", ja3(hello)
-    yield "ja4", ja4(hello, "q")
-    yield "user_agent", _user_agent(hello.transport_parameters or b"")
+    if is_client:
+        yield "server_name", hello.server_name
+        yield "alpn", [text_of(name) for name in hello.alpn]
+        yield "ja3", ja3(hello)
+        yield "ja4", ja4(hello, "q")
+        yield "user_agent", _user_agent(hello.transport_parameters or b"")
 
 
 def _user_agent(parameters: bytes) -> str | None:

@@ -6,10 +6,11 @@ Decided here:
   session had before: greeting, hello, AUTH.
 - Replies belong to commands in their order, also of pipelined ones (RFC 2920). After a gap those to the commands before
   it are not known. At most 256 commands wait for their reply.
-- Of the content there are the size and the SHA-256, without the dots that were added for transport. Its headers and
-  parts are not read.
+- Of the content there are the size and the SHA-256, without the dots that were added for transport. It is read as a
+  mail (netlake.streams.mail), in the thread of contents.
 - Passwords are not stored: of the responses of AUTH only the user of PLAIN and LOGIN is kept.
-- After STARTTLS was accepted nothing more of the connection is read.
+- After STARTTLS was accepted the connection is TLS, and looked at anew (netlake.pipeline.handed). Lines that a client
+  sends between STARTTLS and its reply are commands; what begins as TLS there waits for the reply.
 - A transaction that ends with its connection has the fault `short_header`, one with a gap `cut`; `bad_value` one whose
   BDAT has other arguments than a size and LAST, which has no chunk then; `too_large` if addresses of open transactions
   have more than 64 KiB, the rest of which is left out.
@@ -28,7 +29,7 @@ STREAMS = (
     Stream(
         name="smtp",
         probe=first_look,
-        tables=("smtp_transaction",),
+        tables=("smtp_transaction", "mail", "file"),
         starts=(b"220", b"554", b"EHLO", b"HELO", b"LHLO", b"ehlo", b"helo", b"lhlo", b"Ehlo", b"Helo"),
         ports=(24, 25, 587, 2525),
         machine=SmtpMachine,

@@ -6,13 +6,14 @@ from base64 import b64decode
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
-from netlake.layers.dialog import DONE, MOST_KEPT, At, Row, Said, Where
+from netlake.layers.dialog import MOST_KEPT, At, Early, Handover, Row, Said, Where
 from netlake.layers.items import text
 from netlake.layers.lines import Line, Lines
 from netlake.layers.streamed import NO, UNSURE, YES, Verdict
+from netlake.streams import mail
+from netlake.streams.smtp.content import Content
 
 # of a line as much is kept; so many commands wait for their replies
 LONGEST, MOST_PENDING = 4096, 256
@@ -21,6 +22,8 @@ ROOM = MOST_KEPT
 # replies: go on with AUTH, with the content, with TLS
 CONTINUE, GO_ON, READY = 334, 354, 220
 MOST_DIGITS = 12
+# the record type of a TLS handshake
+HANDSHAKE = b"\x16"
 HELLOS = (b"HELO", b"EHLO", b"LHLO")
 COMMANDS = frozenset(
     (*HELLOS, b"MAIL", b"RCPT", b"DATA", b"BDAT", b"RSET", b"QUIT", b"NOOP", b"VRFY", b"EXPN", b"HELP", b"AUTH",
@@ -67,60 +70,6 @@ class Pending:
     shares: bool = False  # the reply to it is that to the next command
 
 
-class Content:
-    """The content of a mail, by DATA, or by BDAT in chunks of which `chunk` bytes are left."""
-
-    __slots__ = ("chunk", "digest", "dot", "fresh", "is_over", "is_whole", "size")
-
-    def __init__(self) -> None:
-        self.chunk: int | None = None
-        self.digest, self.size, self.is_whole, self.is_over = sha256(), 0, True, False
-        self.fresh, self.dot = True, b""
-
-    def read(self, data: bytes, used: int) -> int:
-        """Read from data[used:]; how far it was read."""
-        if self.chunk is not None:
-            stop = min(len(data), used + self.chunk)
-            self.chunk -= stop - used
-            self.is_over = not self.chunk
-            self._take(data[used:stop], stop - used)
-            return stop
-        if self.fresh and data[used : used + 1] == b".":
-            self.dot, self.fresh, used = b".", False, used + 1
-        if self.dot:
-            return self._dot(data, used)
-        found = data.find(b"\n.", used)
-        stop = len(data) if found < 0 else found + 1
-        self._take(data[used:stop], stop - used)
-        self.fresh = data[used:stop].endswith(b"\n") or (self.fresh and stop == used)
-        return stop
-
-    def gap(self, size: int) -> None:
-        """Bytes are missing."""
-        self.size, self.is_whole, self.fresh, self.dot = self.size + size, False, False, b""
-        if self.chunk is not None:
-            self.size -= max(0, size - self.chunk)
-            self.chunk = max(0, self.chunk - size)
-            self.is_over = not self.chunk
-
-    def _dot(self, data: bytes, used: int) -> int:
-        """Read a line that begins with a dot, up to where it differs from the last one."""
-        while used < len(data) and len(self.dot) < 3 and not self.dot.endswith(b"\n"):
-            self.dot += data[used : used + 1]
-            used += 1
-        if self.dot in (b".\n", b".\r\n"):
-            self.is_over = True
-        elif len(self.dot) == 3:
-            self.fresh = self.dot.endswith(b"\n")
-            self._take(self.dot[1:], len(self.dot))
-            self.dot = b""
-        return used
-
-    def _take(self, data: bytes, size: int) -> None:
-        self.digest.update(data)
-        self.size += size
-
-
 class SmtpMachine:
     """Reads one SMTP connection; the side that says the first reply is the server."""
 
@@ -135,6 +84,7 @@ class SmtpMachine:
         self.pending: deque[Pending] = deque()
         self.reply: list[str] = []
         self.responses, self.rows, self.room, self.is_done = 0, 0, ROOM, False
+        self.early = Early()
 
     def feed(self, side: int, data: bytes, at: At) -> Iterator[Said]:
         """Read what a side said."""
@@ -142,11 +92,19 @@ class SmtpMachine:
         self.begin.setdefault(side, at(0))
         while used < len(data) and not self.is_done:
             if self.content is not None and side == self.client:
-                used = self.content.read(data, used)
+                content = self.content
+                used = content.read(data, used)
+                if self.content.is_over or used == len(data):
+                    yield from content.pieces()
                 self._after_content()
+            elif self._is_early(side, data, used):
+                self.undecoded[side] += self.early.add(data, used, at)
+                return
             else:
                 used, line = self.lines[side].next(data, used, at)
                 yield from self._line(side, line) if line is not None else ()
+        if self.is_done:
+            yield Handover(used, bytes(self.early.data), self.early.begin)
 
     def gap(self, side: int, size: int) -> Iterator[Said]:
         """Bytes are missing: replies cannot be given to the commands before it."""
@@ -154,9 +112,12 @@ class SmtpMachine:
         self.reply.clear()
         if self.content is not None and side == self.client:
             self.content.gap(size)
+            yield from self.content.pieces()
             self._after_content()
         else:
             self.skips[side] = True
+        if side == self.client:
+            self.undecoded[side] += self.early.clear()
         if self.open is not None:
             self.open.fault = self.open.fault or "cut"
         yield from self._close_all("cut")
@@ -167,6 +128,8 @@ class SmtpMachine:
         self.ended.add(side)
         if not self.ended >= self.begin.keys():
             return
+        if self.client is not None:
+            self.undecoded[self.client] += self.early.clear()
         yield from self._close_all("short_header")
         if self.open is not None:
             if self.content is not None:
@@ -188,13 +151,26 @@ class SmtpMachine:
             yield from self._row(command.transaction, end, fault)
 
     def _row(self, one: Transaction, end: Where | None, fault: str | None) -> Iterator[Said]:
-        self.rows += 1
         self.room += one.room
         content = one.content
+        one.fields["transaction"] = self.rows
+        self.rows += 1
         if content is not None:
             one.fields["data_size"] = content.size
             one.fields["data_sha256"] = content.digest.hexdigest() if content.is_whole else None
         yield Row("smtp_transaction", one.fields, one.begin, end, one.fault or fault)
+        if content is not None:
+            yield from content.pieces(is_last=True)
+            fields = mail.of_transaction("smtp_transaction", one.fields, content.missing)
+            yield Row("mail", fields, one.begin, end, one.fault or fault, (content.body,), mail.rows_of)
+
+    def _is_early(self, side: int, data: bytes, used: int) -> bool:
+        """Whether bytes of the client can only be TLS, to which the server has not agreed yet."""
+        if side != self.client or not self.pending or self.pending[-1].name != b"STARTTLS":
+            return False
+        return bool(self.early.begin or self.early.is_lost) or (
+            data[used : used + 1] == HANDSHAKE and self.lines[side].begin is None
+        )
 
     def _line(self, side: int, line: Line) -> Iterator[Said]:
         """Read a reply, a command, or a response of AUTH."""
@@ -301,9 +277,9 @@ class SmtpMachine:
             one.fields |= {"end_code": code, "end_text": shown}
             if command.name == b"STARTTLS":
                 one.fields["starttls"] = self.is_done = code == READY
+                if not self.is_done and self.client is not None:
+                    self.undecoded[self.client] += self.early.clear()
             yield from self._closed(command, end, None)
-        if self.is_done:
-            yield DONE
 
     def _reply_of(self, command: Pending, code: int) -> None:
         """Take the code of the reply to a command."""

@@ -1,4 +1,7 @@
-"""TLS and SSL 3.0 over TCP: hellos, alerts and certificates that are not encrypted.
+"""TLS and SSL 3.0: hellos, alerts and certificates that are not encrypted, over TCP.
+
+Hellos and certificates in datagrams (QUIC, DTLS) are joined by netlake.layers.handshake, and are rows of the same
+tables; alerts in datagrams are not.
 
 Decided here:
 - Rows are handshake messages, whatever records and segments they are in; `record_version` is that of the record in

@@ -18,12 +18,12 @@ from warnings import catch_warnings, simplefilter
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 
-from netlake.kernels.tls_state import REASON_SHIFT, Reason
+from netlake.kernels.tls_state import Reason
 from netlake.layers.parsed import by_message, several
 from netlake.packets import Columns, Cursor, Malformed, Messages, Short
 from netlake.streams.tls import tolerant
 from netlake.streams.tls.declared import X509
-from netlake.streams.tls.hellos import HEADER
+from netlake.streams.tls.hellos import HEADER, reason_of, transport
 
 CACHED = 4096
 Fields = dict[str, Any]
@@ -37,14 +37,15 @@ class Certificates:
 
     def read(self, messages: Messages) -> tuple[Messages, Columns]:
         """Rows of Certificate messages, each with the message in which its certificate is."""
-        return by_message(X509, self._message, messages)
+        kept, columns = by_message(X509, self._message, messages)
+        return kept, {"transport": transport(kept), **columns}
 
     def _message(self, message: Cursor) -> Iterator[tuple[str, Any]]:
         return several(self._rows(message))
 
     def _rows(self, message: Cursor) -> Iterator[Iterator[tuple[str, Any]]]:
         """What to yield for each certificate of a message; if that ends early, also for the end."""
-        reason = message.hint >> REASON_SHIFT
+        reason = reason_of(message.hint)
         message.skip(min(HEADER + 3, message.left))
         position = 0
         while message.left and (reason == Reason.WHOLE.value or _next_is_whole(message)):

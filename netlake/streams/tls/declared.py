@@ -1,14 +1,19 @@
-"""The tables of TLS over TCP; names of columns are those of `dtls` and `quic` where they mean the same."""
+"""The tables of TLS; those of hellos and certificates also have the messages of QUIC and DTLS.
+
+Names of columns are those of `dtls` and `quic` where they mean the same.
+"""
 
 from __future__ import annotations
 
 from netlake.schema import Column, List, Table
 
-DOC = "Version of the record in which the message begins, 769 (0x0301) 1.0."
+DOC = "Version of the record in which the message begins, 769 (0x0301) 1.0, 65277 (0xfefd) DTLS 1.2; null in QUIC."
+TRANSPORT = Column("transport", "word", "What carries the message: tcp, quic or dtls.", why="the layer of tshark")
 RECORD_VERSION = Column("record_version", "u16", DOC, wireshark="tls.record.version")
 HELLO = (
+    TRANSPORT,
     Column("record_version", "u16", DOC, why="compared in tls_alert"),
-    Column("hello_version", "u16", "Legacy version; 771 (0x0303) 1.2 and 1.3, 768 (0x0300) SSL 3.0.",
+    Column("hello_version", "u16", "Legacy version; 771 (0x0303) 1.2 and 1.3, 65277 (0xfefd) DTLS 1.2 and 1.3.",
            wireshark="tls.handshake.version"),
     Column("random", "bytes", "Random value, 32 bytes.", wireshark="tls.handshake.random"),
     Column("session_id", "bytes", "Session ID, up to 32 bytes; null without one.",
@@ -17,8 +22,8 @@ HELLO = (
 
 CLIENT_HELLO = Table(
     "tls_client_hello",
-    "One row for each ClientHello of TLS over TCP.",
-    spec="RFC 8446, RFC 5246, RFC 6101, RFC 9849",
+    "One row for each ClientHello of TLS over TCP, of QUIC and of DTLS.",
+    spec="RFC 8446, RFC 5246, RFC 6101, RFC 9849, RFC 9001, RFC 9147, RFC 6347",
     context="stream",
     columns=(
         *HELLO,
@@ -63,8 +68,8 @@ CLIENT_HELLO = Table(
 
 SERVER_HELLO = Table(
     "tls_server_hello",
-    "One row for each ServerHello and HelloRetryRequest of TLS over TCP.",
-    spec="RFC 8446, RFC 5246, RFC 6101",
+    "One row for each ServerHello and HelloRetryRequest of TLS over TCP, of QUIC and of DTLS.",
+    spec="RFC 8446, RFC 5246, RFC 6101, RFC 9001, RFC 9147, RFC 6347",
     context="stream",
     columns=(
         *HELLO,
@@ -111,10 +116,11 @@ ALERT = Table(
 
 X509 = Table(
     "x509",
-    "One row for each certificate of a Certificate message of TLS, the server's own first; of TLS 1.3 if decrypted.",
+    "One row for each certificate of a Certificate message of TLS and DTLS, the sender's own first; 1.3 if decrypted.",
     spec="RFC 5280, RFC 5246, RFC 4514",
     context="stream",
     columns=(
+        TRANSPORT,
         Column("chain_position", "u16", "Position in the message, from 0.", why="tshark lists them in order"),
         Column("length", "u32", "Length of the certificate, bytes.", why="tshark has the certificate"),
         Column("sha256", "text", "SHA-256 of the certificate, 64 hexadecimal digits; null if it is incomplete.",

@@ -1,7 +1,7 @@
 """Columns of hellos: from the records of netlake.kernels.tls_hello to Arrow.
 
-A message is a handshake message with its header of four bytes; `hint` has its record version and why it is not whole
-(netlake.kernels.tls_state).
+A message is a handshake message with its header of four bytes; `hint` has its record version, why it is not whole and
+what carries it (netlake.kernels.tls_state). It is of a TCP stream, of QUIC or of DTLS.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from netlake.kernels.flow_state import Records
 from netlake.kernels.tls_extensions import HELLO, ITEM, MOST_EXTENSIONS, TEXT_BASE, TEXT_FACTOR, USED, Into
 from netlake.kernels.tls_hello import read_hellos
 from netlake.kernels.tls_lists import gather_bytes, gather_numbers, measure
-from netlake.kernels.tls_state import REASON_SHIFT, VERSION_SHIFT, Reason
-from netlake.layers.items import text
+from netlake.kernels.tls_state import REASON_SHIFT, TRANSPORT_SHIFT, VERSION_SHIFT, Reason, Transport
 from netlake.layers.read import column_type
+from netlake.layers.spans import texts
 from netlake.packets import Bytes, Columns, Messages, Nullable
 from netlake.schema import Table, faults
 from netlake.streams.tls.declared import CLIENT_HELLO, SERVER_HELLO
@@ -29,6 +29,7 @@ HEADER = 4
 # the random value of a HelloRetryRequest (RFC 8446 section 4.1.3)
 RETRY = sha256(b"HelloRetryRequest").digest()
 NOTHING = "0" * 12
+TRANSPORTS = [one.name.lower() for one in Transport]
 FAULTS = {Reason.ENDED: faults.SHORT_HEADER, Reason.GAP: faults.CUT, Reason.TOO_LARGE: faults.TOO_LARGE}
 # lists of a client: column, and field of HELLO
 LISTS = {
@@ -48,7 +49,8 @@ def read_client(messages: Messages) -> Columns:
     columns = _common(CLIENT_HELLO, messages, hellos, into)
     columns |= {column: _list(CLIENT_HELLO, column, hellos[name], into) for column, name in LISTS.items()}
     columns |= {column: _number(hellos[name], np.int64) for column, name in NUMBERS.items()}
-    columns["server_name"] = _texts(messages.data, hellos["server_name"])
+    name = hellos["server_name"]
+    columns["server_name"] = texts(messages.data, name["start"], name["end"])
     full, columns["ja3"] = _ja3(hellos, into)
     columns["ja3_full"] = full
     columns["ja4"], columns["ja4_r"] = _ja4(hellos, into)
@@ -75,14 +77,32 @@ def read_server(messages: Messages) -> Columns:
 
 def mark_early(messages: Messages) -> None:
     """Set the fault of messages that are not whole."""
-    reason = messages.hint >> REASON_SHIFT
+    reason = reason_of(messages.hint)
     for value, fault in FAULTS.items():
         messages.flag(reason == value.value, fault)
 
 
-def record_version(messages: Messages) -> npt.NDArray[np.int32]:
-    """The version of the record in which each message begins."""
+def reason_of(hint: Any) -> Any:
+    """The number of the Reason in `hint` of messages, or of one."""
+    return hint >> REASON_SHIFT & 0xF
+
+
+def record_version(messages: Messages) -> Nullable:
+    """The version of the record in which each message begins; null without records, in QUIC."""
+    return Nullable(_versions(messages), _transports(messages) != Transport.QUIC.value)
+
+
+def transport(messages: Messages) -> pa.Array:
+    """The name of what carries each message."""
+    return pa.array(TRANSPORTS, pa.string()).take(pa.array(_transports(messages)))
+
+
+def _versions(messages: Messages) -> npt.NDArray[np.int32]:
     return (messages.hint >> VERSION_SHIFT & 0xFFFF).astype(np.int32)
+
+
+def _transports(messages: Messages) -> npt.NDArray[np.int32]:
+    return (messages.hint >> TRANSPORT_SHIFT & 0xF).astype(np.int32)
 
 
 def _read(messages: Messages, *, server: bool) -> tuple[Records, Into]:
@@ -96,8 +116,10 @@ def _read(messages: Messages, *, server: bool) -> tuple[Records, Into]:
         np.empty(longest // 2 + MOST_EXTENSIONS, np.int32), np.empty(MOST_EXTENSIONS, ITEM), np.zeros(1, USED),
     )  # fmt: skip
     hellos = np.empty(len(messages), HELLO)
-    versions = record_version(messages)
-    read_hellos(messages.data, begin, messages.end, _missing(messages), versions, server, hellos, into)
+    read_hellos(
+        messages.data, begin, messages.end, _missing(messages), _versions(messages), _transports(messages), server,
+        hellos, into,
+    )  # fmt: skip
     messages.fault = np.where(messages.fault == 0, hellos["fault"], messages.fault)
     return hellos, into
 
@@ -105,7 +127,7 @@ def _read(messages: Messages, *, server: bool) -> tuple[Records, Into]:
 def _missing(messages: Messages) -> npt.NDArray[np.int32]:
     """How many bytes of each message are not in the pool, by its length; at least 1 if it is not whole."""
     missing = messages.missing.copy()
-    for index in np.flatnonzero(messages.hint >> REASON_SHIFT != Reason.WHOLE.value).tolist():
+    for index in np.flatnonzero(reason_of(messages.hint) != Reason.WHOLE.value).tolist():
         start, end = int(messages.start[index]), int(messages.end[index])
         length = int.from_bytes(messages.data[start + 1 : start + HEADER].tobytes()) if end - start >= HEADER else 0
         missing[index] = max(1, HEADER + length - (end - start))
@@ -117,6 +139,7 @@ def _common(table: Table, messages: Messages, hellos: Records, into: Into) -> Co
     session = hellos["session_id"].copy()
     session["start"][session["end"] == session["start"]] = -1
     return {
+        "transport": transport(messages),
         "record_version": record_version(messages),
         "hello_version": _number(hellos["version"], np.int32),
         "random": _bytes(messages.data, hellos["random"], pa.binary()),
@@ -153,19 +176,11 @@ def _bytes(data: Bytes, spans: Records, data_type: pa.DataType) -> pa.Array:
     return pa.Array.from_buffers(data_type, len(spans), [valid, pa.py_buffer(offsets), pa.py_buffer(found)])
 
 
-def _texts(data: Bytes, spans: Records) -> pa.Array:
-    """A column of text; bytes that are not UTF-8 become U+FFFD."""
-    found = _bytes(data, spans, pa.binary())
-    size = measure(spans)
-    if size == 0 or int(np.frombuffer(found.buffers()[2], np.uint8).max()) < 0x80:
-        return found.view(pa.string())
-    return pa.array([None if value is None else text(value) for value in found.to_pylist()], pa.string())
-
-
-def _alpn(table: Table, data: Bytes, spans: Records, into: Into) -> pa.Array:
+def _alpn(table: Table, data: Bytes, lists: Records, into: Into) -> pa.Array:
     """A column of the names of ALPN; those of all hellos follow each other in `names`."""
-    offsets = np.append(spans["start"], into.used["names"]).astype(np.int32)
-    names = _texts(data, into.names[: into.used["names"][0]])
+    offsets = np.append(lists["start"], into.used["names"]).astype(np.int32)
+    spans = into.names[: into.used["names"][0]]
+    names = texts(data, spans["start"], spans["end"])
     return pa.ListArray.from_arrays(pa.array(offsets), names, type=column_type(table, "alpn"))
 
 

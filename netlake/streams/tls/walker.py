@@ -8,6 +8,7 @@ import numpy as np
 
 from netlake.kernels.tls import walk
 from netlake.kernels.tls_state import LONGEST_RECORD, MOST, PART, Content, Handshake, PoolArrays
+from netlake.layers import handshake
 from netlake.layers.streamed import NO, UNSURE, YES, Chains, Pool, Take, Verdict
 from netlake.packets import Columns, Messages
 from netlake.schema import Table
@@ -107,8 +108,6 @@ class TlsWalker:
         """Nothing runs beside it."""
 
 
-# the table of each type of message
-TABLES_OF = {
-    Handshake.CLIENT_HELLO.value: CLIENT_HELLO, Handshake.SERVER_HELLO.value: SERVER_HELLO,
-    Handshake.CERTIFICATE.value: X509, Content.ALERT.value: ALERT,
-}  # fmt: skip
+# the table of each type of message; handshake messages in datagrams have the same ones
+_DECLARED = {table.name: table for table in (CLIENT_HELLO, SERVER_HELLO, X509)}
+TABLES_OF = {kind: _DECLARED[name] for kind, name in handshake.TABLES_OF.items()} | {Content.ALERT.value: ALERT}
