@@ -96,7 +96,6 @@ class Decoder:
         store = None if options.extract_files is None else ExtractedFiles(Path(options.extract_files))
         self.contents = lambda: Contents(options.hashes, store)
         self.streams = Streams(self.tracker, options.wants, self.failures.note, self.contents)
-        self.tracker.leaving = weak(self.streams.leaving)
         self.secrets: Secrets | None = None
         if options.keylog:
             self._decrypt(secrets_in(options.keylog))

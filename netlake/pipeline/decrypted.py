@@ -74,7 +74,9 @@ class Decrypted(Streams):
         contents: Callable[[], Contents],
         secrets: Secrets,
     ) -> None:
+        leaving = tracker.leaving
         super().__init__(tracker, wanted, failed, contents, for_each=2)
+        tracker.leaving = leaving  # the streams outside call `leave`
         self.look.on_port[list(PLAIN_PORTS)] |= self.look.on_port[list(PLAIN_PORTS.values())]
         self.secrets, self.most = secrets, len(tracker.state.flows)
         self.decryptors = {

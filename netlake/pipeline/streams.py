@@ -51,6 +51,7 @@ from netlake.pipeline.expected import Expected
 from netlake.pipeline.first_look import FirstLook
 from netlake.pipeline.handed import NO_PROTOCOL, Handed
 from netlake.records.located import take
+from netlake.records.weak import weak
 from netlake.schema import Table
 
 Failed = Callable[[str, Exception], None]
@@ -117,6 +118,7 @@ class Streams:
         self.found: Counter[str] = Counter()
         self.undecoded: Counter[tuple[str | None, int]] = Counter()
         self.datagrams = DatagramFiles(tracker, wanted, failed, contents)
+        tracker.leaving = weak(self.leaving)
 
     def decrypt(self, inside: Inside, protocols: list[int]) -> None:
         """Hand streams of `protocols` to `inside`, also if their own tables are not written."""

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pytest
 
 import netlake
+from netlake import tables
 from netlake.pipeline import decrypted, run
 from tests.streams.tls_made import CLIENT, SERVER, Talk, frames, pcap, segments
 
@@ -257,3 +258,8 @@ def test_tshark_shows_the_same_messages(version, ciphers, tmp_path):
     # tshark also shows the URI of the request with its response
     theirs = [line.split("\t") for line in shown]
     assert sorted(ours) == sorted((int(n), "" if code else uri, code) for n, uri, code in theirs)
+
+
+def test_every_table_of_streams_can_mark_decrypted_rows():
+    names = {name for stream in tables.in_streams().values() for name in stream.tables}
+    assert [name for name in sorted(names) if tables.table(name).context != "stream"] == []

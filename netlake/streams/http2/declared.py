@@ -39,6 +39,7 @@ HTTP2_STREAM = Table(
     "http2_stream",
     "One row for each HTTP/2 stream: a request and its response.",
     spec="RFC 9113, RFC 7541",
+    context="stream",
     columns=(
         Column("stream_id", "u32", "Number of the stream; odd if the client opened it.", wireshark="http2.streamid"),
         Column("pushed", "bool", "Whether the server sent the request (PUSH_PROMISE).", why=_OURS),
@@ -114,6 +115,7 @@ HTTP2_CONNECTION = Table(
     "http2_connection",
     "One row for each HTTP/2 connection, of its client.",
     spec="RFC 9113",
+    context="stream",
     why="tshark has frames of connections only",
     columns=(
         Column("has_preface", "bool", "Whether the preface of the client was captured."),
@@ -130,6 +132,7 @@ GRPC_MESSAGE = Table(
     "grpc_message",
     "One row for each message of gRPC in an HTTP/2 stream.",
     spec="gRPC over HTTP2",
+    context="stream",
     columns=(
         Column("stream_id", "u32", "Number of the HTTP/2 stream.", why="in the layer around it"),
         Column("service", "text", "Service, of the path.", why="in the layer around it"),

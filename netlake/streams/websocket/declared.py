@@ -10,6 +10,7 @@ WEBSOCKET = Table(
     "websocket",
     "One row for each WebSocket frame.",
     spec="RFC 6455, RFC 7692",
+    context="stream",
     columns=(
         Column("opcode", "u8", "Opcode.", wireshark="websocket.opcode"),
         Column("opcode_name", "word", f"Its name: {', '.join(OPCODES.values())}; null for others.",
