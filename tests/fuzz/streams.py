@@ -90,12 +90,12 @@ class Kept:
         made: Reassembly = self.made["reassembly"]
         return made
 
-    def look(self, streams: Any, numbers: Any, failed: Any) -> FirstLook:
+    def look(self, streams: Any, numbers: Any, failed: Any, handed: Any = None) -> FirstLook:
         """The first look."""
         if "look" not in self.made:
             self.made["look"] = FirstLook(streams, numbers, failed)
         made: FirstLook = self.made["look"]
-        made.failed = failed
+        made.failed, made.handed = failed, handed
         return made
 
     def forget(self) -> None:

@@ -218,7 +218,7 @@ def test_every_stream_is_declared_completely() -> None:
     for stream in tables.in_streams().values():
         assert sum(one is not None for one in (stream.frame, stream.walker, stream.machine)) == 1, stream.name
         assert set(stream.tables) <= set(tables.entries()), stream.name
-        assert bool(stream.starts or stream.ports) != stream.is_announced, stream.name
+        assert bool(stream.starts or stream.ports or stream.tokens) != stream.is_announced, stream.name
 
 
 def test_walker_that_raises_does_not_end_the_decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
