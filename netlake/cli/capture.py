@@ -51,7 +51,7 @@ tcpdump -w - | netlake capture -
 @click.option(
     "--budget-seconds",
     metavar="N",
-    type=click.FloatRange(min=0, min_open=True),
+    type=options.Seconds(min_open=True),
     help="A capture that takes longer fails; the others are decoded (default: no limit).",
 )
 @click.option(

@@ -79,16 +79,16 @@ class Reassembly:
             yield int(self.arena.control["events"][0])
 
     def finish(self, slots: Shorts) -> Iterator[int]:
-        """End the flows of these rows of the tracker's state, which leave it; as `batch`.
-
-        Afterwards the rows are free, and all that was kept for them is.
-        """
+        """End the flows of these rows of the tracker's state, which leave it; as `batch`. Afterwards `clear` them."""
         at, slots = 0, np.ascontiguousarray(slots, np.int32)
         while at < len(slots):
             self._begin()
             at = kernels.finish(at, slots, self.streams, self.arena)
             yield int(self.arena.control["events"][0])
-        kernels.clear(slots, self.streams, self.arena)
+
+    def clear(self, slots: Shorts) -> None:
+        """Free these rows of flows that were ended, and all that was kept for them."""
+        kernels.clear(np.ascontiguousarray(slots, np.int32), self.streams, self.arena)
 
     def mute(self, streams: Shorts) -> None:
         """Hand on nothing more of these streams, and keep nothing of them, until their flows leave."""

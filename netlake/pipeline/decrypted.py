@@ -265,11 +265,13 @@ class Decrypted(Streams):
         outcomes = [self.outcomes.pop(slot, Outcome.NONE) for slot in slots.tolist()]
         self.passed[slots] = False
         self.ended.update(one.value for one in outcomes if one.value is not None)
-        for count in self.reassembly.finish(np.concatenate([slots, slots + self.most])):
+        both = np.concatenate([slots, slots + self.most])
+        for count in self.reassembly.finish(both):
             self._events(np.zeros(0, np.uint8), count)
             self._settle()
-            if any(one is not Outcome.NONE for one in outcomes):
-                columns = columns | self._corrected(slots, columns)
+        if any(one is not Outcome.NONE for one in outcomes):
+            columns = columns | self._corrected(slots, columns)
+        self.reassembly.clear(both)
         for walker in self.walkers.values():
             if isinstance(walker, DialogWalker):
                 walker.leave(slots)

@@ -19,6 +19,8 @@ from netlake.kernels.flow_state import Records
 from netlake.layers.streamed import Chains, NamesNext, Walker
 from netlake.packets import Ints
 
+# how often the protocols of the two streams of a flow can change; then they have none, whatever is announced
+MOST_CHANGES = 64
 # the number of streams of no protocol
 NO_PROTOCOL = 255
 # fields of STREAM that belong to the reader of the protocol
@@ -75,6 +77,9 @@ class Handed:
         before.bytes[stream & 1] = int(offset) - int(one["unread"])
         for name in OF_READER:
             state[name] = 0
+        if len(before.numbers) >= MOST_CHANGES - 1:  # both streams change
+            state["protocol"] = NO_PROTOCOL
+            return -1
         return index
 
     def leaving(

@@ -55,8 +55,6 @@ from netlake.records.weak import weak
 from netlake.schema import Table
 
 Failed = Callable[[str, Exception], None]
-# how often the protocol of a stream can change within a batch
-ROUNDS = 4
 _NONE: Bytes = np.zeros(0, np.uint8)
 
 
@@ -137,12 +135,12 @@ class Streams:
 
         Returns the columns of `connection` that streams know, for these rows.
         """
-        columns: dict[str, pa.Array] = {}
         self.datagrams.leaving(slots)
         for count in self.reassembly.finish(slots):
             self._events(_NONE, count)
             self._settle()
-            columns = self._columns(slots)
+        columns = self._columns(slots)
+        self.reassembly.clear(slots)
         for walker in self.walkers.values():
             if isinstance(walker, DialogWalker):
                 walker.leave(slots)
@@ -234,9 +232,7 @@ class Streams:
             return
         made = self.reassembly
         chains: Chains | None = Chains(made.chain(count), made.states, data, made.arena)
-        for _ in range(ROUNDS):
-            if chains is None:
-                return
+        while chains is not None:
             self._decide(chains)
             if self.inside is not None:
                 self.inside.take(chains)

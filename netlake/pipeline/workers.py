@@ -97,7 +97,16 @@ class Worker:
     def begin(self, task: tuple[int, list[str]]) -> None:
         """Decode a capture."""
         self.task, self.since, self.facts = task, time.monotonic(), None
+        self.reason, self.deadline = None, 0.0
         self.channel.send(task)
+
+    def stop(self, seconds: float | None = GRACE) -> None:
+        """Wait until the process ends, which was asked to; it is killed after `seconds`."""
+        self.process.join(seconds)
+        if self.process.is_alive():
+            self.process.kill()
+        self.process.join()
+        self.channel.close()
 
     def check(self, budget: Budget) -> None:
         """End the process if its capture exceeds the budget, unless a message of it waits."""
@@ -149,6 +158,10 @@ class Supervisor:
         return [self.reports[index] for index in sorted(self.reports)]
 
     def _give(self, waiting: deque[tuple[int, list[str]]]) -> None:
+        for worker in [one for one in self.workers if one.task is None and one.reason is not None]:
+            # it was asked to end just before its report arrived
+            self.workers.remove(worker)
+            worker.stop()
         idle = [worker for worker in self.workers if worker.task is None]
         while waiting and (idle or len(self.workers) < self.jobs):
             worker = idle.pop() if idle else self._start()
@@ -222,11 +235,7 @@ class Supervisor:
             else:
                 worker.process.terminate()
         for worker in self.workers:
-            worker.process.join(None if worker.task is None else GRACE)
-            if worker.process.is_alive():
-                worker.process.kill()
-            worker.process.join()
-            worker.channel.close()
+            worker.stop(None if worker.task is None else GRACE)
 
 
 def _how(worker: Worker) -> str:

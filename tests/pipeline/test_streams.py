@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from netlake import tables
+from netlake.kernels.stream_waiting import EVENTS_ROOM
 from netlake.layers.streamed import NO, UNSURE, YES, Chains, Frame, Stream, Verdict
 from netlake.pipeline.decoder import Decoder, Options
 from netlake.pipeline.first_look import FirstLook
@@ -152,6 +153,18 @@ def test_message_that_is_not_complete_is_a_row_when_its_flow_ends(tmp_path: Path
     assert sorted({row["src_port"] for row in rows["dns"]}) == list(range(20000, 20050))
     control = decoder.streams.reassembly.arena.control[0]
     assert control["used"] - 1 == control["free"]
+
+
+def test_flows_that_leave_with_many_holes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their events are more than fit at once; what is known of each flow is read and counted once."""
+    monkeypatch.setattr("netlake.flows.reassembly.EVENTS", EVENTS_ROOM)
+    segments = (
+        struct.pack(">HHIIBBHHH", 40000 + flow, 9, 1 + 2 * hole, 0, 0x50, 0x18, 8192, 0, 0) + b"?"
+        for flow in range(6) for hole in range(900)
+    )  # fmt: skip
+    rows, decoder = decoded(tmp_path, [b.ethernet(b.ipv4(one, 6)) for one in segments])
+    assert [row["orig_undecoded_bytes"] for row in rows["connection"]] == [900] * 6
+    assert sum(decoder.streams.undecoded.values()) == 6 * 900
 
 
 def looked(data: bytes, streams: dict[str, Stream], ports: tuple[int, int] = (1, 2), *, closed: bool = False) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import netlake
+from netlake.pipeline.handed import MOST_CHANGES
 from tests.layers.build import ethernet, ipv4
 
 CONNECT, YES = b"CONNECT a.example:1 HTTP/1.1\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n"
@@ -55,12 +56,17 @@ def test_what_no_protocol_reads_behind_a_tunnel_is_counted(tmp_path: Path) -> No
     assert (connection["orig_undecoded_bytes"], connection["resp_undecoded_bytes"]) == (len(NOISE), 2 * len(NOISE))
 
 
-def test_tunnels_in_tunnels_are_bounded(tmp_path: Path) -> None:
-    """More changes than a batch allows: the rest is not decoded, and nothing is read twice."""
-    turns = [(side, data) for _ in range(8) for side, data in ((0, CONNECT), (1, YES))]
+@pytest.mark.parametrize(("tunnels", "read"), [(7, 8), (MOST_CHANGES, MOST_CHANGES // 2)])
+def test_tunnels_in_tunnels(tmp_path: Path, tunnels: int, read: int) -> None:
+    """All in one batch; behind the last change that is allowed nothing is decoded, and nothing is read twice."""
+    turns = [*((side, data) for _ in range(tunnels) for side, data in ((0, CONNECT), (1, YES))), (0, GET), (1, ANSWER)]
     found = decoded(tmp_path / "a.pcap", turns)
-    assert 1 <= len(found["http_request"]) <= 8
-    assert [row["exchange"] for row in found["http_request"]] == list(range(len(found["http_request"])))
+    assert [row["exchange"] for row in found["http_request"]] == list(range(read))
+    (connection,) = found["connection"]
+    left = turns[2 * read :]
+    assert [connection[f"{name}_undecoded_bytes"] for name in ("orig", "resp")] == [
+        sum(len(data) for one, data in left if one == side) for side in range(2)
+    ]
 
 
 ASK = b"GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n"

@@ -97,8 +97,10 @@ def feed(stage: Reassembly, segments: Sequence[Segment], step: int, first_number
 def finish(stage: Reassembly, slots: Sequence[int] = (0,)) -> list[Event]:
     """The events of flows that leave."""
     found: list[Event] = []
-    for count in stage.finish(np.array(slots, np.int32)):
+    rows = np.array(slots, np.int32)
+    for count in stage.finish(rows):
         found += read(stage, None, count)
+    stage.clear(rows)
     return found
 
 

@@ -56,6 +56,7 @@ def reassemble(path: Path, each: Each, *, batch: int = BATCH, stage: Reassembly 
     def leaving(slots: Shorts) -> dict[str, Any]:
         for count in stage.finish(slots):
             each(stage, None, np.zeros(0, SEGMENT), count)
+        stage.clear(slots)
         return {}
 
     tracker = Tracker(pools, leaving=leaving)

@@ -79,3 +79,4 @@ def leave(stage: Reassembly, slots: int, counts: dict[str, int]) -> None:
     """All flows leave."""
     for found in stage.finish(np.arange(slots, dtype=np.int32)):
         count(stage, found, counts)
+    stage.clear(np.arange(slots, dtype=np.int32))

@@ -215,9 +215,9 @@ class TlsDecryptor:
             opened = self._try(mine.protection, record, mine.sequence, mine.missed)
             if opened is not None:
                 return opened, opened.sequence - mine.sequence
-        if not self._is_13 or not (mine.missed or mine.stage == OF_EARLY):
+        suite = SUITES.get(self.server.suite if self.server else 0)
+        if suite is None or not self._is_13 or not (mine.missed or mine.stage == OF_EARLY):
             return None, 0
-        suite = SUITES[self.server.suite if self.server else 0]
         labels = (EARLY, HANDSHAKE[role], TRAFFIC[role])
         later = [(stage, self.known.get(labels[stage], b"")) for stage in range(mine.stage + 1, OF_TRAFFIC + 1)]
         if mine.stage == OF_TRAFFIC and mine.secret:
@@ -277,6 +277,8 @@ class TlsDecryptor:
     def _messages(self, side: int, data: bytes, place: Place, *, own: bool) -> None:
         """Read handshake messages; `own` are those that were encrypted."""
         for kind, body, begin in self.sides[side].messages.add(data, place):
+            if not own and self._is_13 and any(one.opened and one.stage > OF_EARLY for one in self.sides):
+                continue  # behind encrypted records there are none that are not: these are not of the two ends
             if kind == Handshake.CLIENT_HELLO:
                 self._client(side, body)
             elif kind == Handshake.SERVER_HELLO:
@@ -308,7 +310,9 @@ class TlsDecryptor:
     def _of_13(self, side: int, kind: int, body: bytes) -> tuple[int, bytes]:
         """Read an encrypted message of TLS 1.3; returns it, certificates in the form of TLS 1.2."""
         mine, role = self.sides[side], side ^ self.client_side
-        suite = SUITES[self.server.suite if self.server else 0]
+        suite = SUITES.get(self.server.suite if self.server else 0)
+        if suite is None:
+            return kind, body
         if kind == FINISHED and mine.stage < OF_TRAFFIC:
             self._stage(mine, OF_TRAFFIC, role, suite)
         elif kind == END_OF_EARLY_DATA and mine.stage == OF_EARLY:
