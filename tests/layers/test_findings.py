@@ -42,16 +42,16 @@ def test_table_that_fails_leaves_the_others() -> None:
     def take(_pool: Pool, _table: Table, index: Index) -> Messages:
         return build([b""] * len(index))
 
-    found = Findings({name: tables.table(name) for name in ("mail", "smtp")})
-    for number, (name, fields) in enumerate([("mail", {"unknown": 1}), ("smtp", {}), ("mail", {})]):
+    found = Findings({name: tables.table(name) for name in ("mail", "file")})
+    for number, (name, fields) in enumerate([("mail", {"unknown": 1}), ("file", {}), ("mail", {})]):
         found.put(Places(), 0, number, Row(name, fields, Where(0, number, 0, number)))
     rows = found.rows(take, every=True)
     table, messages, _ = next(rows)
-    assert (table.name, len(messages)) == ("smtp", 1)
+    assert (table.name, len(messages)) == ("file", 1)
     with pytest.raises(KeyError, match="unknown"):
         next(rows)
     assert (len(found.found), len(found.pool)) == (0, 0)
-    found.put(Places(), 0, 9, Row("smtp", {}, Where(0, 9, 0, 9)))
+    found.put(Places(), 0, 9, Row("file", {}, Where(0, 9, 0, 9)))
     assert [int(np.sum(found.pool.messages["number"][: len(found.pool)]))] == [9]
 
 
