@@ -120,6 +120,10 @@ class DialogWalker:
         """The rows, by table, if there are many or with `every`."""
         return self.findings.rows(take, every=every)
 
+    def forget(self) -> None:
+        """Forget the rows that are not written yet."""
+        self.findings.forget()
+
     def close(self) -> None:
         """End the thread that reads bodies."""
         self.findings.contents.close()

@@ -91,21 +91,39 @@ class Findings:
         pool.control["used"] += ROW_SIZE
 
     def rows(self, take: Take, *, every: bool) -> Iterator[tuple[Table, Messages, Columns | None]]:
-        """The rows, by table, if there are many or with `every`."""
+        """The rows, by table, if there are many or with `every`.
+
+        If those of a table cannot be made, the first error is raised behind the rows of the other tables; the caller
+        calls `forget` then.
+        """
         if not (len(self.found) and (every or self.pool.full)):
             return
         self.give()
-        found = self._made()
+        found, errors = self._made(), []
         for name, table in self.tables.items():
             some = [one for one in found if one.table == name]
             if some:
-                messages = take(self.pool, table, np.array([one.at for one in some], np.intp))
-                messages.fault = np.array([one.fault for one in some], np.int8)
-                messages.place = np.array([one.place for one in some], np.int16)
-                columns = yielded_columns(table, [one.fields for one in some], messages)
-                yield table, messages, columns
+                try:
+                    made = self._of_table(table, some, take)
+                except Exception as error:  # noqa: BLE001 - any exception; raised below
+                    errors.append(error)
+                else:
+                    yield made
+        self.forget()
+        if errors:
+            raise errors[0]
+
+    def forget(self) -> None:
+        """Forget all rows, which were written or cannot be."""
         self.found.clear()
         self.pool.clear()
+
+    def _of_table(self, table: Table, some: list[Found], take: Take) -> tuple[Table, Messages, Columns]:
+        """The rows of one table."""
+        messages = take(self.pool, table, np.array([one.at for one in some], np.intp))
+        messages.fault = np.array([one.fault for one in some], np.int8)
+        messages.place = np.array([one.place for one in some], np.int16)
+        return table, messages, yielded_columns(table, [one.fields for one in some], messages)
 
     def _made(self) -> list[Found]:
         """All rows, with those of bodies."""

@@ -2,6 +2,8 @@
 
 Values are unfolded. A header with a column is read from its first LONGEST bytes, so that no value costs more than its
 length allows: Python's parser of parameters needs quadratic time.
+
+Some charsets (UTF-7 is one) have sequences for surrogates that are no pair, which are no text: each is U+FFFD.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ LONGEST, LONGEST_PARAMETERS = 8192, 2048
 MOST_HEADERS = 1024
 # codecs that are texts for Python, but no charsets of mails; some need quadratic time
 _NO_CHARSETS = frozenset(("idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"))
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
 
 
@@ -62,13 +65,13 @@ def headers_of(block: bytes) -> PartHeaders:
     found.encoding = (found.first("content-transfer-encoding") or "").strip().lower()
     try:
         found.content_type = message.get_content_type()
-        found.boundary = (message.get_boundary() or "").encode("utf-8", "surrogateescape")
+        found.boundary = without_surrogates(message.get_boundary() or "").encode()
         found.charset = message.get_content_charset()
         found.disposition = message.get_content_disposition()
         name_given = message.get_filename()
     except (LookupError, TypeError, ValueError):
         return found
-    found.name = None if name_given is None else decoded(name_given)
+    found.name = None if name_given is None else decoded(without_surrogates(name_given))
     return found
 
 
@@ -88,7 +91,12 @@ def in_charset(data: bytes, charset: str | None) -> str:
     try:
         known = codecs.lookup(charset or "utf-8")
         if known.name not in _NO_CHARSETS:
-            return data.decode(known.name, "replace")
+            return without_surrogates(data.decode(known.name, "replace"))
     except (LookupError, ValueError, UnicodeError):
         pass
     return data.decode("utf-8", "replace")
+
+
+def without_surrogates(text: str) -> str:
+    """`text` with U+FFFD for each surrogate."""
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)

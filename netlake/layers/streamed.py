@@ -141,6 +141,9 @@ class Walker(Protocol):
         cleared when all their messages were read.
         """
 
+    def forget(self) -> None:
+        """Forget the messages that were located, because `rows` raised."""
+
     def close(self) -> None:
         """End what runs beside the decoding, such as threads; nothing is walked afterwards."""
 
@@ -238,6 +241,10 @@ class FramedWalker:
             messages.start = np.minimum(messages.start + self.skip, messages.end)
             yield self.table, messages, None
             self.pool.clear()
+
+    def forget(self) -> None:
+        """Forget the located messages."""
+        self.pool.clear()
 
     def close(self) -> None:
         """Nothing runs beside it."""

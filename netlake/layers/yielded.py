@@ -19,6 +19,8 @@ from netlake.packets import Codes, Columns, Messages, Value
 from netlake.schema import Column, Kind, List, Struct, Table, arrow, faults
 
 FAMILIES = (4, 6)
+# what Arrow raises for a value that its type cannot store; the last one for text with surrogates
+UNFIT = (pa.ArrowInvalid, OverflowError, UnicodeEncodeError)
 
 
 def _address_shown(value: bytes) -> str | None:
@@ -113,7 +115,7 @@ def _array(kind: Kind, values: list[Any], data_type: pa.DataType, messages: Mess
     """An Arrow array; bytes that are not UTF-8 are decoded, values that do not fit are null with a fault."""
     try:
         return pa.array(values, data_type)
-    except (pa.ArrowInvalid, OverflowError):
+    except UNFIT:
         result: list[Any] = []
         for position, value in enumerate(values):
             shown = _show(kind, value)
@@ -127,7 +129,7 @@ def _array(kind: Kind, values: list[Any], data_type: pa.DataType, messages: Mess
 def _fits(value: Any, data_type: pa.DataType) -> bool:
     try:
         pa.array([value], data_type)
-    except (pa.ArrowInvalid, OverflowError):
+    except UNFIT:
         return False
     return True
 

@@ -62,8 +62,12 @@ class DatagramFiles:
 
     def rows(self, *, every: bool) -> Iterator[tuple[Table, Messages, Columns | None]]:
         """The rows that are complete."""
-        for one in self.readers.values():
-            yield from one.findings.rows(take, every=every)
+        for name, one in self.readers.items():
+            try:
+                yield from one.findings.rows(take, every=every)
+            except Exception as error:  # noqa: BLE001 - any exception; decoding continues
+                self.failed(name, error)
+                one.findings.forget()
 
     def close(self) -> None:
         """End the threads that read bodies."""

@@ -209,8 +209,7 @@ class Streams:
                 yield from walker.rows(take, every=every)
             except Exception as error:  # noqa: BLE001 - any exception; decoding continues
                 self.failed(self.names[number], error)
-                for pool in walker.pools:
-                    pool.clear()
+                walker.forget()
         if self.inside is not None:
             yield from self.inside.rows(every=every)
 

@@ -1,7 +1,7 @@
 """Row groups: context and columns of every batch are copied into the slots of their tables until they are written.
 
 When a row group is written:
-- A table's row group is written when the next rows would exceed ROWS.
+- A table's row group is written when the next rows would exceed ROWS. Rows that are more than ROWS are split.
 - When all row groups use more than `budget` bytes, the largest are written first. Row groups of a few rows cost more
   per row, so tables with few rows are kept.
 - All row groups are written before the pools are reset, because they contain codes, and at the end.
@@ -154,6 +154,16 @@ def _fits(slot: Slot, value: Any) -> bool:
     return isinstance(value, Codes) and isinstance(slot, CodeSlot) and slot.pool.name == value.pool
 
 
+def _sliced(value: Any, start: int, count: int) -> Any:
+    """At most `count` values of a column from `start`."""
+    chosen = slice(start, start + count)
+    if isinstance(value, Nullable):
+        return Nullable(value.values[chosen], value.valid[chosen])
+    if isinstance(value, Codes):
+        return Codes(value.codes[chosen], value.pool)
+    return value[chosen]
+
+
 class Rows:
     """The row groups of one capture; full ones are written to `sink`."""
 
@@ -171,7 +181,17 @@ class Rows:
         return self.groups[table.name]
 
     def put(self, table: Table, messages: Messages, columns: Columns, context: Context) -> None:
-        """Add the rows that a reader read from `messages`, with their context, and count their faults."""
+        """Add the rows that a reader read from `messages`, with their context, and count their faults.
+
+        More than ROWS rows are added in parts.
+        """
+        count = len(messages)
+        if count > ROWS:
+            for start in range(0, count, ROWS):
+                index = np.arange(start, min(start + ROWS, count))
+                some = {name: _sliced(value, start, ROWS) for name, value in columns.items()}
+                self.put(table, messages.take(index), some, context.take(index))
+            return
         group = self.group(table)
         first = self._room(group, len(messages))
         last = first + len(messages)

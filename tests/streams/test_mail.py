@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from netlake.layers import mime
 from netlake.layers.content_coding import Kept
 from netlake.layers.mime import Mail, MailReader
+from netlake.layers.mime_headers import decoded, headers_of
 
 SIZES = (1, 7, 1 << 20)
 TYPES = st.sampled_from(["application/pdf", "image/png", "text/plain", "application/octet-stream"])
@@ -155,3 +156,28 @@ def test_base64_is_read_again_behind_missing_bytes(size: int) -> None:
     assert part.content is not None
     assert part.content.first == b"a" * 57 + b"b" * 21 + b"c" * 57
     assert (part.missing, part.is_broken) == (20, True)
+
+
+@pytest.mark.parametrize(
+    ("headers", "name", "text"),
+    [
+        # modified base64 of the UTF-16 unit D800 (RFC 2152)
+        (b"Content-Type: text/plain; charset=utf-7", None, "\ufffd hi"),
+        (b"Content-Disposition: attachment; filename*=utf-7''%2B2AA-.txt", "\ufffd.txt", None),
+        (b"Content-Disposition: attachment; filename*=unicode_escape''%5Cud800.txt", "\ufffd.txt", None),
+        (b'Content-Disposition: attachment; filename="=?utf-7?Q?+2AA-?="', "\ufffd", None),
+    ],
+)
+def test_surrogates_are_replaced(headers: bytes, name: str | None, text: str | None) -> None:
+    mail = read(headers + b"\r\n\r\n+2AA- hi")
+    assert (mail.parts[0].headers.name, mail.text) == (name, text)
+
+
+def test_boundary_with_a_surrogate_leaves_the_other_headers() -> None:
+    data = b"Content-Type: multipart/mixed; boundary*=utf-7''%2B2AA-\r\nContent-Disposition: inline; filename=a\r\n\r\n"
+    headers = headers_of(data.replace(b"\r\n", b"\n"))
+    assert (headers.boundary, headers.disposition, headers.name) == ("\ufffd".encode(), "inline", "a")
+
+
+def test_encoded_word_with_a_surrogate() -> None:
+    assert decoded("=?utf-7?Q?a+2AA-?=") == "a\ufffd"

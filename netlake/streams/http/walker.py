@@ -126,6 +126,10 @@ class Http:
                 yield file.FILE, files, files_of(table.name, read, facts[index], chosen, carries)
         self.pool.clear()
 
+    def forget(self) -> None:
+        """Forget the located messages."""
+        self.pool.clear()
+
     def _contents(self, facts: Records) -> list[Content]:
         """The content of each message; an empty one without a body."""
         found = [NO_CONTENT] * len(facts)

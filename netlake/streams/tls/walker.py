@@ -104,6 +104,10 @@ class TlsWalker:
                 yield table, messages, None
         self.pool.clear()
 
+    def forget(self) -> None:
+        """Forget the located messages."""
+        self.pool.clear()
+
     def close(self) -> None:
         """Nothing runs beside it."""
 
