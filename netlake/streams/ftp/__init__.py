@@ -2,7 +2,8 @@
 
 Decided here:
 - A row is one command with its final reply, from its first byte to the end of the reply; or a reply without a command,
-  such as the greeting; or a command without a reply. `command` is null in the second case and in a line that is no command, `code` in the third.
+  such as the greeting; or a command without a reply. `command` is null in the second case, and in a line that is no
+  command; `code` in the third.
 - Replies belong to commands in their order. After a gap those to the commands before it are not known (fault `cut`). At
   most 256 commands, and 64 KiB of them, wait for their replies.
 - The arguments of PASS, ACCT, ADAT and SITE PSWD are not stored. Of a line whose first word has other characters than
