@@ -155,3 +155,14 @@ def test_base64_is_read_again_behind_missing_bytes(size: int) -> None:
     assert part.content is not None
     assert part.content.first == b"a" * 57 + b"b" * 21 + b"c" * 57
     assert (part.missing, part.is_broken) == (20, True)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_depth_within_a_message(size: int) -> None:
+    """A multipart within a message within a multipart: each of its parts is in three, also behind a delimiter."""
+    data = (
+        b"Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\nContent-Type: message/rfc822\r\n\r\n"
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b\r\n\r\ny\r\n--b--\r\n"
+        b"--a\r\n\r\nz\r\n--a--\r\n"
+    )
+    assert [part.depth for part in read(data, size).parts] == [1, 3, 3, 1]

@@ -47,9 +47,8 @@ class Channel:
 
         A later one is left out, not the first one replaced: else the name depends on how much was read already.
         """
-        if [one.exchange for one in self.transfers[-2:]].count(exchange) == 1 and self.transfers[
-            -1
-        ].exchange == exchange:
+        latest = [one.exchange == exchange for one in self.transfers[-2:]]
+        if latest[-1:] == [True] and latest != [True, True]:
             given = Transfer(due, exchange, posixpath.basename(name) or None)
             self.transfers = [*self.transfers[1 - MOST_TRANSFERS :], given]
 

@@ -249,8 +249,8 @@ class FtpMachine:
     def _row(self, one: Command, code: int | None, shown: bytes | None, end: Where | None, fault: str | None) -> Row:
         self.room += len(one.name) + len(one.argument)
         fields = {
-            "exchange": one.exchange, "command": text(one.name) or None, "argument": text(one.argument) or None, "code": code,
-            "message": None if shown is None else text(shown), "preliminary_code": one.preliminary, "user": self.user,
-            "cwd": self.cwd,
+            "exchange": one.exchange, "command": text(one.name) or None, "argument": text(one.argument) or None,
+            "code": code, "message": None if shown is None else text(shown), "preliminary_code": one.preliminary,
+            "user": self.user, "cwd": self.cwd,
         }  # fmt: skip
         return Row("ftp_command", fields | one.fields, one.begin, end, fault or (None if one.name else "bad_value"))
