@@ -120,6 +120,9 @@ class SmtpMachine:
             self.undecoded[side] += self.early.clear()
         if self.open is not None:
             self.open.fault = self.open.fault or "cut"
+            if side == self.client and self.open.content is not None:
+                # a chunk can be missing
+                self.open.content.is_whole = False
         yield from self._close_all("cut")
 
     def end(self, side: int) -> Iterator[Said]:
@@ -132,8 +135,8 @@ class SmtpMachine:
             self.undecoded[self.client] += self.early.clear()
         yield from self._close_all("short_header")
         if self.open is not None:
-            if self.content is not None:
-                self.content.is_whole = False
+            if self.open.content is not None:
+                self.open.content.is_whole = False
             yield from self._row(self.open, None, "short_header")
             self.open = self.content = None
         if not self.rows and self.begin:
