@@ -61,7 +61,7 @@ def look_on_port(data: bytes, _side: int) -> Verdict:
 
 def _split(data: bytes) -> tuple[bytes, bytes]:
     """The name and the argument of a command, without a password; both empty if the name is no word."""
-    found = _COMMAND.match(data, _BEFORE.match(data).end())  # type: ignore[union-attr] - it matches always
+    found = _COMMAND.match(_BEFORE.sub(b"", data, count=1))
     if found is None:
         return b"", b""
     name, argument = found[1].upper(), found[2] or b""
