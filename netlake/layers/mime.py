@@ -10,7 +10,7 @@ Rules
 - Lines begin behind LF. A line longer than LONGEST_LINE is no delimiter, and its parts are read as they come.
 - A line in the headers that is none ends them, as in Python's parser.
 - message/rfc822 without an encoding is read as a part with headers of its own.
-- At most MOST_DEPTH levels (deeper multiparts are files), MOST_PARTS parts (the rest of the mail is of the last one),
+- At most MOST_DEPTH levels (deeper multiparts are files), MOST_PARTS parts (the rest of the mail is of none),
   MOST_HEAD bytes of headers (the rest is left out): `fault` is too_deep or too_large then.
 - Missing bytes: the part in which they are is not complete; base64 is read again from the next line.
 - Text and links are those of the first MOST_TEXT bytes of each text part.
@@ -22,7 +22,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 from netlake.layers.content_coding import Kept
 from netlake.layers.contents import Body, Content, Store
@@ -40,6 +40,13 @@ class State(Enum):
     HEADERS = 0
     LEAF = 1
     OUTSIDE = 2
+
+
+class Level(NamedTuple):
+    """An open multipart; `depth` is the number of multiparts and messages that contain its parts, with it."""
+
+    boundary: bytes
+    depth: int
 
 
 @dataclass(slots=True)
@@ -81,7 +88,7 @@ class MailReader:
         self.state, self.has_headers = State.HEADERS, False
         self.line, self.is_begun = bytearray(), False  # the last line; whether its beginning was read
         self.head, self.head_size = bytearray(), 0
-        self.levels: list[bytes] = []
+        self.levels: list[Level] = []
         self.depth = 0
         self.delimiters: dict[bytes, int] = {}
         self.part: Part | None = None
@@ -186,10 +193,11 @@ class MailReader:
         self._close(is_whole=True)
         level, is_closing = divmod(number, 2)
         kept = level if is_closing else level + 1
-        for boundary in self.levels[kept:]:
-            self._forget(boundary)
+        depth = self.levels[level].depth
+        for one in self.levels[kept:]:
+            self._forget(one.boundary)
         self.levels = self.levels[:kept]
-        self.depth = len(self.levels)
+        self.depth = depth - 1 if is_closing else depth
         self.state = State.OUTSIDE if is_closing else State.HEADERS
         self.head, self.head_size = bytearray(), 0
 
@@ -249,8 +257,8 @@ class MailReader:
         """A multipart begins; one with the boundary of an open one ends that one's delimiters."""
         self.state = State.OUTSIDE
         level = len(self.levels)
-        self.levels.append(boundary)
         self.depth += 1
+        self.levels.append(Level(boundary, self.depth))
         self.delimiters[b"--" + boundary] = 2 * level
         self.delimiters[b"--" + boundary + b"--"] = 2 * level + 1
 

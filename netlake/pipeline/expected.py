@@ -5,7 +5,7 @@ Rules
 - Of several for the same address and port the last one before that payload counts; those before it are forgotten.
 - The address is the one announced, and also that of the announcing side: behind a translation of addresses they differ,
   and only the second is in the packets.
-- The latest MOST announcements are kept, 200 bytes each.
+- The latest MOST announcements are kept, 200 bytes each. Those of one batch are added in the order of the capture.
 
 Numbers of packets decide what is before what, so the order in which batches are read has no influence.
 """
@@ -76,7 +76,8 @@ class Expected:
                 continue
             for one in before:
                 self._forget(one)
-            found = before[-1]
+            # of several in one packet the last one
+            found = max(reversed(before), key=lambda one: (*_place(one.expect), one.flow))
             since = found.expect.since.ts
             if NO_TIME in (since, ts) or ts - since <= LIFETIME:
                 return found.expect.stream, Announced(found.expect.about, found.flow)
@@ -90,6 +91,15 @@ class Expected:
                 waiting.remove(one)
             if not waiting:
                 self.by_end.pop(end, None)
+
+
+def in_order(announced: list[tuple[int, Expect]]) -> list[tuple[int, Expect]]:
+    """What one batch announces, in the order of the capture: it is read flow by flow."""
+    return sorted(announced, key=lambda one: _place(one[1]))
+
+
+def _place(expect: Expect) -> tuple[int, int]:
+    return expect.since.due, expect.since.packet
 
 
 def _end(flow: np.void, side: str) -> End:

@@ -47,7 +47,7 @@ from netlake.layers.dialog_walker import DialogWalker
 from netlake.layers.streamed import Chains, FramedWalker, ReadsContents, Stream, Walker
 from netlake.packets import Bytes, Columns, Headers, Ints, Messages, Packets, Shorts
 from netlake.pipeline.datagrams import DatagramFiles
-from netlake.pipeline.expected import Expected
+from netlake.pipeline.expected import Expected, in_order
 from netlake.pipeline.first_look import FirstLook
 from netlake.pipeline.handed import NO_PROTOCOL, Handed
 from netlake.records.located import take
@@ -248,7 +248,7 @@ class Streams:
             self.failed(self.names[number], error)
         if not isinstance(walker, DialogWalker):
             return
-        for slot, expect in walker.take_expected():
+        for slot, expect in in_order(walker.take_expected()):
             self.expected.add(expect, self.tracker.state.flows[slot])
         if done := walker.take_done():
             self.reassembly.mute(self._of_protocol(np.array(done, np.int32), number))

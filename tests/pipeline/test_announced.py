@@ -13,7 +13,7 @@ import pytest
 from netlake.kernels.flow_state import FLOW
 from netlake.layers.dialog import Expect, Where
 from netlake.pipeline import expected
-from netlake.pipeline.expected import Expected
+from netlake.pipeline.expected import Expected, in_order
 from tests.layers import build as b
 from tests.pipeline.test_streams import ACK, FIN, SYN, Turn, decoded, frames, opened
 
@@ -138,6 +138,27 @@ def test_announcements_are_bounded_and_expire(monkeypatch: pytest.MonkeyPatch) -
     assert found is not None
     assert (found[0], found[1].about, found[1].flow) == ("x", 3, 1)
     assert len(waiting) == 0
+
+
+@pytest.mark.parametrize("most", [2, 8])
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 2, 0), (2, 1, 0)])
+def test_the_order_within_a_batch_does_not_matter(
+    order: tuple[int, ...], most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Flows of one batch announce the same port, in packets 1 to 3; the flow is of packet 4, or of packet 3."""
+    monkeypatch.setattr(expected, "MOST", most)
+    for packet, last in ((4, 3), (3, 2)):
+        waiting, added = Expected(), Expected()
+        one = [(number, Expect("x", 5001, 1, Where(0, number + 1, 0, number + 1))) for number in order]
+        for number, expect in in_order(one):
+            waiting.add(expect, flow_of(number + 1))
+        found = waiting.take(flow_of(9), packet, 0)
+        assert found is not None
+        assert found[1].flow == last
+        if most > len(order):
+            for number, expect in one:
+                added.add(expect, flow_of(number + 1))
+            assert added.take(flow_of(9), packet, 0) == found
 
 
 HELLO = bytes.fromhex("160301002f0100002b0303") + bytes(32) + bytes.fromhex("000002c02f01000000")

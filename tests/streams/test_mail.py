@@ -181,3 +181,14 @@ def test_boundary_with_a_surrogate_leaves_the_other_headers() -> None:
 
 def test_encoded_word_with_a_surrogate() -> None:
     assert decoded("=?utf-7?Q?a+2AA-?=") == "a\ufffd"
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_depth_within_a_message(size: int) -> None:
+    """A multipart within a message within a multipart: each of its parts is in three, also behind a delimiter."""
+    data = (
+        b"Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\nContent-Type: message/rfc822\r\n\r\n"
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b\r\n\r\ny\r\n--b--\r\n"
+        b"--a\r\n\r\nz\r\n--a--\r\n"
+    )
+    assert [part.depth for part in read(data, size).parts] == [1, 3, 3, 1]

@@ -2,10 +2,13 @@
 
 Decided here:
 - A row is one command with its final reply, from its first byte to the end of the reply; or a reply without a command,
-  such as the greeting; or a command without a reply. `command` is null in the second case, `code` in the third.
+  such as the greeting; or a command without a reply. `command` is null in the second case, and in a line that is no
+  command; `code` in the third.
 - Replies belong to commands in their order. After a gap those to the commands before it are not known (fault `cut`). At
   most 256 commands, and 64 KiB of them, wait for their replies.
-- The arguments of PASS and ACCT are not stored; `user` is the argument of the last USER, as Zeek logs it.
+- The arguments of PASS, ACCT, ADAT and SITE PSWD are not stored. Of a line whose first word has other characters than
+  letters, and digits behind them, nothing is stored, because it can be a password: its row has the fault `bad_value`.
+- `user` is the argument of the last USER, as Zeek logs it.
 - `cwd` is the directory in which a command is executed, as far as replies to PWD, CWD and CDUP have shown it.
 - PORT, EPRT and replies to PASV, EPSV announce a data connection (netlake.layers.dialog.Expect). Its file belongs to
   the last command that transfers something (RETR, STOR, STOU, APPE, LIST, NLST, MLSD) before its first byte: `exchange`

@@ -42,10 +42,15 @@ class Channel:
         name = posixpath.basename(text(argument)) or None if command in NAMED else None
         self.transfers = [*self.transfers[1 - MOST_TRANSFERS :], Transfer(due, exchange, name)]
 
-    def named(self, name: str, due: int) -> None:
-        """The reply to the last command gives the name of the file (STOU)."""
-        if self.transfers:
-            self.transfers.append(Transfer(due, self.transfers[-1].exchange, posixpath.basename(name) or None))
+    def named(self, name: str, exchange: int, due: int) -> None:
+        """A reply to command `exchange`, the last one, gives the name of the file (STOU); the first such reply counts.
+
+        A later one is left out, not the first one replaced: else the name depends on how much was read already.
+        """
+        latest = [one.exchange == exchange for one in self.transfers[-2:]]
+        if latest[-1:] == [True] and latest != [True, True]:
+            given = Transfer(due, exchange, posixpath.basename(name) or None)
+            self.transfers = [*self.transfers[1 - MOST_TRANSFERS :], given]
 
     def of(self, first: int, last: int) -> Transfer | None:
         """The command of the bytes in packets `first` to `last`; only what was known then counts."""

@@ -13,7 +13,7 @@ FTP_COMMAND = Table(
     columns=(
         Column("exchange", "i32", "Number of the command in the flow, from 0; null without one."),
         Column("command", "word", "Command, in upper case; null for a reply without one."),
-        Column("argument", "text", "Argument, as sent; null for PASS and ACCT, and without one."),
+        Column("argument", "text", "Argument, as sent; null for PASS, ACCT, ADAT and SITE PSWD, and without one."),
         Column("code", "u16", "Code of the final reply; null without one."),
         Column("message", "text", "Text of the final reply without codes, lines joined by LF."),
         Column("preliminary_code", "u16", "Code of the preliminary reply (1xx), such as 150; null without one."),

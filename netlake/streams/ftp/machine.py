@@ -18,11 +18,11 @@ from netlake.streams.ftp.data import TRANSFERS, Channel
 
 # of a line, and of the text of a reply, as much is kept; so many commands wait for their replies
 LONGEST, MOST_PENDING = 4096, 256
-SECRET = (b"PASS", b"ACCT")
+SECRET = (b"PASS", b"ACCT", b"ADAT")
 COMMANDS = frozenset(
     (b"USER", b"CWD", b"CDUP", b"SMNT", b"REIN", b"QUIT", b"PORT", b"PASV", b"TYPE", b"STRU", b"MODE", b"ALLO", b"REST",
      b"RNFR", b"RNTO", b"ABOR", b"DELE", b"RMD", b"MKD", b"PWD", b"SITE", b"SYST", b"STAT", b"HELP", b"NOOP", b"AUTH",
-     b"ADAT", b"PROT", b"PBSZ", b"CCC", b"MIC", b"CONF", b"ENC", b"FEAT", b"OPTS", b"LANG", b"EPRT", b"EPSV", b"LPRT",
+     b"PROT", b"PBSZ", b"CCC", b"MIC", b"CONF", b"ENC", b"FEAT", b"OPTS", b"LANG", b"EPRT", b"EPSV", b"LPRT",
      b"LPSV", b"MDTM", b"MLST", b"SIZE", b"HOST", b"XCUP", b"XCWD", b"XMKD", b"XPWD", b"XRMD", b"CLNT", *SECRET,
      *TRANSFERS)
 )  # fmt: skip
@@ -31,6 +31,10 @@ TLS_BEGINS, EXTENDED_PASSIVE, PASSIVE, PATH = 234, 229, 227, 257
 # the record type of a TLS handshake
 HANDSHAKE = b"\x16"
 _PATH = re.compile(rb'"((?:[^"]|"")*)"')
+# Telnet commands, blanks and NUL, which can be before a command; a command; the password in the argument of SITE
+_BEFORE = re.compile(rb"(?:\xff.?|[\s\0])*", re.DOTALL)
+_COMMAND = re.compile(rb"([A-Za-z]+[0-9]*)(?:\s(.*))?\Z", re.DOTALL)
+_PASSWORD = re.compile(rb"\W*PSWD", re.IGNORECASE)
 _UNIQUE = re.compile(rb"FILE: *(\S+)", re.IGNORECASE)
 
 
@@ -52,7 +56,17 @@ def look_on_port(data: bytes, _side: int) -> Verdict:
     name = word[0].upper() if word else b""
     if len(name) == len(data):
         return UNSURE if any(one.startswith(name) for one in COMMANDS) else NO
-    return YES if name in COMMANDS and data[len(name) : len(name) + 1] in (b" ", b"\r", b"\n") else NO
+    return YES if name in COMMANDS and data[len(name) : len(name) + 1] in (b" ", b"\t", b"\r", b"\n") else NO
+
+
+def _split(data: bytes) -> tuple[bytes, bytes]:
+    """The name and the argument of a command, without a password; both empty if the name is no word."""
+    found = _COMMAND.match(_BEFORE.sub(b"", data, count=1))
+    if found is None:
+        return b"", b""
+    name, argument = found[1].upper(), found[2] or b""
+    is_secret = name in SECRET or (name == b"SITE" and _PASSWORD.match(argument))
+    return name, b"" if is_secret else argument
 
 
 @dataclass(slots=True)
@@ -84,7 +98,7 @@ class FtpMachine:
         self.early = Early()
         # the reply that is not complete: its code, its lines, and where it begins
         self.code: bytes | None = None
-        self.reply: list[bytes] = []
+        self.reply, self.reply_size = list[bytes](), 0
         self.begin: Where | None = None
 
     def feed(self, side: int, data: bytes, at: At) -> Iterator[Said]:
@@ -105,7 +119,7 @@ class FtpMachine:
     def gap(self, side: int, size: int) -> Iterator[Said]:  # noqa: ARG002 - it does not matter how many are missing
         """Bytes are missing: replies cannot be given to the commands before it."""
         self.undecoded[side] += self.lines[side].clear()
-        self.skips[side], self.code, self.reply = True, None, []
+        self.skips[side], self.code, self.reply, self.reply_size = True, None, [], 0
         if side == self.client:
             self.undecoded[side] += self.early.clear()
         yield from self._unanswered("cut")
@@ -152,19 +166,16 @@ class FtpMachine:
         shown = line.data
         if is_code and code == self.code:
             shown = shown[3:].removeprefix(b"-" if not is_end else b" ")
-        if sum(map(len, self.reply)) + len(self.reply) + len(shown) <= LONGEST:
+        if self.reply_size + len(shown) <= LONGEST:
             self.reply.append(shown)
+            self.reply_size += len(shown) + 1
         if is_end:
-            lines, self.code, self.reply = self.reply, None, []
+            lines, self.code, self.reply, self.reply_size = self.reply, None, [], 0
             yield from self._replied(int(code), b"\n".join(lines), line.end)
 
     def _command(self, line: Line) -> Iterator[Said]:
         """Read a command; what Telnet has before it (RFC 959 section 4.1.3) is left out."""
-        data = line.data
-        while data[:1] == b"\xff":
-            data = data[2:]
-        name, _, argument = data.partition(b" ")
-        name = name.strip().upper()
+        name, argument = _split(line.data)
         command = Command(name, argument, line.begin, self.count, {})
         self.count += 1
         if name not in COMMANDS:
@@ -202,7 +213,7 @@ class FtpMachine:
         if code < 200:
             command.preliminary = code
             if command.channel is not None and (found := _UNIQUE.search(shown)):
-                command.channel.named(text(found[1]), end.due)
+                command.channel.named(text(found[1]), command.exchange, end.due)
             return
         self.pending.popleft()
         if code == PASSIVE and command.name == b"PASV":
@@ -237,10 +248,9 @@ class FtpMachine:
 
     def _row(self, one: Command, code: int | None, shown: bytes | None, end: Where | None, fault: str | None) -> Row:
         self.room += len(one.name) + len(one.argument)
-        argument = None if one.name in SECRET or not one.argument else text(one.argument)
         fields = {
-            "exchange": one.exchange, "command": text(one.name), "argument": argument, "code": code,
-            "message": None if shown is None else text(shown), "preliminary_code": one.preliminary, "user": self.user,
-            "cwd": self.cwd,
+            "exchange": one.exchange, "command": text(one.name) or None, "argument": text(one.argument) or None,
+            "code": code, "message": None if shown is None else text(shown), "preliminary_code": one.preliminary,
+            "user": self.user, "cwd": self.cwd,
         }  # fmt: skip
-        return Row("ftp_command", fields | one.fields, one.begin, end, fault)
+        return Row("ftp_command", fields | one.fields, one.begin, end, fault or (None if one.name else "bad_value"))

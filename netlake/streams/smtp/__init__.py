@@ -14,6 +14,7 @@ Decided here:
 - A transaction that ends with its connection has the fault `short_header`, one with a gap `cut`; `bad_value` one whose
   BDAT has other arguments than a size and LAST, which has no chunk then; `too_large` if addresses of open transactions
   have more than 64 KiB, the rest of which is left out.
+- A mail has the fault of its transaction only if it is not complete.
 - The server is the side that says the first line with a code. Lines that are neither a command nor a reply are counted
   as undecoded bytes.
 """

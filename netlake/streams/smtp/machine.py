@@ -82,7 +82,7 @@ class SmtpMachine:
         self.open: Transaction | None = None
         self.content: Content | None = None
         self.pending: deque[Pending] = deque()
-        self.reply: list[str] = []
+        self.reply, self.reply_size = list[str](), 0
         self.responses, self.rows, self.room, self.is_done = 0, 0, ROOM, False
         self.early = Early()
 
@@ -109,7 +109,7 @@ class SmtpMachine:
     def gap(self, side: int, size: int) -> Iterator[Said]:
         """Bytes are missing: replies cannot be given to the commands before it."""
         self.undecoded[side] += self.lines[side].clear()
-        self.reply.clear()
+        self.reply, self.reply_size = [], 0
         if self.content is not None and side == self.client:
             self.content.gap(size)
             yield from self.content.pieces()
@@ -120,6 +120,9 @@ class SmtpMachine:
             self.undecoded[side] += self.early.clear()
         if self.open is not None:
             self.open.fault = self.open.fault or "cut"
+            if side == self.client and self.open.content is not None:
+                # a chunk can be missing
+                self.open.content.is_whole = False
         yield from self._close_all("cut")
 
     def end(self, side: int) -> Iterator[Said]:
@@ -132,8 +135,8 @@ class SmtpMachine:
             self.undecoded[self.client] += self.early.clear()
         yield from self._close_all("short_header")
         if self.open is not None:
-            if self.content is not None:
-                self.content.is_whole = False
+            if self.open.content is not None:
+                self.open.content.is_whole = False
             yield from self._row(self.open, None, "short_header")
             self.open = self.content = None
         if not self.rows and self.begin:
@@ -162,7 +165,9 @@ class SmtpMachine:
         if content is not None:
             yield from content.pieces(is_last=True)
             fields = mail.of_transaction("smtp_transaction", one.fields, content.missing)
-            yield Row("mail", fields, one.begin, end, one.fault or fault, (content.body,), mail.rows_of)
+            # the mail can be whole though something else of the transaction is not
+            own = None if content.is_whole else one.fault or fault
+            yield Row("mail", fields, one.begin, end, own, (content.body,), mail.rows_of)
 
     def _is_early(self, side: int, data: bytes, used: int) -> bool:
         """Whether bytes of the client can only be TLS, to which the server has not agreed yet."""
@@ -184,10 +189,11 @@ class SmtpMachine:
             if not is_reply:
                 self.undecoded[side] += line.size
                 return
-            if sum(map(len, self.reply)) + len(line.data) <= LONGEST:
+            if self.reply_size + len(line.data) <= LONGEST:
                 self.reply.append(text(line.data[4:]))
+                self.reply_size += len(line.data)
             if line.data[3:4] != b"-":
-                shown, self.reply = "\n".join(self.reply), []
+                shown, self.reply, self.reply_size = "\n".join(self.reply), [], 0
                 yield from self._replied(int(line.data[:3]), shown, line.end)
         elif self.pending and self.pending[0].name == b"AUTH" and 1 - side in self.begin:
             self._response(line.data)
