@@ -5,6 +5,9 @@ for `ether.type=0x8809`, or a UDP datagram for `udp.port=5683`; a trailer of a f
 by `ethernet.trailer`, its last bytes. Each case has a host of its own, so that no case is part of the connection of
 another. A table has one capture for each link type, `cases/TABLE.pcap`, in which only that table is compared.
 
+Tables of streams have the cases of `tests/streams`, by the name of their file in `turns`: each turn is a segment, and
+each case a connection to the port `port`.
+
 Cases with a fault, cases of which bytes are missing, and those that the module's `accept` refuses are left to
 `tests/test_protocols.py`: what tshark shows of malformed messages is compared on the captures of fuzzers.
 """
@@ -22,6 +25,7 @@ import dpkt
 from netlake.kernels.numbers import DOT11_EXCHANGED
 from tests.compare import layers
 from tests.layers import build
+from tests.streams.dialog_runner import steps
 
 # the folder of these captures in reports
 NAME = "cases"
@@ -155,12 +159,44 @@ def reached() -> dict[str, str]:
     }
 
 
+def segments(table: str, file: str, port: int) -> Iterator[Packet]:
+    """The packets of the cases of `file` with rows of a table of streams, which have neither gaps nor faults."""
+    cases = tomllib.loads((FOLDER.parent / "streams" / f"{file}.toml").read_text(encoding="utf-8"))["case"]
+    for client, case in enumerate(cases, CLIENT):
+        rows = case.get("rows", {})
+        if (
+            table not in rows
+            or any("gap" in turn for turn in case["turns"])
+            or any("fault" in row for row in rows[table])
+        ):
+            continue
+        numbers = [1, 1]
+        for side, what in steps(case["turns"]):
+            if isinstance(what, bytes):
+                ports = (client, port) if side == 0 else (port, client)
+                header = struct.pack(">HHIIBBHHH", *ports, numbers[side], numbers[1 - side], 0x50, 0x18, 8192, 0, 0)
+                ends = (build.A4, build.B4) if side == 0 else (build.B4, build.A4)
+                datagram = build.ipv4(header + what, 6, source=ends[0], destination=ends[1])
+                yield ETHERNET, build.ethernet(datagram)
+                numbers[side] += len(what)
+
+
+def built() -> Iterator[tuple[str, Iterator[Packet]]]:
+    """The tables with cases, and their packets."""
+    for table, key in reached().items():
+        yield table, packets(table, key)
+    for one in layers.compared():
+        entry = layers.entries().get(one.table.name, {})
+        if "turns" in entry:
+            yield one.table.name, segments(one.table.name, entry["turns"], entry["port"])
+
+
 def write(folder: Path) -> list[tuple[Path, str]]:
     """Write the captures of all tables into `folder`; return their paths and names in reports."""
     written: list[tuple[Path, str]] = []
-    for table, key in reached().items():
+    for table, found_packets in built():
         by_link: dict[int, list[bytes]] = {}
-        for link_type, packet in packets(table, key):
+        for link_type, packet in found_packets:
             by_link.setdefault(link_type, []).append(packet)
         for link_type, found in by_link.items():
             name = f"{table}.pcap" if len(by_link) == 1 else f"{table}-{link_type}.pcap"
