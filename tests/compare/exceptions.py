@@ -19,7 +19,7 @@ Proofs must be more than the name of a table's own protocol or a pattern that ev
 give the value by design, so it does not count as compared; a row always counts.
 
 An entry `[[outside]]` has the same conditions, and describes rows outside of what is compared: rows of tshark from the
-stream of a TCP connection, which netlake does not read yet. They are counted separately.
+stream of a protocol that netlake does not read. They are counted separately.
 
 An entry `[[setting]]` gives tshark further `options` for a `capture` that it misreads without them, with `reason`: its
 values are compared instead of explained.

@@ -22,7 +22,7 @@ def page(findings: Findings) -> Iterator[str]:
     yield "- A row that only one of the programs has (*single*) counts as a differing value."
     yield "- A difference with a known reason (*explained*) has a condition that proves it, such as a fault or a port."
     yield "- *One-sided* values are not given by one of the programs by design; they do not count as compared."
-    yield "- Rows from streams of TCP connections, which netlake does not read yet, are *outside* of the comparison."
+    yield "- Rows from streams of protocols that netlake does not read are *outside* of the comparison."
     yield "- *Columns* is the number of a table's columns of which both programs gave a value."
     yield f"- At least {GOAL} % of all values are equal, at most {SHARE:g} % of a table's are explained or one-sided;"
     yield "  a table with more is justified below."

@@ -280,17 +280,29 @@ def test_sample_depends_on_names_only() -> None:
 
 @needs_tshark
 def test_cases_reach_their_tables(tmp_path: Path) -> None:
-    wanted = cases.reached()
-    assert {"bluetooth_hci", "cip", "coap", "diameter", "lacp_marker", "profinet_dcp", "usb", "zigbee"} <= set(wanted)
+    wanted = dict(cases.built())
+    assert {
+        "bluetooth_hci",
+        "cip",
+        "coap",
+        "diameter",
+        "lacp_marker",
+        "profinet_dcp",
+        "usb",
+        "zigbee",
+        "grpc_message",
+    } <= set(wanted)
     written = cases.write(tmp_path)
     assert {name.removeprefix("cases/").partition(".")[0].partition("-")[0] for _, name in written} == set(wanted)
     for path, name in written:
-        if "zigbee" not in name:
+        least = {"cases/zigbee.pcap": 20, "cases/grpc_message.pcap": 5}.get(name)
+        if least is None:
             continue
+        table = name.removeprefix("cases/").removesuffix(".pcap")
         outcome = capture.compare_capture(path, name)
         assert outcome.state == "compared"
-        assert set(outcome.tables) == {"zigbee"}
-        assert outcome.tables["zigbee"].columns.total() > 20
+        assert set(outcome.tables) == {table}
+        assert outcome.tables[table].columns.total() > least
 
 
 def test_cases_with_faults_or_missing_bytes_are_left_out() -> None:
