@@ -57,7 +57,7 @@ tcpdump -w - | netlake capture -
 @click.option(
     "--budget-memory",
     metavar="MIB",
-    type=click.IntRange(1),
+    type=click.IntRange(1, 1 << 30),
     help="A capture that needs more memory than this fails; the others are decoded (default: no limit; Linux only).",
 )
 @click.option(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import array
+import fcntl
 import gzip
 import json
 import os
@@ -9,6 +11,7 @@ import pty
 import shutil
 import signal
 import subprocess
+import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -142,9 +145,16 @@ def _fed(program: Program, lake: Path, data: bytes, **settings: object) -> subpr
     process.stdin.flush()  # type: ignore[union-attr]
     handle = Path(f"/proc/{process.pid}/status")
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and _signals(handle) & CAUGHT != CAUGHT:
+    while time.monotonic() < deadline and (_signals(handle) & CAUGHT != CAUGHT or _unread(process)):
         time.sleep(0.05)
     return process
+
+
+def _unread(process: subprocess.Popen[bytes]) -> int:
+    """How many bytes of its standard input, a pipe, a process has not read."""
+    count = array.array("i", [0])
+    fcntl.ioctl(process.stdin, termios.FIONREAD, count)  # type: ignore[arg-type]
+    return count[0]
 
 
 CAUGHT = 1 << (signal.SIGINT - 1) | 1 << (signal.SIGTERM - 1)

@@ -66,6 +66,8 @@ INVALID |= {
     "--purge": SECONDS,
     "--folds": (*NUMBERS, "1"),
     "--seed": NUMBERS,
+    "--budget-seconds": (*SECONDS, "0"),
+    "--budget-memory": (*NUMBERS, "0"),
     "--missing": ("", "zero", NOT_UTF8),
     "--attempted": ("", "yes", NOT_UTF8),
     "--unknown": ("", "yes", NOT_UTF8),
