@@ -113,7 +113,7 @@ def view_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> l
     before, comma, prefix = incomplete.rpartition(",")
     from netlake.tables import views
 
-    names = [(name, view.doc) for name, view in views().items() if name.startswith(prefix)]
+    names = [(name, view.doc) for name, view in views().items() if name.startswith(_plain(prefix))]
     found += [CompletionItem(before + comma + name, help=doc) for name, doc in names]
     return sorted(found, key=lambda item: str(item.value))
 
