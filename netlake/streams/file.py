@@ -33,7 +33,7 @@ TABLES = (
         columns=(
             Column("source", "word", "Table with the message that contains it."),
             Column("exchange", "i32", "Number of the exchange in the flow, as in `source`."),
-            Column("source_flow", "i64", "Flow of that message, where it is another one (data connections of FTP, TFTP); else null."),
+            Column("source_flow", "i64", "Flow of that message, where it is another one (FTP, TFTP); else null."),
             Column("name", "text", "Name that the sender gave, else the last segment of the path requested."),
             Column("declared_type", "word", "Media type that the sender declared, without parameters, in lower case."),
             Column("detected_type", "word", "Media type by the first bytes of the content; null for an unknown one."),
