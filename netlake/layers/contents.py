@@ -35,7 +35,7 @@ from netlake.packets import Bytes
 
 FIRST, MOST_FORM = 512, 1 << 16
 WAITING = 8
-# `last` of a run: the body goes on, is over, will not end; `end` is the number of its bytes that are missing
+# `last` of a run: more follows, the body is over, some is missing: `end` bytes
 MORE, OVER, LACKS = 0, 1, 3
 HASHES = ("md5", "sha1")
 

@@ -14,10 +14,10 @@ from netlake.layers.parsed import Origin
 from netlake.layers.pools import parse_ip
 from netlake.packets import Messages
 from netlake.records.context import Context
+from netlake.records.located import MOST_PLACE
 
 # packets of which the places of messages are remembered: those of messages that end late
 MOST_PACKETS = 4096
-MOST_PLACE = 32767
 
 
 class Places:

@@ -1,4 +1,4 @@
-"""`netlake capture --keylog`, and secrets in a capture: what is told, and what is stored."""
+"""`netlake capture --keylog`, and secrets in a capture: what is printed, and what is stored."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ def test_key_log_decrypts_a_capture(run: Run, talk: Talk, tmp_path: Path) -> Non
         "capture", talk.folder / "talk.pcap", "--keylog", log, "--keylog", talk.log, "--lake", lake, "--jobs", 1
     )
     assert code == 0, err
-    told = " ".join(out.split())
-    assert "1 connections decrypted" in told
-    assert "1 lines of key logs that have another form" in told
+    printed = " ".join(out.split())
+    assert "1 connections decrypted" in printed
+    assert "1 lines of key logs that have another form" in printed
     rows = netlake.Lake(lake).sql("SELECT uri, decrypted FROM http_request").pl().rows()
     assert rows == [("/one", True)]
     assert netlake.Lake(lake).sql("SELECT decryption FROM connection").pl().rows() == [("complete",)]
