@@ -7,11 +7,11 @@ server's packets do not contain: it has to be known from those of the client.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from functools import lru_cache
 from typing import NamedTuple
 
+from netlake.layers.key_schedule import expand_label
 from netlake.packets import Malformed
 
 VERSION_1, VERSION_2 = 0x00000001, 0x6B3343CF
@@ -96,13 +96,6 @@ def salt(version: int) -> bytes | None:
     return next((value for first, value in DRAFTS if first <= number <= 34), None)
 
 
-def expand(secret: bytes, label: str, length: int) -> bytes:
-    """HKDF-Expand-Label of TLS 1.3 with SHA-256, up to 32 bytes, which one block provides."""
-    written = b"tls13 " + label.encode()
-    info = length.to_bytes(2, "big") + bytes((len(written),)) + written + b"\0\x01"
-    return hmac.digest(secret, info, hashlib.sha256)[:length]
-
-
 class Keys(NamedTuple):
     """The keys of the Initial packets of one sender: of the payload, and of header protection."""
 
@@ -118,8 +111,15 @@ def keys_of(version: int, connection: bytes, *, server: bool) -> Keys | None:
     if start is None:
         return None
     word = "quicv2" if version == VERSION_2 else "quic"
-    secret = expand(hmac.digest(start, connection, hashlib.sha256), "server in" if server else "client in", 32)
-    return Keys(*(expand(secret, f"{word} {what}", size) for what, size in (("key", 16), ("iv", 12), ("hp", 16))))
+    secret = expand_label(
+        hmac.digest(start, connection, "sha256"), f"{'server' if server else 'client'} in", 32, "sha256"
+    )
+    return Keys(
+        *(
+            expand_label(secret, f"{word} {what}", size, "sha256")
+            for what, size in (("key", 16), ("iv", 12), ("hp", 16))
+        )
+    )
 
 
 def decrypt(
