@@ -131,7 +131,7 @@ class PcapReader:
                 kept, sent = sent, kept
             # payload bytes read as a header rarely contain a time near the first one
             wrong += int(kept > self.header.snaplen) + (abs(seconds - begin) > YEARS)
-            wrong += (fraction * self.header.unit >= 10**9) + (kept > self.limit) + (sent > 128 << 20) + (kept > sent)
+            wrong += (fraction * self.header.unit >= 10**9) + (kept > self.limit) + (sent > self.limit) + (kept > sent)
             at += size + kept
             if wrong or at > FAR:
                 return wrong
