@@ -145,7 +145,8 @@ def response(stream, other, own):
     if own.status == 101 or (same_flow and other.body & bit != 0 and 200 <= own.status < 300):
         stream.count += 1
         return 2
-    if own.status < 200:
+    # a status below 100 is invalid, and no interim response: it is like one above 500 (RFC 9110 section 15)
+    if 100 <= own.status < 200:
         return 0
     stream.count += 1
     if (same_flow and other.bits & bit != 0) or own.status == 204 or own.status == 304:
