@@ -22,7 +22,7 @@ from __future__ import annotations
 import numpy as np
 
 from netlake.kernels import kernel
-from netlake.kernels.http1_body import BAD, OVER, chunk_byte, end_body, put_body
+from netlake.kernels.http1_body import BAD, OVER, chunk_byte, end_body, note_line_end, put_body
 from netlake.kernels.http1_head import CONNECT, HEAD, begins_message, line_end, read_head, same, start_line
 from netlake.kernels.http1_state import LONGEST_NAME, MOST_HEAD, Anomaly, Framing, Lost, Phase, Role
 from netlake.kernels.stream_arena import copy, resume
@@ -251,6 +251,7 @@ def body_bytes(side, data, at, left, event, stream, own, state, arena):
         return part
     done = 0
     while done < left and stream.phase != Phase.CHUNK_DATA:
+        note_line_end(own, data[at + done])
         result = chunk_byte(stream, data[at + done])
         done += 1
         if result == OVER:

@@ -154,6 +154,14 @@ def list_end(view, start, end):
 
 
 @kernel()
+def list_start(view, start, end):
+    """Where a list begins behind empty elements."""
+    while start < end and (view[start] == 44 or is_blank(view[start])):
+        start += 1
+    return start
+
+
+@kernel()
 def last_element(view, start, end):
     """Where the last element of a list begins."""
     at = end
@@ -195,7 +203,7 @@ def header(view, start, name, value, end, own):
             own.framing = Framing.CLOSE.value
             own.anomalies |= Anomaly.BAD_CODING.value
     elif size == 16 and alike(view, start, name, CONTENT_ENCODING):
-        coding = coding_of(view, value, list_end(view, value, end))
+        coding = coding_of(view, list_start(view, value, end), list_end(view, value, end))
         own.coding = coding if own.coding == Coding.NONE else Coding.OTHER.value
     elif size == 12 and alike(view, start, name, CONTENT_TYPE):
         own.form = 1 if end - value >= FORM.size and alike(view, value, value + FORM.size, FORM) else 0
@@ -229,7 +237,7 @@ def read_head(view, role, own):
     """Set the fields of HTTP that follow from the head `view`, its role given; those of its body are reset."""
     own.length, own.body, own.size, own.missing = -1, -1, 0, 0
     own.lines, own.status, own.role, own.framing, own.unseen = 0, 0, role, Framing.NONE.value, 0
-    own.coding, own.form = Coding.NONE.value, 0
+    own.coding, own.form, own.cr = Coding.NONE.value, 0, 0
     own.anomalies = Anomaly.AFTER_GAP.value if own.resumed == Lost.GAP else 0
     own.resumed = 0
     if role == Role.SIMPLE:

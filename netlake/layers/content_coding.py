@@ -35,7 +35,8 @@ CODINGS = {
 
 def coding_of(value: str | None) -> int:
     """The Coding that a Content-Encoding names."""
-    return CODINGS.get((value or "").strip().lower(), Coding.OTHER).value
+    # empty elements of a list count nothing (RFC 9110 section 5.6.1)
+    return CODINGS.get((value or "").strip(" \t,").lower(), Coding.OTHER).value
 
 
 @dataclass(slots=True)
