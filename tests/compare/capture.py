@@ -67,7 +67,7 @@ def _compare(path: Path, tables: dict[str, pa.Table] | None, outcome: Outcome) -
     stops, kind, flows = _stops(tables), file_format(path), _flows(tables)
     dissection = Tshark(
         path,
-        frozenset(layer for layers in (TRANSPORTS, (SEGMENTS,), dialogs.LAYERS, *(one.layers for one in wanted)) for layer in layers),
+        frozenset(layer for layers in (TRANSPORTS, (SEGMENTS,), dialogs.LAYERS, *(one.layers | one.inside for one in wanted)) for layer in layers),
         frozenset(
             name for names in (*TRANSPORTS.values(), (SEGMENT,), dialogs.FIELDS, *(one.wanted for one in wanted)) for name in names
         ),

@@ -140,7 +140,7 @@ def finish(one: Layered, tally: Tally, later: Later) -> None:
             taken |= {index, other}
             pair, frames = (found.row, later[other].layer), (found.place.frame.number, later[other].place.frame.number)
             _pair(one, pair, found.place, tally)
-            if frames[0] != frames[1] and not one.within:
+            if not one.within and not (one.dialog and frames[0] == frames[1]):
                 tally.differs(_difference(one, "frame", frames, pair, found.place))
     for index, found in enumerate(later):
         if index not in taken:
