@@ -147,7 +147,7 @@ def set_length(view, start, end, own):
 
 @kernel()
 def list_end(view, start, end):
-    """Where a list ends without the empty elements behind its last one, which count nothing (RFC 9110 section 5.6.1)."""
+    """Where a list ends without the empty elements behind its last one, which count nothing (RFC 9110, 5.6.1)."""
     while end > start and (view[end - 1] == 44 or is_blank(view[end - 1])):
         end -= 1
     return end

@@ -67,9 +67,15 @@ def _compare(path: Path, tables: dict[str, pa.Table] | None, outcome: Outcome) -
     stops, kind, flows = _stops(tables), file_format(path), _flows(tables)
     dissection = Tshark(
         path,
-        frozenset(layer for layers in (TRANSPORTS, (SEGMENTS,), dialogs.LAYERS, *(one.layers | one.inside for one in wanted)) for layer in layers),
         frozenset(
-            name for names in (*TRANSPORTS.values(), (SEGMENT,), dialogs.FIELDS, *(one.wanted for one in wanted)) for name in names
+            layer
+            for layers in (TRANSPORTS, (SEGMENTS,), dialogs.LAYERS, *(one.layers | one.inside for one in wanted))
+            for layer in layers
+        ),
+        frozenset(
+            name
+            for names in (*TRANSPORTS.values(), (SEGMENT,), dialogs.FIELDS, *(one.wanted for one in wanted))
+            for name in names
         ),
         options(outcome.capture),
     )
@@ -86,9 +92,8 @@ def _compare(path: Path, tables: dict[str, pa.Table] | None, outcome: Outcome) -
                 compare(one, rows.get(one.key), place, tally, later[one.key])
     for frame, layer in joined.end():
         place = Place(outcome.capture, kind, frame, stops.get(frame.number), flows)
-        for one in wanted:
-            if layer.name in one.layers:
-                later[one.key].append(Unpaired(None, layer, place))
+        for one in (one for one in wanted if layer.name in one.layers):
+            later[one.key].append(Unpaired(None, layer, place))
     for one in wanted:
         finish(one, outcome.tables[one.table.name], later[one.key])
     outcome.ours = len(tables["packet"]) if tables and "packet" in tables else 0

@@ -1,15 +1,16 @@
-"""Joins tshark's messages of a dialog to what netlake has as one row: an FTP command with its replies, an SMTP
-transaction, a request to a SOCKS proxy.
+"""Joins tshark's messages of a dialog to what netlake has as one row.
 
-tshark shows each message in a frame of its own. `Dialogs.note` gets all frames in order; to the frame with the last message
-it adds a layer, `ftp.exchange`, `smtp.mail` or `socks.request`, with the fields of all its messages as tshark shows them. Which reply
-answers which command follows from their order (RFC 959 section 5.4, RFC 5321 section 4.1.1); nothing of netlake is used.
+tshark shows each message in a frame of its own. `Dialogs.note` gets all frames in order; to the frame with the last
+message it adds a layer with the fields of all its messages as tshark shows them: `ftp.exchange` for an FTP command with
+its replies, `smtp.mail` for an SMTP transaction, `socks.request` for a request to a SOCKS proxy. Which reply answers
+which command follows from their order (RFC 959 section 5.4, RFC 5321 section 4.1.1); nothing of netlake is used.
 
 - An FTP exchange has its command and its final reply, then the preliminary one. A reply with several lines is over with
   the line whose code is not followed by a hyphen.
-- An SMTP transaction begins with MAIL, and ends with the reply to its content, or to the command that ends it. It has the
-  last HELO or EHLO before it; of MAIL and RCPT the address.
-- A SOCKS request has all messages up to the reply to it, to BIND the second one; tshark repeats its values in later frames.
+- An SMTP transaction begins with MAIL, and ends with the reply to its content, or to the command that ends it. It has
+  the last HELO or EHLO before it; of MAIL and RCPT the address.
+- A SOCKS request has all messages up to the reply to it, to BIND the second one; tshark repeats its values in later
+  frames.
 - What has no final reply at the end is returned by `end`, with the frame of its command.
 """
 

@@ -123,9 +123,9 @@ def compare(one: Layered, rows: Rows | None, place: Place, tally: Tally, later: 
 def finish(one: Layered, tally: Tally, later: Later) -> None:
     """Count what only one program has in a frame.
 
-    For a table with `bodies` or `dialog` a row and a layer with the same ports and values are one message, of which the programs
-    see the end of the body in different frames: its values are equal, and `frame` is a difference. For one with `within`
-  a layer between the first and the last packet of a row, with its ports, is that of the row.
+      For a table with `bodies` or `dialog` a row and a layer with the same ports and values are one message, of which
+    the programs see the end in different frames: its values are equal, and `frame` is a difference. For one with
+    `within` a layer between the first and the last packet of a row, with its ports, is that of the row.
     """
     layers = [index for index, found in enumerate(later) if found.row is None]
     taken: set[int] = set()

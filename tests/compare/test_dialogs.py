@@ -83,8 +83,8 @@ CASES: list[tuple[list[Any], list[Any]]] = [
     ),
     ([said("MAIL FROM:<a>")], [(1, {"smtp.req.parameter": ["a"]})]),
     (
-        [said("AUTH PLAIN"), answered("334"), answered("235"), said("MAIL FROM:<a>"), answered("250"), said("MAIL FROM:<b>"),
-         answered("503")],
+        [said("AUTH PLAIN"), answered("334"), answered("235"), said("MAIL FROM:<a>"), answered("250"),
+         said("MAIL FROM:<b>"), answered("503")],
         [(7, {"smtp.req.parameter": ["a"], "smtp.response.code": ["250", "503"]}),
          (6, {"smtp.req.parameter": ["b"], "smtp.response.code": ["503"]})],
     ),
@@ -95,7 +95,8 @@ CASES: list[tuple[list[Any], list[Any]]] = [
          ("socks", {"socks.version": ["5"], "socks.results": ["0"], "socks.dst": ["1.1.1.1"], "socks.port": ["9"]}),
          ("socks", {"socks.version": ["5"], "socks.command": ["1"]})],
         [(4, {"socks.version": ["5"], "socks.auth_method": ["0"], "socks.auth_accepted_method": ["0x00"],
-              "socks.command": ["1"], "socks.dst": ["::1", "1.1.1.1"], "socks.port": ["80", "9"], "socks.results": ["0"]})],
+              "socks.command": ["1"], "socks.dst": ["::1", "1.1.1.1"], "socks.port": ["80", "9"],
+              "socks.results": ["0"]})],
     ),
     (
         [("socks", {"socks.version": ["5"], "socks.auth_method": ["2"]}),
@@ -133,7 +134,11 @@ def mail(first: int, last: int, number: int, port: int = 40000) -> Tally:
     row = dict.fromkeys(one.columns) | {"packet": first, "fault": None, "src_port": port, "dst_port": 25}
     row |= {"header_from": "a", "received": [], "reference_ids": []}
     ports = {"tcp.srcport": [("40000", "")], "tcp.dstport": [("25", "")]}
-    shown = [Layer("tcp", False, ports), Layer("smtp", False, at=1), Layer("imf", False, {"imf.from": [("a", "")]}, at=2)]
+    shown = [
+        Layer("tcp", False, ports),
+        Layer("smtp", False, at=1),
+        Layer("imf", False, {"imf.from": [("a", "")]}, at=2),
+    ]
     tally, later = Tally(), []
     for frame, own in ((Frame(number, shown, {"tcp"}), []), (Frame(last, [], set()), [row])):
         differences.compare(one, Given(*own), place(frame), tally, later)

@@ -1,4 +1,4 @@
-"""The objects of one capture: of `tshark --export-objects` the bytes, of netlake the rows, and what explains differences.
+"""The objects of one capture: of `tshark --export-objects` the bytes, of netlake the rows, and what differences need.
 
 `Capture` has what conditions of tests.streams.object_reasons need. What takes another run of tshark is read when it is
 asked for: the bytes of streams, and the objects that tshark exports with other settings.
@@ -88,7 +88,7 @@ class Capture:
 
     @cached_property
     def numbers(self) -> dict[int, list[int]]:
-        """tshark's numbers of streams by packet."""
+        """Tshark's numbers of streams by packet."""
         return numbers(self.path)
 
     @cached_property
@@ -107,8 +107,10 @@ class Capture:
 
     @cached_property
     def payloads(self) -> list[bytes]:
-        """The payloads of each direction of tshark's streams, in the order of capture; tshark follows no stream without
-        SYN whose first packet is an acknowledgement."""
+        """The payloads of each direction of tshark's streams, in the order of capture.
+
+        tshark follows no stream without SYN whose first packet is an acknowledgement.
+        """
         found: dict[tuple[str, str], bytearray] = {}
         fields = (word for name in ("stream", "srcport", "payload") for word in ("-e", f"tcp.{name}"))
         for line in tshark(self.path, "-Y", "tcp.len > 0", "-T", "fields", *fields).splitlines():

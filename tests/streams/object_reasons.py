@@ -165,7 +165,7 @@ def _decoded(found: Capture, _: str, row: dict[str, Any]) -> str | None:
 
 
 def _behind_gap(found: Capture, _: str, row: dict[str, Any]) -> str | None:
-    """netlake says that it begins behind a gap; tshark's stream has one, and then the content."""
+    """Netlake says that it begins behind a gap; tshark's stream has one, and then the content."""
     message = next((one for one in found.rows("http_response") if is_same_exchange(one, row)), None)
     content = found.content(row["sha256"])
     behind = any(content in end[end.find(LOST) :] for end in found.ends_of(row) if LOST in end)
@@ -237,7 +237,19 @@ def _repeated(found: Capture, _: str, row: dict[str, Any]) -> str | None:
 
 
 MORE: dict[str, tuple[More, ...]] = {
-    "http": (_incomplete, _coded, _violated_row, _several_codings_row, _as_sent, _decoded, _no_end, _behind_gap, _impatient, _other_port, _not_a_form),
+    "http": (
+        _incomplete,
+        _coded,
+        _violated_row,
+        _several_codings_row,
+        _as_sent,
+        _decoded,
+        _no_end,
+        _behind_gap,
+        _impatient,
+        _other_port,
+        _not_a_form,
+    ),
     "imf": (_incomplete, _mails_with_commands, _with_bdat, _tunnelled, _repeated),
     "ftp-data": (_incomplete, _listing, _behind_other),
     "tftp": (_incomplete,),

@@ -1,6 +1,6 @@
 """Compares the files of streams with those that `tshark --export-objects` writes, by their SHA-256.
 
-    python -m tests.streams.objects CAPTURES [--sample N] [--only WORDS] [--largest MEGABYTES] [--jobs N]
+    python -m tests.streams.objects CAPTURES [--sample N] [--only WORDS] [--largest MB] [--jobs N] [--report FILE]
 
 Objects of tshark: http (contents without content coding), ftp-data, tftp, imf (whole mails). Of netlake: rows of `file`
 by their source, and for imf the hash of `mail`. Captures are compared whose bytes show one of these protocols (HINTS).
@@ -14,11 +14,13 @@ import argparse
 import re
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 
 from netlake.errors import NetlakeError
+from tests.compare.tshark import version
 from tests.flows.count import capture_files
 from tests.streams.exported import KINDS, raw, read
 from tests.streams.follow import sampled
@@ -26,6 +28,8 @@ from tests.streams.object_reasons import lacking, more
 
 # bytes of captures that can have objects
 HINTS = (b"HTTP/1.", b"DATA\r\n", b"BDAT ", b"PORT ", b"PASV", b"EPSV", b"octet\0", b"netascii\0")
+# what a difference without a reason is called
+UNEXPLAINED = ", different"
 SENT = "imf: equal but for the dots of transport and the last line end, which tshark exports as sent"
 
 
@@ -76,6 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--largest", type=float, default=20.0, help="skip larger files (MB)")
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--report", type=Path, help="write a page with the outcomes, if all captures are compared")
     chosen = parser.parse_args(arguments)
     total: Counter[str] = Counter()
     words = chosen.only.lower().split(",")
@@ -91,7 +96,36 @@ def main(arguments: list[str] | None = None) -> int:
                 sys.stdout.flush()
     for outcome, count in sorted(total.items()):
         sys.stdout.write(f"{count:9,}  {outcome}\n")
-    return 1 if any("different" in outcome for outcome in total) else 0
+    if chosen.report and not chosen.only and not chosen.sample:
+        chosen.report.write_text("\n".join(page(total, version())) + "\n", encoding="utf-8")
+    return 1 if any(outcome.endswith(UNEXPLAINED) for outcome in total) else 0
+
+
+def page(total: Counter[str], shark: str) -> Iterator[str]:
+    """The lines of the page with the outcomes of all captures."""
+    unexplained = sum(count for outcome, count in total.items() if outcome.endswith(UNEXPLAINED))
+    yield from (
+        "# Files compared with tshark",
+        "",
+        f"Written by `make objects` with tshark {shark}; see `tests/streams/objects.py`.",
+        "Files that netlake has of streams and datagrams are compared with those that `tshark --export-objects`",
+        "writes, by their SHA-256: http (without content coding), ftp-data, tftp and imf (whole mails). An object that",
+        "only one of the programs has is explained by a condition that is checked for that object, in the bytes of",
+        "its stream or by another run of tshark: `tests/streams/object_reasons.py`. One without a reason is an error.",
+        "",
+        f"{total['captures compared']:,} captures were compared; {total['captures without objects']:,} more show none",
+        "of these protocols.",
+        f"{sum(count for outcome, count in total.items() if 'equal' in outcome):,} objects are equal.",
+        f"{unexplained:,} differences have no reason.",
+        "",
+        "| objects | only in | reason | number |",
+        "|---|---|---|---:|",
+    )
+    for outcome, count in sorted(total.items()):
+        kind, _, rest = outcome.partition(": ")
+        if rest and count:
+            where, comma, why = rest.partition(" only, ")
+            yield f"| {kind} | {where if comma else ''} | {why if comma else rest} | {count:,} |"
 
 
 if __name__ == "__main__":

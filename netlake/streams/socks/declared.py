@@ -14,8 +14,10 @@ SOCKS = Table(
         Column("version", "u8", "Version: 4 or 5; 4a is 4 with a domain.", wireshark="socks.version"),
         Column("methods", List("u8"), "Version 5: methods of authentication that the client offers; 0 is none, 2 user "
                "and password.", wireshark="socks.auth_method"),
-        Column("method", "u8", "Version 5: method that the proxy chose; 255 is none.", wireshark="socks.auth_accepted_method"),
-        Column("user", "text", "User of version 4, or of method 2; the password is not stored.", wireshark="socks.username"),
+        Column("method", "u8", "Version 5: method that the proxy chose; 255 is none.",
+               wireshark="socks.auth_accepted_method"),
+        Column("user", "text", "User of version 4, or of method 2; the password is not stored.",
+               wireshark="socks.username"),
         Column("auth_status", "u8", "Reply to the user and password; 0 is success.", wireshark="socks.auth_status"),
         Column("command", "u8", "Command: 1 CONNECT, 2 BIND, 3 UDP ASSOCIATE.", wireshark="socks.command"),
         Column("target_ip", "ip", "Address that was requested.", wireshark="socks.dst"),
