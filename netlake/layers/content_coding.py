@@ -23,6 +23,8 @@ MOST_KEPT, MOST_DECODERS = 64 << 20, 2048
 STEP = 1 << 16
 # first bytes that are kept until something is decoded, and the longest header of a gzip member
 MOST_BEGIN, MOST_HEADER = 1 << 12, 1 << 17
+# bytes of a piece with an error that are decoded again at once
+NARROW = 1 << 10
 # flags of a gzip member (RFC 1952 section 2.3.1)
 FHCRC, FEXTRA, FNAME, FCOMMENT, RESERVED = 2, 4, 8, 16, 0xE0
 FIXED, TRAILER = 10, 8
@@ -92,6 +94,14 @@ class Gzip:
             self._ended(self.deflate.unused_data)
         return part
 
+    def copy(self) -> Gzip:
+        """A copy of its state."""
+        other = Gzip()
+        other.header, other.trailer = self.header.copy(), self.trailer.copy()
+        other.deflate = None if self.deflate is None else self.deflate.copy()
+        other.sum, other.size, other.is_intact, other.eof = self.sum, self.size, self.is_intact, self.eof
+        return other
+
     def flush(self, size: int) -> bytes:
         """What is left in the decoder of a member that ends early."""
         if self.deflate is None or self.deflate.eof:
@@ -147,8 +157,8 @@ class Decoder:
             yield bytes(data)
         if self.broken or self.done:
             return
-        if self.made == 0 and self.given <= MOST_BEGIN:
-            self.begin += data
+        if self.made == 0:
+            self.begin += data[: max(0, MOST_BEGIN - len(self.begin))]
         if self.coding in (Coding.BROTLI, Coding.ZSTD):
             if len(self.kept) + len(data) > MOST_CODED or not self.all_kept.take(len(data)):
                 self.broken = True
@@ -169,13 +179,11 @@ class Decoder:
 
     def _inflate(self, data: bytes) -> Iterable[bytes]:
         while data and not self.broken:
+            before = self.zlib.copy()
             try:
                 part = self.zlib.decompress(data, STEP)
             except zlib.error:
-                self.broken = True
-                if self.made == 0 and self.given <= MOST_BEGIN:
-                    self.is_as_sent = True
-                    yield bytes(self.begin)
+                yield from self._until_error(before, data)
                 return
             if part:
                 yield self._counted(part)
@@ -189,6 +197,29 @@ class Decoder:
                 else:
                     self.done = True
                     return
+
+    def _until_error(self, decoder: Any, data: bytes) -> Iterable[bytes]:
+        """What is decoded before the byte that is wrong, whatever the pieces in which bytes arrive.
+
+        zlib gives nothing of a piece with an error, so it is decoded again, in small pieces and then byte by byte.
+        """
+        start, at, size = self.given - len(data), 0, NARROW
+        while at < len(data):
+            before, piece = decoder.copy(), data[at : at + size]
+            try:
+                part = decoder.decompress(piece, STEP)
+            except zlib.error:
+                if size == 1:
+                    break
+                decoder, size = before, 1
+                continue
+            at += len(piece) - len(decoder.unconsumed_tail)
+            if part:
+                yield self._counted(part)
+        self.broken = True
+        if self.made == 0 and start + at <= MOST_BEGIN:
+            self.is_as_sent = True
+            yield bytes(self.begin[:start]) + data
 
     def _counted(self, part: bytes) -> bytes:
         self.made += len(part)

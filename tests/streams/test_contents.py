@@ -106,6 +106,23 @@ def test_members_of_gzip_are_decoded_whatever_their_check_values(data: bytes, br
     assert content.broken is broken
 
 
+WRONG = {
+    "at its beginning": b"\xff" + GZIP,
+    "no method of gzip": b"\x1f\x8b\x07" + GZIP,
+    "in its first block": GZIP[:10] + b"\xff" + bytes(5000),
+    "in its data": GZIP[: len(GZIP) // 2] + b"\xff" * 5000,
+    "behind a block without data": GZIP[:10] + b"\0\0\0\xff\xff" + b"\xff" * 100,
+    "far behind blocks without data": GZIP[:10] + b"\0\0\0\xff\xff" * 1000 + b"\xff" * 100,
+}
+
+
+@pytest.mark.parametrize("data", WRONG.values(), ids=WRONG)
+def test_what_is_decoded_before_an_error_does_not_depend_on_pieces(data: bytes) -> None:
+    several = [whole(data, Coding.GZIP, pieces) for pieces in (1, 2, 7, 100, len(data))]
+    assert all(one.broken for one in several)
+    assert len({(one.content_size, one.hashes["sha256"]) for one in several}) == 1
+
+
 def test_a_header_of_gzip_without_end_is_no_gzip() -> None:
     data = GZIP[:3] + b"\x08" + GZIP[4:10] + b"x" * (module.MOST_HEADER + 1)
     content = whole(data, Coding.GZIP, 10)
