@@ -75,8 +75,8 @@ connections: $(TOOLS) ## Count TCP connections of the captures in CAPTURES with 
 follow: $(TOOLS) ## Compare the bytes of TCP streams with those of tshark on the captures in CAPTURES
 	@$(BIN)/python -m tests.streams.follow $(CAPTURES) $(ARGUMENTS)
 
-objects: $(TOOLS) ## Compare files of streams with those that tshark exports from the captures in CAPTURES
-	@$(BIN)/python -m tests.streams.objects $(CAPTURES) $(ARGUMENTS)
+objects: $(TOOLS) ## Compare files of streams with those that tshark exports from the captures in CAPTURES, and write docs/objects.md
+	@$(BIN)/python -m tests.streams.objects $(CAPTURES) --report docs/objects.md $(ARGUMENTS)
 
 fuzz: $(TOOLS) ## Fuzz everything that reads input for MINUTES minutes in all; findings are in ./fuzz/findings
 	@$(BIN)/python -m tests.fuzz --minutes $(MINUTES) $(ARGUMENTS)

@@ -54,17 +54,23 @@ def _is_utf8(text: str) -> bool:
     return True
 
 
+MOST_SECONDS = 100_000_000_000
+
+
 class Seconds(click.FloatRange):
     """A finite number of seconds, or of another unit of time, up to three thousand years of seconds."""
 
     def __init__(self, *, min_open: bool = False) -> None:
-        super().__init__(min=0, min_open=min_open, max=1e11)
+        # without the maximum, which would be in the help of each option
+        super().__init__(min=0, min_open=min_open)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """`value` as a number; UsageError for another text, NaN and infinity."""
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
             self.fail(f"{value!r} is not a finite number.", param, ctx)
+        if number > MOST_SECONDS:
+            self.fail(f"{value!r} is more than {MOST_SECONDS:,}.", param, ctx)
         return number
 
 

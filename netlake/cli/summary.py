@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -91,7 +92,7 @@ def _remarks(captures: list[CaptureReport]) -> Iterator[tuple[str, str]]:
     qualities = [capture.quality for capture in captures]
     for name, words in _COUNTS.items():
         if count := sum(int(quality.get(name, 0)) for quality in qualities):
-            yield f"{count:,}", words
+            yield f"{count:,}", of(count, words)
     faults: Counter[str] = Counter()
     stops: Counter[str] = Counter()
     streams: Counter[str] = Counter()
@@ -147,6 +148,16 @@ _DECRYPTION = {
     "failed_records": "encrypted records that are damaged, or have other secrets than the key log",
     "given_up": "connections no longer decrypted, to limit memory",
 }
+# the noun of these words, and their verbs
+_PLURAL = re.compile(
+    r"^((?:more |TCP |encrypted )?)(packet|flow|connection|gap|byte|segment|time|line|record|problem)s\b"
+)
+_VERBS = {
+    " that have ": " that has ",
+    " that are ": " that is ",
+    " that differ ": " that differs ",
+    ", or have ": ", or has ",
+}
 _STATES = {"unchanged": "already in the lake"}
 _STOPS = {"unknown_port": "port", "unknown_ethertype": "EtherType"}
 
@@ -159,9 +170,19 @@ def _stop(stop: dict[str, Any]) -> str:
     return f"payload not decoded: {words} {f'0x{value:04x}' if reason == 'unknown_ethertype' else value}"
 
 
+def of(count: int, words: str) -> str:
+    """What is counted, in the plural, as words behind a count."""
+    if count != 1:
+        return words
+    words = _PLURAL.sub(lambda found: found[1] + found[2], words, count=1)
+    for several, one in _VERBS.items():
+        words = words.replace(several, one, 1)
+    return words
+
+
 def _most(counts: Counter[str], rest: str) -> Iterator[tuple[str, str]]:
     for what, count in counts.most_common(MOST):
-        yield f"{count:,}", what
+        yield f"{count:,}", of(count, what)
     if len(counts) > MOST:
         left = sum(count for _, count in counts.most_common()[MOST:])
         yield f"{left:,}", rest

@@ -22,7 +22,7 @@ from __future__ import annotations
 import numpy as np
 
 from netlake.kernels import kernel
-from netlake.kernels.http1_body import BAD, OVER, chunk_byte, end_body, put_body
+from netlake.kernels.http1_body import BAD, OVER, chunk_byte, end_body, note_line_end, put_body
 from netlake.kernels.http1_head import CONNECT, HEAD, begins_message, line_end, read_head, same, start_line
 from netlake.kernels.http1_state import LONGEST_NAME, MOST_HEAD, Anomaly, Framing, Lost, Phase, Role
 from netlake.kernels.stream_arena import copy, resume
@@ -145,7 +145,8 @@ def response(stream, other, own):
     if own.status == 101 or (same_flow and other.body & bit != 0 and 200 <= own.status < 300):
         stream.count += 1
         return 2
-    if own.status < 200:
+    # a status below 100 is invalid, and no interim response: it is like one above 500 (RFC 9110 section 15)
+    if 100 <= own.status < 200:
         return 0
     stream.count += 1
     if (same_flow and other.bits & bit != 0) or own.status == 204 or own.status == 304:
@@ -250,6 +251,7 @@ def body_bytes(side, data, at, left, event, stream, own, state, arena):
         return part
     done = 0
     while done < left and stream.phase != Phase.CHUNK_DATA:
+        note_line_end(own, data[at + done])
         result = chunk_byte(stream, data[at + done])
         done += 1
         if result == OVER:

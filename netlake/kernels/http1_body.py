@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from netlake.kernels import kernel
-from netlake.kernels.http1_state import Phase
+from netlake.kernels.http1_state import Anomaly, Phase
 from netlake.kernels.stream_arena import copy
 
 # what a byte of chunked coding means: the body continues, is over, or is not chunked coding
@@ -59,6 +59,16 @@ def digit_of(byte):
         return np.int64(byte) - 48
     lower = np.int64(byte) | 32
     return lower - 87 if 97 <= lower <= 102 else np.int64(-1)
+
+
+@kernel()
+def note_line_end(own, byte):
+    """Note CR and LF outside the data of chunks that are not a pair."""
+    if byte == 10 and own.cr == 0:
+        own.anomalies |= Anomaly.BARE_LF.value
+    elif byte != 10 and own.cr == 1:
+        own.anomalies |= Anomaly.BARE_CR.value
+    own.cr = 1 if byte == 13 else 0
 
 
 @kernel()

@@ -25,7 +25,8 @@ TRANSFER_ENCODING = _letters(b"transfer-encoding")
 CONTENT_ENCODING = _letters(b"content-encoding")
 CONTENT_TYPE = _letters(b"content-type")
 CHUNKED, IDENTITY = _letters(b"chunked"), _letters(b"identity")
-GZIP, X_GZIP, DEFLATE, BROTLI, ZSTD = map(_letters, (b"gzip", b"x-gzip", b"deflate", b"br", b"zstd"))
+GZIP, X_GZIP, BROTLI, ZSTD = map(_letters, (b"gzip", b"x-gzip", b"br", b"zstd"))
+DEFLATE, X_DEFLATE = _letters(b"deflate"), _letters(b"x-deflate")
 FORM = _letters(b"application/x-www-form-urlencoded")
 VERSION = _letters(b"HTTP/")
 HEAD, CONNECT, GET = _letters(b"HEAD"), _letters(b"CONNECT"), _letters(b"GET")
@@ -145,11 +146,29 @@ def set_length(view, start, end, own):
 
 
 @kernel()
-def last_word(view, start, end):
+def list_end(view, start, end):
+    """Where a list ends without the empty elements behind its last one, which count nothing (RFC 9110, 5.6.1)."""
+    while end > start and (view[end - 1] == 44 or is_blank(view[end - 1])):
+        end -= 1
+    return end
+
+
+@kernel()
+def list_start(view, start, end):
+    """Where a list begins behind empty elements."""
+    while start < end and (view[start] == 44 or is_blank(view[start])):
+        start += 1
+    return start
+
+
+@kernel()
+def last_element(view, start, end):
     """Where the last element of a list begins."""
     at = end
-    while at > start and view[at - 1] != 44 and not is_blank(view[at - 1]):
+    while at > start and view[at - 1] != 44:
         at -= 1
+    while at < end and is_blank(view[at]):
+        at += 1
     return at
 
 
@@ -160,7 +179,7 @@ def coding_of(view, start, end):
         return Coding.NONE.value
     if alike(view, start, end, GZIP) or alike(view, start, end, X_GZIP):
         return Coding.GZIP.value
-    if alike(view, start, end, DEFLATE):
+    if alike(view, start, end, DEFLATE) or alike(view, start, end, X_DEFLATE):
         return Coding.DEFLATE.value
     if alike(view, start, end, BROTLI):
         return Coding.BROTLI.value
@@ -176,14 +195,15 @@ def header(view, start, name, value, end, own):
     if size == 14 and alike(view, start, name, CONTENT_LENGTH):
         set_length(view, value, end, own)
     elif size == 17 and alike(view, start, name, TRANSFER_ENCODING):
-        last = last_word(view, value, end)
+        end = list_end(view, value, end)
+        last = last_element(view, value, end)
         if alike(view, last, end, CHUNKED):
             own.framing = Framing.CHUNKED.value
         elif not alike(view, last, end, IDENTITY):
             own.framing = Framing.CLOSE.value
             own.anomalies |= Anomaly.BAD_CODING.value
     elif size == 16 and alike(view, start, name, CONTENT_ENCODING):
-        coding = coding_of(view, value, end)
+        coding = coding_of(view, list_start(view, value, end), list_end(view, value, end))
         own.coding = coding if own.coding == Coding.NONE else Coding.OTHER.value
     elif size == 12 and alike(view, start, name, CONTENT_TYPE):
         own.form = 1 if end - value >= FORM.size and alike(view, value, value + FORM.size, FORM) else 0
@@ -217,7 +237,7 @@ def read_head(view, role, own):
     """Set the fields of HTTP that follow from the head `view`, its role given; those of its body are reset."""
     own.length, own.body, own.size, own.missing = -1, -1, 0, 0
     own.lines, own.status, own.role, own.framing, own.unseen = 0, 0, role, Framing.NONE.value, 0
-    own.coding, own.form = Coding.NONE.value, 0
+    own.coding, own.form, own.cr = Coding.NONE.value, 0, 0
     own.anomalies = Anomaly.AFTER_GAP.value if own.resumed == Lost.GAP else 0
     own.resumed = 0
     if role == Role.SIMPLE:

@@ -118,6 +118,7 @@ HTTP = record(
         ("form", np.uint8),  # the body is a form (application/x-www-form-urlencoded)
         ("resumed", np.uint8),  # the stream was lost: Lost, how
         ("unseen", np.uint8),  # the end of the body was not captured
+        ("cr", np.uint8),  # the byte before, in a line of chunked coding, was CR
         ("named", np.int64),  # exchange of `name`, -1 without one
         ("named_size", np.int32),
         ("name", np.uint8, (LONGEST_NAME,)),  # last segment of the path of the last request

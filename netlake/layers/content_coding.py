@@ -1,7 +1,13 @@
-"""Removes content codings from bodies (netlake.layers.contents), within bounds."""
+"""Removes content codings from bodies (netlake.layers.contents), within bounds.
+
+- Bytes that are not what the coding says: the content is what was decoded before them. If that is nothing, the body is
+  the content as it was sent, so that a file with a wrong label is not lost.
+- Wrong check values and reserved flags of gzip do not end the decoding; such a body is `broken`.
+"""
 
 from __future__ import annotations
 
+import struct
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,16 +21,22 @@ MOST_DECODED, MOST_CODED, MOST_SMALL, RATIO = 1 << 30, 16 << 20, 1 << 20, 200
 MOST_KEPT, MOST_DECODERS = 64 << 20, 2048
 # bytes that are decoded at once; of the coded body, which does not arrive in the same pieces each time
 STEP, BLOCK = 1 << 16, 1 << 14
+# the longest header of a gzip member
+MOST_HEADER = 1 << 17
+# flags of a gzip member (RFC 1952 section 2.3.1)
+FHCRC, FEXTRA, FNAME, FCOMMENT, RESERVED = 2, 4, 8, 16, 0xE0
+FIXED, TRAILER = 10, 8
 # names of content codings (RFC 9110 section 8.4.1)
 CODINGS = {
     "": Coding.NONE, "identity": Coding.NONE, "gzip": Coding.GZIP, "x-gzip": Coding.GZIP, "deflate": Coding.DEFLATE,
-    "br": Coding.BROTLI, "zstd": Coding.ZSTD,
+    "x-deflate": Coding.DEFLATE, "br": Coding.BROTLI, "zstd": Coding.ZSTD,
 }  # fmt: skip
 
 
 def coding_of(value: str | None) -> int:
     """The Coding that a Content-Encoding names."""
-    return CODINGS.get((value or "").strip().lower(), Coding.OTHER).value
+    # empty elements of a list count nothing (RFC 9110 section 5.6.1)
+    return CODINGS.get((value or "").strip(" \t,").lower(), Coding.OTHER).value
 
 
 @dataclass(slots=True)
@@ -46,6 +58,83 @@ class Kept:
         self.bytes -= count
 
 
+class Gzip:
+    """One member of a gzip file (RFC 1952), with the methods and attributes of zlib's decompressor.
+
+    zlib's own decoder loses the last bytes of a member with a wrong check value, and refuses reserved flags. Here they
+    are decoded, and `is_intact` is False.
+    """
+
+    def __init__(self) -> None:
+        self.header, self.trailer = bytearray(), bytearray()
+        self.deflate: Any = None
+        self.sum = self.size = 0
+        self.is_intact, self.eof = True, False
+        self.unconsumed_tail = self.unused_data = b""
+
+    def decompress(self, data: bytes, most: int) -> bytes:
+        """At most `most` bytes that `data` decodes to; zlib.error if it is no gzip."""
+        self.unconsumed_tail = b""
+        if self.deflate is None:
+            self.header += data
+            if (at := self._header_end()) is None:
+                if len(self.header) > MOST_HEADER:
+                    raise zlib.error("the header of gzip is too long")
+                return b""
+            self.deflate, data = zlib.decompressobj(-15), bytes(self.header[at:])
+            self.is_intact = not self.header[3] & RESERVED
+        if self.deflate.eof:
+            return self._ended(data)
+        part: bytes = self.deflate.decompress(data, most)
+        self.sum, self.size = zlib.crc32(part, self.sum), self.size + len(part)
+        self.unconsumed_tail = self.deflate.unconsumed_tail
+        if self.deflate.eof:
+            self._ended(self.deflate.unused_data)
+        return part
+
+    def copy(self) -> Gzip:
+        """A copy of its state."""
+        other = Gzip()
+        other.header, other.trailer = self.header.copy(), self.trailer.copy()
+        other.deflate = None if self.deflate is None else self.deflate.copy()
+        other.sum, other.size, other.is_intact, other.eof = self.sum, self.size, self.is_intact, self.eof
+        return other
+
+    def flush(self, size: int) -> bytes:
+        """What is left in the decoder of a member that ends early."""
+        if self.deflate is None or self.deflate.eof:
+            return b""
+        part: bytes = self.deflate.flush(size)
+        return part
+
+    def _ended(self, data: bytes) -> bytes:
+        """The bytes behind the data: two check values, and what is behind the member."""
+        self.trailer += data
+        if len(self.trailer) >= TRAILER:
+            self.eof, self.unused_data = True, bytes(self.trailer[TRAILER:])
+            right = struct.pack("<II", self.sum, self.size & 0xFFFFFFFF)
+            self.is_intact = self.is_intact and self.trailer[:TRAILER] == right
+        return b""
+
+    def _header_end(self) -> int | None:
+        """Where the header ends; None if it is not complete."""
+        header = self.header
+        if header[:2] != b"\x1f\x8b"[: len(header)] or (len(header) > 2 and header[2] != 8):
+            raise zlib.error("no header of gzip")
+        if len(header) < FIXED:
+            return None
+        flags, at = header[3], FIXED
+        if flags & FEXTRA:
+            at += 2 + int.from_bytes(header[at : at + 2], "little")
+        for flag in (FNAME, FCOMMENT):
+            if flags & flag:
+                at = header.find(0, at) + 1
+                if at == 0:
+                    return None
+        at += 2 if flags & FHCRC else 0
+        return at if at <= len(header) else None
+
+
 class Decoder:
     """Removes a content coding, within the bounds; `broken` is True where it ended early."""
 
@@ -55,10 +144,14 @@ class Decoder:
         all_kept.decoders += 1
         self.given = self.made = self.members = 0
         self.kept = bytearray()
+        # whether all members were right; whether the body is not what its coding says, so that it is the content
+        self.is_intact, self.is_as_sent = True, False
         self.zlib: Any = None
 
     def decode(self, data: memoryview) -> Iterable[bytes]:
         """What bytes of the body decode to."""
+        if self.is_as_sent:
+            yield bytes(data)
         if self.broken or self.done:
             return
         if self.coding in (Coding.BROTLI, Coding.ZSTD):
@@ -75,6 +168,8 @@ class Decoder:
             block = bytes(self.kept[:BLOCK])
             del self.kept[:BLOCK]
             yield from self._inflate(block)
+            if self.is_as_sent:
+                yield bytes(self.kept)
 
     def _inflate(self, data: bytes, *, is_last: bool = False) -> Iterable[bytes]:
         """What one block decodes to; the next one begins with a byte that could begin another member."""
@@ -95,10 +190,15 @@ class Decoder:
             except zlib.error:
                 self.broken = True
                 part = _before_error(before, data)
+                if self.made == 0 and not part and self.given == len(data):
+                    self.is_as_sent = True
+                    yield data
+                    return
             if part:
                 yield self._counted(part)
             data = self.zlib.unconsumed_tail
             if self.zlib.eof:
+                self.is_intact = self.is_intact and getattr(self.zlib, "is_intact", True)
                 data, self.zlib = self.zlib.unused_data, None
                 self.members += 1
                 self.done = self.coding != Coding.GZIP
@@ -109,7 +209,7 @@ class Decoder:
         """The decoder of what begins with `data`; None if that is nothing."""
         if self.coding == Coding.GZIP:
             # a gzip file can have several members (RFC 1952 section 2.2)
-            return zlib.decompressobj(31) if not self.members or data[:2] == b"\x1f\x8b" else None
+            return Gzip() if not self.members or data[:2] == b"\x1f\x8b" else None
         # `deflate` means zlib (RFC 9110 section 8.4.1.2); some servers send it without the header of zlib
         with_header = data[0] & 15 == 8 and int.from_bytes(data[:2]) % 31 == 0
         return zlib.decompressobj(15 if with_header else -15)
@@ -127,7 +227,7 @@ class Decoder:
         else:
             if not self.broken and not self.done:
                 yield from self._inflate_rest()
-            self.broken = self.broken or not self.done
+            self.broken = self.broken or not (self.done and self.is_intact)
         self.close()
 
     def close(self) -> None:
@@ -162,6 +262,8 @@ class Decoder:
                     yield self._counted(part)
         except (OSError, pa.ArrowException):
             self.broken = True
+            if self.made == 0:
+                yield bytes(self.kept)
 
 
 def _before_error(decoder: Any, data: bytes) -> bytes:
@@ -169,7 +271,7 @@ def _before_error(decoder: Any, data: bytes) -> bytes:
     found = bytearray()
     try:
         for at in range(len(data)):
-            found += decoder.decompress(data[at : at + 1])
+            found += decoder.decompress(data[at : at + 1], STEP)
     except zlib.error:
         pass
     return bytes(found)

@@ -8,7 +8,7 @@ Rules
 - gzip and deflate are decoded while the body arrives, in blocks of BLOCK bytes wherever its pieces end; br and zstd at
   its end, from at most MOST_CODED bytes. Decoding ends at MOST_DECODED bytes or at RATIO times the bytes of the body,
   with MOST_SMALL bytes in any case; then, and for a body that is not what its coding says, the content is what was
-  decoded, and `broken` is True.
+  decoded, and `broken` is True; see netlake.layers.content_coding for a body of which nothing is decoded.
 - What bodies keep in memory, for br, zstd and forms, is at most MOST_KEPT bytes together, and at most MOST_DECODERS
   bodies of gzip and deflate are decoded at once; one beyond that is `broken`, or its form is cut.
 - Of a body its first FIRST bytes of content are kept for the detection of its type, of a form MOST_FORM bytes.

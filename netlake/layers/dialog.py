@@ -166,9 +166,3 @@ class Machine(Protocol):
 
     def end(self, side: int) -> Iterator[Said]:
         """A side says nothing more."""
-
-
-class KnowsClosing(Protocol):
-    """A machine to which it matters whether a side was closed: `closed` is set before `end`, True if by a FIN."""
-
-    closed: list[bool]

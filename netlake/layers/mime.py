@@ -87,7 +87,7 @@ class MailReader:
         self.found = Mail()
         self.state, self.has_headers = State.HEADERS, False
         self.line, self.is_begun = bytearray(), False  # the last line; whether its beginning was read
-        self.head, self.head_size = bytearray(), 0
+        self.head = bytearray()
         self.levels: list[Level] = []
         self.depth = 0
         self.delimiters: dict[bytes, int] = {}
@@ -199,7 +199,7 @@ class MailReader:
         self.levels = self.levels[:kept]
         self.depth = depth - 1 if is_closing else depth
         self.state = State.OUTSIDE if is_closing else State.HEADERS
-        self.head, self.head_size = bytearray(), 0
+        self.head = bytearray()
 
     def _forget(self, boundary: bytes) -> None:
         self.delimiters.pop(b"--" + boundary, None)

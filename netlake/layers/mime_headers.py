@@ -22,6 +22,9 @@ MOST_HEADERS = 1024
 # codecs that are texts for Python, but no charsets of mails; some need quadratic time
 _NO_CHARSETS = frozenset(("idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"))
 _SURROGATE = re.compile("[\ud800-\udfff]")
+# encoded words in succession
+_WORD = r"=\?[^?\s]*\?[bBqQ]\?[^?]*\?="
+_WORDS = re.compile(rf"{_WORD}(?:\s+{_WORD})*")
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
 
 
@@ -76,13 +79,18 @@ def headers_of(block: bytes) -> PartHeaders:
 
 
 def decoded(value: str | None) -> str | None:
-    """A header value with its encoded words (RFC 2047) decoded; as it is where they are malformed."""
+    """A header value with its encoded words (RFC 2047) decoded; text beside them and malformed ones are as they are."""
     if value is None or "=?" not in value:
         return value
+    return _WORDS.sub(lambda words: _decoded(words[0]), value[:LONGEST])
+
+
+def _decoded(words: str) -> str:
+    """Encoded words with only white space between them, which is no part of the text."""
     try:
-        parts = decode_header(value[:LONGEST])
+        parts = decode_header(words)
     except (HeaderParseError, ValueError):
-        return value
+        return words
     return "".join(part if isinstance(part, str) else in_charset(part, charset) for part, charset in parts)
 
 

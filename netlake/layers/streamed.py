@@ -92,7 +92,8 @@ class Stream:
     of its `tokens`, in lower case: those of Upgrade (RFC 9110 section 7.8) and ALPN (RFC 7301). `probe` is called with
     the first bytes of a stream and its side: 0 if the originator sent them, 1 if the responder did. `tables`: names of
     the tables that have its messages; for `frame` one. `port_probe` is called in place of `probe` if one port of the
-    flow is of `ports`. `decryptor` decrypts what its streams carry, if secrets are known (netlake.layers.decrypted).
+    flow is of `ports`, whatever `starts` are. `decryptor` decrypts what its streams carry, if secrets are known
+    (netlake.layers.decrypted).
     """
 
     name: str

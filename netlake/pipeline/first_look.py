@@ -43,7 +43,7 @@ class FirstLook:
         self.may = np.zeros((LEADING, 256), np.uint64)
         self.on_port = np.zeros(1 << 16, np.uint64)
         self.by_token: dict[str, int] = {}
-        anywhere = 0
+        anywhere = probed = 0
         for bit, stream in enumerate(self.streams):
             one = np.uint64(1 << bit)
             for start in stream.starts or (b"",):
@@ -54,7 +54,8 @@ class FirstLook:
             for token in stream.tokens:
                 self.by_token[token] = self.by_token.get(token, 0) | 1 << bit
             anywhere |= (1 << bit) * bool(stream.starts or stream.anywhere)
-        self.anywhere = np.uint64(anywhere)
+            probed |= (1 << bit) * (stream.port_probe is not None)
+        self.anywhere, self.probed = np.uint64(anywhere), np.uint64(probed)
         self.dialogs = {numbers[stream.name] for stream in self.streams if stream.machine is not None}
         self.looks = np.zeros(1 << 10, first_look.LOOK)
         self.scratch = np.zeros(1 << 16, np.uint8)
@@ -81,7 +82,8 @@ class FirstLook:
         if self.handed.flows:
             tokens = map(self.handed.token, flow["number"].tolist())
             ports |= np.array([self.by_token.get(token, 0) for token in tokens], np.uint64)
-        bits = self._candidates(looks) & (ports | self.anywhere)
+        # on its ports a probe of its own decides, whatever the first bytes are
+        bits = (self._candidates(looks) & (ports | self.anywhere)) | (ports & self.probed)
         decided: dict[int, int] = {}
         data = looks["data"].tobytes()
         width = looks["data"].shape[1]

@@ -83,8 +83,8 @@ class Inside(Protocol):
 class Streams:
     """The streams of one capture.
 
-    `wanted` tells which tables are written; `contents` makes what reads the bodies of a walker's messages. There
-    is room for `for_each` pairs of streams of each flow. `inside` reads what the streams carry encrypted.
+    `wanted(name)` is True for a table that is written; `contents` makes what reads the bodies of a walker's messages.
+    There is room for `for_each` pairs of streams of each flow. `inside` reads what the streams carry encrypted.
     """
 
     def __init__(

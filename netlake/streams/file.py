@@ -4,7 +4,8 @@ Decided here:
 - `name` is what the sender calls the file, else the last segment of the path that was requested; it is a text, never a
   path for files of this system.
 - `size` and the hashes are of the content: the body without its content coding (gzip, deflate, br, zstd). Where the
-  coding is broken, or decodes to more than is allowed, they are of what was decoded, and `decoded` is false.
+  coding is broken, or decodes to more than is allowed, they are of what was decoded, and `decoded` is false; where
+  nothing was decoded because the body is not what its coding says, they are of the body as sent.
 - `seen_bytes` and `missing_bytes` are of the body as transferred; with a known length they are `total_bytes`.
 - `detected_type` is found by the first 512 bytes of the content (netlake.layers.magic); the declared type has no
   influence on it.

@@ -53,8 +53,8 @@ def test_key_log_decrypts_a_capture(run: Run, talk: Talk, tmp_path: Path) -> Non
     )
     assert code == 0, err
     printed = " ".join(out.split())
-    assert "1 connections decrypted" in printed
-    assert "1 lines of key logs that have another form" in printed
+    assert "1 connection decrypted" in printed
+    assert "1 line of key logs that has another form" in printed
     rows = netlake.Lake(lake).sql("SELECT uri, decrypted FROM http_request").pl().rows()
     assert rows == [("/one", True)]
     assert netlake.Lake(lake).sql("SELECT decryption FROM connection").pl().rows() == [("complete",)]

@@ -11,8 +11,8 @@ import pyarrow as pa
 
 import netlake
 from netlake.errors import InputError
-from tests.compare import cases, conversations
-from tests.compare.differences import SEGMENT, SEGMENTS, Later, Place, compare, finish
+from tests.compare import cases, conversations, dialogs
+from tests.compare.differences import SEGMENT, SEGMENTS, Later, Place, Unpaired, compare, finish
 from tests.compare.exceptions import asked, options
 from tests.compare.layers import TRANSPORTS, Layered, compared
 from tests.compare.rows import Row, Rows, stacks
@@ -67,21 +67,33 @@ def _compare(path: Path, tables: dict[str, pa.Table] | None, outcome: Outcome) -
     stops, kind, flows = _stops(tables), file_format(path), _flows(tables)
     dissection = Tshark(
         path,
-        frozenset(layer for layers in (TRANSPORTS, (SEGMENTS,), *(one.layers for one in wanted)) for layer in layers),
         frozenset(
-            name for names in (*TRANSPORTS.values(), (SEGMENT,), *(one.wanted for one in wanted)) for name in names
+            layer
+            for layers in (TRANSPORTS, (SEGMENTS,), dialogs.LAYERS, *(one.layers | one.inside for one in wanted))
+            for layer in layers
+        ),
+        frozenset(
+            name
+            for names in (*TRANSPORTS.values(), (SEGMENT,), dialogs.FIELDS, *(one.wanted for one in wanted))
+            for name in names
         ),
         options(outcome.capture),
     )
     outcome.tables = {one.table.name: Tally() for one in wanted}
     later: dict[str, Later] = {one.key: [] for one in wanted}
+    joined = dialogs.Dialogs()
     for frame in dissection.frames():
         outcome.theirs += 1
+        joined.note(frame)
         if tables is not None:
             place = Place(outcome.capture, kind, frame, stops.get(frame.number), flows)
             for one in wanted:
                 tally = outcome.tables[one.table.name]
                 compare(one, rows.get(one.key), place, tally, later[one.key])
+    for frame, layer in joined.end():
+        place = Place(outcome.capture, kind, frame, stops.get(frame.number), flows)
+        for one in (one for one in wanted if layer.name in one.layers):
+            later[one.key].append(Unpaired(None, layer, place))
     for one in wanted:
         finish(one, outcome.tables[one.table.name], later[one.key])
     outcome.ours = len(tables["packet"]) if tables and "packet" in tables else 0

@@ -114,7 +114,7 @@ def compare(one: Layered, rows: Rows | None, place: Place, tally: Tally, later: 
             _pair(one, (row, layer), place, tally)
         elif one.records and layer is not None and (found := completed(one, layer, place.frame, later)) is not None:
             _pair(one, (later.pop(found).row or {}, layer), place, tally)
-        elif one.bodies or (one.records and layer is None):
+        elif one.waits or (one.records and layer is None):
             later.append(Unpaired(row, layer, place))
         else:
             _alone(one, Unpaired(row, layer, place), tally)
@@ -123,21 +123,25 @@ def compare(one: Layered, rows: Rows | None, place: Place, tally: Tally, later: 
 def finish(one: Layered, tally: Tally, later: Later) -> None:
     """Count what only one program has in a frame.
 
-    For a table with `bodies` a row and a layer with the same ports and values are one message, of which the programs
-    see the end of the body in different frames: its values are equal, and `frame` is a difference.
+      For a table with `bodies` or `dialog` a row and a layer with the same ports and values are one message, of which
+    the programs see the end in different frames: its values are equal, and `frame` is a difference. For one with
+    `within` a layer between the first and the last packet of a row, with its ports, is that of the row.
     """
     layers = [index for index, found in enumerate(later) if found.row is None]
     taken: set[int] = set()
     for index, found in enumerate(later):
-        if not one.bodies or found.row is None:
+        if not one.waits or found.row is None:
             continue
-        same = (other for other in layers if other not in taken and _is_message(one, found.row, later[other]))
-        other = next(same, None)
+        free = [other for other in layers if other not in taken]
+        same = (other for other in free if _is_message(one, found.row, later[other]))
+        spanned = (other for other in free if one.within and _is_within(found, later[other]))
+        other = next(same, None) if not one.within else next(spanned, None)
         if other is not None:
             taken |= {index, other}
             pair, frames = (found.row, later[other].layer), (found.place.frame.number, later[other].place.frame.number)
             _pair(one, pair, found.place, tally)
-            tally.differs(_difference(one, "frame", frames, pair, found.place))
+            if not one.within and not (one.dialog and frames[0] == frames[1]):
+                tally.differs(_difference(one, "frame", frames, pair, found.place))
     for index, found in enumerate(later):
         if index not in taken:
             _alone(one, found, tally)
@@ -160,6 +164,23 @@ def _is_message(one: Layered, row: Row, found: Unpaired) -> bool:
     return found.layer is not None and _is_same(one, row, found.layer, found.place.frame)
 
 
+def _is_within(found: Unpaired, shown: Unpaired) -> bool:
+    """Whether a layer is in a frame between the first and the last packet of a row, and has its ports.
+
+    A row that did not end has no last packet.
+    """
+    row, layer, last = found.row or {}, shown.layer, found.place.frame.number
+    ended = row.get("packet") != last
+    if layer is None or shown.place.frame.number < row.get("packet", 0) or (ended and shown.place.frame.number > last):
+        return False
+    return is_carried([str(row["src_port"]), str(row["dst_port"])], layer, shown.place.frame)
+
+
+def is_carried(between: list[str], layer: Layer, frame: Frame) -> bool:
+    """Whether a layer is in a TCP segment with the ports of a row."""
+    return any(other.name == "tcp" and ports(other) == between for other in frame.layers if other.at <= layer.at)
+
+
 def completed(one: Layered, layer: Layer, frame: Frame, later: Later) -> int | None:
     """The index in `later` of the row that a layer of tshark has in the frame that completes its record; None if none.
 
@@ -176,7 +197,8 @@ def completed(one: Layered, layer: Layer, frame: Frame, later: Later) -> int | N
 def _is_same(one: Layered, row: Row, layer: Layer, frame: Frame) -> bool:
     """Whether a row and a layer have the same values, and the ports of one segment."""
     between = [str(row["src_port"]), str(row["dst_port"])]
-    carried = any(other.name == "tcp" and ports(other) == between for other in frame.layers if other.at <= layer.at)
+    # the last message of a dialog can be that of the other side
+    carried = is_carried(between, layer, frame) or (one.dialog and is_carried(between[::-1], layer, frame))
     values_ = [both(one, wanted, row, layer) for wanted in one.fields]
     return carried and all(ours == theirs for ours, theirs in values_) and any(ours for ours, _ in values_)
 

@@ -70,6 +70,8 @@ class Layered:
     needs: tuple[tuple[str, str], ...] = ()
     records: bool = False
     bodies: bool = False
+    dialog: bool = False
+    within: bool = False
     split: str | None = None
     begins: str | None = None
     columns: tuple[str, ...] = field(default=())
@@ -81,6 +83,11 @@ class Layered:
     def key(self) -> str:
         """The name of its rows: that of the table, and of the column with the packet."""
         return self.table.name if self.packet is None else f"{self.table.name} {self.packet}"
+
+    @property
+    def waits(self) -> bool:
+        """Whether a row can be in another frame than its layer."""
+        return self.bodies or self.dialog or self.within
 
     @property
     def wanted(self) -> set[str]:
@@ -169,6 +176,8 @@ def layered(table: Table, entry: dict[str, Any]) -> Layered:
         needs=tuple(entry.get("needs", {}).items()),
         records=bool(entry.get("records")),
         bodies=bool(entry.get("bodies")),
+        dialog=bool(entry.get("dialog")),
+        within=bool(entry.get("within")),
         split=entry.get("split"),
         begins=entry.get("begins"),
         columns=columns,

@@ -320,6 +320,8 @@ FORMS = [
     ("sixteen_bytes", "ab" * 20, "ab" * 16),
     ("signed", -(1 << 31), 1 << 31),
     ("dns_name", r"a\032b", "a b"),
+    ("upper", "QUIT", "quit"),
+    ("unfolded", "a b", "a  b "),
 ]
 
 

@@ -41,6 +41,8 @@ DECODE_AS = (
 GUESSES = ("rtp_stun", "dtls_stun")
 ALLOWED = ("dns_udp", "rtp_udp", "dtls_udp", "bt_utp_udp")
 STATISTICS = ("conv,tcp", "conv,udp", "conv,sctp")
+# layers whose fields without a name are read, as lines with this name
+LINES = {"ftp": "ftp.line"}
 # layers that quote headers of another packet
 QUOTING = frozenset({"icmp", "icmpv6"})
 CHUNK = 1 << 18
@@ -110,7 +112,7 @@ class Reader:
 
     def field(self, attributes: dict[str, str]) -> None:
         """Add a field to the innermost requested layer around it; what is in a field that is a layer is in both."""
-        name = attributes.get("name", "")
+        name = attributes.get("name", "") or LINES.get(self.open[-1][0] if self.open else "", "")
         if name not in self.fields:
             return
         value = _text(attributes.get("show", "")), attributes.get("value", "")

@@ -164,6 +164,11 @@ def _signed(number: Value) -> Value:
     return number - (1 << 32) if isinstance(number, int) and number >= 1 << 31 else number
 
 
+def _unfolded(text: Value) -> Value:
+    """A text with one blank for any white space, as the programs unfold lines with different numbers of them."""
+    return re.sub(r"\s+", " ", text).strip() if isinstance(text, str) else text
+
+
 def _sixteen(digest: Value) -> Value:
     """The first 16 bytes."""
     return digest[:32] if isinstance(digest, str) else digest
@@ -176,6 +181,8 @@ FORMS: dict[str, tuple[Callable[[Value], Value], Callable[[Value], Value]]] = {
     "bytes_reversed": (lambda value: value, _bytes_reversed),
     "until_zero": (_until_zero, _until_zero),
     "signed": (_signed, _signed),
+    "unfolded": (_unfolded, _unfolded),
+    "upper": (lambda value: value, lambda value: str(value).upper()),
     "sixteen_bytes": (_sixteen, _sixteen),
 }
 
@@ -184,9 +191,12 @@ def formed(name: str, ours: list[Value], theirs: list[Value]) -> tuple[list[Valu
     """The values in the form `name` of `layers.toml`, in which both programs show the same value alike.
 
     `once`: tshark shows each value twice in succession. `names`: tshark shows a list as one text, with commas.
+    `words`: with blanks.
     """
     if name == "names":
         return ours, [part for value in theirs for part in str(value).split(",") if part]
+    if name == "words":
+        return ours, [part for value in theirs for part in str(value).split()]
     if name == "once":
         return ours, theirs[::2] if theirs[::2] == theirs[1::2] else theirs
     mine, other = FORMS[name]

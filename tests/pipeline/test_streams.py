@@ -198,10 +198,13 @@ FRAME = Frame(at=0, size=1, add=1)
         (b"xyz", (2, 9), 3),
         (b"abc", (9, 2), 3),
         (b"q", (1, 2), 0),
+        (b"QUIT", (7, 2), 6),
+        (b"QUIT", (1, 2), 255),
     ],
     ids=[
         "by its start", "a start with any byte", "the first of two that fit", "none", "on its port",
         "on the other port", "its port is asked before others", "more bytes are needed",
+        "on its port by a probe of its own, whatever its start", "not elsewhere",
     ],
 )  # fmt: skip
 def test_choice(data: bytes, ports: tuple[int, int], number: int) -> None:
@@ -211,6 +214,7 @@ def test_choice(data: bytes, ports: tuple[int, int], number: int) -> None:
         "c": Stream("c", always(YES), ("dns",), ports=(9,), frame=FRAME),
         "d": Stream("d", always(UNSURE), ("dns",), starts=(b"q",), frame=FRAME),
         "e": Stream("e", always(NO), ("dns",), starts=(b"x",), frame=FRAME),
+        "f": Stream("f", always(NO), ("dns",), starts=(b"220",), ports=(7,), port_probe=always(YES), frame=FRAME),
     }
     assert looked(data, streams, ports) == number
 

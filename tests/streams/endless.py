@@ -39,7 +39,7 @@ class Cost(NamedTuple):
 
 
 def beginnings(name: str) -> Iterator[tuple[int, bytes]]:
-    """First halves of some cases of a protocol, as inputs of fuzzing, and the side that continues."""
+    """First halves of some cases of a protocol, as inputs of fuzzing, each with the side that sends endless data."""
     for data in seeds.of_stream(name)[:CASES]:
         for side in range(2):
             yield side, data

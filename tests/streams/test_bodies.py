@@ -50,6 +50,9 @@ def test_a_body_is_dropped_if_its_machine_fails() -> None:
 
 
 def test_codings() -> None:
-    names = ("gzip", " X-Gzip", "br", "identity", None, "gzip, br", "compress")
-    of = [Coding.GZIP, Coding.GZIP, Coding.BROTLI, Coding.NONE, Coding.NONE, Coding.OTHER, Coding.OTHER]
+    names = ("gzip", " X-Gzip", "br", "identity", None, "gzip, br", "compress", ",gzip ,", "x-deflate")
+    of = [
+        Coding.GZIP, Coding.GZIP, Coding.BROTLI, Coding.NONE, Coding.NONE, Coding.OTHER, Coding.OTHER, Coding.GZIP,
+        Coding.DEFLATE,
+    ]  # fmt: skip
     assert [coding_of(name) for name in names] == of

@@ -75,10 +75,58 @@ def test_codings_are_decoded(coding: int, pieces: int) -> None:
 
 @pytest.mark.parametrize("coding", [Coding.GZIP, Coding.DEFLATE, Coding.BROTLI, Coding.ZSTD])
 def test_bodies_that_are_not_what_their_coding_says(coding: int) -> None:
-    assert whole(b"no coding at all", coding).broken
+    for pieces in (1, 5):
+        plain = whole(b"\xff no coding at all", coding, pieces)
+        assert plain.broken
+        assert plain.hashes["sha256"] == hashlib.sha256(b"\xff no coding at all").hexdigest()
     cut = whole(compressed(coding)[:-3], coding, 3)
     assert cut.broken
     assert cut.content_size <= len(DATA)
+
+
+GZIP = gzip.compress(DATA, mtime=0)
+EXTRA = GZIP[:3] + b"\x1e" + GZIP[4:10] + b"\x03\x00\x00\x00\x00name\0comment\0\x12\x34" + GZIP[10:]
+MEMBERS = {
+    "as zlib writes it": (GZIP, False),
+    "with all parts of a header": (EXTRA, False),
+    "reserved flags": (GZIP[:3] + b"\xe0" + GZIP[4:], True),
+    "wrong CRC": (GZIP[:-8] + b"\0\0\0\0" + GZIP[-4:], True),
+    "wrong size": (GZIP[:-4] + b"\0\0\0\0", True),
+    "without its size": (GZIP[:-4], True),
+    "without check values": (GZIP[:-8], True),
+    "the first of two is wrong": (GZIP[:-4] + b"\0\0\0\0" + gzip.compress(b""), True),
+}
+
+
+@pytest.mark.parametrize("pieces", [1, 3, 1000])
+@pytest.mark.parametrize(("data", "broken"), MEMBERS.values(), ids=MEMBERS)
+def test_members_of_gzip_are_decoded_whatever_their_check_values(data: bytes, broken: bool, pieces: int) -> None:  # noqa: FBT001
+    content = whole(data, Coding.GZIP, pieces)
+    assert content.hashes["sha256"] == hashlib.sha256(DATA).hexdigest()
+    assert content.broken is broken
+
+
+WRONG = {
+    "at its beginning": b"\xff" + GZIP,
+    "no method of gzip": b"\x1f\x8b\x07" + GZIP,
+    "in its first block": GZIP[:10] + b"\xff" + bytes(5000),
+    "in its data": GZIP[: len(GZIP) // 2] + b"\xff" * 5000,
+    "behind a block without data": GZIP[:10] + b"\0\0\0\xff\xff" + b"\xff" * 100,
+    "far behind blocks without data": GZIP[:10] + b"\0\0\0\xff\xff" * 1000 + b"\xff" * 100,
+}
+
+
+@pytest.mark.parametrize("data", WRONG.values(), ids=WRONG)
+def test_what_is_decoded_before_an_error_does_not_depend_on_pieces(data: bytes) -> None:
+    several = [whole(data, Coding.GZIP, pieces) for pieces in (1, 2, 7, 100, len(data))]
+    assert all(one.broken for one in several)
+    assert len({(one.content_size, one.hashes["sha256"]) for one in several}) == 1
+
+
+def test_a_header_of_gzip_without_end_is_no_gzip() -> None:
+    data = GZIP[:3] + b"\x08" + GZIP[4:10] + b"x" * (module.MOST_HEADER + 1)
+    content = whole(data, Coding.GZIP, 10)
+    assert (content.broken, content.content_size) == (True, 0)
 
 
 @pytest.mark.parametrize("coding", [Coding.GZIP, Coding.ZSTD])

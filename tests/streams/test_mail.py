@@ -192,3 +192,18 @@ def test_depth_within_a_message(size: int) -> None:
         b"--a\r\n\r\nz\r\n--a--\r\n"
     )
     assert [part.depth for part in read(data, size).parts] == [1, 3, 3, 1]
+
+
+WORDS = {
+    "\u00e9 =?utf-8?Q?=C3=A8?= \u20ac": "\u00e9 \u00e8 \u20ac",
+    "a\\u20ac =?utf-8?Q?x?=": "a\\u20ac x",
+    "=?utf-8?B?w6g=?=  =?iso-8859-1?q?=E9_x?= y": "\u00e8\u00e9 x y",
+    "=?utf-8?Q?x?= <a@b>": "x <a@b>",
+    "\u20ac =?utf-8?B?a?= and =?utf-8?Q?x?=": "\u20ac =?utf-8?B?a?= and x",
+    "\u20ac =?none": "\u20ac =?none",
+}
+
+
+@pytest.mark.parametrize(("value", "expected"), WORDS.items())
+def test_text_beside_encoded_words_is_as_it_is(value: str, expected: str) -> None:
+    assert decoded(value) == expected

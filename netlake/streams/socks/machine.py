@@ -67,6 +67,8 @@ def look_on_port(data: bytes, side: int) -> Verdict:
     """As `first_look`, for port 1080."""
     if data[0] == V4:
         return _look_v4(data) if side == 0 else NO
+    if data[0] != V5:
+        return NO
     if len(data) < 2:
         return UNSURE
     if side:

@@ -19,7 +19,7 @@ TAIL = b"\0\0\xff\xff"
 
 
 class Inflate:
-    """Decodes the compressed messages of a side; `is_lost`: nothing more of it can be decoded, `is_bad`: it is no DEFLATE."""
+    """Decodes the compressed messages of a side; `is_lost`: nothing more can be decoded, `is_bad`: it is no DEFLATE."""
 
     __slots__ = ("decoder", "is_bad", "is_lost", "left")
 
