@@ -139,7 +139,6 @@ class Connection:
             if keys is not None and self._open(data, packet, place, keys) is not None:
                 self.first = first
                 self.ends[place.side].add_id(packet.source)
-                self.version = packet.version
                 return True
         return False
 
@@ -210,8 +209,8 @@ class Connection:
         opened = None if sealed is None else keys.open(sealed)
         if opened is not None:
             end.largest[space] = max(opened.number, end.largest.get(space, -1))
-            if packet.kind is Kind.HANDSHAKE:
-                self.version = packet.version
+            if place.side != self.client_side or not self.version:
+                self.version = packet.version  # the server chooses it (RFC 9368)
             self._frames(opened.payload, packet.kind, place)
         return opened
 

@@ -47,7 +47,7 @@ def packets(data: bytes) -> Iterator[Packet]:
     """The packets of a datagram up to one that is not read; Malformed if one is longer than the datagram."""
     at = 0
     for _ in range(MOST_PACKETS):
-        if at >= len(data):
+        if at >= len(data) or (at and not any(data[at:])):  # some clients fill datagrams with zeros
             return
         if not data[at] & LONG:
             yield Packet(Kind.SHORT, 0, b"", b"", at, -1, len(data))
