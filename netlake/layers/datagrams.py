@@ -5,9 +5,9 @@ several: a server answers from a new port. It returns rows and pieces of bodies,
 under the same rules; a row begins and ends in the flow of the message. `open` has the flows in which something is being
 transferred. When one of them leaves the tracker, `leave` ends it.
 
-A reader that decrypts (`decrypts`) exists only if there are secrets. Its rows are marked as decrypted. Of flows that are
-idle, because nothing in them can be decrypted, it is fed only with the messages that can begin something; of others with
-every datagram.
+A reader that decrypts (`decrypts`) exists only if there are secrets. Its rows are marked as decrypted. Of flows that
+are idle, because nothing in them can be decrypted, it is fed only with the messages that can begin something; of others
+with every datagram. Messages of other tables that it decrypts (Inner) are read by the readers of these tables.
 """
 
 from __future__ import annotations
@@ -42,6 +42,16 @@ class Datagram(NamedTuple):
     flow: int
 
 
+class Inner(NamedTuple):
+    """A message of `table` that was decrypted, with the `hint` that its reader needs."""
+
+    table: str
+    data: bytes
+    hint: int
+    begin: Where
+    end: Where
+
+
 class DatagramReader(Protocol):
     """Reads the messages of a table."""
 
@@ -49,10 +59,10 @@ class DatagramReader(Protocol):
     def open(self) -> Mapping[int, Any]:
         """What is being transferred, by flow."""
 
-    def feed(self, message: Datagram) -> Iterator[Said]:
+    def feed(self, message: Datagram) -> Iterator[Said | Inner]:
         """Read a message."""
 
-    def leave(self, flow: int) -> Iterator[Said]:
+    def leave(self, flow: int) -> Iterator[Said | Inner]:
         """Nothing more is transferred in a flow."""
 
 

@@ -21,14 +21,14 @@ from netlake.flows.ended import words
 from netlake.flows.tracker import Flows, Tracker
 from netlake.kernels.numbers import IpProtocol
 from netlake.layers.contents import Contents
-from netlake.layers.datagrams import Datagram, DatagramReader, DecryptingReader, Peer
+from netlake.layers.datagrams import Datagram, DatagramReader, DecryptingReader, Inner, Peer
 from netlake.layers.decrypted import Outcome
 from netlake.layers.dialog import Piece, Row, Said, Where
 from netlake.layers.findings import Findings, Places
 from netlake.layers.key_log import Secrets
-from netlake.layers.streamed import Index
+from netlake.layers.streamed import Index, Pool
 from netlake.layers.transfers import addresses
-from netlake.packets import DATAGRAM, WHOLE, Columns, Headers, Messages, Packets, Shorts
+from netlake.packets import DATAGRAM, WHOLE, Columns, Headers, Messages, Packets, Shorts, Tiny
 from netlake.records.located import take
 from netlake.schema import Table
 
@@ -72,15 +72,13 @@ class DatagramFiles:
                 one.feed(messages, index, packets, headers, flows)
             except Exception as error:  # noqa: BLE001 - any exception; decoding continues
                 self.failed(table.name, error)
-        one.findings.give()
-        one.findings.pool.settle(self.tracker.context)
+        one.settle(self.tracker.context)
 
     def decrypted(self, packets: Packets, headers: Headers, flows: Flows) -> None:
         """Decrypt the datagrams of a batch, behind the calls of `batch`."""
         for name, one in self.decrypting.items():
             one.batch(packets, headers, flows, partial(self.failed, name))
-            one.findings.give()
-            one.findings.pool.settle(self.tracker.context)
+            one.settle(self.tracker.context)
 
     def leaving(self, slots: Shorts) -> None:
         """End what was transferred in flows that are about to leave the tracker's state."""
@@ -96,8 +94,7 @@ class DatagramFiles:
                     one.give_up(flow)
                 if isinstance(one, DecryptingOne) and (known := one.outcome(slot, flow)) is not None:
                     self.ended[slot] = known
-            one.findings.give()
-            one.findings.pool.settle(self.tracker.context)
+            one.settle(self.tracker.context)
 
     def corrected(self, slots: Shorts, columns: dict[str, pa.Array], counts: Counter[str]) -> dict[str, pa.Array]:
         """The columns of `connection` of flows that have left, with what was decrypted; `counts` get the outcomes."""
@@ -123,7 +120,7 @@ class DatagramFiles:
         """The rows that are complete."""
         for name, one in self._every():
             try:
-                yield from one.findings.rows(take, every=every)
+                yield from one.rows(every=every)
             except Exception as error:  # noqa: BLE001 - any exception; decoding continues
                 self.failed(name, error)
                 one.findings.forget()
@@ -146,6 +143,7 @@ class One:
         self.reader = reader
         self.findings = Findings({name: tables.table(name) for name in names})
         self.findings.contents = contents
+        self.inner: dict[str, InnerMessages] = {}
 
     def feed(self, messages: Messages, index: int, packets: Packets, headers: Headers, flows: Flows) -> None:
         """Feed one message, unless its flow has left."""
@@ -167,16 +165,63 @@ class One:
         )
         self.take(slot, self.reader.feed(found))
 
-    def take(self, slot: int, said: Iterator[Said]) -> None:
+    def take(self, slot: int, said: Iterator[Said | Inner]) -> None:
         """Take what the reader returns of the flow in a row of the tracker's state."""
         for one in said:
             if isinstance(one, Piece):
                 self.findings.bodies.add(one)
             elif isinstance(one, Row):
                 self.findings.put(Places(), 2 * slot, 0, one)
+            elif isinstance(one, Inner):
+                self.inner.setdefault(one.table, InnerMessages()).add(slot, one)
+
+    def settle(self, context: Callable[[Shorts, Tiny], Flows]) -> None:
+        """Hand on bodies, and look up the flows of what was found."""
+        self.findings.give()
+        self.findings.pool.settle(context)
+        for messages in self.inner.values():
+            messages.pool.settle(context)
+
+    def rows(self, *, every: bool) -> Iterator[tuple[Table, Messages, Columns | None]]:
+        """The rows that are complete, and messages of other tables."""
+        yield from self.findings.rows(take, every=every)
+        for name, messages in self.inner.items():
+            if len(messages.hints) and (every or messages.pool.full):
+                yield tables.table(name), messages.take(tables.table(name)), None
 
     def give_up(self, flow: int) -> None:
         """Nothing more can be read of a flow, because reading it raised."""
+
+
+class InnerMessages:
+    """Messages of one table that were decrypted, until they are read; `hints` are theirs."""
+
+    def __init__(self) -> None:
+        self.pool, self.hints = Pool(decrypted=True), list[int]()
+
+    def add(self, slot: int, message: Inner) -> None:
+        """Add a message of the flow in a row of the tracker's state."""
+        pool, control = self.pool, self.pool.control[0]
+        start, index = int(control["used"]), int(control["messages"])
+        end = start + len(message.data)
+        while end > len(pool.data) or index >= len(pool.messages):
+            pool.grow()
+        pool.data[start:end] = np.frombuffer(message.data, np.uint8)
+        located, begin = pool.messages[index], message.begin
+        located["start"], located["end"], located["missing"], located["place"] = start, end, 0, 0
+        located["number"], located["ts"], located["at"] = begin.packet, begin.ts, message.end.due
+        located["stream"] = 2 * slot + begin.side
+        control["used"], control["messages"] = end, index + 1
+        self.hints.append(message.hint)
+
+    def take(self, table: Table) -> Messages:
+        """All messages, which are then forgotten."""
+        found = take(self.pool, table, np.arange(len(self.hints)))
+        found.hint = np.array(self.hints, np.int64)
+        found.data = found.data[: int(self.pool.control["used"][0])].copy()
+        self.pool.clear()
+        self.hints.clear()
+        return found
 
 
 class DecryptingOne(One):

@@ -1,4 +1,4 @@
-"""HTTP/3 in QUIC: what aioquic protects is compared with the rows that are read from it, and its streams with tshark."""
+"""HTTP/3 in QUIC: what aioquic protects is compared with the rows read from it, and its streams with tshark."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import netlake
-from netlake.layers.datagrams import Datagram, Peer
+from netlake.layers.datagrams import Datagram, Inner, Peer
 from netlake.layers.dialog import Said, Where
 from netlake.layers.key_log import Secrets
 from netlake.pipeline import run
@@ -28,8 +28,10 @@ from tests.streams.tls_made import CLIENT, SERVER, pcap
 
 CASES = tomllib.loads((Path(__file__).parent / "http3.toml").read_text(encoding="utf-8"))["case"]
 NAMES = [case["name"] for case in CASES]
-HEAD: Headers = [(b":method", b"POST"), (b":scheme", b"https"), (b":authority", b"host.example"), (b":path", b"/a/b.bin?c=d"),
-        (b"user-agent", b"aioquic"), (b"cookie", b"a=b"), (b"cookie", b"c=d"), (b"x-long", b"z" * 100)]  # fmt: skip
+HEAD: Headers = [
+    (b":method", b"POST"), (b":scheme", b"https"), (b":authority", b"host.example"), (b":path", b"/a/b.bin?c=d"),
+    (b"user-agent", b"aioquic"), (b"cookie", b"a=b"), (b"cookie", b"c=d"), (b"x-long", b"z" * 100),
+]  # fmt: skip
 TRAILERS: Headers = [(b"x-checksum", b"1234")]
 # what decryption may change in rows that are not decrypted
 CHANGED = ("service", "decryption")
@@ -110,7 +112,7 @@ def check(row: dict[str, Any], said: Exchange) -> None:
         assert pairs(row[f"{name}_headers"]) == said.headers[side]
         assert pairs(row[f"{name}_trailers"]) == said.trailers[side]
         assert (row[f"{name}_body_length"], row[f"{name}_body_sha256"]) == (len(said.bodies[side]), said.sha256(side))
-        assert row[f"{name}_complete"] and row[f"{name}_body_missing"] == 0
+        assert (row[f"{name}_complete"], row[f"{name}_body_missing"]) == (True, 0)
     assert (row["method"], row["path"], row["status"]) == ("POST", "/a/b.bin?c=d", 200)
     assert (row["anomalies"], row["fault"], row["decrypted"]) == ([], None, True)
     assert min(row["packet"], row["response_packet"]) == row["packet"] < row["last_packet"]
@@ -132,6 +134,7 @@ def test_rows_are_what_was_said(case: dict[str, Any], tmp_path: Path, monkeypatc
             check(rows[stream], said)
         hashes = {one.sha256(side) for one in talk.exchanges.values() for side in (CLIENT, SERVER)} - {None}
         assert {row["sha256"] for row in found["file"]} == hashes
+        assert [row["decrypted"] for row in found.get("x509", [])] == [True] * (not case.get("early"))
         (connection,) = found["http3_connection"]
         assert (connection["streams"], connection["closed_by"], connection["close_code"]) == (
             len(rows), "client", "no_error")  # fmt: skip
@@ -221,7 +224,7 @@ class Recorder:
             self.found[event.stream, event.side] += event.data
         return iter(())
 
-    def end(self, closed: tuple[int, Close] | None, place: Where | None) -> Iterator[Said]:  # noqa: ARG002
+    def end(self, closed: tuple[int, Close] | None, place: Where | None) -> Iterator[Said]:
         """Nothing."""
         return iter(())
 
@@ -233,7 +236,8 @@ def streams_of(talk: Talk) -> dict[tuple[int, int], bytes]:
     talks = Talks(secrets, lambda _protocols, _client: Recorder(found))
     ends = Peer(0, b"\1\2\3\4", 40000), Peer(0, b"\1\2\3\5", 443)
     for number, (side, data) in enumerate(talk.sent, 1):
-        assert not list(talks.feed(Datagram(data, 0, ends[side], ends[1 - side], Where(side, number, 0, number), 1)))
+        said = talks.feed(Datagram(data, 0, ends[side], ends[1 - side], Where(side, number, 0, number), 1))
+        assert all(isinstance(one, Inner) for one in said)  # certificates
     assert not list(talks.leave(1))
     return {key: bytes(value) for key, value in found.items()}
 

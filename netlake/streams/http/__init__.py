@@ -2,9 +2,9 @@
 
 Decided here:
 - Requests and responses are rows of two tables, each with its own packet and time; nothing waits for an answer. The
-  view `http` joins them on (capture, flow, exchange), and has the streams of HTTP/2 and HTTP/3 too. A row is written when the
-  body of its message is over, or the stream is; `packet` is the one with the first byte, `last_packet` the one that
-  completed the message.
+  view `http` joins them on (capture, flow, exchange), and has the streams of HTTP/2 and HTTP/3 too. A row is written
+  when the body of its message is over, or the stream is; `packet` is the one with the first byte, `last_packet` the one
+  that completed the message.
 - Of a header with a column the first one counts; `headers` has all, in order, as sent but for folded lines, which are
   one line. A text that is not UTF-8 is escaped (netlake.layers.spans).
 - Credentials are not stored: `headers` has the value of Authorization and Proxy-Authorization up to the scheme;

@@ -35,5 +35,5 @@ def _talks(secrets: Secrets) -> Talks:
 
 
 IN_DATAGRAMS = (
-    Datagrams("quic", ("http3_stream", "http3_connection", "grpc_message", "file"), decrypts=_talks),
+    Datagrams("quic", ("http3_stream", "http3_connection", "grpc_message", "file", "x509"), decrypts=_talks),
 )

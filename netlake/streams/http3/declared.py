@@ -40,7 +40,9 @@ HTTP3_STREAM = Table(
 )
 _SETTING = Struct(
     (
-        Column("name", "word", "Name in lower case, such as max_field_section_size; reserved, or the number of others."),
+        Column(
+            "name", "word", "Name in lower case, such as max_field_section_size; reserved, or the number of others."
+        ),
         Column("value", "i64", "Value."),
     )
 )
@@ -50,7 +52,9 @@ def _spoken(who: str) -> tuple[Column, ...]:
     """What one side says of the connection."""
     return (
         Column(f"{who}_settings", List(_SETTING), f"SETTINGS of the {who}, in wire order, at most 64."),
-        Column(f"{who}_goaway_id", "i64", f"Stream, or push, of the last GOAWAY of the {who}: later ones are not read."),
+        Column(
+            f"{who}_goaway_id", "i64", f"Stream, or push, of the last GOAWAY of the {who}: later ones are not read."
+        ),
     )
 
 

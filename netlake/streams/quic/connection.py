@@ -6,14 +6,16 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Any, cast
 
+from netlake.layers.datagrams import Inner
 from netlake.layers.decrypted import Outcome
 from netlake.layers.dialog import Where
 from netlake.layers.handshake import HEADER, Assembly
 from netlake.layers.key_log import EARLY, HANDSHAKE, NOTHING, TRAFFIC, Secrets
 from netlake.packets import Malformed
 from netlake.streams.quic.frames import Close, Crypto, Data, NewId, Reset, frames
-from netlake.streams.quic.messages import Hellos
+from netlake.streams.quic.messages import OF_CERTIFICATE, Hellos, certificates
 from netlake.streams.quic.packets import FIXED, Kind, Packet
 from netlake.streams.quic.protection import ALLOWED, Keys, Opened, Sealed, of_initial, of_secret
 from netlake.streams.quic.streams import STOP, Event, Streams
@@ -79,7 +81,8 @@ class Waiting:
 class Connection:
     """Decrypts one connection, which began with an Initial packet of `client_side` to the connection ID `first`.
 
-    Events of its streams are in `found`, until the caller takes them; `closed` is how it was closed, and by which side.
+    Events of its streams are in `found`, its Certificate messages in `certificates`, until the caller takes them;
+    `closed` is how it was closed, and by which side.
     """
 
     def __init__(self, secrets: Secrets, client_side: int, first: bytes) -> None:
@@ -95,6 +98,7 @@ class Connection:
         self.streams = Streams()
         self.found: list[Event] = []
         self.counts: Counter[str] = Counter()
+        self.certificates: list[Inner] = []
         self.closed: tuple[int, Close] | None = None
 
     @property
@@ -282,10 +286,12 @@ class Connection:
             return
         end = self.ends[place.side]
         stream = end.crypto.setdefault(space, Assembly())
-        stream.offer(frame.offset, frame.data, None)
+        stream.offer(frame.offset, frame.data, cast("Any", place))
         while not stream.ended and (found := stream.message()) is not None:
-            message = found[0]
+            message, begin = found
             self.hellos.read(message[0], message[HEADER:], from_client=place.side == self.client_side)
+            if space is Space.HANDSHAKE and (made := certificates(message[0], message[HEADER:])) is not None:
+                self.certificates.append(Inner("x509", made, OF_CERTIFICATE, cast("Any", begin), place))
         if self.hellos.is_complete and self.pending:
             pending, self.pending, self.pending_size = self.pending, [], 0
             for one in pending:

@@ -1,4 +1,4 @@
-"""Frames of decrypted packets (RFC 9000 section 19): those that carry data, or end something; others are passed over."""
+"""Frames of decrypted packets (RFC 9000 section 19): those that carry data or end something; others are skipped."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Data(NamedTuple):
 
 
 class Reset(NamedTuple):
-    """The sender ends a stream at offset `size` (RESET_STREAM); with `size` -1 it asks the other end to (STOP_SENDING)."""
+    """The sender ends a stream at offset `size` (RESET_STREAM), or asks the other end to (STOP_SENDING, `size` -1)."""
 
     stream: int
     code: int
@@ -145,12 +145,17 @@ def _other(data: bytes, at: int, kind: int) -> tuple[Frame | None, int]:
         code, at = varint(data, at)
         reason, at = counted(data, _after(data, at, int(kind == Type.CLOSE)))
         return Close(code, reason, kind == Type.CLOSE_BY_APPLICATION), at
+    return None, _after_bytes(data, at, kind)
+
+
+def _after_bytes(data: bytes, at: int, kind: int) -> int:
+    """The offset after a frame whose bytes are not read."""
     if kind in (Type.NEW_TOKEN, Type.DATAGRAM_WITH_LENGTH):
-        return None, counted(data, at)[1]
+        return counted(data, at)[1]
     if kind in (Type.PATH_CHALLENGE, Type.PATH_RESPONSE):
-        return None, at + PATH_DATA
+        return at + PATH_DATA
     if kind == Type.DATAGRAM:
-        return None, len(data)
+        return len(data)
     raise Malformed("bad_value")
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
-from netlake.kernels.tls_state import Handshake
+from netlake.kernels.tls_state import Handshake, Transport
 from netlake.layers.client_hello import Hello, read_client_hello
+from netlake.layers.handshake import Found
 from netlake.layers.spans import text_of
 from netlake.packets import Cursor, Malformed, Short
 from netlake.streams.tls.decrypt import hello as hellos
 
 ENCRYPTED_EXTENSIONS, ALPN = 8, 16
+CERTIFICATE = Handshake.CERTIFICATE.value
+# what the reader of certificates is told of those of QUIC
+OF_CERTIFICATE = Found(CERTIFICATE, b"", None, None, Transport.QUIC).hint
 
 
 @dataclass(slots=True)
@@ -49,10 +54,8 @@ class Hellos:
 
 def _offered(body: bytes) -> tuple[str, ...]:
     hello = Hello()
-    try:
+    with suppress(Short, Malformed):
         read_client_hello(Cursor(body), hello)
-    except (Short, Malformed):
-        pass
     return tuple(text_of(name) for name in hello.alpn)
 
 
@@ -71,3 +74,15 @@ def _selected(body: bytes) -> str | None:
         pass
     return None
 
+
+def certificates(kind: int, body: bytes) -> bytes | None:
+    """A Certificate message in the form of TLS 1.2, from one of TLS 1.3 that may be compressed; None for others."""
+    if kind == hellos.COMPRESSED_CERTIFICATE:
+        unpacked = hellos.decompressed(body)
+        if unpacked is None:
+            return None
+        kind, body = CERTIFICATE, unpacked
+    if kind != CERTIFICATE:
+        return None
+    made = hellos.as_certificate_12(body)
+    return bytes((CERTIFICATE,)) + len(made).to_bytes(3) + made

@@ -2,8 +2,8 @@
 
 Rules
 - A direction of a stream begins with offset 0 and ends with its last byte (FIN), its reset, or the connection.
-- Bytes that are missing are a gap when more than MOST_WAITING bytes or MOST_PIECES pieces of their direction wait behind
-  them, or when the direction ends. The last bytes of a direction that has a FIN are missing too if nothing is behind.
+- Bytes that are missing are a gap when more than MOST_WAITING bytes or MOST_PIECES pieces of their direction wait
+  behind them, or when the connection ends.
 - At most MOST_OPEN directions are open; of more than that, the one without data for the longest time is ended. Of
   MOST_CLOSED ended ones the numbers are known, so that what is sent again is not a new stream.
 - An event becomes due in the packet that completes it.

@@ -20,7 +20,7 @@ from typing import Protocol
 
 import numpy as np
 
-from netlake.layers.datagrams import Datagram
+from netlake.layers.datagrams import Datagram, Inner
 from netlake.layers.decrypted import Outcome
 from netlake.layers.dialog import Said, Where
 from netlake.layers.key_log import Secrets
@@ -91,7 +91,7 @@ class Talks:
         found = self.open.get(flow)
         return found is None or all(one.connection.over for one in found.talks)
 
-    def feed(self, message: Datagram) -> Iterator[Said]:
+    def feed(self, message: Datagram) -> Iterator[Said | Inner]:
         """Read a datagram."""
         flow = self.open.get(message.flow)
         try:
@@ -165,9 +165,11 @@ class Talks:
         self.count += 1
         return talk
 
-    def _events(self, talk: Talk) -> Iterator[Said]:
+    def _events(self, talk: Talk) -> Iterator[Said | Inner]:
         """What was decrypted of a connection goes to what reads its streams."""
         connection = talk.connection
+        yield from connection.certificates
+        connection.certificates.clear()
         events, connection.found = connection.found, []
         if events and not talk.is_chosen:
             talk.is_chosen = True
