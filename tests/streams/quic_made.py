@@ -20,6 +20,7 @@ from aioquic.h3.events import DataReceived, HeadersReceived
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.connection import QuicConnection
 from aioquic.quic.events import ConnectionIdIssued, ProtocolNegotiated
+from aioquic.quic.packet import encode_quic_retry
 from aioquic.tls import CipherSuite
 
 from tests.streams.tls_made import CLIENT, SERVER, certificate
@@ -61,6 +62,8 @@ class Talk:
         self.answers: dict[int, int] = {}
         self.tickets: list[Any] = settings.pop("tickets", [])
         stored: dict[bytes, Any] = settings.pop("stored", {})
+        self.retries: bool = settings.pop("retry", False)
+        self.first_ids: dict[str, bytes] = {}
         self.stored = stored
         log = io.StringIO()
         suites = [CipherSuite(settings.pop("suite"))] if "suite" in settings else None
@@ -85,14 +88,27 @@ class Talk:
     def _serve(self, data: bytes) -> QuicConnection:
         """The server, which begins with the first datagram."""
         if self.server is None:
-            size = data[5]
+            self.first_ids.setdefault("original_destination_connection_id", data[6 : 6 + data[5]])
             self.server = QuicConnection(
                 configuration=self.server_configuration,
-                original_destination_connection_id=data[6 : 6 + size],
+                **self.first_ids,
                 session_ticket_fetcher=self.stored.get,
                 session_ticket_handler=lambda ticket: self.stored.__setitem__(ticket.ticket, ticket),
             )
         return self.server
+
+    def _retry(self, data: bytes) -> None:
+        """Answer the first Initial packet with a Retry (RFC 9000 section 8.1.2)."""
+        self.retries = False
+        end = 6 + data[5]
+        first, client = data[6:end], data[end + 1 : end + 1 + data[end]]
+        self.first_ids = {"original_destination_connection_id": first, "retry_source_connection_id": b"retried!"}
+        retry = encode_quic_retry(
+            version=int.from_bytes(data[1:5]), source_cid=b"retried!", destination_cid=client,
+            original_destination_cid=first, retry_token=b"token",
+        )  # fmt: skip
+        self.sent.append((SERVER, retry))
+        self.client.receive_datagram(retry, ADDRESSES[1], now=self.now)
 
     def run(self, rounds: int = 400) -> None:
         """Let both ends send until they have nothing more to say."""
@@ -106,7 +122,9 @@ class Talk:
                     moved = True
                     number = len(self.sent)
                     self.sent.append((side, data))
-                    if not self.loses(number):
+                    if self.retries:
+                        self._retry(data)
+                    elif not self.loses(number):
                         other = self.client if side == SERVER else self._serve(data)
                         other.receive_datagram(data, ADDRESSES[side], now=self.now)
                 for one, receiver in self._ends():
@@ -192,3 +210,61 @@ def frames(sent: Iterable[tuple[int, bytes]], *, port: int = 443, source: int = 
         ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0, hosts[side], hosts[1 - side])
         made.append(b"\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x08\0" + ip + udp)
     return made
+
+
+def exchanged() -> list[list[tuple[int, int, int, bytes, bool]]]:
+    """What both ends say in three connections with tables of other sizes.
+
+    Each part is side, stream, offset, bytes, and whether they are the last ones.
+
+    Nothing is protected: H3Connection writes to an object that only keeps what it is given.
+    """
+    made = []
+    for table in (4096, 0, 64):
+        ends = _Written(is_client=True, side=CLIENT), _Written(is_client=False, side=SERVER)
+        said = ends[1].said = ends[0].said
+        both = [H3Connection(end) for end in ends]  # type: ignore[arg-type]
+        for one in both:
+            one._encoder.apply_settings(max_table_capacity=table, blocked_streams=16)
+        for number in range(3):
+            head = [(b":method", b"POST"), (b":scheme", b"https"), (b":authority", b"a"), (b":path", b"/%d" % number),
+                    (b"x-name", b"value" * 5), (b"content-type", b"application/grpc")]  # fmt: skip
+            both[0].send_headers(4 * number, head)
+            both[0].send_data(4 * number, bytes(number) + b"\0\0\0\0\x02hi", end_stream=True)
+            _answer(both[1], 4 * number, head)
+        made.append(said)
+    return made
+
+
+def _answer(h3: H3Connection, stream: int, head: Headers) -> None:
+    """The response to a request that was not received."""
+    from aioquic.h3.connection import H3Stream
+
+    h3._stream.setdefault(stream, H3Stream(stream))
+    h3.send_headers(stream, [(b":status", b"200"), *head[4:]])
+    h3.send_data(stream, b"body" * 20, end_stream=False)
+    h3.send_headers(stream, [(b"grpc-status", b"0")], end_stream=True)
+
+
+class _Written:
+    """The part of QuicConnection that H3Connection writes to."""
+
+    def __init__(self, *, is_client: bool, side: int) -> None:
+        self.configuration = QuicConfiguration(is_client=is_client)
+        self.side, self.said = side, list[tuple[int, int, int, bytes, bool]]()
+        self.offsets: dict[int, int] = {}
+        self.ways = 0
+        self._quic_logger = None
+        self._remote_max_datagram_frame_size = None
+
+    def get_next_available_stream_id(self, is_unidirectional: bool = False) -> int:  # noqa: FBT001, FBT002 - of aioquic
+        """The number of the next stream of one direction."""
+        assert is_unidirectional
+        self.ways += 1
+        return 4 * (self.ways - 1) + 2 + self.side
+
+    def send_stream_data(self, stream_id: int, data: bytes, end_stream: bool = False) -> None:  # noqa: FBT001, FBT002
+        """Keep what is said."""
+        offset = self.offsets.get(stream_id, 0)
+        self.offsets[stream_id] = offset + len(data)
+        self.said.append((self.side, stream_id, offset, bytes(data), end_stream))

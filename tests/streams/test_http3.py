@@ -39,7 +39,7 @@ CHANGED = ("service", "decryption")
 
 def made(case: dict[str, Any], folder: Path) -> Talk:
     """The connection of a case, in which six requests are answered."""
-    names = ("suite", "versions", "connection_id_length")
+    names = ("suite", "versions", "connection_id_length", "retry")
     settings: dict[str, Any] = {name: case[name] for name in names if name in case}
     if "loses" in case:
         chance = Random(case["loses"])  # noqa: S311 - test data

@@ -121,7 +121,7 @@ class Blocks:
         if capacity > MOST_TABLE:
             self.lose("large_table")
             return False
-        self.capacity, self.dynamic = capacity, Decoder(capacity, MOST_BLOCKED)
+        self.capacity, self.dynamic = capacity, Decoder(capacity, MOST_BLOCKED + 1)
         return True
 
     def _decoded(self, decode: Callable[[], list[tuple[bytes, bytes]]]) -> Block:

@@ -108,6 +108,8 @@ class Http3Machine:
 
     def end(self, closed: tuple[int, Close] | None, place: Where | None) -> Iterator[Said]:
         """The connection is over."""
+        for spoken in self.sides:
+            spoken.blocks.lose("after_gap")  # nothing waits behind this
         for key, one in list(self.directions.items()):
             if one.block is not None:
                 yield from self._give_up(key, one)

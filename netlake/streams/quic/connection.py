@@ -135,15 +135,20 @@ class Connection:
     def begin(self, data: bytes, packet: Packet, place: Where) -> bool:
         """Read an Initial packet; False if it is not authentic with the keys of this connection.
 
-        After a Retry a client sends to the ID that the server chose, and the keys follow from that one.
+        After a Retry a client sends to the ID that the server chose, and the keys follow from that one; its handshake
+        begins anew, with the same ClientHello or, of some clients, another one.
         """
-        from_client = place.side == self.client_side
-        for first in (self.first, packet.destination) if from_client else (self.first,):
+        from_client, end = place.side == self.client_side, self.ends[place.side]
+        can_be_retry = from_client and not self.hellos.suite
+        for first in (self.first, packet.destination) if can_be_retry else (self.first,):
             keys = of_initial(packet.version, first, server=not from_client)
+            before = end.crypto.pop(Space.INITIAL, None) if first != self.first else None
             if keys is not None and self._open(data, packet, place, keys) is not None:
                 self.first = first
-                self.ends[place.side].add_id(packet.source)
+                end.add_id(packet.source)
                 return True
+            if before is not None:
+                end.crypto[Space.INITIAL] = before
         return False
 
     def feed(self, data: bytes, packet: Packet, place: Where) -> None:
