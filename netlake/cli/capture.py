@@ -98,7 +98,7 @@ tcpdump -w - | netlake capture -
     metavar="FILE",
     multiple=True,
     type=options.NamedPath(path_type=Path),
-    help="Decrypt TLS with the secrets in this file (format of SSLKEYLOGFILE); may be repeated.",
+    help="Decrypt TLS and QUIC with the secrets in this file (format of SSLKEYLOGFILE); may be repeated.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report to stdout as one JSON object.")
 def command(inputs: tuple[str, ...], lake: Path, as_json: bool, **chosen: Any) -> int:  # noqa: FBT001 - a flag

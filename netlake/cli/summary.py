@@ -146,6 +146,8 @@ _DECRYPTION = {
     "partial": "connections decrypted in part: records are missing, or cannot be decrypted",
     "failed": "connections not decrypted, although a key log has secrets for them",
     "failed_records": "encrypted records that are damaged, or have other secrets than the key log",
+    "failed_packets": "packets of QUIC that are damaged, or have other secrets than the key log",
+    "bad_packets": "packets of QUIC with frames that cannot be read",
     "given_up": "connections no longer decrypted, to limit memory",
 }
 # the noun of these words, and their verbs

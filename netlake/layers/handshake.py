@@ -21,14 +21,14 @@ connection and 43 us for each later one.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from netlake.kernels.tls_state import REASON_SHIFT, TRANSPORT_SHIFT, VERSION_SHIFT, Handshake, Reason, Transport
 from netlake.layers.parsed import Origin
+from netlake.layers.pieces import Pieces
 
 # most bytes of a message, and of pieces that wait
 MOST = 1 << 16
@@ -100,32 +100,23 @@ class Carrier(Protocol):
         """Find the messages that are not whole, because the capture ends."""
 
 
-class Piece(NamedTuple):
-    """Bytes that wait: their offset, and the packet that carries them."""
-
-    begin: int
-    data: bytes
-    origin: Origin | None
-
-
 class Assembly:
     """The bytes of one direction of a handshake, from pieces by offset, and its messages in order."""
 
-    __slots__ = ("begins", "buffer", "done", "early", "ended", "held", "last")
+    __slots__ = ("begins", "buffer", "done", "early", "ended", "last")
 
     def __init__(self) -> None:
         self.done = 0  # bytes before `buffer`: of messages that were taken
         self.buffer = bytearray()
         self.begins: list[tuple[int, Origin | None]] = []  # (offset, origin) of the pieces in `buffer`
-        self.early: list[Piece] = []  # what waits, in order of the offsets; pieces do not overlap
-        self.held = 0
+        self.early: Pieces[Origin | None] = Pieces(MOST, MOST_EARLY)
         self.last: Origin | None = None
         self.ended = False  # a message is too large: nothing behind it is read
 
     @property
     def size(self) -> int:
         """Bytes that are kept."""
-        return len(self.buffer) + self.held
+        return len(self.buffer) + self.early.held
 
     @property
     def reached(self) -> int:
@@ -139,9 +130,10 @@ class Assembly:
         self.last = origin
         while offset + len(data) > self.reached:
             if offset > self.reached:
-                self._keep(offset, data, origin)
+                self.early.keep(offset, data, origin)
                 return
-            size = self.early[0].begin - offset if self.early else len(data)
+            first = self.early.first
+            size = len(data) if first is None else first - offset
             self._append(offset, data[:size], origin)
             self._due()
             offset, data = offset + size, data[size:]
@@ -156,7 +148,7 @@ class Assembly:
         size = HEADER + int.from_bytes(self.buffer[1:HEADER])
         if size > MOST:
             data, first = bytes(self.buffer[:HEADER]), self.begins[0][1]
-            self.ended, self.held = True, 0
+            self.ended = True
             self.buffer.clear()
             self.early.clear()
             return data, first
@@ -175,7 +167,7 @@ class Assembly:
             return None
         if self.buffer:
             return bytes(self.buffer), self.begins[0][1]
-        origins = [piece.origin for piece in self.early]
+        origins = [piece.origin for piece in self.early.waiting]
         return b"", min(origins, key=lambda one: -1 if one is None else one.number)
 
     def _append(self, offset: int, data: bytes, origin: Origin | None) -> None:
@@ -190,26 +182,8 @@ class Assembly:
 
     def _due(self) -> None:
         """Add what waited for the bytes before it."""
-        while self.early and self.early[0].begin <= self.reached:
-            piece = self.early.pop(0)
-            self.held -= len(piece.data)
+        for piece in self.early.due(self.reached):
             self._append(*piece)
-
-    def _keep(self, offset: int, data: bytes, origin: Origin | None) -> None:
-        """Keep what is not known of a piece behind missing bytes, if there is room."""
-        at, end = offset, offset + len(data)
-        index = bisect_right(self.early, at, key=lambda piece: piece.begin + len(piece.data))
-        while at < end:
-            after = self.early[index] if index < len(self.early) else None
-            stop = end if after is None else min(end, after.begin)
-            if stop > at:
-                if self.held + stop - at > MOST or len(self.early) >= MOST_EARLY:
-                    return
-                self.early.insert(index, Piece(at, data[at - offset : stop - offset], origin))
-                self.held += stop - at
-                index += 1
-            at = end if after is None else after.begin + len(after.data)
-            index += 1
 
 
 class Sized(Protocol):

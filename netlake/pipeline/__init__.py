@@ -71,7 +71,7 @@ def decode(  # noqa: PLR0913 - the options of the command, each by its name
     `plugins` are files that declare further tables; they stay loaded in this process (see netlake.tables). `flow_key`
     names what separates connections beside addresses, ports, protocol and tunnel: `vlan`, `interface`, both or none.
     `hashes` are computed of files beside SHA-256: `md5`, `sha1`, both or none; their contents are stored in the folder
-    `extract_files`. `keylog` are files with secrets of TLS in the format of SSLKEYLOGFILE, by which it is decrypted.
+    `extract_files`. `keylog` are files with secrets of TLS and QUIC in the format of SSLKEYLOGFILE.
     InputError if the capture cannot be opened or is not one, SchemaError for an invalid plugin. Problems of the input
     are in the metadata of each table, key `netlake.problems`.
     """

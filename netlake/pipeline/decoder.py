@@ -123,9 +123,12 @@ class Decoder:
         by_content = self.classifier.classify(walked)
         flows = self.tracker.update(packets, walked.headers)
         context = BatchContext(packets, flows)
-        decided = self.held.batch(packets, walked, context, by_content)
-        for table, messages in chain(self.walker.tables(walked), decided):
+        by_port = list(self.walker.tables(walked))
+        # before they are held: a reader of datagrams needs the headers of its batch
+        for table, messages in chain(by_port, by_content):
             self.streams.datagrams.batch(table, messages, packets, walked.headers, flows)
+        decided = self.held.batch(packets, walked, context, by_content)
+        for table, messages in chain(by_port, decided):
             if table.name in self.from_flow:
                 kept, columns = self.readers[table.name](messages)
                 columns = self.from_flow[table.name](kept, columns, context.shifts(kept))
@@ -152,7 +155,7 @@ class Decoder:
         """Decrypt streams with secrets, to which others can be added later."""
         self.secrets = secrets
         inside = Decrypted(self.tracker, self.options.wants, self.failures.note, self.contents, secrets)
-        self.streams.decrypt(inside, list(inside.decryptors))
+        self.streams.decrypt(inside, list(inside.decryptors), secrets)
 
     def _layers(self) -> tuple[Walker, Classifier]:
         """The walker and the classifier, which calls only probes whose messages a table that is written reads."""

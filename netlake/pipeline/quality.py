@@ -34,7 +34,7 @@ def quality(rows: SourceRows) -> dict[str, Any]:
         "undecoded": _undecoded(decoder),
         "streams": {name: count for name, count in decoder.streams.problems.items() if count},
         "stream_protocols": dict(sorted(decoder.streams.found.items())),
-        "decryption": {} if decoder.streams.inside is None else decoder.streams.inside.report,
+        "decryption": decoder.streams.decryption,
         "undecoded_streams": _undecoded_streams(decoder),
         "fragments": {name: count for name, count in sorted(decoder.walker.fragments.counts.items()) if count},
         "salvaged": source.salvaged,

@@ -44,6 +44,7 @@ from netlake.kernels.flow_state import Records
 from netlake.kernels.numbers import IpProtocol
 from netlake.layers.contents import Contents
 from netlake.layers.dialog_walker import DialogWalker
+from netlake.layers.key_log import Secrets
 from netlake.layers.streamed import Chains, FramedWalker, ReadsContents, Stream, Walker
 from netlake.packets import Bytes, Columns, Headers, Ints, Messages, Packets, Shorts
 from netlake.pipeline.datagrams import DatagramFiles
@@ -62,6 +63,7 @@ class Inside(Protocol):
     """What is carried encrypted in streams, and decrypted (netlake.pipeline.decrypted)."""
 
     undecoded: Counter[tuple[str | None, int]]
+    ended: Counter[str]
 
     @property
     def report(self) -> dict[str, Any]:
@@ -118,13 +120,25 @@ class Streams:
         self.datagrams = DatagramFiles(tracker, wanted, failed, contents)
         tracker.leaving = weak(self.leaving)
 
-    def decrypt(self, inside: Inside, protocols: list[int]) -> None:
-        """Hand streams of `protocols` to `inside`, also if their own tables are not written."""
+    def decrypt(self, inside: Inside, protocols: list[int], secrets: Secrets) -> None:
+        """Hand streams of `protocols` to `inside`, also if their own tables are not written; decrypt datagrams too."""
         self.inside, inside.undecoded = inside, self.undecoded
         self.read[protocols] = True
+        self.datagrams.decrypt(secrets)
+
+    @property
+    def decryption(self) -> dict[str, Any]:
+        """What the quality report has of decryption; empty without secrets."""
+        if self.inside is None:
+            return {}
+        report = self.inside.report
+        for name, count in sorted(self.datagrams.counts.items()):
+            report[name] = report.get(name, 0) + count
+        return report
 
     def batch(self, packets: Packets, headers: Headers, flows: Flows) -> None:
-        """Read the streams of a batch."""
+        """Read the streams of a batch, and decrypt its datagrams."""
+        self.datagrams.decrypted(packets, headers, flows)
         found = segments(packets.data, headers, flows)
         for count in self.reassembly.batch(packets, found):
             self._events(packets.data, count)
@@ -144,7 +158,9 @@ class Streams:
         for walker in self.walkers.values():
             if isinstance(walker, DialogWalker):
                 walker.leave(slots)
-        return columns if self.inside is None else self.inside.leave(slots, columns)
+        if self.inside is None:
+            return columns
+        return self.datagrams.corrected(slots, self.inside.leave(slots, columns), self.inside.ended)
 
     def _columns(self, slots: Shorts) -> dict[str, pa.Array]:
         """What was spoken in the streams of flows, and the bytes that no protocol decoded."""

@@ -8,7 +8,7 @@ from random import Random
 from typing import Protocol
 
 from netlake import tables
-from tests.fuzz import seeds
+from tests.fuzz import quic, seeds
 from tests.fuzz.messages import PacketTarget, ReaderTarget, SourceTarget
 from tests.fuzz.streams import StreamTarget
 
@@ -26,6 +26,7 @@ class Target(Protocol):
 
 
 OTHERS: dict[str, tuple[Callable[[], Target], Callable[[], list[bytes]]]] = {
+    quic.Http3Target.name: (quic.Http3Target, quic.seeds),
     "packets": (PacketTarget, seeds.of_packets),
     "readers": (ReaderTarget, seeds.of_messages),
     "sources": (SourceTarget, lambda: [b"\0" + data for data in seeds.captures()]),

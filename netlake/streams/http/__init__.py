@@ -2,9 +2,9 @@
 
 Decided here:
 - Requests and responses are rows of two tables, each with its own packet and time; nothing waits for an answer. The
-  view `http` joins them on (capture, flow, exchange), and has the streams of HTTP/2 too. A row is written when the
-  body of its message is over, or the stream is; `packet` is the one with the first byte, `last_packet` the one that
-  completed the message.
+  view `http` joins them on (capture, flow, exchange), and has the streams of HTTP/2 and HTTP/3 too. A row is written
+  when the body of its message is over, or the stream is; `packet` is the one with the first byte, `last_packet` the one
+  that completed the message.
 - Of a header with a column the first one counts; `headers` has all, in order, as sent but for folded lines, which are
   one line. A text that is not UTF-8 is escaped (netlake.layers.spans).
 - Credentials are not stored: `headers` has the value of Authorization and Proxy-Authorization up to the scheme;
@@ -82,8 +82,8 @@ STREAMS = (
 VIEWS = (
     View(
         "http",
-        "One row for each exchange of HTTP/1 or HTTP/2: a request, its final response, or both.",
-        tables=("http_request", "http_response", "http2_stream"),
+        "One row for each exchange of HTTP/1, HTTP/2 or HTTP/3: a request, its final response, or both.",
+        tables=("http_request", "http_response", "http2_stream", "http3_stream"),
         query="""
 SELECT coalesce(q.day, a.day) AS day, coalesce(q.ts, a.ts) AS ts, coalesce(q.capture, a.capture) AS capture,
   coalesce(q.flow, a.flow) AS flow, coalesce(q.exchange, a.exchange) AS exchange,
@@ -115,6 +115,19 @@ SELECT day, ts, capture, flow, stream_id::INTEGER AS exchange,
   request_body_length, response_body_length, request_body_sha256, response_body_sha256,
   request_complete, response_complete, request_headers, response_headers, anomalies AS request_anomalies
 FROM (SELECT *, pushed OR (request_body_length IS NULL AND response_packet = packet) AS of_server FROM http2_stream)
+UNION ALL BY NAME
+SELECT day, ts, capture, flow, TRY_CAST(stream_id AS INTEGER) AS exchange,
+  CASE WHEN request_headers <> [] OR method IS NOT NULL THEN packet END AS request_packet, response_packet, response_ts,
+  epoch(response_ts - ts) AS response_delay,
+  CASE WHEN of_server THEN dst_ip ELSE src_ip END AS client_ip,
+  CASE WHEN of_server THEN dst_port ELSE src_port END AS client_port,
+  CASE WHEN of_server THEN src_ip ELSE dst_ip END AS server_ip,
+  CASE WHEN of_server THEN src_port ELSE dst_port END AS server_port,
+  method, authority AS host, path AS uri, 'HTTP/3' AS version, user_agent, referer, authorization_scheme,
+  authorization_user, status, server, location, content_type, content_encoding, request_content_type,
+  request_body_length, response_body_length, request_body_sha256, response_body_sha256,
+  request_complete, response_complete, request_headers, response_headers, anomalies AS request_anomalies
+FROM (SELECT *, (request_body_length IS NULL AND response_packet = packet) AS of_server FROM http3_stream)
 """,
     ),
 )

@@ -1,4 +1,4 @@
-"""One HTTP/2 stream: its request, its response, and the row of both."""
+"""One stream of HTTP/2 or HTTP/3: its request, its response, and the row of both."""
 
 from __future__ import annotations
 
@@ -84,14 +84,18 @@ class Half:
 
 @dataclass(slots=True)
 class Exchange:
-    """A stream that is not over; `request` is of the client. `room` are the bytes that its fields take."""
+    """A stream that is not over; `request` is of the client. `room` are the bytes that its fields take.
+
+    `table` is the one of its row; `is_pushed` is None where the table has no such column.
+    """
 
     number: int
     request: Half
     response: Half
     begin: Where
     place: int
-    is_pushed: bool = False
+    table: str = "http2_stream"
+    is_pushed: bool | None = False
     interim: list[int] = field(default_factory=list)
     anomalies: set[str] = field(default_factory=set)
     reset: tuple[str, str] | None = None  # the error code, and who sent it
@@ -103,7 +107,7 @@ class Exchange:
         self.fault = self.fault or fault
 
     def rows(self, end: Where | None) -> Iterator[Said]:
-        """The row of `http2_stream`, and those of its bodies."""
+        """The row of the stream, and those of its bodies."""
         request, response = self.request, self.response
         for half in (request, response):
             whole = half.has_end and half.is_whole and half.length is not None
@@ -111,9 +115,10 @@ class Exchange:
             if whole and half.length != half.size and not bodiless:
                 self.anomalies.add("different_lengths")
         fields: dict[str, Any] = {
-            "stream_id": self.number, "pushed": self.is_pushed, "interim_statuses": self.interim,
-            "anomalies": sorted(self.anomalies),
+            "stream_id": self.number, "interim_statuses": self.interim, "anomalies": sorted(self.anomalies),
         }  # fmt: skip
+        if self.is_pushed is not None:
+            fields["pushed"] = self.is_pushed
         if request.begin is not None:
             fields |= self._request()
         if response.begin is not None:
@@ -127,7 +132,8 @@ class Exchange:
             yield Piece(half.body, is_last=True)
         names = [f"{name}_body_sha256" for _, name in halves]
         bodies = tuple(half.body for half, _ in halves)
-        yield Row("http2_stream", fields, self.begin, end, self.fault, bodies, partial(hashed, names), self.place)
+        made = partial(hashed, self.table, names)
+        yield Row(self.table, fields, self.begin, end, self.fault, bodies, made, self.place)
         for half, name in halves:
             file = self._file(half, complete=fields[f"{name}_complete"])
             yield Row("file", file, half.begin or self.begin, end, None, (half.body,), as_file, half.place)
@@ -179,7 +185,7 @@ class Exchange:
         """The columns of `file` that follow from a message with a body."""
         path = (self.request.first(b":path") or b"").partition(b"?")[0].partition(b"#")[0].rpartition(b"/")[2]
         return {
-            "source": "http2_stream", "exchange": self.number,
+            "source": self.table, "exchange": self.number,
             "name": name_in(half.text(b"content-disposition")) or name_of_path(path),
             "declared_type": media_type(half.text(b"content-type")), "coding": half.text(b"content-encoding"),
             "seen_bytes": half.size, "missing_bytes": half.missing, "complete": complete,
@@ -187,10 +193,10 @@ class Exchange:
         }  # fmt: skip
 
 
-def hashed(names: list[str], fields: Fields, *contents: Content) -> list[tuple[str, Fields]]:
+def hashed(table: str, names: list[str], fields: Fields, *contents: Content) -> list[tuple[str, Fields]]:
     """The row of a stream with the hashes of its bodies, in the columns `names`; null for a body without bytes."""
     hashes = {name: one.sha256 if one.size else None for name, one in zip(names, contents, strict=True)}
-    return [("http2_stream", fields | hashes)]
+    return [(table, fields | hashes)]
 
 
 def as_file(fields: Fields, content: Content) -> list[tuple[str, Fields]]:

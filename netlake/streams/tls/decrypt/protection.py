@@ -76,20 +76,21 @@ def of_epoch(epoch: Epoch, side: int) -> Protection:
         keys = keys[2 * size :]
     if suite.mac:
         return _Mac(epoch, own[0], own[1], own[2])
-    return _Aead(_aead(suite, own[1]), own[2], TAGS.get(suite.cipher, TAG))
+    return _Aead(aead_of(suite, own[1]), own[2], TAGS.get(suite.cipher, TAG))
 
 
 def of_secret(secret: bytes, suite: Suite) -> Protection:
     """The keys that follow from a traffic secret of TLS 1.3."""
     key, vector = (expand_label(secret, what, n, suite.hash) for what, n in (("key", suite.key), ("iv", IV_SIZE)))
-    return _Aead13(_aead(suite, key), vector, TAGS.get(suite.cipher, TAG))
+    return _Aead13(aead_of(suite, key), vector, TAGS.get(suite.cipher, TAG))
 
 
 def _block(suite: Suite) -> int:
     return {"aes_cbc": 16, "camellia_cbc": 16, "3des_cbc": 8}.get(suite.cipher, 0)
 
 
-def _aead(suite: Suite, key: bytes) -> Any:
+def aead_of(suite: Suite, key: bytes) -> Any:
+    """The AEAD of a suite that has no MAC."""
     if suite.cipher == "gcm":
         return AESGCM(key)
     if suite.cipher == "chacha":
