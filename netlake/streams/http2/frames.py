@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from os.path import commonprefix
 from typing import NamedTuple
 
 from netlake.layers.dialog import At, Where
@@ -132,7 +131,7 @@ class Frames:
     def _preface(self, data: bytes, used: int, at: At) -> int:
         """Read bytes of the preface; what is no preface is read again as the header of a frame."""
         part = data[used : used + len(PREFACE) - self.preface]
-        size = len(commonprefix((part, PREFACE[self.preface :])))
+        size = next((at for at, byte in enumerate(part) if byte != PREFACE[self.preface + at]), len(part))
         if size:
             self.begin = self.begin or at(used)
             self.preface += size
