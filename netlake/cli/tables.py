@@ -98,7 +98,7 @@ def _of_view(view: View, catalog: Catalog | None) -> list[Field]:
     from netlake.query.views import columns
 
     made = columns(view, Snapshot(catalog) if catalog is not None else Snapshot.declared())
-    return [Field(0, name, kind) for name, kind in made.items()]
+    return [Field(0, name, kind, doc=doc) for name, (kind, doc) in made.items()]
 
 
 def _short(kind: str) -> str:

@@ -24,10 +24,10 @@ import duckdb
 
 from netlake.errors import QueryError
 from netlake.lake.facts import FileInfo
-from netlake.query import labelled, names, network
+from netlake.query import functions, labelled, names, network
 from netlake.query.planning import Planner
 from netlake.query.snapshot import Field, Snapshot
-from netlake.query.views import all_views, view_of
+from netlake.query.views import all_views, tables_of, with_used
 from netlake.schema import sql
 from netlake.schema.sql import literal
 from netlake.schema.sql import name as quoted
@@ -57,11 +57,21 @@ class Opened:
 class Connection:
     """A DuckDB database whose statements see the tables of a snapshot; not thread-safe.
 
-    `variables` allows statements to use Python variables of the caller as tables.
+    `variables` allows statements to use Python variables of the caller as tables; `local` are the networks of
+    `is_local`, by default private ones.
     """
 
-    def __init__(self, *, threads: int | None = None, memory: str | None = None, variables: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        threads: int | None = None,
+        memory: str | None = None,
+        variables: bool = False,
+        local: tuple[str, ...] = (),
+    ) -> None:
         self.planner = Planner()
+        self.local = local
+        self._declared: set[str] = set()
         config: dict[str, Any] = {"threads": threads} if threads else {}
         if memory:
             config["memory_limit"] = memory
@@ -78,6 +88,10 @@ class Connection:
         """Close the database; open results keep their own cursor."""
         self.planner.close()
         self.database.close()
+
+    def declare(self, sql: str) -> None:
+        """Add the functions in Python that `sql` may call."""
+        functions.declare(self.database, sql, self._declared, self.local)
 
     def run(self, sql: str, snapshot: Snapshot, *, prune: bool = True) -> tuple[duckdb.DuckDBPyRelation, Opened]:
         """(result of the last statement in `sql`, lazy if it is a query; the files that it reads).
@@ -105,27 +119,36 @@ class Views:
     """A cursor, and the temporary views that the statements run on it need."""
 
     def __init__(self, connection: Connection, snapshot: Snapshot) -> None:
-        self.planner, self.snapshot = connection.planner, snapshot
+        self.connection, self.planner, self.snapshot = connection, connection.planner, snapshot
         self.cursor = connection.database.cursor()
         self.opened = Opened()
 
     def ready(self, statement: str, *, prune: bool) -> None:
-        """Create the views and macros that `statement` needs."""
+        """Create the views, macros and functions that `statement` needs."""
+        used = declared_views(self.cursor, statement, self.snapshot)
+        text = " ".join([statement, *(view.query for view in used)])
+        macros = [network.macro(network.networks(statement))] if network.named(statement) else []
+        macros += functions.statements(text)
+        self.connection.declare(text)
         if _LISTING.search(statement):
-            for table in self.snapshot.names():
-                self.cursor.execute(view(table, self.snapshot.fields(table), ()))
-            for declared in all_views(self.snapshot):
-                self.cursor.execute(declared.statement)
-        macros = (network.macro(network.networks(statement)),) if network.named(statement) else ()
+            self._list()
         tables, joined = named(self.cursor, statement, self.snapshot)
         made = [_joined(table) for table in joined]
-        made += [view.statement for view in declared_views(self.cursor, statement, self.snapshot)]
+        made += [view.statement for view in used]
         if with_labels := labelled.named(statement, self.snapshot):
             labelled.check(with_labels, self.snapshot)
             made += labelled.statements(with_labels, self.snapshot)
         self.bind(tables, statement if prune else None, macros, made)
-        for macro in macros:
-            self.cursor.execute(macro)
+
+    def _list(self) -> None:
+        """Create every view, without files."""
+        for table in self.snapshot.names():
+            self.cursor.execute(view(table, self.snapshot.fields(table), ()))
+        listed = all_views(self.snapshot)
+        text = " ".join(one.query for one in listed)
+        self.connection.declare(text)
+        for statement in (*functions.statements(text), *(one.statement for one in listed)):
+            self.cursor.execute(statement)
 
     def until_bound(self, act: Any, statement: Any) -> Any:
         """Return `act(statement)`; a table that only binding reveals gets its view, and `act` runs again."""
@@ -149,34 +172,34 @@ class Views:
         self,
         tables: Collection[str],
         statement: str | None = None,
-        macros: tuple[str, ...] = (),
+        macros: Sequence[str] = (),
         made: Sequence[str] = (),
     ) -> None:
         """Create the views of `tables`, then those of the statements `made`, which use them.
 
-        With `statement`, a view covers only the files that the statement can need; `macros` are created for planning.
+        With `statement`, a view covers only the files that the statement can need; `macros` are created between.
         """
         fields = {table: self.snapshot.fields(table) for table in tables}
         files = {table: self.snapshot.files(table) for table in tables}
         chosen = dict(files)
         if statement is not None and any(len(found) > 1 for found in files.values()):
-            for table, may in self.planner.tests(statement, fields, (*made, *macros)).items():
+            for table, may in self.planner.tests(statement, fields, [*macros, *made]).items():
                 if may.columns:
                     known = self.snapshot.files(table, may.columns)
                     chosen[table] = [file for file in known if may(file.stats)]
         for table in tables:
-            self.cursor.execute(view(table, fields[table], chosen[table], distinct=_of_the_lake(table, fields[table])))
+            distinct = _of_the_lake(table, fields[table])
+            self.cursor.execute(view(table, fields[table], chosen[table], distinct=distinct, only=self.snapshot.only))
             rows = sum(file.rows for file in chosen[table])
             self.opened.tables[table] = (len(chosen[table]), len(files[table]), rows)
-        for created in made:
+        for created in [*macros, *made]:
             self.cursor.execute(created)
 
 
 def named(cursor: duckdb.DuckDBPyConnection, statement: str, snapshot: Snapshot) -> tuple[set[str], set[str]]:
     """(tables that `statement` may read, tables of which it names the view `NAME_joined` with packet columns)."""
     found = _names(cursor, statement)
-    for view in declared_views(cursor, statement, snapshot):
-        found |= set(view.tables)
+    found |= functions.tables(statement) | tables_of(declared_views(cursor, statement, snapshot), snapshot)
     if network.named(statement):
         found.add("address")
     for one in labelled.named(statement, snapshot):
@@ -197,9 +220,11 @@ def _names(cursor: duckdb.DuckDBPyConnection, statement: str) -> set[str]:
 
 
 def declared_views(cursor: duckdb.DuckDBPyConnection, statement: str, snapshot: Snapshot) -> list[View]:
-    """The views of protocols (VIEWS) that `statement` names; a table with the same name has priority."""
-    found = (view_of(name, snapshot) for name in sorted(_names(cursor, statement)))
-    return [view for view in found if view is not None]
+    """The declared views that `statement` or its macros name, and those that they use, each after those that it uses.
+
+    A table with the same name has priority.
+    """
+    return with_used(_names(cursor, statement) | functions.tables(statement), snapshot)
 
 
 def _joins(table: str, snapshot: Snapshot) -> bool:
@@ -223,8 +248,18 @@ def _of_the_lake(table: str, fields: Sequence[Field]) -> bool:
     return entry is not None and entry.table.context == "lake"
 
 
-def view(table: str, fields: Sequence[Field], files: Sequence[FileInfo], *, distinct: bool = False) -> str:
-    """The SQL that creates `table` as a temporary view over `files`; without files the view has no rows."""
+def view(
+    table: str,
+    fields: Sequence[Field],
+    files: Sequence[FileInfo],
+    *,
+    distinct: bool = False,
+    only: Collection[str] | None = None,
+) -> str:
+    """The SQL that creates `table` as a temporary view over `files`; without files the view has no rows.
+
+    `only` are the captures of its rows, None for all; a table without the column `capture` is not restricted.
+    """
     made = f"CREATE OR REPLACE TEMP VIEW {quoted(table)} AS SELECT "
     if not files:
         columns = ", ".join(f"NULL::{field.type} AS {quoted(field.name)}" for field in fields)
@@ -235,7 +270,11 @@ def view(table: str, fields: Sequence[Field], files: Sequence[FileInfo], *, dist
         for field in fields
     )
     columns = ", ".join(quoted(field.name) for field in fields)
-    return f"{made}{'DISTINCT ' if distinct else ''}{columns} FROM read_parquet([{paths}], schema=MAP {{{schema}}})"
+    source = f"read_parquet([{paths}], schema=MAP {{{schema}}})"
+    where = ""
+    if only is not None and any(field.name == "capture" for field in fields):
+        where = f" WHERE capture IN ({', '.join(map(literal, sorted(only)))})" if only else " WHERE false"
+    return f"{made}{'DISTINCT ' if distinct else ''}{columns} FROM {source}{where}"
 
 
 def allow_only(database: duckdb.DuckDBPyConnection, places: Iterable[Path | str], *, spill: Path | None) -> None:
