@@ -29,7 +29,7 @@ def command(ctx: click.Context, name: str | None, every: bool, lake: Path, plugi
     # a lake that the user names must exist; the default one need not, if declared tables are asked for
     named = ctx.get_parameter_source("lake") is not click.core.ParameterSource.DEFAULT
     if name is not None:
-        _describe(name, lake, needed=named)
+        describe(name, lake, needed=named)
         return
     rows = _counted(lake, needed=named or not every, empty=every)
     if every:
@@ -71,7 +71,7 @@ def _counted(lake: Path, *, needed: bool, empty: bool) -> dict[str, tuple[int | 
     return counts
 
 
-def _describe(name: str, lake: Path, *, needed: bool) -> None:
+def describe(name: str, lake: Path, *, needed: bool) -> None:
     """Print the description of a table and of its columns with their SQL types: as in the lake, else as declared."""
     from netlake import tables
     from netlake.query import names

@@ -28,8 +28,9 @@ from netlake.features.blocks import Block
 from netlake.kernels.feature_records import NO_TIME
 from netlake.kernels.feature_segments import ICMP, ICMPV6, TCP, UDP
 from netlake.lake.facts import FileInfo
-from netlake.query.connection import Connection, named, translated, view
+from netlake.query.connection import Connection, named, view
 from netlake.query.dump import check_condition
+from netlake.query.mistakes import translated
 from netlake.query.snapshot import Snapshot
 from netlake.schema.sql import literal
 

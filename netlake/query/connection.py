@@ -15,7 +15,7 @@ Rules:
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,8 @@ import duckdb
 
 from netlake.errors import QueryError
 from netlake.lake.facts import FileInfo
-from netlake.query import functions, labelled, names, network
+from netlake.query import functions, labelled, network
+from netlake.query.mistakes import MISSING, Place, translated
 from netlake.query.planning import Planner
 from netlake.query.snapshot import Field, Snapshot
 from netlake.query.views import all_views, tables_of, with_used
@@ -34,7 +35,6 @@ from netlake.schema.sql import name as quoted
 from netlake.schema.views import View
 from netlake.tables import entries
 
-_MISSING = re.compile(r"(?:Table|View) with name \"?(.+?)\"? does not exist")
 # statements that list tables: every table gets a view without files
 _LISTING = re.compile(r"^\s*show\b|\binformation_schema\b|\bduckdb_(tables|views|columns)\b", re.IGNORECASE)
 JOINED = "_joined"
@@ -99,20 +99,35 @@ class Connection:
         Earlier statements are executed first, on the same cursor, so that later ones can use what they created. Raises
         QueryError for an invalid statement. `prune=False` reads all files of the named tables.
         """
+        *_, last = self.results(sql, snapshot, prune=prune, every=False)
+        return last
+
+    def results(
+        self, sql: str, snapshot: Snapshot, *, prune: bool = True, every: bool = True
+    ) -> Iterator[tuple[duckdb.DuckDBPyRelation, Opened]]:
+        """The result of each query in `sql`, and of the last statement; read one to its end before the next.
+
+        With `every` false, only the last one: queries before it are executed, and their results discarded.
+        """
         views = Views(self, snapshot)
+        place = Place(sql, 0, 0)
         try:
             statements = views.cursor.extract_statements(sql)
             if not statements:
                 raise QueryError("The SQL contains no statement.")
             # a view that one statement creates may need more files of a table than the next statement
             prune = prune and len(statements) == 1
-            for statement in statements[:-1]:
+            for number, statement in enumerate(statements, 1):
+                place = Place(sql, number, len(statements), statement.query)
                 views.ready(statement.query, prune=prune)
-                views.until_bound(views.to_its_end, statement)
-            views.ready(statements[-1].query, prune=prune)
-            return views.until_bound(views.cursor.sql, statements[-1]), views.opened
+                is_query = statement.expected_result_type == [duckdb.ExpectedResultType.QUERY_RESULT]
+                if number == len(statements) or (every and is_query):
+                    # the text, because errors of a parsed statement have no line
+                    yield views.until_bound(views.cursor.sql, statement.query), views.opened
+                else:
+                    views.until_bound(views.to_its_end, statement.query)
         except duckdb.Error as error:
-            raise translated(error, snapshot.names()) from error
+            raise translated(views.located(error, place), snapshot.names(), place) from error
 
 
 class Views:
@@ -156,11 +171,20 @@ class Views:
             try:
                 return act(statement)
             except duckdb.CatalogException as error:
-                match = _MISSING.search(str(error))
+                match = MISSING.search(str(error))
                 table = match[1].lower() if match else ""
                 if table in self.opened.tables or not self.snapshot.has(table):
                     raise
                 self.bind({table})
+
+    def located(self, error: duckdb.Error, place: Place) -> duckdb.Error:
+        """`error` with its line, which DuckDB omits for a relation, but not where it executes the same text."""
+        if place.number and isinstance(error, (duckdb.BinderException, duckdb.CatalogException)):
+            try:
+                self.cursor.execute(place.statement)
+            except duckdb.Error as again:
+                return again
+        return error
 
     def to_its_end(self, statement: Any) -> None:
         """Execute `statement` and discard its result, which would keep the cursor busy."""
@@ -297,13 +321,3 @@ def allow_only(database: duckdb.DuckDBPyConnection, places: Iterable[Path | str]
         "SET lock_configuration=true",
     ):
         database.execute(setting)
-
-
-def translated(error: duckdb.Error, tables: Iterable[str]) -> QueryError:
-    """A QueryError for DuckDB's error: its first line and hints, or the nearest names for an unknown table."""
-    text = str(error)
-    if match := _MISSING.search(text):
-        return names.unknown("table", match[1], tables)
-    first, _, rest = text.partition("\n")
-    hints = [line.strip() for line in rest.splitlines() if line.startswith(("Candidate", "Did you mean"))]
-    return QueryError(" ".join([first.strip(), *hints]))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -17,6 +17,7 @@ from netlake.lake.catalog import Catalog
 from netlake.lake.facts import CaptureFacts
 from netlake.query import functions, labelled, names
 from netlake.query.answer import Answer
+from netlake.query.chosen import chosen
 from netlake.query.connection import Connection, Views
 from netlake.query.functions import local
 from netlake.query.snapshot import Snapshot
@@ -31,18 +32,26 @@ if TYPE_CHECKING:
 class Lake:
     """The lake at `path`: each query reads the latest snapshot, or the snapshot `at` (a number or a time) if given.
 
+    With `captures` (ids, paths or names of files), it has the rows of these captures only.
     Not thread-safe: use one Lake for each thread.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, at: int | dt.datetime | None = None) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        at: int | dt.datetime | None = None,
+        captures: Sequence[str] | None = None,
+    ) -> None:
         self.catalog = Catalog(Path(path), readonly=True)
         self.path = Path(path)
-        self._at = at
+        self._at, self._only = at, captures
         self._connection: Connection | None = None
         self._snapshot()
 
     def _snapshot(self) -> Snapshot:
-        return Snapshot(self.catalog, self._at)
+        whole = Snapshot(self.catalog, self._at)
+        return whole if self._only is None else Snapshot(self.catalog, whole.at, chosen(self._only, whole.captures()))
 
     def _opened(self) -> Connection:
         if self._connection is None:

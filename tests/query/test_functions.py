@@ -8,6 +8,7 @@ import statistics
 import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,8 @@ HERE = Path(__file__).resolve().parent
 DEMO = HERE.parent / "captures" / "demo.pcapng"
 CASES = tomllib.loads((HERE / "functions.toml").read_text(encoding="utf-8"))["case"]
 SCALAR = " ".join(name for name, one in functions.every().items() if not one.tables)
-ADDRESSES = st.one_of(
-    st.ip_addresses(), st.ip_addresses(network="::ffff:0:0/96"), st.ip_addresses(network="10.0.0.0/8")
-)
+NEAR = (st.ip_addresses(network=network) for network in ("::ffff:0:0/96", "10.0.0.0/8"))
+ADDRESSES = st.one_of(st.ip_addresses(), *NEAR)
 TEXTS = st.one_of(ADDRESSES.map(str), st.text(max_size=20))
 
 
@@ -221,7 +221,7 @@ def test_beacons_are_those_of_statistics(lake: netlake.Lake, least: int, jitter:
     )
     expected = {}
     for key, times in grouped(lake, query, 5).items():
-        gaps = [(later - earlier) / 1e6 for earlier, later in zip(times, times[1:], strict=False)]
+        gaps = [(later - earlier) / 1e6 for earlier, later in pairwise(times)]
         if len(times) < max(2, least) or not statistics.fmean(gaps) >= 0.5:
             continue
         deviation = statistics.pstdev(gaps)
@@ -263,7 +263,8 @@ def test_bursts_are_those_of_counts(lake: netlake.Lake, seconds: float, least: i
         if count >= least:
             expected[source, begin] = (count, pytest.approx(count / statistics.fmean(others)) if others else None)
     found = lake.sql(
-        f"SELECT source, epoch(begin), connections, times_usual FROM bursts(seconds := {seconds}, min_connections := {least})"
+        "SELECT source, epoch(begin), connections, times_usual"
+        f" FROM bursts(seconds := {seconds}, min_connections := {least})"
     ).rows()
     assert {row[:2]: row[2:] for row in found} == expected
     assert expected
