@@ -76,7 +76,7 @@ def _statement(request: Request, timeout: float | None) -> None:
 def _command(text: str, snapshot: Snapshot, lake: Path) -> None:
     """Run a command of the prompt."""
     from netlake.cli.tables import describe
-    from netlake.query import functions
+    from netlake.query import functions, network
     from netlake.tables import views
 
     word, _, argument = text.partition(" ")
@@ -89,12 +89,9 @@ def _command(text: str, snapshot: Snapshot, lake: Path) -> None:
         known = [(name, snapshot.doc(name)) for name in snapshot.stored() if snapshot.files(name)]
         listing.show(sorted([*known, *((view.name, view.doc) for view in views().values())]))
     elif word == "\\f":
-        listing.show([("net(network)", _NET), *((one.signature, one.doc) for one in functions.every().values())])
+        listing.show([network.DESCRIBED, *((one.signature, one.doc) for one in functions.every().values())])
     else:
         click.echo(HELP)
-
-
-_NET = "Table with the addresses of a network in the lake: WHERE src_ip IN (FROM net('10.0.0.0/8'))."
 
 
 def _session(snapshot: Snapshot) -> PromptSession[str]:
@@ -151,11 +148,11 @@ def _word() -> Any:
 
 def words(snapshot: Snapshot, text: str) -> dict[str, str]:
     """Every name that completion knows in a statement, with its description."""
-    from netlake.query import functions
+    from netlake.query import functions, network
     from netlake.query.views import columns, view_of
 
     known = dict.fromkeys(KEYWORDS, "")
-    known |= {name: one.doc for name, one in functions.every().items()} | {"net": _NET}
+    known |= {name: one.doc for name, one in functions.every().items()} | {"net": network.DESCRIBED[1]}
     for table in {word.lower() for word in _word().findall(text)}:
         if snapshot.has(table):
             known |= {field.name: field.doc for field in snapshot.fields(table)}

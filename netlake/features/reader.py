@@ -164,7 +164,7 @@ class CaptureReader:
     def named(self, statement: str) -> set[str]:
         """The tables of the lake that an SQL statement names."""
         # a cursor that has views cannot find names
-        return named(self._connection.database.cursor(), statement, self.snapshot)[0]
+        return named(self._connection.database.cursor(), statement, self.snapshot)
 
     def _find_flows(self) -> None:
         self.bind("connection")

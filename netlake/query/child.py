@@ -175,7 +175,7 @@ def _files(connection: Connection, statement: str, snapshot: Snapshot) -> list[P
     """All files of the tables that the statement names."""
     from netlake.query.connection import named
 
-    tables, _ = named(connection.database, statement, snapshot)
+    tables = named(connection.database, statement, snapshot)
     return [Path(file.path) for table in tables for file in snapshot.files(table)]
 
 

@@ -29,7 +29,6 @@ from netlake.query.mistakes import MISSING, Place, translated
 from netlake.query.planning import Planner
 from netlake.query.snapshot import Field, Snapshot
 from netlake.query.views import all_views, tables_of, with_used
-from netlake.schema import sql
 from netlake.schema.sql import literal
 from netlake.schema.sql import name as quoted
 from netlake.schema.views import View
@@ -37,7 +36,6 @@ from netlake.tables import entries
 
 # statements that list tables: every table gets a view without files
 _LISTING = re.compile(r"^\s*show\b|\binformation_schema\b|\bduckdb_(tables|views|columns)\b", re.IGNORECASE)
-JOINED = "_joined"
 
 
 @dataclass(slots=True)
@@ -147,9 +145,8 @@ class Views:
         self.connection.declare(text)
         if _LISTING.search(statement):
             self._list()
-        tables, joined = named(self.cursor, statement, self.snapshot)
-        made = [_joined(table) for table in joined]
-        made += [view.statement for view in used]
+        tables = named(self.cursor, statement, self.snapshot)
+        made = [view.statement for view in used]
         if with_labels := labelled.named(statement, self.snapshot):
             labelled.check(with_labels, self.snapshot)
             made += labelled.statements(with_labels, self.snapshot)
@@ -220,18 +217,15 @@ class Views:
             self.cursor.execute(created)
 
 
-def named(cursor: duckdb.DuckDBPyConnection, statement: str, snapshot: Snapshot) -> tuple[set[str], set[str]]:
-    """(tables that `statement` may read, tables of which it names the view `NAME_joined` with packet columns)."""
-    found = _names(cursor, statement)
-    found |= functions.tables(statement) | tables_of(declared_views(cursor, statement, snapshot), snapshot)
+def named(cursor: duckdb.DuckDBPyConnection, statement: str, snapshot: Snapshot) -> set[str]:
+    """The tables that `statement` may read."""
+    found = _names(cursor, statement) | functions.tables(statement)
+    found |= tables_of(declared_views(cursor, statement, snapshot), snapshot)
     if network.named(statement):
         found.add("address")
     for one in labelled.named(statement, snapshot):
         found |= {one.table, labelled.EDGES}
-    tables = {name for name in found if snapshot.has(name)}
-    stems = {name.removesuffix(JOINED) for name in found - tables if name.endswith(JOINED)}
-    joined = {name for name in stems if snapshot.has(name) and _joins(name, snapshot)}
-    return tables | joined | ({"packet"} if joined else set()), joined
+    return {name for name in found if snapshot.has(name)}
 
 
 def _names(cursor: duckdb.DuckDBPyConnection, statement: str) -> set[str]:
@@ -249,19 +243,6 @@ def declared_views(cursor: duckdb.DuckDBPyConnection, statement: str, snapshot: 
     A table with the same name has priority.
     """
     return with_used(_names(cursor, statement) | functions.tables(statement), snapshot)
-
-
-def _joins(table: str, snapshot: Snapshot) -> bool:
-    """Whether `table` has a view with packet columns: it is declared so, and the lake has all declared columns."""
-    entry = entries().get(table)
-    if entry is None or table == "packet" or not sql.joins(entry.table):
-        return False
-    return {column.name for column in entry.table.all_columns} <= {field.name for field in snapshot.fields(table)}
-
-
-def _joined(table: str) -> str:
-    made = sql.joined(entries()[table].table)
-    return made.replace("CREATE OR REPLACE VIEW", "CREATE OR REPLACE TEMP VIEW", 1)
 
 
 def _of_the_lake(table: str, fields: Sequence[Field]) -> bool:

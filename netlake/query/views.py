@@ -3,6 +3,7 @@
 - A view can be named wherever a table can: in SQL, `Lake.connect`, `Lake.columns`, `netlake dump` and `netlake tables`.
 - It exists in every lake: tables that a lake does not have are declared, and have no rows.
 - A table of a lake with the same name has priority.
+- `NAME_joined` is a view of each table without flow columns, with those of its packets (netlake.schema.sql).
 - `{captures}` and `{faults}` in a query are replaced by rows of the snapshot. Faults are read only of the tables that
   have some by their statistics: a lake has 150 tables, and a view of each of them would take seconds.
 """
@@ -18,10 +19,13 @@ import duckdb
 
 from netlake.query.functions import declare, statements
 from netlake.query.snapshot import Snapshot
+from netlake.schema import sql
 from netlake.schema.sql import literal
 from netlake.schema.sql import name as quoted
 from netlake.schema.views import View
-from netlake.tables import views
+from netlake.tables import entries, views
+
+JOINED = "_joined"
 
 _CAPTURE = (
     ("id", "VARCHAR"), ("path", "VARCHAR"), ("kind", "VARCHAR"), ("state", "VARCHAR"), ("packets", "BIGINT"),
@@ -37,7 +41,7 @@ _MARK = re.compile(r"\{captures\}|\{faults\}")
 
 def view_of(name: str, snapshot: Snapshot) -> View | None:
     """The declared view of this name with all its tables; None for another name, or that of a table."""
-    found = None if snapshot.has(name) else views().get(name)
+    found = None if snapshot.has(name) else views().get(name) or _joined(name, snapshot)
     if found is None or not all(snapshot.has(table) or view_of(table, snapshot) for table in found.tables):
         return None
     return _filled(found, snapshot)
@@ -80,6 +84,20 @@ def columns(view: View, snapshot: Snapshot) -> dict[str, tuple[str, str]]:
         kinds = {row[0]: row[1] for row in database.execute(f"DESCRIBE {quoted(view.name)}").fetchall()}
     known = {field.name: field.doc for table in sorted(tables) for field in snapshot.fields(table)}
     return {name: (kind, view.columns.get(name) or known.get(name, "")) for name, kind in kinds.items()}
+
+
+def _joined(name: str, snapshot: Snapshot) -> View | None:
+    """The view of a table with the flow of its packets, if the lake has all columns that it needs."""
+    stem = name.removesuffix(JOINED)
+    entry = entries().get(stem) if stem != name else None
+    if entry is None or stem == "packet" or not sql.joins(entry.table):
+        return None
+    if not {column.name for column in entry.table.all_columns} <= {field.name for field in snapshot.fields(stem)}:
+        return None
+    docs = {shown: f"{column.doc.rstrip('.')}, of the packet." for shown, column in sql.added(entry.table)}
+    doc = f"{entry.table.doc} With the flow of its packet."
+    docs |= {column.name: column.doc for column in entry.table.all_columns}
+    return View(name, doc, (stem, "packet"), sql.joined(entry.table).partition(" AS\n")[2].rstrip("; \n"), docs)
 
 
 def _filled(view: View, snapshot: Snapshot) -> View:
