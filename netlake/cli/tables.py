@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @options.plugins
 @options.lake
 @click.pass_context
-def command(ctx: click.Context, name: str | None, lake: Path, **chosen: Any) -> None:
+def command(ctx: click.Context, /, name: str | None, lake: Path, **chosen: Any) -> None:
     """List the tables of the lake with their number of rows; with NAME, describe the columns of a table or view."""
     if chosen["functions"]:
         from netlake.query import network

@@ -106,11 +106,11 @@ def ready(request: dict[str, Any], *, locked: bool) -> tuple[Connection, Snapsho
     # without Landlock DuckDB could write in any allowed folder: allow single files, which have mode 0444
     places = [catalog.data] if locked else _files(connection, statement, snapshot)
     if not locked:
-        attach(connection.database, request["files"], snapshot, as_view=False)
+        attach(connection, request["files"], snapshot, as_view=False)
     places += [Path(path) for path in request["files"].values()] if locked else []
     allow_only(connection.database, places, spill=Path(request["spill"]))
     if locked:
-        attach(connection.database, request["files"], snapshot, as_view=True)
+        attach(connection, request["files"], snapshot, as_view=True)
     return connection, snapshot, statement
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 
 from netlake.errors import OptionError
+from netlake.query.connection import Connection
 from netlake.query.output.visible import harmless
 from netlake.query.snapshot import Snapshot
 from netlake.query.views import view_of
@@ -21,7 +22,7 @@ from netlake.schema.sql import name as quoted
 PARQUET = b"PAR1"
 
 
-def attach(database: duckdb.DuckDBPyConnection, files: Mapping[str, str], snapshot: Snapshot, *, as_view: bool) -> None:
+def attach(connection: Connection, files: Mapping[str, str], snapshot: Snapshot, *, as_view: bool) -> None:
     """Create a view or table for each of `files`, by name; OptionError for a name in use or a file of another form."""
     for name, path in files.items():
         if snapshot.has(name) or view_of(name, snapshot):
@@ -30,7 +31,9 @@ def attach(database: duckdb.DuckDBPyConnection, files: Mapping[str, str], snapsh
             reader = "read_parquet" if file.read(4) == PARQUET else "read_csv"
         kind = "VIEW" if as_view else "TABLE"
         try:
-            database.execute(f"CREATE {kind} {quoted(name)} AS FROM {reader}({literal(path)})")
+            connection.database.execute(f"CREATE {kind} {quoted(name)} AS FROM {reader}({literal(path)})")
+            described = connection.database.execute(f"DESCRIBE {quoted(name)}").fetchall()
+            connection.planner.add(name, {row[0]: row[1] for row in described})
         except duckdb.Error as error:
             first = harmless(str(error).partition("\n")[0])
             raise OptionError(f"--with: {name} cannot be read from {harmless(path)}: {first}") from error

@@ -74,6 +74,11 @@ class Planner:
             self._connection.execute(statement)
         return self._connection
 
+    def add(self, name: str, columns: Mapping[str, str]) -> None:
+        """Make known a table beside those of the lake: its columns with their SQL types."""
+        shown = ", ".join(f"{quoted(column)} {kind}" for column, kind in columns.items())
+        self._ready({}, ()).execute(f"CREATE OR REPLACE TABLE {quoted(name)} ({shown})")
+
     def close(self) -> None:
         """Close the database."""
         if self._connection is not None:

@@ -132,6 +132,8 @@ def test_file_is_a_table_that_cannot_be_changed(run: Run, lake: Path, tmp_path: 
     sql = "SELECT number, label FROM sample JOIN Truth USING (number) ORDER BY 1"
     given = ["--with", f"truth={file}", "--lake", lake, "--format", "csv"]
     assert run("sql", sql, *given) == (0, "number,label\n3,bad\n4,good\n", "")
+    plan = run("sql", "FROM sample JOIN truth ON true WHERE sample.number = 3", "--plan", *given)
+    assert plan[2] == "netlake: sample: 1 of 8 files, 5 rows\n"
     quoted = str(file).replace("'", "''")
     for attack in (
         f"COPY (SELECT 1) TO '{quoted}' (USE_TMP_FILE false)",
