@@ -1,6 +1,6 @@
--- One row for each IP address that took part in a connection, with what the captures say about its host.
+-- One row for each IP address of a host that took part in a connection, with what the captures say about it.
 -- tables: connection, arp, icmpv6_neighbor_advertisement, dhcpv4, http_request, http_response, ssh, smb_mailslot, ssdp, host_name
--- address: The address.
+-- address: The address; multicast, broadcast and unspecified ones are left out.
 -- macs: MAC addresses, by ARP, neighbor discovery and DHCP; without those, that of its frames if no other address has it.
 -- vendor: Vendor of the first MAC address, by IEEE's registry.
 -- names: Names, see `host_name`.
@@ -60,7 +60,11 @@ WITH ends AS (
 )
 SELECT seen.address, coalesce(macs, []) AS macs, mac_vendor(macs[1]) AS vendor, coalesce(names, []) AS names, first_seen,
     last_seen, connections, coalesce(services, []) AS services, coalesce(os_hints, []) AS os_hints, captures
-FROM seen
+FROM (
+    SELECT * FROM seen
+    WHERE address NOT IN ('0.0.0.0', '::', '255.255.255.255')
+        AND NOT (in_net(address, '224.0.0.0/4') OR in_net(address, 'ff00::/8'))
+) seen
 LEFT JOIN hardware USING (address)
 LEFT JOIN named USING (address)
 LEFT JOIN offered USING (address)
