@@ -44,7 +44,8 @@ def run(request: Request, *, timeout: float | None) -> int:
     from netlake.query.snapshot import Snapshot
 
     snapshot = Snapshot(Catalog(Path(request.lake), readonly=True))
-    click.echo(f"{len(snapshot.captures()):,} captures in {request.lake}; \\h for help.", err=True)
+    count = len(snapshot.captures())
+    click.echo(f"{count:,} {'capture' if count == 1 else 'captures'} in {request.lake}; \\h for help.", err=True)
     session = _session(snapshot)
     while True:
         try:
