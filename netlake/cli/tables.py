@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @options.lake
 @click.pass_context
 def command(ctx: click.Context, /, name: str | None, lake: Path, **chosen: Any) -> None:
-    """List the tables of the lake with their number of rows; with NAME, describe the columns of a table or view."""
+    """List the tables of the lake with their number of rows, and its views; with NAME, describe the columns of one."""
     if chosen["functions"]:
         from netlake.query import network
         from netlake.query.functions import every as declared
@@ -37,14 +37,17 @@ def command(ctx: click.Context, /, name: str | None, lake: Path, **chosen: Any) 
         describe(name, lake, needed=named)
         return
     rows = _counted(lake, needed=named or not every, empty=every)
-    if every:
-        from netlake import tables
+    from netlake import tables
 
+    views = {name: view for name, view in tables.views().items() if name not in rows}
+    if every:
         none = 0 if rows else None
         rows |= {table.name: (none, table.doc) for table in tables.every() if table.name not in rows}
-        rows |= {name: (None, view.doc) for name, view in tables.views().items() if name not in rows}
-    shown = ((table, "" if count is None else f"{count:,}", doc) for table, (count, doc) in sorted(rows.items()))
-    listing.show(list(shown), right=(1,))
+    else:
+        with_rows = rows.keys()
+        views = {name: view for name, view in views.items() if not view.tables or with_rows & set(view.tables)}
+    shown = [(table, "" if count is None else f"{count:,}", doc) for table, (count, doc) in rows.items()]
+    listing.show(sorted([*shown, *((name, "view", view.doc) for name, view in views.items())]), right=(1,))
 
 
 def _catalog(lake: Path, *, needed: bool) -> Catalog | None:
