@@ -45,7 +45,12 @@ class SchemaError(NetlakeError):
 
 
 class QueryError(NetlakeError):
-    """A filter, column name or SQL statement of the user is invalid."""
+    """A filter, column name or SQL statement of the user is invalid.
+
+    `excerpt` is the line of the statement with the mistake, and a line with carets below it; empty if not known.
+    """
+
+    excerpt: str = ""
 
 
 class OptionError(QueryError):

@@ -3,6 +3,7 @@
 Where tables are:
 - Every module of protocols/, streams/ and flows/ that declares `TABLES`; there is no list of modules. Those of derived/
   are not written by captures.
+- Views over tables of several protocols are the files of sql/views.
 - Plugins, which are modules of the same form: installed ones by the entry point group `netlake.protocols`, single files
   by `load` (option `--plugin`).
 
@@ -41,9 +42,10 @@ from netlake.hooks import Hooks, hooks_of, mistakes
 from netlake.layers.datagrams import Datagrams
 from netlake.layers.streamed import Stream
 from netlake.schema import CONTEXTS, Table, contract
-from netlake.schema.views import View
+from netlake.schema.views import View, read
 
 GROUP = "netlake.protocols"
+VIEWS = Path(__file__).resolve().parent / "sql" / "views"
 # contexts whose columns messages have; rows of the others do not derive from messages
 FROM_MESSAGES = ("record", "network", "transport", "stream", "packet")
 # plugins loaded from files, in the order of loading
@@ -215,11 +217,12 @@ def in_datagrams() -> dict[str, Datagrams]:
 def views() -> dict[str, View]:
     """Every declared view by name; SchemaError for the name of a table or of another view."""
     result: dict[str, View] = {}
-    for module in dict.fromkeys(entry.module for entry in entries().values()):
-        for view in getattr(module, "VIEWS", ()):
-            if view.name in result or view.name in entries() or view.name in derived():
-                raise SchemaError(f"The view {view.name} of {module.__name__} has the name of another one; rename it.")
-            result[view.name] = view
+    modules = dict.fromkeys(entry.module for entry in entries().values())
+    found = [(module.__name__, view) for module in modules for view in getattr(module, "VIEWS", ())]
+    for where, view in [(path.name, read(path)) for path in sorted(VIEWS.glob("*.sql"))] + found:
+        if view.name in result or view.name in entries() or view.name in derived():
+            raise SchemaError(f"The view {view.name} of {where} has the name of another one; rename it.")
+        result[view.name] = view
     return dict(sorted(result.items()))
 
 

@@ -130,6 +130,31 @@ def help_page() -> str:
     return "\n".join(parts)
 
 
+LISTS = re.compile(r"(?<=<!-- list: )(?P<what>\w+)( -->\n).*?(?=<!-- end -->)", re.DOTALL)
+
+
+def listed(text: str) -> str:
+    """`text` with the lists of functions and views as they are declared."""
+    from netlake.query import functions
+    from netlake.query.snapshot import Snapshot
+    from netlake.query.views import columns
+    from netlake.tables import views
+
+    def table(found: re.Match[str]) -> str:
+        if found["what"] == "functions":
+            every = functions.every().values()
+            rows = [(f"`{one.signature}`", one.doc, f"`{one.example}`") for one in every]
+            head = "| function | value | true example |\n|---|---|---|\n"
+        else:
+            named = [(view, columns(view, Snapshot.declared())) for view in views().values()]
+            rows = [(f"`{view.name}`", view.doc, ", ".join(f"`{name}`" for name in own)) for view, own in named]
+            head = "| view | rows | columns |\n|---|---|---|\n"
+        body = "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |\n" for row in rows)
+        return f"{found[1]}{found[2]}\n{head}{body}\n"
+
+    return LISTS.sub(table, text)
+
+
 def written(document: Path) -> str:
     """A document with the present output of its commands."""
     text = document.read_text(encoding="utf-8")
@@ -145,14 +170,14 @@ def written(document: Path) -> str:
             body = "".join(f"$ {step.command}\n{printed}" for step, printed in ran)
             return block[0][: block.start("text") - block.start()] + body + "```\n"
 
-        return BLOCK.sub(fresh, text)
+        return BLOCK.sub(fresh, listed(text))
 
 
 def main() -> None:
     """Update docs/commands.md and all documents with commands."""
     COMMANDS.write_text(help_page(), encoding="utf-8")
     for document in DOCUMENTS:
-        if any(steps(document)):
+        if any(steps(document)) or LISTS.search(document.read_text(encoding="utf-8")):
             document.write_text(written(document), encoding="utf-8")
 
 

@@ -33,6 +33,12 @@ def test_commands_page_is_up_to_date() -> None:
     assert docs.COMMANDS.read_text(encoding="utf-8") == docs.help_page(), "run `python -m tests.docs`"
 
 
+@pytest.mark.parametrize("document", docs.DOCUMENTS, ids=lambda path: path.name)
+def test_lists_of_functions_and_views_are_up_to_date(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    assert docs.listed(text) == text, "run `python -m tests.docs`"
+
+
 def test_every_command_and_option_has_help() -> None:
     for command, context in docs.commands():
         assert command.help, context.command_path

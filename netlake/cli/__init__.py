@@ -7,15 +7,18 @@ Data goes to stdout, messages go to stderr.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import click
 
 from netlake import __version__
+from netlake.cli.options import NamedPath
 from netlake.errors import NetlakeError
 from netlake.query.output.visible import say
 from netlake.spelling import spelled
@@ -45,10 +48,33 @@ class Commands(click.Group):
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="netlake", help="Print the version and exit.")
 @click.option("--debug", is_flag=True, help="Print the traceback of an error.")
+@click.option(
+    "--lake",
+    metavar="DIR",
+    type=NamedPath(file_okay=False, path_type=Path),
+    help="Folder of the lake, as after the name of a command.",
+)
 @click.pass_context
-def netlake(ctx: click.Context, debug: bool) -> None:  # noqa: FBT001 - click passes flags by position
+def netlake(ctx: click.Context, debug: bool, lake: Path | None) -> None:  # noqa: FBT001 - click passes by position
     """Decode network captures into a lake of typed tables, and query them with SQL."""
     ctx.obj = {"debug": debug or bool(os.environ.get("NETLAKE_DEBUG"))}
+    if lake is not None:
+        # the commands read the variable; it gets its value back when this one ends
+        ctx.with_resource(_variable("NETLAKE_LAKE", str(lake)))
+
+
+@contextlib.contextmanager
+def _variable(name: str, value: str) -> Iterator[None]:
+    """While the block runs, the environment variable `name` has this value."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -100,6 +100,20 @@ tcpdump -w - | netlake capture -
     type=options.NamedPath(path_type=Path),
     help="Decrypt TLS and QUIC with the secrets in this file (format of SSLKEYLOGFILE); may be repeated.",
 )
+@click.option(
+    "--to",
+    metavar="DIR",
+    type=options.NamedPath(file_okay=False, path_type=Path),
+    help="Write the rows to files in this new folder, one for each table, and to no lake.",
+)
+@click.option(
+    "--as",
+    "file_format",
+    type=click.Choice(["parquet", "csv", "json", "jsonl"]),
+    default="parquet",
+    show_default=True,
+    help="Format of the files of --to.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report to stdout as one JSON object.")
 def command(inputs: tuple[str, ...], lake: Path, as_json: bool, **chosen: Any) -> int:  # noqa: FBT001 - a flag
     """Decode INPUT... (files, folders, glob patterns, - for stdin) into the lake; a missing lake is created.
@@ -118,6 +132,8 @@ def command(inputs: tuple[str, ...], lake: Path, as_json: bool, **chosen: Any) -
         raise click.UsageError(
             "Name at least one INPUT, or use --refresh without INPUT to decode the captures of the lake again."
         )
+    to, file_format = chosen.pop("to"), chosen.pop("file_format")
+    _check_folder(to, file_format, chosen)
     _check("include", chosen["include"])
     _check("exclude", chosen["exclude"])
     for option in ("flow_key", "hashes", "extract_files", "keylog"):
@@ -129,7 +145,10 @@ def command(inputs: tuple[str, ...], lake: Path, as_json: bool, **chosen: Any) -
     # several named pipes are read by workers, which signals of this process do not reach
     streams = "-" in inputs or (len(inputs) == 1 and _is_stream(inputs[0]))
     with ended_by_signals(streams=streams):
-        report = _refreshed(lake, chosen) if chosen["refresh"] else _captured(inputs, lake, chosen)
+        if to is not None:
+            report = _to_folder(inputs, to, file_format, chosen)
+        else:
+            report = _refreshed(lake, chosen) if chosen["refresh"] else _captured(inputs, lake, chosen)
     from netlake.cli import listing, summary
 
     with listing.ignore_closed_pipe():
@@ -140,6 +159,37 @@ def command(inputs: tuple[str, ...], lake: Path, as_json: bool, **chosen: Any) -
                 say(notice)
             summary.show(report)
     return report.exit_code
+
+
+def _check_folder(to: Path | None, file_format: str, chosen: dict[str, Any]) -> None:
+    """UsageError for a folder that cannot be written, and for options of a lake beside it."""
+    if to is None:
+        return
+    if wrong := [name for name in ("proto", "replace", "refresh") if chosen[name]]:
+        raise click.UsageError(f"--to writes no lake: omit --{' and --'.join(wrong)}.")
+    from netlake.pipeline import folder
+
+    try:
+        folder.check(to, file_format)
+    except OptionError as error:
+        raise click.BadOptionUsage("to", f"--to: {error}") from error
+
+
+def _to_folder(inputs: tuple[str, ...], to: Path, file_format: str, chosen: dict[str, Any]) -> Report:
+    """Decode into a lake that is deleted, and write the rows of its tables to files."""
+    import tempfile
+
+    import netlake
+    from netlake.pipeline import folder
+
+    parent = to.absolute().parent
+    with tempfile.TemporaryDirectory(prefix=f".{to.name}.", suffix=".partial", dir=parent) as scratch:
+        report = _captured(inputs, Path(scratch) / "lake", chosen)
+        if any(capture.state == "added" for capture in report.captures):
+            with folder.replacing(to) as made, netlake.Lake(Path(scratch) / "lake") as lake:
+                for table in lake.tables:
+                    folder.write(made, file_format, table, lake.sql(f'FROM "{table}"').batches())
+    return report
 
 
 def _is_stream(given: str) -> bool:

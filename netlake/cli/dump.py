@@ -17,7 +17,7 @@ netlake dump connection --sort=-orig_wire_bytes --format jsonl
 netlake dump lake/proto/dns/384e23a2b2fdf607.pb.zst --select query_name
 """
 # options that select rows of the table; the others are about the query and its output
-SELECTION = ("select", "where", "sort", "limit")
+SELECTION = ("select", "where", "sort")
 
 
 @click.command("dump", cls=options.Command, short_help="Write the rows of one table.", epilog=EXAMPLES)
@@ -35,7 +35,7 @@ SELECTION = ("select", "where", "sort", "limit")
     callback=options.filled,
     help='Only rows that match this SQL condition, such as "dst_port = 53 AND fault IS NULL".',
 )
-@click.option("--limit", metavar="N", type=click.IntRange(0, (1 << 63) - 1), help="Write at most N rows.")
+@options.limit()
 @click.option(
     "--sort",
     metavar="COLUMNS",
@@ -52,10 +52,11 @@ def command(table: str, lake: Path, out: Path | None, timeout: float | None, **c
     """
     from netlake.query.guard import Request
 
-    selection = {"table": table, **{name: chosen.pop(name) for name in SELECTION}}
+    selection = {"table": table, **{name: chosen.pop(name) for name in SELECTION}, "limit": chosen["rows"] or None}
+    chosen["format"] = rows.form(chosen["format"], out)
     if not table.isidentifier() and Path(table).is_file():
         unsupported = [name for name in ("where", "sort") if selection[name]] + [
-            name for name in ("at", "plan") if chosen[name]
+            name.removesuffix("s") for name in ("at", "plan", "captures", "local") if chosen[name]
         ]
         if unsupported:
             raise click.UsageError(f"Rows of a file cannot be queried: omit --{' and --'.join(unsupported)}.")

@@ -172,9 +172,10 @@ def listed(ctx: click.Context, param: click.Parameter, value: str | tuple[str, .
     return names
 
 
-def filled(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """Callback: text that is not empty."""
-    if value is not None and not value.strip():
+def filled(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    """Callback: text that is not empty, or several of them."""
+    given = value if isinstance(value, tuple) else (value,)
+    if any(text is not None and not text.strip() for text in given):
         raise click.BadParameter("the text is empty.", ctx, param)
     return value
 
@@ -214,13 +215,50 @@ def output(function: Function) -> Function:
     return function
 
 
+def capture_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names and ids of the captures in the lake that start with the typed text."""
+    del param
+    from netlake.errors import NetlakeError
+    from netlake.lake.catalog import Catalog
+
+    try:
+        captures = [entry.facts for entry in Catalog(Path(ctx.params.get("lake") or "lake"), readonly=True).captures()]
+    except NetlakeError:
+        return []
+    names = {Path(facts.path.split("\n")[0]).name: facts.capture for facts in captures}
+    names |= {facts.capture: facts.called for facts in captures}
+    return [CompletionItem(name, help=text) for name, text in names.items() if name.startswith(incomplete)]
+
+
+def networks(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """Callback: networks in comma-separated lists; UsageError for text that is none."""
+    from netlake.errors import QueryError
+    from netlake.query.functions import local
+
+    try:
+        return local.checked(listed(ctx, param, value))
+    except QueryError as error:
+        raise click.BadParameter(str(error), ctx, param) from error
+
+
+def limit(*further: str) -> Callable[[Function], Function]:
+    """Add the option --limit N; `further` are other names of it."""
+    return click.option(
+        "--limit",
+        *further,
+        "rows",
+        metavar="N",
+        type=click.IntRange(0, (1 << 63) - 1),
+        help="Write at most N rows, 0 for all; a message reports if there are more. Default on a terminal: 1,000.",
+    )
+
+
 _OUTPUT = (
     click.option(
         "--format",
         type=click.Choice(list(FORMATS)),
-        default="table",
-        show_default=True,
-        help="Output format. csv and tsv have a header line; arrow is the IPC stream format.",
+        help="Output format (default: by the ending of the file of -o, such as .parquet, else table). csv and tsv have"
+        " a header line; arrow is the IPC stream format; elasticsearch is its bulk format with names of ECS.",
     ),
     click.option(
         "-o",
@@ -238,6 +276,22 @@ _OUTPUT = (
     ),
     click.option(
         "--at", metavar="SNAPSHOT", help="Query an earlier snapshot of the lake: its number, or a time in UTC."
+    ),
+    click.option(
+        "--capture",
+        "captures",
+        metavar="NAME",
+        multiple=True,
+        callback=filled,
+        shell_complete=capture_names,
+        help="Only the rows of this capture: its id, its path, or the name of its file; may be repeated.",
+    ),
+    click.option(
+        "--local",
+        metavar="NETS",
+        multiple=True,
+        callback=networks,
+        help="Networks of is_local(), comma-separated (default: those of networks.txt in the lake, else private ones).",
     ),
     click.option(
         "--timeout",

@@ -23,17 +23,29 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from netlake.errors import OptionError, QueryError
-from netlake.query.output import Style, is_binary
+from netlake.query.output import ENDINGS, Style, is_binary
 from netlake.spelling import spelled
 
 if TYPE_CHECKING:
     from netlake.query.guard import Request
 
 
+# rows that a terminal shows without --limit
+MOST = 1_000
+
+
+def form(chosen: str | None, out: Path | None) -> str:
+    """The format of the output: the chosen one, else by the ending of the file `out`, else table."""
+    return chosen or (ENDINGS.get(out.suffix.lower()) if out is not None else None) or "table"
+
+
 def write(request: Request, out: Path | None, *, timeout: float | None) -> int:
     """Run `request` and write its rows to `out` or stdout; return the exit code."""
+    limit = request.rows
     if check_terminal(request.format, out):
         request = replace(request, width=shutil.get_terminal_size().columns)
+        limit = MOST if limit is None else limit
+    request = replace(request, rows=limit or None)
     with target(out, Path(request.lake)) as file:
         if request.format == "proto":
             return _protobuf(request, file)

@@ -35,7 +35,7 @@ from netlake.features.definition import LEAKS, TYPES, Derived, Feature, Rows, co
 from netlake.features.reader import INPUTS, CaptureReader
 from netlake.features.segmenter import Segmenter
 from netlake.kernels.feature_records import NO_TIME
-from netlake.query.connection import translated
+from netlake.query.mistakes import translated
 from netlake.schema.sql import name as quoted
 
 GROUP = "netlake.features"

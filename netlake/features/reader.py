@@ -28,8 +28,9 @@ from netlake.features.blocks import Block
 from netlake.kernels.feature_records import NO_TIME
 from netlake.kernels.feature_segments import ICMP, ICMPV6, TCP, UDP
 from netlake.lake.facts import FileInfo
-from netlake.query.connection import Connection, named, translated, view
+from netlake.query.connection import Connection, named, view
 from netlake.query.dump import check_condition
+from netlake.query.mistakes import translated
 from netlake.query.snapshot import Snapshot
 from netlake.schema.sql import literal
 
@@ -163,7 +164,7 @@ class CaptureReader:
     def named(self, statement: str) -> set[str]:
         """The tables of the lake that an SQL statement names."""
         # a cursor that has views cannot find names
-        return named(self._connection.database.cursor(), statement, self.snapshot)[0]
+        return named(self._connection.database.cursor(), statement, self.snapshot)
 
     def _find_flows(self) -> None:
         self.bind("connection")

@@ -13,16 +13,14 @@ import pyarrow as pa
 
 from netlake.kernels import flow_community_id as kernels
 from netlake.kernels.numbers import IpProtocol
+from netlake.schema.codes import ICMP_ANSWERS
 
 ALPHABET = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", np.uint8).copy()
 # plain numbers: NumPy is slow with members of an enumeration
 ICMPV4, ICMPV6 = IpProtocol.ICMPV4.value, IpProtocol.ICMPV6.value
 WITH_PORTS = (ICMPV4, IpProtocol.TCP.value, IpProtocol.UDP.value, ICMPV6, IpProtocol.SCTP.value)
 # types of requests and of their answers
-PAIRED = {
-    ICMPV4: (0, 8, 9, 10, 13, 14, 15, 16, 17, 18),
-    ICMPV6: (128, 129, 130, 131, 133, 134, 135, 136, 139, 140, 144, 145),
-}
+PAIRED = {ICMPV4: tuple(ICMP_ANSWERS[4]), ICMPV6: tuple(ICMP_ANSWERS[6])}
 
 Longs = npt.NDArray[np.int64]
 

@@ -16,7 +16,8 @@ from typing import Any
 
 import duckdb
 
-from netlake.query.connection import Connection, translated
+from netlake.query.connection import Connection
+from netlake.query.mistakes import translated
 from netlake.schema.sql import literal, name, type_of
 
 NODES = frozenset(

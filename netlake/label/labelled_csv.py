@@ -27,7 +27,7 @@ from netlake.errors import OptionError, QueryError
 from netlake.label.join.opened import Opened, groups
 from netlake.lake import Stored
 from netlake.query import labelled
-from netlake.query.connection import translated
+from netlake.query.mistakes import translated
 from netlake.query.output import Style
 from netlake.query.output.delimited import Csv
 from netlake.query.portable import portable

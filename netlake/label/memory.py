@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 
 from netlake.errors import QueryError
-from netlake.query.connection import translated
+from netlake.query.mistakes import translated
 
 
 def explained(error: duckdb.Error) -> QueryError:

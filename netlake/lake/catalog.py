@@ -284,6 +284,11 @@ class Catalog(OpenLake):
             number = read.snapshot(session, at)
             return read.files(session, number, self._table(session, table, number), columns)
 
+    def files_of_others(self, wanted: Collection[str]) -> frozenset[int]:
+        """The ids of the files that other captures than `wanted` wrote, and none of these."""
+        with self._read() as session:
+            return read.files_of_others(session, wanted)
+
     def _table(self, session: Session, table: str, at: int) -> TableInfo:
         found = read.tables(session, at, self.data).get(table)
         if found is None:

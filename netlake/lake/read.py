@@ -17,6 +17,7 @@ from pathlib import Path
 from netlake.errors import LakeError
 from netlake.lake.database import Row, Session
 from netlake.lake.facts import ColumnInfo, FileInfo, Range, SnapshotInfo, TableInfo
+from netlake.lake.layout import OWNER
 from netlake.lake.upkeep import place_of
 from netlake.lake.values import decode
 
@@ -132,6 +133,13 @@ def files(session: Session, at: int, table: TableInfo, wanted: Collection[int] |
                  stats.get(number, {}))
         for number, path, relative, rows, size, footer, begin, partition in rows
     ]  # fmt: skip
+
+
+def files_of_others(session: Session, wanted: Collection[str]) -> frozenset[int]:
+    """The ids of the data files that captures wrote, none of which is in `wanted`; derived tables have no capture."""
+    rows = session.rows("SELECT data_file_id, capture FROM netlake_file")
+    kept = {number for number, capture in rows if capture in wanted or capture.startswith(OWNER)}
+    return frozenset(number for number, _ in rows if number not in kept)
 
 
 def _days(session: Session, table: TableInfo) -> dict[tuple[int, int], dt.date]:

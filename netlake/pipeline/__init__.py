@@ -23,6 +23,7 @@ from netlake.lake.catalog import Catalog
 from netlake.lake.facts import CaptureFacts, Stored, schema_version
 from netlake.lake.identity import Content
 from netlake.layers.contents import HASHES
+from netlake.pipeline import folder
 from netlake.pipeline.decoder import Options
 from netlake.pipeline.key_logs import checked
 from netlake.pipeline.process import only_if_used
@@ -65,8 +66,12 @@ def decode(  # noqa: PLR0913 - the options of the command, each by its name
     extract_files: str | os.PathLike[str] | None = None,
     keylog: Iterable[str | os.PathLike[str]] = (),
     plugins: Paths = (),
+    to: str | os.PathLike[str] | None = None,
+    file_format: str = "parquet",
 ) -> dict[str, pa.Table]:
     """Decode a capture (several paths are read as one) to Arrow tables by name; tables without rows are omitted.
+
+    With `to`, each table is also written to a file in this new folder: `file_format` is parquet, csv, json or jsonl.
 
     `plugins` are files that declare further tables; they stay loaded in this process (see netlake.tables). `flow_key`
     names what separates connections beside addresses, ports, protocol and tunnel: `vlan`, `interface`, both or none.
@@ -75,6 +80,8 @@ def decode(  # noqa: PLR0913 - the options of the command, each by its name
     InputError if the capture cannot be opened or is not one, SchemaError for an invalid plugin. Problems of the input
     are in the metadata of each table, key `netlake.problems`.
     """
+    if to is not None:
+        folder.check(Path(to), file_format)
     tables.load(plugins)
     chosen = options(
         include, exclude, entropy=entropy, flow_key=flow_key, hashes=hashes, extract_files=extract_files, keylog=keylog
@@ -86,6 +93,10 @@ def decode(  # noqa: PLR0913 - the options of the command, each by its name
         listed = "\n".join(f"byte {problem.offset}: {problem.sentence}" for problem in report.problems)
         for name, table in found.items():
             found[name] = table.replace_schema_metadata({**(table.schema.metadata or {}), "netlake.problems": listed})
+    if to is not None:
+        with folder.replacing(Path(to)) as made:
+            for name, table in found.items():
+                folder.write(made, file_format, name, table.to_reader())
     return found
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from netlake.query.connection import Opened, translated
+from netlake.query.connection import Opened
+from netlake.query.mistakes import translated
 from netlake.query.output.visible import harmless
 from netlake.query.portable import portable
 

@@ -15,6 +15,7 @@ import errno
 import os
 import signal
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -23,7 +24,7 @@ from netlake.query import landlock
 if TYPE_CHECKING:
     import duckdb
 
-    from netlake.query.connection import Connection
+    from netlake.query.connection import Connection, Opened
     from netlake.query.snapshot import Snapshot
 
 BATCH = 16_384
@@ -40,15 +41,17 @@ _SYSTEM = (
 def main(request: dict[str, Any]) -> int:
     """Run one request and return the exit code: 0, or that of the error after a message on stderr."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    locked = lock(Path(request["lake"]), Path(request["spill"]))
+    locked = lock(Path(request["lake"]), Path(request["spill"]), map(Path, request["files"].values()))
     from netlake.errors import NetlakeError
-    from netlake.query.output.visible import say
+    from netlake.query.output.visible import say, show
 
     try:
         _answer(request, sys.stdout.buffer, locked=locked)
         sys.stdout.flush()
     except NetlakeError as error:
         say(str(error))
+        if excerpt := getattr(error, "excerpt", ""):
+            show(excerpt)
         return error.exit_code
     except OSError as error:
         if error.errno == errno.EPIPE:
@@ -59,9 +62,9 @@ def main(request: dict[str, Any]) -> int:
     return 0
 
 
-def lock(lake: Path, spill: Path) -> bool:
-    """Restrict this process to reading the lake and writing `spill`; False without Landlock, after a warning."""
-    places = [lake, _PACKAGE, _PACKAGE.parent / "schemas", *map(Path, _SYSTEM)]
+def lock(lake: Path, spill: Path, files: Iterable[Path] = ()) -> bool:
+    """Restrict this process to reading the lake and `files`, and writing `spill`; False without Landlock, warned."""
+    places = [*files, lake, _PACKAGE, _PACKAGE.parent / "schemas", *map(Path, _SYSTEM)]
     places += [Path(path) for path in (sys.prefix, sys.base_prefix, sys.exec_prefix, *sys.path)]
     if landlock.restrict([*places, spill], [spill]):
         return True
@@ -78,8 +81,11 @@ def ready(request: dict[str, Any], *, locked: bool) -> tuple[Connection, Snapsho
     """(a connection restricted to the lake, the snapshot, the SQL statement) for `request`."""
     from netlake.errors import LakeError, OptionError, QueryError
     from netlake.lake.catalog import Catalog
+    from netlake.query.chosen import chosen
     from netlake.query.connection import Connection, allow_only
     from netlake.query.dump import Dump, check_condition
+    from netlake.query.files import attach
+    from netlake.query.functions import local
     from netlake.query.snapshot import Snapshot, moment
 
     catalog = Catalog(Path(request["lake"]), readonly=True)
@@ -87,40 +93,77 @@ def ready(request: dict[str, Any], *, locked: bool) -> tuple[Connection, Snapsho
         snapshot = Snapshot(catalog, moment(request["at"]))
     except LakeError as error:
         raise OptionError(f"--at: {error}") from error
+    if request["captures"]:
+        snapshot = Snapshot(catalog, snapshot.at, chosen(request["captures"], snapshot.captures()))
     statement = Dump(**request["dump"]).sql(snapshot) if request["dump"] else str(request["sql"])
+    networks = tuple(request["local"]) or local.of_lake(Path(request["lake"]))
     try:
-        connection = Connection(threads=request["threads"], memory=request["memory"])
+        connection = Connection(threads=request["threads"], memory=request["memory"], local=networks)
     except QueryError as error:
         raise OptionError(f"--memory: {error}") from error
     if request["dump"]:
         check_condition(connection.database, request["dump"]["where"])
     # without Landlock DuckDB could write in any allowed folder: allow single files, which have mode 0444
     places = [catalog.data] if locked else _files(connection, statement, snapshot)
+    if not locked:
+        attach(connection, request["files"], snapshot, as_view=False)
+    places += [Path(path) for path in request["files"].values()] if locked else []
     allow_only(connection.database, places, spill=Path(request["spill"]))
+    if locked:
+        attach(connection, request["files"], snapshot, as_view=True)
     return connection, snapshot, statement
 
 
 def _answer(request: dict[str, Any], out: BinaryIO, *, locked: bool) -> None:
-    import duckdb
-
     from netlake.errors import OptionError, QueryError
-    from netlake.query import output
-    from netlake.query.connection import translated
-    from netlake.query.output.visible import say
 
     connection, snapshot, statement = ready(request, locked=locked)
-    try:
-        relation, opened = connection.run(statement, snapshot)
-    except QueryError as error:
-        if request["dump"] and request["dump"]["where"]:  # the rest of the statement is our own
-            raise OptionError(f"--where: {error}") from error
-        raise
+    results = connection.results(statement, snapshot)
+    count = 0
+    while True:
+        try:
+            result = next(results, None)
+        except QueryError as error:
+            if request["dump"] and request["dump"]["where"]:  # the rest of the statement is our own
+                raise OptionError(f"--where: {error}") from error
+            raise
+        if result is None:
+            return
+        count += 1
+        _result(request, out, snapshot, result, count)
+
+
+def _result(
+    request: dict[str, Any],
+    out: BinaryIO,
+    snapshot: Snapshot,
+    result: tuple[duckdb.DuckDBPyRelation, Opened],
+    count: int,
+) -> None:
+    """Write the rows of the result with the number `count`."""
+    import duckdb
+
+    from netlake.errors import OptionError
+    from netlake.query import output
+    from netlake.query.mistakes import translated
+    from netlake.query.output.visible import say
+
+    relation, opened = result
+    if count > 1 and not output.takes_several(request["format"]):
+        raise OptionError(
+            f"--format {request['format']} holds the rows of one query, and the SQL has several; "
+            "create tables in the earlier statements, or use another format."
+        )
+    if count > 1:
+        out.write(b"\n")
     if request["plan"]:
         for sentence in opened.sentences():
             say(sentence)
-    style = output.Style(request["raw"], request["width"])
+    table = request["dump"] and request["dump"]["table"]
+    choose = bool(request["dump"] and not request["dump"]["select"])
+    style = output.Style(request["raw"], request["width"], table, choose)
     try:
-        _stream(relation, out, request["format"], style, request["rows"])
+        _stream(relation, out, request, style)
     except duckdb.Error as error:
         refused = translated(error, snapshot.names())
         if request["dump"] and isinstance(error, (duckdb.DataError, duckdb.ProgrammingError)):
@@ -132,25 +175,38 @@ def _files(connection: Connection, statement: str, snapshot: Snapshot) -> list[P
     """All files of the tables that the statement names."""
     from netlake.query.connection import named
 
-    tables, _ = named(connection.database, statement, snapshot)
+    tables = named(connection.database, statement, snapshot)
     return [Path(file.path) for table in tables for file in snapshot.files(table)]
 
 
-def _stream(relation: duckdb.DuckDBPyRelation, out: BinaryIO, name: str, style: Any, most: int | None) -> None:
-    """Write all rows, or the first `most` and a message if there are more."""
+def _stream(relation: duckdb.DuckDBPyRelation, out: BinaryIO, request: dict[str, Any], style: Any) -> None:
+    """Write all rows, or the first of them and a message with their number if there are more."""
     from netlake.query import output
     from netlake.query.output.visible import say
     from netlake.query.portable import portable
 
+    most: int | None = request["rows"]
     reader = portable(relation).to_arrow_reader(BATCH)
-    writer = output.writer(name, out, reader.schema, style)
-    left = most
+    writer = output.writer(request["format"], out, reader.schema, style)
+    written, more = 0, False
     for batch in reader:
-        if left is not None and batch.num_rows > left:
-            writer.write(batch.slice(0, left))
-            say(f"the output is cut after {most} rows; raise --max-rows to see more.")
+        if most is not None and (more := written + batch.num_rows > most):
+            writer.write(batch.slice(0, most - written))
             break
         writer.write(batch)
-        left = None if left is None else left - batch.num_rows
+        written += batch.num_rows
     writer.close()
     out.flush()
+    if more:
+        reader.close()
+        say(f"showing {most:,} of {_count(relation)} rows; --limit 0 for all.")
+
+
+def _count(relation: duckdb.DuckDBPyRelation) -> str:
+    """The number of rows of a query: DuckDB counts most results without computing their columns."""
+    import duckdb
+
+    try:
+        return f"{relation.aggregate('count(*)').fetchall()[0][0]:,}"
+    except duckdb.Error:
+        return "more"

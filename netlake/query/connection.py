@@ -15,7 +15,7 @@ Rules:
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,20 +24,18 @@ import duckdb
 
 from netlake.errors import QueryError
 from netlake.lake.facts import FileInfo
-from netlake.query import labelled, names, network
+from netlake.query import functions, labelled, network
+from netlake.query.mistakes import MISSING, Place, translated
 from netlake.query.planning import Planner
 from netlake.query.snapshot import Field, Snapshot
-from netlake.query.views import all_views, view_of
-from netlake.schema import sql
+from netlake.query.views import all_views, tables_of, with_used
 from netlake.schema.sql import literal
 from netlake.schema.sql import name as quoted
 from netlake.schema.views import View
 from netlake.tables import entries
 
-_MISSING = re.compile(r"(?:Table|View) with name \"?(.+?)\"? does not exist")
 # statements that list tables: every table gets a view without files
 _LISTING = re.compile(r"^\s*show\b|\binformation_schema\b|\bduckdb_(tables|views|columns)\b", re.IGNORECASE)
-JOINED = "_joined"
 
 
 @dataclass(slots=True)
@@ -57,11 +55,21 @@ class Opened:
 class Connection:
     """A DuckDB database whose statements see the tables of a snapshot; not thread-safe.
 
-    `variables` allows statements to use Python variables of the caller as tables.
+    `variables` allows statements to use Python variables of the caller as tables; `local` are the networks of
+    `is_local`, by default private ones.
     """
 
-    def __init__(self, *, threads: int | None = None, memory: str | None = None, variables: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        threads: int | None = None,
+        memory: str | None = None,
+        variables: bool = False,
+        local: tuple[str, ...] = (),
+    ) -> None:
         self.planner = Planner()
+        self.local = local
+        self._declared: set[str] = set()
         config: dict[str, Any] = {"threads": threads} if threads else {}
         if memory:
             config["memory_limit"] = memory
@@ -79,53 +87,80 @@ class Connection:
         self.planner.close()
         self.database.close()
 
+    def declare(self, sql: str) -> None:
+        """Add the functions in Python that `sql` may call."""
+        functions.declare(self.database, sql, self._declared, self.local)
+
     def run(self, sql: str, snapshot: Snapshot, *, prune: bool = True) -> tuple[duckdb.DuckDBPyRelation, Opened]:
         """(result of the last statement in `sql`, lazy if it is a query; the files that it reads).
 
         Earlier statements are executed first, on the same cursor, so that later ones can use what they created. Raises
         QueryError for an invalid statement. `prune=False` reads all files of the named tables.
         """
+        *_, last = self.results(sql, snapshot, prune=prune, every=False)
+        return last
+
+    def results(
+        self, sql: str, snapshot: Snapshot, *, prune: bool = True, every: bool = True
+    ) -> Iterator[tuple[duckdb.DuckDBPyRelation, Opened]]:
+        """The result of each query in `sql`, and of the last statement; read one to its end before the next.
+
+        With `every` false, only the last one: queries before it are executed, and their results discarded.
+        """
         views = Views(self, snapshot)
+        place = Place(sql, 0, 0)
         try:
             statements = views.cursor.extract_statements(sql)
             if not statements:
                 raise QueryError("The SQL contains no statement.")
             # a view that one statement creates may need more files of a table than the next statement
             prune = prune and len(statements) == 1
-            for statement in statements[:-1]:
+            for number, statement in enumerate(statements, 1):
+                place = Place(sql, number, len(statements), statement.query)
                 views.ready(statement.query, prune=prune)
-                views.until_bound(views.to_its_end, statement)
-            views.ready(statements[-1].query, prune=prune)
-            return views.until_bound(views.cursor.sql, statements[-1]), views.opened
+                is_query = statement.expected_result_type == [duckdb.ExpectedResultType.QUERY_RESULT]
+                if number == len(statements) or (every and is_query):
+                    # the text, because errors of a parsed statement have no line
+                    yield views.until_bound(views.cursor.sql, statement.query), views.opened
+                else:
+                    views.until_bound(views.to_its_end, statement.query)
         except duckdb.Error as error:
-            raise translated(error, snapshot.names()) from error
+            raise translated(views.located(error, place), snapshot.names(), place) from error
 
 
 class Views:
     """A cursor, and the temporary views that the statements run on it need."""
 
     def __init__(self, connection: Connection, snapshot: Snapshot) -> None:
-        self.planner, self.snapshot = connection.planner, snapshot
+        self.connection, self.planner, self.snapshot = connection, connection.planner, snapshot
         self.cursor = connection.database.cursor()
         self.opened = Opened()
 
     def ready(self, statement: str, *, prune: bool) -> None:
-        """Create the views and macros that `statement` needs."""
+        """Create the views, macros and functions that `statement` needs."""
+        used = declared_views(self.cursor, statement, self.snapshot)
+        text = " ".join([statement, *(view.query for view in used)])
+        macros = [network.macro(network.networks(statement))] if network.named(statement) else []
+        macros += functions.statements(text)
+        self.connection.declare(text)
         if _LISTING.search(statement):
-            for table in self.snapshot.names():
-                self.cursor.execute(view(table, self.snapshot.fields(table), ()))
-            for declared in all_views(self.snapshot):
-                self.cursor.execute(declared.statement)
-        macros = (network.macro(network.networks(statement)),) if network.named(statement) else ()
-        tables, joined = named(self.cursor, statement, self.snapshot)
-        made = [_joined(table) for table in joined]
-        made += [view.statement for view in declared_views(self.cursor, statement, self.snapshot)]
+            self._list()
+        tables = named(self.cursor, statement, self.snapshot)
+        made = [view.statement for view in used]
         if with_labels := labelled.named(statement, self.snapshot):
             labelled.check(with_labels, self.snapshot)
             made += labelled.statements(with_labels, self.snapshot)
         self.bind(tables, statement if prune else None, macros, made)
-        for macro in macros:
-            self.cursor.execute(macro)
+
+    def _list(self) -> None:
+        """Create every view, without files."""
+        for table in self.snapshot.names():
+            self.cursor.execute(view(table, self.snapshot.fields(table), ()))
+        listed = all_views(self.snapshot)
+        text = " ".join(one.query for one in listed)
+        self.connection.declare(text)
+        for statement in (*functions.statements(text), *(one.statement for one in listed)):
+            self.cursor.execute(statement)
 
     def until_bound(self, act: Any, statement: Any) -> Any:
         """Return `act(statement)`; a table that only binding reveals gets its view, and `act` runs again."""
@@ -133,11 +168,20 @@ class Views:
             try:
                 return act(statement)
             except duckdb.CatalogException as error:
-                match = _MISSING.search(str(error))
+                match = MISSING.search(str(error))
                 table = match[1].lower() if match else ""
                 if table in self.opened.tables or not self.snapshot.has(table):
                     raise
                 self.bind({table})
+
+    def located(self, error: duckdb.Error, place: Place) -> duckdb.Error:
+        """`error` with its line, which DuckDB omits for a relation, but not where it executes the same text."""
+        if place.number and isinstance(error, (duckdb.BinderException, duckdb.CatalogException)):
+            try:
+                self.cursor.execute(place.statement)
+            except duckdb.Error as again:
+                return again
+        return error
 
     def to_its_end(self, statement: Any) -> None:
         """Execute `statement` and discard its result, which would keep the cursor busy."""
@@ -149,42 +193,39 @@ class Views:
         self,
         tables: Collection[str],
         statement: str | None = None,
-        macros: tuple[str, ...] = (),
+        macros: Sequence[str] = (),
         made: Sequence[str] = (),
     ) -> None:
         """Create the views of `tables`, then those of the statements `made`, which use them.
 
-        With `statement`, a view covers only the files that the statement can need; `macros` are created for planning.
+        With `statement`, a view covers only the files that the statement can need; `macros` are created between.
         """
         fields = {table: self.snapshot.fields(table) for table in tables}
         files = {table: self.snapshot.files(table) for table in tables}
         chosen = dict(files)
         if statement is not None and any(len(found) > 1 for found in files.values()):
-            for table, may in self.planner.tests(statement, fields, (*made, *macros)).items():
+            for table, may in self.planner.tests(statement, fields, [*macros, *made]).items():
                 if may.columns:
                     known = self.snapshot.files(table, may.columns)
                     chosen[table] = [file for file in known if may(file.stats)]
         for table in tables:
-            self.cursor.execute(view(table, fields[table], chosen[table], distinct=_of_the_lake(table, fields[table])))
+            distinct = _of_the_lake(table, fields[table])
+            self.cursor.execute(view(table, fields[table], chosen[table], distinct=distinct, only=self.snapshot.only))
             rows = sum(file.rows for file in chosen[table])
             self.opened.tables[table] = (len(chosen[table]), len(files[table]), rows)
-        for created in made:
+        for created in [*macros, *made]:
             self.cursor.execute(created)
 
 
-def named(cursor: duckdb.DuckDBPyConnection, statement: str, snapshot: Snapshot) -> tuple[set[str], set[str]]:
-    """(tables that `statement` may read, tables of which it names the view `NAME_joined` with packet columns)."""
-    found = _names(cursor, statement)
-    for view in declared_views(cursor, statement, snapshot):
-        found |= set(view.tables)
+def named(cursor: duckdb.DuckDBPyConnection, statement: str, snapshot: Snapshot) -> set[str]:
+    """The tables that `statement` may read."""
+    found = _names(cursor, statement) | functions.tables(statement)
+    found |= tables_of(declared_views(cursor, statement, snapshot), snapshot)
     if network.named(statement):
         found.add("address")
     for one in labelled.named(statement, snapshot):
         found |= {one.table, labelled.EDGES}
-    tables = {name for name in found if snapshot.has(name)}
-    stems = {name.removesuffix(JOINED) for name in found - tables if name.endswith(JOINED)}
-    joined = {name for name in stems if snapshot.has(name) and _joins(name, snapshot)}
-    return tables | joined | ({"packet"} if joined else set()), joined
+    return {name for name in found if snapshot.has(name)}
 
 
 def _names(cursor: duckdb.DuckDBPyConnection, statement: str) -> set[str]:
@@ -197,22 +238,11 @@ def _names(cursor: duckdb.DuckDBPyConnection, statement: str) -> set[str]:
 
 
 def declared_views(cursor: duckdb.DuckDBPyConnection, statement: str, snapshot: Snapshot) -> list[View]:
-    """The views of protocols (VIEWS) that `statement` names; a table with the same name has priority."""
-    found = (view_of(name, snapshot) for name in sorted(_names(cursor, statement)))
-    return [view for view in found if view is not None]
+    """The declared views that `statement` or its macros name, and those that they use, each after those that it uses.
 
-
-def _joins(table: str, snapshot: Snapshot) -> bool:
-    """Whether `table` has a view with packet columns: it is declared so, and the lake has all declared columns."""
-    entry = entries().get(table)
-    if entry is None or table == "packet" or not sql.joins(entry.table):
-        return False
-    return {column.name for column in entry.table.all_columns} <= {field.name for field in snapshot.fields(table)}
-
-
-def _joined(table: str) -> str:
-    made = sql.joined(entries()[table].table)
-    return made.replace("CREATE OR REPLACE VIEW", "CREATE OR REPLACE TEMP VIEW", 1)
+    A table with the same name has priority.
+    """
+    return with_used(_names(cursor, statement) | functions.tables(statement), snapshot)
 
 
 def _of_the_lake(table: str, fields: Sequence[Field]) -> bool:
@@ -223,8 +253,18 @@ def _of_the_lake(table: str, fields: Sequence[Field]) -> bool:
     return entry is not None and entry.table.context == "lake"
 
 
-def view(table: str, fields: Sequence[Field], files: Sequence[FileInfo], *, distinct: bool = False) -> str:
-    """The SQL that creates `table` as a temporary view over `files`; without files the view has no rows."""
+def view(
+    table: str,
+    fields: Sequence[Field],
+    files: Sequence[FileInfo],
+    *,
+    distinct: bool = False,
+    only: Collection[str] | None = None,
+) -> str:
+    """The SQL that creates `table` as a temporary view over `files`; without files the view has no rows.
+
+    `only` are the captures of its rows, None for all; a table without the column `capture` is not restricted.
+    """
     made = f"CREATE OR REPLACE TEMP VIEW {quoted(table)} AS SELECT "
     if not files:
         columns = ", ".join(f"NULL::{field.type} AS {quoted(field.name)}" for field in fields)
@@ -235,7 +275,11 @@ def view(table: str, fields: Sequence[Field], files: Sequence[FileInfo], *, dist
         for field in fields
     )
     columns = ", ".join(quoted(field.name) for field in fields)
-    return f"{made}{'DISTINCT ' if distinct else ''}{columns} FROM read_parquet([{paths}], schema=MAP {{{schema}}})"
+    source = f"read_parquet([{paths}], schema=MAP {{{schema}}})"
+    where = ""
+    if only is not None and any(field.name == "capture" for field in fields):
+        where = f" WHERE capture IN ({', '.join(map(literal, sorted(only)))})" if only else " WHERE false"
+    return f"{made}{'DISTINCT ' if distinct else ''}{columns} FROM {source}{where}"
 
 
 def allow_only(database: duckdb.DuckDBPyConnection, places: Iterable[Path | str], *, spill: Path | None) -> None:
@@ -258,13 +302,3 @@ def allow_only(database: duckdb.DuckDBPyConnection, places: Iterable[Path | str]
         "SET lock_configuration=true",
     ):
         database.execute(setting)
-
-
-def translated(error: duckdb.Error, tables: Iterable[str]) -> QueryError:
-    """A QueryError for DuckDB's error: its first line and hints, or the nearest names for an unknown table."""
-    text = str(error)
-    if match := _MISSING.search(text):
-        return names.unknown("table", match[1], tables)
-    first, _, rest = text.partition("\n")
-    hints = [line.strip() for line in rest.splitlines() if line.startswith(("Candidate", "Did you mean"))]
-    return QueryError(" ".join([first.strip(), *hints]))

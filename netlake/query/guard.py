@@ -19,7 +19,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -39,6 +40,8 @@ sys.exit(main(request))
 class Request:
     """A request to the child: a statement (`sql`), or one table (`dump`: the fields of `netlake.query.dump.Dump`).
 
+    `captures` are names of captures, whose rows alone are read, see `chosen`; `local` the networks of `is_local`;
+    `files` are further tables, by name the path of a CSV or Parquet file.
     `at` is a snapshot number or a time, see `snapshot.moment`, None for the latest; `width` is that of the terminal, 0
     for none; `rows` limits the rows, None for all; `memory` is DuckDB's memory limit ("2GB"); `plan` prints to stderr
     how many files of each table are read.
@@ -55,6 +58,9 @@ class Request:
     threads: int | None = None
     memory: str | None = None
     plan: bool = False
+    captures: Sequence[str] = ()
+    local: Sequence[str] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 def run(request: Request, out: int | IO[bytes], *, timeout: float | None = None) -> int:

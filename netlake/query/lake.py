@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from netlake.lake.catalog import Catalog
 from netlake.lake.facts import CaptureFacts
-from netlake.query import labelled, names
+from netlake.query import functions, labelled, names
 from netlake.query.answer import Answer
+from netlake.query.chosen import chosen
 from netlake.query.connection import Connection, Views
+from netlake.query.functions import local
 from netlake.query.snapshot import Snapshot
-from netlake.query.views import all_views, columns, view_of
+from netlake.query.views import all_views, columns, tables_of, view_of, with_used
+from netlake.schema.views import View
 
 if TYPE_CHECKING:
     import duckdb
@@ -29,22 +32,30 @@ if TYPE_CHECKING:
 class Lake:
     """The lake at `path`: each query reads the latest snapshot, or the snapshot `at` (a number or a time) if given.
 
+    With `captures` (ids, paths or names of files), it has the rows of these captures only.
     Not thread-safe: use one Lake for each thread.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, at: int | dt.datetime | None = None) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        at: int | dt.datetime | None = None,
+        captures: Sequence[str] | None = None,
+    ) -> None:
         self.catalog = Catalog(Path(path), readonly=True)
         self.path = Path(path)
-        self._at = at
+        self._at, self._only = at, captures
         self._connection: Connection | None = None
         self._snapshot()
 
     def _snapshot(self) -> Snapshot:
-        return Snapshot(self.catalog, self._at)
+        whole = Snapshot(self.catalog, self._at)
+        return whole if self._only is None else Snapshot(self.catalog, whole.at, chosen(self._only, whole.captures()))
 
     def _opened(self) -> Connection:
         if self._connection is None:
-            self._connection = Connection()
+            self._connection = Connection(local=local.of_lake(self.path))
         return self._connection
 
     def sql(self, statement: str, *, prune: bool = True) -> Answer:
@@ -78,16 +89,18 @@ class Lake:
             self._known(snapshot, table)
         labelled.check(with_labels, snapshot)
         wanted = [name for name in wanted if labelled.parse(name) is None]
-        declared = [view for name in wanted if (view := view_of(name, snapshot)) is not None]
+        declared = with_used(wanted, snapshot)
         if not tables:
-            declared = [view for view in all_views(snapshot) if not set(wanted).isdisjoint(view.tables)]
-        wanted = list({name for name in wanted if view_of(name, snapshot) is None}.union(*(v.tables for v in declared)))
+            declared = [view for view in all_views(snapshot) if not view.tables or _some(view, wanted, snapshot)]
+        wanted = list({name for name in wanted if view_of(name, snapshot) is None} | tables_of(declared, snapshot))
         wanted += {one.table for one in with_labels} | ({labelled.EDGES} if with_labels else set())
         for table in wanted:
             self._known(snapshot, table)
-        views = Views(Connection(variables=True), snapshot)
+        views = Views(Connection(variables=True, local=local.of_lake(self.path)), snapshot)
+        every = " ".join(name for name, one in functions.every().items() if set(one.tables) <= set(wanted))
+        views.connection.declare(every)
         made = [*(view.statement for view in declared), *labelled.statements(with_labels, snapshot)]
-        views.bind(wanted, made=made)
+        views.bind(wanted, macros=functions.statements(every), made=made)
         return views.cursor
 
     @property
@@ -103,9 +116,9 @@ class Lake:
         return [entry.facts for entry in self.catalog.captures()]
 
     def columns(self, table: str) -> dict[str, tuple[str, str]]:
-        """Column name -> (SQL type, description) of `table`; those of a declared view have no descriptions."""
+        """Column name -> (SQL type, description) of `table`, which may be a declared view."""
         if view := view_of(table, self._snapshot()):
-            return {name: (kind, "") for name, kind in columns(view, self._snapshot()).items()}
+            return columns(view, self._snapshot())
         return {field.name: (field.type, field.doc) for field in self._checked(table).fields(table)}
 
     def _checked(self, table: str) -> Snapshot:
@@ -144,3 +157,8 @@ class Lake:
 
     def _ipython_key_completions_(self) -> list[Any]:
         return list(self.tables)
+
+
+def _some(view: View, tables: Iterable[str], snapshot: Snapshot) -> bool:
+    """Whether a view, or one that it uses, reads one of `tables`."""
+    return not tables_of(with_used([view.name], snapshot), snapshot).isdisjoint(tables)

@@ -15,6 +15,11 @@ from collections.abc import Iterable
 from netlake.errors import QueryError
 from netlake.schema.sql import literal
 
+# signature and sentence, for lists of functions
+DESCRIBED = (
+    "net(network)",
+    "Table with the addresses of a network that occur in the lake: WHERE src_ip IN (FROM net('10.0.0.0/8')).",
+)
 _CALL = re.compile(r"\bnet\s*\(", re.IGNORECASE)
 _NETWORK = re.compile(r"\bnet\s*\(\s*('(?:[^']|'')*')\s*\)", re.IGNORECASE)
 _HOW = "net() takes one literal network, such as net(''10.0.0.0/8'')."

@@ -12,12 +12,12 @@ result, and drop filters that empty statistics make redundant. A statement that 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import duckdb
 
-from netlake.query import pruning
+from netlake.query import functions, pruning
 from netlake.query.pruning import Test
 from netlake.query.snapshot import Field
 from netlake.schema.sql import name as quoted
@@ -36,15 +36,17 @@ class Planner:
     def __init__(self) -> None:
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._made: dict[str, tuple[Field, ...]] = {}
+        self._declared: set[str] = set()
 
     def tests(
-        self, statement: str, tables: Mapping[str, tuple[Field, ...]], also: tuple[str, ...] = ()
+        self, statement: str, tables: Mapping[str, tuple[Field, ...]], also: Sequence[str] = ()
     ) -> dict[str, Test]:
         """For each table, the test that the files needed by `statement` pass; for missing tables all are needed.
 
         `also` are SQL statements that create what `statement` uses, such as macros.
         """
         connection = self._ready(tables, also)
+        functions.declare(connection, statement, self._declared)
         try:
             rows = connection.execute("EXPLAIN (FORMAT json) " + statement).fetchall()
             plan = json.loads(rows[0][1])
@@ -57,7 +59,7 @@ class Planner:
                 scans.setdefault(table, []).append(pruning.test(filters, columns))
         return {table: pruning.any_of(tests) for table, tests in scans.items()}
 
-    def _ready(self, tables: Mapping[str, tuple[Field, ...]], also: tuple[str, ...]) -> duckdb.DuckDBPyConnection:
+    def _ready(self, tables: Mapping[str, tuple[Field, ...]], also: Sequence[str]) -> duckdb.DuckDBPyConnection:
         if self._connection is None:
             self._connection = duckdb.connect(config={"threads": 1})
             for setting in _SETTINGS:
@@ -67,9 +69,15 @@ class Planner:
                 columns = ", ".join(f"{quoted(field.name)} {field.type}" for field in fields)
                 self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {quoted(table)} ({columns})")
                 self._made[table] = fields
+        functions.declare(self._connection, " ".join(also), self._declared)
         for statement in also:
             self._connection.execute(statement)
         return self._connection
+
+    def add(self, name: str, columns: Mapping[str, str]) -> None:
+        """Make known a table beside those of the lake: its columns with their SQL types."""
+        shown = ", ".join(f"{quoted(column)} {kind}" for column, kind in columns.items())
+        self._ready({}, ()).execute(f"CREATE OR REPLACE TABLE {quoted(name)} ({shown})")
 
     def close(self) -> None:
         """Close the database."""
@@ -77,6 +85,7 @@ class Planner:
             self._connection.close()
             self._connection = None
             self._made.clear()
+            self._declared.clear()
 
 
 def _scans(nodes: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:

@@ -3,6 +3,8 @@
 - Each statement uses a new `Snapshot`: it sees one state of the lake, and later statements see later captures.
 - Declared tables that the lake does not contain yet are included without files, so that a query on them returns no rows
   instead of an error.
+- A snapshot of single captures has only their files, and `only`, by which rows of files that several captures share
+  are left out.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from dataclasses import dataclass
 
 from netlake.errors import OptionError
 from netlake.lake.catalog import Catalog
-from netlake.lake.facts import ColumnInfo, FileInfo
+from netlake.lake.facts import CaptureFacts, ColumnInfo, FileInfo
 from netlake.schema import Table
 from netlake.schema.contract import ids
 from netlake.schema.sql import TYPES, literal, type_of
@@ -41,19 +43,40 @@ class Field:
 
 
 class Snapshot:
-    """A lake at one snapshot, which is immutable."""
+    """A lake at one snapshot, which is immutable; `only` are ids of captures, whose rows alone it has, None for all."""
 
-    def __init__(self, catalog: Catalog, at: int | dt.datetime | None = None) -> None:
-        self.catalog = catalog
+    def __init__(
+        self, catalog: Catalog, at: int | dt.datetime | None = None, only: Collection[str] | None = None
+    ) -> None:
+        self.catalog, self._has_lake = catalog, True
         self.at = catalog.snapshot(at)
         self._tables = catalog.tables(self.at)
+        self.only = None if only is None else frozenset(only)
+        self._others = catalog.files_of_others(self.only) if self.only is not None else frozenset()
 
     @classmethod
     def declared(cls) -> Snapshot:
         """One without a lake: the declared tables, without rows."""
         found = cls.__new__(cls)
         found._tables = {}  # noqa: SLF001 - its own
+        found.only, found._has_lake = None, False  # noqa: SLF001 - as above
         return found
+
+    def stored(self) -> Sequence[str]:
+        """Names of the tables in the lake, sorted."""
+        return sorted(self._tables)
+
+    def captures(self) -> list[CaptureFacts]:
+        """The captures, in the order in which they were added."""
+        every = (entry.facts for entry in self.catalog.captures(self.at)) if self._has_lake else ()
+        return [facts for facts in every if self.only is None or facts.capture in self.only]
+
+    def has_values(self, table: str, column: int) -> bool:
+        """Whether a row of `table` may have a value in the column with this id that is not null."""
+        return any(
+            known is None or known.values is None or known.values > 0
+            for known in (file.stats.get(column) for file in self.files(table, (column,)))
+        )
 
     def names(self) -> Sequence[str]:
         """Names of all tables in the lake and all declared tables, sorted."""
@@ -75,7 +98,8 @@ class Snapshot:
 
     def files(self, table: str, columns: Collection[int] = ()) -> Sequence[FileInfo]:
         """The files of `table`, with the statistics of `columns`; none if the lake does not have the table."""
-        return self.catalog.files(table, self.at, columns) if table in self._tables else ()
+        found = self.catalog.files(table, self.at, columns) if table in self._tables else []
+        return [file for file in found if file.id not in self._others] if self.only is not None else found
 
 
 def of_catalog(column: ColumnInfo) -> Field:

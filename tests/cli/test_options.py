@@ -41,6 +41,7 @@ INVALID: dict[str, tuple[str, ...]] = {
         "count(*) > 1", "?",
     ),
     "--limit": NUMBERS,
+    "--capture": ("", " ", "no_such_capture", NOT_UTF8),
     "--max-rows": NUMBERS,
     "--format": ("", "xml", "CSV2", NOT_UTF8),
     "--output": ("", "{folder}", "{folder}/absent/out", "{lake}/out"),
@@ -66,6 +67,22 @@ INVALID |= {
     "--purge": SECONDS,
     "--folds": (*NUMBERS, "1"),
     "--seed": NUMBERS,
+    "--with": (
+        "",
+        "truth",
+        "=x",
+        "a b={file}",
+        "1={file}",
+        "truth=",
+        "truth={folder}",
+        "truth={folder}/absent",
+        "sample={file}",
+        NOT_UTF8,
+    ),
+    "--to": ("", "{file}", "{folder}", "{folder}/absent/out", "{file}/out"),
+    "--as": ("", "xml", "CSV", NOT_UTF8),
+    "--file": ("", "{folder}", "{folder}/absent.sql"),
+    "--local": ("", ",", "office", "10.0.0.0/33", "10.0.0.0/255.0.0.0", NOT_UTF8),
     "--budget-seconds": (*SECONDS, "0"),
     "--budget-memory": (*NUMBERS, "0"),
     "--missing": ("", "zero", NOT_UTF8),
@@ -80,12 +97,12 @@ INVALID |= {
 # options of commands of `label` whose values are checked against a lake or a file: see tests/label and tests/features
 CHECKED_LATER = {
     "--custom", "--zone", "--out", "--sep", "--name", "--version", "--source", "--table", "--features", "--policy",
-    "--capture", "--kind", "--benign",
+    "--kind", "--benign",
 }  # fmt: skip
 # options that are that in one command only
 OTHERWISE = {
     (("label",), "--exclude"), (("label", "dataset"), "--exclude"), (("label", "dataset"), "--include"),
-    (("label", "features"), "--where"),
+    (("label", "features"), "--where"), (("label", "features"), "--capture"), (("label", "import"), "--capture"),
 }  # fmt: skip
 # arguments that a command needs besides the option
 NEEDED: dict[tuple[str, ...], list[object]] = {

@@ -51,7 +51,7 @@ def test_sql_prints_rows_plan_and_row_limit(run: Run, lake: Path, monkeypatch: p
     assert (code, json.loads(out), err) == (0, [{"number": 3}], "netlake: sample: 1 of 8 files, 5 rows\n")
     code, out, err = run("sql", "SELECT i FROM range(9) r(i)", "--max-rows", 1, "--format", "tsv")
     assert (code, out) == (0, "i\n0\n")
-    assert "cut after 1 rows" in err
+    assert err == "netlake: showing 1 of 9 rows; --limit 0 for all.\n"
 
 
 def test_sql_reads_statement_from_stdin(program: Program, lake: Path) -> None:

@@ -201,6 +201,16 @@ def test_without_landlock_a_warning_is_printed_and_duckdb_restricts(
     code, _ = answer(Request(str(own_lake), sql=f"COPY (FROM sample) TO '{own_lake}/data/x.parquet'"), tmp_path)
     assert code == 1
     assert state(own_lake) == before
+    file = tmp_path / "truth.csv"
+    file.write_text("number\n3\n")
+    files = {"truth": str(file)}
+    joined = Request(
+        str(own_lake), sql="FROM sample JOIN truth USING (number) SELECT number", format="csv", files=files
+    )
+    assert answer(joined, tmp_path) == (0, "number\n3\n")
+    for change in (f"COPY (SELECT 1) TO '{file}' (USE_TMP_FILE false)", f"FROM read_csv('{file}')"):
+        assert answer(Request(str(own_lake), sql=change, files=files), tmp_path)[0] == 1
+    assert file.read_text() == "number\n3\n"
 
 
 def test_requests_of_sql_and_dump_return_rows(lake: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -217,7 +227,7 @@ def test_requests_of_sql_and_dump_return_rows(lake: Path, tmp_path: Path, capfd:
 def test_limits_of_rows_time_and_memory(lake: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     code, out = answer(Request(str(lake), sql="SELECT i FROM range(100000) r(i)", format="csv", rows=3), tmp_path)
     assert (code, out) == (0, "i\n0\n1\n2\n")
-    assert "cut after 3 rows" in capfd.readouterr().err
+    assert "showing 3 of 100,000 rows" in capfd.readouterr().err
     endless = "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range + b.range < 0"
     began = time.monotonic()
     with pytest.raises(QueryError, match="stopped after 1 s"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -121,6 +122,7 @@ def test_every_type_is_written_in_every_format(lake: Path, tmp_path: Path, colum
     assert b"MonthDayNano" not in data
     check: dict[str, Callable[[bytes, Columns], None]] = {
         "csv": _cells, "tsv": _cells_of_tsv, "json": _json, "jsonl": _json_lines, "parquet": _parquet, "arrow": _arrow,
+        "elasticsearch": _bulk, "markdown": _escaped,
     }  # fmt: skip
     if form in check:
         check[form](data, columns)
@@ -152,6 +154,21 @@ def _json(data: bytes, columns: Columns) -> None:
 def _json_lines(data: bytes, columns: Columns) -> None:
     first, second, _ = data.split(b"\n")
     _json(b"[%b,%b]" % (first, second), columns)
+
+
+def _bulk(data: bytes, columns: Columns) -> None:
+    """Nulls are left out."""
+    _, first, _, second, _ = data.split(b"\n")
+    assert json.loads(second) == {"event.dataset": "netlake"}
+    found = json.loads(first)
+    for place, (sql, _, value) in enumerate(columns):
+        assert value is ... or found.get(f"netlake.c{place}") == value, sql
+
+
+def _escaped(data: bytes, columns: Columns) -> None:
+    shown = re.sub(r"\\([\\`*_{}\[\]<>#|~])", r"\1", data.decode())
+    for sql, text, _ in columns:
+        assert text in shown, sql
 
 
 def _parquet(data: bytes, columns: Columns) -> None:

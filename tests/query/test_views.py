@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -13,6 +15,9 @@ from netlake.cli import options
 from netlake.cli.dump import command
 from netlake.errors import OptionError, QueryError
 from netlake.query.dump import Dump
+from netlake.query.snapshot import Snapshot
+from netlake.query.views import columns
+from netlake.schema import SCALARS, Table
 from netlake.streams.http.tables import REQUEST, RESPONSE
 from netlake.streams.http2 import HTTP2_STREAM
 from tests.query import lakes
@@ -99,8 +104,51 @@ def test_unknown_names_are_still_errors(tmp_path: Path) -> None:
 
 def test_views_have_names_of_their_own_and_known_tables() -> None:
     known = tables.entries()
-    assert set(tables.views()) == {"http"}
+    assert set(tables.views()) == {"anomaly", "asset", "captures", "dns_answer", "host_name", "http"}
     for name, view in tables.views().items():
         assert name == view.name not in known
-        assert set(view.tables) <= set(known)
+        assert set(view.tables) <= set(known) | set(tables.views())
         assert view.doc.endswith(".")
+
+
+CASES = tomllib.loads((Path(__file__).resolve().parent / "views.toml").read_text(encoding="utf-8"))["case"]
+EMPTY = {"boolean": False, "varchar": "", "blob": b""}
+
+
+def filled(table: Table, row: dict[str, Any]) -> dict[str, Any]:
+    """`row`, with a value in columns that are never null."""
+    needed = [column for column in table.columns if not column.null and isinstance(column.kind, str)]
+    return {column.name: EMPTY.get(SCALARS[column.kind].lake, 0) for column in needed} | row
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
+def test_rows_of_a_view(tmp_path: Path, case: dict[str, Any]) -> None:
+    """In TOML an empty text is null."""
+    given = {
+        tables.table(name): [filled(tables.table(name), row) for row in rows] for name, rows in case["tables"].items()
+    }
+    lakes.commit(tmp_path / "lake", "a" * 16, given)
+    found = netlake.Lake(tmp_path / "lake").sql(case["query"]).rows()
+    assert [["" if value is None else value for value in row] for row in found] == case["rows"]
+
+
+def test_views_of_an_empty_lake_have_no_rows(tmp_path: Path) -> None:
+    lakes.commit(tmp_path / "lake", "a" * 16, {})
+    lake = netlake.Lake(tmp_path / "lake")
+    assert {name: lake.sql(f"SELECT count(*) FROM {name}").rows()[0][0] for name in tables.views()} == {
+        name: int(name == "captures") for name in tables.views()
+    }
+
+
+def test_hostile_paths_of_captures(tmp_path: Path) -> None:
+    """Paths are constants of a statement."""
+    path = "a'); DROP TABLE x; --{faults}\u202e\n'b"
+    lakes.commit(tmp_path / "lake", "a" * 16, {}, path=path)
+    assert netlake.Lake(tmp_path / "lake").sql("SELECT path FROM captures").rows() == [(path,)]
+
+
+@pytest.mark.parametrize("name", tables.views())
+def test_every_column_of_a_view_has_a_description(name: str) -> None:
+    found = columns(tables.views()[name], Snapshot.declared())
+    assert {column: doc for column, (_, doc) in found.items() if not doc.endswith(".")} == {}
+    assert set(tables.views()[name].columns) <= set(found)

@@ -29,7 +29,17 @@ FORMATS: dict[str, tuple[str, str, bool]] = {
     "arrow": ("binary", "Arrow", True),
     "proto": ("proto", "Proto", True),
     "text": ("lines", "Text", False),
+    "markdown": ("bordered", "Markdown", False),
+    "box": ("bordered", "Box", False),
+    "elasticsearch": ("elastic", "Bulk", False),
 }
+# endings of names of files -> format
+ENDINGS = {
+    ".parquet": "parquet", ".csv": "csv", ".tsv": "tsv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl",
+    ".arrow": "arrow", ".arrows": "arrow", ".md": "markdown", ".zst": "proto", ".txt": "table",
+}  # fmt: skip
+# formats whose file is one document, or has one schema
+_SINGLE = {"json", "parquet", "arrow", "proto"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +47,14 @@ class Style:
     """Settings of a writer.
 
     `raw` writes control characters and formulas unchanged; `width` is that of the terminal, 0 if the output is not a
-    terminal; `table` is the name of the table whose rows are written, None for other rows.
+    terminal; `table` is the name of the table whose rows are written, None for other rows; `choose` lets a format that
+    has no room for all columns choose the most useful ones, else the first ones.
     """
 
     raw: bool = False
     width: int = 0
     table: str | None = None
+    choose: bool = False
 
 
 class Writer(Protocol):
@@ -58,6 +70,11 @@ class Writer(Protocol):
 def is_binary(name: str) -> bool:
     """Whether format `name` is binary and must not be written to a terminal."""
     return FORMATS[name][2]
+
+
+def takes_several(name: str) -> bool:
+    """Whether format `name` can hold the rows of several queries, one after another."""
+    return name not in _SINGLE
 
 
 def writer(name: str, out: BinaryIO, schema: pa.Schema, style: Style) -> Writer:

@@ -84,6 +84,20 @@ VIEWS = (
         "http",
         "One row for each exchange of HTTP/1, HTTP/2 or HTTP/3: a request, its final response, or both.",
         tables=("http_request", "http_response", "http2_stream", "http3_stream"),
+        columns={
+            "request_packet": "Packet in which the request begins; null without a request.",
+            "response_packet": "Packet in which the final response begins; null without a response.",
+            "response_ts": "Time of the packet in which the final response begins, UTC.",
+            "response_delay": "Seconds from the begin of the request to that of the final response.",
+            "client_ip": "Address of the client.",
+            "client_port": "Port of the client.",
+            "server_ip": "Address of the server.",
+            "server_port": "Port of the server.",
+            "content_type": "Content type of the response.",
+            "content_encoding": "Content coding of the response.",
+            "request_anomalies": "What is unusual or forbidden in the request.",
+            "response_anomalies": "What is unusual or forbidden in the response.",
+        },
         query="""
 SELECT coalesce(q.day, a.day) AS day, coalesce(q.ts, a.ts) AS ts, coalesce(q.capture, a.capture) AS capture,
   coalesce(q.flow, a.flow) AS flow, coalesce(q.exchange, a.exchange) AS exchange,
@@ -103,19 +117,6 @@ FROM http_request q
 FULL JOIN (SELECT * FROM http_response WHERE status >= 200 OR status = 101) a
   ON q.capture = a.capture AND q.flow = a.flow AND q.exchange = a.exchange
 UNION ALL BY NAME
-SELECT day, ts, capture, flow, stream_id::INTEGER AS exchange,
-  CASE WHEN request_headers <> [] OR method IS NOT NULL THEN packet END AS request_packet, response_packet, response_ts,
-  epoch(response_ts - ts) AS response_delay,
-  CASE WHEN of_server THEN dst_ip ELSE src_ip END AS client_ip,
-  CASE WHEN of_server THEN dst_port ELSE src_port END AS client_port,
-  CASE WHEN of_server THEN src_ip ELSE dst_ip END AS server_ip,
-  CASE WHEN of_server THEN src_port ELSE dst_port END AS server_port,
-  method, authority AS host, path AS uri, 'HTTP/2' AS version, user_agent, referer, authorization_scheme,
-  authorization_user, status, server, location, content_type, content_encoding, request_content_type,
-  request_body_length, response_body_length, request_body_sha256, response_body_sha256,
-  request_complete, response_complete, request_headers, response_headers, anomalies AS request_anomalies
-FROM (SELECT *, pushed OR (request_body_length IS NULL AND response_packet = packet) AS of_server FROM http2_stream)
-UNION ALL BY NAME
 SELECT day, ts, capture, flow, TRY_CAST(stream_id AS INTEGER) AS exchange,
   CASE WHEN request_headers <> [] OR method IS NOT NULL THEN packet END AS request_packet, response_packet, response_ts,
   epoch(response_ts - ts) AS response_delay,
@@ -123,11 +124,17 @@ SELECT day, ts, capture, flow, TRY_CAST(stream_id AS INTEGER) AS exchange,
   CASE WHEN of_server THEN dst_port ELSE src_port END AS client_port,
   CASE WHEN of_server THEN src_ip ELSE dst_ip END AS server_ip,
   CASE WHEN of_server THEN src_port ELSE dst_port END AS server_port,
-  method, authority AS host, path AS uri, 'HTTP/3' AS version, user_agent, referer, authorization_scheme,
+  method, authority AS host, path AS uri, version, user_agent, referer, authorization_scheme,
   authorization_user, status, server, location, content_type, content_encoding, request_content_type,
   request_body_length, response_body_length, request_body_sha256, response_body_sha256,
   request_complete, response_complete, request_headers, response_headers, anomalies AS request_anomalies
-FROM (SELECT *, (request_body_length IS NULL AND response_packet = packet) AS of_server FROM http3_stream)
+FROM (
+  SELECT *, 'HTTP/2' AS version, pushed OR (request_body_length IS NULL AND response_packet = packet) AS of_server
+  FROM http2_stream
+  UNION ALL BY NAME
+  SELECT *, 'HTTP/3' AS version, (request_body_length IS NULL AND response_packet = packet) AS of_server
+  FROM http3_stream
+)
 """,
     ),
 )
