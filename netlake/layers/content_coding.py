@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +58,26 @@ class Kept:
     def give(self, count: int) -> None:
         """Bytes are no longer kept."""
         self.bytes -= count
+
+
+def before_error(decoder: Any, data: bytes) -> Iterator[tuple[bytes, int]]:
+    """Decode data in which zlib finds an error: what is before it, each part with the offset behind its bytes.
+
+    zlib gives nothing of a piece with an error. So that what is decoded does not depend on the pieces in which bytes
+    arrive, the data is decoded again in small pieces, then byte by byte, with a copy of the decoder from before.
+    """
+    at, size = 0, NARROW
+    while at < len(data):
+        saved, piece = decoder.copy(), data[at : at + size]
+        try:
+            part = decoder.decompress(piece, STEP)
+        except zlib.error:
+            if size == 1:
+                return
+            decoder, size = saved, 1
+            continue
+        at += len(piece) - len(decoder.unconsumed_tail)
+        yield part, at
 
 
 class Gzip:
@@ -199,23 +219,13 @@ class Decoder:
                     return
 
     def _until_error(self, decoder: Any, data: bytes) -> Iterable[bytes]:
-        """What is decoded before the byte that is wrong, whatever the pieces in which bytes arrive.
-
-        zlib gives nothing of a piece with an error, so it is decoded again, in small pieces and then byte by byte.
-        """
-        start, at, size = self.given - len(data), 0, NARROW
-        while at < len(data):
-            before, piece = decoder.copy(), data[at : at + size]
-            try:
-                part = decoder.decompress(piece, STEP)
-            except zlib.error:
-                if size == 1:
-                    break
-                decoder, size = before, 1
-                continue
-            at += len(piece) - len(decoder.unconsumed_tail)
+        """What is decoded before the byte that is wrong; then the body is not what its coding says."""
+        start, at = self.given - len(data), 0
+        for part, at in before_error(decoder, data):  # noqa: B007 - the last offset is used behind the loop
             if part:
                 yield self._counted(part)
+            if self.broken:
+                return
         self.broken = True
         if self.made == 0 and start + at <= MOST_BEGIN:
             self.is_as_sent = True

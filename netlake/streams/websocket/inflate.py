@@ -10,6 +10,8 @@ from __future__ import annotations
 import zlib
 from typing import Any
 
+from netlake.layers.content_coding import before_error
+
 BUDGET = 16 << 20
 # bytes that are decoded at once
 STEP = 1 << 14
@@ -32,9 +34,14 @@ class Inflate:
         while data and not self.is_lost:
             if self.decoder is None or self.decoder.eof:  # a message may end with a final block (section 7.2.3.4)
                 self.decoder = zlib.decompressobj(-15)
+            before = self.decoder.copy()
             try:
                 part = self.decoder.decompress(data, min(STEP, self.left))
             except zlib.error:
+                for part, _ in before_error(before, data):
+                    found += part[: most - len(found)]
+                    if len(found) >= most:
+                        break
                 self.lose()
                 break
             found += part[: most - len(found)] if len(found) < most else b""
