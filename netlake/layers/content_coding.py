@@ -21,6 +21,8 @@ MOST_DECODED, MOST_CODED, MOST_SMALL, RATIO = 1 << 30, 16 << 20, 1 << 20, 200
 MOST_KEPT, MOST_DECODERS = 64 << 20, 2048
 # bytes that are decoded at once; of the coded body, which does not arrive in the same pieces each time
 STEP, BLOCK = 1 << 16, 1 << 14
+# bytes of a block with an error that are decoded again at once
+NARROW = 1 << 10
 # the longest header of a gzip member
 MOST_HEADER = 1 << 17
 # flags of a gzip member (RFC 1952 section 2.3.1)
@@ -56,6 +58,25 @@ class Kept:
     def give(self, count: int) -> None:
         """Bytes are no longer kept."""
         self.bytes -= count
+
+
+def before_error(decoder: Any, data: bytes) -> bytes:
+    """What `data`, in which zlib finds an error, decodes to before it; `decoder` is in the state before the data.
+
+    zlib gives nothing of a piece with an error, so it is decoded again in small pieces, the last of them byte by byte.
+    """
+    found, at, size = bytearray(), 0, NARROW
+    while at < len(data):
+        saved, piece = decoder.copy(), data[at : at + size]
+        try:
+            found += decoder.decompress(piece, STEP)
+        except zlib.error:
+            if size == 1:
+                break
+            decoder, size = saved, 1
+            continue
+        at += len(piece) - len(decoder.unconsumed_tail)
+    return bytes(found)
 
 
 class Gzip:
@@ -189,7 +210,7 @@ class Decoder:
                 part = self.zlib.decompress(data, STEP)
             except zlib.error:
                 self.broken = True
-                part = _before_error(before, data)
+                part = before_error(before, data)
                 if self.made == 0 and not part and self.given == len(data):
                     self.is_as_sent = True
                     yield data
@@ -264,14 +285,3 @@ class Decoder:
             self.broken = True
             if self.made == 0:
                 yield bytes(self.kept)
-
-
-def _before_error(decoder: Any, data: bytes) -> bytes:
-    """What `data`, in which the library finds an error, decodes to before it."""
-    found = bytearray()
-    try:
-        for at in range(len(data)):
-            found += decoder.decompress(data[at : at + 1], STEP)
-    except zlib.error:
-        pass
-    return bytes(found)

@@ -2,14 +2,15 @@
 
 A side may refer to its earlier messages (context takeover), so all of its compressed messages are decoded, in order,
 also those of which nothing is kept. Of a side at most BUDGET bytes are decoded; behind a gap, or data that is no
-DEFLATE, nothing is. What the library decodes before an error depends on the pieces in which it is given the data: the
-frame with the error has no text.
+DEFLATE, nothing is.
 """
 
 from __future__ import annotations
 
 import zlib
 from typing import Any
+
+from netlake.layers.content_coding import before_error
 
 BUDGET = 16 << 20
 # bytes that are decoded at once
@@ -33,12 +34,15 @@ class Inflate:
         while data and not self.is_lost:
             if self.decoder is None or self.decoder.eof:  # a message may end with a final block (section 7.2.3.4)
                 self.decoder = zlib.decompressobj(-15)
+            before = self.decoder.copy()
             try:
                 part = self.decoder.decompress(data, min(STEP, self.left))
             except zlib.error:
+                part = before_error(before, data)
+                found += part[: most - len(found)] if len(found) < most else b""
                 self.lose()
                 self.is_bad = True
-                return b""
+                break
             found += part[: most - len(found)] if len(found) < most else b""
             self.left -= len(part)
             data = self.decoder.unused_data if self.decoder.eof else self.decoder.unconsumed_tail

@@ -66,12 +66,10 @@ class Frame:
             self.decode(self.inflate.end(MOST - len(self.kept)))
 
     def decode(self, decoded: bytes) -> None:
-        """Keep decoded bytes, or none of the frame in which decoding fails."""
+        """Keep decoded bytes; the frame in which decoding fails is bad."""
         assert self.inflate is not None  # noqa: S101 - the callers check
         self.kept += decoded
-        if self.inflate.is_bad and not self.was_bad:
-            self.kept.clear()
-            self.is_bad = True
+        self.is_bad = self.inflate.is_bad and not self.was_bad
 
 
 @dataclass(slots=True)
