@@ -69,7 +69,9 @@ class Table:
     `on` contains the dispatch keys of its messages ("udp.port=123", "ether.type=0x0806"). `size` is the number of bytes
     of a fixed header, 0 for other headers. `context` is a key of CONTEXTS. `key` are the columns that identify a row.
     `inside` is the table whose messages contain those of this one, if both read the same bytes; the stack contains
-    `inside`. `why` is the reason for columns without a `wireshark` field and without a reason of their own.
+    `inside`. `why` is the reason for columns without a `wireshark` field and without a reason of their own. `also` are
+    context columns with the Wireshark field that this table's rows have for them. `layers` are the Wireshark layers
+    that a row is, by default the first word of the first Wireshark name; "mdns@5353" is that of rows with this port.
     """
 
     name: str
@@ -83,6 +85,8 @@ class Table:
     key: tuple[str, ...] = ("capture", "packet", "place")
     inside: str | None = None
     why: str | None = None
+    also: tuple[tuple[str, str], ...] = ()
+    layers: tuple[str, ...] = ()
 
     @property
     def all_columns(self) -> tuple[Column, ...]:

@@ -120,7 +120,8 @@ def _fields(table: Table, entry: dict[str, Any]) -> tuple[Field, ...]:
     context = {column.name: column for column in table.all_columns}
     also = [
         (name, Part((column,), str(context[column].kind), listed=False))
-        for column, name in entry.get("also", {}).items()
+        for column, name in table.also
+        if column != "packet"
     ]
     found: dict[str, list[Part]] = {}
     for name, part in [*also, *parts(table.columns)]:
