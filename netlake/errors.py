@@ -21,6 +21,13 @@ class NetlakeError(Exception):
     """Root of the exceptions; the command line prints its text and exits with `exit_code`."""
 
     exit_code = 1
+    # further lines for the user, printed as they are
+    lines: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """The text without further lines."""
+        return super().__str__()
 
 
 class InputError(NetlakeError):
@@ -63,8 +70,6 @@ class FilterError(OptionError):
     With a place, the sentence is followed by two lines: the filter, and a caret under the character.
     """
 
-    lines: tuple[str, ...] = ()
-
     @classmethod
     def at(cls, source: str, position: int, reason: str) -> FilterError:
         """An error at a character of the filter `source`; line feeds and tabs in it are shown as spaces."""
@@ -74,4 +79,4 @@ class FilterError(OptionError):
         return found
 
     def __str__(self) -> str:
-        return "\n".join([super().__str__(), *(f"  {line}" for line in self.lines)])
+        return "\n".join([self.sentence, *(f"  {line}" for line in self.lines)])

@@ -70,8 +70,9 @@ class Table:
     of a fixed header, 0 for other headers. `context` is a key of CONTEXTS. `key` are the columns that identify a row.
     `inside` is the table whose messages contain those of this one, if both read the same bytes; the stack contains
     `inside`. `why` is the reason for columns without a `wireshark` field and without a reason of their own. `also` are
-    context columns with the Wireshark field that this table's rows have for them. `layers` are the Wireshark layers
-    that a row is, by default the first word of the first Wireshark name; "mdns@5353" is that of rows with this port.
+    columns with a Wireshark field that has values in other tables too, for filters: context columns, and those about a
+    quoted packet. `layers` are the Wireshark layers of a row, by default the first word of the first Wireshark name.
+    Both may have a condition: "mdns@5353" is for rows with this port, "tcp@quoted_protocol=6" for this value.
     """
 
     name: str

@@ -45,7 +45,7 @@ class Source:
 
     `late`: rows have a `last_packet`. `flow`: rows are of a flow and not of a packet. `names` is the path to the texts
     for numbers. `ports`: only rows with one of these ports, or with none of them if `without`. `needed`: only rows in
-    which one of these columns is not null. `computed` names an entry of `computed`; `layers` are the occurrences of
+    which one of these columns is not null. `equal`: only rows with this value of a column. `computed` names an entry of `computed`; `layers` are the occurrences of
     the layer in the packet.
     """
 
@@ -58,6 +58,7 @@ class Source:
     ports: tuple[int, ...] = ()
     without: bool = False
     needed: tuple[tuple[Step, ...], ...] = ()
+    equal: tuple[str, int] | None = None
     computed: str | None = None
     layers: tuple[Span, ...] = ()
 
@@ -154,10 +155,10 @@ def _names(every: tuple[Table, ...]) -> Names:
 
 def _declared(table: Table) -> Iterator[tuple[str, Source]]:
     """(Wireshark name, source) of every value of `table` that has one."""
-    also = dict(table.also)
-    for column, one in values(table, CONTEXTS[table.context]):
-        if column.name in also:
-            yield also[column.name], one
+    also = table.also
+    for column, one in values(table, table.all_columns):
+        for _, name in (pair for pair in also if pair[0] == column.name and len(one.path) == 1):
+            yield _conditional(name, one)
     for column, one in values(table, table.columns):
         if column.wireshark:
             yield column.wireshark, one
@@ -168,11 +169,23 @@ def _layers(table: Table, found: list[tuple[str, Source]]) -> Iterator[tuple[str
     by_layer: dict[str, list[tuple[Step, ...]]] = {}
     for name, one in found:
         by_layer.setdefault(name.partition(".")[0], []).append(one.path)
-    given = [layer.partition("@") for layer in table.layers or list(by_layer)[:1]]
-    special = tuple(int(port) for _, _, port in given if port)
+    given = table.layers or tuple(list(by_layer)[:1])
+    special = tuple(int(port) for _, _, port in (layer.partition("@") for layer in given) if port.isdecimal())
     rows = source(table)
-    for name, _, port in given:
-        yield name, replace(rows, ports=(int(port),) if port else special, without=not port and bool(special))
+    for layer in given:
+        plain = replace(rows, ports=special, without=True) if special else rows
+        yield _conditional(layer, rows if "@" in layer else plain)
+    named = {layer.partition("@")[0] for layer in given}
     for name, paths in by_layer.items():
-        if name not in {name for name, _, _ in given} and not table.layers:
+        # headers that a row quotes are not of its layers
+        if name not in named and not table.also and not (table.layers and special):
             yield name, replace(rows, needed=tuple(paths))
+
+
+def _conditional(name: str, one: Source) -> tuple[str, Source]:
+    """(name, source) of a declared name, with the condition behind its @."""
+    plain, _, condition = name.partition("@")
+    column, _, value = condition.partition("=")
+    if value:
+        return plain, replace(one, equal=(column, int(value)))
+    return plain, replace(one, ports=(int(column),)) if column else one

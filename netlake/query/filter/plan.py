@@ -6,7 +6,7 @@ condition with two of them is tested for all pairs of values of a packet.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from netlake.query.filter.fields import Source
@@ -195,8 +195,15 @@ class Known:
     all: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The packets that were found by reading them, by capture."""
+
+    packets: tuple[tuple[str, tuple[int, ...]], ...]
+
+
 Test = Exists | Layer | Some | Every
-Plan = Test | Not | And | Or | Xor | Known
+Plan = Test | Not | And | Or | Xor | Known | Listed
 Leaf = Field | Bytes | Group
 
 
@@ -221,7 +228,7 @@ def tests(plan: Plan) -> Iterator[Test]:
             yield from tests(one)
     elif isinstance(plan, Not):
         yield from tests(plan.of)
-    elif not isinstance(plan, Known):
+    elif not isinstance(plan, (Known, Listed)):
         yield plan
 
 
@@ -264,7 +271,16 @@ def bounds(plan: Plan, *, positive: bool) -> Plan:
         return type(plan)(tuple(bounds(one, positive=positive) for one in plan.of))
     if isinstance(plan, Xor):
         return Known(positive) if any(is_bytes(test) for test in tests(plan)) else plan
-    return Known(positive) if not isinstance(plan, Known) and is_bytes(plan) else plan
+    return Known(positive) if not isinstance(plan, (Known, Listed)) and is_bytes(plan) else plan
+
+
+def replaced(plan: Plan, found: Mapping[Test, Listed]) -> Plan:
+    """The plan with what was found instead of tests."""
+    if isinstance(plan, Not):
+        return Not(replaced(plan.of, found))
+    if isinstance(plan, (And, Or, Xor)):
+        return type(plan)(tuple(replaced(one, found) for one in plan.of))
+    return plan if isinstance(plan, (Known, Listed)) else found.get(plan, plan)
 
 
 def times(plan: Plan) -> tuple[int | None, int | None]:

@@ -38,13 +38,12 @@ def packets(of: Plan) -> str:
     return f"SELECT capture, packet FROM packet WHERE {_ts(plan.times(of))}{where} ORDER BY capture, packet"  # noqa: S608
 
 
-def rows(table: str, of: Plan, columns: Sequence[str]) -> str:
-    """The condition on the rows of `table`, with these columns, whose packet is in the plan."""
+def rows(of: Plan, columns: Sequence[str]) -> str:
+    """The condition on the rows of a table, with these columns, whose packet, or one of whose flow, is in the plan."""
     late = "last_packet" in columns
     if "packet" in columns:
         key = ("capture", _packet(late=late))
         return _ts(plan.times(of) if "ts" in columns else (None, None), late=late) + condition(of, key)
-    del table
     inside = condition(of, ("capture", "packet"))
     return f"(capture, flow) IN (SELECT capture, flow FROM packet WHERE {_ts(plan.times(of))}{inside})"  # noqa: S608
 
@@ -77,6 +76,9 @@ class _Writer:
     def plan(self, of: Plan, key: Key) -> str:
         if isinstance(of, plan.Known):
             return str(of.all).lower()
+        if isinstance(of, plan.Listed):
+            parts = (f"SELECT {literal(capture)}, unnest({list(numbers)!r})" for capture, numbers in of.packets)
+            return _among(key, " UNION ALL ".join(parts)) if of.packets else "false"
         if isinstance(of, plan.Not):
             return f"(NOT {self.plan(of.of, key)})"
         if isinstance(of, (plan.And, plan.Or)):
@@ -189,6 +191,8 @@ def _chosen(of: Source) -> str:
         ports = ", ".join(map(str, of.ports))
         sign = "NOT " if of.without else ""
         found += f"{sign}(coalesce(src_port, -1) IN ({ports}) OR coalesce(dst_port, -1) IN ({ports})) AND "
+    if of.equal:
+        found += f"{quoted(of.equal[0])} = {of.equal[1]} AND "
     if of.needed:
         filled = (_filled(path) for path in of.needed)
         found += f"({' OR '.join(filled)}) AND "

@@ -26,7 +26,11 @@ def harmless(value: str) -> str:
     return _BYTES.sub(lambda match: f"\\x{ord(match[0]) - 0xDC00:02x}", EVERY.sub(visible, value))
 
 
-def say(sentence: str) -> None:
-    """Print one line to stderr, escaped, so that text from captures or file names cannot control the terminal."""
+def say(sentence: str, lines: tuple[str, ...] = ()) -> None:
+    """Print one line to stderr, escaped, so that text from captures or file names cannot control the terminal.
+
+    `lines` follow it, indented and escaped too.
+    """
     sys.stderr.write(f"netlake: {harmless(sentence)}\n")
+    sys.stderr.writelines(f"  {harmless(line)}\n" for line in lines)
     sys.stderr.flush()
