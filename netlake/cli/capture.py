@@ -100,6 +100,11 @@ tcpdump -w - | netlake capture -
     type=options.NamedPath(path_type=Path),
     help="Decrypt TLS with the secrets in this file (format of SSLKEYLOGFILE); may be repeated.",
 )
+@click.option(
+    "--bpf",
+    metavar="EXPRESSION",
+    help="Decode only packets that this filter expression accepts, as in tcpdump; needs the extra netlake[bpf].",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report to stdout as one JSON object.")
 def command(inputs: tuple[str, ...], lake: Path, as_json: bool, **chosen: Any) -> int:  # noqa: FBT001 - a flag
     """Decode INPUT... (files, folders, glob patterns, - for stdin) into the lake; a missing lake is created.
@@ -120,7 +125,7 @@ def command(inputs: tuple[str, ...], lake: Path, as_json: bool, **chosen: Any) -
         )
     _check("include", chosen["include"])
     _check("exclude", chosen["exclude"])
-    for option in ("flow_key", "hashes", "extract_files", "keylog"):
+    for option in ("flow_key", "hashes", "extract_files", "keylog", "bpf"):
         _check_value(option, chosen[option])
     _compile()
     from netlake.pipeline.process import ended_by_signals, settle
@@ -183,6 +188,7 @@ def _captured(inputs: tuple[str, ...], lake: Path, chosen: dict[str, Any]) -> Re
             hashes=chosen["hashes"],
             extract_files=chosen["extract_files"],
             keylog=chosen["keylog"],
+            bpf=chosen["bpf"],
             plugins=chosen["plugins"],
             budget_seconds=chosen["budget_seconds"],
             budget_memory=chosen["budget_memory"],
@@ -204,7 +210,7 @@ def _check(option: str, names: tuple[str, ...]) -> None:
 
 def _check_value(option: str, value: Any) -> None:
     """UsageError for a value that the decoder refuses."""
-    if value:
+    if value or value == "":
         from netlake import pipeline
 
         try:

@@ -39,6 +39,7 @@ from netlake.sinks.memory import MemorySink
 from netlake.sinks.parquet import ParquetSink
 from netlake.sinks.tee import TeeSink
 from netlake.sources import Source, as_one, open_capture
+from netlake.sources.bpf import Filtered
 from netlake.sources.inputs import expand
 from netlake.spelling import normal, spelled
 
@@ -81,6 +82,7 @@ class Settings:
             "flow_key": list(self.options.flow_key),
             "hashes": list(self.options.hashes),
             "keylog": list(self.options.keylog),
+            "bpf": self.options.bpf,
             "salvage": self.salvage,
         }
 
@@ -94,15 +96,18 @@ class Settings:
             tuple(kept.get("flow_key", ())),
             tuple(kept.get("hashes", ())),
             keylog=tuple(kept.get("keylog", ())),
+            bpf=kept.get("bpf"),
         )
         return replace(self, options=chosen, salvage=bool(kept.get("salvage")))
 
 
 def open_source(specs: Sequence[str], settings: Settings) -> Source:
-    """Open one capture, or several files as one."""
+    """Open one capture, or several files as one; with an expression, only the packets that it accepts."""
     if len(specs) == 1:
-        return open_capture(specs[0], salvage=settings.salvage, sha256=settings.sha256)
-    return as_one(specs, salvage=settings.salvage, sha256=settings.sha256)
+        source = open_capture(specs[0], salvage=settings.salvage, sha256=settings.sha256)
+    else:
+        source = as_one(specs, salvage=settings.salvage, sha256=settings.sha256)
+    return source if settings.options.bpf is None else Filtered(source, settings.options.bpf)
 
 
 def to_lake(
@@ -299,6 +304,8 @@ def to_memory(specs: Sequence[str], settings: Settings) -> tuple[dict[str, pa.Ta
 
 def _describe(report: CaptureReport, source: Source, source_rows: SourceRows) -> None:
     report.packets, report.bytes = source.packets, source.bytes_read
+    if isinstance(source, Filtered):
+        report.packets -= source.rejected
     report.partial = any(problem.partial for problem in source.problems)
     report.problems = [ProblemReport(p.offset, p.reason, p.file) for p in source.problems]
     report.quality = quality(source_rows)

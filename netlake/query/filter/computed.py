@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class Computed:
     """A field: the `kind` of its values, the `columns` of `table` that it needs, `sql` and `frame` of the value.
 
-    `sql` is an expression over these columns, `frame` the same as an expression of Polars.
+    `sql` is an expression over these columns, and over `begins` if there is an expression of this name; `frame` is the
+    same as an expression of Polars.
     """
 
     table: str
@@ -25,12 +26,21 @@ class Computed:
     columns: tuple[str, ...]
     sql: str
     frame: Callable[[], pl.Expr]
+    begins: str | None = None
 
 
 def _stream() -> pl.Expr:
     import polars as pl
 
     return pl.col("flow").rank("dense").over("capture").cast(pl.Int64) - 1
+
+
+def _conversation() -> pl.Expr:
+    import polars as pl
+
+    ends = [pl.concat_str([f"{way}_ip", f"{way}_port"], separator=" ") for way in ("src", "dst")]
+    begins = pl.col("packet").min().over("capture", pl.min_horizontal(ends), pl.max_horizontal(ends))
+    return begins.rank("dense").over("capture").cast(pl.Int64) - 1
 
 
 def _relative() -> pl.Expr:
@@ -55,14 +65,21 @@ def _zero_window() -> pl.Expr:
     return pl.when((pl.col("window") == 0) & (pl.col("flags").cast(pl.Int32) & 7 == 0)).then(1)  # noqa: FBT003
 
 
+_ENDS = "src_ip || ' ' || src_port, dst_ip || ' ' || dst_port"
 _OF_CAPTURE = "OVER (PARTITION BY capture ORDER BY packet)"
 COMPUTED = {
-    # Wireshark numbers the conversations of a transport from 0, in the order of their first packets
+    # Wireshark numbers the conversations of a transport from 0, in the order of their first packets; those of UDP have
+    # no end, while netlake's flows end when they are idle
     "tcp.stream": Computed(
         "tcp", "i64", ("flow",), "dense_rank() OVER (PARTITION BY capture ORDER BY flow) - 1", _stream
     ),
     "udp.stream": Computed(
-        "udp", "i64", ("flow",), "dense_rank() OVER (PARTITION BY capture ORDER BY flow) - 1", _stream
+        "udp",
+        "i64",
+        ("src_ip", "src_port", "dst_ip", "dst_port"),
+        "dense_rank() OVER (PARTITION BY capture ORDER BY begins) - 1",
+        _conversation,
+        f"min(packet) OVER (PARTITION BY capture, least({_ENDS}), greatest({_ENDS}))",
     ),
     "frame.time_relative": Computed(
         "packet", "f64", ("ts",), f"(epoch_us(ts) - epoch_us(first_value(ts) {_OF_CAPTURE})) / 1e6", _relative

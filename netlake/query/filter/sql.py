@@ -153,8 +153,10 @@ class _Writer:
             return f"SELECT p.capture, p.packet{shown} FROM {join} WHERE {where}true"  # noqa: S608
         packet, place = _packet(late=of.late), quoted(of.table)
         if of.computed is not None:
-            # a window over all rows, so that bounds of the time come behind it
-            return f"SELECT capture, {packet} AS packet, {COMPUTED[of.computed].sql} AS v FROM {place}"  # noqa: S608
+            # a window over all rows, so that no bound of the time is before it
+            made = COMPUTED[of.computed]
+            place = f"(SELECT *, {made.begins} AS begins FROM {place})" if made.begins else place  # noqa: S608
+            return f"SELECT capture, {packet} AS packet, {made.sql} AS v FROM {place}"  # noqa: S608
         where = _ts(self.times, late=of.late) + _ts(times) + _chosen(of)
         if of.layers:
             over = f"OVER (PARTITION BY capture, {packet} ORDER BY packet, place"
