@@ -146,8 +146,13 @@ def _applied(of: plan.Apply, inner: pl.Expr) -> pl.Expr:
         return inner.cast(pl.Int64)
     if of.name in ("abs", "minus"):
         number = inner.cast(pl.Float64 if is_float(of) else pl.Int128)
-        return number.abs() if of.name == "abs" else -number
+        return _size(number) if of.name == "abs" else 0 - number
     return inner.str.to_uppercase() if of.name == "upper" else inner.str.to_lowercase()
+
+
+def _size(number: pl.Expr) -> pl.Expr:
+    """The absolute value; Polars has none for integers of 128 bits."""
+    return pl.when(number < 0).then(0 - number).otherwise(number)
 
 
 def _math(of: plan.Math, left: pl.Expr, right: pl.Expr) -> pl.Expr:
@@ -161,7 +166,8 @@ def _math(of: plan.Math, left: pl.Expr, right: pl.Expr) -> pl.Expr:
         if kind is pl.Float64:
             whole = (left / right).truncate()
             return left / right if of.sign == "/" else left - whole * right
-        quotient = left.abs() // right.abs() * left.sign() * right.sign()
+        size = _size(left) // _size(right)
+        quotient = pl.when((left < 0) == (right < 0)).then(size).otherwise(0 - size)
         return quotient if of.sign == "/" else left - quotient * right
     return {"+": operator.add, "-": operator.sub, "*": operator.mul}[of.sign](left, right)  # type: ignore[no-any-return]
 

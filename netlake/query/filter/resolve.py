@@ -14,6 +14,7 @@ from dataclasses import replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from netlake import tables
 from netlake.errors import FilterError
 from netlake.query.filter import constants, fields, plan, syntax
 from netlake.query.filter.constants import WrongConstantError
@@ -106,7 +107,7 @@ class _Resolver:
     def field(self, name: syntax.Name) -> plan.Value:
         found = self.names.fields.get(name.name)
         if found is None:
-            if name.name in PAYLOADS or (name.name in self.names.layers and not name.layers):
+            if name.name in PAYLOADS or self.has_bytes(name):
                 return plan.Bytes(name.name)
             found = self.names.own.get(name.name)
         if found is None:
@@ -115,6 +116,11 @@ class _Resolver:
             raise self.error(name.at, f"{name.name} is a table and has no value; name one of its columns")
         sources = self.placed(name, self.present(name, found))
         return plan.Field(name.name, sources[0].type, sources)
+
+    def has_bytes(self, name: syntax.Name) -> bool:
+        """Whether a name is that of a layer whose headers are in packets, and not only in streams."""
+        among = self.names.layers.get(name.name, ())
+        return not name.layers and any(tables.table(one.table).on and not one.equal for one in among)
 
     def value(self, node: syntax.Value) -> plan.Value:
         """A value that is no constant; FilterError for a constant."""
