@@ -19,7 +19,8 @@ from netlake.schema.sql import name as quoted
 class Dump:
     """A selection of one table: `where` is an SQL condition; `-` before a name in `sort` sorts in descending order.
 
-    `condition` is the SQL of a display filter (netlake.query.filter.applied).
+    `condition` is the SQL of a display filter (netlake.query.filter.applied); with it, rows are in the order of capture
+    and packet unless `sort` is given.
     """
 
     table: str
@@ -43,6 +44,10 @@ class Dump:
             order = [
                 _column("sort", name.removeprefix("-"), columns, self.table) + _direction(name) for name in self.sort
             ]
+            parts.append(f"ORDER BY {', '.join(order)}")
+        elif self.condition:
+            # a join does not keep the stored order
+            order = [quoted(name) for name in ("capture", "packet", "flow", "place") if name in columns]
             parts.append(f"ORDER BY {', '.join(order)}")
         if self.limit is not None:
             parts.append(f"LIMIT {self.limit}")

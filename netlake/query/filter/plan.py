@@ -319,3 +319,17 @@ def is_packet_time(value: Value) -> bool:
     return isinstance(value, Field) and all(
         source.table == "packet" and [step.name for step in source.path] == ["ts"] for source in value.sources
     )
+
+
+def joined(plan: Plan) -> int:
+    """How many sets of tables without a common table a filter has: from 2 on it joins tables by packet."""
+    apart: list[set[str]] = []
+    for test in tests(plan):
+        parts = [test.sources] if isinstance(test, Layer) else [
+            field.sources for field in fields(test.of) if isinstance(field, Field)
+        ]  # fmt: skip
+        for part in parts:
+            names = {source.table for source in part}
+            if all(names.isdisjoint(other) for other in apart):
+                apart.append(names)
+    return len(apart)
