@@ -132,9 +132,7 @@ class Filtered:
         for link_type in np.unique(link_types).tolist():
             if link_type not in self._programs:
                 self._programs[link_type] = compiled(self.expression, link_type)
-            machine.accepted(
-                self._programs[link_type], self._memory, link_type, batch.data, *arrays, link_types, keep
-            )
+            machine.accepted(self._programs[link_type], self._memory, link_type, batch.data, *arrays, link_types, keep)
         return keep
 
     def _reject(self, batch: Packets, keep: Mask, rejected: npt.NDArray[np.int64]) -> None:

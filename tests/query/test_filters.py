@@ -5,7 +5,6 @@ For each filter, tshark runs once on its capture while netlake compiles the filt
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import tomllib
@@ -19,7 +18,7 @@ from netlake.query.filter import compiled, plan
 
 FILE = Path(__file__).with_name("filters.toml")
 ROOT = Path(__file__).resolve().parent.parent.parent
-PLACES = (Path(os.environ.get("NETLAKE_CAPTURES", "")), ROOT.parent / "shared" / "captures", Path("/work/shared/captures"))
+PLACES = (ROOT.parent / "shared" / "captures", Path("/work/shared/captures"))
 CAPTURES = next((place for place in PLACES if (place / "zeek").is_dir()), None)
 CASES = [
     (entry["path"], text)

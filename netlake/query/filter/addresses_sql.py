@@ -25,21 +25,19 @@ def _four(value: str) -> str:
 
 
 def _six(value: str) -> str:
-    """An IPv6 address: its last 32 bits may be written as IPv4, and :: is as many zeros as are missing."""
+    """An IPv6 address: its last 32 bits may be written as IPv4, and :: is as many zeros as are missing.
+
+    A group is empty at the ends of a text that begins or ends with ::.
+    """
     tail = f"split_part({value}, ':', -1)"
     digits = _four(tail)
     plain = (
         f"CASE WHEN contains({value}, '.') THEN left({value}, length({value}) - length({tail}))"
         f" || left({digits}, 4) || ':' || right({digits}, 4) ELSE {value} END"
     )
-    before, after = (_groups(f"split_part({plain}, '::', {number})") for number in (1, 2))
-    return f"{before} || repeat('0', 32 - length({before}) - length({after})) || {after}"
-
-
-def _groups(text: str) -> str:
-    """The groups of a part of an IPv6 address, with four digits each."""
-    padded = f"list_transform(string_split({text}, ':'), lambda one: lpad(one, 4, '0'))"
-    return f"CASE WHEN {text} = '' THEN '' ELSE array_to_string({padded}, '') END"
+    colons = f"length({plain}) - length(replace({plain}, ':', ''))"
+    whole = f"replace({plain}, '::', ':' || repeat('0:', 8 - ({colons})))"
+    return f"array_to_string(list_transform(string_split({whole}, ':'), lambda one: lpad(one, 4, '0')), '')"
 
 
 def within(value: str, network: Const) -> str:
@@ -47,7 +45,7 @@ def within(value: str, network: Const) -> str:
 
     The whole bytes of an IPv4 prefix are compared as text: 10.1. <= value < 10.1/, as `/` follows the full stop.
     """
-    first, last, prefix = network.value  # type: ignore[misc]
+    first, last, prefix = network.network
     if len(first) == 32:
         # the first group of an address with a prefix is in the text, unless it is 0
         group = f"{int(first[:4], 16):x}" if prefix >= 16 else "0"

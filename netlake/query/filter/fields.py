@@ -150,7 +150,11 @@ def _names(every: tuple[Table, ...]) -> Names:
         for short, parts in EITHER.items():
             if f"{layer}.{short}" not in fields and all(f"{layer}.{part}" in fields for part in parts):
                 fields[f"{layer}.{short}"] = [one for part in parts for one in fields[f"{layer}.{part}"]]
-    return Names(*({name: tuple(found) for name, found in by.items()} for by in (fields, layers)), own)
+    return Names(_frozen(fields), _frozen(layers), own)
+
+
+def _frozen(found: dict[str, list[Source]]) -> dict[str, tuple[Source, ...]]:
+    return {name: tuple(sources) for name, sources in found.items()}
 
 
 def _declared(table: Table) -> Iterator[tuple[str, Source]]:

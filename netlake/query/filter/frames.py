@@ -29,12 +29,12 @@ def rows(of: Plan, frame: pl.LazyFrame, scan: Scan) -> pl.LazyFrame:
     maker = _Maker(scan)
     if "packet" not in columns:
         packets = scan("packet").select(*KEY, "flow")
-        found = packets.join(maker.plan(of, packets.select(KEY).unique()), on=KEY, how="semi")
+        found = packets.join(maker.packets(of, packets.select(KEY).unique()), on=KEY, how="semi")
         return frame.join(found, on=["capture", "flow"], how="semi", maintain_order="left")
     number = _packet(late="last_packet" in columns).alias("packet_")
     keyed = frame.with_columns(number)
     every = keyed.select("capture", pl.col("packet_").alias("packet")).unique()
-    found = maker.plan(of, every).rename({"packet": "packet_"})
+    found = maker.packets(of, every).rename({"packet": "packet_"})
     return keyed.join(found, on=["capture", "packet_"], how="semi", maintain_order="left").drop("packet_")
 
 
@@ -46,20 +46,20 @@ class _Maker:
     def __init__(self, scan: Scan) -> None:
         self.scan = scan
 
-    def plan(self, of: Plan, every: pl.LazyFrame) -> pl.LazyFrame:
+    def packets(self, of: Plan, every: pl.LazyFrame) -> pl.LazyFrame:
         """The packets of `every` that are in the plan."""
         if isinstance(of, plan.Known):
             return every if of.all else every.clear()
         if isinstance(of, plan.Listed):
             return every.join(_listed(of), on=KEY, how="semi")
         if isinstance(of, plan.Not):
-            return every.join(self.plan(of.of, every), on=KEY, how="anti")
+            return every.join(self.packets(of.of, every), on=KEY, how="anti")
         if isinstance(of, plan.And):
-            return reduce(lambda left, one: self.plan(one, left), of.of, every)
+            return reduce(lambda left, one: self.packets(one, left), of.of, every)
         if isinstance(of, plan.Or):
-            return pl.concat([self.plan(one, every) for one in of.of]).unique()
+            return pl.concat([self.packets(one, every) for one in of.of]).unique()
         if isinstance(of, plan.Xor):
-            together = pl.concat([self.plan(one, every) for one in of.of])
+            together = pl.concat([self.packets(one, every) for one in of.of])
             return together.group_by(KEY).len().filter(pl.col("len") % 2 == 1).select(KEY)
         return every.join(self.test(of), on=KEY, how="semi")
 
@@ -94,7 +94,9 @@ class _Maker:
     def group(self, of: plan.Group) -> pl.LazyFrame:
         parts = [self.values(one) for one in of.of if not isinstance(one, Const)]
         together = pl.concat(parts, how="vertical_relaxed").group_by(KEY)
-        grouped = together.agg({"count": pl.col("v").count(), "max": pl.col("v").max(), "min": pl.col("v").min()}[of.name])
+        grouped = together.agg(
+            {"count": pl.col("v").count(), "max": pl.col("v").max(), "min": pl.col("v").min()}[of.name]
+        )
         constants = [pl.lit(one.value) for one in of.of if isinstance(one, Const)]
         if not constants:
             return grouped

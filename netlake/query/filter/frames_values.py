@@ -43,7 +43,7 @@ def _holds(of: Condition, names: Sequence[str]) -> pl.Expr:
     if isinstance(of, plan.AllOf):
         return reduce(operator.and_, (_holds(one, names) for one in of.of))
     if isinstance(of, plan.InNetwork):
-        first, last, _ = of.network.value  # type: ignore[misc]
+        first, last, _ = of.network.network
         digits = _digits(_value(of.of, names), of.of.type)
         return (digits.str.len_bytes() == len(first)) & (digits >= first) & (digits <= last)
     split = sum(1 for _ in plan.leaves(of.left))
@@ -170,5 +170,3 @@ def _math(of: plan.Math, left: pl.Expr, right: pl.Expr) -> pl.Expr:
         quotient = pl.when((left < 0) == (right < 0)).then(size).otherwise(0 - size)
         return quotient if of.sign == "/" else left - quotient * right
     return {"+": operator.add, "-": operator.sub, "*": operator.mul}[of.sign](left, right)  # type: ignore[no-any-return]
-
-

@@ -100,7 +100,9 @@ def _opened(facts: CaptureFacts) -> Source:
             raise FilterError(f"{path} is gone, and the filter needs the bytes of its packets; restore it.")
     stamps = facts.report.get(STAMPS)
     if stamps and [stamp_of(path.stat()) for path in paths] != stamps:
-        raise FilterError(f"{_path(facts)} was changed since it was decoded, so that its packets are not those of the lake.")
+        raise FilterError(
+            f"{_path(facts)} was changed since it was decoded, so that its packets are not those of the lake."
+        )
     salvage = bool(facts.report.get("options", {}).get("salvage"))
     if len(paths) == 1:
         return open_capture(paths[0], salvage=salvage, sha256=False)

@@ -41,6 +41,13 @@ class Const:
     type: str
     value: int | float | bool | str | tuple[str, str, int]
 
+    @property
+    def network(self) -> tuple[str, str, int]:
+        """The value of a network."""
+        if not isinstance(self.value, tuple):
+            raise TypeError(f"{self.type} is no network")
+        return self.value
+
 
 @dataclass(frozen=True, slots=True)
 class Hex:

@@ -52,8 +52,10 @@ class _Resolver:
         if isinstance(tree, syntax.Not):
             return plan.Not(self.node(tree.of))
         if isinstance(tree, (syntax.And, syntax.Or, syntax.Xor)):
-            kind = {syntax.And: plan.And, syntax.Or: plan.Or, syntax.Xor: plan.Xor}[type(tree)]
-            return kind(tuple(map(self.node, tree.of)))
+            parts = tuple(map(self.node, tree.of))
+            if isinstance(tree, syntax.Xor):
+                return plan.Xor(parts)
+            return plan.And(parts) if isinstance(tree, syntax.And) else plan.Or(parts)
         if isinstance(tree, syntax.Compare):
             return self.compared(tree)
         if isinstance(tree, syntax.Within):
@@ -244,7 +246,8 @@ class _Resolver:
             return Relation(operator, left, right)
         if {left.type, right.type} == {"bool", "number"}:
             left, right = (plan.Apply("number", one, "number") if one.type == "bool" else one for one in (left, right))
-        if left.type != right.type and {left.type, right.type} <= {"bytes", "hex", "mac", "ip"}:
+        types = {left.type, right.type}
+        if len(types) > 1 and types <= {"bytes", "hex", "mac", "ip"} and types & {"bytes", "hex"}:
             left, right = _hex(left), _hex(right)
         if left.type != right.type:
             raise self.error(node.at, f"{TYPE_NAMES[left.type]} cannot be compared with {TYPE_NAMES[right.type]}")
@@ -294,7 +297,9 @@ class _Resolver:
         if not isinstance(node, syntax.Text):
             raise self.error(node.at, "matches needs a regular expression in quotes")
         if value.type not in ("text", "bytes", "hex"):
-            raise self.error(left.at, f"{syntax.value(left)} is {TYPE_NAMES[value.type]}; matches needs a text: string()")
+            raise self.error(
+                left.at, f"{syntax.value(left)} is {TYPE_NAMES[value.type]}; matches needs a text: string()"
+            )
         try:
             pc.match_substring_regex(pa.array([""]), node.value, ignore_case=True)
         except pa.ArrowInvalid as error:
@@ -381,7 +386,7 @@ def _in_network(operator: str, value: plan.Value, network: Const) -> Condition:
         return inside
     if operator == "!=":
         return plan.No(inside)
-    first, last, _ = network.value  # type: ignore[misc]
+    first, last, _ = network.network
     edge = first if operator in ("<", ">=") else last
     same = Relation("==", plan.Apply("len", _hex(value), "number"), Const("number", len(first) // 2))
     return AllOf((Relation(operator, _hex(value), Const("hex", edge)), same))

@@ -29,7 +29,7 @@ Key = tuple[str, str]
 
 def condition(of: Plan, key: Key) -> str:
     """The SQL condition that a row's packet is in the plan; `key` are the expressions of its capture and packet."""
-    return _Writer(plan.times(of)).plan(of, key)
+    return _Writer(plan.times(of)).packets(of, key)
 
 
 def packets(of: Plan) -> str:
@@ -73,19 +73,19 @@ class _Writer:
     def __init__(self, times: tuple[int | None, int | None]) -> None:
         self.times = times
 
-    def plan(self, of: Plan, key: Key) -> str:
+    def packets(self, of: Plan, key: Key) -> str:
         if isinstance(of, plan.Known):
             return str(of.all).lower()
         if isinstance(of, plan.Listed):
             parts = (f"SELECT {literal(capture)}, unnest({list(numbers)!r})" for capture, numbers in of.packets)
             return _among(key, " UNION ALL ".join(parts)) if of.packets else "false"
         if isinstance(of, plan.Not):
-            return f"(NOT {self.plan(of.of, key)})"
+            return f"(NOT {self.packets(of.of, key)})"
         if isinstance(of, (plan.And, plan.Or)):
             sign = " AND " if isinstance(of, plan.And) else " OR "
-            return f"({sign.join(self.plan(one, key) for one in of.of)})"
+            return f"({sign.join(self.packets(one, key) for one in of.of)})"
         if isinstance(of, plan.Xor):
-            parts = (f"{self.plan(one, key)}::INTEGER" for one in of.of)
+            parts = (f"{self.packets(one, key)}::INTEGER" for one in of.of)
             return f"(({' + '.join(parts)}) % 2 = 1)"
         return self.test(of, key)
 
@@ -142,9 +142,7 @@ class _Writer:
         function = "greatest" if of.name == "max" else "least"
         return f"SELECT capture, packet, {function}(v, {', '.join(constants)}) AS v FROM ({grouped})"  # noqa: S608
 
-    def source(
-        self, of: Source, times: tuple[int | None, int | None] = (None, None), *, layer: bool = False
-    ) -> str:
+    def source(self, of: Source, times: tuple[int | None, int | None] = (None, None), *, layer: bool = False) -> str:
         """SELECT of capture, packet and v, or without v for the rows of a layer."""
         shown = f", {_of_path(of)} AS v" if of.path and not layer else ""
         if of.flow:

@@ -26,11 +26,11 @@ SPELLINGS = {spelling: name for name, spellings in COMPARISONS.items() for spell
 WORDS = frozenset({"and", "or", "xor", "not", "in", "any", "all", "bitwise_and", "bitand"}) | {
     spelling for spelling in SPELLINGS if spelling.replace("_", "").isalpha()
 }
-_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0"}
+_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def _place() -> int:
-    return field(default=0, compare=False)  # type: ignore[return-value]
+    return field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
