@@ -56,7 +56,9 @@ SELECTION = ("select", "where", "sort", "limit")
 def command(
     table: str, lake: Path, out: Path | None, timeout: float | None, display_filter: str | None, **chosen: Any
 ) -> int:
-    """Write the rows of TABLE in stored order, which is packet order, unless --sort is given; with --filter by capture and packet.
+    """Write the rows of TABLE in stored order, which is packet order, unless --sort is given.
+
+    With --filter they are in the order of capture and packet.
 
     TABLE may also be a file of protobuf messages, written by `capture --proto` or `dump --format proto`.
     """

@@ -81,8 +81,8 @@ def decode(  # noqa: PLR0913 - the options of the command, each by its name
     """
     tables.load(plugins)
     chosen = options(
-        include, exclude, entropy=entropy, flow_key=flow_key, hashes=hashes, extract_files=extract_files, keylog=keylog,
-        bpf=bpf,
+        include, exclude, entropy=entropy, flow_key=flow_key, hashes=hashes, extract_files=extract_files,
+        keylog=keylog, bpf=bpf,
     )  # fmt: skip
     settings = Settings(options=chosen, salvage=salvage, sha256=False)
     specs = [path] if isinstance(path, str | os.PathLike) else list(path)
@@ -114,7 +114,8 @@ def capture(  # noqa: PLR0913 - the options of the command, each by its name
     """Decode captures into a lake, which is created by the first capture if it is missing.
 
     `paths` are files, folders, glob patterns or `-`; `jobs` is the number of processes (default: one per CPU);
-    `plugins`, and `entropy`, `flow_key`, `hashes`, `extract_files`, `keylog` and `bpf` (in `decoding`), are as for `decode`.
+    `plugins`, and `entropy`, `flow_key`, `hashes`, `extract_files`, `keylog` and `bpf` (in `decoding`), are as for
+    `decode`.
     `progress` is called with (index of the capture, bytes read, size or None, packets), `begun` with the number of
     captures.
     A capture that takes more than `budget_seconds`, or more than `budget_memory` MiB, fails; the others are decoded.

@@ -111,8 +111,8 @@ class Filtered:
         self._source.__enter__()
         return self
 
-    def __exit__(self, *error: Any) -> None:
-        self._source.__exit__(*error)
+    def __exit__(self, *error: object) -> None:
+        self._source.__exit__(*error)  # type: ignore[arg-type]
 
     def batches(self, rows: int = 8192, max_wait: float | None = None) -> Iterator[Packets]:
         """Batches with accepted packets only; a batch may be empty."""

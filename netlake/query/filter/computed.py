@@ -62,7 +62,7 @@ def _delta() -> pl.Expr:
 def _zero_window() -> pl.Expr:
     import polars as pl
 
-    return pl.when((pl.col("window") == 0) & (pl.col("flags").cast(pl.Int32) & 7 == 0)).then(1)  # noqa: FBT003
+    return pl.when((pl.col("window") == 0) & (pl.col("flags").cast(pl.Int32) & 7 == 0)).then(1)
 
 
 _ENDS = "src_ip || ' ' || src_port, dst_ip || ' ' || dst_port"

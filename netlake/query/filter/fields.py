@@ -45,8 +45,8 @@ class Source:
 
     `late`: rows have a `last_packet`. `flow`: rows are of a flow and not of a packet. `names` is the path to the texts
     for numbers. `ports`: only rows with one of these ports, or with none of them if `without`. `needed`: only rows in
-    which one of these columns is not null. `equal`: only rows with this value of a column. `computed` names an entry of `computed`; `layers` are the occurrences of
-    the layer in the packet.
+    which one of these columns is not null. `equal`: only rows with this value of a column. `computed` names an entry of
+    `computed`; `layers` are the occurrences of the layer in the packet.
     """
 
     table: str
@@ -117,11 +117,12 @@ class Names:
         every = self.every()
         layer = name.partition(".")[0].lower() + "."
         found: list[str] = []
-        for among in ([one for one in every if one.startswith(layer)], every):
-            found += difflib.get_close_matches(name.lower(), among, n=most, cutoff=0.65)
-            last = name.lower().rpartition(".")[2]
-            if among is not every:
-                found += [one for one in among if last and last in one.rpartition(".")[2]]
+        same = [one for one in every if one.startswith(layer)]
+        last = name.lower().rpartition(".")[2]
+        found += difflib.get_close_matches(name.lower(), same, n=most, cutoff=0.65)
+        found += [one for one in same if last and last in one.rpartition(".")[2]]
+        if len(found) < 2:
+            found += difflib.get_close_matches(name.lower(), every, n=most, cutoff=0.65)
         return list(dict.fromkeys(found))[:most]
 
 

@@ -46,7 +46,7 @@ class _Maker:
     def __init__(self, scan: Scan) -> None:
         self.scan = scan
 
-    def packets(self, of: Plan, every: pl.LazyFrame) -> pl.LazyFrame:
+    def packets(self, of: Plan, every: pl.LazyFrame) -> pl.LazyFrame:  # noqa: PLR0911 - a return for each kind
         """The packets of `every` that are in the plan."""
         if isinstance(of, plan.Known):
             return every if of.all else every.clear()
@@ -126,7 +126,7 @@ def _listed(of: plan.Listed) -> pl.LazyFrame:
 def _chosen(of: Source, frame: pl.LazyFrame) -> pl.LazyFrame:
     """The rows that the conditions of a source choose."""
     if of.ports:
-        among = pl.any_horizontal(pl.col(name).is_in(of.ports).fill_null(False) for name in ("src_port", "dst_port"))  # noqa: FBT003
+        among = pl.any_horizontal(pl.col(name).is_in(of.ports).fill_null(False) for name in ("src_port", "dst_port"))
         frame = frame.filter(~among if of.without else among)
     if of.equal:
         frame = frame.filter(pl.col(of.equal[0]) == of.equal[1])

@@ -35,7 +35,7 @@ def _names(of: Value | Condition) -> list[str]:
     return [f"v{number}" for number, _ in enumerate(plan.leaves(of))]
 
 
-def _holds(of: Condition, names: Sequence[str]) -> pl.Expr:
+def _holds(of: Condition, names: Sequence[str]) -> pl.Expr:  # noqa: PLR0911 - a return for each kind
     if isinstance(of, plan.No):
         return ~_holds(of.of, names)
     if isinstance(of, plan.AnyOf):

@@ -1,15 +1,19 @@
-"""Display filter -> syntax tree, by recursive descent. Precedence, from loose to tight:
+"""Display filter -> syntax tree, by recursive descent.
+
+The grammar, from loose to tight:
 
     filter    = xor {("||" | "or") xor}
     xor       = and {("^^" | "xor") and}
     and       = not {("&&" | "and") not}
     not       = ("!" | "not") not | "(" filter ")" | relation
-    relation  = ["any" | "all"] bits {comparison bits} | ["any" | "all"] bits ["not"] "in" "{" item {"," item} "}" | bits
+    relation  = ["any" | "all"] bits {comparison bits}
+              | ["any" | "all"] bits ["not"] "in" "{" item {"," item} "}" | bits
     item      = bits [".." bits]
     bits      = sum {"&" sum}
     sum       = product {("+" | "-") product}
     product   = unary {("*" | "/" | "%") unary}
-    unary     = ("-" | "+") unary | "{" bits "}" [slices] | constant | name ["(" bits {"," bits} ")"] ["#" layers] [slices]
+    unary     = ("-" | "+") unary | "{" bits "}" [slices] | constant
+              | name ["(" bits {"," bits} ")"] ["#" layers] [slices]
 
 `a < b < c` is `a < b && b < c`. Arithmetic is grouped with braces, as in Wireshark: parentheses group relations.
 """
@@ -203,7 +207,7 @@ class _Reader:
             raise FilterError.at(self.source, found.at, f"an expression has more than {DEEPEST} operators")
         return found
 
-    def unary(self) -> Value:
+    def unary(self) -> Value:  # noqa: PLR0911 - a return for each form
         if token := self.sign("-"):
             return Minus(self.deeper(self.unary), at=token.at)  # type: ignore[arg-type]
         if self.sign("+"):

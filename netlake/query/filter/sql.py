@@ -235,7 +235,7 @@ def _condition(of: Condition) -> str:
     return _holds(of, _names(of))
 
 
-def _holds(of: Condition, names: Sequence[str]) -> str:
+def _holds(of: Condition, names: Sequence[str]) -> str:  # noqa: PLR0911 - a return for each kind
     if isinstance(of, plan.No):
         return f"(NOT {_holds(of.of, names)})"
     if isinstance(of, (plan.AnyOf, plan.AllOf)):

@@ -222,7 +222,7 @@ def _item(item: Value | Range) -> str:
     return f"{value(item.low)} .. {value(item.high)}" if isinstance(item, Range) else value(item)
 
 
-def value(node: Value) -> str:
+def value(node: Value) -> str:  # noqa: PLR0911 - a return for each kind
     """The text of a value; arithmetic inside arithmetic is in braces."""
     if isinstance(node, (Number, Literal)):
         return node.text
