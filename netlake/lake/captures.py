@@ -68,23 +68,13 @@ def every(session: Session, snapshot: int) -> list[Stored]:
     return [_stored(row) for row in session.rows(query, (snapshot, snapshot))]
 
 
-def matching(session: Session, capture: str, sha256: str | None = None, bpf: str | None = None) -> list[Stored]:
-    """The capture with this id, and the one with these bytes under another id: at most one each, in this order.
-
-    Bytes of which an expression (`bpf`) rejected packets are those of another capture than the whole, or than the same
-    bytes with another expression.
-    """
+def matching(session: Session, capture: str, sha256: str | None = None) -> list[Stored]:
+    """The capture with this id, and the one with these bytes under another id: at most one each, in this order."""
     query = (
         f"SELECT {COLUMNS} FROM netlake_capture WHERE end_snapshot IS NULL AND (capture = ? OR sha256 = ?)"
         " ORDER BY CASE WHEN capture = ? THEN 0 ELSE 1 END"
     )
-    found = [_stored(row) for row in session.rows(query, (capture, sha256, capture))]
-    return [one for one in found if one.facts.capture == capture or expression(one.facts) == bpf]
-
-
-def expression(facts: CaptureFacts) -> str | None:
-    """The BPF expression with which a capture was decoded, None for the whole."""
-    return facts.report.get("options", {}).get("bpf")
+    return [_stored(row) for row in session.rows(query, (capture, sha256, capture))]
 
 
 def find(session: Session, capture: str) -> Stored | None:

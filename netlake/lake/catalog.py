@@ -142,7 +142,7 @@ class Catalog(OpenLake):
     def _add_capture(
         self, session: Session, facts: CaptureFacts, files: Sequence[DataFile], *, replace: bool, seen: int | None
     ) -> Outcome:
-        found = captures.matching(session, facts.capture, facts.sha256, captures.expression(facts))
+        found = captures.matching(session, facts.capture, facts.sha256)
         stored = found[0] if found else None
         outcome = captures.decide(stored, facts, replace=replace, seen=seen)
         if outcome is not None:

@@ -197,7 +197,11 @@ def _take(  # noqa: PLR0913 - what a decoding works with
     if parquet.beyond:
         report.quality["rows_beyond_days"] = dict(parquet.beyond)
     written = set(proto.files.values()) if proto is not None else set()
-    facts = replace(_facts(source, settings, report), sha256=source.sha256, marks=marks.result())
+    sha256 = source.sha256
+    if isinstance(source, Filtered):
+        # two captures of a lake have different SHA-256; that of the file is no property of what was decoded of it
+        report.quality["sha256_of_file"], sha256 = sha256, None
+    facts = replace(_facts(source, settings, report), sha256=sha256, marks=marks.result())
     try:
         outcome = catalog.commit(facts, parquet.files, replace=settings.replace, seen=place.seen if place else None)
     except BaseException:

@@ -6,7 +6,7 @@
   rejected packets are rejected with them.
 - What is decoded is another capture than the whole file: its id is computed from that of the file and the expression.
   So a lake can have both, or the same file with several expressions, and each of them once. Spaces at the ends of an
-  expression do not count, other differences of its text do.
+  expression do not count, other differences of its text do. The SHA-256 of the file is only in the quality report.
 """
 
 from __future__ import annotations
