@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 import netlake
-from netlake.query.filter import compiled, plan
+from netlake.errors import FilterError
+from netlake.query.filter import compiled, plan, sql
 
 FILE = Path(__file__).with_name("filters.toml")
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -115,3 +116,73 @@ class TestRows:
         both = decoded.lake.dump("tcp", filter="tcp.flags.syn == 1", where="dst_port = 22 OR false -- x").rows()
         every = decoded.lake.dump("tcp", filter="tcp.flags.syn == 1").rows()
         assert 0 < len(both) < len(every)
+
+
+@pytest.mark.skipif(CAPTURES is None, reason="the shared captures are not there")
+class TestPruning:
+    """Files of captures in which the statistics exclude a match are not opened, also of tables without the column."""
+
+    @pytest.mark.parametrize(
+        ("text", "table"),
+        [
+            ('frame.time > "2020-01-01" && udp.length > 8', "udp"),
+            ("frame.time_epoch < 1300000000 && dns", "dns"),
+            ("ip.src == 172.16.0.0/12 && udp", "udp"),
+            ("ip.addr == 192.168.1.2 && udp.length > 8", "ipv4"),
+            ("vxlan && udp.port == 53", "udp"),
+        ],
+    )
+    def test_files_are_pruned(self, text: str, table: str, decoded: Decoded) -> None:
+        answer = decoded.lake.packets(text)
+        read, there = answer.files[table]
+        assert 0 < read < there
+        assert answer.rows() == decoded.lake.sql(sql.packets(compiled(text)), prune=False).rows()
+
+    def test_no_capture_can_match(self, decoded: Decoded) -> None:
+        answer = decoded.lake.packets('frame.time > "2200-01-01" && tcp')
+        assert answer.rows() == []
+        assert all(read == 0 for read, _ in answer.files.values())
+
+    def test_the_same_packets_without_pruning(self, decoded: Decoded) -> None:
+        plans = {text: compiled(text) for _, text in CASES}
+        in_tables = [text for text, found in plans.items() if not any(map(plan.is_bytes, plan.tests(found)))]
+        for text in in_tables[::9]:
+            every = decoded.lake.sql(sql.packets(plans[text]), prune=False).rows()
+            assert decoded.lake.packets(text).rows() == every, text
+
+
+class TestOriginals:
+    """Filters on bytes need the original as it was."""
+
+    @pytest.fixture
+    def copy(self, tmp_path: Path) -> tuple[Path, netlake.Lake]:
+        file = tmp_path / "tunnel.pcap"
+        file.write_bytes((ROOT / "tests" / "captures" / "tunnel.pcap").read_bytes())
+        assert netlake.capture(file, tmp_path / "lake").exit_code == 0
+        return file, netlake.Lake(tmp_path / "lake")
+
+    def test_read(self, copy: tuple[Path, netlake.Lake]) -> None:
+        _, lake = copy
+        some = lake.packets('frame contains "HTTP"').rows()
+        others = lake.packets('!(frame contains "HTTP")').rows()
+        assert some
+        assert others
+        assert sorted(some + others) == lake.packets("frame").rows()
+        assert lake.scan("packet", filter='frame contains "HTTP"').collect().height == len(some)
+
+    def test_gone(self, copy: tuple[Path, netlake.Lake]) -> None:
+        file, lake = copy
+        file.unlink()
+        with pytest.raises(FilterError, match="is gone"):
+            lake.packets("frame contains 00")
+        assert lake.packets("udp.port == 1 && frame contains 00").rows() == []
+
+    def test_changed(self, copy: tuple[Path, netlake.Lake]) -> None:
+        file, lake = copy
+        file.write_bytes(file.read_bytes() + b"x")
+        with pytest.raises(FilterError, match="was changed"):
+            lake.packets("frame contains 00")
+
+    def test_other_values(self, copy: tuple[Path, netlake.Lake]) -> None:
+        with pytest.raises(FilterError, match="constants only"):
+            copy[1].packets("frame[0:2] == eth.src[0:2]")

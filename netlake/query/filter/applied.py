@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from netlake.errors import FilterError, LakeError, OptionError
 from netlake.query.connection import Connection
 from netlake.query.dump import source_of
-from netlake.query.filter import compiled, plan, sql
+from netlake.query.filter import compiled, narrowed, plan, sql
 from netlake.query.filter.plan import Plan
 from netlake.query.snapshot import Snapshot
 
@@ -44,12 +44,14 @@ def rows(text: str, table: str, snapshot: Snapshot, connection: Connection) -> s
     _, columns = source_of(table, snapshot)
     if "capture" not in columns or not {"packet", "flow"} & set(columns):
         raise FilterError(f"Rows of table {table} are of no packet, so that no filter selects them; use --where.")
-    return sql.rows(_known(text, snapshot, connection), columns)
+    found = _known(text, snapshot, connection)
+    return sql.rows(found, columns, narrowed.captures(found, snapshot, connection))
 
 
 def packets(text: str, snapshot: Snapshot, connection: Connection) -> str:
     """The SQL statement for all packets that match the filter `text`."""
-    return sql.packets(_known(text, snapshot, connection))
+    found = _known(text, snapshot, connection)
+    return sql.packets(found, narrowed.captures(found, snapshot, connection))
 
 
 def frame(text: str, of: pl.LazyFrame, snapshot: Snapshot, connection: Connection) -> pl.LazyFrame:

@@ -27,7 +27,7 @@ from netlake.layers.steps import dispatch
 from netlake.layers.walk import Walker
 from netlake.packets import Ints, Messages, Packets
 from netlake.query.connection import Connection
-from netlake.query.filter import fields, plan, sql
+from netlake.query.filter import fields, narrowed, plan, sql
 from netlake.query.filter.frames_values import condition, value
 from netlake.query.filter.plan import Bytes, Exists, Layer, Plan, Test
 from netlake.query.snapshot import Snapshot
@@ -44,7 +44,8 @@ def read(of: Plan, snapshot: Snapshot, connection: Connection) -> Plan:
     """The plan with lists of packets instead of tests on bytes; FilterError if an original is gone or changed."""
     wanted = [test for test in dict.fromkeys(plan.tests(of)) if plan.is_bytes(test)]
     leaves = {test: _leaf(test) for test in wanted}
-    relation, _ = connection.run(sql.packets(plan.bounds(of, positive=True)), snapshot)
+    near = plan.bounds(of, positive=True)
+    relation, _ = connection.run(sql.packets(near, narrowed.captures(near, snapshot, connection)), snapshot)
     candidates: dict[str, list[int]] = defaultdict(list)
     for capture, number in relation.fetchall():
         candidates[capture].append(number)

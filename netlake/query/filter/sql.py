@@ -25,27 +25,46 @@ from netlake.schema.sql import name as quoted
 # nanoseconds of the years 1 to 9999, in which a time can be written
 FIRST, LAST = -62_135_596_800_000_000_000, 253_402_300_799_999_999_000
 Key = tuple[str, str]
+Captures = tuple[str, ...] | None
 
 
-def condition(of: Plan, key: Key) -> str:
-    """The SQL condition that a row's packet is in the plan; `key` are the expressions of its capture and packet."""
-    return _Writer(plan.times(of)).packets(of, key)
+def condition(of: Plan, key: Key, captures: Captures = None) -> str:
+    """The SQL condition that a row's packet is in the plan; `key` are the expressions of its capture and packet.
+
+    `captures` are those that can have such packets (netlake.query.filter.narrowed), None for any.
+    """
+    return _Writer(plan.times(of), captures).packets(of, key)
 
 
-def packets(of: Plan) -> str:
+def packets(of: Plan, captures: Captures = None) -> str:
     """The statement for all packets of the plan: `capture` and `packet`, in order."""
-    where = condition(of, ("capture", "packet"))
-    return f"SELECT capture, packet FROM packet WHERE {_ts(plan.times(of))}{where} ORDER BY capture, packet"  # noqa: S608
+    where = condition(of, ("capture", "packet"), captures)
+    near = _ts(plan.times(of)) + _in(captures)
+    return f"SELECT capture, packet FROM packet WHERE {near}{where} ORDER BY capture, packet"  # noqa: S608
 
 
-def rows(of: Plan, columns: Sequence[str]) -> str:
+def rows(of: Plan, columns: Sequence[str], captures: Captures = None) -> str:
     """The condition on the rows of a table, with these columns, whose packet, or one of whose flow, is in the plan."""
     late = "last_packet" in columns
     if "packet" in columns:
-        key = ("capture", _packet(late=late))
-        return _ts(plan.times(of) if "ts" in columns else (None, None), late=late) + condition(of, key)
-    inside = condition(of, ("capture", "packet"))
-    return f"(capture, flow) IN (SELECT capture, flow FROM packet WHERE {_ts(plan.times(of))}{inside})"  # noqa: S608
+        near = _ts(plan.times(of) if "ts" in columns else (None, None), late=late) + _in(captures)
+        return near + condition(of, ("capture", _packet(late=late)), captures)
+    near = _ts(plan.times(of)) + _in(captures)
+    inside = condition(of, ("capture", "packet"), captures)
+    return f"{_in(captures)}(capture, flow) IN (SELECT capture, flow FROM packet WHERE {near}{inside})"  # noqa: S608
+
+
+def rows_of(test: plan.Test) -> str:
+    """The statement for the rows with which a test can hold, for planning."""
+    return f"SELECT 1 WHERE {condition(test, ('NULL', 'NULL'))}"
+
+
+def _in(captures: Captures, name: str = "capture") -> str:
+    """The condition that a capture is one of `captures`, with AND behind it."""
+    if captures is None:
+        return ""
+    # no capture has an empty id
+    return f"{name} IN ({', '.join(map(literal, captures or ('',)))}) AND "
 
 
 def _packet(*, late: bool) -> str:
@@ -70,8 +89,8 @@ def _moment(nanoseconds: int) -> str:
 
 
 class _Writer:
-    def __init__(self, times: tuple[int | None, int | None]) -> None:
-        self.times = times
+    def __init__(self, times: tuple[int | None, int | None], captures: Captures) -> None:
+        self.times, self.captures = times, captures
 
     def packets(self, of: Plan, key: Key) -> str:
         if isinstance(of, plan.Known):
@@ -146,7 +165,7 @@ class _Writer:
         """SELECT of capture, packet and v, or without v for the rows of a layer."""
         shown = f", {_of_path(of)} AS v" if of.path and not layer else ""
         if of.flow:
-            where = _ts(self.times, name="p.ts")
+            where = _ts(self.times, name="p.ts") + _in(self.captures, "p.capture")
             join = f"packet p JOIN {quoted(of.table)} t ON p.capture = t.capture AND p.flow = t.flow"
             return f"SELECT p.capture, p.packet{shown} FROM {join} WHERE {where}true"  # noqa: S608
         packet, place = _packet(late=of.late), quoted(of.table)
@@ -154,14 +173,13 @@ class _Writer:
             # a window over all rows, so that no bound of the time is before it
             made = COMPUTED[of.computed]
             place = f"(SELECT *, {made.begins} AS begins FROM {place})" if made.begins else place  # noqa: S608
-            return f"SELECT capture, {packet} AS packet, {made.sql} AS v FROM {place}"  # noqa: S608
-        where = _ts(self.times, late=of.late) + _ts(times) + _chosen(of)
+            chosen = f"{_in(self.captures)}true"
+            return f"SELECT capture, {packet} AS packet, {made.sql} AS v FROM {place} WHERE {chosen}"  # noqa: S608
+        where = _ts(self.times, late=of.late) + _ts(times) + _in(self.captures) + _chosen(of)
         if of.layers:
-            over = f"OVER (PARTITION BY capture, {packet} ORDER BY packet, place"
-            place = (
-                f"(SELECT *, row_number() {over}) AS nth_, row_number() {over.replace('packet, place', 'packet DESC, place DESC')}"  # noqa: E501, S608
-                f") AS nth_last_ FROM {place})"
-            )
+            over = f"row_number() OVER (PARTITION BY capture, {packet} ORDER BY"
+            counted = f"{over} packet, place) AS nth_, {over} packet DESC, place DESC) AS nth_last_"
+            place = f"(SELECT *, {counted} FROM {place})"  # noqa: S608
             where += f"({' OR '.join(map(_counted, of.layers))}) AND "
         return f"SELECT capture, {packet} AS packet{shown} FROM {place} t WHERE {where}true"  # noqa: S608
 
