@@ -13,7 +13,9 @@ CAPTURES = Path(__file__).resolve().parent.parent / "captures"
 def test_dump_with_a_filter(run: Any, tmp_path: Path) -> None:
     lake = tmp_path / "lake"
     netlake.capture(CAPTURES / "tunnel.pcap", lake)
-    code, out, err = run("dump", "tcp", "--lake", lake, "--filter", "tcp.flags.syn == 1", "--format", "jsonl", "--select", "syn")
+    code, out, err = run(
+        "dump", "tcp", "--lake", lake, "--filter", "tcp.flags.syn == 1", "--format", "jsonl", "--select", "syn"
+    )
     assert code == 0
     assert set(out.splitlines()) == {'{"syn":true}'}
     code, out, err = run("dump", "tcp", "--lake", lake, "--filter", "tcp.flgs.syn == 1")

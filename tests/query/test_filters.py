@@ -5,6 +5,7 @@ For each filter, tshark runs once on its capture while netlake compiles the filt
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tomllib
@@ -19,8 +20,8 @@ from netlake.query.filter import compiled, plan, sql
 
 FILE = Path(__file__).with_name("filters.toml")
 ROOT = Path(__file__).resolve().parent.parent.parent
-PLACES = (ROOT.parent / "shared" / "captures", Path("/work/shared/captures"))
-CAPTURES = next((place for place in PLACES if (place / "zeek").is_dir()), None)
+FOLDER = Path(os.environ.get("CAPTURES") or ROOT.parent / "shared" / "captures")
+CAPTURES = FOLDER if (FOLDER / "zeek").is_dir() else None
 CASES = [
     (entry["path"], text)
     for entry in tomllib.loads(FILE.read_text(encoding="utf-8"))["capture"]
@@ -126,7 +127,7 @@ class TestPruning:
         ("text", "table"),
         [
             ('frame.time > "2020-01-01" && udp.length > 8', "udp"),
-            ("frame.time_epoch < 1300000000 && dns", "dns"),
+            ("frame.time_epoch < 1300000000 && udp", "udp"),
             ("ip.src == 172.16.0.0/12 && udp", "udp"),
             ("ip.addr == 192.168.1.2 && udp.length > 8", "ipv4"),
             ("vxlan && udp.port == 53", "udp"),

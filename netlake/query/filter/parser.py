@@ -73,9 +73,11 @@ class _Reader:
 
     @property
     def next(self) -> Token:
+        """The token that is read next."""
         return self.tokens[self.at]
 
     def take(self) -> Token:
+        """Consume the next token."""
         token = self.next
         self.at += 1
         return token
@@ -118,15 +120,19 @@ class _Reader:
         return parts[0] if len(parts) == 1 else kind(tuple(parts), at=start)
 
     def either(self) -> Node:
+        """filter = xor {or xor}."""
         return self._joined(Or, self.odd, "||", "or")
 
     def odd(self) -> Node:
+        """xor = and {xor and}."""
         return self._joined(Xor, self.both, "^^", "xor")
 
     def both(self) -> Node:
+        """and = not {and not}."""
         return self._joined(And, self.negated, "&&", "and")
 
     def negated(self) -> Node:
+        """A negation, a filter in parentheses, or a relation."""
         if token := self.sign("!", "not"):
             return Not(self.deeper(self.negated), at=token.at)  # type: ignore[arg-type]
         if self.sign("("):
@@ -136,6 +142,7 @@ class _Reader:
         return self.relation()
 
     def relation(self) -> Node:
+        """A comparison, a membership, or a value alone."""
         how = self.sign("any", "all")
         left = self.bits()
         operator = self.comparison()
@@ -170,6 +177,7 @@ class _Reader:
         return found[0] if len(found) == 1 else And(tuple(found), at=start)
 
     def items(self) -> tuple[Value | Range, ...]:
+        """The set after `in`."""
         self.expect("{", "a set in braces, such as {80, 443, 8000..8080}")
         found = [self.item()]
         while self.sign(","):
@@ -178,17 +186,21 @@ class _Reader:
         return tuple(found)
 
     def item(self) -> Value | Range:
+        """One value or range of a set."""
         low = self.bits()
         token = self.sign("..")
         return Range(low, self.bits(), at=token.at) if token else low
 
     def bits(self) -> Value:
+        """Sums joined by &."""
         return self._left(self.sum, "&", "bitwise_and", "bitand")
 
     def sum(self) -> Value:
+        """Products joined by + and -."""
         return self._left(self.product, "+", "-")
 
     def product(self) -> Value:
+        """Values joined by *, / and %."""
         return self._left(self.unary, "*", "/", "%")
 
     def _left(self, read: Callable[[], Value], *signs: str) -> Value:
@@ -208,6 +220,7 @@ class _Reader:
         return found
 
     def unary(self) -> Value:  # noqa: PLR0911 - a return for each form
+        """A constant, a field, a function, or an expression in braces."""
         if token := self.sign("-"):
             return Minus(self.deeper(self.unary), at=token.at)  # type: ignore[arg-type]
         if self.sign("+"):
@@ -237,6 +250,7 @@ class _Reader:
         return Name(token.text, self.layers() if self.sign("#") else (), at=token.at)
 
     def layers(self) -> tuple[Span, ...]:
+        """The numbers of layers after #."""
         if self.next.kind == "number" and self.next.text.isdecimal():
             return (Span(self._small(self.take())),)
         self.expect("[", "the number of a layer, such as #1 or #[1-2]")
@@ -249,6 +263,7 @@ class _Reader:
         return of
 
     def spans(self) -> tuple[Span, ...]:
+        """The parts of a slice, up to its bracket."""
         found = [self.span()]
         while self.sign(","):
             found.append(self.span())
@@ -256,6 +271,7 @@ class _Reader:
         return tuple(found)
 
     def span(self) -> Span:
+        """One part of a slice."""
         if self.sign(":"):
             return Span(0, ":", self.whole())
         first = self.whole()
@@ -265,6 +281,7 @@ class _Reader:
         return Span(first, "-", self.whole()) if self.sign("-") else Span(first)
 
     def whole(self) -> int:
+        """A whole number with an optional sign."""
         sign = -1 if self.sign("-") else 1
         if self.next.kind != "whole":
             raise self.unexpected("a whole number")
