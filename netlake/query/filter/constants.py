@@ -12,10 +12,13 @@ import ipaddress
 import re
 from decimal import Decimal, InvalidOperation
 
+from netlake.query.filter import syntax
 from netlake.query.filter.plan import Const
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 LARGEST = 1 << 63
+TYPE_NAMES = {"hex": "bytes", "bytes": "bytes", "ip": "an IP address", "mac": "a MAC address", "number": "a number",
+              "bool": "a flag", "text": "a text", "time": "a time", "day": "a date"}  # fmt: skip
 _BOOLS = {"true": True, "false": False, "set": True, "not set": False, "yes": True, "no": False, "1": True, "0": False}
 _TIME = re.compile(
     r"(?P<day>\d{4}-\d\d-\d\d|[A-Z][a-z]{2} +\d{1,2}, +\d{4})"
@@ -118,3 +121,28 @@ def _nanoseconds(found: re.Match[str]) -> int:
     if abs(found_time) >= LARGEST:
         raise OverflowError
     return found_time
+
+
+def of_node(node: syntax.Value, kind: str) -> Const:
+    """A constant of the tree as a value of the type `kind`; WrongConstantError if it is none."""
+    if isinstance(node, syntax.Minus) and isinstance(node.of, syntax.Number) and kind in ("number", "time"):
+        positive = of_node(node.of, kind).value
+        return Const(kind, -positive)  # type: ignore[operator]
+    quoted = isinstance(node, syntax.Text)
+    text = node.value if isinstance(node, syntax.Text) else syntax.value(node)
+    if kind == "text":
+        return Const("text", text)
+    if kind in ("hex", "bytes"):
+        plain = text.encode("utf-8", "surrogateescape").hex() if quoted else hexadecimal(text)
+        return Const("hex", plain)
+    if kind == "number" and isinstance(node, syntax.Text):
+        if node.char and len(node.value) == 1:
+            return Const("number", ord(node.value))
+        raise WrongConstantError(f"{syntax.value(node)} is a text, and netlake has no names for this number")
+    if kind == "number" and not isinstance(node, syntax.Number):
+        raise WrongConstantError(f"{text} is not a number")
+    readers = {"number": number, "bool": boolean, "ip": address, "mac": mac,
+               "time": time}  # fmt: skip
+    if kind not in readers:
+        raise WrongConstantError(f"{TYPE_NAMES[kind]} cannot be compared with a constant; use the time")
+    return readers[kind](text)

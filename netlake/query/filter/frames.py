@@ -64,6 +64,7 @@ class _Maker:
         return every.join(self.test(of), on=KEY, how="semi")
 
     def test(self, of: plan.Test) -> pl.LazyFrame:
+        """The packets of a test."""
         if isinstance(of, plan.Layer):
             return pl.concat([self.source(one, layer=True).select(KEY) for one in of.sources])
         if isinstance(of, plan.Exists):
@@ -84,6 +85,7 @@ class _Maker:
         return self.relations(of).select(*KEY, value(of).alias("v")).filter(pl.col("v").is_not_null())
 
     def leaf(self, of: plan.Leaf) -> pl.LazyFrame:
+        """Capture, packet and v of a set of values."""
         if isinstance(of, plan.Group):
             return self.group(of)
         if isinstance(of, plan.Bytes):
@@ -92,6 +94,7 @@ class _Maker:
         return parts.filter(pl.col("v").is_not_null())
 
     def group(self, of: plan.Group) -> pl.LazyFrame:
+        """Capture, packet and v of one value for each packet."""
         parts = [self.values(one) for one in of.of if not isinstance(one, Const)]
         together = pl.concat(parts, how="vertical_relaxed").group_by(KEY)
         grouped = together.agg(

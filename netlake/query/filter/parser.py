@@ -89,12 +89,14 @@ class _Reader:
         return None
 
     def expect(self, sign: str, what: str) -> Token:
+        """Consume `sign`, which must be next; `what` is its name in messages."""
         found = self.sign(sign)
         if found is None:
             raise self.unexpected(what)
         return found
 
     def unexpected(self, wanted: str) -> FilterError:
+        """The error that the next token is not what can be here."""
         token = self.next
         found = "the filter ends" if token.kind == "end" else f"{self._written(token)} is not expected"
         return FilterError.at(self.source, token.at, f"{found}; here can be {wanted}")
@@ -120,15 +122,15 @@ class _Reader:
         return parts[0] if len(parts) == 1 else kind(tuple(parts), at=start)
 
     def either(self) -> Node:
-        """filter = xor {or xor}."""
+        """Rule `filter`."""
         return self._joined(Or, self.odd, "||", "or")
 
     def odd(self) -> Node:
-        """xor = and {xor and}."""
+        """Rule `xor`."""
         return self._joined(Xor, self.both, "^^", "xor")
 
     def both(self) -> Node:
-        """and = not {and not}."""
+        """Rule `and`."""
         return self._joined(And, self.negated, "&&", "and")
 
     def negated(self) -> Node:
@@ -167,6 +169,7 @@ class _Reader:
         return None
 
     def compared(self, how: str, left: Value, operator: Token) -> Node:
+        """The comparisons that begin with `left` and `operator`."""
         start = left.at
         found: list[Node] = []
         following: Token | None = operator
@@ -241,6 +244,7 @@ class _Reader:
         raise self.unexpected("a field or a constant")
 
     def named(self, token: Token) -> Value:
+        """A field or a function that begins with this name."""
         if self.sign("("):
             arguments = [self.deeper(self.bits)]
             while self.sign(","):
@@ -257,6 +261,7 @@ class _Reader:
         return self.spans()
 
     def sliced(self, of: Value) -> Value:
+        """`of` with the slices that follow."""
         while token := self.sign("["):
             of = Slice(of, self.spans(), at=token.at)
             self.measured(of)

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from netlake import tables
 from netlake.errors import FilterError
 from netlake.query.filter import constants, fields, plan, syntax
-from netlake.query.filter.constants import WrongConstantError
+from netlake.query.filter.constants import TYPE_NAMES, WrongConstantError
 from netlake.query.filter.fields import Source
 from netlake.query.filter.plan import AllOf, AnyOf, Condition, Const, Every, Exists, InNetwork, Plan, Relation, Some
 from netlake.query.filter.syntax import SPELLINGS
@@ -28,8 +28,6 @@ PAYLOADS = ("frame", "tcp.payload", "udp.payload")
 MEANINGS = {"==": ("any", "=="), "!=": ("all", "!="), "===": ("all", "=="), "!==": ("any", "!=")}
 MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 FUNCTIONS = ("abs", "count", "len", "lower", "max", "min", "string", "upper")
-TYPE_NAMES = {"hex": "bytes", "bytes": "bytes", "ip": "an IP address", "mac": "a MAC address", "number": "a number",
-              "bool": "a flag", "text": "a text", "time": "a time", "day": "a date"}  # fmt: skip
 
 
 def resolve(source: str, tree: syntax.Node, has: Callable[[str, str], bool] | None = None) -> Plan:
@@ -46,9 +44,11 @@ class _Resolver:
         self.names = fields.names()
 
     def error(self, at: int, reason: str) -> FilterError:
+        """An error at a place of the filter."""
         return FilterError.at(self.source, at, reason)
 
     def node(self, tree: syntax.Node) -> Plan:
+        """The plan of a tree."""
         if isinstance(tree, syntax.Not):
             return plan.Not(self.node(tree.of))
         if isinstance(tree, (syntax.And, syntax.Or, syntax.Xor)):
@@ -63,6 +63,7 @@ class _Resolver:
         return self.test(tree)
 
     def test(self, tree: syntax.Test) -> Plan:
+        """The plan of a value alone."""
         of = tree.of
         if isinstance(of, syntax.Name):
             return self.presence(of)
@@ -74,6 +75,7 @@ class _Resolver:
         return Exists(found)
 
     def presence(self, name: syntax.Name) -> Plan:
+        """The plan of a name alone: of a field, a layer or a table."""
         if name.name in self.names.fields:
             return Exists(self.field(name))
         if name.name in PAYLOADS[1:]:
@@ -86,6 +88,7 @@ class _Resolver:
         return Exists(self.field(name))
 
     def unknown(self, name: syntax.Name) -> FilterError:
+        """The error for a name that does not exist, with the nearest ones."""
         near = self.names.near(name.name)
         hint = f"; nearest {'is' if len(near) == 1 else 'are'} {', '.join(near)}" if near else ""
         return self.error(name.at, f"there is no field {name.name}{hint}")
@@ -98,6 +101,7 @@ class _Resolver:
         return there
 
     def placed(self, name: syntax.Name, found: tuple[Source, ...]) -> tuple[Source, ...]:
+        """The sources, with the numbers of layers of the name."""
         if not name.layers:
             return found
         if any(one.flow or one.computed for one in found):
@@ -107,6 +111,7 @@ class _Resolver:
         return tuple(replace(one, layers=name.layers) for one in found)
 
     def field(self, name: syntax.Name) -> plan.Value:
+        """The values of a name."""
         found = self.names.fields.get(name.name)
         if found is None:
             if name.name in PAYLOADS or self.has_bytes(name):
@@ -150,6 +155,7 @@ class _Resolver:
         return found
 
     def math(self, node: syntax.Math) -> plan.Value:
+        """Two numbers with an operator."""
         left, right = self.number(node.left), self.number(node.right)
         if isinstance(left, Const) and isinstance(right, Const):
             raise self.error(node.at, "both numbers are constants; write their result")
@@ -158,6 +164,7 @@ class _Resolver:
         return plan.Math(node.sign, left, right)
 
     def sliced(self, node: syntax.Slice) -> plan.Value:
+        """Bytes, or characters, of a value."""
         of = self.value(node.of)
         if of.type not in ("hex", "bytes", "ip", "mac", "text"):
             raise self.error(node.at, f"{syntax.value(node.of)} is {TYPE_NAMES[of.type]}, which has no bytes to select")
@@ -169,6 +176,7 @@ class _Resolver:
         return plan.Cut(of, node.spans, "text") if of.type == "text" else plan.Cut(_hex(of), node.spans, "hex")
 
     def called(self, node: syntax.Call) -> plan.Value:  # noqa: C901 - a case for each function
+        """A function of values."""
         if node.name not in FUNCTIONS:
             raise self.error(node.at, f"there is no function {node.name}(); there are {', '.join(FUNCTIONS)}")
         if node.name in ("max", "min"):
@@ -201,6 +209,7 @@ class _Resolver:
         return found
 
     def length(self, of: plan.Value, node: syntax.Call) -> plan.Value:
+        """The length of a value in bytes."""
         if of.type in ("text", "hex"):
             return plan.Apply("len", of, "number")
         if of.type in ("ip", "mac", "bytes"):
@@ -213,6 +222,7 @@ class _Resolver:
                          Const("number", sizes.pop() or 0))  # fmt: skip
 
     def compared(self, node: syntax.Compare) -> Plan:
+        """The plan of a comparison; a constant on the left side changes places."""
         left, right, operator = node.left, node.right, node.operator
         if _is_literal(left):
             if operator in ("contains", "matches"):
@@ -239,6 +249,7 @@ class _Resolver:
         return not (dot and first in self.names.layers)
 
     def with_value(self, operator: str, left: plan.Value, right: plan.Value, node: syntax.Compare) -> Condition:
+        """The condition for two fields."""
         if operator == "contains":
             left, right = (_hex(one) if one.type in ("bytes", "mac") else one for one in (left, right))
             if left.type != right.type or left.type not in ("hex", "text"):
@@ -256,6 +267,7 @@ class _Resolver:
         return Relation(operator, left, right)
 
     def with_constant(self, operator: str, value: plan.Value, node: syntax.Value, left: syntax.Value) -> Condition:
+        """The condition for a field and a constant."""
         if operator == "contains":
             return self.contained(value, node, left)
         if (named := self.by_name(value, node, operator)) is not None:
@@ -281,6 +293,7 @@ class _Resolver:
         return Relation(operator, plan.Field(value.name, "text", named), Const("text", word))
 
     def contained(self, value: plan.Value, node: syntax.Value, left: syntax.Value) -> Condition:
+        """The condition that a text or bytes contain a constant."""
         if value.type not in ("text", "bytes", "hex", "mac"):
             raise self.error(left.at, f"{syntax.value(left)} is {TYPE_NAMES[value.type]}, which contains nothing")
         kind = "text" if value.type == "text" else "hex"
@@ -294,6 +307,7 @@ class _Resolver:
         return Relation("contains", value if kind == "text" else _hex(value), found)
 
     def matched(self, value: plan.Value, node: syntax.Value, left: syntax.Value) -> Condition:
+        """The condition that a regular expression is found."""
         if not isinstance(node, syntax.Text):
             raise self.error(node.at, "matches needs a regular expression in quotes")
         if value.type not in ("text", "bytes", "hex"):
@@ -308,6 +322,7 @@ class _Resolver:
         return Relation("matches", value, Const("text", node.value))
 
     def within(self, node: syntax.Within) -> Plan:
+        """The plan of a membership."""
         value = self.value(node.of)
         found: list[Condition] = []
         for item in node.items:
@@ -326,35 +341,11 @@ class _Resolver:
     def constant(self, node: syntax.Value, kind: str) -> Const:
         """A constant of the type `kind`."""
         try:
-            return _constant(node, kind)
+            return constants.of_node(node, kind)
         except WrongConstantError as error:
             if isinstance(node, syntax.Name):
                 raise self.unknown(node) from None
             raise self.error(node.at, str(error)) from None
-
-
-def _constant(node: syntax.Value, kind: str) -> Const:
-    if isinstance(node, syntax.Minus) and isinstance(node.of, syntax.Number) and kind in ("number", "time"):
-        positive = _constant(node.of, kind).value
-        return Const(kind, -positive)  # type: ignore[operator]
-    quoted = isinstance(node, syntax.Text)
-    text = node.value if isinstance(node, syntax.Text) else syntax.value(node)
-    if kind == "text":
-        return Const("text", text)
-    if kind in ("hex", "bytes"):
-        plain = text.encode("utf-8", "surrogateescape").hex() if quoted else constants.hexadecimal(text)
-        return Const("hex", plain)
-    if kind == "number" and isinstance(node, syntax.Text):
-        if node.char and len(node.value) == 1:
-            return Const("number", ord(node.value))
-        raise WrongConstantError(f"{syntax.value(node)} is a text, and netlake has no names for this number")
-    if kind == "number" and not isinstance(node, syntax.Number):
-        raise WrongConstantError(f"{text} is not a number")
-    readers = {"number": constants.number, "bool": constants.boolean, "ip": constants.address, "mac": constants.mac,
-               "time": constants.time}  # fmt: skip
-    if kind not in readers:
-        raise WrongConstantError(f"{TYPE_NAMES[kind]} cannot be compared with a constant; use the time")
-    return readers[kind](text)
 
 
 def _is_literal(node: syntax.Value) -> bool:

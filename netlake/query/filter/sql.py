@@ -93,6 +93,7 @@ class _Writer:
         self.times, self.captures = times, captures
 
     def packets(self, of: Plan, key: Key) -> str:
+        """The condition that the packet of `key` is in the plan."""
         if isinstance(of, plan.Known):
             return str(of.all).lower()
         if isinstance(of, plan.Listed):
@@ -109,6 +110,7 @@ class _Writer:
         return self.test(of, key)
 
     def test(self, of: plan.Test, key: Key) -> str:
+        """The condition that the packet of `key` fulfils a test."""
         if isinstance(of, plan.Layer):
             found = " UNION ALL ".join(self.source(one, layer=True) for one in of.sources)
             return _among(key, found)
@@ -125,6 +127,7 @@ class _Writer:
         return f"SELECT r0.capture, r0.packet FROM {self.relations(of)}"  # noqa: S608
 
     def relations(self, of: Value | Condition) -> str:
+        """FROM of the pairs of all values in `of`, which are named v0, v1 ..."""
         times = plan.interval(of) if isinstance(of, (plan.Relation, plan.AllOf)) else (None, None)
         parts = []
         for number, leaf in enumerate(plan.leaves(of)):
@@ -144,6 +147,7 @@ class _Writer:
         )
 
     def leaf(self, of: plan.Leaf, times: tuple[int | None, int | None]) -> str:
+        """SELECT of capture, packet and v of a set of values."""
         if isinstance(of, plan.Group):
             return self.group(of)
         if isinstance(of, plan.Bytes):
@@ -152,6 +156,7 @@ class _Writer:
         return f"SELECT * FROM ({' UNION ALL '.join(parts)}) WHERE v IS NOT NULL"  # noqa: S608
 
     def group(self, of: plan.Group) -> str:
+        """SELECT of capture, packet and v of one value for each packet."""
         with_leaves = [one for one in of.of if not isinstance(one, Const)]
         parts = " UNION ALL ".join(f"({self.values(one)})" for one in with_leaves)
         grouped = f"SELECT capture, packet, {of.name}(v) AS v FROM ({parts}) GROUP BY capture, packet"  # noqa: S608
