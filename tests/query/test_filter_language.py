@@ -151,12 +151,12 @@ def test_random_filters_run(lake: Path) -> None:
                 f"string({name}) contains {value} and count({other}) {sign} {value}",
             ])  # fmt: skip
             try:
-                statement = sql.packets(compiled(made))
+                statement = sql.packets(plan.bounds(compiled(made), positive=True))
             except FilterError:
                 continue
             opened.sql(statement).rows()
             ran += 1
-    assert ran > 20
+    assert ran > 10
 
 
 MISTAKES = [

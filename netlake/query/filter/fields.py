@@ -78,6 +78,12 @@ def usable(table: Table) -> bool:
     return {"capture"} < {column.name for column in CONTEXTS[table.context]} and table.context != "capture"
 
 
+def in_packets(one: Source) -> bool:
+    """Whether the rows of a layer are of headers that the walk finds in packets, and not of messages in streams."""
+    table = tables.table(one.table)
+    return bool(table.on) and table.context != "stream" and not one.equal
+
+
 def source(table: Table) -> Source:
     """The source of all rows of `table`."""
     context = {column.name for column in CONTEXTS[table.context]}

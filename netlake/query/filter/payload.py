@@ -132,7 +132,7 @@ def _values(source: Source, numbers: Ints, names: set[str]) -> Iterator[dict[str
 def _tables(name: str) -> set[str]:
     """The tables whose messages have the bytes of a name."""
     layer = name.removesuffix(".payload")
-    return {one.table for one in fields.names().layers[layer] if not one.equal and tables.table(one.table).on}
+    return {one.table for one in fields.names().layers[layer] if fields.in_packets(one)}
 
 
 def _frames(batch: Packets, numbers: Ints) -> Iterator[tuple[int, bytes]]:

@@ -14,7 +14,6 @@ from dataclasses import replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from netlake import tables
 from netlake.errors import FilterError
 from netlake.query.filter import constants, fields, plan, syntax
 from netlake.query.filter.constants import TYPE_NAMES, WrongConstantError
@@ -126,8 +125,8 @@ class _Resolver:
 
     def has_bytes(self, name: syntax.Name) -> bool:
         """Whether a name is that of a layer whose headers are in packets, and not only in streams."""
-        among = self.names.layers.get(name.name, ())
-        return not name.layers and any(tables.table(one.table).on and not one.equal for one in among)
+        among = [one for one in self.names.layers.get(name.name, ()) if not one.equal]
+        return not name.layers and bool(among) and all(map(fields.in_packets, among))
 
     def value(self, node: syntax.Value) -> plan.Value:
         """A value that is no constant; FilterError for a constant."""
