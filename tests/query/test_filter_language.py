@@ -190,6 +190,7 @@ MISTAKES = [
     ("tcp.len contains 1", 1, "contains nothing"),
     ('arp.opcode == "request"', 15, "no names"),
     ("connection == 1", 1, "name one of its columns"),
+    ('http contains "x"', 1, "has no bytes in packets"),
     ("", 1, "empty"),
     ("!" * 100 + "tcp", 62, "inside each other"),
     ("(" * 100 + "tcp" + ")" * 100, 62, "inside each other"),

@@ -116,6 +116,8 @@ class _Resolver:
             if name.name in PAYLOADS or self.has_bytes(name):
                 return plan.Bytes(name.name)
             found = self.names.own.get(name.name)
+        if found is None and name.name in self.names.layers:
+            raise self.error(name.at, f"{name.name} has no bytes in packets; compare one of its fields")
         if found is None:
             raise self.unknown(name)
         if not found[0].path and not found[0].computed:
