@@ -9,15 +9,25 @@
     ├── SchemaError             a table's declaration breaks a rule or the frozen contract
     └── QueryError              a filter, column name or SQL statement of the user is invalid
         └── OptionError         the value of an option is invalid; the command line exits with 2
+            └── FilterError     a display filter is invalid; its text has the filter and a caret under the place
 
 Malformed traffic raises none of them: its rows are kept, with a fault (see `netlake.schema.faults`).
 """
+
+from __future__ import annotations
 
 
 class NetlakeError(Exception):
     """Root of the exceptions; the command line prints its text and exits with `exit_code`."""
 
     exit_code = 1
+    # further lines for the user, printed as they are
+    lines: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """The text without further lines."""
+        return super().__str__()
 
 
 class InputError(NetlakeError):
@@ -47,13 +57,29 @@ class SchemaError(NetlakeError):
 class QueryError(NetlakeError):
     """A filter, column name or SQL statement of the user is invalid.
 
-    `excerpt` is the line of the statement with the mistake, and a line with carets below it; empty if not known.
+    `lines` are the line of the statement with the mistake and carets below it; empty if not known.
     """
-
-    excerpt: str = ""
 
 
 class OptionError(QueryError):
     """The value of an option is invalid; the sentence names the option."""
 
     exit_code = 2
+
+
+class FilterError(OptionError):
+    """A display filter is invalid, or needs what the lake does not have.
+
+    With a place, the sentence is followed by two lines: the filter, and a caret under the character.
+    """
+
+    @classmethod
+    def at(cls, source: str, position: int, reason: str) -> FilterError:
+        """An error at a character of the filter `source`; line feeds and tabs in it are shown as spaces."""
+        found = cls(f"Filter, character {position + 1}: {reason}.")
+        shown = "".join(character if character.isprintable() else " " for character in source)
+        found.lines = (shown, " " * position + "^")
+        return found
+
+    def __str__(self) -> str:
+        return "\n".join([self.sentence, *(f"  {line}" for line in self.lines)])

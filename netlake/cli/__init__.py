@@ -98,8 +98,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (NetlakeError, OSError) as error:
         if debug:
             traceback.print_exc()
-        say(str(error) if isinstance(error, NetlakeError) else _sentence(error))
-        return error.exit_code if isinstance(error, NetlakeError) else ERROR
+        if not isinstance(error, NetlakeError):
+            say(_sentence(error))
+            return ERROR
+        say(error.sentence, error.lines)
+        return error.exit_code
     return code if isinstance(code, int) else OK
 
 

@@ -114,6 +114,11 @@ tcpdump -w - | netlake capture -
     show_default=True,
     help="Format of the files of --to.",
 )
+@click.option(
+    "--bpf",
+    metavar="EXPRESSION",
+    help="Decode only packets that this filter expression accepts, as in tcpdump; needs the extra netlake[bpf].",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report to stdout as one JSON object.")
 def command(inputs: tuple[str, ...], lake: Path, as_json: bool, **chosen: Any) -> int:  # noqa: FBT001 - a flag
     """Decode INPUT... (files, folders, glob patterns, - for stdin) into the lake; a missing lake is created.
@@ -136,7 +141,7 @@ def command(inputs: tuple[str, ...], lake: Path, as_json: bool, **chosen: Any) -
     _check_folder(to, file_format, chosen)
     _check("include", chosen["include"])
     _check("exclude", chosen["exclude"])
-    for option in ("flow_key", "hashes", "extract_files", "keylog"):
+    for option in ("flow_key", "hashes", "extract_files", "keylog", "bpf"):
         _check_value(option, chosen[option])
     _compile()
     from netlake.pipeline.process import ended_by_signals, settle
@@ -233,6 +238,7 @@ def _captured(inputs: tuple[str, ...], lake: Path, chosen: dict[str, Any]) -> Re
             hashes=chosen["hashes"],
             extract_files=chosen["extract_files"],
             keylog=chosen["keylog"],
+            bpf=chosen["bpf"],
             plugins=chosen["plugins"],
             budget_seconds=chosen["budget_seconds"],
             budget_memory=chosen["budget_memory"],
@@ -254,7 +260,7 @@ def _check(option: str, names: tuple[str, ...]) -> None:
 
 def _check_value(option: str, value: Any) -> None:
     """UsageError for a value that the decoder refuses."""
-    if value:
+    if value or value == "":
         from netlake import pipeline
 
         try:

@@ -13,6 +13,7 @@ from netlake.spelling import spelled
 
 EXAMPLES = """\b
 netlake dump dns --where "rcode = 3" --limit 10
+netlake dump tcp --filter "ip.addr == 10.0.0.0/8 && tcp.flags.syn == 1"
 netlake dump connection --sort=-orig_wire_bytes --format jsonl
 netlake dump lake/proto/dns/384e23a2b2fdf607.pb.zst --select query_name
 """
@@ -35,6 +36,13 @@ SELECTION = ("select", "where", "sort")
     callback=options.filled,
     help='Only rows that match this SQL condition, such as "dst_port = 53 AND fault IS NULL".',
 )
+@click.option(
+    "--filter",
+    "display_filter",
+    metavar="FILTER",
+    callback=options.filled,
+    help="Only rows whose packet matches this display filter of Wireshark; see docs/filters.md.",
+)
 @options.limit()
 @click.option(
     "--sort",
@@ -45,8 +53,12 @@ SELECTION = ("select", "where", "sort")
 )
 @options.lake
 @options.output
-def command(table: str, lake: Path, out: Path | None, timeout: float | None, **chosen: Any) -> int:
+def command(
+    table: str, lake: Path, out: Path | None, timeout: float | None, display_filter: str | None, **chosen: Any
+) -> int:
     """Write the rows of TABLE in stored order, which is packet order, unless --sort is given.
+
+    With --filter they are in the order of capture and packet.
 
     TABLE may also be a file of protobuf messages, written by `capture --proto` or `dump --format proto`.
     """
@@ -58,6 +70,7 @@ def command(table: str, lake: Path, out: Path | None, timeout: float | None, **c
         unsupported = [name for name in ("where", "sort") if selection[name]] + [
             name.removesuffix("s") for name in ("at", "plan", "captures", "local") if chosen[name]
         ]
+        unsupported += ["filter"] if display_filter else []
         if unsupported:
             raise click.UsageError(f"Rows of a file cannot be queried: omit --{' and --'.join(unsupported)}.")
         from netlake.cli import messages
@@ -69,4 +82,8 @@ def command(table: str, lake: Path, out: Path | None, timeout: float | None, **c
         )
     if chosen["format"] == "proto" and selection["select"]:
         raise click.UsageError("--format proto writes all columns: omit --select.")
+    if display_filter:
+        from netlake.query.filter import applied
+
+        selection["condition"] = applied.of_path(lake, table, display_filter, chosen["at"])
     return rows.write(Request(str(lake), dump=selection, **chosen), out, timeout=timeout)

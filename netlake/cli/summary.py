@@ -119,6 +119,7 @@ def _remarks(captures: list[CaptureReport]) -> Iterator[tuple[str, str]]:
 
 _COUNTS = {
     "cut": "packets truncated by snaplen",
+    "rejected_by_bpf": "packets rejected by the BPF expression",
     "lost_before_packets": "packets lost before others of their interface, by options of packets",
     "dropped_by_interfaces": "packets dropped by interfaces, by their statistics",
     "dropped_by_os": "packets dropped by the operating system, by the statistics of interfaces",

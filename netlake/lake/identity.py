@@ -8,6 +8,8 @@ have one id. A capture must neither be lost because another has its id, nor be i
 - Two captures with one id are the same if their files have the same paths and were not written since (`stamp`), else if
   their SHA-256 is equal. If one was captured without SHA-256, both are computed now: of the offered files, and of the
   originals of the stored capture if these were not written since.
+- A BPF expression makes another capture of a file, whose id is computed from both (netlake.sources.bpf); it has
+  no SHA-256 in the lake, and that of the file in its report.
 - What cannot be compared is treated as another capture: it is added under a salted id, which a notice reports. Two
   exceptions: for the same path, `replace` replaces; and of a capture by netlake 0.1, which has no stamp, the same path
   and id are enough.

@@ -29,6 +29,20 @@ QUOTED = (
     Column("quoted_dst_port", "u16", "Error: destination port of the quoted packet.", why="udp.dstport again"),
 )
 
+# layers and fields that filters find in a quoted packet too, see Table.also; `network` is ip or ipv6
+LAYERS = ("tcp@quoted_protocol=6", "udp@quoted_protocol=17")
+
+
+def also(network: str) -> tuple[tuple[str, str], ...]:
+    """The Wireshark fields of the columns QUOTED, by column."""
+    ports = (
+        (f"quoted_{way}_port", f"{name}.{way}port@quoted_protocol={number}")
+        for way in ("src", "dst")
+        for name, number in (("tcp", 6), ("udp", 17))
+    )
+    return (("quoted_src_ip", f"{network}.src"), ("quoted_dst_ip", f"{network}.dst"), *ports)
+
+
 Longs = npt.NDArray[np.int64]
 
 # headers that start with source and destination port; plain numbers: NumPy is slow with members of an enumeration

@@ -30,6 +30,7 @@ from netlake.pipeline.process import only_if_used
 from netlake.pipeline.report import CaptureReport, ProblemReport, Report, TableReport
 from netlake.pipeline.run import Settings, inputs, offer, open_source, to_lake, to_memory
 from netlake.pipeline.workers import Budget, Supervisor, Watcher, default_jobs
+from netlake.sources.bpf import checked as checked_expression
 from netlake.spelling import unspelled
 
 __all__ = ["CaptureReport", "ProblemReport", "Report", "TableReport", "capture", "decode", "refresh"]
@@ -48,6 +49,7 @@ class Decoding(TypedDict, total=False):
     budget_seconds: float | None
     budget_memory: int | None
     keylog: Iterable[str | os.PathLike[str]]
+    bpf: str | None
 
 
 def _ignore(*_: Any) -> None:
@@ -65,6 +67,7 @@ def decode(  # noqa: PLR0913 - the options of the command, each by its name
     hashes: Iterable[str] = (),
     extract_files: str | os.PathLike[str] | None = None,
     keylog: Iterable[str | os.PathLike[str]] = (),
+    bpf: str | None = None,
     plugins: Paths = (),
     to: str | os.PathLike[str] | None = None,
     file_format: str = "parquet",
@@ -76,7 +79,8 @@ def decode(  # noqa: PLR0913 - the options of the command, each by its name
     `plugins` are files that declare further tables; they stay loaded in this process (see netlake.tables). `flow_key`
     names what separates connections beside addresses, ports, protocol and tunnel: `vlan`, `interface`, both or none.
     `hashes` are computed of files beside SHA-256: `md5`, `sha1`, both or none; their contents are stored in the folder
-    `extract_files`. `keylog` are files with secrets of TLS and QUIC in the format of SSLKEYLOGFILE.
+    `extract_files`. `keylog` are files with secrets of TLS and QUIC in the format of SSLKEYLOGFILE, by which they are
+    decrypted. `bpf` is a filter expression, as of tcpdump: only packets that it accepts are decoded.
     InputError if the capture cannot be opened or is not one, SchemaError for an invalid plugin. Problems of the input
     are in the metadata of each table, key `netlake.problems`.
     """
@@ -84,7 +88,8 @@ def decode(  # noqa: PLR0913 - the options of the command, each by its name
         folder.check(Path(to), file_format)
     tables.load(plugins)
     chosen = options(
-        include, exclude, entropy=entropy, flow_key=flow_key, hashes=hashes, extract_files=extract_files, keylog=keylog
+        include, exclude, entropy=entropy, flow_key=flow_key, hashes=hashes, extract_files=extract_files,
+        keylog=keylog, bpf=bpf,
     )  # fmt: skip
     settings = Settings(options=chosen, salvage=salvage, sha256=False)
     specs = [path] if isinstance(path, str | os.PathLike) else list(path)
@@ -120,7 +125,8 @@ def capture(  # noqa: PLR0913 - the options of the command, each by its name
     """Decode captures into a lake, which is created by the first capture if it is missing.
 
     `paths` are files, folders, glob patterns or `-`; `jobs` is the number of processes (default: one per CPU);
-    `plugins`, and `entropy`, `flow_key`, `hashes`, `extract_files` and `keylog` (in `decoding`), are as for `decode`.
+    `plugins`, and `entropy`, `flow_key`, `hashes`, `extract_files`, `keylog` and `bpf` (in `decoding`), are as for
+    `decode`.
     `progress` is called with (index of the capture, bytes read, size or None, packets), `begun` with the number of
     captures.
     A capture that takes more than `budget_seconds`, or more than `budget_memory` MiB, fails; the others are decoded.
@@ -206,7 +212,7 @@ def _unlike(facts: CaptureFacts) -> str | None:
         if not Path(log).is_file():
             return f"its key log {log} is missing"
     try:
-        with open_source(paths, Settings(sha256=False)) as source:
+        with open_source(paths, Settings(sha256=False).like(facts.report.get("options", {}))) as source:
             offered = offer(source)
             if offered is not None and facts.capture in offered.ids() and Content(offered).is_of(facts, replace=True):
                 return None
@@ -266,7 +272,7 @@ def options(include: Iterable[str] | None, exclude: Iterable[str], **decoding: U
     """The options of the decoder.
 
     QueryError for an unknown table, OptionError for an unknown part of the flow key, an unknown hash, a folder for
-    files that cannot be made, and a key log that cannot be read.
+    files that cannot be made, a key log that cannot be read, and a BPF expression without libpcap.
     """
     wanted = None if include is None else frozenset(include)
     unwanted = frozenset(exclude)
@@ -281,8 +287,9 @@ def options(include: Iterable[str] | None, exclude: Iterable[str], **decoding: U
         _folder(Path(folder))
         folder = str(Path(folder).resolve())
     given = decoding.get("keylog", ())
+    bpf = checked_expression(decoding.get("bpf"))
     logs = checked([given] if isinstance(given, str | os.PathLike) else given)
-    return Options(wanted, unwanted, bool(decoding.get("entropy")), parts, hashes, folder, logs)
+    return Options(wanted, unwanted, bool(decoding.get("entropy")), parts, hashes, folder, logs, bpf)
 
 
 def _known(given: Iterable[str], possible: Sequence[str], wrong: str) -> tuple[str, ...]:

@@ -66,7 +66,8 @@ class Options:
     Tables to write are those of `include` (None: all) without those of `exclude`; `entropy` fills columns `entropy`;
     `flow_key` is what separates flows beside addresses, ports, protocol and tunnel (netlake.flows.tracker.FLOW_KEYS).
     `hashes` are computed of files beside SHA-256; `extract_files` is the folder in which their contents are stored.
-    `keylog` are paths of logs with secrets.
+    `keylog` are paths of logs with secrets. `bpf` is a filter expression of libpcap: only packets that it accepts are
+    decoded (netlake.sources.bpf).
     """
 
     include: frozenset[str] | None = None
@@ -76,6 +77,7 @@ class Options:
     hashes: tuple[str, ...] = ()
     extract_files: str | None = None
     keylog: tuple[str, ...] = ()
+    bpf: str | None = None
 
     def wants(self, name: str) -> bool:
         """Whether table `name` is written."""

@@ -22,7 +22,7 @@ LIMIT = 1 << 63
 def rows_of_options(options: PacketOptions, packets: Packets) -> pa.RecordBatch:
     """A row for each packet of `options`, which are packets of the batch."""
     count = len(options.packet)
-    ts = packets.ts[options.packet - packets.number[0]]
+    ts = packets.ts[np.searchsorted(packets.number[: packets.count], options.packet)]
     flags, flagged = options.numbers["flags"]
     flags = flags.astype(np.int64)
     fcs = flags >> 5 & 15

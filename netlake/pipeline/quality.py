@@ -12,6 +12,7 @@ from netlake.kernels.answers import STOPS, Stop
 from netlake.kernels.times import microsecond
 from netlake.pipeline.decoder import Decoder
 from netlake.pipeline.source_rows import SourceRows
+from netlake.sources.bpf import Filtered
 
 
 def quality(rows: SourceRows) -> dict[str, Any]:
@@ -45,6 +46,8 @@ def quality(rows: SourceRows) -> dict[str, Any]:
         "skipped_blocks": {f"0x{kind:08x}": count for kind, count in sorted(source.skipped_blocks.items())},
         "problems_not_listed": source.unlisted,
     }
+    if isinstance(source, Filtered):
+        report |= {"bpf": source.expression, "rejected_by_bpf": source.rejected}
     return {name: value for name, value in report.items() if value}
 
 

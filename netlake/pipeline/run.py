@@ -39,6 +39,7 @@ from netlake.sinks.memory import MemorySink
 from netlake.sinks.parquet import ParquetSink
 from netlake.sinks.tee import TeeSink
 from netlake.sources import Source, as_one, open_capture
+from netlake.sources.bpf import Filtered
 from netlake.sources.inputs import expand
 from netlake.spelling import normal, spelled
 
@@ -81,6 +82,7 @@ class Settings:
             "flow_key": list(self.options.flow_key),
             "hashes": list(self.options.hashes),
             "keylog": list(self.options.keylog),
+            "bpf": self.options.bpf,
             "salvage": self.salvage,
         }
 
@@ -94,15 +96,18 @@ class Settings:
             tuple(kept.get("flow_key", ())),
             tuple(kept.get("hashes", ())),
             keylog=tuple(kept.get("keylog", ())),
+            bpf=kept.get("bpf"),
         )
         return replace(self, options=chosen, salvage=bool(kept.get("salvage")))
 
 
 def open_source(specs: Sequence[str], settings: Settings) -> Source:
-    """Open one capture, or several files as one."""
+    """Open one capture, or several files as one; with an expression, only the packets that it accepts."""
     if len(specs) == 1:
-        return open_capture(specs[0], salvage=settings.salvage, sha256=settings.sha256)
-    return as_one(specs, salvage=settings.salvage, sha256=settings.sha256)
+        source = open_capture(specs[0], salvage=settings.salvage, sha256=settings.sha256)
+    else:
+        source = as_one(specs, salvage=settings.salvage, sha256=settings.sha256)
+    return source if settings.options.bpf is None else Filtered(source, settings.options.bpf)
 
 
 def to_lake(
@@ -192,7 +197,11 @@ def _take(  # noqa: PLR0913 - what a decoding works with
     if parquet.beyond:
         report.quality["rows_beyond_days"] = dict(parquet.beyond)
     written = set(proto.files.values()) if proto is not None else set()
-    facts = replace(_facts(source, settings, report), sha256=source.sha256, marks=marks.result())
+    sha256 = source.sha256
+    if isinstance(source, Filtered):
+        # two captures of a lake have different SHA-256; that of the file is no property of what was decoded of it
+        report.quality["sha256_of_file"], sha256 = sha256, None
+    facts = replace(_facts(source, settings, report), sha256=sha256, marks=marks.result())
     try:
         outcome = catalog.commit(facts, parquet.files, replace=settings.replace, seen=place.seen if place else None)
     except BaseException:
@@ -299,6 +308,8 @@ def to_memory(specs: Sequence[str], settings: Settings) -> tuple[dict[str, pa.Ta
 
 def _describe(report: CaptureReport, source: Source, source_rows: SourceRows) -> None:
     report.packets, report.bytes = source.packets, source.bytes_read
+    if isinstance(source, Filtered):
+        report.packets -= source.rejected
     report.partial = any(problem.partial for problem in source.problems)
     report.problems = [ProblemReport(p.offset, p.reason, p.file) for p in source.problems]
     report.quality = quality(source_rows)

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from netlake.kernels.times import microsecond
@@ -123,8 +124,10 @@ def _remark(comment: Comment, packets: Packets | None, before: list[dict[str, An
     number = comment.packet or 0
     place = before[-1]["place"] + 1 if before and before[-1]["packet"] == number else 0
     ts = None
-    if packets is not None and packets.count and 0 <= (row := number - int(packets.number[0])) < packets.count:
-        ts = None if packets.ts[row] == NO_TIME else microsecond(int(packets.ts[row]))
+    if packets is not None and packets.count:
+        row = int(np.searchsorted(packets.number[: packets.count], number))
+        if row < packets.count and packets.number[row] == number and packets.ts[row] != NO_TIME:
+            ts = microsecond(int(packets.ts[row]))
     return {"ts": ts, "packet": number, "place": place, "comment": comment.text}
 
 

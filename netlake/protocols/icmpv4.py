@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from netlake.layers.pools import address_text
-from netlake.layers.quoted import QUOTED, quoted
+from netlake.layers.quoted import LAYERS, QUOTED, also, quoted
 from netlake.layers.read import addresses, column_type, fill, fixed, gather, lengths, mark_short, plain, where
 from netlake.packets import Columns, Ints, Mask, Messages, Nullable
 from netlake.schema import Column, List, Struct, Table
@@ -51,6 +51,8 @@ TABLES = (
         spec="RFC 792, RFC 950, RFC 1191, RFC 1256, RFC 8335",
         on=("ip.protocol=1",),
         size=HEADER,
+        also=also("ip"),
+        layers=("icmp", *LAYERS),
         columns=(
             Column("type", "u8",
                    "ICMP type: 0 echo reply, 3 unreachable, 5 redirect, 8 echo, 11 time exceeded; others by IANA.",

@@ -38,6 +38,7 @@ TABLES = (
         on=("ether.type=0x0800", "ip.protocol=4", "ppp.protocol=0x0021", "llc.dsap=0x06"),
         size=HEADER,
         context="network",
+        also=(("src_ip", "ip.src"), ("dst_ip", "ip.dst")),
         columns=(
             Column("version", "u8", "IP version, 4.", at=0, bits=(4, 4), wireshark="ip.version"),
             Column("header_length", "u8", "Bytes of the header, options included, 20 to 60.", at=0, bits=(0, 4),

@@ -17,6 +17,7 @@ TABLES = (
         on=("ether.type=0x86dd", "ip.protocol=41", "ppp.protocol=0x0057"),
         size=HEADER,
         context="network",
+        also=(("src_ip", "ipv6.src"), ("dst_ip", "ipv6.dst")),
         columns=(
             Column("version", "u8", "IP version, 6.", at=0, bits=(4, 4), wireshark="ipv6.version"),
             Column("dscp", "u8", "Differentiated services code point, 0 to 63.", at=0, bits=(6, 6),

@@ -14,6 +14,7 @@ TABLES = (
         spec="",
         on=(),
         context="packet",
+        also=(("ts", "frame.time"), ("ts", "frame.time_epoch"), ("packet", "frame.number")),
         columns=(
             Column("ts_nanos", "i16", "Nanoseconds of the packet's timestamp below its microsecond, 0 to 999.",
                    why="part of frame.time_epoch", encoding="dictionary"),

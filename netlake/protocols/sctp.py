@@ -65,6 +65,7 @@ TABLES = (
         "One row for each SCTP packet; its ports are in `src_port` and `dst_port`.",
         spec="RFC 9260",
         on=("ip.protocol=132",),
+        also=(("src_port", "sctp.srcport"), ("dst_port", "sctp.dstport")),
         columns=(
             Column("verification_tag", "u32", "Verification tag of the association at the receiver.",
                    wireshark="sctp.verification_tag"),

@@ -33,6 +33,7 @@ TABLES = (
         "One row for each SSDP message.",
         spec="UPnP Device Architecture 2.0",
         on=("udp.port=1900",),
+        layers=("ssdp",),
         columns=(
             Column("response", "bool", "Response to a search, else request.", why="derived from the start line"),
             Column("method", "word", "Method: M-SEARCH or NOTIFY; null in a response.",

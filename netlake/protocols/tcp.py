@@ -47,6 +47,7 @@ TABLES = (
         spec="RFC 9293",
         on=("ip.protocol=6",),
         size=HEADER,
+        also=(("src_port", "tcp.srcport"), ("dst_port", "tcp.dstport")),
         columns=(
             Column("seq", "u32", "Sequence number of the first payload byte, or of the SYN.", at=4,
                    wireshark="tcp.seq_raw"),

@@ -18,6 +18,7 @@ TABLES = (
         spec="RFC 768",
         on=("ip.protocol=17",),
         size=HEADER,
+        also=(("src_port", "udp.srcport"), ("dst_port", "udp.dstport")),
         columns=(
             Column("length", "u16", "Bytes of header and payload by the header, 8 to 65535; 0 in IPv6 jumbograms.",
                    at=4, wireshark="udp.length"),

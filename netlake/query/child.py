@@ -43,15 +43,13 @@ def main(request: dict[str, Any]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     locked = lock(Path(request["lake"]), Path(request["spill"]), map(Path, request["files"].values()))
     from netlake.errors import NetlakeError
-    from netlake.query.output.visible import say, show
+    from netlake.query.output.visible import say
 
     try:
         _answer(request, sys.stdout.buffer, locked=locked)
         sys.stdout.flush()
     except NetlakeError as error:
-        say(str(error))
-        if excerpt := getattr(error, "excerpt", ""):
-            show(excerpt)
+        say(error.sentence, error.lines)
         return error.exit_code
     except OSError as error:
         if error.errno == errno.EPIPE:

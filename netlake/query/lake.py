@@ -19,6 +19,7 @@ from netlake.query import functions, labelled, names
 from netlake.query.answer import Answer
 from netlake.query.chosen import chosen
 from netlake.query.connection import Connection, Views
+from netlake.query.dump import Dump, check_condition
 from netlake.query.functions import local
 from netlake.query.snapshot import Snapshot
 from netlake.query.views import all_views, columns, tables_of, view_of, with_used
@@ -68,11 +69,53 @@ class Lake:
         relation, opened = self._opened().run(statement, self._snapshot(), prune=prune)
         return Answer(relation, opened)
 
-    def scan(self, table: str) -> pl.LazyFrame:
-        """The rows of one table as a lazy Polars frame over its files; QueryError if the table does not exist."""
+    def dump(  # noqa: PLR0913 - the options of `netlake dump`
+        self,
+        table: str,
+        *,
+        filter: str | None = None,  # noqa: A002 - the name of the option
+        select: Sequence[str] = (),
+        where: str | None = None,
+        sort: Sequence[str] = (),
+        limit: int | None = None,
+    ) -> Answer:
+        """The rows of one table whose packet matches the display filter `filter` and the SQL condition `where`.
+
+        The other options are those of `netlake dump`. Raises FilterError for an invalid filter.
+        """
+        snapshot = self._snapshot()
+        opened = self._opened()
+        condition = None
+        if filter is not None:
+            from netlake.query.filter import applied
+
+            condition = applied.rows(filter, table, snapshot, opened)
+        check_condition(opened.database, where)
+        relation, read = opened.run(Dump(table, select, where, sort, limit, condition).sql(snapshot), snapshot)
+        return Answer(relation, read)
+
+    def packets(self, filter: str) -> Answer:  # noqa: A002 - the name of the option of `dump`
+        """`capture` and `packet` of the packets that match a display filter, in order; FilterError if it is invalid."""
+        from netlake.query.filter import applied
+
+        snapshot = self._snapshot()
+        relation, read = self._opened().run(applied.packets(filter, snapshot, self._opened()), snapshot)
+        return Answer(relation, read)
+
+    def scan(self, table: str, *, filter: str | None = None) -> pl.LazyFrame:  # noqa: A002 - as in `dump`
+        """The rows of one table as a lazy Polars frame over its files; QueryError if the table does not exist.
+
+        With a display filter, only those whose packet matches it, computed by Polars.
+        """
         from netlake.query.frames import scan
 
-        return scan(self._opened(), self._checked(table), table)
+        snapshot = self._checked(table)
+        frame = scan(self._opened(), snapshot, table)
+        if filter is None:
+            return frame
+        from netlake.query.filter import applied
+
+        return applied.frame(filter, frame, snapshot, self._opened())
 
     def connect(self, *tables: str) -> duckdb.DuckDBPyConnection:
         """A new DuckDB connection with a view of each of `tables`, by default of all tables with rows.

@@ -35,18 +35,19 @@ class Place:
 def translated(error: duckdb.Error, tables: Iterable[str], place: Place | None = None) -> QueryError:
     """A QueryError for DuckDB's error: its first line and hints, or the nearest names for an unknown table.
 
-    With `place` it says in which statement of several, and in which line of several, and has an excerpt.
+    With `place` it says in which statement of several, and in which line; `lines` has that line and carets.
     """
     text = str(error)
     before = f"Statement {place.number} of {place.count}: " if place and place.count > 1 else ""
     found = _LINE.search(text)
-    after, excerpt = "", ""
+    after: str = ""
+    lines: tuple[str, ...] = ()
     if place and found:
         line = place.line(int(found["number"]))
         after = f" (line {line})" if "\n" in place.sql.strip() else ""
         label = f"LINE {found['number']}: "
         shift = len(f"line {line}: ") - len(label)
-        excerpt = f"line {line}: {found['text']}\n" + (" " * shift + found["carets"])[max(0, -shift) :]
+        lines = (f"line {line}: {found['text']}", (" " * shift + found["carets"])[max(0, -shift) :])
     if match := MISSING.search(text):
         made = QueryError(before + str(names.unknown("table", match[1], tables)).rstrip(".") + after + ".")
     else:
@@ -54,7 +55,7 @@ def translated(error: duckdb.Error, tables: Iterable[str], place: Place | None =
         first += _function(text)
         hints = [line.strip() for line in rest.splitlines() if line.startswith(("Candidate", "Did you mean"))]
         made = QueryError(before + " ".join([first.strip() + after, *hints]))
-    made.excerpt = excerpt
+    made.lines = lines
     return made
 
 

@@ -69,7 +69,10 @@ class Table:
     `on` contains the dispatch keys of its messages ("udp.port=123", "ether.type=0x0806"). `size` is the number of bytes
     of a fixed header, 0 for other headers. `context` is a key of CONTEXTS. `key` are the columns that identify a row.
     `inside` is the table whose messages contain those of this one, if both read the same bytes; the stack contains
-    `inside`. `why` is the reason for columns without a `wireshark` field and without a reason of their own.
+    `inside`. `why` is the reason for columns without a `wireshark` field and without a reason of their own. `also` are
+    columns with a Wireshark field that has values in other tables too, for filters: context columns, and those about a
+    quoted packet. `layers` are the Wireshark layers of a row, by default the first word of the first Wireshark name.
+    Both may have a condition: "mdns@5353" is for rows with this port, "tcp@quoted_protocol=6" for this value.
     """
 
     name: str
@@ -83,6 +86,8 @@ class Table:
     key: tuple[str, ...] = ("capture", "packet", "place")
     inside: str | None = None
     why: str | None = None
+    also: tuple[tuple[str, str], ...] = ()
+    layers: tuple[str, ...] = ()
 
     @property
     def all_columns(self) -> tuple[Column, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from netlake import tables
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import CONTEXTS, Column, List, Struct, Table
 from tests.compare import values
 from tests.compare.exceptions import asked
 from tests.compare.values import Value
@@ -127,7 +127,8 @@ def _fields(table: Table, entry: dict[str, Any]) -> tuple[Field, ...]:
     context = {column.name: column for column in table.all_columns}
     also = [
         (name, Part((column,), str(context[column].kind), listed=False))
-        for column, name in entry.get("also", {}).items()
+        for column, name in dict(table.also).items()  # the last name of a column
+        if column in {one.name for one in CONTEXTS[table.context]} - {"packet"}
     ]
     found: dict[str, list[Part]] = {}
     for name, part in [*also, *parts(table.columns)]:

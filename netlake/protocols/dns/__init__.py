@@ -89,6 +89,7 @@ TABLES = (
         context="stream",
         on=("udp.port=53", "udp.port=5353", "udp.port=5355"),
         size=HEADER,
+        layers=("dns", "mdns@5353", "llmnr@5355"),
         columns=(
             Column("transport", "word", "Transport protocol: `udp` or `tcp`.", why="part of the stack"),
             Column("transaction_id", "u16", "Transaction ID: matches a response to its query.", at=0,

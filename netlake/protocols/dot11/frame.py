@@ -48,6 +48,7 @@ TABLES = (
         spec="IEEE 802.11, radiotap.org",
         on=("link.type=105", "link.type=119", "link.type=127", "link.type=163"),
         context="record",
+        layers=("wlan",),
         columns=(
             *COLUMNS,
             Column("version", "u8", "Protocol version, 0.", wireshark="wlan.fc.version"),

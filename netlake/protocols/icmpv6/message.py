@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from netlake.layers.quoted import QUOTED, quoted
+from netlake.layers.quoted import LAYERS, QUOTED, also, quoted
 from netlake.layers.read import fixed, lengths, mark_short, plain
 from netlake.packets import Columns, Messages, Nullable
 from netlake.schema import Column, Table
@@ -23,6 +23,8 @@ TABLES = (
         spec="RFC 4443",
         on=("ip.protocol=58",),
         size=HEADER,
+        also=also("ipv6"),
+        layers=("icmpv6", *LAYERS),
         columns=(
             Column("type", "u8",
                    "ICMPv6 type: 1 unreachable, 2 too big, 3 time exceeded, 128 and 129 echo, 133 to 137 discovery.",

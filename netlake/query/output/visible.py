@@ -26,15 +26,11 @@ def harmless(value: str) -> str:
     return _BYTES.sub(lambda match: f"\\x{ord(match[0]) - 0xDC00:02x}", EVERY.sub(visible, value))
 
 
-def show(lines: str) -> None:
-    """Print lines to stderr if that is a terminal, escaped; elsewhere an error is one line."""
-    if sys.stderr.isatty():
-        for line in lines.split("\n"):
-            sys.stderr.write(f"  {harmless(line)}\n")
-        sys.stderr.flush()
+def say(sentence: str, lines: tuple[str, ...] = ()) -> None:
+    """Print one line to stderr, escaped, so that text from captures or file names cannot control the terminal.
 
-
-def say(sentence: str) -> None:
-    """Print one line to stderr, escaped, so that text from captures or file names cannot control the terminal."""
+    `lines` follow it, indented and escaped too.
+    """
     sys.stderr.write(f"netlake: {harmless(sentence)}\n")
+    sys.stderr.writelines(f"  {harmless(line)}\n" for line in lines)
     sys.stderr.flush()
