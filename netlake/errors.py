@@ -76,7 +76,7 @@ class FilterError(OptionError):
     @classmethod
     def at(cls, source: str, position: int, reason: str) -> FilterError:
         """An error at a character of the filter `source`; line feeds and tabs in it are shown as spaces."""
-        found = cls(f"Filter, character {position + 1}: {reason}.")
+        found = cls(f"--filter: character {position + 1}: {reason}.")
         shown = "".join(character if character.isprintable() else " " for character in source)
         found.lines = (shown, " " * position + "^")
         return found

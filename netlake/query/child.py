@@ -49,7 +49,8 @@ def main(request: dict[str, Any]) -> int:
         _answer(request, sys.stdout.buffer, locked=locked)
         sys.stdout.flush()
     except NetlakeError as error:
-        say(error.sentence, error.lines)
+        # elsewhere an error is one line
+        say(error.sentence, error.lines if sys.stderr.isatty() else ())
         return error.exit_code
     except OSError as error:
         if error.errno == errno.EPIPE:

@@ -29,23 +29,36 @@ SNAPLEN = 262_144
 # LINKTYPE_ numbers whose DLT_ number, which libpcap compiles for, is another
 DLT = {100: 11, 101: 12, 106: 19}
 LOW = 0xFFFFFFFF
+# an expression that is valid for none of these is taken for a mistake: Ethernet, IP, 802.11, Linux cooked
+LINK_TYPES = (1, 101, 105, 113)
 
 
 def checked(expression: str | None) -> str | None:
-    """The expression without spaces at its ends; OptionError if it is empty or libpcap is not installed."""
+    """The expression without spaces at its ends.
+
+    OptionError if it is empty, if it is valid for none of LINK_TYPES, or if libpcap is not installed.
+    """
     if expression is None:
         return None
-    if not expression.strip():
-        raise OptionError("The BPF expression is empty; give one such as 'tcp port 80'.")
-    _library()
-    return expression.strip()
+    expression = expression.strip()
+    if not expression:
+        raise OptionError("--bpf: the expression is empty; give one such as 'tcp port 80'.")
+    mistakes = []
+    for link_type in LINK_TYPES:
+        try:
+            compiled(expression, link_type)
+        except InputError as error:
+            mistakes.append(error.__cause__)
+        else:
+            return expression
+    raise OptionError(f"--bpf: {expression!r} is no filter expression: {mistakes[0]}.")
 
 
 def _library() -> Any:
     try:
         import pcapy
     except ImportError:
-        raise OptionError("BPF expressions need pcapy-ng: install it with `pip install 'netlake[bpf]'`.") from None
+        raise OptionError("--bpf needs pcapy-ng: install it with `pip install 'netlake[bpf]'`.") from None
     return pcapy
 
 
