@@ -42,7 +42,8 @@ class Message(NamedTuple):
 def first_look(data: bytes, side: int) -> Verdict:
     """Whether a stream on any port begins with requests of SOCKS, or with the answers to methods."""
     if data[0] == V4:
-        return _look_v4(data)
+        # BIND without a user is too little evidence on any port
+        return NO if data[1:2] == bytes([BIND]) and data[V4_FIXED : V4_FIXED + 1] == b"\0" else _look_v4(data)
     if side:
         return _known(data, 2, (b"\x05\x00\x05", b"\x05\x02\x01"))
     if len(data) < 2:
