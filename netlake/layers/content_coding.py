@@ -13,8 +13,8 @@ from netlake.kernels.http1_state import Coding
 
 MOST_DECODED, MOST_CODED, MOST_SMALL, RATIO = 1 << 30, 16 << 20, 1 << 20, 200
 MOST_KEPT, MOST_DECODERS = 64 << 20, 2048
-# bytes that are decoded at once
-STEP = 1 << 16
+# bytes that are decoded at once; of the coded body, which does not arrive in the same pieces each time
+STEP, BLOCK = 1 << 16, 1 << 14
 # names of content codings (RFC 9110 section 8.4.1)
 CODINGS = {
     "": Coding.NONE, "identity": Coding.NONE, "gzip": Coding.GZIP, "x-gzip": Coding.GZIP, "deflate": Coding.DEFLATE,
@@ -53,16 +53,16 @@ class Decoder:
         self.coding, self.all_kept = coding, all_kept
         self.broken, self.done = all_kept.decoders >= MOST_DECODERS, False
         all_kept.decoders += 1
-        self.given = self.made = 0
+        self.given = self.made = self.members = 0
         self.kept = bytearray()
-        self.zlib: Any = zlib.decompressobj(31) if coding == Coding.GZIP else None
+        self.zlib: Any = None
 
     def decode(self, data: memoryview) -> Iterable[bytes]:
         """What bytes of the body decode to."""
-        self.given += len(data)
         if self.broken or self.done:
             return
         if self.coding in (Coding.BROTLI, Coding.ZSTD):
+            self.given += len(data)
             if len(self.kept) + len(data) > MOST_CODED or not self.all_kept.take(len(data)):
                 self.broken = True
                 self.all_kept.give(len(self.kept))
@@ -70,34 +70,49 @@ class Decoder:
             else:
                 self.kept += data
             return
-        if self.zlib is None:
-            # `deflate` means zlib (RFC 9110 section 8.4.1.2); some servers send it without the header of zlib
-            self.kept += data
-            if len(self.kept) < 2:
-                return
-            with_header = self.kept[0] & 15 == 8 and (self.kept[0] << 8 | self.kept[1]) % 31 == 0
-            self.zlib = zlib.decompressobj(15 if with_header else -15)
-            data, self.kept = memoryview(bytes(self.kept)), bytearray()
-        yield from self._inflate(bytes(data))
+        self.kept += data
+        while len(self.kept) >= BLOCK and not self.broken and not self.done:
+            block = bytes(self.kept[:BLOCK])
+            del self.kept[:BLOCK]
+            yield from self._inflate(block)
 
-    def _inflate(self, data: bytes) -> Iterable[bytes]:
+    def _inflate(self, data: bytes, *, is_last: bool = False) -> Iterable[bytes]:
+        """What one block decodes to; the next one begins with a byte that could begin another member."""
+        self.given += len(data)
         while data and not self.broken:
+            if self.zlib is None:
+                if len(data) < 2 and not is_last:
+                    self.kept[:0] = data
+                    self.given -= len(data)
+                    return
+                self.zlib = self._decoder(data)
+                if self.zlib is None:
+                    self.done = True
+                    return
+            before = self.zlib.copy()
             try:
                 part = self.zlib.decompress(data, STEP)
             except zlib.error:
                 self.broken = True
-                return
+                part = _before_error(before, data)
             if part:
                 yield self._counted(part)
             data = self.zlib.unconsumed_tail
             if self.zlib.eof:
-                rest = self.zlib.unused_data
-                # a gzip file can have several members (RFC 1952 section 2.2)
-                if self.coding == Coding.GZIP and rest[:2] == b"\x1f\x8b":
-                    self.zlib, data = zlib.decompressobj(31), rest
-                else:
-                    self.done = True
+                data, self.zlib = self.zlib.unused_data, None
+                self.members += 1
+                self.done = self.coding != Coding.GZIP
+                if self.done:
                     return
+
+    def _decoder(self, data: bytes) -> Any:
+        """The decoder of what begins with `data`; None if that is nothing."""
+        if self.coding == Coding.GZIP:
+            # a gzip file can have several members (RFC 1952 section 2.2)
+            return zlib.decompressobj(31) if not self.members or data[:2] == b"\x1f\x8b" else None
+        # `deflate` means zlib (RFC 9110 section 8.4.1.2); some servers send it without the header of zlib
+        with_header = data[0] & 15 == 8 and int.from_bytes(data[:2]) % 31 == 0
+        return zlib.decompressobj(15 if with_header else -15)
 
     def _counted(self, part: bytes) -> bytes:
         self.made += len(part)
@@ -110,7 +125,7 @@ class Decoder:
         if self.coding in (Coding.BROTLI, Coding.ZSTD):
             yield from self._at_once()
         else:
-            if self.zlib is not None and not self.broken and not self.done:
+            if not self.broken and not self.done:
                 yield from self._inflate_rest()
             self.broken = self.broken or not self.done
         self.close()
@@ -122,14 +137,19 @@ class Decoder:
             self.all_kept.give(len(self.kept))
 
     def _inflate_rest(self) -> Iterable[bytes]:
-        """What is in the decoder of a body that ends early."""
-        try:
-            part = self.zlib.flush(STEP)
-        except zlib.error:
-            return
-        self.done = self.zlib.eof
-        if part:
-            yield self._counted(part)
+        """What the last block decodes to, and what is in the decoder of a body that ends early."""
+        block, self.kept = bytes(self.kept), bytearray()
+        yield from self._inflate(block, is_last=True)
+        if self.zlib is None:
+            self.done = self.done or self.members > 0
+        elif not self.broken:
+            try:
+                part = self.zlib.flush(STEP)
+            except zlib.error:
+                return
+            self.done = self.zlib.eof
+            if part:
+                yield self._counted(part)
 
     def _at_once(self) -> Iterable[bytes]:
         if self.broken or not self.kept:
@@ -142,3 +162,14 @@ class Decoder:
                     yield self._counted(part)
         except (OSError, pa.ArrowException):
             self.broken = True
+
+
+def _before_error(decoder: Any, data: bytes) -> bytes:
+    """What `data`, in which the library finds an error, decodes to before it."""
+    found = bytearray()
+    try:
+        for at in range(len(data)):
+            found += decoder.decompress(data[at : at + 1])
+    except zlib.error:
+        pass
+    return bytes(found)

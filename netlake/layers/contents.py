@@ -5,9 +5,10 @@ Rules
   (netlake.kernels.http1_state.RUN). A body is over with its last run; its Content is then taken, once, by its number.
 - sha256 is always computed, md5 and sha1 by option: of the body as transferred (`sha256`), and of the content, which
   is the body without its content coding (`content`).
-- gzip and deflate are decoded while the body arrives, br and zstd at its end, from at most MOST_CODED bytes. Decoding
-  ends at MOST_DECODED bytes or at RATIO times the bytes of the body, with MOST_SMALL bytes in any case; then, and for a
-  body that is not what its coding says, the content is what was decoded, and `broken` is True.
+- gzip and deflate are decoded while the body arrives, in blocks of BLOCK bytes wherever its pieces end; br and zstd at
+  its end, from at most MOST_CODED bytes. Decoding ends at MOST_DECODED bytes or at RATIO times the bytes of the body,
+  with MOST_SMALL bytes in any case; then, and for a body that is not what its coding says, the content is what was
+  decoded, and `broken` is True.
 - What bodies keep in memory, for br, zstd and forms, is at most MOST_KEPT bytes together, and at most MOST_DECODERS
   bodies of gzip and deflate are decoded at once; one beyond that is `broken`, or its form is cut.
 - Of a body its first FIRST bytes of content are kept for the detection of its type, of a form MOST_FORM bytes.

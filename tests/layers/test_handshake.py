@@ -136,6 +136,20 @@ def test_connections_are_dropped_by_time_number_and_bytes() -> None:
     assert len(dropped) == 3 + handshake.MOST_CONNECTIONS + 70
 
 
+def test_the_connection_that_was_used_least_recently_is_dropped() -> None:
+    dropped: list[Assembly] = []
+    kept: Kept[Assembly] = Kept(dropped.append)
+    made = [Assembly() for _ in range(handshake.MOST_CONNECTIONS + 1)]
+    for key, one in enumerate(made[:-1]):
+        kept.put(key, one)
+        kept.used(key, origin(key, 0))
+    kept.used(0, origin(0, 0))
+    assert dropped == []
+    kept.put(-1, made[-1])
+    kept.used(-1, origin(1, 0))
+    assert dropped == [made[1]]
+
+
 def test_another_connection_with_the_same_key_ends_the_first() -> None:
     dropped: list[Assembly] = []
     kept: Kept[Assembly] = Kept(dropped.append)

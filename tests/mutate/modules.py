@@ -18,7 +18,9 @@ from netlake import tables
 
 MUTATED = ("netlake.protocols.", "netlake.layers.", "netlake.records.")
 # below the protocols, but no readers of messages: these have tests of their own
-OTHERS = {"netlake.layers.pools", "netlake.layers.entropy", "netlake.layers.quoted"}
+OTHERS = {
+    f"netlake.layers.{name}" for name in ("pools", "entropy", "quoted", "dialog", "dialog_walker", "spans", "streamed")
+}
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -38,15 +40,15 @@ def relative(name: str) -> str:
 
 
 @cache
-def direct(name: str) -> frozenset[str]:
-    """Modules of netlake that a loaded module imports itself when it is executed."""
+def direct(name: str, package: str = "netlake.") -> frozenset[str]:
+    """Modules of a package that a loaded module imports itself when it is executed."""
     found: set[str] = set()
     for node in ast.parse(source(name)).body:
         if isinstance(node, ast.ImportFrom) and node.module:
             found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-    return frozenset(one for one in found if one.startswith("netlake.") and one in sys.modules)
+    return frozenset(one for one in found if one.startswith(package) and one in sys.modules)
 
 
 @cache
@@ -74,6 +76,14 @@ def code(name: str) -> CodeType:
     return compile(source(name), str(path(name)), "exec")
 
 
+def helpers(name: str) -> list[str]:
+    """Modules of tests that a loaded one imports, all the way down, each behind those that it imports."""
+    found: list[str] = []
+    for one in sorted(one for one in direct(name, "tests.") if sys.modules[one].__file__):
+        found += [*(further for further in helpers(one) if further not in found), *(() if one in found else (one,))]
+    return found
+
+
 def mutable(checked: Collection[str]) -> list[str]:
     """Modules that the readers of the tables `checked` are made of, whose mutants their cases should notice."""
     readers = {tables.entries()[table].module.__name__ for table in checked}
@@ -97,4 +107,5 @@ def execute(name: str, mutated: CodeType) -> None:
         # the list of tables imports none of them by name
         if name in imports(other) and other != tables.__name__:
             exec(code(other), sys.modules[other].__dict__)  # noqa: S102 - as it is
-    tables.entries.cache_clear()
+    for found in (tables.entries, tables.in_streams, tables.in_datagrams, tables.views):
+        found.cache_clear()

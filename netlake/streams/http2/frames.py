@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from os.path import commonprefix
 from typing import NamedTuple
 
 from netlake.layers.dialog import At, Where
@@ -131,18 +132,20 @@ class Frames:
     def _preface(self, data: bytes, used: int, at: At) -> int:
         """Read bytes of the preface; what is no preface is read again as the header of a frame."""
         part = data[used : used + len(PREFACE) - self.preface]
-        if PREFACE[self.preface : self.preface + len(part)] == part:
+        size = len(commonprefix((part, PREFACE[self.preface :])))
+        if size:
             self.begin = self.begin or at(used)
-            self.preface += len(part)
+            self.preface += size
+        if size == len(part):
             if self.preface == len(PREFACE):
                 self.in_preface, self.has_preface, self.begin = False, True, None
-            return used + len(part)
+            return used + size
         self.in_preface = False
         self.header += PREFACE[: self.preface]
         if len(self.header) >= HEADER:  # the first frame would have more than 5 MB
             self.is_lost = True
             self.undecoded += len(self.header)
-        return used
+        return used + size
 
     def _header(self, data: bytes, used: int, at: At) -> int:
         """Read bytes of a frame header."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from netlake.layers.dialog import DONE, At, Early, Handover, Row, Said, Where
+from netlake.layers.dialog import At, Early, Handover, Row, Said, Where
 from netlake.layers.items import text
 from netlake.layers.streamed import NO, UNSURE, YES, Verdict
 
@@ -176,6 +176,7 @@ class SocksMachine:
     def feed(self, side: int, data: bytes, at: At) -> Iterator[Said]:
         """Read what a side said."""
         if self.is_done:
+            self.undecoded[side] += len(data)
             return
         self.has_spoken[side] = True
         if self.client is None:
@@ -269,7 +270,8 @@ class SocksMachine:
             early = self.early[1 - side]
             yield Handover(used, bytes(early.data), early.begin)
             return
-        yield from self._over()
+        self.undecoded[side] += len(data) - used
+        self._over()
 
     def _row(self, fault: str | None, end: Where | None) -> Iterator[Said]:
         self.is_done = True
@@ -280,9 +282,10 @@ class SocksMachine:
         """Nothing more can be read."""
         if not self.is_done:
             yield from self._row(fault, None)
-            yield from self._over()
+            self._over()
 
-    def _over(self) -> Iterator[Said]:
-        for side in range(2):
-            self.undecoded[side] += self.early[side].clear()
-        yield DONE
+    def _over(self) -> None:
+        """What was kept is of no message."""
+        for side, kept in enumerate(self.kept):
+            self.undecoded[side] += self.early[side].clear() + len(kept)
+            kept.clear()

@@ -2,7 +2,8 @@
 
 A side may refer to its earlier messages (context takeover), so all of its compressed messages are decoded, in order,
 also those of which nothing is kept. Of a side at most BUDGET bytes are decoded; behind a gap, or data that is no
-DEFLATE, nothing is.
+DEFLATE, nothing is. What the library decodes before an error depends on the pieces in which it is given the data: the
+frame with the error has no text.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ TAIL = b"\0\0\xff\xff"
 
 
 class Inflate:
-    """Decodes the compressed messages of a side; `is_lost`: nothing more of it can be decoded."""
+    """Decodes the compressed messages of a side; `is_lost`: nothing more of it can be decoded, `is_bad`: it is no DEFLATE."""
 
-    __slots__ = ("decoder", "is_lost", "left")
+    __slots__ = ("decoder", "is_bad", "is_lost", "left")
 
     def __init__(self) -> None:
         self.decoder: Any = None
-        self.left, self.is_lost = BUDGET, False
+        self.left, self.is_lost, self.is_bad = BUDGET, False, False
 
     def decode(self, data: bytes, most: int) -> bytes:
         """The first `most` bytes that these bytes of a message decode to."""
@@ -36,7 +37,8 @@ class Inflate:
                 part = self.decoder.decompress(data, min(STEP, self.left))
             except zlib.error:
                 self.lose()
-                break
+                self.is_bad = True
+                return b""
             found += part[: most - len(found)] if len(found) < most else b""
             self.left -= len(part)
             data = self.decoder.unused_data if self.decoder.eof else self.decoder.unconsumed_tail

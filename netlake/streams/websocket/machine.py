@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from netlake.layers.dialog import DONE, At, Row, Said, Where
+from netlake.layers.dialog import At, Row, Said, Where
 from netlake.layers.spans import text_of
 from netlake.layers.streamed import NO, UNSURE, YES, Verdict
 from netlake.streams.websocket.declared import OPCODES
@@ -48,15 +48,30 @@ class Frame:
     kept: bytearray = field(default_factory=bytearray)
     missing: int = 0
     inflate: Inflate | None = None
+    was_bad: bool = False  # before this frame, its compressed data was no DEFLATE
+    is_bad: bool = False
 
     def read(self, data: bytes) -> None:
         """Bytes of the payload."""
         at, self.left = self.length - self.left, self.left - len(data)
         room = MOST - len(self.kept)
         if self.inflate is not None:
-            self.kept += self.inflate.decode(unmasked(data, self.key, at), room)
+            self.decode(self.inflate.decode(unmasked(data, self.key, at), room))
         elif not self.missing:
             self.kept += unmasked(data[: max(room, 0)], self.key, at)
+
+    def finish(self) -> None:
+        """The message ends with this frame."""
+        if self.inflate is not None:
+            self.decode(self.inflate.end(MOST - len(self.kept)))
+
+    def decode(self, decoded: bytes) -> None:
+        """Keep decoded bytes, or none of the frame in which decoding fails."""
+        assert self.inflate is not None  # noqa: S101 - the callers check
+        self.kept += decoded
+        if self.inflate.is_bad and not self.was_bad:
+            self.kept.clear()
+            self.is_bad = True
 
 
 @dataclass(slots=True)
@@ -78,7 +93,7 @@ class Side:
         opcode = frame.first & 15
         rsv = self.rsv if opcode == CONTINUATION and self.opcode is not None else frame.first >> 4
         if opcode < CLOSE and rsv & RSV1:
-            frame.inflate = self.inflate
+            frame.inflate, frame.was_bad = self.inflate, self.inflate.is_bad
 
 
 class WebSocketMachine:
@@ -106,7 +121,6 @@ class WebSocketMachine:
                 yield self._over(one, at(used - 1))
         if one.is_over:
             self.undecoded[side] += len(data) - used
-        yield from self._done()
 
     def gap(self, side: int, size: int) -> Iterator[Said]:
         """Bytes are missing: within a payload its length says where the next frame begins."""
@@ -120,15 +134,10 @@ class WebSocketMachine:
                 yield self._over(one, None)
         else:
             yield from self._lost(side)
-        yield from self._done()
 
     def end(self, side: int) -> Iterator[Said]:
         """A side says nothing more."""
         yield from self._lost(side)
-
-    def _done(self) -> Iterator[Said]:
-        if all(one.is_over for one in self.sides):
-            yield DONE
 
     def _lost(self, side: int) -> Iterator[Said]:
         """Nothing more of a side is read."""
@@ -169,15 +178,15 @@ class WebSocketMachine:
             "opcode": opcode, "opcode_name": OPCODES.get(opcode), "fin": fin, "rsv": rsv, "masked": frame.masked,
             "payload_length": frame.length, "payload_missing": frame.missing,
         }  # fmt: skip
-        if frame.inflate is not None and fin:
-            frame.kept += frame.inflate.end(MOST - len(frame.kept))
+        if fin:
+            frame.finish()
         payload = bytes(frame.kept)
         if opcode >= CLOSE:
             bad = frame.is_long or not fin or rsv != 0 or frame.length > MOST_CONTROL or opcode not in OPCODES
             fields |= control(opcode, payload)
             one.is_over = opcode == CLOSE
         else:
-            bad = self._data(one, fields, payload) or frame.is_long
+            bad = self._data(one, fields, payload) or frame.is_long or frame.is_bad
         fault = "cut" if frame.missing else "bad_value" if bad else None
         return Row("websocket", fields, frame.begin, end, fault)
 
