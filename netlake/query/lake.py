@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from netlake.lake.catalog import Catalog
 from netlake.lake.facts import CaptureFacts
-from netlake.query import functions, labelled, names
+from netlake.query import functions, labelled, names, saved
 from netlake.query.answer import Answer
 from netlake.query.chosen import chosen
 from netlake.query.connection import Connection, Views
@@ -66,6 +66,15 @@ class Lake:
         Raises QueryError if the statement is invalid. `prune=False` reads all files of the named tables.
         """
         relation, opened = self._opened().run(statement, self._snapshot(), prune=prune)
+        return Answer(relation, opened)
+
+    def query(self, name: str | os.PathLike[str], /, *, prune: bool = True, **params: Any) -> Answer:
+        """Return the result of a saved query with these parameters; `name` may be the path of a file.
+
+        `netlake query --list` lists the names. Raises QueryError for an unknown name or a wrong parameter.
+        """
+        found = saved.find(name)
+        relation, opened = self._opened().run(found.sql, self._snapshot(), prune=prune, params=found.bound(params))
         return Answer(relation, opened)
 
     def scan(self, table: str) -> pl.LazyFrame:
