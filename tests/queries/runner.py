@@ -114,7 +114,7 @@ def _repeated(table: Table, row: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def _of_row(value: Any, kind: Any, number: int) -> Any:
     """The value of a column in the row with this number of a repeated row."""
     if isinstance(value, list):
-        within = kind.item if isinstance(kind, List) else None
+        within = kind.element if isinstance(kind, List) else None
         return [_of_row(one, within, number) for one in value]
     if isinstance(value, dict):
         return {name: _of_row(one, None, number) for name, one in value.items()}
