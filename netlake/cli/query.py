@@ -87,20 +87,13 @@ def _listed(ctx: click.Context) -> list[saved.Saved]:
 @options.lake
 @options.output
 @options.limit("--max-rows")
-def command(
-    name: str | None,
-    every: bool,
-    search: str | None,
-    show: bool,
-    folder: Path | None,
-    lake: Path,
-    **chosen: Any,  # noqa: FBT001 - click passes flags by position
-) -> int:
+def command(name: str | None, folder: Path | None, lake: Path, **chosen: Any) -> int:
     """Run the saved query NAME on the tables of the lake.
 
     A query is a file of SQL with a header in comments; docs/queries.md has those of netlake. Parameters have the types
     and defaults of the header.
     """
+    every, search, show = (chosen.pop(option) for option in ("every", "search", "show"))
     if search is not None or (every and name is None):
         if name is not None:
             raise click.UsageError("Give either a NAME or --search, not both.")

@@ -7,10 +7,10 @@
     SELECT ... WHERE connections >= $min_connections
 
 Rules:
-- The first line is the title, a question. A parameter without a default must be given; the default `null` is SQL's NULL.
+- The first line is the title, a question. A parameter without a default must be given; the default `null` is NULL.
 - Parameters are bound as those of a prepared statement. Their values never become part of the SQL.
-- netlake/queries has the queries of netlake. Those of a folder that the user names have priority over them, but those in
-  the folder `queries` of a lake have not: a lake can come from somebody else.
+- netlake/queries has the queries of netlake. Those of a folder that the user names have priority over them, but those
+  in the folder `queries` of a lake have not: a lake can come from somebody else.
 """
 
 from __future__ import annotations
@@ -184,14 +184,20 @@ def find(name: str | os.PathLike[str], folder: Path | None = None, lake: Path | 
     return read(known[name])
 
 
+_PAGE = """\
+# Saved queries
+
+The queries in `netlake/queries`, one file each; written by `python -m tests.docs` from their headers. Run one with
+`netlake query NAME --param NAME=VALUE`, or with `lake.query("NAME", name=value)` in Python. A file with such a header
+in a folder of your own (`--folder`, or `queries` in the lake) is run in the same way. `--show` prints the SQL.
+
+| query | question | MITRE ATT&CK |
+|---|---|---|"""
+
+
 def page() -> str:
     """docs/queries.md: every bundled query with its parameters and techniques."""
-    parts = [
-        "# Saved queries\n",
-        "The queries in `netlake/queries`, one file each; written by `python -m tests.docs` from their headers. Run one"
-        ' with `netlake query NAME --param NAME=VALUE`, or `lake.query("NAME", name=value)` in Python.\n',
-        "| query | question | MITRE ATT&CK |\n|---|---|---|",
-    ]
+    parts = [_PAGE]
     every = [read(path) for path in paths().values()]
     parts += [f"| [{one.name}](#{one.name}) | {one.title} | {_linked(one.techniques)} |" for one in every]
     for one in every:
@@ -205,7 +211,12 @@ def page() -> str:
 
 
 def _default(param: Param) -> str:
-    return "must be given" if param.default is None else f"`{param.default}`"
+    return "must be given" if param.default is None else f"`{_cell(param.default)}`"
+
+
+def _cell(text: str) -> str:
+    """`text` for a cell of a table."""
+    return text.replace("|", r"\|")
 
 
 def _linked(techniques: Iterable[str]) -> str:

@@ -1,15 +1,16 @@
 """Runs the cases of saved queries: rows of tables in, rows of the query out.
 
-tests/queries/NAME.toml has the cases of the query NAME. A case has `tables` (rows by table), `params` (as after --param)
-and `expect`, the rows with the columns to compare; `expect = []` makes it a benign case. An empty text is null. In a row:
+tests/queries/NAME.toml has the cases of the query NAME. A case has `tables` (rows by table), `params` (as after
+--param) and `expect`, the rows with the columns to compare; `expect = []` makes it a benign case. An empty text is
+null. In a row:
 
 - `at` is the time in seconds after START, 0 by default, and `capture` the letter of the capture, "a" by default.
 - `times = N` makes N rows with `{n}` replaced by 0 to N - 1 in texts, which may be numbers ("{n}", "={n}+1000"), and
   with `at` later by `step` seconds each.
 
-Each case also runs with its rows in two captures, which must not change what is found in each: `expect` must come twice,
-or once if `merges = true`, for queries over all captures. And with IPv6 addresses instead of those of IPv4, unless
-`ipv4 = true`.
+Each case also runs with its rows in two captures, which must not change what is found in each: `expect` must come
+twice, or once if `merges = true`, for queries over all captures. And with IPv6 addresses instead of those of IPv4,
+unless `ipv4 = true`.
 """
 
 from __future__ import annotations
