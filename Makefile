@@ -14,7 +14,7 @@ LABELLED ?= ../shared/labelled
 REPORT ?= docs/comparison.md
 ARGUMENTS ?=
 MINUTES ?= 10
-# files of queries/ that `make demo` runs
+# saved queries that `make demo` runs
 QUESTIONS := closed_ports beacons retransmissions
 
 .DEFAULT_GOAL := help
@@ -28,8 +28,8 @@ demo: $(READY) ## Decode the bundled capture into ./demo/lake and run three quer
 	$(NETLAKE) capture tests/captures/demo.pcapng --lake demo/lake --proto
 	$(NETLAKE) tables --lake demo/lake
 	@for name in $(QUESTIONS); do \
-	  printf '\n%s\n' "$$(sed -n 's/^-- //p' queries/$$name.sql)"; \
-	  $(NETLAKE) sql - --lake demo/lake <queries/$$name.sql || exit; \
+	  printf '\n%s\n' "$$(sed -n '1,2s/^-- //p' netlake/queries/$$name.sql)"; \
+	  $(NETLAKE) query $$name --lake demo/lake || exit; \
 	done
 	@printf '\nThe lake is in demo/lake. Query it with: %s sql "FROM connection" --lake demo/lake\n' $(NETLAKE)
 

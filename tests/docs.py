@@ -1,8 +1,9 @@
 """Runs the commands in README.md and docs/, to test them and to update their output.
 
 The tests run a block after `<!-- run -->`, which must succeed; after `<!-- run: exact -->` it must also print the text
-in the document. All blocks of a document run in order, in a new folder with links to `tests/captures` and `queries`.
-`python -m tests.docs` writes the output of the commands into the documents, and all help texts into docs/commands.md.
+in the document. All blocks of a document run in order, in a new folder with a link to `tests/captures`.
+`python -m tests.docs` writes the output of the commands into the documents, all help texts into
+docs/commands.md, and all saved queries into docs/queries.md.
 """
 
 from __future__ import annotations
@@ -19,9 +20,12 @@ from pathlib import Path
 
 import click
 
+from netlake.query import saved
+
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 COMMANDS = ROOT / "docs" / "commands.md"
+QUERIES = ROOT / "docs" / "queries.md"
 BLOCK = re.compile(r"<!-- run(?P<exact>: exact)? -->\n```(?P<language>\w+)\n(?P<text>.*?)```\n", re.DOTALL)
 WIDTH = "110"
 EXIT_CODES = """\
@@ -79,7 +83,6 @@ def folder(where: Path) -> Path:
     """Prepare the folder `where` for the commands of a document; return it."""
     (where / "tests").mkdir()
     (where / "tests" / "captures").symlink_to(ROOT / "tests" / "captures")
-    (where / "queries").symlink_to(ROOT / "queries")
     return where
 
 
@@ -176,6 +179,7 @@ def written(document: Path) -> str:
 def main() -> None:
     """Update docs/commands.md and all documents with commands."""
     COMMANDS.write_text(help_page(), encoding="utf-8")
+    QUERIES.write_text(saved.page(), encoding="utf-8")
     for document in DOCUMENTS:
         if any(steps(document)) or LISTS.search(document.read_text(encoding="utf-8")):
             document.write_text(written(document), encoding="utf-8")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-COPIED = ("netlake", "tests", "schemas", "proto", "docs", "queries", "pyproject.toml", "README.md")
+COPIED = ("netlake", "tests", "schemas", "proto", "docs", "pyproject.toml", "README.md")
 BLOCK = re.compile(r"<!-- exercise: (?P<kind>patch|run|file (?P<path>\S+)) -->\n```\w+\n(?P<text>.*?)```\n", re.DOTALL)
 
 

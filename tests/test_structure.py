@@ -200,7 +200,7 @@ def test_archaic_words_are_rare() -> None:
 
 def prose() -> list[Path]:
     """The README, the documents, and all modules and queries of the package."""
-    documents = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "queries").glob("*.sql")]
+    documents = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "netlake" / "queries").glob("*.sql")]
     return sorted([*documents, *MODULES])
 
 

@@ -15,7 +15,7 @@ EXAMPLES = """\b
 netlake sql "SELECT query_name, count(*) FROM dns GROUP BY ALL ORDER BY 2 DESC LIMIT 10"
 netlake sql "FROM connection WHERE resp_ip IN (FROM net('10.0.0.0/8'))" -o out.parquet
 netlake sql "FROM host_name JOIN known USING (address)" --with known=inventory.csv --capture office.pcapng
-netlake sql -f queries/beacons.sql
+netlake sql -f beacons.sql
 """
 
 

@@ -117,7 +117,7 @@ def _answer(request: dict[str, Any], out: BinaryIO, *, locked: bool) -> None:
     from netlake.errors import OptionError, QueryError
 
     connection, snapshot, statement = ready(request, locked=locked)
-    results = connection.results(statement, snapshot)
+    results = connection.results(statement, snapshot, params=request["params"])
     count = 0
     while True:
         try:

@@ -15,7 +15,7 @@ Rules:
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from netlake.tables import entries
 
 # statements that list tables: every table gets a view without files
 _LISTING = re.compile(r"^\s*show\b|\binformation_schema\b|\bduckdb_(tables|views|columns)\b", re.IGNORECASE)
+_PARAMETER = re.compile(r"\$[a-z_]\w*\b(?!\$)", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -91,28 +92,39 @@ class Connection:
         """Add the functions in Python that `sql` may call."""
         functions.declare(self.database, sql, self._declared, self.local)
 
-    def run(self, sql: str, snapshot: Snapshot, *, prune: bool = True) -> tuple[duckdb.DuckDBPyRelation, Opened]:
+    def run(
+        self, sql: str, snapshot: Snapshot, *, prune: bool = True, params: Mapping[str, Any] | None = None
+    ) -> tuple[duckdb.DuckDBPyRelation, Opened]:
         """(result of the last statement in `sql`, lazy if it is a query; the files that it reads).
 
         Earlier statements are executed first, on the same cursor, so that later ones can use what they created. Raises
-        QueryError for an invalid statement. `prune=False` reads all files of the named tables.
+        QueryError for an invalid statement. `prune=False` reads all files of the named tables. `params` are the values
+        of `$name` in the statement, whose result is then computed at once.
         """
-        *_, last = self.results(sql, snapshot, prune=prune, every=False)
+        *_, last = self.results(sql, snapshot, prune=prune, every=False, params=params)
         return last
 
     def results(
-        self, sql: str, snapshot: Snapshot, *, prune: bool = True, every: bool = True
+        self,
+        sql: str,
+        snapshot: Snapshot,
+        *,
+        prune: bool = True,
+        every: bool = True,
+        params: Mapping[str, Any] | None = None,
     ) -> Iterator[tuple[duckdb.DuckDBPyRelation, Opened]]:
         """The result of each query in `sql`, and of the last statement; read one to its end before the next.
 
         With `every` false, only the last one: queries before it are executed, and their results discarded.
         """
-        views = Views(self, snapshot)
+        views = Views(self, snapshot, params)
         place = Place(sql, 0, 0)
         try:
             statements = views.cursor.extract_statements(sql)
             if not statements:
                 raise QueryError("The SQL contains no statement.")
+            if len(statements) > 1 and params:
+                raise QueryError("The SQL has parameters and several statements; only a single one can have them.")
             # a view that one statement creates may need more files of a table than the next statement
             prune = prune and len(statements) == 1
             for number, statement in enumerate(statements, 1):
@@ -121,7 +133,7 @@ class Connection:
                 is_query = statement.expected_result_type == [duckdb.ExpectedResultType.QUERY_RESULT]
                 if number == len(statements) or (every and is_query):
                     # the text, because errors of a parsed statement have no line
-                    yield views.until_bound(views.cursor.sql, statement.query), views.opened
+                    yield views.until_bound(views.result, statement.query), views.opened
                 else:
                     views.until_bound(views.to_its_end, statement.query)
         except duckdb.Error as error:
@@ -131,8 +143,9 @@ class Connection:
 class Views:
     """A cursor, and the temporary views that the statements run on it need."""
 
-    def __init__(self, connection: Connection, snapshot: Snapshot) -> None:
+    def __init__(self, connection: Connection, snapshot: Snapshot, params: Mapping[str, Any] | None = None) -> None:
         self.connection, self.planner, self.snapshot = connection, connection.planner, snapshot
+        self.params = dict(params) if params else None
         self.cursor = connection.database.cursor()
         self.opened = Opened()
 
@@ -178,10 +191,14 @@ class Views:
         """`error` with its line, which DuckDB omits for a relation, but not where it executes the same text."""
         if place.number and isinstance(error, (duckdb.BinderException, duckdb.CatalogException)):
             try:
-                self.cursor.execute(place.statement)
+                self.cursor.execute(place.statement, self.params)
             except duckdb.Error as again:
                 return again
         return error
+
+    def result(self, statement: str) -> duckdb.DuckDBPyRelation:
+        """The result of `statement` with the parameters; lazy without them."""
+        return self.cursor.sql(statement, params=self.params)
 
     def to_its_end(self, statement: Any) -> None:
         """Execute `statement` and discard its result, which would keep the cursor busy."""
@@ -204,7 +221,7 @@ class Views:
         files = {table: self.snapshot.files(table) for table in tables}
         chosen = dict(files)
         if statement is not None and any(len(found) > 1 for found in files.values()):
-            for table, may in self.planner.tests(statement, fields, [*macros, *made]).items():
+            for table, may in self.planner.tests(statement, fields, [*macros, *made], self.params).items():
                 if may.columns:
                     known = self.snapshot.files(table, may.columns)
                     chosen[table] = [file for file in known if may(file.stats)]
@@ -231,7 +248,8 @@ def named(cursor: duckdb.DuckDBPyConnection, statement: str, snapshot: Snapshot)
 def _names(cursor: duckdb.DuckDBPyConnection, statement: str) -> set[str]:
     """The names of tables in `statement`; all words of one that DuckDB's parser refuses."""
     try:
-        found = cursor.get_table_names(statement)
+        # the parser of names refuses parameters
+        found = cursor.get_table_names(_PARAMETER.sub("NULL", statement))
     except duckdb.Error:
         found = set(re.findall(r"\w+", statement))
     return {name.lower() for name in found}

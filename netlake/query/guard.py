@@ -41,6 +41,7 @@ class Request:
     """A request to the child: a statement (`sql`), or one table (`dump`: the fields of `netlake.query.dump.Dump`).
 
     `captures` are names of captures, whose rows alone are read, see `chosen`; `local` the networks of `is_local`;
+    `params` are the values of `$name` in `sql`;
     `files` are further tables, by name the path of a CSV or Parquet file.
     `at` is a snapshot number or a time, see `snapshot.moment`, None for the latest; `width` is that of the terminal, 0
     for none; `rows` limits the rows, None for all; `memory` is DuckDB's memory limit ("2GB"); `plan` prints to stderr
@@ -61,6 +62,7 @@ class Request:
     captures: Sequence[str] = ()
     local: Sequence[str] = ()
     files: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
 
 
 def run(request: Request, out: int | IO[bytes], *, timeout: float | None = None) -> int:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from netlake.lake.catalog import Catalog
 from netlake.lake.facts import CaptureFacts
-from netlake.query import functions, labelled, names
+from netlake.query import functions, labelled, names, saved
 from netlake.query.answer import Answer
 from netlake.query.chosen import chosen
 from netlake.query.connection import Connection, Views
@@ -101,6 +101,15 @@ class Lake:
         snapshot = self._snapshot()
         relation, read = self._opened().run(applied.packets(filter, snapshot, self._opened()), snapshot)
         return Answer(relation, read)
+
+    def query(self, name: str | os.PathLike[str], /, *, prune: bool = True, **params: Any) -> Answer:
+        """Return the result of a saved query with these parameters; `name` may be the path of a file.
+
+        `netlake query --list` lists the names. Raises QueryError for an unknown name or a wrong parameter.
+        """
+        found = saved.find(name)
+        relation, opened = self._opened().run(found.sql, self._snapshot(), prune=prune, params=found.bound(params))
+        return Answer(relation, opened)
 
     def scan(self, table: str, *, filter: str | None = None) -> pl.LazyFrame:  # noqa: A002 - as in `dump`
         """The rows of one table as a lazy Polars frame over its files; QueryError if the table does not exist.

@@ -39,16 +39,21 @@ class Planner:
         self._declared: set[str] = set()
 
     def tests(
-        self, statement: str, tables: Mapping[str, tuple[Field, ...]], also: Sequence[str] = ()
+        self,
+        statement: str,
+        tables: Mapping[str, tuple[Field, ...]],
+        also: Sequence[str] = (),
+        params: Mapping[str, Any] | None = None,
     ) -> dict[str, Test]:
         """For each table, the test that the files needed by `statement` pass; for missing tables all are needed.
 
-        `also` are SQL statements that create what `statement` uses, such as macros.
+        `also` are SQL statements that create what `statement` uses, such as macros; `params` the values of its
+        parameters.
         """
         connection = self._ready(tables, also)
         functions.declare(connection, statement, self._declared)
         try:
-            rows = connection.execute("EXPLAIN (FORMAT json) " + statement).fetchall()
+            rows = connection.execute("EXPLAIN (FORMAT json) " + statement, params).fetchall()
             plan = json.loads(rows[0][1])
         except (duckdb.Error, ValueError, IndexError, RecursionError):
             return {}

@@ -8,5 +8,5 @@ SELECT
     list_sort(list_distinct(list(dst_ip))) AS clients
 FROM dns
 WHERE response AND rcode_name <> 'NOERROR'
-GROUP BY name, type, error
+GROUP BY capture, name, type, error
 ORDER BY responses DESC, name, type

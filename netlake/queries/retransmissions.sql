@@ -1,5 +1,6 @@
 -- Which connections had retransmissions?
--- The five TCP connections with the most retransmitted and out-of-order segments, outside of tunnels.
+-- The TCP connections with the most retransmitted and out-of-order segments, outside of tunnels.
+-- param most: integer = 5  -- Greatest number of connections.
 SELECT
     orig_ip AS client,
     resp_ip AS server,
@@ -12,5 +13,5 @@ SELECT
 FROM connection
 WHERE protocol = 6 AND outer_flow IS NULL
     AND orig_retransmitted + resp_retransmitted + orig_out_of_order + resp_out_of_order > 0
-ORDER BY retransmitted + out_of_order DESC, percent DESC, flow
-LIMIT 5
+ORDER BY retransmitted + out_of_order DESC, percent DESC, capture, flow
+LIMIT $most
