@@ -83,6 +83,9 @@ INVALID |= {
     "--to": ("", "{file}", "{folder}", "{folder}/absent/out", "{file}/out"),
     "--as": ("", "xml", "CSV", NOT_UTF8),
     "--file": ("", "{folder}", "{folder}/absent.sql"),
+    "--param": ("", "5", "=5", "no_such=5", "min_connections=many", NOT_UTF8),
+    "--folder": ("", "{folder}/absent", "{file}"),
+    "--search": ("", " "),
     "--local": ("", ",", "office", "10.0.0.0/33", "10.0.0.0/255.0.0.0", NOT_UTF8),
     "--budget-seconds": (*SECONDS, "0"),
     "--budget-memory": (*NUMBERS, "0"),
@@ -111,6 +114,7 @@ OTHERWISE = {
 NEEDED: dict[tuple[str, ...], list[object]] = {
     ("capture",): [CAPTURE],
     ("dump",): ["packet"],
+    ("query",): ["beacons"],
     ("sql",): ["SELECT 1"],
     ("captures", "rm"): ["0123456789abcdef"],
     ("label", "compare"): ["one", "other"],
