@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from typing import Generic, NamedTuple, TypeVar
 
 Origin = TypeVar("Origin")
+# bytes of memory that a piece takes besides its data
+OVERHEAD = 256
 
 
 class Piece(NamedTuple, Generic[Origin]):
@@ -33,6 +35,11 @@ class Pieces(Generic[Origin]):
 
     def __len__(self) -> int:
         return len(self.waiting)
+
+    @property
+    def cost(self) -> int:
+        """The memory of all that waits, in bytes."""
+        return self.held + OVERHEAD * len(self.waiting)
 
     @property
     def first(self) -> int | None:

@@ -97,7 +97,7 @@ def _head(found: re.Match[str]) -> str:
 
 
 def _repeated(table: Table, row: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The rows that a row of a case stands for."""
+    """The rows of a lake that follow from one row of a case."""
     given = dict(row)
     count, at, step = given.pop("times", 1), given.pop("at", 0), given.pop("step", 1)
     kinds = {column.name: column.kind for column in table.all_columns}

@@ -51,7 +51,7 @@ def body_of(stream: int, size: int) -> bytes:
 class Talk:
     """One connection. `sent` has the datagrams in the order in which they were sent: side, bytes.
 
-    `loses` tells of the number of a datagram whether it does not arrive.
+    `loses(number)` is True if the datagram with this number does not arrive.
     """
 
     def __init__(self, folder: Path, *, loses: Callable[[int], bool] = lambda _: False, **settings: Any) -> None:

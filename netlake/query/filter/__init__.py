@@ -25,6 +25,6 @@ from netlake.query.filter.resolve import resolve
 def compiled(source: str, has: Callable[[str, str], bool] | None = None) -> Plan:
     """The plan of a filter; FilterError with its place if it is invalid.
 
-    `has` tells whether a lake has a column of a table; without it all declared columns are there.
+    `has(table, column)` is True if a lake has the column; without it all declared columns are there.
     """
     return resolve(source, parse(source), has)

@@ -32,7 +32,7 @@ FUNCTIONS = ("abs", "count", "len", "lower", "max", "min", "string", "upper")
 def resolve(source: str, tree: syntax.Node, has: Callable[[str, str], bool] | None = None) -> Plan:
     """The plan of a filter; FilterError where it names what netlake does not have.
 
-    `has` tells whether a lake has a column of a table; without it all declared columns are there.
+    `has(table, column)` is True if a lake has the column; without it all declared columns are there.
     """
     return _Resolver(source, has).node(tree)
 

@@ -29,7 +29,7 @@ SET_CAPACITY, OF_CAPACITY = 0x20, 5
 
 
 class Blocks:
-    """Reads the header blocks of a side; `allowed` tells how large its table may be, None if that is not known."""
+    """Reads the header blocks of a side; `allowed()` is the largest size of its table, None if that is not known."""
 
     def __init__(self, allowed: Callable[[], int | None]) -> None:
         self.allowed = allowed

@@ -35,6 +35,8 @@ from netlake.streams.quic.streams import DATA, END, GAP, STOP, Event
 MOST_STREAMS, ROOM, MOST_CLOSED = 1024, 64 << 10, 4096
 # bytes of one direction of a stream that wait for the fields of a block
 MOST_WAITING = 1 << 20
+# bytes of memory that an event that waits takes besides its data
+OVERHEAD = 400
 MOST_INTERIM = 16
 SIDES = ("client", "server")
 FAULTS = {"after_gap": "cut", "qpack_error": "bad_value", "large_table": "too_large"}
@@ -363,8 +365,8 @@ class Http3Machine:
     def _wait(self, one: Direction, event: Event) -> Iterator[Said]:
         """Keep an event behind a block that waits."""
         one.waiting.append(event)
-        one.held += len(event.data)
-        self.held_here += len(event.data)
+        one.held += len(event.data) + OVERHEAD
+        self.held_here += len(event.data) + OVERHEAD
         if one.held > MOST_WAITING:
             yield from self._give_up((event.stream, event.side), one)
 

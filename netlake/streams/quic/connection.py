@@ -22,12 +22,12 @@ from netlake.streams.quic.streams import STOP, Event, Streams
 from netlake.streams.tls.decrypt.suites import SUITES
 
 WRONG, LATER_WRONG = 8, 64
-# bytes of packets that wait for the ServerHello
-MOST_PENDING = 1 << 18
+# bytes of packets that wait for the ServerHello, and what each takes besides its data
+MOST_PENDING, OVERHEAD = 1 << 18, 400
 # changes of the key phase that may be missing, and how often they are tried in a connection
 SEARCH, MOST_TRIES = 3, 256
 # connection IDs of one end that are known
-MOST_IDS = 256
+MOST_IDS = 32
 KEY_PHASE = 0x04
 
 
@@ -177,7 +177,7 @@ class Connection:
         if self.hellos.random and not self.secrets.of(self.hellos.random):
             self.give_up()
             return
-        self.pending_size += len(one.data)
+        self.pending_size += len(one.data) + OVERHEAD
         if self.pending_size > MOST_PENDING:
             self.has_secrets = bool(self.hellos.random)
             self.give_up()
@@ -273,7 +273,8 @@ class Connection:
                 elif isinstance(frame, Reset):
                     self._reset(frame, place)
                 elif isinstance(frame, NewId):
-                    self.ends[place.side].add_id(frame.connection)
+                    if has_streams:
+                        self.ends[place.side].add_id(frame.connection)
                 elif self.closed is None:
                     self.closed = place.side, frame
         except Malformed:

@@ -14,7 +14,7 @@ from netlake.streams.tls.decrypt import hello as hellos
 
 ENCRYPTED_EXTENSIONS, ALPN = 8, 16
 CERTIFICATE = Handshake.CERTIFICATE.value
-# what the reader of certificates is told of those of QUIC
+# the transport that the reader of certificates gets for those of QUIC
 OF_CERTIFICATE = Found(CERTIFICATE, b"", None, None, Transport.QUIC).hint
 
 

@@ -134,11 +134,11 @@ class Streams:
         one = self._direction(frame.stream, side)
         if one is None:
             return
-        before = one.pieces.held
+        before = one.pieces.cost
         if frame.fin and one.size is None:
             one.size = max(frame.offset + len(frame.data), one.reached)
         yield from self._counted(one.offer(frame.offset, frame.data, place))
-        self.held += one.pieces.held - before
+        self.held += one.pieces.cost - before
         if one.is_over:
             yield from self._close(one, place)
         while len(self.open) > MOST_OPEN:
@@ -148,7 +148,7 @@ class Streams:
         """Read RESET_STREAM: what waits is not handed on."""
         one = self._direction(stream, side)
         if one is not None:
-            self.held -= one.pieces.held
+            self.held -= one.pieces.cost
             one.pieces.clear()
             one.size = None
             yield from self._close(one, place, code)
@@ -182,7 +182,7 @@ class Streams:
         self.closed[key] = None
         if len(self.closed) > MOST_CLOSED:
             self.closed.popitem(last=False)
-        self.held -= one.pieces.held
+        self.held -= one.pieces.cost
         yield from self._counted(one.give_up(place))
         yield Event(END, one.stream, one.side, place, fin=one.is_over, code=code)
 
