@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,11 +14,12 @@ from netlake.layers.pieces import OVERHEAD
 from netlake.packets import Malformed
 from netlake.streams.http3 import fields
 from netlake.streams.http3.fields import Blocks
+from netlake.streams.http3.machine import Http3Machine
 from netlake.streams.quic import streams
 from netlake.streams.quic.frames import Data, frames
 from netlake.streams.quic.packets import packets
 from netlake.streams.quic.protection import SUITES, of_secret, whole_number
-from netlake.streams.quic.streams import DATA, END, GAP, Streams
+from netlake.streams.quic.streams import DATA, END, GAP, Event, Streams
 
 PLACE = Where(0, 1, 0, 1)
 Parts = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 30)), max_size=30)
@@ -153,3 +156,27 @@ def test_tables_that_are_not_kept(size: int, anomaly: str) -> None:
     plain = blocks.read(8, Encoder().encode(8, [(b":method", b"GET")])[1])
     assert plain is not None
     assert plain.fields == [(b":method", b"GET")]
+
+
+def test_each_event_that_waits_is_read_again_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A header block for each insertion: what is behind the next block that waits is left where it is."""
+    machine, reads = Http3Machine(0), 0
+    read = Http3Machine.read
+
+    def counted(self: Http3Machine, event: Event) -> Any:
+        nonlocal reads
+        reads += 1
+        return read(self, event)
+
+    monkeypatch.setattr(Http3Machine, "read", counted)
+    encoder, request, blocks = 2, 0, 100
+    # stream type 2, Set Dynamic Table Capacity 65536; a block needs as many insertions as its number (RFC 9204)
+    list(machine.read(Event(DATA, encoder, 0, PLACE, b"\x02\x3f\xe1\xff\x03")))
+    for number in range(1, blocks + 1):
+        list(machine.read(Event(DATA, request, 0, PLACE, bytes([1, 3, number + 1, 0, 0x80]))))
+    waiting = machine.directions[request, 0].waiting
+    assert len(waiting) == blocks - 1
+    for number in range(1, blocks):
+        list(machine.read(Event(DATA, encoder, 0, PLACE, b"\x41a\x01b")))
+        assert len(machine.directions[request, 0].waiting) == blocks - 1 - number
+    assert reads == 1 + blocks + 2 * (blocks - 1)

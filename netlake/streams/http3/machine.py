@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -53,7 +54,7 @@ class Direction:
     head: bytes = b""
     kind: int | None = None
     block: Frame | None = None
-    waiting: list[Event] = field(default_factory=list)
+    waiting: deque[Event] = field(default_factory=deque)
     held: int = 0
 
 
@@ -365,10 +366,14 @@ class Http3Machine:
     def _wait(self, one: Direction, event: Event) -> Iterator[Said]:
         """Keep an event behind a block that waits."""
         one.waiting.append(event)
-        one.held += len(event.data) + OVERHEAD
-        self.held_here += len(event.data) + OVERHEAD
+        self._hold(one, len(event.data) + OVERHEAD)
         if one.held > MOST_WAITING:
             yield from self._give_up((event.stream, event.side), one)
+
+    def _hold(self, one: Direction, size: int) -> None:
+        """Count what waits; negative for what waits no longer."""
+        one.held += size
+        self.held_here += size
 
     def _give_up(self, key: tuple[int, int], one: Direction) -> Iterator[Said]:
         """A block is not waited for any longer."""
@@ -382,9 +387,13 @@ class Http3Machine:
         exchange = self.exchanges.get(stream)
         if exchange is not None:
             self._take(side, exchange, block)
-        waiting, one.waiting = one.waiting, []
-        self.held_here -= one.held
-        one.held = 0
-        for event in waiting:
+        waiting, one.waiting = one.waiting, deque()
+        while waiting:
+            if one.block is not None:  # another block waits: what is left stays, behind the rest of its event
+                waiting.extendleft(reversed(one.waiting))
+                one.waiting = waiting
+                return
+            event = waiting.popleft()
+            self._hold(one, -len(event.data) - OVERHEAD)
             place = event.place if event.place is None or now is None else event.place._replace(due=now.due)
             yield from self.read(event._replace(place=place))
