@@ -57,6 +57,11 @@ class Direction:
     waiting: deque[Event] = field(default_factory=deque)
     held: int = 0
 
+    @property
+    def is_blocked(self) -> bool:
+        """Whether a header block waits."""
+        return self.block is not None
+
 
 class Side:
     """What one side of a connection says."""
@@ -389,7 +394,7 @@ class Http3Machine:
             self._take(side, exchange, block)
         waiting, one.waiting = one.waiting, deque()
         while waiting:
-            if one.block is not None:  # another block waits: what is left stays, behind the rest of its event
+            if one.is_blocked:  # another block waits: what is left stays, behind the rest of its event
                 waiting.extendleft(reversed(one.waiting))
                 one.waiting = waiting
                 return
