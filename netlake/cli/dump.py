@@ -85,5 +85,5 @@ def command(
     if display_filter:
         from netlake.query.filter import applied
 
-        selection["condition"] = applied.of_path(lake, table, display_filter, chosen["at"])
+        selection["condition"] = applied.of_path(lake, table, display_filter, chosen["at"], chosen["captures"])
     return rows.write(Request(str(lake), dump=selection, **chosen), out, timeout=timeout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -24,3 +25,18 @@ def test_dump_with_a_filter(run: Any, tmp_path: Path) -> None:
     code, out, err = run("dump", "address", "--lake", lake, "--filter", "tcp")
     assert code == 2
     assert "are of no packet" in err
+
+
+def test_bytes_are_read_of_the_captures_of_the_option_only(run: Any, tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+    for name in ("classic.pcap", "cooked.pcap"):
+        shutil.copy(CAPTURES / name, tmp_path / name)
+        netlake.capture(tmp_path / name, lake)
+    (tmp_path / "cooked.pcap").unlink()
+    arguments = ("dump", "packet", "--lake", lake, "--filter", "frame.len > 0 && frame[0] != ff", "--select", "packet")
+    code, out, err = run(*arguments, "--capture", "classic.pcap")
+    assert (code, err) == (0, "")
+    assert len(out.splitlines()) > 2
+    code, _, err = run(*arguments)
+    assert code == 2
+    assert "cooked.pcap is gone" in err

@@ -6,10 +6,12 @@ has lists of packets instead.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netlake.errors import FilterError, LakeError, OptionError
+from netlake.query.chosen import chosen
 from netlake.query.connection import Connection
 from netlake.query.dump import source_of
 from netlake.query.filter import compiled, narrowed, plan, sql
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-def of_path(lake: Path, table: str, text: str, at: str | None) -> str:
-    """`rows` for the lake at a path, at a snapshot as the user writes it."""
+def of_path(lake: Path, table: str, text: str, at: str | None, captures: Sequence[str] = ()) -> str:
+    """`rows` for the lake at a path, at a snapshot and of captures as the user writes them; () for all captures."""
     from netlake.lake.catalog import Catalog
     from netlake.query.snapshot import moment
 
@@ -32,6 +34,8 @@ def of_path(lake: Path, table: str, text: str, at: str | None) -> str:
         raise
     except LakeError as error:
         raise OptionError(f"--at: {error}") from error
+    if captures:
+        snapshot = Snapshot(catalog, snapshot.at, chosen(captures, snapshot.captures()))
     connection = Connection()
     try:
         return rows(text, table, snapshot, connection)

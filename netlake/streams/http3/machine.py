@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from netlake.layers.dialog import Piece, Row, Said, Where
 from netlake.layers.quic_keys import varint
@@ -15,8 +14,9 @@ from netlake.streams.http2 import grpc
 from netlake.streams.http2.exchange import Exchange, Half, is_grpc, message_row, new_exchange
 from netlake.streams.http2.fields import Block
 from netlake.streams.http3.connection import Placed, Spoken
+from netlake.streams.http3.direction import MOST_WAITING, OVERHEAD, Direction
 from netlake.streams.http3.fields import Blocks
-from netlake.streams.http3.frames import Data, Frame, Frames
+from netlake.streams.http3.frames import Data, Frame
 from netlake.streams.http3.numbers import (
     BY_SERVER,
     FORBIDDEN,
@@ -34,33 +34,10 @@ from netlake.streams.quic.streams import DATA, END, GAP, STOP, Event
 
 # exchanges that are not over, the bytes of their fields, exchanges that are over of which the numbers are known
 MOST_STREAMS, ROOM, MOST_CLOSED = 1024, 64 << 10, 4096
-# bytes of one direction of a stream that wait for the fields of a block
-MOST_WAITING = 1 << 20
-# bytes of memory that an event that waits takes besides its data
-OVERHEAD = 400
+# interim responses of an exchange that are kept
 MOST_INTERIM = 16
 SIDES = ("client", "server")
 FAULTS = {"after_gap": "cut", "qpack_error": "bad_value", "large_table": "too_large"}
-
-
-@dataclass(slots=True)
-class Direction:
-    """One direction of a stream: its frames, or its type if it has one direction only, and what waits.
-
-    While a header block waits (`block`), events of its direction wait too.
-    """
-
-    frames: Frames = field(default_factory=Frames)
-    head: bytes = b""
-    kind: int | None = None
-    block: Frame | None = None
-    waiting: deque[Event] = field(default_factory=deque)
-    held: int = 0
-
-    @property
-    def is_blocked(self) -> bool:
-        """Whether a header block waits."""
-        return self.block is not None
 
 
 class Side:
