@@ -4,8 +4,9 @@
 - It exists in every lake: tables that a lake does not have are declared, and have no rows.
 - A table of a lake with the same name has priority.
 - `NAME_joined` is a view of each table without flow columns, with those of its packets (netlake.schema.sql).
-- `{captures}` and `{faults}` in a query are replaced by rows of the snapshot. Faults are read only of the tables that
-  have some by their statistics: a lake has 150 tables, and a view of each of them would take seconds.
+- `{captures}`, `{faults}` and `{anomalies}` in a query are replaced by rows of the snapshot. Faults are read only of
+  tables that have some by their statistics: a lake has 150 tables, and a view of each of them would take seconds.
+  Anomalies are those of all stored tables with a column `anomalies`.
 """
 
 from __future__ import annotations
@@ -32,11 +33,13 @@ _CAPTURE = (
     ("begin", "TIMESTAMP WITH TIME ZONE"), ("end", "TIMESTAMP WITH TIME ZONE"), ("size", "BIGINT"),
     ("sha256", "VARCHAR"), ("sensor", "VARCHAR"), ("failure", "VARCHAR"), ("row_counts", "VARCHAR"),
 )  # fmt: skip
-_FAULT = (
+_RECORD = (
     ("day", "DATE"), ("ts", "TIMESTAMP WITH TIME ZONE"), ("capture", "VARCHAR"), ("packet", "BIGINT"),
-    ("flow", "BIGINT"), ("record_table", "VARCHAR"), ("fault", "VARCHAR"),
+    ("flow", "BIGINT"), ("record_table", "VARCHAR"),
 )  # fmt: skip
-_MARK = re.compile(r"\{captures\}|\{faults\}")
+_FAULT = (*_RECORD, ("fault", "VARCHAR"))
+_ANOMALIES = (*_RECORD, ("anomalies", "VARCHAR[]"))
+_MARK = re.compile(r"\{captures\}|\{faults\}|\{anomalies\}")
 
 
 def view_of(name: str, snapshot: Snapshot) -> View | None:
@@ -107,8 +110,14 @@ def _filled(view: View, snapshot: Snapshot) -> View:
         rows["{captures}"] = _rows(_CAPTURE, _captures(snapshot))
     if "{faults}" in view.query:
         faulty = list(_faulty(snapshot))
-        rows["{faults}"] = " UNION ALL ".join([_rows(_FAULT, ()), *(_faults(table, snapshot) for table in faulty)])
+        rows["{faults}"] = _records(_FAULT, "fault IS NOT NULL", faulty, snapshot)
         tables = (*tables, *faulty)
+    if "{anomalies}" in view.query:
+        unusual = [
+            table for table in snapshot.stored() if any(field.name == "anomalies" for field in snapshot.fields(table))
+        ]
+        rows["{anomalies}"] = _records(_ANOMALIES, "anomalies <> []", unusual, snapshot)
+        tables = (*tables, *unusual)
     # in one pass, because paths of captures may contain the marks
     query = _MARK.sub(lambda mark: f"({rows[mark[0]]})", view.query)
     return replace(view, query=query, tables=tuple(dict.fromkeys(tables)))
@@ -147,10 +156,14 @@ def _faulty(snapshot: Snapshot) -> Iterator[str]:
             yield table
 
 
-def _faults(table: str, snapshot: Snapshot) -> str:
-    own = {field.name for field in snapshot.fields(table)}
-    shown = ", ".join(
-        literal(table) if name == "record_table" else quoted(name) if name in own else f"NULL::{kind}"
-        for name, kind in _FAULT
-    )
-    return f"SELECT {shown} FROM {quoted(table)} WHERE fault IS NOT NULL"  # noqa: S608 - names of tables, quoted
+def _records(shape: tuple[tuple[str, str], ...], condition: str, tables: Iterable[str], snapshot: Snapshot) -> str:
+    """A SELECT of the rows of tables that fulfil a condition; null for a column (name, SQL type) that one lacks."""
+    parts = [_rows(shape, ())]
+    for table in tables:
+        own = {field.name for field in snapshot.fields(table)}
+        shown = ", ".join(
+            literal(table) if name == "record_table" else quoted(name) if name in own else f"NULL::{kind}"
+            for name, kind in shape
+        )
+        parts.append(f"SELECT {shown} FROM {quoted(table)} WHERE {condition}")  # noqa: S608 - names of tables, quoted
+    return " UNION ALL ".join(parts)

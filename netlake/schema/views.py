@@ -4,8 +4,8 @@ Theory of operation:
 - A protocol declares views of its own tables as `VIEWS` beside its TABLES. Views over tables of several protocols are
   files of netlake/sql/views: comments that describe a row, the tables and the columns, then the SELECT.
 - A statement that names a view can use it like a table; its tables are opened only then (netlake.query.connection).
-- `tables` may name other views. A query may contain `{captures}` and `{faults}`, which netlake.query.views replaces by
-  rows of the lake at hand: its captures, and the faults of all its tables.
+- `tables` may name other views. A query may contain `{captures}`, `{faults}` and `{anomalies}`, which
+  netlake.query.views replaces by rows of the lake at hand: its captures, and what is wrong in rows of its tables.
 """
 
 from __future__ import annotations

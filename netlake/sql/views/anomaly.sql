@@ -1,12 +1,12 @@
 -- One row for each fault and oddity in the rows of any table, as Zeek's weird.log has them.
--- tables: packet, connection, http_request, http_response, http2_stream, http2_connection
+-- tables: packet, connection
 -- day: UTC date of `ts`.
 -- ts: Time of the packet in which the row begins.
 -- capture: Id of the capture.
 -- packet: Number of the packet; of a connection its first one.
 -- flow: Number of the flow in its capture; null where the table has none.
 -- record_table: Table with the row.
--- kind: The fault, the anomaly of HTTP, missed_bytes, or the reason why a packet was not decoded.
+-- kind: The fault, one of the row's anomalies, missed_bytes, or the reason why a packet was not decoded.
 -- message: What it means.
 SELECT day, ts, capture, packet, flow, record_table, fault AS kind, fault_meaning(fault) AS message FROM {faults}
 UNION ALL
@@ -21,10 +21,5 @@ FROM connection
 WHERE orig_missed_bytes > 0 OR resp_missed_bytes > 0
 UNION ALL
 SELECT day, ts, capture, packet, flow, record_table, unnest(anomalies) AS kind,
-    'The message of HTTP has this anomaly: ' || replace(kind, '_', ' ') || '.'
-FROM (
-    SELECT day, ts, capture, packet, flow, 'http_request' AS record_table, anomalies FROM http_request
-    UNION ALL SELECT day, ts, capture, packet, flow, 'http_response', anomalies FROM http_response
-    UNION ALL SELECT day, ts, capture, packet, flow, 'http2_stream', anomalies FROM http2_stream
-    UNION ALL SELECT day, ts, capture, packet, flow, 'http2_connection', anomalies FROM http2_connection
-)
+    record_table || ' has this anomaly: ' || replace(kind, '_', ' ') || '.'
+FROM {anomalies}
