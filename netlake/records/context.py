@@ -21,7 +21,7 @@ import numpy.typing as npt
 from netlake.flows.tracker import Flows
 from netlake.kernels.times import microseconds
 from netlake.packets import NO_TIME, Ints, Mask, Messages, Packets, Shorts, Tiny
-from netlake.schema import Table
+from netlake.schema import CONTEXTS, Table
 
 Index = npt.NDArray[np.intp]
 
@@ -99,8 +99,8 @@ class Parts:
 
 @cache
 def parts_of(table: Table) -> Parts:
-    """Which columns of Context the rows of `table` have."""
-    names = {column.name for column in table.all_columns}
+    """Which columns of Context the rows of `table` have: those of its context, not its own of the same name."""
+    names = {column.name for column in CONTEXTS[table.context]}
     return Parts("last_packet" in names, "src_ip" in names, "flow" in names, "decrypted" in names)
 
 
