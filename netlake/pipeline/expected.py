@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
+from netlake.kernels.flow_state import Records
 from netlake.layers.dialog import Announced, Expect
 from netlake.packets import NO_TIME
 
@@ -54,6 +56,11 @@ class Expected:
 
     def __len__(self) -> int:
         return len(self.by_end)
+
+    def may_be(self, flows: Records) -> npt.NDArray[np.bool_]:
+        """Which of `flows`, rows of FLOW, have a port that was announced; only they can be in `take`."""
+        ports = np.array([end.port for end in self.by_end], flows["a_port"].dtype)
+        return np.isin(flows["a_port"], ports) | np.isin(flows["b_port"], ports)
 
     def add(self, expect: Expect, flow: np.void) -> None:
         """Note an announcement of a flow, a row of FLOW."""

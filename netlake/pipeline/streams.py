@@ -306,9 +306,9 @@ class Streams:
         """Change the protocols `numbers` of streams whose flow was announced."""
         flows, states, arena = self.tracker.state.flows, chains.states, chains.arena
         known: dict[int, int] = {}
-        for row, (stream, first) in enumerate(zip(streams.tolist(), looks["first"].tolist(), strict=True)):
-            if numbers[row] in self.announcing:
-                continue
+        some = self.expected.may_be(flows[streams >> 1]) & ~np.isin(numbers, self.announcing)
+        for row in np.flatnonzero(some).tolist():
+            stream, first = int(streams[row]), int(looks["first"][row])
             kept = int(states["kept"][stream])
             begin = arena.heads[kept] if kept else arena.events[first]
             flow = flows[stream >> 1]
