@@ -199,7 +199,7 @@ def _is_same(one: Layered, row: Row, layer: Layer, frame: Frame) -> bool:
     between = [str(row["src_port"]), str(row["dst_port"])]
     # the last message of a dialog can be that of the other side
     carried = is_carried(between, layer, frame) or (one.dialog and is_carried(between[::-1], layer, frame))
-    values_ = [both(one, wanted, row, layer) for wanted in one.fields]
+    values_ = [both(one, wanted, row, layer) for wanted in one.fields if not _is_left_out(wanted, layer)]
     return carried and all(ours == theirs for ours, theirs in values_) and any(ours for ours, _ in values_)
 
 
@@ -330,9 +330,16 @@ def both(one: Layered, wanted: Field, row: Row | None, layer: Layer | None) -> t
     return ours, theirs
 
 
+def _is_left_out(wanted: Field, layer: Layer) -> bool:
+    """Whether a field is not compared in this layer, because of the value of another one (`unless`)."""
+    return bool(wanted.unless) and any(
+        shown in wanted.unless[1:] for shown, _ in layer.fields.get(wanted.unless[0], ())
+    )
+
+
 def _field(one: Layered, wanted: Field, pair: tuple[Row, Layer], place: Place, tally: Tally) -> None:
     row, layer = pair
-    if wanted.unless and any(shown in wanted.unless[1:] for shown, _ in layer.fields.get(wanted.unless[0], ())):
+    if _is_left_out(wanted, layer):
         return
     ours, theirs = both(one, wanted, row, layer)
     if ours == theirs:

@@ -86,8 +86,15 @@ def _known(data: bytes, size: int, begins: tuple[bytes, ...]) -> Verdict:
 def _look_v4(data: bytes) -> Verdict:
     if len(data) >= 4 and (data[1] not in (CONNECT, BIND) or data[2:4] == b"\0\0"):
         return NO
-    user, end, _ = data[V4_FIXED:].partition(b"\0")
+    user, end, behind = data[V4_FIXED:].partition(b"\0")
     if any(not 32 <= byte < 127 for byte in user):
+        return NO
+    address = data[4:V4_FIXED]
+    if address[:3] != b"\0\0\0" or not end:
+        return YES if end else UNSURE
+    # version 4a: the name of a host follows (messages of OpenFlow 1.3 begin alike, with a small number here)
+    name, end, _ = behind.partition(b"\0")
+    if address[3] == 0 or any(not 32 < byte < 127 for byte in name) or (end and not name):
         return NO
     return YES if end else UNSURE
 
