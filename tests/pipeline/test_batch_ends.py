@@ -1,4 +1,4 @@
-"""Decoded in batches of a few packets, captures have the rows that they have in one batch: in every table, every value."""
+"""Captures decoded in batches of a few packets have the rows that they have in one batch: every table, every value."""
 
 from __future__ import annotations
 
@@ -28,10 +28,8 @@ def captures() -> list[Path]:
 def ordered(found: dict[str, pa.Table]) -> dict[str, pa.Table]:
     """Rows by key: those of streams and of `address` are in the order of the batches."""
     keys = ("packet", "place", "flow", "address", "path")
-    return {
-        name: rows.sort_by([(key, "ascending") for key in keys if key in rows.column_names])
-        for name, rows in found.items()
-    }
+    by = {name: [(key, "ascending") for key in keys if key in rows.column_names] for name, rows in found.items()}
+    return {name: rows.sort_by(by[name]) if by[name] else rows for name, rows in found.items()}
 
 
 @pytest.mark.parametrize("path", captures(), ids=lambda path: path.name)
