@@ -7,8 +7,9 @@ Rules
   short header to the one whose other end is called by the ID behind the first byte. The last connection has the packets
   whose ID is not known.
 - A flow is idle while none of its connections is decrypted; of an idle one only datagrams with a long header are read.
-- At most MOST_TALKS connections are decrypted at once, MOST_OF_FLOW of a flow; together they keep at most MOST_HELD
-  bytes. One beyond that is given up, and counted.
+- At most MOST_TALKS connections are read at once, MOST_OF_FLOW of a flow; together they keep at most MOST_HELD bytes.
+  One more ends the oldest without secrets; where all have some, the new one is not read. Above MOST_HELD those that
+  keep most keep nothing more, until an eighth is free. What is given up is counted.
 """
 
 from __future__ import annotations
@@ -79,7 +80,10 @@ class Talks:
     def __init__(self, secrets: Secrets, choose: Choose) -> None:
         self.secrets, self.choose = secrets, choose
         self.open: dict[int, Flow] = {}
-        self.count = self.held = 0
+        # all that are read, and those of them that had no secrets when this was last looked at: oldest first
+        self.talks: dict[Talk, Flow] = {}
+        self.bare: dict[Talk, None] = {}
+        self.held = 0
         self.counts: Counter[str] = Counter()
 
     def begins(self, messages: Messages) -> Mask:
@@ -157,13 +161,26 @@ class Talks:
         connection = Connection(self.secrets, place.side, packet.destination)
         if not connection.begin(message.data, packet, place):
             return None
-        if self.count >= MOST_TALKS:
+        if len(self.talks) >= MOST_TALKS:
             self.counts["given_up"] += 1
-            return None
+            if not self._has_room():
+                return None
         talk = Talk(connection)
-        self.open.setdefault(message.flow, Flow()).talks.append(talk)
-        self.count += 1
+        flow = self.open.setdefault(message.flow, Flow())
+        flow.talks.append(talk)
+        self.talks[talk], self.bare[talk] = flow, None
         return talk
+
+    def _has_room(self) -> bool:
+        """End the oldest connection without secrets, of which there are no rows; False if all have some."""
+        while self.bare:
+            talk = next(iter(self.bare))
+            del self.bare[talk]
+            if not talk.connection.has_secrets:
+                for _ in self._end(self.talks[talk], talk, None):
+                    pass
+                return True
+        return False
 
     def _events(self, talk: Talk) -> Iterator[Said | Inner]:
         """What was decrypted of a connection goes to what reads its streams."""
@@ -178,20 +195,33 @@ class Talks:
             yield from talk.inside.read(event)  # type: ignore[union-attr]
 
     def _is_too_much(self, talk: Talk) -> bool:
-        """Count what a connection keeps; whether all keep too much, so that it is given up."""
-        held = talk.connection.held + (0 if talk.inside is None else talk.inside.held)
-        self.held, talk.held = self.held + held - talk.held, held
-        if self.held <= MOST_HELD or not held:
+        """Count what a connection keeps; whether all keep too much, and giving up others did not help."""
+        self._count(talk)
+        if self.held <= MOST_HELD or not talk.held:
+            return False
+        for one in sorted(self.talks, key=lambda one: one.connection.held, reverse=True):
+            if self.held <= MOST_HELD * 7 // 8 or not one.connection.held:
+                break
+            one.connection.give_up()
+            self.counts["given_up"] += 1
+            self._count(one)
+        if self.held <= MOST_HELD:
             return False
         talk.connection.over = True
         self.counts["given_up"] += 1
         return True
 
+    def _count(self, talk: Talk) -> None:
+        """Count what a connection keeps now."""
+        held = talk.connection.held + (0 if talk.inside is None else talk.inside.held)
+        self.held, talk.held = self.held + held - talk.held, held
+
     def _end(self, flow: Flow, talk: Talk, place: Where | None) -> Iterator[Said]:
         """A connection of a flow is over."""
         flow.talks.remove(talk)
+        del self.talks[talk]
+        self.bare.pop(talk, None)
         connection, inside = talk.connection, talk.inside
-        self.count -= 1
         self.held -= talk.held
         for event in connection.end():
             if inside is not None:
