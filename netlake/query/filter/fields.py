@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from netlake import tables
-from netlake.query.filter.computed import COMPUTED
+from netlake.query.filter.computed import COMPUTED, Computed
 from netlake.query.filter.syntax import Span
 from netlake.schema import CONTEXTS, Column, List, Struct, Table
 
@@ -45,8 +45,8 @@ class Source:
 
     `late`: rows have a `last_packet`. `flow`: rows are of a flow and not of a packet. `names` is the path to the texts
     for numbers. `ports`: only rows with one of these ports, or with none of them if `without`. `needed`: only rows in
-    which one of these columns is not null. `equal`: only rows with this value of a column. `computed` names an entry of
-    `computed`; `layers` are the occurrences of the layer in the packet.
+    which one of these columns is not null. `equal`: only rows with this value of a column. `computed` is how the values
+    are computed; `layers` are the occurrences of the layer in the packet.
     """
 
     table: str
@@ -59,7 +59,7 @@ class Source:
     without: bool = False
     needed: tuple[tuple[Step, ...], ...] = ()
     equal: tuple[str, int] | None = None
-    computed: str | None = None
+    computed: Computed | None = None
     layers: tuple[Span, ...] = ()
 
     @property
@@ -151,8 +151,8 @@ def _names(every: tuple[Table, ...]) -> Names:
         own[table.name] = (source(table),)
         for _, one in values(table, table.all_columns):
             own[".".join([table.name, *(step.name for step in one.path)])] = (one,)
-    for name, computed in COMPUTED.items():
-        fields[name] = [Source(computed.table, kind=computed.kind, computed=name)]
+    for name, made in COMPUTED.items():
+        fields[name] = [replace(source(tables.table(one.table)), kind=one.kind, computed=one) for one in made]
     for layer in sorted({name.partition(".")[0] for name in fields}):
         for short, parts in EITHER.items():
             if f"{layer}.{short}" not in fields and all(f"{layer}.{part}" in fields for part in parts):

@@ -13,7 +13,6 @@ from functools import reduce
 import polars as pl
 
 from netlake.query.filter import plan
-from netlake.query.filter.computed import COMPUTED
 from netlake.query.filter.fields import Source
 from netlake.query.filter.frames_values import condition, value
 from netlake.query.filter.plan import Condition, Const, Plan, Value
@@ -110,8 +109,9 @@ class _Maker:
         """Capture, packet and v, or without v for the rows of a layer."""
         frame = self.scan(of.table)
         if of.computed is not None:
-            found = COMPUTED[of.computed].frame().alias("v")
-            return frame.with_columns(found).select("capture", _packet(late=of.late).alias("packet"), "v")
+            found = frame.with_columns(of.computed.frame().alias("v"))
+            found = found.select("capture", _packet(late=of.late).alias("packet"), "v")
+            return found.explode("v") if of.computed.listed else found
         if of.flow:
             packets = self.scan("packet").select("capture", "packet", "flow")
             frame = packets.join(frame.drop("packet", strict=False), on=["capture", "flow"], how="inner")

@@ -26,6 +26,17 @@ PAYLOADS = ("frame", "tcp.payload", "udp.payload")
 # the quantifier of an operator, and the operator of a value
 MEANINGS = {"==": ("any", "=="), "!=": ("all", "!="), "===": ("all", "=="), "!==": ("any", "!=")}
 MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
+# what to use instead of fields of Wireshark that netlake has in another form
+_LOSSES = "losses are counted for each side of a connection, such as connection.orig_retransmitted > 0"
+_FLAGS = ("flags", "retransmission", "fast_retransmission", "spurious_retransmission", "out_of_order", "lost_segment")
+INSTEAD = {
+    "frame.protocols": 'use packet.stack, such as packet.stack contains "dns"',
+    "ssl": "use tls",
+    "dns.time": "match queries and responses by transaction_id in SQL",
+    "http.time": "use response_delay of the view http in SQL",
+    "http.request.full_uri": "use http.host and http.request.uri",
+    **{f"tcp.analysis.{name}": _LOSSES for name in _FLAGS},
+}
 FUNCTIONS = ("abs", "count", "len", "lower", "max", "min", "string", "upper")
 
 
@@ -87,7 +98,9 @@ class _Resolver:
         return Exists(self.field(name))
 
     def unknown(self, name: syntax.Name) -> FilterError:
-        """The error for a name that does not exist, with the nearest ones."""
+        """The error for a name that does not exist, with what to use instead or the nearest ones."""
+        if (instead := INSTEAD.get(name.name)) is not None:
+            return self.error(name.at, f"there is no field {name.name}; {instead}")
         near = self.names.near(name.name)
         hint = f"; nearest {'is' if len(near) == 1 else 'are'} {', '.join(near)}" if near else ""
         return self.error(name.at, f"there is no field {name.name}{hint}")
@@ -344,6 +357,9 @@ class _Resolver:
         try:
             return constants.of_node(node, kind)
         except WrongConstantError as error:
+            if isinstance(node, syntax.Name) and "." not in node.name:
+                reason = f"there is no field {node.name}, and a constant here must be {TYPE_NAMES[kind]}"
+                raise self.error(node.at, reason) from None
             if isinstance(node, syntax.Name):
                 raise self.unknown(node) from None
             raise self.error(node.at, str(error)) from None

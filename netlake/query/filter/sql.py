@@ -15,7 +15,6 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from netlake.query.filter import addresses_sql, plan
-from netlake.query.filter.computed import COMPUTED
 from netlake.query.filter.fields import Source, Step
 from netlake.query.filter.plan import Condition, Const, Plan, Value
 from netlake.query.filter.syntax import Span
@@ -176,10 +175,11 @@ class _Writer:
         packet, place = _packet(late=of.late), quoted(of.table)
         if of.computed is not None:
             # a window over all rows, so that no bound of the time is before it
-            made = COMPUTED[of.computed]
+            made = of.computed
             place = f"(SELECT *, {made.begins} AS begins FROM {place})" if made.begins else place  # noqa: S608
             chosen = f"{_in(self.captures)}true"
-            return f"SELECT capture, {packet} AS packet, {made.sql} AS v FROM {place} WHERE {chosen}"  # noqa: S608
+            shown = f"unnest({made.sql})" if made.listed else made.sql
+            return f"SELECT capture, {packet} AS packet, {shown} AS v FROM {place} WHERE {chosen}"  # noqa: S608
         where = _ts(self.times, late=of.late) + _ts(times) + _in(self.captures) + _chosen(of)
         if of.layers:
             over = f"row_number() OVER (PARTITION BY capture, {packet} ORDER BY"
