@@ -1,7 +1,8 @@
 """Packets of a source that a filter expression of libpcap accepts, as tcpdump does.
 
 - The expression is compiled by libpcap (pcapy-ng, extra `bpf`), once for each link type of a capture, because offsets
-  depend on it; the program runs in `netlake.kernels.bpf` on whole batches.
+  depend on it; the program runs in `netlake.kernels.bpf` on whole batches. Packets of a link type for which the
+  expression has no meaning are rejected; a capture that has no others is an error.
 - Accepted packets keep their numbers in the capture, so that they can be found in it again. Comments and options of
   rejected packets are rejected with them.
 - What is decoded is another capture than the whole file: its id is computed from that of the file and the expression.
@@ -104,7 +105,8 @@ class Filtered:
     def __init__(self, source: Source, expression: str) -> None:
         self._source, self.expression = source, expression
         self.rejected = 0
-        self._programs: dict[int, Program] = {}
+        self._programs: dict[int, Program | None] = {}
+        self._unfit: InputError | None = None
         self._memory = np.zeros(machine.MEMORY, np.int64)
         if source.size is not None:
             # the id of a stream is random
@@ -115,7 +117,7 @@ class Filtered:
         return getattr(self._source, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in ("_source", "expression", "rejected", "_programs", "_memory"):
+        if name in ("_source", "expression", "rejected", "_programs", "_unfit", "_memory"):
             object.__setattr__(self, name, value)
         else:
             setattr(self._source, name, value)
@@ -135,6 +137,8 @@ class Filtered:
             if len(rejected):
                 self._reject(batch, keep, rejected)
             yield batch
+        if self._unfit is not None and not any(program is not None for program in self._programs.values()):
+            raise self._unfit
 
     def accepted(self, batch: Packets) -> Mask:
         """Whether the expression accepts each packet."""
@@ -144,9 +148,18 @@ class Filtered:
         arrays = [np.ascontiguousarray(one[:count]) for one in (batch.start, batch.captured, batch.length)]
         for link_type in np.unique(link_types).tolist():
             if link_type not in self._programs:
-                self._programs[link_type] = compiled(self.expression, link_type)
-            machine.accepted(self._programs[link_type], self._memory, link_type, batch.data, *arrays, link_types, keep)
+                self._programs[link_type] = self._compiled(link_type)
+            if (program := self._programs[link_type]) is not None:
+                machine.accepted(program, self._memory, link_type, batch.data, *arrays, link_types, keep)
         return keep
+
+    def _compiled(self, link_type: int) -> Program | None:
+        """The program for a link type; None if the expression has no meaning for it."""
+        try:
+            return compiled(self.expression, link_type)
+        except InputError as error:
+            self._unfit = error
+            return None
 
     def _reject(self, batch: Packets, keep: Mask, rejected: npt.NDArray[np.int64]) -> None:
         left = int(np.count_nonzero(keep))

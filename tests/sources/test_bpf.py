@@ -14,6 +14,7 @@ import netlake
 from netlake.errors import InputError, OptionError
 from netlake.kernels import bpf as machine
 from netlake.sources import bpf, open_capture
+from tests.sources.capture_writer import Packet, pcapng
 
 pytest.importorskip("pcapy", reason="pcapy-ng is not installed: pip install 'netlake[bpf]'")
 CAPTURES = Path(__file__).resolve().parent.parent / "captures"
@@ -132,3 +133,15 @@ def test_a_program_ends() -> None:
     memory = np.zeros(machine.MEMORY, np.int64)
     machine.accepted(program, memory, 1, np.zeros(4, np.uint8), one, one + 4, one + 4, np.array([1], np.int32), result)
     assert not result[0]
+
+
+def test_packets_of_other_link_types_are_rejected(tmp_path: Path) -> None:
+    """Of two interfaces the expression has a meaning for one; the capture is decoded."""
+    frame = bytes.fromhex("ffffffffffff 020000000001 0800 45000014000000004001 0000 0a000001 0a000002")
+    packets = [Packet(frame[14:], 0, interface=0), Packet(frame, 1, interface=1), Packet(frame[14:], 2, interface=0)]
+    path = tmp_path / "two.pcapng"
+    path.write_bytes(pcapng(packets, ({"link": 101}, {"link": 1})))
+    assert accepted(path, "ether src 02:00:00:00:00:01") == [2]
+    path.write_bytes(pcapng(packets[:1], ({"link": 101},)))
+    with pytest.raises(InputError, match="link type 101"):
+        accepted(path, "ether src 02:00:00:00:00:01")
