@@ -21,10 +21,11 @@ import pyarrow as pa
 from netlake.derived.labels import TRUTH
 from netlake.label import owned
 from netlake.lake import CaptureFacts, Catalog
-from netlake.schema import Column, List, Table, arrow
+from netlake.schema import arrow
 from netlake.sinks.parquet import ParquetSink
 from netlake.tables import table
 from tests.bench.measure import Command, remove, run
+from tests.bench.rows import batch_of
 
 CAPTURE = "00000000000000aa"
 PER_FLOW, CLIENTS, SERVERS = 10, 20_000, 500
@@ -39,32 +40,6 @@ began = time.monotonic()
 report = apply(Path(sys.argv[1]))
 print(time.monotonic() - began, report.tables["packet"], report.tables["connection"])
 """
-
-
-def _filled(column: Column, kind: pa.DataType, rows: int) -> pa.Array:
-    """A column without information: null where allowed."""
-    if isinstance(column.kind, List):
-        return pa.array([[]] * rows, kind)
-    if column.null:
-        return pa.nulls(rows, kind)
-    if pa.types.is_string(kind):
-        return pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), pa.array(["x"]))
-    return pa.array(np.zeros(rows, np.int64)).cast(kind)
-
-
-def _batch(made: Table, values: dict[str, Any], rows: int) -> pa.RecordBatch:
-    schema = arrow.schema(made)
-    arrays = []
-    for column in made.all_columns:
-        kind = schema.field(column.name).type
-        given = values.get(column.name)
-        if given is None:
-            arrays.append(_filled(column, kind, rows))
-        elif isinstance(given, tuple):
-            arrays.append(pa.DictionaryArray.from_arrays(pa.array(given[0].astype(np.int32)), given[1]))
-        else:
-            arrays.append(pa.array(given).cast(kind))
-    return pa.RecordBatch.from_arrays(arrays, names=schema.names)
 
 
 def _addresses() -> pa.Array:
@@ -94,7 +69,7 @@ def _packets(flows: dict[str, Any], packets: int) -> Iterator[pa.RecordBatch]:
         sent = place % 2 == 0
         client, server, port = (flows[name][flow] for name in ("client", "server", "port"))
         ts = flows["begin"][flow] + place * 1_000_000
-        yield _batch(made, {
+        yield batch_of(made, {
             "day": (ts // DAY).astype(np.int32), "ts": ts, "capture": (same[0][: len(number)], same[1]),
             "packet": number + 1, "place": np.zeros(len(number), np.int16), "flow": flow + 1, "from_originator": sent,
             "src_ip": (np.where(sent, client, server), texts), "dst_ip": (np.where(sent, server, client), texts),
@@ -109,7 +84,7 @@ def _connections(flows: dict[str, Any]) -> Iterator[pa.RecordBatch]:
         rows = slice(first, min(count, first + BATCH))
         number = np.arange(rows.start, rows.stop)
         begin, half = flows["begin"][rows], np.full(len(number), PER_FLOW // 2)
-        yield _batch(made, {
+        yield batch_of(made, {
             "day": (begin // DAY).astype(np.int32), "ts": begin, "last_ts": begin + (PER_FLOW - 1) * 1_000_000,
             "capture": (np.zeros(len(number), np.int32), pa.array([CAPTURE])), "flow": number + 1,
             "orig_ip": (flows["client"][rows], texts), "resp_ip": (flows["server"][rows], texts),
