@@ -28,7 +28,7 @@ from netlake.query import functions, labelled, network
 from netlake.query.mistakes import MISSING, Place, translated
 from netlake.query.planning import Planner
 from netlake.query.snapshot import Field, Snapshot
-from netlake.query.views import all_views, tables_of, with_used
+from netlake.query.views import all_views, qualified, tables_of, with_used
 from netlake.schema.sql import literal
 from netlake.schema.sql import name as quoted
 from netlake.schema.views import View
@@ -260,7 +260,7 @@ def declared_views(cursor: duckdb.DuckDBPyConnection, statement: str, snapshot: 
 
     A table with the same name has priority.
     """
-    return with_used(_names(cursor, statement) | functions.tables(statement), snapshot)
+    return with_used(_names(cursor, statement) | functions.tables(statement) | qualified(statement), snapshot)
 
 
 def _of_the_lake(table: str, fields: Sequence[Field]) -> bool:

@@ -106,7 +106,7 @@ SELECT coalesce(q.day, a.day) AS day, coalesce(q.ts, a.ts) AS ts, coalesce(q.cap
   coalesce(q.src_ip, a.dst_ip) AS client_ip, coalesce(q.src_port, a.dst_port) AS client_port,
   coalesce(q.dst_ip, a.src_ip) AS server_ip, coalesce(q.dst_port, a.src_port) AS server_port,
   q.method, q.host, q.uri, q.version, q.user_agent, q.referer, q.authorization_scheme, q.authorization_user,
-  a.status, a.reason, a.server, a.location, a.content_type, a.content_encoding,
+  a.version AS response_version, a.status, a.reason, a.server, a.location, a.content_type, a.content_encoding,
   q.content_type AS request_content_type,
   q.body_length AS request_body_length, a.body_length AS response_body_length,
   q.body_sha256 AS request_body_sha256, a.body_sha256 AS response_body_sha256,
