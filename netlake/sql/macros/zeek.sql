@@ -14,7 +14,7 @@ CASE protocol WHEN 6 THEN 'tcp' WHEN 17 THEN 'udp' WHEN 1 THEN 'icmp' WHEN 58 TH
 -- Zeek's name of an application protocol that netlake names in `connection.service`.
 -- example: zeek_service('tls') = 'ssl'
 CREATE MACRO zeek_service(name) AS
-CASE name WHEN 'tls' THEN 'ssl' WHEN 'kerberos' THEN 'krb_tcp' WHEN 'dnp3' THEN 'dnp3_tcp' ELSE name END;
+CASE name WHEN 'tls' THEN 'ssl' WHEN 'ftp_data' THEN 'ftp-data' WHEN 'kerberos' THEN 'krb_tcp' WHEN 'dnp3' THEN 'dnp3_tcp' ELSE name END;
 
 -- The port of the responder that Zeek gives an ICMP message: the type of its reply, or its code if it has none.
 -- example: zeek_icmp_port(1, 8, 0) = 0 AND zeek_icmp_port(58, 128, 0) = 129 AND zeek_icmp_port(1, 3, 1) = 1
@@ -87,7 +87,22 @@ CASE WHEN to_server = to_client THEN to_server ELSE 'To server: ' || to_server |
 CREATE MACRO zeek_header(headers, wanted) AS
 regexp_replace(list_filter(headers, lambda one: lower(one.name) = wanted)[-1].value, '\r?\n', '', 'g');
 
--- The mail addresses in the text of a header; null without one.
--- example: zeek_addresses('A <a@example.com>, b@example.com') = ['a@example.com', 'b@example.com']
+-- The mailboxes in the text of a header, which are separated by commas outside quotes; null without one.
+-- example: len(zeek_addresses('A <a@example.com>, "B, C" <b@example.com>')) = 2
 CREATE MACRO zeek_addresses(header) AS
-nullif(list_distinct(list_transform(regexp_extract_all(header, '<?([^\s<>,;"]+@[^\s<>,;"]+)>?', 1), lambda one: one)), []);
+nullif(list_distinct(list_transform(regexp_extract_all(header, '(?:"[^"]*"|[^,"])+'), lambda one: trim(one))), []);
+
+-- Zeek's name of a media type that netlake names.
+-- example: zeek_mime_type('application/json') = 'text/json'
+CREATE MACRO zeek_mime_type(name) AS CASE name WHEN 'application/json' THEN 'text/json' ELSE name END;
+
+-- A name of RFC 4514 with the names of attributes that OpenSSL has.
+-- example: zeek_distinguished_name('CN=a,2.5.4.17=94568,STREET=b') = 'CN=a,postalCode=94568,street=b'
+CREATE MACRO zeek_distinguished_name(name) AS
+replace(replace(replace(replace(replace(replace(name, 'STREET=', 'street='), '2.5.4.17=', 'postalCode='), '2.5.4.5=', 'serialNumber='),
+    '2.5.4.15=', 'businessCategory='), '1.2.840.113549.1.9.1=', 'emailAddress='), '1.3.6.1.4.1.311.60.2.1.3=', 'jurisdictionC=');
+
+-- The names of files if the headers name one in Content-Disposition, else null.
+-- example: zeek_file_names(['a'], [{name: 'Content-Disposition', value: 'attachment; filename=a'}]) = ['a']
+CREATE MACRO zeek_file_names(names, headers) AS
+CASE WHEN contains(lower(list_filter(headers, lambda one: lower(one.name) = 'content-disposition')[1].value), 'filename') THEN names END;

@@ -9,26 +9,29 @@
 -- proto: Transport protocol: tcp or udp.
 -- trans_id: Transaction ID.
 -- rtt: Seconds from the query to the response; null without an answer.
--- query: Name that was asked, in lower case.
--- qclass: Class of the question.
+-- query: Name that was asked, in lower case; of a response without a query the name of its first answer.
+-- qclass: Class of the question in the query.
 -- qclass_name: Name of the class, such as C_INTERNET.
--- qtype: Type of the question.
+-- qtype: Type of the question in the query.
 -- qtype_name: Name of the type, such as A; * is any.
 -- rcode: Response code of the header.
 -- rcode_name: Name of the response code, such as NXDOMAIN.
 -- AA: The answers are authoritative; false without an answer.
--- TC: The message is truncated.
+-- TC: The query is truncated.
 -- RD: The client requests recursion.
 -- RA: The server supports recursion; false without an answer.
--- Z: The three bits of the header before the response code: reserved, AD and CD.
+-- Z: The three bits before the response code in the header of the query: reserved, AD and CD.
 -- answers: Answers in wire order: addresses, names, and texts of other types as Zeek writes them.
 -- TTLs: Time to live of each answer, seconds.
--- rejected: The server refused, with a response code other than 0 and no question.
+-- rejected: The response has no record, or a response code other than 0 and no question.
 -- opcode: Opcode.
 -- opcode_name: Name of the opcode, such as query.
 WITH messages AS (
     SELECT capture, flow, packet, place, ts, from_originator, src_ip, src_port, dst_ip, dst_port, transport AS proto,
-        transaction_id, response, opcode, rcode, question_count, lower(nullif(query_name, '.')) AS query, query_class AS qclass,
+        transaction_id, response, opcode, rcode, question_count,
+        question_count > 0 AND answer_count + authority_count + additional_count = 0 AS empty,
+        lower(nullif(coalesce(CASE WHEN NOT response THEN query_name END, answers[1].name, query_name), '.')) AS query,
+        query_class AS qclass,
         query_type AS qtype, zeek_dns_type(query_type, query_type_name) AS qtype_name,
         coalesce(authoritative, conflict) AS aa, truncated AS tc, coalesce(recursion_desired, tentative) AS rd,
         recursion_available AS ra,
@@ -41,7 +44,7 @@ WITH messages AS (
     WHERE opcode IN (0, 4, 5)
     UNION ALL BY NAME
     SELECT capture, flow, packet, place, ts, from_originator, src_ip, src_port, dst_ip, dst_port, 'udp' AS proto,
-        transaction_id, response, opcode, rcode, len(questions) AS question_count, questions[1].name AS query,
+        transaction_id, response, opcode, rcode, len(questions) AS question_count, false AS empty, questions[1].name AS query,
         CASE WHEN questions <> [] THEN 1 END AS qclass, questions[1].type AS qtype,
         CASE questions[1].type WHEN 32 THEN 'NB' WHEN 33 THEN 'NBSTAT' END AS qtype_name, NULL AS aa, truncated AS tc,
         recursion_desired AS rd, NULL AS ra, 0 AS z,
@@ -67,17 +70,15 @@ SELECT coalesce(q.ts, a.ts) AS ts, zeek_uid(coalesce(q.capture, a.capture), coal
         ELSE coalesce(q.src_port, a.src_port) END AS "id.resp_p",
     coalesce(q.proto, a.proto) AS proto, coalesce(q.transaction_id, a.transaction_id) AS trans_id,
     CASE WHEN len(a.found) + a.silent > 0 AND a.ts > q.ts THEN epoch(a.ts - q.ts) END AS rtt,
-    coalesce(a.query, q.query) AS query, coalesce(a.qclass, q.qclass) AS qclass,
-    zeek_dns_class(coalesce(a.qclass, q.qclass)) AS qclass_name, coalesce(a.qtype, q.qtype) AS qtype,
-    coalesce(a.qtype_name, q.qtype_name) AS qtype_name, a.rcode, zeek_dns_rcode(a.rcode) AS rcode_name,
+    coalesce(q.query, CASE WHEN a.found <> [] THEN a.query END) AS query, q.qclass, zeek_dns_class(q.qclass) AS qclass_name,
+    q.qtype, q.qtype_name, a.rcode, zeek_dns_rcode(a.rcode) AS rcode_name,
     coalesce(len(a.found) + a.silent > 0 AND a.aa, false) AS "AA",
-    coalesce(CASE WHEN a.question_count > 0 THEN a.tc ELSE q.tc END, false) AS "TC",
-    coalesce(CASE WHEN a.question_count > 0 THEN a.rd ELSE q.rd END, false) AS "RD",
+    coalesce(q.tc, false) AS "TC", coalesce(q.rd, false) AS "RD",
     coalesce(len(a.found) + a.silent > 0 AND a.ra, false) AS "RA",
-    coalesce(CASE WHEN a.question_count > 0 THEN a.z ELSE q.z END, 0) AS "Z",
+    coalesce(q.z, 0) AS "Z",
     CASE WHEN a.found <> [] THEN list_transform(a.found, lambda one: one.text) END AS answers,
     CASE WHEN a.found <> [] THEN list_transform(a.found, lambda one: one.ttl::DOUBLE) END AS "TTLs",
-    coalesce(a.rcode <> 0 AND a.question_count = 0, false) AS rejected,
+    coalesce(a.empty OR (a.rcode <> 0 AND a.question_count = 0), false) AS rejected,
     coalesce(a.opcode, q.opcode) AS opcode, coalesce(a.opcode_name, q.opcode_name) AS opcode_name
 FROM (SELECT * FROM numbered WHERE NOT response) q
 FULL JOIN (SELECT * FROM numbered WHERE response) a

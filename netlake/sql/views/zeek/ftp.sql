@@ -1,4 +1,4 @@
--- One row for each command that transfers or deletes a file or opens a data connection, as in Zeek's ftp.log.
+-- One row for each command that transfers or deletes a file or opens a data connection, as in Zeek's ftp.log; of a session without one its last command.
 -- tables: ftp_command, file
 -- ts: Time of the command.
 -- uid: Identifier of the connection: zeek_uid(capture, flow).
@@ -10,7 +10,7 @@
 -- command: Command.
 -- arg: Argument; of a file its URL.
 -- mime_type: Type of the file, by its content.
--- file_size: Bytes of the file, by the preliminary reply to RETR; null without a number in it.
+-- file_size: Bytes of the file, by the reply to SIZE before the command.
 -- reply_code: Code of the final reply.
 -- reply_msg: Text of the final reply.
 -- data_channel.passive: The server listens for the data connection.
@@ -18,7 +18,10 @@
 -- data_channel.resp_h: Address that listens for it.
 -- data_channel.resp_p: Port that listens for it.
 -- fuid: The fuid of the file, see zeek.files.
-WITH files AS (
+WITH sessions AS (
+    SELECT *, command IN ('APPE', 'DELE', 'RETR', 'STOR', 'STOU', 'ACCT', 'PORT', 'PASV', 'EPRT', 'EPSV') AS logged
+    FROM main.ftp_command
+), files AS (
     SELECT capture, source_flow, exchange, min_by(zeek_fuid('', capture, packet, place), packet) AS fuid,
         min_by(detected_type, packet) AS mime_type
     FROM main.file
@@ -29,16 +32,26 @@ WITH files AS (
         CASE WHEN from_originator THEN src_port ELSE dst_port END AS orig_p,
         CASE WHEN from_originator THEN dst_ip ELSE src_ip END AS resp_h,
         CASE WHEN from_originator THEN dst_port ELSE src_port END AS resp_p
-    FROM main.ftp_command
-    WHERE command IN ('APPE', 'DELE', 'RETR', 'STOR', 'STOU', 'ACCT', 'PORT', 'PASV', 'EPRT', 'EPSV')
+    FROM (
+        SELECT *, max(CASE WHEN command = 'SIZE' AND code = 213 THEN TRY_CAST(message AS BIGINT) END)
+                OVER (PARTITION BY capture, flow, logged_before) AS file_size
+        FROM (
+            SELECT *, coalesce(bool_or(logged) OVER (PARTITION BY capture, flow), false) AS has_logged,
+                count(*) FILTER (logged) OVER (PARTITION BY capture, flow ORDER BY exchange
+                    ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS logged_before
+            FROM sessions
+            WHERE command IS NOT NULL
+        )
+        QUALIFY logged OR (NOT has_logged AND exchange = max(exchange) OVER (PARTITION BY capture, flow))
+    )
 )
 SELECT ts, zeek_uid(c.capture, flow) AS uid, orig_h AS "id.orig_h", orig_p AS "id.orig_p", resp_h AS "id.resp_h",
     resp_p AS "id.resp_p", coalesce("user", '<unknown>') AS "user", command,
     CASE WHEN command NOT IN ('APPE', 'DELE', 'RETR', 'STOR', 'STOU') THEN argument
         ELSE 'ftp://' || CASE WHEN contains(resp_h, ':') THEN '[' || resp_h || ']' ELSE resp_h END
             || CASE WHEN starts_with(argument, '/') THEN argument
-                ELSE regexp_replace('/' || coalesce(cwd, '.'), '^//', '/') || '/' || argument END END AS arg,
-    f.mime_type, NULL::BIGINT AS file_size, code AS reply_code, message AS reply_msg, passive AS "data_channel.passive",
+                ELSE '/' || ltrim(rtrim(coalesce(cwd, '.'), '/') || '/' || argument, '/') END END AS arg,
+    zeek_mime_type(f.mime_type) AS mime_type, file_size, code AS reply_code, message AS reply_msg, passive AS "data_channel.passive",
     CASE WHEN passive THEN orig_h WHEN passive IS NOT NULL THEN resp_h END AS "data_channel.orig_h",
     CASE WHEN passive IS NOT NULL THEN coalesce(data_ip, resp_h) END AS "data_channel.resp_h",
     data_port AS "data_channel.resp_p", f.fuid

@@ -14,8 +14,8 @@
 -- version: Version of HTTP of the response, such as 1.1.
 -- user_agent: Header User-Agent.
 -- origin: Header Origin.
--- request_body_len: Bytes of the body of the request.
--- response_body_len: Bytes of the body of the response.
+-- request_body_len: Bytes of the body of the request, without its content coding.
+-- response_body_len: Bytes of the body of the response, without its content coding.
 -- status_code: Status of the final response.
 -- status_msg: Reason phrase of the final response.
 -- info_code: Status of the last interim response (1xx).
@@ -23,10 +23,10 @@
 -- username: User of Basic authentication.
 -- proxied: Headers that proxies add, as NAME -> VALUE.
 -- orig_fuids: The fuid of each file in the request, see zeek.files.
--- orig_filenames: Names of the files in the request.
+-- orig_filenames: Names of the files in the request, by Content-Disposition.
 -- orig_mime_types: Types of the files in the request, by their content.
 -- resp_fuids: The fuid of each file in the response.
--- resp_filenames: Names of the files in the response.
+-- resp_filenames: Names of the files in the response, by Content-Disposition.
 -- resp_mime_types: Types of the files in the response, by their content.
 WITH interim AS (
     SELECT capture, flow, exchange, arg_max(status, packet) AS code, arg_max(reason, packet) AS message
@@ -36,7 +36,8 @@ WITH interim AS (
 ), files AS (
     SELECT capture, flow, exchange, from_originator, list(zeek_fuid('', capture, packet, place) ORDER BY packet, place) AS fuids,
         list(name ORDER BY packet, place) FILTER (name IS NOT NULL) AS names,
-        list(detected_type ORDER BY packet, place) FILTER (detected_type IS NOT NULL) AS types
+        list(zeek_mime_type(detected_type) ORDER BY packet, place) FILTER (detected_type IS NOT NULL) AS types,
+        sum(size) FILTER (decoded)::BIGINT AS decoded_size
     FROM main.file
     WHERE source IN ('http_request', 'http_response', 'http2_stream', 'http3_stream') AND seen_bytes > 0
     GROUP BY ALL
@@ -48,14 +49,15 @@ SELECT h.ts, zeek_uid(h.capture, h.flow) AS uid, client_ip AS "id.orig_h", clien
     method, host, coalesce(try(url_decode(uri)), uri) AS uri, referer AS referrer,
     replace(CASE WHEN response_packet IS NOT NULL OR i.code IS NOT NULL THEN coalesce(response_version, h.version) END, 'HTTP/', '') AS version,
     user_agent, list_filter(request_headers, lambda one: lower(one.name) = 'origin')[-1].value AS origin,
-    coalesce(request_body_length, 0) AS request_body_len, coalesce(response_body_length, 0) AS response_body_len,
+    coalesce(o.decoded_size, request_body_length, 0) AS request_body_len,
+    coalesce(r.decoded_size, response_body_length, 0) AS response_body_len,
     coalesce(status, i.code) AS status_code, coalesce(reason, i.message) AS status_msg, i.code AS info_code, i.message AS info_msg,
     CASE WHEN lower(authorization_scheme) = 'basic' THEN authorization_user END AS username,
     nullif(list_distinct(list_transform(list_filter(request_headers, lambda one: upper(one.name) IN ('FORWARDED',
         'X-FORWARDED-FOR', 'X-FORWARDED-FROM', 'CLIENT-IP', 'VIA', 'XROXY-CONNECTION', 'PROXY-CONNECTION')),
         lambda one: upper(one.name) || ' -> ' || one.value)), []) AS proxied,
-    o.fuids AS orig_fuids, o.names AS orig_filenames, o.types AS orig_mime_types,
-    r.fuids AS resp_fuids, r.names AS resp_filenames, r.types AS resp_mime_types
+    o.fuids AS orig_fuids, zeek_file_names(o.names, request_headers) AS orig_filenames, o.types AS orig_mime_types,
+    r.fuids AS resp_fuids, zeek_file_names(r.names, response_headers) AS resp_filenames, r.types AS resp_mime_types
 FROM main.http h
 LEFT JOIN interim i ON i.capture = h.capture AND i.flow = h.flow AND i.exchange = h.exchange
 LEFT JOIN files o ON o.capture = h.capture AND o.flow = h.flow AND o.exchange = h.exchange AND o.from_originator

@@ -8,7 +8,7 @@
 -- id.resp_p: Port of the responder.
 -- version: Version that the server chose, such as TLSv12.
 -- cipher: Cipher suite that the server chose, by IANA.
--- curve: Group of the key share that the server chose; null before TLS 1.3.
+-- curve: Group of the key share that the server chose; null before TLS 1.3, whose messages of key exchange are not decoded.
 -- server_name: Server name that the client asked for (SNI).
 -- resumed: A session is resumed, by its session ID or its pre-shared key; resumption by a ticket alone is not found.
 -- last_alert: Name of the last alert that was not encrypted.
@@ -58,7 +58,8 @@ SELECT coalesce(c.ts, s.ts) AS ts, zeek_uid(coalesce(c.capture, s.capture), coal
     coalesce(tls_group_name(s.key_share), 'unknown-' || s.key_share) AS curve, c.server_name,
     coalesce(s.psk OR (s.version <> 772 AND s.session_id <> ''::BLOB AND s.session_id = c.session_id), false) AS resumed,
     a.last AS last_alert, s.alpn AS next_protocol, coalesce(s.answered AND NOT coalesce(a.fatal, false), false) AS established,
-    o.fingerprints AS cert_chain_fps, i.fingerprints AS client_cert_chain_fps,
+    coalesce(o.fingerprints, CASE WHEN i.fingerprints <> [] THEN [] END) AS cert_chain_fps,
+    coalesce(i.fingerprints, CASE WHEN o.fingerprints <> [] THEN [] END) AS client_cert_chain_fps,
     CASE WHEN c.server_name IS NOT NULL AND o.names IS NOT NULL THEN len(list_filter(o.names, lambda name:
         lower(name) = lower(c.server_name) OR (starts_with(name, '*.') AND ends_with(lower(c.server_name), lower(name[2:]))
             AND NOT contains(c.server_name[:-len(name)], '.')))) > 0 END AS sni_matches_cert

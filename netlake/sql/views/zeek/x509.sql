@@ -24,7 +24,7 @@ SELECT ts, sha256 AS fingerprint, version AS "certificate.version",
     CASE WHEN left(hex(serial_number), 1) = '0' AND hex(serial_number) <> '00' THEN
         CASE WHEN starts_with(hex(serial_number), '00') THEN hex(serial_number)[3:] ELSE hex(serial_number) END
         ELSE hex(serial_number) END AS "certificate.serial",
-    subject AS "certificate.subject", issuer AS "certificate.issuer", not_before AS "certificate.not_valid_before",
+    zeek_distinguished_name(subject) AS "certificate.subject", zeek_distinguished_name(issuer) AS "certificate.issuer", not_before AS "certificate.not_valid_before",
     not_after AS "certificate.not_valid_after",
     CASE key_algorithm WHEN 'rsa' THEN 'rsaEncryption' WHEN 'ec' THEN 'id-ecPublicKey' WHEN 'dsa' THEN 'dsaEncryption'
         WHEN 'ed25519' THEN 'ED25519' WHEN 'ed448' THEN 'ED448' ELSE key_algorithm END AS "certificate.key_alg",
