@@ -19,7 +19,7 @@ from typing import Any
 FOLDER = Path(__file__).resolve().parent / "zeek"
 ENDS = ("id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p")
 # values that Zeek's baselines do not have, or that are sequences of them
-SKIPPED = {"ts", "uid", "fuid", "fuids", "orig_fuids", "resp_fuids", "tunnel_parents", "analyzers", "capture"}
+SKIPPED = {"ts", "uid", "fuid", "fuids", "orig_fuids", "resp_fuids", "tunnel_parents", "uids", "analyzers", "capture"}
 SETS = {"service", "rcptto", "to", "cc", "proxied", "analyzers", "san.dns", "san.uri", "san.email", "san.ip"}
 HASHES = {"md5", "sha1", "sha256"}
 MICROSECONDS = 2e-6

@@ -93,6 +93,7 @@ VIEWS = (
             "client_port": "Port of the client.",
             "server_ip": "Address of the server.",
             "server_port": "Port of the server.",
+            "response_version": "Version in the status line; null for HTTP/2 and HTTP/3.",
             "content_type": "Content type of the response.",
             "content_encoding": "Content coding of the response.",
             "request_anomalies": "What is unusual or forbidden in the request.",

@@ -10,7 +10,7 @@
 -- command: Command.
 -- arg: Argument; of a file its URL.
 -- mime_type: Type of the file, by its content.
--- file_size: Bytes of the file, by the reply to SIZE before the command.
+-- file_size: Bytes of the file that RETR transferred; null if its end was not captured.
 -- reply_code: Code of the final reply.
 -- reply_msg: Text of the final reply.
 -- data_channel.passive: The server listens for the data connection.
@@ -23,7 +23,7 @@ WITH sessions AS (
     FROM main.ftp_command
 ), files AS (
     SELECT capture, source_flow, exchange, min_by(zeek_fuid('', capture, packet, place), packet) AS fuid,
-        min_by(detected_type, packet) AS mime_type
+        min_by(detected_type, packet) AS mime_type, min_by(total_bytes, packet) AS size
     FROM main.file
     WHERE source = 'ftp_command'
     GROUP BY ALL
@@ -33,15 +33,9 @@ WITH sessions AS (
         CASE WHEN from_originator THEN dst_ip ELSE src_ip END AS resp_h,
         CASE WHEN from_originator THEN dst_port ELSE src_port END AS resp_p
     FROM (
-        SELECT *, max(CASE WHEN command = 'SIZE' AND code = 213 THEN TRY_CAST(message AS BIGINT) END)
-                OVER (PARTITION BY capture, flow, logged_before) AS file_size
-        FROM (
-            SELECT *, coalesce(bool_or(logged) OVER (PARTITION BY capture, flow), false) AS has_logged,
-                count(*) FILTER (logged) OVER (PARTITION BY capture, flow ORDER BY exchange
-                    ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS logged_before
-            FROM sessions
-            WHERE command IS NOT NULL
-        )
+        SELECT *, coalesce(bool_or(logged) OVER (PARTITION BY capture, flow), false) AS has_logged
+        FROM sessions
+        WHERE command IS NOT NULL
         QUALIFY logged OR (NOT has_logged AND exchange = max(exchange) OVER (PARTITION BY capture, flow))
     )
 )
@@ -51,7 +45,8 @@ SELECT ts, zeek_uid(c.capture, flow) AS uid, orig_h AS "id.orig_h", orig_p AS "i
         ELSE 'ftp://' || CASE WHEN contains(resp_h, ':') THEN '[' || resp_h || ']' ELSE resp_h END
             || CASE WHEN starts_with(argument, '/') THEN argument
                 ELSE '/' || ltrim(rtrim(coalesce(cwd, '.'), '/') || '/' || argument, '/') END END AS arg,
-    zeek_mime_type(f.mime_type) AS mime_type, file_size, code AS reply_code, message AS reply_msg, passive AS "data_channel.passive",
+    zeek_mime_type(f.mime_type) AS mime_type, CASE WHEN command = 'RETR' THEN f.size END AS file_size,
+    code AS reply_code, message AS reply_msg, passive AS "data_channel.passive",
     CASE WHEN passive THEN orig_h WHEN passive IS NOT NULL THEN resp_h END AS "data_channel.orig_h",
     CASE WHEN passive IS NOT NULL THEN coalesce(data_ip, resp_h) END AS "data_channel.resp_h",
     data_port AS "data_channel.resp_p", f.fuid
