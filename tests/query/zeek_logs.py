@@ -62,7 +62,7 @@ def ends(row: Mapping[str, str]) -> Any:
 
 def differing(row: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
     """The columns of both rows with different values."""
-    names = [name for name in row if name in other and name not in SKIPPED]
+    names = [name for name in row if row[name] and name in other and name not in SKIPPED]
     return sorted(name for name in names if not same(name, row[name], other[name]))
 
 

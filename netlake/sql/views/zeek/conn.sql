@@ -1,4 +1,4 @@
--- One row for each connection, as in Zeek's conn.log: TCP, UDP and ICMP ones, and packets of other protocols between two addresses.
+-- One row for each connection, as in Zeek's conn.log: TCP, UDP and ICMP ones, and packets of other protocols between two addresses, without IP in IP, GRE and protocol 59.
 -- tables: connection, dns, dhcpv4, ntp, snmp, sip, radius, syslog, quic, tls_client_hello, kerberos, teredo, gtp_u, vxlan, geneve, ayiya
 -- ts: Time of its first packet.
 -- uid: Identifier of the connection, the same in all views of this schema: zeek_uid(capture, flow).
@@ -60,3 +60,4 @@ SELECT c.ts, zeek_uid(c.capture, c.flow) AS uid, orig_ip AS "id.orig_h",
     protocol::INTEGER AS ip_proto
 FROM main.connection c
 LEFT JOIN datagrams d ON protocol = 17 AND d.capture = c.capture AND d.flow = c.flow
+WHERE protocol NOT IN (4, 41, 47, 59)
