@@ -72,7 +72,7 @@ def test_http_has_streams_of_http2(tmp_path: Path) -> None:
 def test_views_are_listed_and_described(tmp_path: Path) -> None:
     lake = lake_of(tmp_path)
     assert ("http",) in lake.sql("SHOW TABLES").rows()
-    found = lake.sql("SELECT column_name FROM information_schema.columns WHERE table_name = 'http'").rows()
+    found = lake.sql("SELECT column_name FROM information_schema.columns WHERE table_name = 'http' AND table_schema = 'main'").rows()
     assert [name for (name,) in found] == list(lake.columns("http"))
     assert lake.columns("http")["status"][0] == "INTEGER"
 
@@ -104,7 +104,9 @@ def test_unknown_names_are_still_errors(tmp_path: Path) -> None:
 
 def test_views_have_names_of_their_own_and_known_tables() -> None:
     known = tables.entries()
-    assert set(tables.views()) == {"anomaly", "asset", "captures", "dns_answer", "host_name", "http"}
+    own = {name for name, view in tables.views().items() if not view.schema}
+    assert own == {"anomaly", "asset", "captures", "dns_answer", "host_name", "http"}
+    assert {view.schema for view in tables.views().values()} == {"", *tables.schemas()}
     for name, view in tables.views().items():
         assert name == view.name not in known
         assert set(view.tables) <= set(known) | set(tables.views())
