@@ -225,7 +225,11 @@ def views() -> dict[str, View]:
     result: dict[str, View] = {}
     modules = dict.fromkeys(entry.module for entry in entries().values())
     found = [(path.name, read(path)) for path in sorted(VIEWS.glob("*.sql"))]
-    found += [(f"{schema}/{path.name}", read(path, schema)) for schema in schemas() for path in sorted((VIEWS / schema).glob("*.sql"))]
+    found += [
+        (f"{schema}/{path.name}", read(path, schema))
+        for schema in schemas()
+        for path in sorted((VIEWS / schema).glob("*.sql"))
+    ]
     found += [(module.__name__, view) for module in modules for view in getattr(module, "VIEWS", ())]
     for where, view in found:
         if view.name in result or view.name in entries() or view.name in derived():

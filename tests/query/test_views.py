@@ -72,7 +72,9 @@ def test_http_has_streams_of_http2(tmp_path: Path) -> None:
 def test_views_are_listed_and_described(tmp_path: Path) -> None:
     lake = lake_of(tmp_path)
     assert ("http",) in lake.sql("SHOW TABLES").rows()
-    found = lake.sql("SELECT column_name FROM information_schema.columns WHERE table_name = 'http' AND table_schema = 'main'").rows()
+    found = lake.sql(
+        "SELECT column_name FROM information_schema.columns WHERE table_name = 'http' AND table_schema = 'main'"
+    ).rows()
     assert [name for (name,) in found] == list(lake.columns("http"))
     assert lake.columns("http")["status"][0] == "INTEGER"
 

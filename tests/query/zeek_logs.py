@@ -39,7 +39,9 @@ def published(log: str) -> dict[str, list[dict[str, str]]]:
     return found
 
 
-def compared(log: str, expected: Sequence[Mapping[str, str]], given: Sequence[Mapping[str, Any]]) -> Iterator[list[str]]:
+def compared(
+    log: str, expected: Sequence[Mapping[str, str]], given: Sequence[Mapping[str, Any]]
+) -> Iterator[list[str]]:
     """For each row of Zeek the sorted columns that differ, then `extra` for each other row of the view."""
     rest = [{name: text(value) for name, value in row.items()} for row in given]
     for row in expected:
