@@ -13,7 +13,6 @@ Theory of operation:
 
 from __future__ import annotations
 
-import os
 import re
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -69,7 +68,7 @@ def build(lake: Path, out: Path) -> Built:
             first = harmless(str(error).partition("\n")[0])
             raise QueryError(f"The views cannot be created: {first}") from error
         try:
-            os.replace(made, out)
+            made.replace(out)
         except OSError as error:
             raise OptionError(f"-o: {spelled(out)} cannot be written: {error.strerror}.") from error
     return built

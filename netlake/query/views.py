@@ -1,7 +1,7 @@
 """The declared views (netlake.schema.views), as queries use them.
 
 - A view can be named wherever a table can: in SQL, `Lake.connect`, `Lake.columns`, `netlake dump` and `netlake tables`.
-- Those in a schema, such as `zeek.conn`, are found in the text of a statement: DuckDB's parser names only their last part.
+- Those in a schema, such as `zeek.conn`, are found in the text of a statement, because DuckDB's parser leaves them out.
 - It exists in every lake: tables that a lake does not have are declared, and have no rows.
 - A table of a lake with the same name has priority.
 - `NAME_joined` is a view of each table without flow columns, with those of its packets (netlake.schema.sql).

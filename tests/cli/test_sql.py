@@ -22,7 +22,7 @@ import pytest
 
 from netlake import tables
 from netlake.query import landlock
-from netlake.query.output.elastic import ECS
+from netlake.query.output.elastic import ECS, VERSION
 
 Run = Callable[..., tuple[int, str, str]]
 ROOT = Path(__file__).resolve().parents[2]
@@ -240,7 +240,17 @@ def test_elasticsearch_has_names_of_ecs(run: Run, demo: Path) -> None:
         for row in rows.splitlines()
     ]
     assert lines[1::2] == expected
-    assert {"@timestamp", "source.ip", "destination.port", "dns.question.name"} <= set(lines[1])
+    assert {"@timestamp", "source.ip", "destination.port", "netlake.query_name"} <= set(lines[1])
+
+
+def test_views_of_ecs_are_documents_of_elasticsearch(run: Run, demo: Path) -> None:
+    options = ["--limit", 5, "--lake", demo]
+    documents = [json.loads(line) for line in run("dump", "ecs.dns", "--format", "elasticsearch", *options)[1].splitlines()]
+    rows = [json.loads(row) for row in run("dump", "ecs.dns", "--format", "jsonl", *options)[1].splitlines()]
+    assert documents[::2] == [{"create": {}}] * 5
+    assert documents[1::2] == [{name: value for name, value in row.items() if value is not None} for row in rows]
+    assert documents[1]["ecs.version"] == VERSION
+    assert {"@timestamp", "source.ip", "dns.question.name"} <= set(documents[1])
 
 
 def test_answer_on_a_terminal_is_bounded(demo: Path, tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import tomllib
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,25 +17,25 @@ import netlake
 from netlake import tables
 from tests.query import zeek_logs
 
-TOLD = tomllib.loads((zeek_logs.FOLDER / "differences.toml").read_text(encoding="utf-8"))
+DIFFERENCES = tomllib.loads((zeek_logs.FOLDER / "differences.toml").read_text(encoding="utf-8"))
 PUBLISHED = {log: zeek_logs.published(log) for log in zeek_logs.logs()}
 LEAST_CAPTURES = 130
 
 
 @pytest.fixture(scope="module")
-def lake(shared_captures: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, str]]]:
+def lake(shared_captures: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
     """(a lake with every capture that has rows of Zeek, the id of each)."""
     place = tmp_path_factory.mktemp("zeek") / "lake"
     names = sorted({name for rows in PUBLISHED.values() for name in rows})
     netlake.capture([shared_captures / "zeek" / name for name in names], place, hashes=("md5", "sha1"))
     with netlake.Lake(place) as one:
         ids = {Path(facts.path).name: facts.capture for facts in one.captures}
-    yield place, ids
+    return place, ids
 
 
 def test_every_difference_has_a_reason() -> None:
-    assert {one["why"] for one in TOLD["difference"]} == set(TOLD["reasons"])
-    assert all(one["capture"] in PUBLISHED[one["log"]] for one in TOLD["difference"])
+    assert {one["why"] for one in DIFFERENCES["difference"]} == set(DIFFERENCES["reasons"])
+    assert all(one["capture"] in PUBLISHED[one["log"]] for one in DIFFERENCES["difference"])
     assert len({name for rows in PUBLISHED.values() for name in rows}) >= LEAST_CAPTURES
 
 
@@ -45,7 +44,7 @@ def test_rows_are_those_of_zeek(log: str, lake: tuple[Path, dict[str, str]]) -> 
     place, ids = lake
     assert set(next(iter(PUBLISHED[log].values()))[0]) <= {"capture", *tables.views()[f"zeek.{log}"].columns}
     explained: dict[str, Counter[str]] = {}
-    for one in TOLD["difference"]:
+    for one in DIFFERENCES["difference"]:
         if one["log"] == log:
             explained.setdefault(one["capture"], Counter()).update(one["rows"])
     found = {name: different(place, ids[name], log, rows) for name, rows in PUBLISHED[log].items()}
@@ -55,6 +54,5 @@ def test_rows_are_those_of_zeek(log: str, lake: tuple[Path, dict[str, str]]) -> 
 def different(place: Path, capture: str, log: str, expected: list[dict[str, str]]) -> Counter[str]:
     """The number of rows that differ, by column."""
     with netlake.Lake(place, captures=[capture]) as one:
-        answer = one.sql(f"SELECT * FROM zeek.{log}")
-        given: list[dict[str, Any]] = answer.arrow().to_pylist()
+        given: list[dict[str, Any]] = one.dump(f"zeek.{log}").arrow().to_pylist()
     return Counter(name for columns in zeek_logs.compared(log, expected, given) for name in columns)
