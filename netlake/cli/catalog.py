@@ -31,10 +31,11 @@ def build(output: Path | None, lake: Path) -> None:
     The views read the Parquet files of the lake by their absolute paths. Table netlake_catalog says which snapshot it
     is, netlake_omitted which views and functions need Python. Build it again to see later captures.
     """
+    from netlake import __version__
     from netlake.query import catalog_file
 
     out = output or lake.resolve().parent / f"{lake.resolve().name}.duckdb"
-    built = catalog_file.build(lake, out)
+    built = catalog_file.build(lake, out, version=__version__)
     click.echo(
         f"{spelled(out)}: snapshot {built.snapshot}, {built.tables} tables with rows, {built.views} views, "
         f"{built.macros} functions."

@@ -21,7 +21,6 @@ from pathlib import Path
 
 import duckdb
 
-from netlake import __version__
 from netlake.errors import OptionError, QueryError
 from netlake.lake.catalog import Catalog
 from netlake.query import functions
@@ -46,8 +45,11 @@ class Built:
     omitted: dict[str, str]
 
 
-def build(lake: Path, out: Path) -> Built:
-    """Write the file `out` for the latest snapshot of `lake`; OptionError if `out` cannot be written or replaced."""
+def build(lake: Path, out: Path, *, version: str) -> Built:
+    """Write the file `out` for the latest snapshot of `lake`, by this version of netlake.
+
+    Raises OptionError if `out` cannot be written or replaced.
+    """
     snapshot = Snapshot(Catalog(lake, readonly=True))
     if out.resolve().is_relative_to(lake.resolve()):
         raise OptionError(f"-o: {spelled(out)} is inside the lake; choose another folder.")
@@ -63,7 +65,7 @@ def build(lake: Path, out: Path) -> Built:
         made = Path(place) / "catalog.duckdb"
         try:
             with duckdb.connect(str(made)) as database:
-                built = _filled(database, snapshot, lake)
+                built = _filled(database, snapshot, lake, version)
         except duckdb.Error as error:
             first = harmless(str(error).partition("\n")[0])
             raise QueryError(f"The views cannot be created: {first}") from error
@@ -83,7 +85,7 @@ def _is_catalog(path: Path) -> bool:
     return True
 
 
-def _filled(database: duckdb.DuckDBPyConnection, snapshot: Snapshot, lake: Path) -> Built:
+def _filled(database: duckdb.DuckDBPyConnection, snapshot: Snapshot, lake: Path, version: str) -> Built:
     database.execute("SET TimeZone='UTC'")
     database.execute("BEGIN")
     with_rows = 0
@@ -103,7 +105,7 @@ def _filled(database: duckdb.DuckDBPyConnection, snapshot: Snapshot, lake: Path)
             continue
         database.execute(_lasting(one.statement))
         shown += 1
-    _described(database, snapshot, lake, omitted)
+    _described(database, snapshot, [str(lake.resolve()), version], omitted)
     database.execute("COMMIT")
     return Built(snapshot.at, with_rows, shown, len(macros), omitted)
 
@@ -127,12 +129,15 @@ def _called(sql: str, names: Iterable[str]) -> set[str]:
     return {name for name in names if re.search(rf"\b{re.escape(name)}\s*\(", sql, re.IGNORECASE)}
 
 
-def _described(database: duckdb.DuckDBPyConnection, snapshot: Snapshot, lake: Path, omitted: dict[str, str]) -> None:
+def _described(
+    database: duckdb.DuckDBPyConnection, snapshot: Snapshot, origin: list[str], omitted: dict[str, str]
+) -> None:
+    """Create the tables about the file; `origin` is the lake and the version of netlake."""
     time = next(one.time for one in snapshot.catalog.snapshots() if one.id == snapshot.at)
     database.execute(
-        "CREATE TABLE netlake_catalog AS SELECT ?::VARCHAR AS lake, ?::BIGINT AS snapshot,"
-        " ?::TIMESTAMPTZ AS snapshot_time, ?::VARCHAR AS netlake_version",
-        [str(lake.resolve()), snapshot.at, time, __version__],
+        "CREATE TABLE netlake_catalog AS SELECT $1::VARCHAR AS lake, $3::BIGINT AS snapshot,"
+        " $4::TIMESTAMPTZ AS snapshot_time, $2::VARCHAR AS netlake_version",
+        [*origin, snapshot.at, time],
     )
     database.execute("CREATE TABLE netlake_omitted (name VARCHAR, reason VARCHAR)")
     if omitted:

@@ -245,7 +245,9 @@ def test_elasticsearch_has_names_of_ecs(run: Run, demo: Path) -> None:
 
 def test_views_of_ecs_are_documents_of_elasticsearch(run: Run, demo: Path) -> None:
     options = ["--limit", 5, "--lake", demo]
-    documents = [json.loads(line) for line in run("dump", "ecs.dns", "--format", "elasticsearch", *options)[1].splitlines()]
+    documents = [
+        json.loads(line) for line in run("dump", "ecs.dns", "--format", "elasticsearch", *options)[1].splitlines()
+    ]
     rows = [json.loads(row) for row in run("dump", "ecs.dns", "--format", "jsonl", *options)[1].splitlines()]
     assert documents[::2] == [{"create": {}}] * 5
     assert documents[1::2] == [{name: value for name, value in row.items() if value is not None} for row in rows]

@@ -23,12 +23,12 @@ TYPES = {
     "date": r"TIMESTAMP WITH TIME ZONE", "ip": r"VARCHAR(\[\])?", "keyword": r"VARCHAR(\[\])?", "wildcard": r"VARCHAR",
     "long": r"U?(TINY|SMALL|BIG)?INT(EGER)?", "boolean": r"BOOLEAN", "object": r"STRUCT\(.*\)\[\]",
 }  # fmt: skip
-# columns of views of schema ocsf that are objects; the name in brackets is an object in it
+# columns of views of schema ocsf that are objects, or lists of them
 OBJECTS = {
     "metadata": "metadata", "src_endpoint": "network_endpoint", "dst_endpoint": "network_endpoint",
     "connection_info": "network_connection_info", "traffic": "network_traffic", "http_request": "http_request",
-    "http_response": "http_response", "query": "dns_query", "answers": "dns_answer", "email": "email", "client_hassh": "hassh",
-    "server_hassh": "hassh", "relay": "network_endpoint",
+    "http_response": "http_response", "query": "dns_query", "answers": "dns_answer", "email": "email",
+    "client_hassh": "hassh", "server_hassh": "hassh", "relay": "network_endpoint",
 }  # fmt: skip
 
 
