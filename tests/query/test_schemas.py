@@ -62,7 +62,8 @@ def demo(captures: Path, tmp_path_factory: pytest.TempPathFactory) -> netlake.La
 
 
 def rows(lake: netlake.Lake, name: str) -> list[dict[str, Any]]:
-    return lake.dump(name).arrow().to_pylist()
+    found: list[dict[str, Any]] = lake.dump(name).arrow().to_pylist()
+    return found
 
 
 @pytest.mark.parametrize("name", OCSF)
