@@ -238,6 +238,12 @@ def views() -> dict[str, View]:
     return dict(sorted(result.items()))
 
 
+def read_by(view: View) -> set[str]:
+    """The tables that a declared view reads, also through other views."""
+    below = [views()[name] for name in view.tables if name in views()]
+    return {name for name in view.tables if name not in views()}.union(*map(read_by, below))
+
+
 @cache
 def derived() -> dict[str, Table]:
     """Every table that is computed from a lake, by name: see netlake.derived."""

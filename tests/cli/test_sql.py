@@ -301,6 +301,7 @@ def test_names_that_the_prompt_completes() -> None:
     known = prompt.words(Snapshot.declared(), "SELECT * FROM dns, asset")
     assert {"dns", "asset", "in_net", "beacons", "net", "query_name", "os_hints", "SELECT"} <= set(known)
     assert "sender_ip" not in known
+    assert {"zeek.conn", "trans_depth"} <= set(prompt.words(Snapshot.declared(), "SELECT * FROM zeek.http"))
 
 
 @pytest.mark.parametrize("form", ["parquet", "csv", "json", "jsonl"])
