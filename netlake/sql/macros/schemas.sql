@@ -5,7 +5,8 @@ CREATE MACRO hyphenated_mac(mac) AS upper(replace(mac, ':', '-'));
 -- The version of TLS in the Elastic Common Schema, such as 1.2, by a name of schema zeek such as TLSv12.
 -- example: ecs_tls_version('TLSv12') = '1.2' AND ecs_tls_version('SSLv3') = '3.0'
 CREATE MACRO ecs_tls_version(name) AS
-CASE WHEN regexp_matches(name, 'v\d\d$') THEN regexp_replace(name, '^.*v(\d)(\d)$', '\1.\2') WHEN name = 'SSLv3' THEN '3.0' WHEN name = 'SSLv2' THEN '2.0' END;
+CASE WHEN regexp_matches(name, 'v\d\d$') THEN regexp_replace(name, '^.*v(\d)(\d)$', '\1.\2') WHEN name = 'SSLv3'
+    THEN '3.0' WHEN name = 'SSLv2' THEN '2.0' END;
 
 -- The OCSF object metadata of events of netlake.
 -- example: ocsf_metadata('dns', 'a').product.name = 'netlake'
@@ -20,12 +21,14 @@ CREATE MACRO ocsf_endpoint(ip, port, mac) AS
 -- The OCSF direction_id of a connection: 1 inbound, 2 outbound, 3 lateral, 0 unknown.
 -- example: ocsf_direction(true, false) = 2 AND ocsf_direction(NULL, true) = 0
 CREATE MACRO ocsf_direction(local_source, local_target) AS
-CASE WHEN local_source AND local_target THEN 3 WHEN local_source AND NOT local_target THEN 2 WHEN NOT local_source AND local_target THEN 1 ELSE 0 END;
+CASE WHEN local_source AND local_target THEN 3 WHEN local_source AND NOT local_target THEN 2 WHEN NOT local_source
+    AND local_target THEN 1 ELSE 0 END;
 
 -- The OCSF object network_connection_info of a transport protocol and two addresses.
 -- example: ocsf_connection('tcp', 6, '10.0.0.1', '192.0.2.1', 'a').protocol_ver_id = 4
 CREATE MACRO ocsf_connection(name, number, source, target, id) AS
-{protocol_name: name, protocol_num: number::INTEGER, protocol_ver_id: CASE WHEN contains(source, ':') THEN 6 WHEN contains(source, '.') THEN 4 ELSE 0 END,
+{protocol_name: name, protocol_num: number::INTEGER, protocol_ver_id: CASE WHEN contains(source, ':') THEN 6
+    WHEN contains(source, '.') THEN 4 ELSE 0 END,
     direction_id: ocsf_direction(is_local(source), is_local(target)), uid: id};
 
 -- The OCSF object fingerprint of an MD5 (algorithm_id 1), SHA-1 (2) or SHA-256 (3); null for null.
@@ -40,4 +43,5 @@ CREATE MACRO ocsf_time(ts) AS epoch_ms(ts);
 -- The mnemonic of a DNS class; CLASS123 for a number without one.
 -- example: dns_class_name(1) = 'IN'
 CREATE MACRO dns_class_name(code) AS
-CASE code WHEN 1 THEN 'IN' WHEN 3 THEN 'CH' WHEN 4 THEN 'HS' WHEN 254 THEN 'NONE' WHEN 255 THEN 'ANY' ELSE 'CLASS' || code END;
+CASE code WHEN 1 THEN 'IN' WHEN 3 THEN 'CH' WHEN 4 THEN 'HS' WHEN 254 THEN 'NONE' WHEN 255 THEN 'ANY' ELSE 'CLASS'
+    || code END;

@@ -14,17 +14,21 @@ CASE protocol WHEN 6 THEN 'tcp' WHEN 17 THEN 'udp' WHEN 1 THEN 'icmp' WHEN 58 TH
 -- Zeek's name of an application protocol that netlake names in `connection.service`.
 -- example: zeek_service('tls') = 'ssl'
 CREATE MACRO zeek_service(name) AS
-CASE name WHEN 'tls' THEN 'ssl' WHEN 'ftp_data' THEN 'ftp-data' WHEN 'kerberos' THEN 'krb_tcp' WHEN 'dnp3' THEN 'dnp3_tcp' ELSE name END;
+CASE name WHEN 'tls' THEN 'ssl' WHEN 'ftp_data' THEN 'ftp-data' WHEN 'kerberos' THEN 'krb_tcp' WHEN 'dnp3'
+    THEN 'dnp3_tcp' ELSE name END;
 
 -- The port of the responder that Zeek gives an ICMP message: the type of its reply, or its code if it has none.
 -- example: zeek_icmp_port(1, 8, 0) = 0 AND zeek_icmp_port(58, 128, 0) = 129 AND zeek_icmp_port(1, 3, 1) = 1
 CREATE MACRO zeek_icmp_port(protocol, kind, code) AS
 CASE protocol WHEN 1 THEN
-    CASE kind WHEN 8 THEN 0 WHEN 0 THEN 8 WHEN 13 THEN 14 WHEN 14 THEN 13 WHEN 15 THEN 16 WHEN 16 THEN 15 WHEN 17 THEN 18
+    CASE kind WHEN 8 THEN 0 WHEN 0 THEN 8 WHEN 13 THEN 14 WHEN 14 THEN 13 WHEN 15 THEN 16 WHEN 16 THEN 15 WHEN 17
+        THEN 18
     WHEN 18 THEN 17 WHEN 10 THEN 9 WHEN 9 THEN 10 ELSE code END
 ELSE
-    CASE kind WHEN 128 THEN 129 WHEN 129 THEN 128 WHEN 133 THEN 134 WHEN 134 THEN 133 WHEN 135 THEN 136 WHEN 136 THEN 135
-    WHEN 130 THEN 131 WHEN 131 THEN 130 WHEN 144 THEN 145 WHEN 145 THEN 144 WHEN 139 THEN 140 WHEN 140 THEN 139 ELSE code END
+    CASE kind WHEN 128 THEN 129 WHEN 129 THEN 128 WHEN 133 THEN 134 WHEN 134 THEN 133 WHEN 135 THEN 136 WHEN 136
+        THEN 135
+    WHEN 130 THEN 131 WHEN 131 THEN 130 WHEN 144 THEN 145 WHEN 145 THEN 144 WHEN 139 THEN 140 WHEN 140 THEN 139
+        ELSE code END
 END;
 
 -- Zeek's name of a version of SSL, TLS or DTLS, such as TLSv12.
@@ -42,13 +46,15 @@ CASE WHEN code = 255 THEN '*' WHEN mnemonic LIKE 'TYPE%' THEN 'query-' || code E
 -- Zeek's name of a DNS class.
 -- example: zeek_dns_class(1) = 'C_INTERNET'
 CREATE MACRO zeek_dns_class(code) AS
-CASE code WHEN 1 THEN 'C_INTERNET' WHEN 2 THEN 'C_CSNET' WHEN 3 THEN 'C_CHAOS' WHEN 4 THEN 'C_HESIOD' WHEN 254 THEN 'C_NONE'
+CASE code WHEN 1 THEN 'C_INTERNET' WHEN 2 THEN 'C_CSNET' WHEN 3 THEN 'C_CHAOS' WHEN 4 THEN 'C_HESIOD' WHEN 254
+    THEN 'C_NONE'
 WHEN 255 THEN 'C_ANY' ELSE 'qclass-' || code END;
 
 -- Zeek's name of a DNS response code of the header, 0 to 15.
 -- example: zeek_dns_rcode(8) = 'NXRRSet'
 CREATE MACRO zeek_dns_rcode(code) AS
-CASE WHEN code < 11 THEN ['NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED', 'YXDOMAIN', 'YXRRSET', 'NXRRSet',
+CASE WHEN code < 11 THEN ['NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED', 'YXDOMAIN', 'YXRRSET',
+    'NXRRSet',
     'NOTAUTH', 'NOTZONE'][code + 1]
 WHEN code < 16 THEN 'unassigned-' || code ELSE 'rcode-' || code END;
 
@@ -68,7 +74,8 @@ WHEN record.type = 29 THEN 'LOC'
 WHEN record.type = 43 THEN 'DS ' || list_filter(record.fields, lambda one: one.name = 'algorithm')[1].number || ' '
     || list_filter(record.fields, lambda one: one.name = 'digest_type')[1].number
 WHEN record.type = 44 THEN 'SSHFP: ' || lower(list_filter(record.fields, lambda one: one.name = 'fingerprint')[1].text)
-WHEN record.type = 46 THEN 'RRSIG ' || list_filter(record.fields, lambda one: one.name = 'type_covered')[1].number || ' '
+WHEN record.type = 46 THEN 'RRSIG ' || list_filter(record.fields, lambda one: one.name = 'type_covered')[1].number
+    || ' '
     || coalesce(nullif(lower(list_filter(record.fields, lambda one: one.name = 'signer')[1].text), '.'), '<Root>')
 WHEN record.type = 47 THEN 'NSEC ' || lower(record.name) || ' '
     || lower(list_filter(record.fields, lambda one: one.name = 'next_name')[1].text)
@@ -99,10 +106,13 @@ CREATE MACRO zeek_mime_type(name) AS CASE name WHEN 'application/json' THEN 'tex
 -- A name of RFC 4514 with the names of attributes that OpenSSL has.
 -- example: zeek_distinguished_name('CN=a,2.5.4.17=94568,STREET=b') = 'CN=a,postalCode=94568,street=b'
 CREATE MACRO zeek_distinguished_name(name) AS
-replace(replace(replace(replace(replace(replace(name, 'STREET=', 'street='), '2.5.4.17=', 'postalCode='), '2.5.4.5=', 'serialNumber='),
-    '2.5.4.15=', 'businessCategory='), '1.2.840.113549.1.9.1=', 'emailAddress='), '1.3.6.1.4.1.311.60.2.1.3=', 'jurisdictionC=');
+replace(replace(replace(replace(replace(replace(name, 'STREET=', 'street='), '2.5.4.17=', 'postalCode='), '2.5.4.5=',
+    'serialNumber='),
+    '2.5.4.15=', 'businessCategory='), '1.2.840.113549.1.9.1=', 'emailAddress='), '1.3.6.1.4.1.311.60.2.1.3=',
+        'jurisdictionC=');
 
 -- The names of files if the headers name one in Content-Disposition, else null.
 -- example: zeek_file_names(['a'], [{name: 'Content-Disposition', value: 'attachment; filename=a'}]) = ['a']
 CREATE MACRO zeek_file_names(names, headers) AS
-CASE WHEN contains(lower(list_filter(headers, lambda one: lower(one.name) = 'content-disposition')[1].value), 'filename') THEN names END;
+CASE WHEN contains(lower(list_filter(headers, lambda one: lower(one.name) = 'content-disposition')[1].value),
+    'filename') THEN names END;

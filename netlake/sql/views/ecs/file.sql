@@ -20,8 +20,11 @@
 -- file.hash.sha256: SHA-256 of the content.
 SELECT ts AS "@timestamp", '8.17.0' AS "ecs.version", 'event' AS "event.kind", ['file', 'network'] AS "event.category",
     ['info'] AS "event.type", 'netlake.file' AS "event.dataset", capture || '.' || packet || '.' || place AS "event.id",
-    CASE WHEN starts_with(source, 'http') THEN 'http' WHEN starts_with(source, 'ftp') THEN 'ftp' WHEN source IN ('smtp_transaction', 'mail') THEN 'smtp'
-        ELSE source END AS "network.protocol", src_ip AS "source.ip", src_port AS "source.port", dst_ip AS "destination.ip",
-    dst_port AS "destination.port", name AS "file.name", size AS "file.size", coalesce(detected_type, declared_type) AS "file.mime_type",
+    CASE WHEN starts_with(source, 'http') THEN 'http' WHEN starts_with(source, 'ftp') THEN 'ftp'
+        WHEN source IN ('smtp_transaction', 'mail') THEN 'smtp'
+        ELSE source END AS "network.protocol", src_ip AS "source.ip", src_port AS "source.port",
+            dst_ip AS "destination.ip",
+    dst_port AS "destination.port", name AS "file.name", size AS "file.size", coalesce(detected_type,
+        declared_type) AS "file.mime_type",
     md5 AS "file.hash.md5", sha1 AS "file.hash.sha1", sha256 AS "file.hash.sha256"
 FROM main.file

@@ -32,17 +32,22 @@
 -- user_agent.original: Header User-Agent.
 -- user.name: User in the header Authorization.
 SELECT ts AS "@timestamp", '8.17.0' AS "ecs.version", 'event' AS "event.kind", ['network', 'web'] AS "event.category",
-    ['access', 'protocol'] AS "event.type", 'netlake.http' AS "event.dataset", capture || '.' || flow || '.' || exchange AS "event.id",
+    ['access', 'protocol'] AS "event.type", 'netlake.http' AS "event.dataset", capture || '.' || flow || '.'
+        || exchange AS "event.id",
     response_ts AS "event.end", (response_delay * 1000000000)::BIGINT AS "event.duration",
     CASE version WHEN 'HTTP/3' THEN 'udp' ELSE 'tcp' END AS "network.transport", 'http' AS "network.protocol",
-    client_ip AS "source.ip", client_port AS "source.port", server_ip AS "destination.ip", server_port AS "destination.port",
-    replace(version, 'HTTP/', '') AS "http.version", method AS "http.request.method", request_body_length AS "http.request.body.bytes",
+    client_ip AS "source.ip", client_port AS "source.port", server_ip AS "destination.ip",
+        server_port AS "destination.port",
+    replace(version, 'HTTP/', '') AS "http.version", method AS "http.request.method",
+        request_body_length AS "http.request.body.bytes",
     split_part(request_content_type, ';', 1) AS "http.request.mime_type", referer AS "http.request.referrer",
     status AS "http.response.status_code", response_body_length AS "http.response.body.bytes",
     split_part(content_type, ';', 1) AS "http.response.mime_type", uri AS "url.original",
     CASE WHEN contains(split_part(uri, '?', 1), '://') THEN uri
-        WHEN starts_with(uri, '/') THEN CASE WHEN decrypted THEN 'https://' ELSE 'http://' END || coalesce(host, server_ip) || uri END AS "url.full",
+        WHEN starts_with(uri, '/') THEN CASE WHEN decrypted THEN 'https://' ELSE 'http://' END || coalesce(host,
+            server_ip) || uri END AS "url.full",
     CASE WHEN decrypted THEN 'https' ELSE 'http' END AS "url.scheme", regexp_replace(host, ':\d+$', '') AS "url.domain",
-    regexp_extract(uri, '^(?:[a-z]+://[^/?]*)?([^?#]*)', 1) AS "url.path", nullif(regexp_extract(uri, '\?([^#]*)', 1), '') AS "url.query",
+    regexp_extract(uri, '^(?:[a-z]+://[^/?]*)?([^?#]*)', 1) AS "url.path", nullif(regexp_extract(uri, '\?([^#]*)', 1),
+        '') AS "url.query",
     user_agent AS "user_agent.original", authorization_user AS "user.name"
 FROM main.http

@@ -30,11 +30,15 @@
 SELECT ts AS "@timestamp", '8.17.0' AS "ecs.version", 'event' AS "event.kind", ['network'] AS "event.category",
     ['connection'] AS "event.type", 'netlake.connection' AS "event.dataset", capture || '.' || flow AS "event.id",
     ts AS "event.start", last_ts AS "event.end", (duration * 1000000000)::BIGINT AS "event.duration",
-    CASE protocol WHEN 1 THEN 'icmp' WHEN 6 THEN 'tcp' WHEN 17 THEN 'udp' WHEN 58 THEN 'ipv6-icmp' WHEN 132 THEN 'sctp' END AS "network.transport",
-    protocol::VARCHAR AS "network.iana_number", CASE WHEN contains(orig_ip, ':') THEN 'ipv6' ELSE 'ipv4' END AS "network.type",
+    CASE protocol WHEN 1 THEN 'icmp' WHEN 6 THEN 'tcp' WHEN 17 THEN 'udp' WHEN 58 THEN 'ipv6-icmp' WHEN 132
+        THEN 'sctp' END AS "network.transport",
+    protocol::VARCHAR AS "network.iana_number", CASE WHEN contains(orig_ip, ':') THEN 'ipv6'
+        ELSE 'ipv4' END AS "network.type",
     service[-1] AS "network.protocol", community_id AS "network.community_id",
     orig_wire_bytes + resp_wire_bytes AS "network.bytes", orig_packets + resp_packets AS "network.packets",
-    orig_ip AS "source.ip", orig_port AS "source.port", hyphenated_mac(orig_mac) AS "source.mac", orig_wire_bytes AS "source.bytes",
+    orig_ip AS "source.ip", orig_port AS "source.port", hyphenated_mac(orig_mac) AS "source.mac",
+        orig_wire_bytes AS "source.bytes",
     orig_packets AS "source.packets", resp_ip AS "destination.ip", resp_port AS "destination.port",
-    hyphenated_mac(resp_mac) AS "destination.mac", resp_wire_bytes AS "destination.bytes", resp_packets AS "destination.packets"
+    hyphenated_mac(resp_mac) AS "destination.mac", resp_wire_bytes AS "destination.bytes",
+        resp_packets AS "destination.packets"
 FROM main.connection

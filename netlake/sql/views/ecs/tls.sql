@@ -31,7 +31,8 @@
 -- tls.server.hash.sha1: SHA-1 of the certificate.
 -- tls.server.hash.sha256: SHA-256 of the certificate.
 WITH clients AS (
-    SELECT zeek_uid(capture, flow) AS uid, arg_min(h, packet) AS hello FROM main.tls_client_hello h GROUP BY capture, flow
+    SELECT zeek_uid(capture, flow) AS uid, arg_min(h, packet) AS hello FROM main.tls_client_hello h GROUP BY capture,
+        flow
 ), servers AS (
     SELECT zeek_uid(capture, flow) AS uid, arg_max(ja3s, packet) AS ja3s, any_value(transport) AS transport
     FROM main.tls_server_hello
@@ -45,13 +46,19 @@ WITH clients AS (
 )
 SELECT ts AS "@timestamp", '8.17.0' AS "ecs.version", 'event' AS "event.kind", ['network'] AS "event.category",
     ['connection', 'protocol'] AS "event.type", 'netlake.tls' AS "event.dataset", uid[2:] AS "event.id",
-    CASE coalesce(hello.transport, servers.transport) WHEN 'tcp' THEN 'tcp' ELSE 'udp' END AS "network.transport", 'tls' AS "network.protocol",
-    "id.orig_h" AS "source.ip", "id.orig_p" AS "source.port", "id.resp_h" AS "destination.ip", "id.resp_p" AS "destination.port",
-    ecs_tls_version(version) AS "tls.version", CASE WHEN starts_with(version, 'SSL') THEN 'ssl' ELSE 'tls' END AS "tls.version_protocol",
-    cipher AS "tls.cipher", curve AS "tls.curve", next_protocol AS "tls.next_protocol", established AS "tls.established",
+    CASE coalesce(hello.transport, servers.transport) WHEN 'tcp' THEN 'tcp' ELSE 'udp' END AS "network.transport",
+        'tls' AS "network.protocol",
+    "id.orig_h" AS "source.ip", "id.orig_p" AS "source.port", "id.resp_h" AS "destination.ip",
+        "id.resp_p" AS "destination.port",
+    ecs_tls_version(version) AS "tls.version", CASE WHEN starts_with(version, 'SSL') THEN 'ssl'
+        ELSE 'tls' END AS "tls.version_protocol",
+    cipher AS "tls.cipher", curve AS "tls.curve", next_protocol AS "tls.next_protocol",
+        established AS "tls.established",
     resumed AS "tls.resumed", server_name AS "tls.client.server_name", hello.ja3 AS "tls.client.ja3",
-    list_filter(list_transform(hello.cipher_suites, lambda one: tls_cipher_name(one)), lambda name: name IS NOT NULL) AS "tls.client.supported_ciphers",
-    ja3s AS "tls.server.ja3s", x.subject AS "tls.server.subject", x.issuer AS "tls.server.issuer", x.not_before AS "tls.server.not_before",
+    list_filter(list_transform(hello.cipher_suites, lambda one: tls_cipher_name(one)),
+        lambda name: name IS NOT NULL) AS "tls.client.supported_ciphers",
+    ja3s AS "tls.server.ja3s", x.subject AS "tls.server.subject", x.issuer AS "tls.server.issuer",
+        x.not_before AS "tls.server.not_before",
     x.not_after AS "tls.server.not_after", x.sha1 AS "tls.server.hash.sha1", x.sha256 AS "tls.server.hash.sha256"
 FROM zeek.ssl
 LEFT JOIN clients USING (uid)

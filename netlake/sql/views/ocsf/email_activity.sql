@@ -19,19 +19,25 @@
 -- email: Envelope, headers, subject, Message-ID and size of the mail.
 SELECT 4009 AS class_uid, 4 AS category_uid, 1 AS activity_id, 4009 * 100 + 1 AS type_uid, 1 AS severity_id,
     ocsf_time(ts) AS time, ts AS time_dt, ocsf_metadata('smtp_transaction', id) AS metadata,
-    ocsf_direction(is_local(orig_h), is_local(resp_h)) AS direction_id, helo AS smtp_hello, 'SMTP' AS protocol_name, greeting AS banner,
-    mail_from AS "from", addresses AS "to", ocsf_endpoint(orig_h, orig_p, NULL) AS src_endpoint, ocsf_endpoint(resp_h, resp_p, NULL) AS dst_endpoint,
-    {smtp_from: mail_from, smtp_to: addresses, "from": header_from, "to": CASE WHEN header_to IS NOT NULL THEN zeek_addresses(header_to) END,
-        cc: CASE WHEN header_cc IS NOT NULL THEN zeek_addresses(header_cc) END, reply_to: reply_to, subject: subject, message_uid: message_id,
+    ocsf_direction(is_local(orig_h), is_local(resp_h)) AS direction_id, helo AS smtp_hello, 'SMTP' AS protocol_name,
+        greeting AS banner,
+    mail_from AS "from", addresses AS "to", ocsf_endpoint(orig_h, orig_p, NULL) AS src_endpoint, ocsf_endpoint(resp_h,
+        resp_p, NULL) AS dst_endpoint,
+    {smtp_from: mail_from, smtp_to: addresses, "from": header_from, "to": CASE WHEN header_to IS NOT NULL
+        THEN zeek_addresses(header_to) END,
+        cc: CASE WHEN header_cc IS NOT NULL THEN zeek_addresses(header_cc) END, reply_to: reply_to, subject: subject,
+            message_uid: message_id,
         size: data_size, x_originating_ip: list_filter([originating_ip], lambda one: one IS NOT NULL)} AS email
 FROM (
     SELECT s.ts, s.capture || '.' || s.flow || '.' || s."transaction" AS id, helo, greeting, s.mail_from,
-        list_transform(s.recipients, lambda one: one.address) AS addresses, data_size, header_from, header_to, header_cc, reply_to, subject,
+        list_transform(s.recipients, lambda one: one.address) AS addresses, data_size, header_from, header_to,
+            header_cc, reply_to, subject,
         message_id, originating_ip, CASE WHEN s.from_originator THEN s.src_ip ELSE s.dst_ip END AS orig_h,
         CASE WHEN s.from_originator THEN s.src_port ELSE s.dst_port END AS orig_p,
         CASE WHEN s.from_originator THEN s.dst_ip ELSE s.src_ip END AS resp_h,
         CASE WHEN s.from_originator THEN s.dst_port ELSE s.src_port END AS resp_p
     FROM main.smtp_transaction s
-    LEFT JOIN main.mail m ON m.source = 'smtp_transaction' AND m.capture = s.capture AND m.flow = s.flow AND m."transaction" = s."transaction"
+    LEFT JOIN main.mail m ON m.source = 'smtp_transaction' AND m.capture = s.capture AND m.flow = s.flow
+        AND m."transaction" = s."transaction"
     WHERE s.mail_from IS NOT NULL
 )

@@ -44,8 +44,10 @@ WITH datagrams AS (
     GROUP BY capture, flow
 )
 SELECT c.ts, zeek_uid(c.capture, c.flow) AS uid, orig_ip AS "id.orig_h",
-    CASE WHEN protocol IN (6, 17) THEN orig_port ELSE coalesce(icmp_type, 0) END::INTEGER AS "id.orig_p", resp_ip AS "id.resp_h",
-    CASE WHEN protocol IN (6, 17) THEN resp_port ELSE coalesce(zeek_icmp_port(protocol, icmp_type, icmp_code), 0) END::INTEGER AS "id.resp_p",
+    CASE WHEN protocol IN (6, 17) THEN orig_port ELSE coalesce(icmp_type, 0) END::INTEGER AS "id.orig_p",
+        resp_ip AS "id.resp_h",
+    CASE WHEN protocol IN (6, 17) THEN resp_port ELSE coalesce(zeek_icmp_port(protocol, icmp_type, icmp_code),
+        0) END::INTEGER AS "id.resp_p",
     zeek_proto(protocol) AS proto,
     nullif(array_to_string(CASE protocol
         WHEN 6 THEN list_sort(list_transform(c.service, lambda name: zeek_service(name)))
@@ -53,7 +55,8 @@ SELECT c.ts, zeek_uid(c.capture, c.flow) AS uid, orig_ip AS "id.orig_h",
     CASE WHEN duration > 0 THEN duration END AS duration,
     CASE WHEN duration > 0 THEN orig_payload_bytes + coalesce(orig_missed_bytes, 0) END AS orig_bytes,
     CASE WHEN duration > 0 THEN resp_payload_bytes + coalesce(resp_missed_bytes, 0) END AS resp_bytes,
-    CASE WHEN protocol IN (1, 6, 17, 58) THEN conn_state ELSE 'OTH' END AS conn_state, is_local(orig_ip) AS local_orig, is_local(resp_ip) AS local_resp,
+    CASE WHEN protocol IN (1, 6, 17, 58) THEN conn_state ELSE 'OTH' END AS conn_state,
+        is_local(orig_ip) AS local_orig, is_local(resp_ip) AS local_resp,
     coalesce(orig_missed_bytes, 0) + coalesce(resp_missed_bytes, 0) AS missed_bytes, history,
     orig_packets AS orig_pkts, orig_ip_bytes, resp_packets AS resp_pkts, resp_ip_bytes,
     CASE WHEN outer_flow IS NOT NULL THEN [zeek_uid(c.capture, outer_flow)] END AS tunnel_parents,

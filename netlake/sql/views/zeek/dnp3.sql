@@ -15,7 +15,8 @@ WITH messages AS (
     FROM main.dnp3
     WHERE function_code > 0 AND transport_first
 ), numbered AS (
-    SELECT *, row_number() OVER (PARTITION BY capture, flow, asks, number ORDER BY packet, place) AS repeated FROM messages
+    SELECT *, row_number() OVER (PARTITION BY capture, flow, asks, number ORDER BY packet,
+        place) AS repeated FROM messages
 )
 SELECT coalesce(q.ts, a.ts) AS ts, zeek_uid(coalesce(q.capture, a.capture), coalesce(q.flow, a.flow)) AS uid,
     CASE WHEN coalesce(q.from_originator, a.from_originator) THEN coalesce(q.src_ip, a.src_ip)
@@ -27,7 +28,8 @@ SELECT coalesce(q.ts, a.ts) AS ts, zeek_uid(coalesce(q.capture, a.capture), coal
     CASE WHEN coalesce(q.from_originator, a.from_originator) THEN coalesce(q.dst_port, a.dst_port)
         ELSE coalesce(q.src_port, a.src_port) END AS "id.resp_p",
     coalesce(dnp3_function_name(q.function_code), 'unknown-' || q.function_code) AS fc_request,
-    coalesce(dnp3_function_name(a.function_code), 'unknown-' || a.function_code) AS fc_reply, a.internal_indications AS iin
+    coalesce(dnp3_function_name(a.function_code), 'unknown-' || a.function_code) AS fc_reply,
+        a.internal_indications AS iin
 FROM (SELECT * FROM numbered WHERE asks) q
 FULL JOIN (SELECT * FROM numbered WHERE NOT asks) a
     ON a.capture = q.capture AND a.flow = q.flow AND a.number = q.number AND a.repeated = 1 AND a.function_code <> 130

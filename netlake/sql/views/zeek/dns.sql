@@ -44,12 +44,14 @@ WITH messages AS (
     WHERE opcode IN (0, 4, 5)
     UNION ALL BY NAME
     SELECT capture, flow, packet, place, ts, from_originator, src_ip, src_port, dst_ip, dst_port, 'udp' AS proto,
-        transaction_id, response, opcode, rcode, len(questions) AS question_count, false AS empty, questions[1].name AS query,
+        transaction_id, response, opcode, rcode, len(questions) AS question_count, false AS empty,
+            questions[1].name AS query,
         CASE WHEN questions <> [] THEN 1 END AS qclass, questions[1].type AS qtype,
         CASE questions[1].type WHEN 32 THEN 'NB' WHEN 33 THEN 'NBSTAT' END AS qtype_name, NULL AS aa, truncated AS tc,
         recursion_desired AS rd, NULL AS ra, 0 AS z,
         list_transform(flatten(list_transform(list_filter(records, lambda record: record.type = 32),
-            lambda record: list_transform(record.addresses, lambda ip: {text: ip, ttl: record.ttl}))), lambda one: one) AS found,
+            lambda record: list_transform(record.addresses, lambda ip: {text: ip, ttl: record.ttl}))),
+                lambda one: one) AS found,
         0 AS silent,
         CASE opcode WHEN 0 THEN 'netbios-query' WHEN 5 THEN 'netbios-registration' WHEN 6 THEN 'netbios-release'
             WHEN 7 THEN 'netbios-wack' WHEN 8 THEN 'netbios-refresh' ELSE 'netbios-opcode-' || opcode END AS opcode_name
@@ -70,7 +72,8 @@ SELECT coalesce(q.ts, a.ts) AS ts, zeek_uid(coalesce(q.capture, a.capture), coal
         ELSE coalesce(q.src_port, a.src_port) END AS "id.resp_p",
     coalesce(q.proto, a.proto) AS proto, coalesce(q.transaction_id, a.transaction_id) AS trans_id,
     CASE WHEN len(a.found) + a.silent > 0 AND a.ts > q.ts THEN epoch(a.ts - q.ts) END AS rtt,
-    coalesce(q.query, CASE WHEN a.found <> [] THEN a.query END) AS query, q.qclass, zeek_dns_class(q.qclass) AS qclass_name,
+    coalesce(q.query, CASE WHEN a.found <> [] THEN a.query END) AS query, q.qclass,
+        zeek_dns_class(q.qclass) AS qclass_name,
     q.qtype, q.qtype_name, a.rcode, zeek_dns_rcode(a.rcode) AS rcode_name,
     coalesce(len(a.found) + a.silent > 0 AND a.aa, false) AS "AA",
     coalesce(q.tc, false) AS "TC", coalesce(q.rd, false) AS "RD",

@@ -22,8 +22,10 @@
 -- sha1: SHA-1 of the content; null if not computed.
 -- sha256: SHA-256 of the content.
 WITH named AS (
-    SELECT DISTINCT capture, flow, exchange FROM main.http_response WHERE contains(lower(content_disposition), 'filename')
-    UNION SELECT DISTINCT capture, flow, stream_id FROM main.http2_stream WHERE contains(lower(content_disposition), 'filename')
+    SELECT DISTINCT capture, flow, exchange FROM main.http_response WHERE contains(lower(content_disposition),
+        'filename')
+    UNION SELECT DISTINCT capture, flow, stream_id FROM main.http2_stream WHERE contains(lower(content_disposition),
+        'filename')
 ), found AS (
     SELECT capture, packet, place, ts, flow, from_originator, src_ip, src_port, dst_ip, dst_port, '' AS kind,
         CASE WHEN starts_with(source, 'http') THEN 'HTTP' WHEN starts_with(source, 'ftp') THEN 'FTP_DATA'
@@ -31,9 +33,11 @@ WITH named AS (
         list_filter([CASE WHEN md5 IS NOT NULL THEN 'MD5' END, CASE WHEN sha1 IS NOT NULL THEN 'SHA1' END,
             CASE WHEN sha256 IS NOT NULL THEN 'SHA256' END], lambda one: one IS NOT NULL) AS analyzers,
         zeek_mime_type(detected_type) AS mime_type,
-        CASE WHEN n.exchange IS NOT NULL OR NOT (starts_with(source, 'http') OR starts_with(source, 'ftp')) THEN name END AS filename,
+        CASE WHEN n.exchange IS NOT NULL OR NOT (starts_with(source, 'http') OR starts_with(source, 'ftp'))
+            THEN name END AS filename,
         CASE WHEN decoded THEN size ELSE seen_bytes END AS seen_bytes,
-        CASE WHEN starts_with(source, 'http') AND coding IS NULL THEN total_bytes END AS total_bytes, missing_bytes, md5, sha1, sha256
+        CASE WHEN starts_with(source, 'http') AND coding IS NULL THEN total_bytes END AS total_bytes, missing_bytes,
+            md5, sha1, sha256
     FROM main.file
     LEFT JOIN named n USING (capture, flow, exchange)
     WHERE seen_bytes > 0

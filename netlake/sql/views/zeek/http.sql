@@ -34,7 +34,8 @@ WITH interim AS (
     WHERE status BETWEEN 100 AND 199
     GROUP BY ALL
 ), files AS (
-    SELECT capture, flow, exchange, from_originator, list(zeek_fuid('', capture, packet, place) ORDER BY packet, place) AS fuids,
+    SELECT capture, flow, exchange, from_originator, list(zeek_fuid('', capture, packet, place) ORDER BY packet,
+        place) AS fuids,
         list(name ORDER BY packet, place) FILTER (name IS NOT NULL) AS names,
         list(zeek_mime_type(detected_type) ORDER BY packet, place) FILTER (detected_type IS NOT NULL) AS types,
         sum(size) FILTER (decoded)::BIGINT AS decoded_size
@@ -47,11 +48,13 @@ SELECT h.ts, zeek_uid(h.capture, h.flow) AS uid, client_ip AS "id.orig_h", clien
     CASE h.version WHEN 'HTTP/2' THEN (h.exchange + 1) // 2 WHEN 'HTTP/3' THEN h.exchange // 4 + 1
         ELSE h.exchange + 1 END AS trans_depth,
     method, host, coalesce(try(url_decode(uri)), uri) AS uri, referer AS referrer,
-    replace(CASE WHEN response_packet IS NOT NULL OR i.code IS NOT NULL THEN coalesce(response_version, h.version) END, 'HTTP/', '') AS version,
+    replace(CASE WHEN response_packet IS NOT NULL OR i.code IS NOT NULL THEN coalesce(response_version,
+        h.version) END, 'HTTP/', '') AS version,
     user_agent, list_filter(request_headers, lambda one: lower(one.name) = 'origin')[-1].value AS origin,
     coalesce(o.decoded_size, request_body_length, 0) AS request_body_len,
     coalesce(r.decoded_size, response_body_length, 0) AS response_body_len,
-    coalesce(status, i.code) AS status_code, coalesce(reason, i.message) AS status_msg, i.code AS info_code, i.message AS info_msg,
+    coalesce(status, i.code) AS status_code, coalesce(reason, i.message) AS status_msg, i.code AS info_code,
+        i.message AS info_msg,
     CASE WHEN lower(authorization_scheme) = 'basic' THEN authorization_user END AS username,
     nullif(list_distinct(list_transform(list_filter(request_headers, lambda one: upper(one.name) IN ('FORWARDED',
         'X-FORWARDED-FOR', 'X-FORWARDED-FROM', 'CLIENT-IP', 'VIA', 'XROXY-CONNECTION', 'PROXY-CONNECTION')),

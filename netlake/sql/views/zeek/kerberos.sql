@@ -31,12 +31,14 @@ SELECT coalesce(q.ts, a.ts) AS ts, zeek_uid(coalesce(q.capture, a.capture), coal
         ELSE coalesce(q.src_ip, a.src_ip) END AS "id.resp_h",
     CASE WHEN coalesce(q.from_originator, a.from_originator) THEN coalesce(q.dst_port, a.dst_port)
         ELSE coalesce(q.src_port, a.src_port) END AS "id.resp_p",
-    CASE WHEN q.message_type = 10 OR a.message_type = 11 THEN 'AS' WHEN q.message_type = 12 OR a.message_type = 13 THEN 'TGS' END AS request_type,
+    CASE WHEN q.message_type = 10 OR a.message_type = 11 THEN 'AS' WHEN q.message_type = 12 OR a.message_type = 13
+        THEN 'TGS' END AS request_type,
     coalesce(q.client_name || '/' || q.service_realm, a.client_name || '/' || a.client_realm) AS client,
     coalesce(q.service_name || CASE WHEN contains(q.service_name, '/') THEN '' ELSE '/' || q.service_realm END,
         a.service_name || CASE WHEN contains(a.service_name, '/') THEN '' ELSE '/' || a.service_realm END) AS service,
     a.message_type IN (11, 13) AS success,
-    coalesce(a.error_text, kerberos_error_name(a.error_code), 'unknown-' || a.error_code) AS error_msg, q.starts AS "from", q.till AS till,
+    coalesce(a.error_text, kerberos_error_name(a.error_code), 'unknown-' || a.error_code) AS error_msg,
+        q.starts AS "from", q.till AS till,
     coalesce(kerberos_encryption_name(a.ticket_encryption_type), 'unknown-' || a.ticket_encryption_type) AS cipher,
     get_bit(q.options::BIT, 1) = 1 AS forwardable, get_bit(q.options::BIT, 8) = 1 AS renewable
 FROM (SELECT * FROM numbered WHERE asks) q

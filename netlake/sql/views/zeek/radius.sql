@@ -15,7 +15,8 @@
 -- result: success or failed; unknown without a reply.
 -- ttl: Seconds from the request to the reply.
 WITH numbered AS (
-    SELECT *, code = 1 AS asks, row_number() OVER (PARTITION BY capture, flow, identifier, code = 1 ORDER BY packet, place) AS number
+    SELECT *, code = 1 AS asks, row_number() OVER (PARTITION BY capture, flow, identifier, code = 1 ORDER BY packet,
+        place) AS number
     FROM main.radius
     WHERE code IN (1, 2, 3)
 )

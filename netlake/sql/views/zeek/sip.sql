@@ -27,7 +27,8 @@
 -- response_body_len: Content-Length of the response.
 -- content_type: Media type of the body of the response.
 WITH requests AS (
-    SELECT *, row_number() OVER (PARTITION BY capture, flow, call_id, cseq_number, cseq_method ORDER BY packet, place) AS number
+    SELECT *, row_number() OVER (PARTITION BY capture, flow, call_id, cseq_number, cseq_method ORDER BY packet,
+        place) AS number
     FROM main.sip
     WHERE NOT response
 ), responses AS (

@@ -47,7 +47,8 @@ SELECT s.ts, zeek_uid(s.capture, s.flow) AS uid,
     nullif(concat_ws(' ', end_code, string_split(end_text, chr(10))[-1]), '') AS last_reply,
     list_concat([CASE WHEN s.from_originator THEN s.dst_ip ELSE s.src_ip END,
         CASE WHEN s.from_originator THEN s.src_ip ELSE s.dst_ip END],
-        list_filter(list_transform(m.received, lambda one: regexp_extract_all(one, '(?:^|[^0-9.])((?:\d{1,3}\.){3}\d{1,3})(?:[^0-9.]|$)', 1)),
+        list_filter(list_transform(m.received, lambda one: regexp_extract_all(one,
+            '(?:^|[^0-9.])((?:\d{1,3}\.){3}\d{1,3})(?:[^0-9.]|$)', 1)),
             lambda found: found <> []).list_transform(lambda found: coalesce(found[2], found[1]))) AS path,
     m.user_agent, coalesce(starttls, false) AS tls, f.fuids
 FROM main.smtp_transaction s

@@ -20,7 +20,8 @@ WITH messages AS (
         ts - to_milliseconds(list_filter(variables, lambda one: one.oid = '1.3.6.1.2.1.1.3.0')[1].number * 10) AS since
     FROM main.snmp
 )
-SELECT min(ts) AS ts, zeek_uid(capture, flow) AS uid, arg_min(CASE WHEN from_originator THEN src_ip ELSE dst_ip END, packet) AS "id.orig_h",
+SELECT min(ts) AS ts, zeek_uid(capture, flow) AS uid, arg_min(CASE WHEN from_originator THEN src_ip ELSE dst_ip END,
+    packet) AS "id.orig_h",
     arg_min(CASE WHEN from_originator THEN src_port ELSE dst_port END, packet) AS "id.orig_p",
     arg_min(CASE WHEN from_originator THEN dst_ip ELSE src_ip END, packet) AS "id.resp_h",
     arg_min(CASE WHEN from_originator THEN dst_port ELSE src_port END, packet) AS "id.resp_p",

@@ -21,8 +21,10 @@ SELECT ts, zeek_uid(capture, flow) AS uid,
     CASE WHEN from_originator THEN dst_ip ELSE src_ip END AS "id.resp_h",
     CASE WHEN from_originator THEN dst_port ELSE src_port END AS "id.resp_p",
     version, "user",
-    CASE WHEN version = 5 THEN ['succeeded', 'general SOCKS server failure', 'connection not allowed by ruleset', 'Network unreachable',
-        'Host unreachable', 'Connection refused', 'TTL expired', 'Command not supported', 'Address type not supported'][reply + 1]
+    CASE WHEN version = 5 THEN ['succeeded', 'general SOCKS server failure', 'connection not allowed by ruleset',
+        'Network unreachable',
+        'Host unreachable', 'Connection refused', 'TTL expired', 'Command not supported',
+            'Address type not supported'][reply + 1]
         ELSE CASE reply WHEN 90 THEN 'succeeded' WHEN 91 THEN 'general SOCKS server failure'
             WHEN 92 THEN 'request failed because client is not running identd'
             WHEN 93 THEN 'request failed because client''s identd could not confirm the user ID string in the request' END END AS status,

@@ -32,11 +32,14 @@ SELECT ts, zeek_uid(capture, flow) AS uid, orig_h AS "id.orig_h", orig_p AS "id.
     resp_p AS "id.resp_p",
     CASE WHEN client_version IN ('2.0', '1.99') AND server_version IN ('2.0', '1.99') THEN 2
         WHEN starts_with(client_version, '1.') AND starts_with(server_version, '1.') THEN 1 END AS version,
-    CASE WHEN is_local(orig_h) <> is_local(resp_h) THEN CASE WHEN is_local(orig_h) THEN 'OUTBOUND' ELSE 'INBOUND' END END AS direction,
+    CASE WHEN is_local(orig_h) <> is_local(resp_h) THEN CASE WHEN is_local(orig_h) THEN 'OUTBOUND'
+        ELSE 'INBOUND' END END AS direction,
     client, server,
     zeek_ssh_algorithm(chosen.cipher_client_to_server, chosen.cipher_server_to_client) AS cipher_alg,
     coalesce(zeek_ssh_algorithm(chosen.mac_algorithm_client_to_server, chosen.mac_algorithm_server_to_client),
-        list_filter(offered.mac_client_to_server, lambda one: list_contains(chosen.mac_client_to_server, one))[1]) AS mac_alg,
-    zeek_ssh_algorithm(chosen.compression_algorithm_client_to_server, chosen.compression_algorithm_server_to_client) AS compression_alg,
+        list_filter(offered.mac_client_to_server, lambda one: list_contains(chosen.mac_client_to_server,
+            one))[1]) AS mac_alg,
+    zeek_ssh_algorithm(chosen.compression_algorithm_client_to_server,
+        chosen.compression_algorithm_server_to_client) AS compression_alg,
     chosen.kex_algorithm AS kex_alg, chosen.host_key_algorithm AS host_key_alg
 FROM sides

@@ -18,13 +18,15 @@
 -- client_cert_chain_fps: SHA-256 of the certificates of the client, in order.
 -- sni_matches_cert: The first certificate of the server is for the server name; null without one of both.
 WITH clients AS (
-    SELECT capture, flow, min(ts) AS ts, any_value(from_originator) AS from_originator, arg_min(src_ip, packet) AS src_ip,
+    SELECT capture, flow, min(ts) AS ts, any_value(from_originator) AS from_originator, arg_min(src_ip,
+        packet) AS src_ip,
         arg_min(src_port, packet) AS src_port, arg_min(dst_ip, packet) AS dst_ip, arg_min(dst_port, packet) AS dst_port,
         arg_max(server_name, packet) AS server_name, arg_max(session_id, packet) AS session_id
     FROM main.tls_client_hello
     GROUP BY capture, flow
 ), servers AS (
-    SELECT capture, flow, min(ts) AS ts, any_value(from_originator) AS from_originator, arg_min(src_ip, packet) AS src_ip,
+    SELECT capture, flow, min(ts) AS ts, any_value(from_originator) AS from_originator, arg_min(src_ip,
+        packet) AS src_ip,
         arg_min(src_port, packet) AS src_port, arg_min(dst_ip, packet) AS dst_ip, arg_min(dst_port, packet) AS dst_port,
         arg_max(negotiated_version, packet) AS version, arg_max(cipher_suite, packet) AS cipher,
         arg_max(key_share_group, packet) AS key_share, arg_max(session_id, packet) AS session_id,
@@ -56,12 +58,15 @@ SELECT coalesce(c.ts, s.ts) AS ts, zeek_uid(coalesce(c.capture, s.capture), coal
         ELSE coalesce(c.src_port, s.src_port) END AS "id.resp_p",
     zeek_tls_version(s.version) AS version, coalesce(tls_cipher_name(s.cipher), 'unknown-' || s.cipher) AS cipher,
     coalesce(tls_group_name(s.key_share), 'unknown-' || s.key_share) AS curve, c.server_name,
-    coalesce(s.psk OR (s.version <> 772 AND s.session_id <> ''::BLOB AND s.session_id = c.session_id), false) AS resumed,
-    a.last AS last_alert, s.alpn AS next_protocol, coalesce(s.answered AND NOT coalesce(a.fatal, false), false) AS established,
+    coalesce(s.psk OR (s.version <> 772 AND s.session_id <> ''::BLOB AND s.session_id = c.session_id),
+        false) AS resumed,
+    a.last AS last_alert, s.alpn AS next_protocol, coalesce(s.answered AND NOT coalesce(a.fatal, false),
+        false) AS established,
     coalesce(o.fingerprints, CASE WHEN i.fingerprints <> [] THEN [] END) AS cert_chain_fps,
     coalesce(i.fingerprints, CASE WHEN o.fingerprints <> [] THEN [] END) AS client_cert_chain_fps,
     CASE WHEN c.server_name IS NOT NULL AND o.names IS NOT NULL THEN len(list_filter(o.names, lambda name:
-        lower(name) = lower(c.server_name) OR (starts_with(name, '*.') AND ends_with(lower(c.server_name), lower(name[2:]))
+        lower(name) = lower(c.server_name) OR (starts_with(name, '*.') AND ends_with(lower(c.server_name),
+            lower(name[2:]))
             AND NOT contains(c.server_name[:-len(name)], '.')))) > 0 END AS sni_matches_cert
 FROM clients c
 FULL JOIN servers s ON s.capture = c.capture AND s.flow = c.flow

@@ -16,7 +16,10 @@ SELECT ts, zeek_uid(capture, flow) AS uid,
     CASE WHEN from_originator THEN dst_ip ELSE src_ip END AS "id.resp_h",
     CASE WHEN from_originator THEN dst_port ELSE src_port END AS "id.resp_p",
     'udp' AS proto,
-    coalesce(['KERN', 'USER', 'MAIL', 'DAEMON', 'AUTH', 'SYSLOG', 'LPR', 'NEWS', 'UUCP', 'CRON', 'AUTHPRIV', 'FTP', 'NTP', 'AUDIT',
-        'ALERT', 'CLOCK', 'LOCAL0', 'LOCAL1', 'LOCAL2', 'LOCAL3', 'LOCAL4', 'LOCAL5', 'LOCAL6', 'LOCAL7'][facility + 1], 'UNSPECIFIED') AS facility,
-    coalesce(['EMERG', 'ALERT', 'CRIT', 'ERR', 'WARNING', 'NOTICE', 'INFO', 'DEBUG'][severity + 1], 'UNSPECIFIED') AS severity, message
+    coalesce(['KERN', 'USER', 'MAIL', 'DAEMON', 'AUTH', 'SYSLOG', 'LPR', 'NEWS', 'UUCP', 'CRON', 'AUTHPRIV', 'FTP',
+        'NTP', 'AUDIT',
+        'ALERT', 'CLOCK', 'LOCAL0', 'LOCAL1', 'LOCAL2', 'LOCAL3', 'LOCAL4', 'LOCAL5', 'LOCAL6',
+            'LOCAL7'][facility + 1], 'UNSPECIFIED') AS facility,
+    coalesce(['EMERG', 'ALERT', 'CRIT', 'ERR', 'WARNING', 'NOTICE', 'INFO', 'DEBUG'][severity + 1],
+        'UNSPECIFIED') AS severity, message
 FROM main.syslog

@@ -23,9 +23,12 @@ WITH inner_flows AS (
     )
     GROUP BY capture, flow
 )
-SELECT CASE action WHEN 'Tunnel::DISCOVER' THEN c.ts ELSE last_ts END AS ts, zeek_uid(c.capture, c.flow) AS uid, orig_ip AS "id.orig_h",
-    CASE WHEN type IN ('Tunnel::SOCKS', 'Tunnel::GRE') THEN 0 ELSE coalesce(orig_port, 0) END AS "id.orig_p", resp_ip AS "id.resp_h",
-    CASE WHEN type = 'Tunnel::GRE' THEN 0 ELSE coalesce(resp_port, 0) END AS "id.resp_p", coalesce(type, CASE WHEN protocol IN (4, 41) THEN 'Tunnel::IP' ELSE 'Tunnel::NONE' END) AS tunnel_type,
+SELECT CASE action WHEN 'Tunnel::DISCOVER' THEN c.ts ELSE last_ts END AS ts, zeek_uid(c.capture, c.flow) AS uid,
+    orig_ip AS "id.orig_h",
+    CASE WHEN type IN ('Tunnel::SOCKS', 'Tunnel::GRE') THEN 0 ELSE coalesce(orig_port, 0) END AS "id.orig_p",
+        resp_ip AS "id.resp_h",
+    CASE WHEN type = 'Tunnel::GRE' THEN 0 ELSE coalesce(resp_port, 0) END AS "id.resp_p", coalesce(type, CASE
+        WHEN protocol IN (4, 41) THEN 'Tunnel::IP' ELSE 'Tunnel::NONE' END) AS tunnel_type,
     action
 FROM main.connection c
 LEFT JOIN types t ON t.capture = c.capture AND t.flow = c.flow

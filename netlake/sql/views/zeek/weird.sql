@@ -10,7 +10,8 @@
 -- addl: What it means.
 -- notice: False: netlake raises no notices.
 -- source: Table with the row.
-SELECT a.ts, zeek_uid(a.capture, a.flow) AS uid, orig_ip AS "id.orig_h", orig_port AS "id.orig_p", resp_ip AS "id.resp_h",
+SELECT a.ts, zeek_uid(a.capture, a.flow) AS uid, orig_ip AS "id.orig_h", orig_port AS "id.orig_p",
+    resp_ip AS "id.resp_h",
     resp_port AS "id.resp_p", kind AS name, message AS addl, false AS notice, record_table AS source
 FROM main.anomaly a
 LEFT JOIN main.connection c ON c.capture = a.capture AND c.flow = a.flow
