@@ -145,7 +145,7 @@ def column_names(ctx: click.Context, param: click.Parameter, incomplete: str) ->
 
 
 def _plain(prefix: str) -> str:
-    return "".join(character for character in prefix if character.isalnum() or character in "_.")
+    return "".join(character for character in prefix if character.isalnum() or character in "_.").lstrip(".")
 
 
 def _doc(file: Path) -> str:
