@@ -3,7 +3,7 @@
 Where tables are:
 - Every module of protocols/, streams/ and flows/ that declares `TABLES`; there is no list of modules. Those of derived/
   are not written by captures.
-- Views over tables of several protocols are the files of sql/views.
+- Views over tables of several protocols are the files of sql/views; a folder in it is a schema of views.
 - Plugins, which are modules of the same form: installed ones by the entry point group `netlake.protocols`, single files
   by `load` (option `--plugin`).
 
@@ -214,16 +214,34 @@ def in_datagrams() -> dict[str, Datagrams]:
 
 
 @cache
+def schemas() -> tuple[str, ...]:
+    """The schemas of views beside that of the tables, such as zeek; they are the folders of sql/views."""
+    return tuple(sorted(path.name for path in VIEWS.iterdir() if path.is_dir()))
+
+
+@cache
 def views() -> dict[str, View]:
     """Every declared view by name; SchemaError for the name of a table or of another view."""
     result: dict[str, View] = {}
     modules = dict.fromkeys(entry.module for entry in entries().values())
-    found = [(module.__name__, view) for module in modules for view in getattr(module, "VIEWS", ())]
-    for where, view in [(path.name, read(path)) for path in sorted(VIEWS.glob("*.sql"))] + found:
+    found = [(path.name, read(path)) for path in sorted(VIEWS.glob("*.sql"))]
+    found += [
+        (f"{schema}/{path.name}", read(path, schema))
+        for schema in schemas()
+        for path in sorted((VIEWS / schema).glob("*.sql"))
+    ]
+    found += [(module.__name__, view) for module in modules for view in getattr(module, "VIEWS", ())]
+    for where, view in found:
         if view.name in result or view.name in entries() or view.name in derived():
             raise SchemaError(f"The view {view.name} of {where} has the name of another one; rename it.")
         result[view.name] = view
     return dict(sorted(result.items()))
+
+
+def read_by(view: View) -> set[str]:
+    """The tables that a declared view reads, also through other views."""
+    below = [views()[name] for name in view.tables if name in views()]
+    return {name for name in view.tables if name not in views()}.union(*map(read_by, below))
 
 
 @cache

@@ -137,7 +137,7 @@ LISTS = re.compile(r"(?<=<!-- list: )(?P<what>\w+)( -->\n).*?(?=<!-- end -->)", 
 
 
 def listed(text: str) -> str:
-    """`text` with the lists of functions and views as they are declared."""
+    """`text` with the lists of functions, views and views in schemas as they are declared."""
     from netlake.query import functions
     from netlake.query.snapshot import Snapshot
     from netlake.query.views import columns
@@ -149,7 +149,8 @@ def listed(text: str) -> str:
             rows = [(f"`{one.signature}`", one.doc, f"`{one.example}`") for one in every]
             head = "| function | value | true example |\n|---|---|---|\n"
         else:
-            named = [(view, columns(view, Snapshot.declared())) for view in views().values()]
+            chosen = [view for view in views().values() if bool(view.schema) == (found["what"] == "schemas")]
+            named = [(view, columns(view, Snapshot.declared())) for view in chosen]
             rows = [(f"`{view.name}`", view.doc, ", ".join(f"`{name}`" for name in own)) for view, own in named]
             head = "| view | rows | columns |\n|---|---|---|\n"
         body = "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |\n" for row in rows)

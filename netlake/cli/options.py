@@ -137,11 +137,15 @@ def column_names(ctx: click.Context, param: click.Parameter, incomplete: str) ->
             for column in columns
             if column["name"].startswith(prefix)
         ]
-    return []
+    from netlake.tables import views
+
+    view = views().get(_plain(table))
+    documented = view.columns.items() if view else ()
+    return [CompletionItem(before + comma + name, help=doc) for name, doc in documented if name.startswith(prefix)]
 
 
 def _plain(prefix: str) -> str:
-    return "".join(character for character in prefix if character.isalnum() or character == "_")
+    return "".join(character for character in prefix if character.isalnum() or character in "_.").lstrip(".")
 
 
 def _doc(file: Path) -> str:

@@ -134,27 +134,31 @@ def _completer(snapshot: Snapshot) -> Completer:
             """The names that begin with the word before the cursor."""
             del complete_event
             word = document.get_word_before_cursor(pattern=_word())
+            # names in a schema, such as zeek.conn, contain a point
+            dotted = document.get_word_before_cursor(pattern=_word("."))
             for name, what in words(snapshot, document.text).items():
-                if word and name.lower().startswith(word.lower()):
-                    yield Completion(name, start_position=-len(word), display_meta=what)
+                typed = dotted if "." in name else word
+                if typed and name.lower().startswith(typed.lower()):
+                    yield Completion(name, start_position=-len(typed), display_meta=what)
 
     return Names()
 
 
-def _word() -> Any:
+def _word(also: str = "") -> Any:
+    """A pattern of words, which may contain the characters `also` too."""
     import re
 
-    return re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+    return re.compile(rf"[A-Za-z_][A-Za-z0-9_{re.escape(also)}]*")
 
 
 def words(snapshot: Snapshot, text: str) -> dict[str, str]:
     """Every name that completion knows in a statement, with its description."""
     from netlake.query import functions, network
-    from netlake.query.views import columns, view_of
+    from netlake.query.views import columns, qualified, view_of
 
     known = dict.fromkeys(KEYWORDS, "")
     known |= {name: one.doc for name, one in functions.every().items()} | {"net": network.DESCRIBED[1]}
-    for table in {word.lower() for word in _word().findall(text)}:
+    for table in {word.lower() for word in _word().findall(text)} | qualified(text):
         if snapshot.has(table):
             known |= {field.name: field.doc for field in snapshot.fields(table)}
         elif (view := view_of(table, snapshot)) is not None:

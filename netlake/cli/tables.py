@@ -45,7 +45,7 @@ def command(ctx: click.Context, /, name: str | None, lake: Path, **chosen: Any) 
         rows |= {table.name: (none, table.doc) for table in tables.every() if table.name not in rows}
     else:
         with_rows = rows.keys()
-        views = {name: view for name, view in views.items() if not view.tables or with_rows & set(view.tables)}
+        views = {name: view for name, view in views.items() if not view.tables or with_rows & tables.read_by(view)}
     shown = [(table, "" if count is None else f"{count:,}", doc) for table, (count, doc) in rows.items()]
     listing.show(sorted([*shown, *((name, "view", view.doc) for name, view in views.items())]), right=(1,))
 

@@ -7,8 +7,8 @@ WITH found AS (
     FROM ftp_command
     WHERE upper(command) = 'USER' AND NOT coalesce(decrypted, false)
     UNION ALL
-    SELECT capture, ts, 'HTTP Basic', src_ip, dst_ip, authorization_user, NULL
-    FROM http_request
+    SELECT capture, ts, 'HTTP Basic', client_ip, server_ip, authorization_user, NULL
+    FROM http
     WHERE lower(authorization_scheme) = 'basic' AND NOT coalesce(decrypted, false)
     UNION ALL
     SELECT capture, ts, 'SMTP ' || auth_method, src_ip, dst_ip, auth_user, NULL

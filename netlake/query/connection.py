@@ -28,7 +28,7 @@ from netlake.query import functions, labelled, network
 from netlake.query.mistakes import MISSING, Place, translated
 from netlake.query.planning import Planner
 from netlake.query.snapshot import Field, Snapshot
-from netlake.query.views import all_views, tables_of, with_used
+from netlake.query.views import all_views, qualified, tables_of, with_used
 from netlake.schema.sql import literal
 from netlake.schema.sql import name as quoted
 from netlake.schema.views import View
@@ -226,7 +226,7 @@ class Views:
                     known = self.snapshot.files(table, may.columns)
                     chosen[table] = [file for file in known if may(file.stats)]
         for table in tables:
-            distinct = _of_the_lake(table, fields[table])
+            distinct = of_the_lake(table, fields[table])
             self.cursor.execute(view(table, fields[table], chosen[table], distinct=distinct, only=self.snapshot.only))
             rows = sum(file.rows for file in chosen[table])
             self.opened.tables[table] = (len(chosen[table]), len(files[table]), rows)
@@ -260,10 +260,10 @@ def declared_views(cursor: duckdb.DuckDBPyConnection, statement: str, snapshot: 
 
     A table with the same name has priority.
     """
-    return with_used(_names(cursor, statement) | functions.tables(statement), snapshot)
+    return with_used(_names(cursor, statement) | functions.tables(statement) | qualified(statement), snapshot)
 
 
-def _of_the_lake(table: str, fields: Sequence[Field]) -> bool:
+def of_the_lake(table: str, fields: Sequence[Field]) -> bool:
     """Whether the rows of `table` describe the lake and not one capture; each capture writes them, so they repeat."""
     if any(field.name == "capture" for field in fields):
         return False

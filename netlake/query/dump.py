@@ -64,7 +64,7 @@ def source_of(name: str, snapshot: Snapshot) -> tuple[str, list[str]]:
     if with_labels:
         return with_labels.name, labelled.columns(table, snapshot)
     if view:
-        return quoted(table), list(view_columns(view, snapshot))
+        return view.quoted, list(view_columns(view, snapshot))
     return quoted(table), [field.name for field in snapshot.fields(table)]
 
 

@@ -11,6 +11,7 @@ import duckdb
 
 from netlake.errors import QueryError
 from netlake.query import functions, names
+from netlake.tables import schemas
 
 MISSING = re.compile(r"(?:Table|View) with name \"?(.+?)\"? does not exist")
 _FUNCTION = re.compile(r"Function with name \"?(\w+)\"? does not exist")
@@ -49,7 +50,8 @@ def translated(error: duckdb.Error, tables: Iterable[str], place: Place | None =
         shift = len(f"line {line}: ") - len(label)
         lines = (f"line {line}: {found['text']}", (" " * shift + found["carets"])[max(0, -shift) :])
     if match := MISSING.search(text):
-        made = QueryError(before + str(names.unknown("table", match[1], tables)).rstrip(".") + after + ".")
+        name = _in_schema(match[1], place.sql if place else "")
+        made = QueryError(before + str(names.unknown("table", name, tables)).rstrip(".") + after + ".")
     else:
         first, _, rest = text.partition("\n")
         first += _function(text)
@@ -57,6 +59,13 @@ def translated(error: duckdb.Error, tables: Iterable[str], place: Place | None =
         made = QueryError(before + " ".join([first.strip() + after, *hints]))
     made.lines = lines
     return made
+
+
+def _in_schema(name: str, sql: str) -> str:
+    """The name of an unknown table with the schema of views that `sql` gives it: DuckDB leaves it out."""
+    known = "|".join(map(re.escape, schemas()))
+    found = re.search(rf'\b({known})"?\s*\.\s*"?{re.escape(name)}\b', sql, re.IGNORECASE)
+    return f"{found[1].lower()}.{name}" if found else name
 
 
 def _function(text: str) -> str:

@@ -1,6 +1,7 @@
 """The declared views (netlake.schema.views), as queries use them.
 
 - A view can be named wherever a table can: in SQL, `Lake.connect`, `Lake.columns`, `netlake dump` and `netlake tables`.
+- Those in a schema, such as `zeek.conn`, are found in the text of a statement, because DuckDB's parser leaves them out.
 - It exists in every lake: tables that a lake does not have are declared, and have no rows.
 - A table of a lake with the same name has priority.
 - `NAME_joined` is a view of each table without flow columns, with those of its packets (netlake.schema.sql).
@@ -15,6 +16,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import cache
 
 import duckdb
 
@@ -24,7 +26,7 @@ from netlake.schema import sql
 from netlake.schema.sql import literal
 from netlake.schema.sql import name as quoted
 from netlake.schema.views import View
-from netlake.tables import entries, views
+from netlake.tables import entries, schemas, views
 
 JOINED = "_joined"
 
@@ -40,6 +42,18 @@ _RECORD = (
 _FAULT = (*_RECORD, ("fault", "VARCHAR"))
 _ANOMALIES = (*_RECORD, ("anomalies", "VARCHAR[]"))
 _MARK = re.compile(r"\{captures\}|\{faults\}|\{anomalies\}")
+
+
+def qualified(statement: str) -> set[str]:
+    """The declared views in schemas, such as `zeek.conn`, that `statement` may name, quoted or not."""
+    if not (found := _qualified().findall(statement)):
+        return set()
+    return {f"{schema}.{name}".lower() for schema, name in found} & views().keys()
+
+
+@cache
+def _qualified() -> re.Pattern[str]:
+    return re.compile(rf'"?\b({"|".join(map(re.escape, schemas()))})"?\s*\.\s*"?(\w+)', re.IGNORECASE)
 
 
 def view_of(name: str, snapshot: Snapshot) -> View | None:
@@ -84,7 +98,7 @@ def columns(view: View, snapshot: Snapshot) -> dict[str, tuple[str, str]]:
             database.execute(statement)
         for one in used:
             database.execute(one.statement)
-        kinds = {row[0]: row[1] for row in database.execute(f"DESCRIBE {quoted(view.name)}").fetchall()}
+        kinds = {row[0]: row[1] for row in database.execute(f"DESCRIBE {view.quoted}").fetchall()}
     known = {field.name: field.doc for table in sorted(tables) for field in snapshot.fields(table)}
     return {name: (kind, view.columns.get(name) or known.get(name, "")) for name, kind in kinds.items()}
 

@@ -4,6 +4,8 @@ Theory of operation:
 - A protocol declares views of its own tables as `VIEWS` beside its TABLES. Views over tables of several protocols are
   files of netlake/sql/views: comments that describe a row, the tables and the columns, then the SELECT.
 - A statement that names a view can use it like a table; its tables are opened only then (netlake.query.connection).
+- A view of a folder of netlake/sql/views has the name of the folder as its schema: views/zeek/conn.sql is `zeek.conn`.
+  Its query names tables as `main.NAME`, because `dns` alone would be `zeek.dns` in a view of schema zeek.
 - `tables` may name other views. A query may contain `{captures}`, `{faults}` and `{anomalies}`, which
   netlake.query.views replaces by rows of the lake at hand: its captures, and what is wrong in rows of its tables.
 """
@@ -18,7 +20,7 @@ from pathlib import Path
 from netlake.errors import SchemaError
 from netlake.schema.sql import name as quoted
 
-_LINE = re.compile(r"-- (?:(?P<key>\w+): )?(?P<text>.+)")
+_LINE = re.compile(r"-- (?:(?P<key>[\w.@]+): )?(?P<text>.+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +38,25 @@ class View:
 
     @property
     def statement(self) -> str:
-        """The SQL that creates it, as a temporary view."""
-        return f"CREATE OR REPLACE TEMP VIEW {quoted(self.name)} AS {self.query.strip()}"
+        """The SQL that creates it: as a temporary view, or in its schema, which cannot be temporary."""
+        if not self.schema:
+            return f"CREATE OR REPLACE TEMP VIEW {self.quoted} AS {self.query.strip()}"
+        made = f"CREATE SCHEMA IF NOT EXISTS {quoted(self.schema)}"
+        return f"{made}; CREATE OR REPLACE VIEW {self.quoted} AS {self.query.strip()}"
+
+    @property
+    def schema(self) -> str:
+        """Name of its schema; empty for that of the tables."""
+        return self.name.rpartition(".")[0]
+
+    @property
+    def quoted(self) -> str:
+        """Its name in a statement."""
+        return ".".join(map(quoted, self.name.split(".")))
 
 
-def read(path: Path) -> View:
-    """The view of a file NAME.sql; SchemaError if its comments are not those of a view.
+def read(path: Path, schema: str = "") -> View:
+    """The view of a file NAME.sql, in `schema` if given; SchemaError if its comments are not those of a view.
 
     The comments before the query are `-- DOC`, `-- tables: a, b` (may be absent) and `-- COLUMN: DOC` for each column.
     """
@@ -60,4 +75,4 @@ def read(path: Path) -> View:
             tables = tuple(name.strip() for name in found["text"].split(","))
         else:
             columns[found["key"]] = found["text"]
-    return View(path.stem, doc, tables, "\n".join(lines[count:]), columns)
+    return View(f"{schema}.{path.stem}" if schema else path.stem, doc, tables, "\n".join(lines[count:]), columns)

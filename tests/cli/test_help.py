@@ -97,9 +97,11 @@ def completed(words: list[str], incomplete: str) -> list[str]:
 
 
 def test_shell_completes_tables_and_columns() -> None:
-    assert completed([], "ca") == ["capture", "captures"]
+    assert completed([], "ca") == ["capture", "captures", "catalog"]
     assert completed(["dump"], "dns") == ["dns", "dns_answer"]
     assert completed(["tables"], "icmpv6_e") == ["icmpv6_echo"]
+    assert completed(["dump"], "zeek.ss") == ["zeek.ssh", "zeek.ssl"]
+    assert completed(["dump", "zeek.ssh", "--select"], "uid,cl") == ["uid,client"]
     assert "udp,tcp" in completed(["capture", "x", "--include"], "udp,t")
     assert completed(["dump", "dns", "--select"], "ts,query_n") == ["ts,query_name"]
     assert completed(["dump", "dns", "--sort"], "query_n") == ["query_name"]

@@ -22,7 +22,7 @@ import pytest
 
 from netlake import tables
 from netlake.query import landlock
-from netlake.query.output.elastic import ECS
+from netlake.query.output.elastic import ECS, VERSION
 
 Run = Callable[..., tuple[int, str, str]]
 ROOT = Path(__file__).resolve().parents[2]
@@ -240,7 +240,19 @@ def test_elasticsearch_has_names_of_ecs(run: Run, demo: Path) -> None:
         for row in rows.splitlines()
     ]
     assert lines[1::2] == expected
-    assert {"@timestamp", "source.ip", "destination.port", "dns.question.name"} <= set(lines[1])
+    assert {"@timestamp", "source.ip", "destination.port", "netlake.query_name"} <= set(lines[1])
+
+
+def test_views_of_ecs_are_documents_of_elasticsearch(run: Run, demo: Path) -> None:
+    options = ["--limit", 5, "--lake", demo]
+    documents = [
+        json.loads(line) for line in run("dump", "ecs.dns", "--format", "elasticsearch", *options)[1].splitlines()
+    ]
+    rows = [json.loads(row) for row in run("dump", "ecs.dns", "--format", "jsonl", *options)[1].splitlines()]
+    assert documents[::2] == [{"create": {}}] * 5
+    assert documents[1::2] == [{name: value for name, value in row.items() if value is not None} for row in rows]
+    assert documents[1]["ecs.version"] == VERSION
+    assert {"@timestamp", "source.ip", "dns.question.name"} <= set(documents[1])
 
 
 def test_answer_on_a_terminal_is_bounded(demo: Path, tmp_path: Path) -> None:
@@ -289,6 +301,7 @@ def test_names_that_the_prompt_completes() -> None:
     known = prompt.words(Snapshot.declared(), "SELECT * FROM dns, asset")
     assert {"dns", "asset", "in_net", "beacons", "net", "query_name", "os_hints", "SELECT"} <= set(known)
     assert "sender_ip" not in known
+    assert {"zeek.conn", "trans_depth"} <= set(prompt.words(Snapshot.declared(), "SELECT * FROM zeek.http"))
 
 
 @pytest.mark.parametrize("form", ["parquet", "csv", "json", "jsonl"])

@@ -72,7 +72,9 @@ def test_http_has_streams_of_http2(tmp_path: Path) -> None:
 def test_views_are_listed_and_described(tmp_path: Path) -> None:
     lake = lake_of(tmp_path)
     assert ("http",) in lake.sql("SHOW TABLES").rows()
-    found = lake.sql("SELECT column_name FROM information_schema.columns WHERE table_name = 'http'").rows()
+    found = lake.sql(
+        "SELECT column_name FROM information_schema.columns WHERE table_name = 'http' AND table_schema = 'main'"
+    ).rows()
     assert [name for (name,) in found] == list(lake.columns("http"))
     assert lake.columns("http")["status"][0] == "INTEGER"
 
@@ -97,6 +99,30 @@ def test_names_of_views_are_completed_and_suggested(tmp_path: Path) -> None:
         lake_of(tmp_path).sql("SELECT * FROM htpp")
 
 
+def test_views_in_schemas(tmp_path: Path) -> None:
+    """They are found by name and by column, joined, and read again on the same connection."""
+    lake = lake_of(tmp_path)
+    for _ in range(2):
+        found = lake.sql('SELECT method IS NULL, status_code, h."id.resp_h" FROM Zeek."http" h ORDER BY ALL').rows()
+        assert found == [(True, 200, "192.0.2.2"), (True, 404, "192.0.2.2"), (True, None, None)]
+    joined = lake.sql(
+        "SELECT count(*) FROM zeek.http h JOIN ecs.http e ON h.uid = 'C' || split_part(\"event.id\", '.', 1) "
+        "|| '.' || split_part(\"event.id\", '.', 2) JOIN http_request ON uid = zeek_uid(capture, flow)"
+    )
+    assert joined.rows()[0][0] > 0
+    context = click.Context(command)
+    assert "zeek.http" in {item.value for item in options.view_names(context, command.params[0], "zeek.h")}
+    context.params["table"] = "zeek.http"
+    assert "trans_depth" in {item.value for item in options.column_names(context, command.params[0], "trans")}
+    with pytest.raises(QueryError, match=r"nearest .*zeek\.http"):
+        lake.sql("SELECT * FROM zeek.htp")
+    assert lake.connect("zeek.http").execute("SELECT count(*) FROM zeek.http").fetchall() == [(3,)]
+
+
+def test_tables_that_views_read() -> None:
+    assert {"http_request", "http2_stream"} <= tables.read_by(tables.views()["ecs.http"])
+
+
 def test_unknown_names_are_still_errors(tmp_path: Path) -> None:
     with pytest.raises(QueryError, match="htttp"):
         lake_of(tmp_path).sql("SELECT * FROM htttp")
@@ -104,7 +130,9 @@ def test_unknown_names_are_still_errors(tmp_path: Path) -> None:
 
 def test_views_have_names_of_their_own_and_known_tables() -> None:
     known = tables.entries()
-    assert set(tables.views()) == {"anomaly", "asset", "captures", "dns_answer", "host_name", "http"}
+    own = {name for name, view in tables.views().items() if not view.schema}
+    assert own == {"anomaly", "asset", "captures", "dns_answer", "host_name", "http"}
+    assert {view.schema for view in tables.views().values()} == {"", *tables.schemas()}
     for name, view in tables.views().items():
         assert name == view.name not in known
         assert set(view.tables) <= set(known) | set(tables.views())

@@ -1,8 +1,9 @@
 """The bulk format of Elasticsearch and OpenSearch: an action and a document for each row, one JSON object a line.
 
-Columns that the Elastic Common Schema (ECS 8) has get its names; the others are `netlake.COLUMN`, and
-`event.dataset` is `netlake.TABLE`. Nulls are left out. The action is `create` without an index, which the address of
-the request names: POST /netlake-dns/_bulk.
+A result with a column `@timestamp`, as the views of schema ecs have it, has names of the Elastic Common Schema (ECS 8)
+already: its columns are the fields of the documents. Of other results only the context columns, whose meaning is the
+same in all tables, get names of ECS; the others are `netlake.COLUMN`, and `event.dataset` is `netlake.TABLE`. Nulls are
+left out. The action is `create` without an index, which the address of the request names: POST /netlake-dns/_bulk.
 """
 
 from __future__ import annotations
@@ -14,20 +15,17 @@ import pyarrow.compute as pc
 
 from netlake.query.output import Style, text
 
+TIMESTAMP, VERSION = "@timestamp", "8.17.0"
+# columns of contexts, of table `connection` and of the view `http`, which mean the same wherever they occur
 ECS = {
-    "ts": "@timestamp",
+    "ts": TIMESTAMP,
     "src_ip": "source.ip", "src_port": "source.port", "src_mac": "source.mac",
     "dst_ip": "destination.ip", "dst_port": "destination.port", "dst_mac": "destination.mac",
     "orig_ip": "source.ip", "orig_port": "source.port", "orig_mac": "source.mac",
     "resp_ip": "destination.ip", "resp_port": "destination.port", "resp_mac": "destination.mac",
-    "client_ip": "client.ip", "client_port": "client.port", "server_ip": "server.ip", "server_port": "server.port",
     "orig_packets": "source.packets", "resp_packets": "destination.packets",
     "orig_wire_bytes": "source.bytes", "resp_wire_bytes": "destination.bytes",
-    "last_ts": "event.end", "community_id": "network.community_id", "transport": "network.transport",
-    "query_name": "dns.question.name", "query_type_name": "dns.question.type", "rcode_name": "dns.response_code",
-    "method": "http.request.method", "status": "http.response.status_code", "user_agent": "user_agent.original",
-    "referer": "http.request.referrer", "uri": "url.original", "server_name": "tls.client.server_name",
-    "ja3": "tls.client.ja3", "ja3s": "tls.server.ja3s", "message": "message",
+    "last_ts": "event.end", "community_id": "network.community_id",
 }  # fmt: skip
 _ACTION = '{"create":{}}\n'
 
@@ -37,21 +35,26 @@ class Bulk:
 
     def __init__(self, out: BinaryIO, schema: pa.Schema, style: Style) -> None:
         self.out = out
+        complete = TIMESTAMP in schema.names
         used: set[str] = set()
-        self.names: list[str] = []
+        # the name of each column in the document; None for the version, with which each document begins
+        self.names: list[str | None] = []
         for name in schema.names:
             # two columns, such as src_ip and orig_ip, may have the same name in ECS
-            chosen = ECS.get(name, f"netlake.{name}")
-            self.names.append(text.json_name(f"netlake.{name}" if chosen in used else chosen))
+            chosen = name if complete else ECS.get(name, f"netlake.{name}")
+            unique = text.json_name(f"netlake.{name}" if chosen in used else chosen)
+            self.names.append(None if complete and name == "ecs.version" else unique)
             used.add(chosen)
         dataset = text.json_name(f"netlake.{style.table}" if style.table else "netlake")
-        self.head = f'{{"event.dataset":{dataset}'
+        self.head = f'{{"ecs.version":"{VERSION}"' if complete else f'{{"event.dataset":{dataset}'
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Append the rows of `batch`."""
         for part in text.portions(batch):
             parts: list[object] = [_ACTION, self.head]
             for name, column in zip(self.names, part.columns, strict=True):
+                if name is None:
+                    continue
                 shown = pc.binary_join_element_wise(f",{name}:", text.json_text(column), "")
                 parts.append(pc.if_else(column.is_valid(), shown, ""))
             self.out.write(text.lines([*parts, pa.array(["}\n"] * part.num_rows)]))

@@ -1,5 +1,5 @@
 -- One row for each IP address of a host that took part in a connection, with what the captures say about it.
--- tables: connection, arp, icmpv6_neighbor_advertisement, dhcpv4, http_request, http_response, ssh, smb_mailslot, ssdp, host_name
+-- tables: connection, arp, icmpv6_neighbor_advertisement, dhcpv4, http, ssh, smb_mailslot, ssdp, host_name
 -- address: The address; multicast, broadcast and unspecified ones are left out.
 -- macs: MAC addresses, by ARP, neighbor discovery and DHCP; without those, that of its frames if no other address has it.
 -- vendor: Vendor of the first MAC address, by IEEE's registry.
@@ -20,7 +20,7 @@ WITH ends AS (
     FROM ends
     WHERE address IS NOT NULL
     GROUP BY address
-), told AS (
+), announced AS (
     SELECT sender_ip AS address, sender_mac AS mac FROM arp WHERE fault IS NULL
     UNION SELECT target, target_mac FROM icmpv6_neighbor_advertisement
     UNION SELECT your_ip, client_mac FROM dhcpv4 WHERE message_type = 5
@@ -28,7 +28,7 @@ WITH ends AS (
     SELECT mac, any_value(address) AS address FROM ends WHERE mac IS NOT NULL GROUP BY mac HAVING count(DISTINCT address) = 1
 ), hardware AS (
     SELECT address, list_sort(list(DISTINCT mac)) AS macs
-    FROM (SELECT * FROM told UNION SELECT address, mac FROM frames WHERE address NOT IN (SELECT address FROM told WHERE address IS NOT NULL AND mac IS NOT NULL))
+    FROM (SELECT * FROM announced UNION SELECT address, mac FROM frames WHERE address NOT IN (SELECT address FROM announced WHERE address IS NOT NULL AND mac IS NOT NULL))
     WHERE address IS NOT NULL AND mac IS NOT NULL
     GROUP BY address
 ), named AS (
@@ -48,8 +48,8 @@ WITH ends AS (
     FROM (
         SELECT d.requested_ip AS address, 'DHCP vendor class: ' || d.vendor_class AS hint FROM dhcpv4 d WHERE d.operation = 1
         UNION ALL SELECT client_ip, 'DHCP vendor class: ' || vendor_class FROM dhcpv4 WHERE operation = 1
-        UNION ALL SELECT src_ip, 'HTTP user agent: ' || user_agent FROM http_request
-        UNION ALL SELECT src_ip, 'HTTP server: ' || server FROM http_response
+        UNION ALL SELECT client_ip, 'HTTP user agent: ' || user_agent FROM http
+        UNION ALL SELECT server_ip, 'HTTP server: ' || server FROM http
         UNION ALL SELECT src_ip, 'SSH: ' || concat_ws(' ', software, comments) FROM ssh
         UNION ALL SELECT src_ip, 'SSDP: ' || coalesce(server, user_agent) FROM ssdp
         UNION ALL SELECT src_ip, 'Windows browser: version ' || os_major || '.' || os_minor FROM smb_mailslot WHERE command IN (1, 15)

@@ -1,5 +1,5 @@
 -- One row for each name of an address, by what said so: DHCP, mDNS, NetBIOS, DNS, Kerberos, TLS and HTTP clients.
--- tables: dhcpv4, dhcpv6, dns, netbios_ns, smb_mailslot, kerberos, tls_client_hello, http_request, name_resolution
+-- tables: dhcpv4, dhcpv6, dns, netbios_ns, smb_mailslot, kerberos, tls_client_hello, http, name_resolution
 -- address: The address.
 -- name: The name, in lower case, without a final dot.
 -- mac: MAC address of the host; null if the source has none.
@@ -50,7 +50,7 @@ WITH leases AS (
     UNION ALL
     SELECT ts, capture, dst_ip, server_name, NULL, 'tls_sni' FROM tls_client_hello
     UNION ALL
-    SELECT ts, capture, dst_ip, regexp_replace(host, ':[0-9]+$', ''), NULL, 'http_host' FROM http_request
+    SELECT ts, capture, server_ip, regexp_replace(host, ':[0-9]+$', ''), NULL, 'http_host' FROM http WHERE request_packet IS NOT NULL
     UNION ALL
     SELECT NULL, capture, address, name, NULL, 'capture_file' FROM name_resolution WHERE kind IN ('ipv4', 'ipv6')
 )

@@ -93,8 +93,10 @@ VIEWS = (
             "client_port": "Port of the client.",
             "server_ip": "Address of the server.",
             "server_port": "Port of the server.",
+            "response_version": "Version in the status line; null for HTTP/2 and HTTP/3.",
             "content_type": "Content type of the response.",
             "content_encoding": "Content coding of the response.",
+            "decrypted": "Whether it was encrypted, and decrypted with a secret of a key log.",
             "request_anomalies": "What is unusual or forbidden in the request.",
             "response_anomalies": "What is unusual or forbidden in the response.",
         },
@@ -106,13 +108,13 @@ SELECT coalesce(q.day, a.day) AS day, coalesce(q.ts, a.ts) AS ts, coalesce(q.cap
   coalesce(q.src_ip, a.dst_ip) AS client_ip, coalesce(q.src_port, a.dst_port) AS client_port,
   coalesce(q.dst_ip, a.src_ip) AS server_ip, coalesce(q.dst_port, a.src_port) AS server_port,
   q.method, q.host, q.uri, q.version, q.user_agent, q.referer, q.authorization_scheme, q.authorization_user,
-  a.status, a.reason, a.server, a.location, a.content_type, a.content_encoding,
+  a.version AS response_version, a.status, a.reason, a.server, a.location, a.content_type, a.content_encoding,
   q.content_type AS request_content_type,
   q.body_length AS request_body_length, a.body_length AS response_body_length,
   q.body_sha256 AS request_body_sha256, a.body_sha256 AS response_body_sha256,
   q.complete AS request_complete, a.complete AS response_complete,
   q.headers AS request_headers, a.headers AS response_headers,
-  q.anomalies AS request_anomalies, a.anomalies AS response_anomalies
+  q.anomalies AS request_anomalies, a.anomalies AS response_anomalies, coalesce(q.decrypted, a.decrypted) AS decrypted
 FROM http_request q
 FULL JOIN (SELECT * FROM http_response WHERE status >= 200 OR status = 101) a
   ON q.capture = a.capture AND q.flow = a.flow AND q.exchange = a.exchange
@@ -127,7 +129,7 @@ SELECT day, ts, capture, flow, TRY_CAST(stream_id AS INTEGER) AS exchange,
   method, authority AS host, path AS uri, version, user_agent, referer, authorization_scheme,
   authorization_user, status, server, location, content_type, content_encoding, request_content_type,
   request_body_length, response_body_length, request_body_sha256, response_body_sha256,
-  request_complete, response_complete, request_headers, response_headers, anomalies AS request_anomalies
+  request_complete, response_complete, request_headers, response_headers, anomalies AS request_anomalies, decrypted
 FROM (
   SELECT *, 'HTTP/2' AS version, pushed OR (request_body_length IS NULL AND response_packet = packet) AS of_server
   FROM http2_stream
