@@ -29,7 +29,7 @@ from netlake.layers.contents import Body, Content, Store
 from netlake.layers.mime_decode import Decoder, decoder
 from netlake.layers.mime_headers import PartHeaders, headers_of, in_charset
 
-LONGEST_LINE, MOST_HEAD, MOST_TEXT = 4096, 64 << 10, 32 << 10
+LONGEST_LINE, MOST_HEAD, MOST_TEXT = 4096, 256 << 10, 32 << 10
 MOST_DEPTH, MOST_PARTS, MOST_LINKS, MOST_SHOWN = 32, 512, 64, 4096
 _LINK = re.compile(r"""\b(?:https?|ftp)://[^\s<>"'\\{}|^`\x00-\x1f]{1,2000}""", re.IGNORECASE)
 
@@ -227,6 +227,8 @@ class MailReader:
     def _end_of_headers(self) -> None:
         """What follows is the body of a part."""
         headers, self.head = headers_of(bytes(self.head)), bytearray()
+        if headers.is_cut:
+            self.found.fault = self.found.fault or "too_large"
         if not self.has_headers:
             self.found.headers, self.has_headers = replace(headers), True
         headers.pairs = []

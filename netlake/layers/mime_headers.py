@@ -18,7 +18,7 @@ from email.message import Message
 from netlake.layers.spans import text_of
 
 LONGEST, LONGEST_PARAMETERS = 8192, 2048
-MOST_HEADERS = 1024
+MOST_HEADERS = 4096
 # codecs that are texts for Python, but no charsets of mails; some need quadratic time
 _NO_CHARSETS = frozenset(("idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"))
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -30,7 +30,7 @@ _FOLD = re.compile(rb"\r?\n(?=[ \t])")
 
 @dataclass(slots=True)
 class PartHeaders:
-    """What the headers of a part say; `pairs` are all headers in order, unfolded."""
+    """What the headers of a part say; `pairs` are all headers in order, unfolded, `is_cut` if there are more of them."""
 
     pairs: list[tuple[str, str]] = field(default_factory=list)
     content_type: str = "text/plain"
@@ -39,6 +39,7 @@ class PartHeaders:
     disposition: str | None = None
     name: str | None = None
     encoding: str = ""
+    is_cut: bool = False
 
     def first(self, *names: str) -> str | None:
         """The value of the first header with one of these names, in lower case; names before others."""
@@ -56,7 +57,9 @@ class PartHeaders:
 def headers_of(block: bytes) -> PartHeaders:
     """The headers in `block`, whose lines end with LF."""
     found = PartHeaders()
-    for line in _FOLD.sub(b"", block).split(b"\n")[:MOST_HEADERS]:
+    lines = _FOLD.sub(b"", block).rstrip(b"\n").split(b"\n")
+    found.is_cut = len(lines) > MOST_HEADERS
+    for line in lines[:MOST_HEADERS]:
         header, colon, value = line.partition(b":")
         if colon and header.strip():
             found.pairs.append((text_of(header.strip()), text_of(value.strip())))

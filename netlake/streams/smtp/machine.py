@@ -18,7 +18,7 @@ from netlake.streams.smtp.content import Content
 # of a line as much is kept; so many commands wait for their replies
 LONGEST, MOST_PENDING = 4096, 256
 # bytes of transactions that are not written yet
-ROOM = MOST_KEPT
+ROOM = 4 * MOST_KEPT
 # replies: go on with AUTH, with the content, with TLS
 CONTINUE, GO_ON, READY = 334, 354, 220
 MOST_DIGITS = 12
