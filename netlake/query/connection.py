@@ -287,17 +287,21 @@ def view(
     if not files:
         columns = ", ".join(f"NULL::{field.type} AS {quoted(field.name)}" for field in fields)
         return f"{made}{columns} WHERE false"
+    columns = ", ".join(quoted(field.name) for field in fields)
+    where = ""
+    if only is not None and any(field.name == "capture" for field in fields):
+        where = f" WHERE capture IN ({', '.join(map(literal, sorted(only)))})" if only else " WHERE false"
+    return f"{made}{'DISTINCT ' if distinct else ''}{columns} FROM {source(fields, files)}{where}"
+
+
+def source(fields: Sequence[Field], files: Sequence[FileInfo]) -> str:
+    """The SQL, behind FROM, of the rows of `files` with the columns `fields`, matched by their ids."""
     paths = ", ".join(literal(file.path) for file in files)
     schema = ", ".join(
         f"{field.number}: {{name: {literal(field.name)}, type: {literal(field.type)}, default_value: {field.default}}}"
         for field in fields
     )
-    columns = ", ".join(quoted(field.name) for field in fields)
-    source = f"read_parquet([{paths}], schema=MAP {{{schema}}})"
-    where = ""
-    if only is not None and any(field.name == "capture" for field in fields):
-        where = f" WHERE capture IN ({', '.join(map(literal, sorted(only)))})" if only else " WHERE false"
-    return f"{made}{'DISTINCT ' if distinct else ''}{columns} FROM {source}{where}"
+    return f"read_parquet([{paths}], schema=MAP {{{schema}}})"
 
 
 def allow_only(database: duckdb.DuckDBPyConnection, places: Iterable[Path | str], *, spill: Path | None) -> None:

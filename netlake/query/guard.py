@@ -38,7 +38,8 @@ sys.exit(main(request))
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request to the child: a statement (`sql`), or one table (`dump`: the fields of `netlake.query.dump.Dump`).
+    """A request to the child: a statement (`sql`), or one table (`dump`: the fields of `netlake.query.dump.Dump`), or
+    a timeline (`timeline`: the fields of `netlake.query.timeline.events.Question`, times as text).
 
     `captures` are names of captures, whose rows alone are read, see `chosen`; `local` the networks of `is_local`;
     `params` are the values of `$name` in `sql`;
@@ -51,6 +52,7 @@ class Request:
     lake: str
     sql: str | None = None
     dump: dict[str, Any] | None = None
+    timeline: dict[str, Any] | None = None
     at: str | None = None
     format: str = "table"
     raw: bool = False
