@@ -41,8 +41,8 @@ def _complete_kind(ctx: click.Context, param: click.Parameter, incomplete: str) 
     "--host",
     metavar="HOST",
     callback=options.filled,
-    help="Only events of this host: an address, a network such as 10.0.0.0/8, a MAC address, or a name that the lake has"
-    " for addresses (view host_name).",
+    help="Only events of this host: an address, a network such as 10.0.0.0/8, a MAC address, or a name that the lake"
+    " has for addresses (view host_name).",
 )
 @click.option(
     "--flow",
@@ -108,5 +108,7 @@ def _rows_of_page(limit: int | None, out: Path | None) -> int:
     if out is None and sys.stdout.isatty():
         raise click.UsageError("html is a page: write it to a file with -o, such as timeline.html.")
     if limit == 0 or (limit or 0) > MOST:
-        raise click.UsageError(f"--limit: a page has at most {MOST:,} rows; choose a shorter time with --from and --to.")
+        raise click.UsageError(
+            f"--limit: a page has at most {MOST:,} rows; choose a shorter time with --from and --to."
+        )
     return limit or PAGE

@@ -9,8 +9,8 @@ Rules:
 - A placeholder is the value of a column. Of a list, and of a field of a list of structs, it is the first elements.
 - With names, a value that has one is replaced by it, others stay as they are: `{operation:1=request,2=reply}`. A single
   word is a function of SQL that returns the name of a code: `{type:icmp_type_name}`.
-- With `?` it is a condition and shows nothing: `{response?}` that the value is true (not null, or not empty, where it is
-  no truth value), `{response?false}` and `{type?3,11}` that it is one of these, `{status?!0}` that it is another one.
+- With `?` it is a condition and shows nothing: `{response?}` that the value is true (not null, or not empty, where it
+  is no truth value), `{response?false}` and `{type?3,11}` that it is one of these, `{status?!0}` that it is another.
 - A choice is the first of its alternatives all of whose values are there and all of whose conditions are met, else
   nothing: `[ -> {answers.data}]`. Choices may be nested; a choice inside never makes its alternative fail.
 - Outside of choices a value that is null is left out alone. Characters of the grammar cannot be text.
@@ -37,8 +37,9 @@ class Message:
     `text` is the template, `group` a word by which several kinds of rows can be chosen. `time` and `packet` are the
     columns with the time and the packet of the event; `about` says what happened at this time, for formats that need
     it. `ends` are the columns with the source and the destination where they are not src_ip and dst_ip; `hosts` are
-    further columns with addresses of the hosts that the row is about. `default` is False for rows that are told only
-    if they are asked for.
+    further columns with addresses of the hosts that the row is about. `only` is a template with conditions, for tables
+    of whose rows few are events: the others are told only if the table is asked for by its name. `default` is False for
+    tables of routine traffic, which are told only if they or their group are asked for.
     """
 
     text: str
@@ -48,6 +49,7 @@ class Message:
     about: str = "Packet time"
     ends: tuple[str, str] | None = None
     hosts: tuple[str, ...] = ()
+    only: str = ""
     default: bool = True
 
     @property

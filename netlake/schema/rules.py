@@ -68,7 +68,7 @@ def _told(table: Table, message: Message, at: str) -> Iterator[str]:
     if not _NAME.fullmatch(message.group):
         yield f"{at}has the group {message.group!r}, which is not snake_case"
     try:
-        placeholders = list(fields(parse(message.text)))
+        placeholders = list(fields(parse(message.text) + parse(message.only)))
     except SchemaError as error:
         yield f"{at}is invalid: {error}"
         return
@@ -77,8 +77,10 @@ def _told(table: Table, message: Message, at: str) -> Iterator[str]:
     for part in placeholders:
         inner = {field.name for field in columns[part.column].fields} if part.column in columns else set()
         if part.column in columns and (part.field is None) == bool(inner):
-            yield f"{at}names {part.column}, a column with fields, without one of them" if inner else (
-                f"{at}names {part.column}.{part.field}, but the column has no fields"
+            yield (
+                f"{at}names {part.column}, a column with fields, without one of them"
+                if inner
+                else (f"{at}names {part.column}.{part.field}, but the column has no fields")
             )
         elif part.field is not None and inner and part.field not in inner:
             yield f"{at}names {part.column}.{part.field}, which is not a field"

@@ -41,8 +41,8 @@ _PORTS = {"src_ip": "src_port", "dst_ip": "dst_port", "orig_ip": "orig_port", "r
 class Question:
     """What a timeline shows; the fields are the options of `netlake timeline`.
 
-    `since` and `until` are times in UTC, the second one excluded. `conditions` are SQL conditions by table, of a display
-    filter: kinds without one are left out; None without a filter. With `wide`, rows have the columns WIDE too.
+    `since` and `until` are times in UTC, the second one excluded. `conditions` are SQL conditions by table, of a
+    display filter: kinds without one are left out; None without a filter. With `wide`, rows have the columns WIDE too.
     """
 
     host: str | None = None
@@ -85,7 +85,7 @@ class Timeline:
 
     def _check_flow(self, flow: int, connection: Connection) -> None:
         """OptionError unless exactly one capture has this flow."""
-        sql = f"SELECT DISTINCT capture FROM connection WHERE flow = {flow} ORDER BY capture LIMIT 4"
+        sql = f"SELECT DISTINCT capture FROM connection WHERE flow = {int(flow)} ORDER BY 1 LIMIT 4"  # noqa: S608 - a number
         found = [row[0] for row in connection.run(sql, self.snapshot)[0].fetchall()]
         names = {facts.capture: facts.called for facts in self.snapshot.captures()}
         if len(found) > 1:
@@ -93,7 +93,9 @@ class Timeline:
             more = ", ..." if len(found) > 3 else ""
             raise OptionError(f"--flow: several captures have a flow {flow}; add --capture with one of {shown}{more}.")
         if not found:
-            raise OptionError(f"--flow: there is no flow {flow}; `netlake dump connection --select flow,ts` lists flows.")
+            raise OptionError(
+                f"--flow: there is no flow {flow}; `netlake dump connection --select flow,ts` lists flows."
+            )
 
     def periods(self) -> list[tuple[dt.datetime | None, dt.datetime | None]]:
         """The periods, one after another, that `statement` is to be asked for; rows without a time are in the last."""
@@ -142,15 +144,22 @@ class Timeline:
             conditions.append(f"flow = {asked.flow}")
         if self.host and (about := hosts.condition(kind, self.host)):
             conditions.append(f"({about})")
+        if kind.table and kind.message and not kind.every and kind.message.only:
+            conditions.append(messages.only(kind.table, kind.message, columns))
         if asked.conditions is not None:
             conditions.append(f"({asked.conditions[kind.name]})")
         if self.snapshot.only is not None and "capture" in columns:
             conditions.append(f"capture IN ({', '.join(map(literal, sorted(self.snapshot.only))) or 'NULL'})")
         where = f"\nWHERE {' AND '.join(conditions)}" if conditions else ""
-        values = [*_values(kind), *(_wide(kind) if asked.wide else ()), f"{rank} AS rank", _own(kind, "place", "INTEGER")]
+        values = [
+            *_values(kind),
+            *(_wide(kind) if asked.wide else ()),
+            f"{rank} AS rank",
+            _own(kind, "place", "INTEGER"),
+        ]
         words = set(_WORD.findall(f"{', '.join(values)} {where}"))
         needed = [field for field in kind.fields if field.name in words or not pruning.SIMPLE.fullmatch(field.name)]
-        return f"SELECT {', '.join(values)}\nFROM {source(needed, files)}{where}"  # noqa: S608 - names are quoted
+        return f"SELECT {', '.join(values)}\nFROM {source(needed, files)}{where}"
 
 
 def _nothing() -> str:

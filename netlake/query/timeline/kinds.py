@@ -7,7 +7,7 @@ group of messages; `all` is every table whose rows have a time.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from netlake.errors import OptionError
@@ -21,12 +21,16 @@ EVERY = "all"
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind: a table with its columns, and its declaration and message if it has them."""
+    """One kind: a table with its columns, and its declaration and message if it has them.
+
+    `every` is True if the table was named, so that all its rows are told (`Message.only`).
+    """
 
     name: str
     fields: tuple[Field, ...]
     table: Table | None = None
     message: Message | None = None
+    every: bool = False
 
     @property
     def columns(self) -> dict[str, Field]:
@@ -59,7 +63,8 @@ def chosen(names: Sequence[str], snapshot: Snapshot) -> list[Kind]:
     if not names:
         wanted = [table.name for table in declared() if table.message and table.message.default]
     stored = set(snapshot.stored())
-    return list(_kinds([name for name in dict.fromkeys(wanted) if name in stored], snapshot))
+    named = {*names} if EVERY not in names else stored
+    return list(_kinds([name for name in dict.fromkeys(wanted) if name in stored], named, snapshot))
 
 
 def _named(name: str, snapshot: Snapshot) -> list[str]:
@@ -90,11 +95,11 @@ def _declaration(name: str) -> Table | None:
     return entry.table if entry else derived().get(name)
 
 
-def _kinds(names: Sequence[str], snapshot: Snapshot) -> Iterator[Kind]:
+def _kinds(names: Sequence[str], named: Collection[str], snapshot: Snapshot) -> Iterator[Kind]:
     for name in names:
         fields = snapshot.fields(name)
         table = _declaration(name)
-        yield Kind(name, fields, table, table.message if table else None)
+        yield Kind(name, fields, table, table.message if table else None, name in named)
 
 
 def _unknown(name: str, snapshot: Snapshot) -> OptionError:

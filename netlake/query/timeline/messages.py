@@ -1,8 +1,9 @@
 """The SQL of a row's sentence, from the template that its table declares (netlake.schema.message).
 
 Rules:
-- The value of a placeholder is text; null where there is none. A sequence in a choice is joined with `||`, which is null
-  if one part is; a condition is empty text, or null. A choice is the first alternative that is not null, else empty.
+- The value of a placeholder is text; null where there is none. A sequence in a choice is joined with `||`, which is
+  null if one part is; a condition is empty text, or null. A choice is the first alternative that is not null, else
+  empty text.
 - Text longer than LONGEST characters, bytes longer than BYTES and lists longer than LISTED elements end in `…`.
 - A column that the lake does not have is null.
 - Rows with a fault end in its word, because their values can be incomplete.
@@ -33,6 +34,14 @@ def of_table(table: Table, message: Message, stored: Collection[str]) -> str:
     columns = {column.name: column for column in table.all_columns if column.name in stored}
     parts = [_part(part, columns) for part in parse(message.text)]
     return _with_fault(f"trim(concat({', '.join(parts)}))", stored)
+
+
+def only(table: Table, message: Message, stored: Collection[str]) -> str:
+    """The SQL condition that a row is an event; empty if every row is one."""
+    if not message.only:
+        return ""
+    columns = {column.name: column for column in table.all_columns if column.name in stored}
+    return f"({_sequence(parse(message.only), columns)}) IS NOT NULL"
 
 
 def generic(table: str, fields: Iterable[Field]) -> str:
@@ -95,9 +104,10 @@ def _value(part: Placeholder, column: Column) -> str:
 
 
 def _field(value: str, struct: Struct, field: str | None) -> tuple[str, str]:
-    """(SQL, kind) of a field of a struct."""
+    """(SQL, kind) of a field of a struct; a list in it is joined by spaces."""
     kind = next(column.kind for column in struct.columns if column.name == field)
-    return f"{value}.{quoted(field or '')}", kind if isinstance(kind, str) else "text"
+    shown = f"{value}.{quoted(field or '')}"
+    return (shown, kind) if isinstance(kind, str) else (f"array_to_string({shown}, ' ')", "text")
 
 
 def _scalar(part: Placeholder, value: str, kind: str) -> str:

@@ -12,6 +12,7 @@ from netlake.query.mistakes import translated
 from netlake.query.output.visible import say
 from netlake.query.timeline.events import Question, Timeline
 from netlake.query.timeline.page import Page
+from netlake.query.timeline.table import EventTable
 from netlake.query.timeline.times import moment
 
 if TYPE_CHECKING:
@@ -88,9 +89,9 @@ def question(given: dict[str, Any], *, wide: bool) -> Question:
     return Question(**others, **times, wide=wide)
 
 
-def _writer(
-    form: str, out: BinaryIO, schema: pa.Schema, style: output.Style, request: dict[str, Any]
-) -> output.Writer:
+def _writer(form: str, out: BinaryIO, schema: pa.Schema, style: output.Style, request: dict[str, Any]) -> output.Writer:
     if form == "html":
         return Page(out, request["lake"], request["timeline"])
+    if form == "table":
+        return EventTable(out, schema, style)
     return output.writer(form, out, schema, style)
