@@ -6,9 +6,13 @@ from rich.cells import cell_len
 
 from netlake.query.output.table import SAMPLE, AlignedTable
 
-# least width of messages, as long as they are longer; columns in the order in which they get room
-LEAST = 40
+# least width of messages, as long as they are longer
+LEAST = 32
+# width of an IPv4 address with a port; terminals that are narrower than NARROW cut longer ends
+END, NARROW = 21, 160
+# columns in the order in which they get room; those of EXTRA only if no message is cut
 _ORDER = ("ts", "kind", "source", "destination", "flow", "packet", "capture")
+_EXTRA = ("capture",)
 
 
 class EventTable(AlignedTable):
@@ -16,14 +20,16 @@ class EventTable(AlignedTable):
 
     def _choose(self) -> None:
         places = {name: place for place, name in enumerate(self.schema.names)}
-        message = places["message"]
-        longest = max((cell_len(row[message]) for row in self.waiting[:SAMPLE]), default=0)
-        kept, room = [message], self._room()
+        longest = max((cell_len(row[places["message"]]) for row in self.waiting[:SAMPLE]), default=0)
+        if self._room() < NARROW:
+            for name in ("source", "destination"):
+                self.widths[places[name]] = min(self.widths[places[name]], END)
+        self.kept, left = [places["message"]], self._room()
         for name in _ORDER:
-            taken = sum(self.widths[place] + self.gap for place in [*kept[1:], places[name]])
-            if room - taken < min(longest, LEAST):
+            width = self.widths[places[name]] + self.gap
+            if left - width < (longest if name in _EXTRA else min(longest, LEAST)):
                 break
-            kept.append(places[name])
-        left = room - sum(self.widths[place] + self.gap for place in kept[1:])
-        self.widths[message] = max(len("message"), min(longest, left))
-        self.kept = sorted(kept)
+            self.kept.append(places[name])
+            left -= width
+        self.widths[places["message"]] = max(len("message"), min(longest, left))
+        self.kept.sort()

@@ -33,7 +33,7 @@ def write(request: dict[str, Any], out: BinaryIO, snapshot: Snapshot, connection
     count, more, last = 0, False, None
     try:
         for batch in batches(timeline, connection, None if most is None else most + 1, plan=request["plan"]):
-            writer = writer or _writer(form, out, batch.schema, style, request)
+            writer = writer or _writer(form, out, batch.schema, style, (request, snapshot))
             more = most is not None and count + batch.num_rows > most
             part = batch.slice(0, most - count) if more else batch
             writer.write(part)
@@ -48,7 +48,8 @@ def write(request: dict[str, Any], out: BinaryIO, snapshot: Snapshot, connection
     out.flush()
     if more:
         until = f", up to {last:%Y-%m-%d %H:%M:%S.%f} UTC" if last else ""
-        say(f"showing the first {count:,} rows{until}; there are more: --limit 0 for all, or --from for later ones.")
+        rest = "a greater --limit" if form == "html" else "--limit 0 for all"
+        say(f"showing the first {count:,} rows{until}; there are more: {rest}, or --from for later ones.")
 
 
 def batches(
@@ -89,9 +90,12 @@ def question(given: dict[str, Any], *, wide: bool) -> Question:
     return Question(**others, **times, wide=wide)
 
 
-def _writer(form: str, out: BinaryIO, schema: pa.Schema, style: output.Style, request: dict[str, Any]) -> output.Writer:
+def _writer(
+    form: str, out: BinaryIO, schema: pa.Schema, style: output.Style, of: tuple[dict[str, Any], Snapshot]
+) -> output.Writer:
+    """The writer of a format for the rows of a request on a snapshot."""
     if form == "html":
-        return Page(out, request["lake"], request["timeline"])
-    if form == "table":
-        return EventTable(out, schema, style)
-    return output.writer(form, out, schema, style)
+        request, snapshot = of
+        names = {facts.capture: facts.called for facts in snapshot.captures()}
+        return Page(out, request["lake"], request["timeline"], names)
+    return EventTable(out, schema, style) if form == "table" else output.writer(form, out, schema, style)
