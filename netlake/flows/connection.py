@@ -25,9 +25,9 @@ TABLES = (
         key=("capture", "flow"),
         why=DERIVED,
         message=Message(
-            "[{protocol:6=TCP,17=UDP,1=ICMP,58=ICMPv6,132=SCTP,47=GRE,50=ESP,2=IGMP}[ {service}]] connection {conn_state}"
-            "[, {duration} s][: {orig_wire_bytes} -> {resp_wire_bytes} B, {orig_packets} -> {resp_packets} packets]"
-            "[, ended by {end_reason}][, decryption {decryption}]",
+            "[{protocol:6=TCP,17=UDP,1=ICMP,58=ICMPv6,132=SCTP,47=GRE,50=ESP,2=IGMP}[ {service}]] connection"
+            " {conn_state}[, {duration} s][: {orig_wire_bytes} -> {resp_wire_bytes} B,"
+            " {orig_packets} -> {resp_packets} packets][, ended by {end_reason}][, decryption {decryption}]",
             "connections",
             packet="first_packet",
             about="First packet of the connection",

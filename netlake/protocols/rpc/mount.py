@@ -43,8 +43,8 @@ TABLES = (
         on=ON,
         inside="rpc",
         message=Message(
-            "NFS mount [{response?}reply|call] {procedure:0=null,1=mount,2=dump,3=unmount,4=unmount all,5=export}[ {path}]["
-            " status {status}]",
+            "NFS mount [{response?}reply|call] {procedure:0=null,1=mount,2=dump,3=unmount,4=unmount all,5=export}"
+            "[ {path}][ status {status}]",
             "files",
         ),
         columns=(

@@ -44,8 +44,8 @@ TABLES = (
         on=ON,
         inside="rpc",
         message=Message(
-            "portmap [{response?}reply|call] {procedure:0=null,1=set,2=unset,3=get port,4=dump,5=call}[ program {program}]["
-            " port {port}]",
+            "portmap [{response?}reply|call] {procedure:0=null,1=set,2=unset,3=get port,4=dump,5=call}"
+            "[ program {program}][ port {port}]",
             "rpc_services",
         ),
         columns=(

@@ -85,9 +85,9 @@ def pa_empty(schema: pa.Schema) -> pa.RecordBatch:
 
 def question(given: dict[str, Any], *, wide: bool) -> Question:
     """The question of a request, whose times are text."""
-    times = {name: moment(f"--{option}", given.get(name)) for name, option in (("since", "from"), ("until", "to"))}
+    since, until = moment("--from", given.get("since")), moment("--to", given.get("until"))
     others = {name: given[name] for name in ("host", "flow", "kinds", "conditions") if given.get(name) is not None}
-    return Question(**others, **times, wide=wide)
+    return Question(since=since, until=until, wide=wide, **others)
 
 
 def _writer(

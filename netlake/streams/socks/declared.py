@@ -11,8 +11,8 @@ SOCKS = Table(
     context="stream",
     why="tshark shows each message in its own packet, a row has all of an exchange",
     message=Message(
-        "SOCKS{version} {command:1=CONNECT,2=BIND,3=UDP ASSOCIATE} [{target_domain}[:{target_port}]|{target_ip}[:{target_port}]][ by"
-        " {user}][: reply {reply}]",
+        "SOCKS{version} {command:1=CONNECT,2=BIND,3=UDP ASSOCIATE}"
+        " [{target_domain}[:{target_port}]|{target_ip}[:{target_port}]][ by {user}][: reply {reply}]",
         "remote",
     ),
     columns=(

@@ -7,6 +7,7 @@
   const events = JSON.parse($("events").textContent);
   const meta = JSON.parse($("meta").textContent);
   const ROW = 24;
+  const LONG = new Set(["Message", "Capture"]);
   const COLOURS = ["#3b82d6", "#e0872f", "#3f9e5d", "#c8504f", "#8d6cc4", "#9b7455", "#d16fae", "#6f8f1f", "#1f9fb0",
     "#b59a10", "#5a6bd8", "#d9657d", "#4e8a8a", "#a25fd0", "#7d8a97"];
 
@@ -212,7 +213,7 @@
       ["Source", one[SOURCE]], ["Destination", one[DESTINATION]], ["Flow", one[FLOW]], ["Packet", one[PACKET]],
       ["Capture", one[CAPTURE] && `${one[CAPTURE]} ${meta.captures[one[CAPTURE]] || ""}`]];
     $("fields").replaceChildren(...fields.filter(([, value]) => value !== null && value !== undefined && value !== "")
-      .flatMap(([label, value]) => [element("dt", "", label), element("dd", "", value)]));
+      .flatMap(([label, value]) => [element("dt", "", label), element("dd", LONG.has(label) ? "long" : "", value)]));
     const actions = [];
     const action = (text, act) => {
       const made = element("button", "", text);
