@@ -33,7 +33,7 @@ TABLES = (
         message=Message(
             "ARP [{operation?1}who has {target_ip}, asks {sender_ip} ({sender_mac})|{operation?2}{sender_ip} is at"
             " {sender_mac}|operation {operation} of {sender_ip} ({sender_mac})]",
-            "hosts", ends=("sender_ip", "target_ip"), hosts=("sender_mac",),
+            "hosts", ends=("sender_ip", "target_ip"), hosts=("sender_mac", "target_mac"),
         ),
         columns=(
             Column("hardware_type", "u16", "Hardware type: 1 Ethernet, 6 IEEE 802 networks.", at=0,

@@ -40,7 +40,7 @@ TABLES = (
         on=("udp.port=1194",),
         message=Message(
             "OpenVPN {opcode:1=hard reset,3=soft reset,4=control,5=acknowledgment,6=data,7=client reset,8=server"
-            " reset,9=data,10=client reset}",
+            " reset,9=data,10=client reset,11=wrapped control}",
             "remote", only="{opcode?1,2,7,8,10}",
         ),
         columns=(

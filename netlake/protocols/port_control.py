@@ -41,8 +41,8 @@ TABLES = (
         spec="RFC 6887, RFC 6886",
         on=("udp.port=5351", "udp.port=5350"),
         message=Message(
-            "port mapping [{response?}response|request][ {protocol:6=TCP,17=UDP}] {internal_port}[ -> "
-            "[{external_ip}]:{external_port}][ for {lifetime} s][ {result?!0}failed with code {result}]",
+            "port mapping [{response?}response|request][ {protocol:6=TCP,17=UDP}] {internal_port}"
+            "[ -> [{external_ip}:]{external_port}][ for {lifetime} s][ {result?!0}failed with code {result}]",
             "hosts",
         ),
         columns=(

@@ -91,8 +91,8 @@ TABLES = (
         size=HEADER,
         layers=("dns", "mdns@5353", "llmnr@5355"),
         message=Message(
-            "[{response?}answer|query] {query_type_name} {query_name}[{response?}["
-            " {rcode_name?!NOERROR}{rcode_name}][ -> {answers.address}| -> {answers.data}]]",
+            "DNS [{response?}answer|query][ {query_type_name} {query_name}|{response?} {answers.name}]"
+            "[{response?}[ {rcode_name?!NOERROR}{rcode_name}][ -> {answers.address}| -> {answers.data}]]",
             "names",
         ),
         columns=(

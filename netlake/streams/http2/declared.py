@@ -41,8 +41,8 @@ HTTP2_STREAM = Table(
     spec="RFC 9113, RFC 7541",
     context="stream",
     message=Message(
-        "[{method} |response ][{scheme}://][{authority}]{path}[ {status}][, {response_body_length} B][ gRPC status"
-        " {grpc_status}][ reset: {reset_code}][ by {user_agent}]",
+        "[{method} [{scheme}://][{authority}]{path}|response][ {status}][, {response_body_length} B]"
+        "[ gRPC status {grpc_status}][ reset: {reset_code}][ by {user_agent}]",
         "web",
     ),
     columns=(

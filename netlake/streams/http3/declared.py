@@ -37,8 +37,8 @@ HTTP3_STREAM = Table(
     spec="RFC 9114, RFC 9204",
     context="stream",
     message=Message(
-        "[{method} |response ][{scheme}://][{authority}]{path}[ {status}][, {response_body_length} B][ gRPC status"
-        " {grpc_status}][ reset: {reset_code}][ by {user_agent}]",
+        "[{method} [{scheme}://][{authority}]{path}|response][ {status}][, {response_body_length} B]"
+        "[ gRPC status {grpc_status}][ reset: {reset_code}][ by {user_agent}]",
         "web",
     ),
     columns=tuple(_of_http3(column) for column in HTTP2_STREAM.columns if column.name != "pushed"),
