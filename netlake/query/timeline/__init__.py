@@ -10,7 +10,7 @@
 Rules:
 - Only tables are read that have a file whose times overlap the question; of these, the files that the conditions allow
   (netlake.query.planning).
-- The order is the time, then capture, packet, connections before what is in them, and the place in the packet. Rows
-  without a time are last.
+- The order is the time, then capture, packet, connections before what is in them, flow and the place in the packet.
+  Rows without a time are last.
 - Text is as captured. Every output format makes control characters visible (netlake.query.output).
 """

@@ -111,16 +111,17 @@ class Timeline:
         self, since: dt.datetime | None, until: dt.datetime | None, *, last: bool = True, limit: int | None = None
     ) -> Statement:
         """The statement for a period, with the first `limit` rows; rows without a time are in the last period."""
+        untimed = last and self.question.since is None and self.question.until is None
         asked = replace(self.question, since=since, until=until, limit=limit)
         made = Statement("")
         selects = []
         for rank, kind in enumerate(sorted(self.kinds, key=_rank)):
-            files, every = self._files(kind, asked, untimed=last)
+            files, every = self._files(kind, asked, untimed=untimed)
             if files:
-                selects.append(self._select(kind, files, asked, rank, untimed=last))
+                selects.append(self._select(kind, files, asked, rank, untimed=untimed))
                 made.files[kind.name] = (len(files), every, sum(file.rows for file in files))
         shown = ", ".join(COLUMNS + (WIDE if asked.wide else ()))
-        order = "ORDER BY ts NULLS LAST, capture, packet NULLS FIRST, rank, place"
+        order = "ORDER BY ts NULLS LAST, capture, packet NULLS FIRST, rank, flow, place"
         rest = "" if limit is None else f"\nLIMIT {limit}"
         joined = "\nUNION ALL\n".join(selects) or _nothing()
         made.sql = f"SELECT {shown} FROM (\n{joined}\n)\n{order}{rest}"  # noqa: S608 - names are quoted
@@ -176,13 +177,12 @@ def _rank(kind: Kind) -> tuple[int, str]:
 
 
 def _times(column: str, asked: Question, *, untimed: bool) -> list[str]:
-    """The conditions of a period; rows without a time are in a period that has no end, or none at all."""
+    """The conditions of a period, which has rows without a time too if `untimed`; it then has no end."""
+    if untimed:
+        return [f"{column} >= {_moment(asked.since)} OR {column} IS NULL"] if asked.since else []
     found = [f"{column} >= {_moment(asked.since)}"] if asked.since else []
-    if asked.until:
-        found.append(f"{column} < {_moment(asked.until)}")
-    if not untimed and not found:
-        found.append(f"{column} IS NOT NULL")
-    return found
+    found += [f"{column} < {_moment(asked.until)}"] if asked.until else []
+    return found or [f"{column} IS NOT NULL"]
 
 
 def _moment(time: dt.datetime) -> str:
