@@ -28,7 +28,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def lake(path: Path) -> Iterator[netlake.Lake]:
-    """This lake, opened."""
+    """The lake of `path`, opened."""
     with netlake.Lake(path) as opened:
         yield opened
 

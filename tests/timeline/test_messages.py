@@ -130,7 +130,7 @@ def sentence(template: str, row: dict[str, Any], tmp_path: Path) -> str:
     lakes.commit(tmp_path / "lake", "a" * 16, {lakes.SAMPLE: [row]})
     sql = messages.of_table(table, Message(template, "group"), {column.name for column in table.all_columns})
     with netlake.Lake(tmp_path / "lake") as lake:
-        return str(lake.sql(f"SELECT {sql} FROM sample").rows()[0][0])
+        return str(lake.sql(f"SELECT {sql} FROM sample").rows()[0][0])  # noqa: S608 - of the test
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_long_text_is_cut(tmp_path: Path) -> None:
     lakes.commit(tmp_path / "lake", "a" * 16, {table: [{"word": "é" * 301}, {"word": "é" * 300}]})
     sql = messages.of_table(table, Message("{word}", "group"), {"word"})
     with netlake.Lake(tmp_path / "lake") as lake:
-        assert lake.sql(f"SELECT {sql} FROM long").rows() == [("é" * 300 + "…",), ("é" * 300,)]
+        assert lake.sql(f"SELECT {sql} FROM long").rows() == [("é" * 300 + "…",), ("é" * 300,)]  # noqa: S608 - of the test
 
 
 def test_column_that_the_lake_does_not_have_is_null(tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_column_that_the_lake_does_not_have_is_null(tmp_path: Path) -> None:
     sql = messages.of_table(lakes.SAMPLE, Message("[{word}|none] {number}", "group"), stored)
     lakes.commit(tmp_path / "lake", "a" * 16, {lakes.SAMPLE: [{"word": "w", "number": 1, "fault": "cut"}]})
     with netlake.Lake(tmp_path / "lake") as lake:
-        assert lake.sql(f"SELECT {sql} FROM sample").rows() == [("none 1",)]
+        assert lake.sql(f"SELECT {sql} FROM sample").rows() == [("none 1",)]  # noqa: S608 - of the test
 
 
 def test_table_without_template_has_its_first_columns() -> None:

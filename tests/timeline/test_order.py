@@ -136,7 +136,7 @@ def test_periods_give_the_rows_of_the_whole(lake: netlake.Lake, monkeypatch: pyt
     monkeypatch.setattr(slices, "SLICE", 5_000)
     timeline = made(lake, Question(kinds=("all",)))
     assert len(timeline.periods()) > 2
-    parts = [batch for batch in written.batches(timeline, lake._opened(), None)]
+    parts = list(written.batches(timeline, lake._opened(), None))
     assert [tuple(row.values()) for batch in parts for row in batch.to_pylist()] == whole
 
 

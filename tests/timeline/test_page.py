@@ -78,7 +78,8 @@ def shown(browser: Chrome) -> int:
 def rows(browser: Chrome) -> list[list[str]]:
     """The cells of the rows that are elements."""
     found: list[list[str]] = browser.execute_script(
-        "return [...document.querySelectorAll('#rows .row')].map(row => [...row.children].map(cell => cell.textContent))"
+        "return [...document.querySelectorAll('#rows .row')].map("
+        "row => [...row.children].map(cell => cell.textContent))"
     )
     return found
 
@@ -131,8 +132,10 @@ def test_scrolling_shows_the_last_rows(opened: Opened, lake: netlake.Lake) -> No
         ("text", "arp", lambda row: "arp" in f"{row[1]} {row[2]} {row[3]} {row[4]}".lower()),
         ("text", "DNS -answer lab", lambda row: all(word in _text(row) for word in ("dns", "lab"))
          and "answer" not in _text(row)),
-        ("host", "10.20.0.2", lambda row: any((end or "").startswith("10.20.0.2") for end in row[3:5])),
-        ("host", "fd00:20::2", lambda row: any((end or "").lstrip("[").startswith("fd00:20::2") for end in row[3:5])),
+        ("host", "10.20.0.2", lambda row: any(_is(end, "10.20.0.2") for end in row[3:5])),
+        ("host", "fd00:20::2", lambda row: any(_is(end, "fd00:20::2") for end in row[3:5])),
+        ("host", "10.2", lambda row: False),
+        ("host", "10.20.", lambda row: any((end or "").startswith("10.20.") for end in row[3:5])),
         ("flow", "167", lambda row: row[5] == 167),
         ("text", "no such event", lambda row: False),
     ],
@@ -145,6 +148,11 @@ def test_filter(opened: Opened, lake: netlake.Lake, field: str, text: str, condi
     assert [cells[2] for cells in rows(browser)] == [row[2] for row in expected[: len(rows(browser))]]
     browser.find_element("id", "clear").click()
     assert shown(browser) == len(lake.timeline().rows())
+
+
+def _is(end: str | None, address: str) -> bool:
+    """Whether an end is this address, with a port or without one."""
+    return (end or "").partition("]")[0].lstrip("[") == address or (end or "").rpartition(":")[0] == address
 
 
 def _text(row: Any) -> str:

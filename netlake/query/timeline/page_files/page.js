@@ -54,9 +54,10 @@
   }
   function isHost(end, wanted) {
     if (!end) return false;
-    const at = end.indexOf(wanted);
-    // from the start of an address; a whole address if more digits follow
-    return at === 0 || (at === 1 && end[0] === "[");
+    const begin = end[0] === "[" ? 1 : 0;
+    // an address, or its first parts: 10.0.0.2 is not the begin of 10.0.0.25
+    const next = end[begin + wanted.length];
+    return end.startsWith(wanted, begin) && (next === undefined || !/[0-9a-f]/.test(next) || !/[0-9a-f]$/.test(wanted));
   }
   function filter() {
     const words = state.text.toLowerCase().split(/\s+/).filter(Boolean);
