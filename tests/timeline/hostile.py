@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from netlake.tables import table
 from tests.query import lakes
@@ -25,7 +26,9 @@ TEXTS = (
 
 def lake(path: Path) -> Path:
     """A lake with a row of `http_request` for each of TEXTS, and one without a time."""
-    rows = [{"method": "GET", "host": "a.example", "uri": f"/{text}", "src_ip": "192.0.2.1"} for text in TEXTS]
+    rows: list[dict[str, Any]] = [
+        {"method": "GET", "host": "a.example", "uri": f"/{text}", "src_ip": "192.0.2.1"} for text in TEXTS
+    ]
     rows.append({"ts": None, "method": "GET", "uri": "/untimed"})
     lakes.commit(path, "a" * 16, {table("http_request"): rows}, path="</script>\x1b[31m<b>.pcap")
     return path

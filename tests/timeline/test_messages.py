@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ EMPTY = {"boolean": False, "varchar": "", "blob": b""}
 def filled(table: Table, row: dict[str, Any]) -> dict[str, Any]:
     """A row of a case with values of Python, and a value in columns that are never null."""
     kinds = {column.name: column.kind for column in table.all_columns}
-    convert = {"bytes": bytes.fromhex, "ts": dt.datetime.fromisoformat}
+    convert: dict[str, Callable[[Any], Any]] = {"bytes": bytes.fromhex, "ts": dt.datetime.fromisoformat}
     given = {name: convert.get(str(kinds[name]), lambda value: value)(value) for name, value in row.items()}
     needed = [column for column in table.columns if not column.null and isinstance(column.kind, str)]
     return {column.name: EMPTY.get(SCALARS[str(column.kind)].lake, 0) for column in needed} | given

@@ -67,7 +67,13 @@ def opened(browser: Chrome, path: Path, pages: Callable[..., Path]) -> Iterator[
         return browser
 
     yield page
-    assert browser.get_log("browser") == []
+    assert _logged(browser) == []
+
+
+def _logged(browser: Any) -> list[dict[str, Any]]:
+    """What the browser reported since the last call."""
+    found: list[dict[str, Any]] = browser.get_log("browser")
+    return found
 
 
 def shown(browser: Chrome) -> int:
@@ -229,7 +235,7 @@ def test_script_that_is_not_the_page_s_is_refused(browser: Chrome, path: Path, t
     browser.get(file.as_uri())
     assert shown(browser) > 0
     assert browser.execute_script("return window.hostile") is None
-    assert any("Content Security Policy" in entry["message"] for entry in browser.get_log("browser"))
+    assert any("Content Security Policy" in entry["message"] for entry in _logged(browser))
 
 
 def test_page_without_events(opened: Opened) -> None:
