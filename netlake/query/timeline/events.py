@@ -57,9 +57,13 @@ class Question:
 
 @dataclass(slots=True)
 class Statement:
-    """The SQL of a period, and for each kind in it (files read, files of the table, rows in the files read)."""
+    """The SQL of a period, and for each kind in it (files read, files of the table, rows in the files read).
+
+    `reads` is SQL that names the tables that conditions read besides.
+    """
 
     sql: str
+    reads: str
     files: dict[str, tuple[int, int, int]] = field(default_factory=dict)
 
 
@@ -71,6 +75,8 @@ class Timeline:
             raise OptionError("--to: the time is not after that of --from; give a later one.")
         self.question, self.snapshot = question, snapshot
         self.host = None if question.host is None else hosts.resolved(question.host, snapshot, connection)
+        # files of each kind with the statistics that questions need; the catalog is asked once for all periods
+        self._known: dict[str, Sequence[FileInfo]] = {}
         self.kinds = [kind for kind in kinds.chosen(question.kinds, snapshot) if self._has_events(kind)]
         if question.flow is not None:
             self._check_flow(question.flow, connection)
@@ -113,7 +119,7 @@ class Timeline:
         """The statement for a period, with the first `limit` rows; rows without a time are in the last period."""
         untimed = last and self.question.since is None and self.question.until is None
         asked = replace(self.question, since=since, until=until, limit=limit)
-        made = Statement("")
+        made = Statement("", self._reads())
         selects = []
         for rank, kind in enumerate(sorted(self.kinds, key=_rank)):
             files, every = self._files(kind, asked, untimed=untimed)
@@ -127,6 +133,13 @@ class Timeline:
         made.sql = f"SELECT {shown} FROM (\n{joined}\n)\n{order}{rest}"  # noqa: S608 - names are quoted
         return made
 
+    def _reads(self) -> str:
+        """SQL with the conditions that read other tables: those of a filter, and of a network."""
+        named = list((self.question.conditions or {}).values())
+        if self.host and self.host.network:
+            named += [condition for kind in self.kinds[:1] if (condition := hosts.condition(kind, self.host))]
+        return f"SELECT {', '.join(f'({one})' for one in named) or 1}"
+
     def _files(self, kind: Kind, asked: Question, *, untimed: bool = True) -> tuple[list[FileInfo], int]:
         """(the files that can have a matching row, number of files) of a kind."""
         filters = _times(kind.time, asked, untimed=untimed)
@@ -135,7 +148,10 @@ class Timeline:
         filters += [named] if named else []
         numbers = {name: one.number for name, one in kind.columns.items() if pruning.SIMPLE.fullmatch(name)}
         test = pruning.test(filters, numbers)
-        found = self.snapshot.files(kind.name, test.columns | {numbers[kind.time]})
+        if kind.name not in self._known:
+            # the columns of a question are those of its periods, and the time
+            self._known[kind.name] = self.snapshot.files(kind.name, test.columns | {numbers[kind.time]})
+        found = self._known[kind.name]
         return [file for file in found if file.rows and test(file.stats)], len(found)
 
     def _select(self, kind: Kind, files: Sequence[FileInfo], asked: Question, rank: int, *, untimed: bool) -> str:

@@ -21,6 +21,6 @@ def timeline(
         names = [kind.name for kind in chosen(question.kinds, snapshot)]
         question = replace(question, conditions=conditions(display_filter, names, snapshot, connection))
     made = Timeline(question, snapshot, connection).statement(question.since, question.until, limit=question.limit)
-    relation, opened = connection.run(made.sql, snapshot)
+    relation, opened = connection.run(made.sql, snapshot, reads=made.reads)
     opened.tables.update(made.files)
     return relation, opened

@@ -63,7 +63,7 @@ def batches(
         if plan:
             for name, (read, every, rows) in made.files.items():
                 say(f"{name}: {read:,} of {every:,} files, {rows:,} rows")
-        relation, _ = connection.run(made.sql, timeline.snapshot)
+        relation, _ = connection.run(made.sql, timeline.snapshot, reads=made.reads)
         reader = relation.to_arrow_reader(BATCH)
         for batch in reader:
             if batch.num_rows:
