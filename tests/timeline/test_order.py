@@ -232,6 +232,31 @@ def test_groups_have_tables_and_other_names() -> None:
     assert kinds.EVERY not in found
 
 
+@pytest.mark.parametrize(
+    ("host", "labels"),
+    [("192.0.2.7", ["scan"]), ("198.51.100.1", ["scan", "flood"]), ("198.51.100.0/24", ["scan", "flood"]),
+     ("192.0.0.0/16", ["scan"]), ("203.0.113.1", []), ("00:00:5e:00:53:01", [])],
+)  # fmt: skip
+def test_ground_truth_is_about_the_hosts_of_its_networks(tmp_path: Path, host: str, labels: list[str]) -> None:
+    rows = [
+        {
+            "label": label,
+            "a_networks": attackers,
+            "v_networks": ["198.51.100.1/32"],
+            "begin_ts": lakes.START + at * HOUR,
+        }
+        for at, (label, attackers) in enumerate([("scan", ["192.0.2.0/24"]), ("flood", [])])
+    ]
+    never_null = {"source": "s", "rule": 1, "file": "f", "format": "x", "kind": "window", "state": "attack",
+                  "priority": 0, "direction": "both"}  # fmt: skip
+    lakes.commit(
+        tmp_path / "lake", "a" * 16, {TABLES["truth"]: [never_null | row for row in rows], TABLES["address"]: []}
+    )
+    with netlake.Lake(tmp_path / "lake") as lake:
+        found = [row[2].split()[1] for row in lake.timeline(host=host).rows()]
+    assert found == labels
+
+
 def test_lake_without_rows(tmp_path: Path, run: Run) -> None:
     lakes.commit(tmp_path / "lake", "a" * 16, {})
     assert run("--lake", tmp_path / "lake", "--format", "csv") == (0, ",".join(COLUMNS) + "\n", "")

@@ -2,7 +2,8 @@
 
 A name stands for every address that the view `host_name` has for it, whenever it had it: exactly this name, or one
 whose first label it is (`laptop` for `laptop.example.com`). The condition of a row is that one of its addresses is the
-host's: source, destination, and the columns that its table declares as `hosts`.
+host's: source, destination, and the columns that its table declares as `hosts`. A column with a list of networks, as in
+ground truth, is about every host in one of them.
 """
 
 from __future__ import annotations
@@ -92,17 +93,27 @@ def columns(kind: Kind, host: Host) -> list[str]:
 
 def condition(kind: Kind, host: Host) -> str | None:
     """The SQL condition that a row of the kind is about the host; None if its rows have no such address."""
-    found = columns(kind, host)
-    if not found:
-        return None
+    parts = [_in_list(name, host) for name in ends(kind) or () if kind.columns[name].type.endswith("[]")]
+    for name in columns(kind, host):
+        inside = among(host.addresses) if host.network is None else f"IN (FROM net({literal(host.network)}))"
+        parts.append(f"{quoted(name)} {inside}")
+    return " OR ".join(parts) or None
+
+
+def _in_list(column: str, host: Host) -> str:
+    """The SQL condition that a list of networks has one with an address of the host."""
+    tests = [f"in_net({literal(address)}, one)" for address in host.addresses if not host.mac]
     if host.network is not None:
-        return " OR ".join(f"{quoted(name)} IN (FROM net({literal(host.network)}))" for name in found)
-    return " OR ".join(f"{quoted(name)} {among(host.addresses)}" for name in found)
+        tests.append(f"in_net({literal(host.network.partition('/')[0])}, one)")
+        tests.append(f"in_net(split_part(one, '/', 1), {literal(host.network)})")
+    return f"(SELECT bool_or({' OR '.join(tests) or 'false'}) FROM unnest({quoted(column)}) AS given(one))"  # noqa: S608
 
 
 def filters(kind: Kind, host: Host) -> str | None:
     """The condition in the grammar of `netlake.query.pruning`; None if it says nothing of files."""
     if host.network is not None:
+        return None
+    if any(kind.columns[name].type.endswith("[]") for name in ends(kind) or ()):
         return None
     return " OR ".join(f"{name} {among(host.addresses)}" for name in columns(kind, host)) or None
 
