@@ -21,6 +21,7 @@ from pathlib import Path
 import click
 
 from netlake.query import saved
+from netlake.schema import Table
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -133,6 +134,15 @@ def help_page() -> str:
     return "\n".join(parts)
 
 
+def _told(table: Table) -> str:
+    """The template of a table, and which of its rows are told."""
+    if table.message is None:
+        return ""
+    notes = ["; only if asked for"] if not table.message.default else []
+    notes += [f"; rows with `{table.message.only}`"] if table.message.only else []
+    return f"`{table.message.text}`{''.join(notes)}"
+
+
 LISTS = re.compile(r"(?<=<!-- list: )(?P<what>\w+)( -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
 
@@ -141,13 +151,18 @@ def listed(text: str) -> str:
     from netlake.query import functions
     from netlake.query.snapshot import Snapshot
     from netlake.query.views import columns
-    from netlake.tables import views
+    from netlake.tables import declared, views
 
     def table(found: re.Match[str]) -> str:
         if found["what"] == "functions":
             every = functions.every().values()
             rows = [(f"`{one.signature}`", one.doc, f"`{one.example}`") for one in every]
             head = "| function | value | true example |\n|---|---|---|\n"
+        elif found["what"] == "kinds":
+            rows = sorted(
+                (table.message.group, f"`{table.name}`", _told(table)) for table in declared() if table.message
+            )
+            head = "| group | kind | message |\n|---|---|---|\n"
         else:
             chosen = [view for view in views().values() if bool(view.schema) == (found["what"] == "schemas")]
             named = [(view, columns(view, Snapshot.declared())) for view in chosen]

@@ -214,9 +214,28 @@ def _load(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) ->
 
 def output(function: Function) -> Function:
     """Add the options of commands that write rows."""
-    for option in reversed(_OUTPUT):
-        function = option(function)
-    return function
+    return output_in(list(FORMATS), "")(function)
+
+
+def output_in(formats: list[str], further: str) -> Callable[[Function], Function]:
+    """Add the options of commands that write rows in one of `formats`; `further` is a sentence about formats."""
+
+    def decorated(function: Function) -> Function:
+        for option in reversed((_format(formats, further), *_OUTPUT)):
+            function = option(function)
+        return function
+
+    return decorated
+
+
+def _format(formats: list[str], further: str) -> Callable[[Function], Function]:
+    return click.option(
+        "--format",
+        type=click.Choice(formats),
+        help="Output format (default: by the ending of the file of -o, such as .parquet, else table). csv and tsv have"
+        " a header line; arrow is the IPC stream format; elasticsearch is its bulk format with names of ECS."
+        + (f" {further}" if further else ""),
+    )
 
 
 def capture_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -258,12 +277,6 @@ def limit(*further: str) -> Callable[[Function], Function]:
 
 
 _OUTPUT = (
-    click.option(
-        "--format",
-        type=click.Choice(list(FORMATS)),
-        help="Output format (default: by the ending of the file of -o, such as .parquet, else table). csv and tsv have"
-        " a header line; arrow is the IPC stream format; elasticsearch is its bulk format with names of ECS.",
-    ),
     click.option(
         "-o",
         "--output",

@@ -11,7 +11,7 @@ capture, packet, place and flow that its table has: (capture, flow) in `connecti
 
 from __future__ import annotations
 
-from netlake.schema import Column, List, Table
+from netlake.schema import Column, List, Message, Table
 
 WHY = "our own"
 
@@ -22,6 +22,13 @@ TRUTH = Table(
     context="lake",
     key=("source", "rule"),
     why=WHY,
+    message=Message(
+        "{state} {label} begins[ until {end_ts}][ ({techniques})| ({category})][, condition {condition}][: {note}]",
+        "annotations",
+        time="begin_ts",
+        ends=("a_networks", "v_networks"),
+        about="Begin of the interval of the ground truth",
+    ),
     columns=(
         Column("source", "word", "Name under which the file was imported.", null=False),
         Column("rule", "i64", "Number of the rule in its source, from 1, in the order of the file.", null=False),

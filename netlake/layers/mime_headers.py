@@ -30,7 +30,7 @@ _FOLD = re.compile(rb"\r?\n(?=[ \t])")
 
 @dataclass(slots=True)
 class PartHeaders:
-    """What the headers of a part say; `pairs` are all headers in order, unfolded, `is_cut` if there are more of them."""
+    """What the headers of a part say; `pairs` are all headers in order, unfolded, `is_cut` if there are more."""
 
     pairs: list[tuple[str, str]] = field(default_factory=list)
     content_type: str = "text/plain"

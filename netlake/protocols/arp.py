@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from netlake.layers.read import addresses, fill, fixed, mark_short, plain, where
 from netlake.packets import Columns, Ints, Mask, Messages
-from netlake.schema import Column, Table
+from netlake.schema import Column, Message, Table
 
 # size of a message with 6-byte hardware and 4-byte protocol addresses
 HEADER = 28
@@ -30,6 +30,11 @@ TABLES = (
         on=("ether.type=0x0806", "ether.type=0x8035"),
         size=HEADER,
         context="record",
+        message=Message(
+            "ARP [{operation?1}who has {target_ip}, asks {sender_ip} ({sender_mac})|{operation?2}{sender_ip} is at"
+            " {sender_mac}|operation {operation} of {sender_ip} ({sender_mac})]",
+            "hosts", ends=("sender_ip", "target_ip"), hosts=("sender_mac", "target_mac"),
+        ),
         columns=(
             Column("hardware_type", "u16", "Hardware type: 1 Ethernet, 6 IEEE 802 networks.", at=0,
                    wireshark="arp.hw.type", encoding="dictionary"),

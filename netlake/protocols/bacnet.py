@@ -13,7 +13,7 @@ from typing import Any
 
 from netlake.layers.items import remainder
 from netlake.packets import Cursor, Malformed
-from netlake.schema import Column, Table
+from netlake.schema import Column, Message, Table
 
 BACNET_IP = 0x81
 FORWARDED = 0x04
@@ -31,6 +31,15 @@ TABLES = (
         spec="ASHRAE 135, annex J",
         on=("udp.port=47808",),
         why="tshark shows it in the layers bacnet and bacapp",
+        message=Message(
+            "BACnet [{pdu_type:0=confirmed request,1=unconfirmed request,2=simple ack,3=complex ack,4=segment"
+            " ack,5=error,6=reject,7=abort}[ [{pdu_type?0}{service:6=atomic read file,7=atomic write file,12=read"
+            " property,14=read property multiple,15=write property,16=write property multiple,17=device"
+            " communication control,20=reinitialize device}|{pdu_type?1}{service:0=I-Am,1=I-Have,7=Who-Has,8=Who-Is}|"
+            "of service {service}]]|network message {network_message}|BVLC function {link_function}][ device"
+            " {device_instance}][ object {object_type}:{object_instance}][ property {property}]",
+            "ics",
+        ),
         columns=(
             Column("link_function", "u8",
                    "BVLC function: 4 forwarded NPDU, 5 register foreign device, 10 unicast NPDU, 11 broadcast NPDU.",

@@ -7,7 +7,7 @@ from typing import Any
 
 from netlake.layers.items import part
 from netlake.packets import Cursor
-from netlake.schema import Column, Table
+from netlake.schema import Column, Message, Table
 
 PASSWORD = 1
 AUTHENTICATION = 0x04
@@ -18,6 +18,10 @@ TABLES = (
         "One row for each BFD control packet.",
         spec="RFC 5880, RFC 5881, RFC 5883, RFC 7130, RFC 7881",
         on=("udp.port=3784", "udp.port=4784", "udp.port=6784", "udp.port=7784"),
+        message=Message(
+            "BFD {state:0=AdminDown,1=Down,2=Init,3=Up}[ diagnostic {diagnostic}]",
+            "routing", default=False,
+        ),
         columns=(
             Column("version", "u8", "Protocol version: 1; 0 is the draft.", wireshark="bfd.version"),
             Column("diagnostic", "u8",

@@ -18,7 +18,7 @@ from netlake.layers.items import text
 from netlake.layers.pools import ip_text
 from netlake.layers.probes import by_content, byte_at, number_at
 from netlake.packets import Cursor, Malformed, Mask, Messages, Short
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 PORTS = (6881,)
 MOST_DEPTH = 8
@@ -42,6 +42,11 @@ TABLES = (
         spec="BEP 5, 32, 42",
         on=("udp.port=6881",),
         why="tshark shows all values in the same text fields",
+        message=Message(
+            "BitTorrent DHT [{message_type?q}query {query}|{message_type?r}response|error {error_code}"
+            " {error_message}][ for {info_hash}]",
+            "peer_to_peer", default=False,
+        ),
         columns=(
             Column("transaction_id", "bytes", "Transaction ID: matches a response to its query."),
             Column("message_type", "word", "Message type: q query, r response, e error."),

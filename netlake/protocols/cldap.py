@@ -15,7 +15,7 @@ from netlake.layers import ber
 from netlake.layers.items import text
 from netlake.layers.parsed import NEXT
 from netlake.packets import Cursor, Malformed
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 ENUMERATED = 0x0A
 SET = 0x31
@@ -41,6 +41,10 @@ TABLES = (
         "One row for each LDAP message over UDP.",
         spec="RFC 4511, MS-ADTS 6.3.3",
         on=("udp.port=389",),
+        message=Message(
+            "CLDAP {operation:3=search,4=entry,5=done,16=abandon}[ {base_object}][ {filter}][: result {result_code}]",
+            "auth",
+        ),
         columns=(
             Column("message_id", "i64", "Message ID: matches a response to its request.", wireshark="ldap.messageID"),
             Column("operation", "u8",

@@ -7,7 +7,7 @@ from typing import Any
 
 from netlake.layers.items import remainder, text
 from netlake.packets import Cursor, Malformed
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 URI_HOST, OBSERVE, LOCATION, URI_PATH, CONTENT_FORMAT, MAX_AGE, URI_QUERY = 3, 6, 8, 11, 12, 14, 15
 NUMBERS = {OBSERVE: "observe", CONTENT_FORMAT: "content_format", MAX_AGE: "max_age"}
@@ -25,6 +25,7 @@ TABLES = (
         "One row for each CoAP message.",
         spec="RFC 7252, RFC 7641",
         on=("udp.port=5683",),
+        message=Message("CoAP {code_name}[ {uri_host}][/{uri_path}][?{uri_query}]", "iot"),
         columns=(
             Column("version", "u8", "Version, 1.", wireshark="coap.version"),
             Column("message_type", "u8", "Type: 0 confirmable, 1 non-confirmable, 2 acknowledgement, 3 reset.",

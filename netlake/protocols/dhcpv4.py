@@ -21,7 +21,7 @@ from netlake.layers.parsed import each
 from netlake.layers.pools import address_text
 from netlake.layers.read import fixed
 from netlake.packets import Columns, Cursor, Messages
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 COOKIE = bytes((99, 130, 83, 99))
 PAD = 0
@@ -46,6 +46,11 @@ TABLES = (
         spec="RFC 2131, RFC 2132, RFC 951, RFC 3046, RFC 3396, RFC 4702",
         on=("udp.port=67", "udp.port=68", "udp.port=4011"),
         size=FIXED,
+        message=Message(
+            "DHCP {message_type:dhcp_message_name}[ {hostname}][ {client_mac}][{message_type?1,3,4,8}[ wants"
+            " {requested_ip}]][{message_type?2,5} {your_ip}[ for {lease_time} s]][ routers {routers}][: {message}]",
+            "hosts", hosts=("your_ip", "client_ip", "requested_ip", "client_mac"),
+        ),
         columns=(
             Column("operation", "u8", "Operation: 1 request of a client, 2 reply of a server.", at=0,
                    wireshark="dhcp.type"),

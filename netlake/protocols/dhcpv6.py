@@ -17,7 +17,7 @@ from typing import Any
 from netlake.layers.items import items, part, text
 from netlake.layers.pools import ip_text
 from netlake.packets import Cursor
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 RELAY_FORWARD = 12
 RELAY_REPLY = 13
@@ -63,6 +63,12 @@ TABLES = (
         "One row for each DHCPv6 message, without the relay messages around it.",
         spec="RFC 8415, RFC 4704, RFC 3646",
         on=("udp.port=546", "udp.port=547"),
+        message=Message(
+            "DHCPv6 {message_type:1=solicit,2=advertise,3=request,4=confirm,5=renew,6=rebind,7=reply,8=release,9=decl"
+            "ine,11=information request,12=relay,13=relay reply}[ {client_fqdn}][ {addresses.ip}][ prefix"
+            " {prefixes.ip}][: {status_message}]",
+            "hosts",
+        ),
         columns=(
             Column("message_type", "u8",
                    "Message type: 1 solicit, 2 advertise, 3 request, 5 renew, 7 reply, 8 release, 11 information.",

@@ -18,7 +18,7 @@ from netlake.layers.items import part
 from netlake.layers.parsed import NEXT
 from netlake.layers.probes import number_at
 from netlake.packets import Cursor, Malformed, Mask, Messages
-from netlake.schema import Column, Table
+from netlake.schema import Column, Message, Table
 
 START = 0x0564
 BLOCK = 16
@@ -33,6 +33,13 @@ TABLES = (
         "One row for each DNP3 link frame.",
         spec="IEEE 1815",
         on=("udp.port=20000",),
+        message=Message(
+            "DNP3 [{from_master?}master|outstation] {source} -> {destination}["
+            " {function_code:0=confirm,1=read,2=write,3=select,4=operate,5=direct operate,6=direct operate without"
+            " ack,13=cold restart,14=warm restart,18=stop application,20=enable unsolicited,21=disable"
+            " unsolicited,129=response,130=unsolicited response}][ object {object_group}.{object_variation}]",
+            "ics",
+        ),
         columns=(
             Column("length", "u8", "Length of the frame after this field, without CRCs, bytes; 5 without data.",
                    wireshark="dnp3.len"),

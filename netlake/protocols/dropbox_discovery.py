@@ -19,7 +19,7 @@ import numpy as np
 from netlake.layers.headers import whole_number
 from netlake.layers.probes import byte_at
 from netlake.packets import Cursor, Malformed, Mask, Messages
-from netlake.schema import Column, List, Table
+from netlake.schema import Column, List, Message, Table
 
 OBJECT = 0x7B
 
@@ -29,6 +29,7 @@ TABLES = (
         "One row for each message of the Dropbox LAN sync discovery.",
         spec="none; Dropbox clients",
         on=("udp.port=17500",),
+        message=Message("Dropbox of {host_id}[ {display_name}]", "discovery", default=False),
         columns=(
             Column("host_id", "text", "host_int: number of the client.", why="one tshark field for all numbers"),
             Column("version", List("u32"), "version: numbers of the protocol version, such as 2 and 0.",

@@ -37,7 +37,7 @@ from netlake.layers.parsed import NEXT, Origin
 from netlake.layers.probes import by_content, byte_at, number_at
 from netlake.layers.spans import text_of
 from netlake.packets import Cursor, Malformed, Mask, Messages, Short
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 PORTS = (5684,)
 # STUN ports: the first byte of a payload selects DTLS there (RFC 7983)
@@ -73,6 +73,12 @@ TABLES = (
         "One row for each DTLS record.",
         spec="RFC 6347, RFC 9147, RFC 4347, RFC 9146",
         on=("udp.port=5684", "capwap.type=1"),
+        message=Message(
+            "DTLS [{content_type?21}alert[ {alert_level:1=warning,2=fatal}]["
+            " {alert_description:tls_alert_name}]|{content_type:20=change cipher spec,22=handshake,23=data}][ for"
+            " {server_name}]",
+            "tls", only="{content_type?21}",
+        ),
         columns=(
             Column("content_type", "u8",
                    "Content type: 20 change cipher spec, 21 alert, 22 handshake, 23 data, 25 with connection ID.",

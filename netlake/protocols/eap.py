@@ -11,7 +11,7 @@ from typing import Any
 from netlake.layers.items import items, part, text
 from netlake.layers.parsed import NO_ROW
 from netlake.packets import Cursor, Malformed, Short
-from netlake.schema import Column, List, Table
+from netlake.schema import Column, List, Message, Table
 
 # header of EAP over LAN, and its packet type of EAP
 LAN_HEADER = 4
@@ -37,6 +37,11 @@ TABLES = (
         spec="RFC 3748, RFC 3579",
         on=("ether.type=0x888e", *(f"udp.port={port}" for port in RADIUS_PORTS)),
         inside="eapol",
+        message=Message(
+            "EAP {code:1=request,2=response,3=success,4=failure}[ {type:1=identity,2=notification,3=Nak,4=MD5,13=TLS,"
+            "18=SIM,21=TTLS,25=PEAP,254=expanded}][ {identity}][: {notification}]",
+            "auth",
+        ),
         columns=(
             Column("code", "u8", "Code: 1 request, 2 response, 3 success, 4 failure.", wireshark="eap.code"),
             Column("identifier", "u8", "Identifier: matches a response to its request.", wireshark="eap.id"),

@@ -12,7 +12,7 @@ from typing import Any
 from netlake.layers.items import part, remainder
 from netlake.layers.parsed import NO_ROW
 from netlake.packets import Cursor
-from netlake.schema import Column, Table
+from netlake.schema import Column, Message, Table
 
 ON = ("ether.type=0x888e",)
 HEADER = 4
@@ -50,6 +50,7 @@ TABLES = (
         on=ON,
         context="record",
         inside="eapol",
+        message=Message("EAPOL key[ message {message} of the 4-way handshake]", "auth"),
         columns=(
             Column("descriptor_type", "u8", "Descriptor type: 1 RC4, 2 RSN (WPA2 and later), 254 WPA.",
                    wireshark="eapol.keydes.type"),

@@ -14,7 +14,7 @@ from typing import Any
 from netlake.layers.items import items
 from netlake.layers.pools import address_text
 from netlake.packets import Cursor, Short
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 PARAMETERS = 0x0001
 AUTHENTICATION = 0x0002
@@ -68,6 +68,10 @@ TABLES = (
         "One row for each EIGRP packet.",
         spec="RFC 7868",
         on=("ip.protocol=88",),
+        message=Message(
+            "EIGRP {opcode:1=update,3=query,4=reply,5=hello,10=SIA query,11=SIA reply}[ AS {autonomous_system}]",
+            "routing", default=False,
+        ),
         columns=(
             Column("version", "u8", "Version, 2.", wireshark="eigrp.version"),
             Column("opcode", "u8", "Opcode: 1 update, 3 query, 4 reply, 5 hello, 10 SIA query, 11 SIA reply.",

@@ -24,7 +24,7 @@ from netlake.layers.items import complete, text
 from netlake.layers.parsed import by_message
 from netlake.layers.probes import byte_at, number_at
 from netlake.packets import Columns, Cursor, Ints, Mask, Messages
-from netlake.schema import Column, Table
+from netlake.schema import Column, Message, Table
 
 HAS_VERSION, RESET, NONCE, HAS_ID, UNUSED = 0x01, 0x02, 0x04, 0x08, 0xC0
 NUMBER_SIZES = (1, 2, 4, 6)
@@ -49,6 +49,7 @@ TABLES = (
         "One row for each packet of Google QUIC, versions to Q043; later versions are in quic.",
         spec="QUIC Wire Layout Specification, QUIC Crypto",
         on=(),
+        message=Message("Google QUIC {message}[ for {server_name}][ by {user_agent}]", "tls", only="{message?}"),
         columns=(
             Column("version", "text", "Version, such as Q043; null in packets without one.", wireshark="gquic.version"),
             Column("reset", "bool", "Public reset: the connection is unknown to the sender.",

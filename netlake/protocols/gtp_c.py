@@ -16,7 +16,7 @@ from netlake.layers.items import part, text
 from netlake.layers.parsed import NEXT
 from netlake.layers.pools import address_text
 from netlake.packets import Cursor, Malformed, Short
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 MOST_ELEMENTS, MOST_MESSAGES, DEEPEST = 4096, 64, 3
 # sizes of the elements without a length, by type; below the sizes that differ in version 0
@@ -57,6 +57,11 @@ TABLES = (
         "One row for each GTP control or GTP' message.",
         spec="3GPP TS 29.060, 29.274, 32.295, GSM 09.60",
         on=("udp.port=2123", "udp.port=3386"),
+        message=Message(
+            "GTP-C message {message_type}[ IMSI {imsi}][ MSISDN {msisdn}][ APN {apn}][ {user_ipv4}| {user_ipv6}]["
+            " cause {cause}]",
+            "mobile", hosts=("user_ipv4", "user_ipv6"),
+        ),
         columns=(
             Column("version", "u8", "Version, 0 to 2, of GTP or of GTP'.", wireshark="gtpv2.version"),
             Column("charging", "bool", "Whether the message is GTP', which transfers charging records.",

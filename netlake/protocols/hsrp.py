@@ -12,7 +12,7 @@ from typing import Any
 
 from netlake.layers.items import c_text, items
 from netlake.packets import Cursor, Short
-from netlake.schema import Column, Table
+from netlake.schema import Column, Message, Table
 
 ADVERTISE = 3
 GROUP_STATE = 1
@@ -27,6 +27,12 @@ TABLES = (
         "One row for each HSRP message.",
         spec="RFC 2281, HSRP version 2",
         on=("udp.port=1985", "udp.port=2029"),
+        message=Message(
+            "HSRP {opcode:0=hello,1=coup,2=resign,3=advertisement}["
+            " {state:0=initial,1=learn,2=listen,3=speak,4=standby,5=active}][ group {group}][ {virtual_ip}]["
+            " priority {priority}]",
+            "routing", default=False,
+        ),
         columns=(
             Column("version", "u8", "Version as sent: 0 is version 1, 2 is version 2.", wireshark="hsrp.version"),
             Column("opcode", "u8", "Opcode: 0 hello, 1 coup, 2 resign, 3 advertisement.", wireshark="hsrp.opcode"),

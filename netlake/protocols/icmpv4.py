@@ -18,7 +18,7 @@ from netlake.layers.pools import address_text
 from netlake.layers.quoted import LAYERS, QUOTED, also, quoted
 from netlake.layers.read import addresses, column_type, fill, fixed, gather, lengths, mark_short, plain, where
 from netlake.packets import Columns, Ints, Mask, Messages, Nullable
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 HEADER = 8
 UNREACHABLE = 3
@@ -53,6 +53,12 @@ TABLES = (
         size=HEADER,
         also=also("ip"),
         layers=("icmp", *LAYERS),
+        message=Message(
+            "ICMP {type:icmp_type_name}[{type?3,4,5,11,12} code {code}][ for {quoted_src_ip}[:{quoted_src_port}] ->"
+            " {quoted_dst_ip}[:{quoted_dst_port}]][ via {gateway}][{type?0,8}[ id {identifier} seq {sequence}][,"
+            " {payload_length} B]]",
+            "network", hosts=("quoted_src_ip", "quoted_dst_ip", "gateway"),
+        ),
         columns=(
             Column("type", "u8",
                    "ICMP type: 0 echo reply, 3 unreachable, 5 redirect, 8 echo, 11 time exceeded; others by IANA.",

@@ -19,7 +19,7 @@ from netlake.layers import ber
 from netlake.layers.items import part, text
 from netlake.layers.parsed import NEXT
 from netlake.packets import Cursor, Malformed
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 HEADER = 8
 MANAGEMENT, GOOSE, SAMPLED = 0x60, 0x61, 0x60
@@ -58,6 +58,11 @@ TABLES = (
         spec="IEC 61850-8-1",
         on=("ether.type=0x88b8",),
         context="record",
+        message=Message(
+            "GOOSE[ {go_id}| {control_block}] state {state_number} sequence {sequence_number}[{simulation?}"
+            " (simulation)]",
+            "ics", only="{sequence_number?0}",
+        ),
         columns=(
             Column("appid", "u16", "APPID: selects the messages that a device accepts.", wireshark="goose.appid"),
             Column("length", "u16", "Bytes of the message from the APPID on.", wireshark="goose.length"),

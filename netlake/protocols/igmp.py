@@ -19,7 +19,7 @@ from netlake.layers.pools import address_text
 from netlake.layers.probes import byte_at
 from netlake.layers.read import addresses, fill, fixed, mark_short
 from netlake.packets import Columns, Cursor, Messages, Nullable
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 QUERY = 0x11
 VERSION_3_REPORT = 0x22
@@ -46,6 +46,10 @@ TABLES = (
         spec="RFC 3376, RFC 2236, RFC 1112",
         on=("ip.protocol=2",),
         size=HEADER,
+        message=Message(
+            "IGMP {type:17=query,18=report,22=report,34=report,23=leave}[ {group}][ {records.group}]",
+            "multicast", default=False,
+        ),
         columns=(
             Column("type", "u8", "IGMP type: 17 query, 18, 22 and 34 report (versions 1 to 3), 23 leave.", at=0,
                    wireshark="igmp.type"),

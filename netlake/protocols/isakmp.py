@@ -19,7 +19,7 @@ import numpy as np
 from netlake.layers.items import part, remainder
 from netlake.layers.parsed import by_message
 from netlake.packets import Columns, Cursor, Malformed, Messages, Short
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 HEADER = 28
 TRAVERSAL = 4500
@@ -91,6 +91,11 @@ TABLES = (
         "One row for each ISAKMP message of IKE.",
         spec="RFC 7296, RFC 2408, RFC 2409, RFC 3948",
         on=("udp.port=500", "udp.port=4500"),
+        message=Message(
+            "IKE[ {major_version}] {exchange_type:2=main mode,4=aggressive mode,5=informational,32=quick"
+            " mode,34=IKE_SA_INIT,35=IKE_AUTH,36=CREATE_CHILD_SA,37=INFORMATIONAL}",
+            "remote",
+        ),
         columns=(
             Column("initiator_spi", "bytes", "Initiator SPI (cookie), 8 bytes.", wireshark="isakmp.ispi"),
             Column("responder_spi", "bytes", "Responder SPI (cookie), 8 bytes; zero in the first message.",

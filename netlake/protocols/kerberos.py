@@ -20,7 +20,7 @@ from netlake.layers import ber
 from netlake.layers.items import text
 from netlake.layers.pools import address_text
 from netlake.packets import Cursor, Malformed
-from netlake.schema import Column, List, Table
+from netlake.schema import Column, List, Message, Table
 
 AS_REQUEST, AS_REPLY, TGS_REQUEST, TGS_REPLY, ERROR = 10, 11, 12, 13, 30
 REQUESTS, REPLIES = (AS_REQUEST, TGS_REQUEST), (AS_REPLY, TGS_REPLY)
@@ -39,6 +39,12 @@ TABLES = (
         "One row for each Kerberos message.",
         spec="RFC 4120",
         on=("udp.port=88",),
+        message=Message(
+            "Kerberos {message_type:10=AS-REQ,11=AS-REP,12=TGS-REQ,13=TGS-REP,14=AP-REQ,15=AP-REP,30=KRB-ERROR}["
+            " {client_name}][@{client_realm}][ for {service_name}][, encryption {ticket_encryption_type}][: error"
+            " {error_code}][ {error_text}]",
+            "auth",
+        ),
         columns=(
             Column("message_type", "u8",
                    "Message type: 10 AS-REQ, 11 AS-REP, 12 TGS-REQ, 13 TGS-REP, 14 AP-REQ, 30 KRB-ERROR.",

@@ -14,7 +14,7 @@ from typing import Any
 
 from netlake.layers.items import part, text
 from netlake.packets import Cursor, Malformed
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 CONTROL, LENGTH, SEQUENCE, OFFSET, PRIORITY = 0x8000, 0x4000, 0x0800, 0x0200, 0x0100
 HIDDEN = 0x4000
@@ -41,6 +41,10 @@ TABLES = (
         "One row for each L2TP message, control or data.",
         spec="RFC 2661, RFC 3931",
         on=("udp.port=1701", "ip.protocol=115"),
+        message=Message(
+            "L2TP control message {message_type}[ {host_name}]",
+            "remote", only="{control?}{message_type?}",
+        ),
         columns=(
             Column("control", "bool", "Control message; false for data.", wireshark="l2tp.type"),
             Column("priority", "bool", "Data, version 2: priority flag.", wireshark="l2tp.priority"),

@@ -22,7 +22,7 @@ from netlake.layers.items import complete, text
 from netlake.layers.parsed import several
 from netlake.layers.probes import byte_at
 from netlake.packets import Cursor, Malformed, Mask, Messages, Short
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 SEQUENCE = 0x30
 MOST_TRANSACTIONS = 1024
@@ -65,6 +65,7 @@ TABLES = (
         "One row for each transaction in a Megaco (H.248) message.",
         spec="RFC 3525, ITU-T H.248.1 annex B",
         on=("udp.port=2944", "udp.port=2945", "sctp.port=2944", "sctp.port=2945", "sctp.payload_protocol=7"),
+        message=Message("Megaco {transaction}[ of {message_id}][: {error_text}]", "voice"),
         columns=(
             Column("encoding", "word", "text or binary.", why="defined by netlake"),
             Column("version", "u8", "Version of the protocol.", why="once for several transactions"),

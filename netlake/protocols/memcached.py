@@ -8,7 +8,7 @@ from typing import Any
 from netlake.layers.headers import line
 from netlake.layers.items import remainder
 from netlake.packets import Cursor
-from netlake.schema import Column, Table
+from netlake.schema import Column, Message, Table
 
 REQUEST, RESPONSE = 0x80, 0x81
 
@@ -19,6 +19,7 @@ TABLES = (
         spec="memcached protocol.txt, BinaryProtocolRevamped",
         on=("udp.port=11211",),
         why="tshark does not read the UDP frame header",
+        message=Message("memcached [{command}[ {arguments}]|opcode {opcode}]", "databases"),
         columns=(
             Column("request_id", "u16", "Request ID that matches responses to requests."),
             Column("sequence", "u16", "Sequence number of the datagram in its message, from 0."),

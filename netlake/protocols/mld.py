@@ -7,7 +7,7 @@ from typing import Any
 
 from netlake.layers.pools import address_text
 from netlake.packets import Cursor
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 QUERY = 130
 VERSION_2_REPORT = 143
@@ -32,6 +32,10 @@ TABLES = (
         "One row for each Multicast Listener Discovery message.",
         spec="RFC 3810, RFC 2710",
         on=("icmpv6.type=130", "icmpv6.type=131", "icmpv6.type=132", "icmpv6.type=143"),
+        message=Message(
+            "MLD {type:130=query,131=report,132=done,143=report}[ {group}][ {records.group}]",
+            "multicast", default=False,
+        ),
         columns=(
             Column("type", "u8", "ICMPv6 type: 130 query, 131 and 143 report (versions 1 and 2), 132 done.",
                    wireshark="icmpv6.type"),

@@ -7,7 +7,7 @@ from typing import Any
 
 from netlake.layers.items import part, remainder, text
 from netlake.packets import Cursor, Malformed
-from netlake.schema import Column, Table
+from netlake.schema import Column, Message, Table
 
 CONNECT, CONNACK, REGISTER, REGACK, PUBLISH, PUBACK = 0x04, 0x05, 0x0A, 0x0B, 0x0C, 0x0D
 SUBSCRIBE, SUBACK, UNSUBSCRIBE, PINGREQ, DISCONNECT = 0x12, 0x13, 0x14, 0x16, 0x18
@@ -20,6 +20,11 @@ TABLES = (
         "One row for each MQTT-SN message.",
         spec="MQTT-SN 1.2",
         on=("udp.port=1883", "udp.port=10000"),
+        message=Message(
+            "MQTT-SN {message_type:4=connect,5=connect ack,10=register,12=publish,18=subscribe,22=ping,24=disconnect}"
+            "[ {client_id}][ {topic_name}]",
+            "iot",
+        ),
         columns=(
             Column("length", "u16", "Bytes of the message.", why="two tshark fields, by size"),
             Column("message_type", "u8",

@@ -14,7 +14,7 @@ from typing import Any
 from netlake.layers.items import c_text, remainder, text
 from netlake.layers.netbios import name
 from netlake.packets import Cursor
-from netlake.schema import Column, Table
+from netlake.schema import Column, Message, Table
 
 # direct unique, direct group, broadcast
 DATAGRAMS = (0x10, 0x11, 0x12)
@@ -33,6 +33,10 @@ TABLES = (
         "One row for each message of the NetBIOS datagram service.",
         spec="RFC 1002, MS-BRWS",
         on=("udp.port=138",),
+        message=Message(
+            "NetBIOS datagram[ {source_name}][ to {destination_name}][ {server_name}][: {comment}]",
+            "discovery", default=False,
+        ),
         columns=(
             Column("message_type", "u8", "Message type: 16 unique, 17 group, 18 broadcast, 19 error, 20 to 22 queries.",
                    wireshark="nbdgm.type"),

@@ -18,7 +18,7 @@ from netlake.layers.parsed import each
 from netlake.layers.pools import address_text
 from netlake.layers.read import fixed
 from netlake.packets import Columns, Cursor, Messages
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 STATUS = 0x21
 ADDRESSES = 0x20
@@ -58,6 +58,12 @@ TABLES = (
         spec="RFC 1002",
         on=("udp.port=137",),
         size=FLAGS_END,
+        message=Message(
+            "NetBIOS [{response?}response|{opcode:0=query,5=registration,6=release,7=wait,8=refresh}]["
+            " {questions.name}][{response?} {records.name}[ -> {records.addresses}]][ {rcode?!0}failed with code"
+            " {rcode}]",
+            "names",
+        ),
         columns=(
             Column("transaction_id", "u16", "Transaction ID that matches responses to requests.", at=0,
                    wireshark="nbns.id"),

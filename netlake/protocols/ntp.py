@@ -21,7 +21,7 @@ from netlake.layers.items import remainder
 from netlake.layers.parsed import each
 from netlake.layers.read import fixed, plain, where
 from netlake.packets import Columns, Cursor, Mask, Messages, Nullable
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 HEADER = 48
 CONTROL = 6
@@ -60,6 +60,12 @@ TABLES = (
         spec="RFC 5905, RFC 7822, RFC 9327",
         on=("udp.port=123",),
         size=HEADER,
+        message=Message(
+            "NTP {mode:1=symmetric active,2=symmetric passive,3=client,4=server,5=broadcast,6=control,7=private}["
+            " stratum {stratum}][ {reference_code}][{mode?4}[, time {transmit_time}]][{mode?6,7}[ opcode {opcode}]["
+            " request {request_code}]]",
+            "management",
+        ),
         columns=(
             Column("leap", "u8",
                    "Leap indicator: 0 none, 1 last minute has 61 seconds, 2 it has 59, 3 not synchronized.", at=0,

@@ -16,7 +16,7 @@ import numpy as np
 from netlake.layers.items import complete
 from netlake.layers.probes import byte_at
 from netlake.packets import Cursor, Mask, Messages
-from netlake.schema import Column, Table
+from netlake.schema import Column, Message, Table
 
 ACKNOWLEDGMENT, DATA_1, DATA_2 = 5, 6, 9
 CONTROL = (1, 2, 3, 4, 7, 8, 10, 11)
@@ -38,6 +38,11 @@ TABLES = (
         "One row for each OpenVPN message.",
         spec="OpenVPN wire protocol",
         on=("udp.port=1194",),
+        message=Message(
+            "OpenVPN {opcode:1=hard reset,3=soft reset,4=control,5=acknowledgment,6=data,7=client reset,8=server"
+            " reset,9=data,10=client reset,11=wrapped control}",
+            "remote", only="{opcode?1,2,7,8,10}",
+        ),
         columns=(
             Column("opcode", "u8",
                    "Opcode: 4 control, 5 ACK, 6 and 9 data, 7 client reset, 8 server reset, 10 wrapped client reset.",

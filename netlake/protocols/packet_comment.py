@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netlake.schema import Column, Table
+from netlake.schema import Column, Message, Table
 
 TABLES = (
     Table(
@@ -11,6 +11,7 @@ TABLES = (
         spec="draft-ietf-opsawg-pcapng",
         on=(),
         context="record",
+        message=Message("comment: {comment}", "annotations"),
         columns=(Column("comment", "text", "Comment.", wireshark="frame.comment"),),
     ),
 )

@@ -14,7 +14,7 @@ from typing import Any
 from netlake.layers.items import items, remainder
 from netlake.layers.pools import address_text
 from netlake.packets import Cursor, Malformed
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 HELLO = 0
 REGISTER = 1
@@ -75,6 +75,11 @@ TABLES = (
         "One row for each PIM message.",
         spec="RFC 7761, RFC 3973, RFC 5059, RFC 5015",
         on=("ip.protocol=103",),
+        message=Message(
+            "PIM {type:0=hello,1=register,3=join/prune,4=bootstrap,5=assert,6=graft,8=candidate,10=election}["
+            " {group}]",
+            "routing", default=False,
+        ),
         columns=(
             Column("version", "u8", "PIM version, 2.", wireshark="pim.version"),
             Column("type", "u8",

@@ -14,7 +14,7 @@ from typing import Any
 from netlake.layers.items import complete, items, text
 from netlake.layers.probes import byte_at
 from netlake.packets import Cursor, Malformed, Mask, Messages
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 NAT_PMP, PCP = 0, 2
 RESPONSE = 0x80
@@ -40,6 +40,11 @@ TABLES = (
         "One row for each message of the Port Control Protocol or NAT-PMP.",
         spec="RFC 6887, RFC 6886",
         on=("udp.port=5351", "udp.port=5350"),
+        message=Message(
+            "port mapping [{response?}response|request][ {protocol:6=TCP,17=UDP}] {internal_port}"
+            "[ -> [{external_ip}:]{external_port}][ for {lifetime} s][ {result?!0}failed with code {result}]",
+            "hosts",
+        ),
         columns=(
             Column("version", "u8", "Version: 0 NAT-PMP, 2 PCP.", wireshark="portcontrol.version"),
             Column("opcode", "u8",

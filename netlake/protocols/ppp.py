@@ -14,7 +14,7 @@ from typing import Any
 
 from netlake.layers.items import items, part, remainder, text
 from netlake.packets import Cursor, Malformed
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 ALL_STATIONS = 0xFF
 CISCO = (0x0F, 0x8F)
@@ -56,6 +56,11 @@ TABLES = (
         spec="RFC 1661, RFC 1334, RFC 1994, RFC 1332, RFC 1877, RFC 5072, RFC 1962, RFC 1968",
         on=("ppp.protocol=0xc021", "ppp.protocol=0xc023", "ppp.protocol=0xc223", "ppp.protocol=0x8021",
             "ppp.protocol=0x8057", "ppp.protocol=0x80fd", "ppp.protocol=0x8053", "ppp.protocol=0x8281"),
+        message=Message(
+            "PPP {protocol:49185=LCP,49187=PAP,49699=CHAP,32801=IPCP,32855=IPV6CP,33021=CCP} code {code}[ user"
+            " {user}| {name}][ {ip}][: {message}]",
+            "remote",
+        ),
         columns=(
             Column("protocol", "u16",
                    "PPP protocol: 49185 LCP, 49187 PAP, 49699 CHAP, 32801 IPCP, 32855 IPV6CP, 33021 CCP.",

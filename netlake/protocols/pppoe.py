@@ -7,7 +7,7 @@ from typing import Any
 
 from netlake.layers.items import items, part, text
 from netlake.packets import Cursor, Malformed
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 VERSION_AND_TYPE = 0x11
 SESSION = 0
@@ -29,6 +29,10 @@ TABLES = (
         spec="RFC 2516",
         on=("ether.type=0x8863", "ether.type=0x8864"),
         context="record",
+        message=Message(
+            "PPPoE {code:0=session,9=PADI,7=PADO,25=PADR,101=PADS,167=PADT}[ {ac_name}][ {service_name}]",
+            "remote", only="{code?!0}",
+        ),
         columns=(
             Column("version", "u8", "PPPoE version, 1.", wireshark="pppoe.version"),
             Column("type", "u8", "PPPoE type, 1.", wireshark="pppoe.type"),

@@ -15,7 +15,7 @@ from typing import Any
 from netlake.layers.items import part, text
 from netlake.layers.parsed import NO_ROW
 from netlake.packets import Cursor, Malformed, Short
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 ON = ("ether.type=0x8892",)
 # frame IDs of DCP: hello, get and set, identify request, identify response
@@ -65,6 +65,11 @@ TABLES = (
         on=ON,
         context="record",
         inside="profinet_rt",
+        message=Message(
+            "PROFINET DCP {service_id:3=get,4=set,5=identify,6=hello} [{service_type?0}request|response]["
+            " {name_of_station}][ {ip}]",
+            "ics", hosts=("ip",),
+        ),
         columns=(
             Column("frame_id", "u16",
                    "Frame ID: 65276 hello, 65277 get and set, 65278 identify request, 65279 identify response.",

@@ -15,7 +15,7 @@ from typing import Any
 
 from netlake.layers.items import items, part, text
 from netlake.packets import Cursor, Malformed
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 HEADER = 20
 VENDOR = 26
@@ -37,6 +37,14 @@ TABLES = (
         "One row for each RADIUS message.",
         spec="RFC 2865, RFC 2866, RFC 2868, RFC 2869, RFC 3162, RFC 5176",
         on=("udp.port=1812", "udp.port=1813", "udp.port=1645", "udp.port=1646", "udp.port=3799", "udp.port=1700"),
+        message=Message(
+            "RADIUS {code:1=access request,2=access accept,3=access reject,4=accounting request,5=accounting"
+            " response,11=access challenge,12=status server,40=disconnect request,43=CoA request}[ {user_name}][ of"
+            " {calling_station_id}][ at {nas_identifier}| at {nas_ip}]["
+            " {acct_status_type:1=start,2=stop,3=interim,7=accounting on,8=accounting off}][ gets {framed_ip}][:"
+            " {reply_message}]",
+            "auth", hosts=("framed_ip", "nas_ip"),
+        ),
         columns=(
             Column("code", "u8",
                    "Code: 1 access request, 2 accept, 3 reject, 4 and 5 accounting, 11 challenge, 40 disconnect.",

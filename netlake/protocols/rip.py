@@ -8,7 +8,7 @@ from typing import Any
 from netlake.layers.items import c_text, complete
 from netlake.layers.pools import address_text
 from netlake.packets import Cursor
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 AUTHENTICATION = 0xFFFF
 IPV4 = 2
@@ -45,6 +45,7 @@ TABLES = (
         "One row for each RIP message.",
         spec="RFC 2453, RFC 1058, RFC 4822",
         on=("udp.port=520",),
+        message=Message("RIP {command:1=request,2=response}[ {routes.ip}]", "routing", default=False),
         columns=(
             Column("command", "u8", "Command: 1 request, 2 response.", wireshark="rip.command"),
             Column("version", "u8", "Version, 1 or 2.", wireshark="rip.version"),

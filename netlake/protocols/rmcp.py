@@ -21,7 +21,7 @@ import numpy as np
 from netlake.layers.items import c_text, part, remainder, text
 from netlake.layers.probes import byte_at
 from netlake.packets import Cursor, Mask, Messages
-from netlake.schema import Column, Table
+from netlake.schema import Column, Message, Table
 
 VERSION = 6
 SECURE_PORT, RSP_HEADER = 664, 8
@@ -39,6 +39,10 @@ TABLES = (
         "One row for each RMCP message, with the IPMI or ASF message in it.",
         spec="ASF 2.0, IPMI 2.0",
         on=("udp.port=623", "udp.port=664"),
+        message=Message(
+            "[IPMI[ network function {netfn}][ command {command}]][ user {user_name}][ code {completion_code}]",
+            "management",
+        ),
         columns=(
             Column("rsp_session_id", "u32", "Secure port: session ID of the security extensions, 0 for none.",
                    wireshark="rsp.session_id"),

@@ -19,7 +19,7 @@ from netlake.layers.headers import headers, line, whole_number
 from netlake.layers.items import text
 from netlake.layers.parsed import NEXT, NO_ROW
 from netlake.packets import Cursor, Malformed, Short
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 TYPE = "application/sdp"
 # most descriptions in one multipart body
@@ -76,6 +76,7 @@ TABLES = (
         spec="RFC 8866, RFC 3264",
         on=("udp.port=5060", "sctp.port=5060", "udp.port=5061"),
         inside="sip",
+        message=Message("SDP session[ {session_name}][ of {origin_address}][, media {media.type}]", "voice"),
         columns=(
             Column("version", "u8", "Version, 0.", wireshark="sdp.version"),
             Column("origin_user", "text", "Origin: user name of the originator.", wireshark="sdp.owner.username"),

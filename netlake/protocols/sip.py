@@ -20,7 +20,7 @@ from netlake.layers.headers import headers, line, whole_number
 from netlake.layers.items import remainder
 from netlake.layers.probes import by_content, byte_at
 from netlake.packets import Cursor, Mask, Messages
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 COMPACT = {
     "c": "content-type", "e": "content-encoding", "f": "from", "i": "call-id", "k": "supported", "l": "content-length",
@@ -54,6 +54,11 @@ TABLES = (
         "One row for each SIP message.",
         spec="RFC 3261",
         on=("udp.port=5060", "sctp.port=5060", "udp.port=5061"),
+        message=Message(
+            "SIP [{response?}{status_code} {reason_phrase}[ to {cseq_method}]|{method} {request_uri}][ from"
+            " {from_header}][ to {to_header}][ by {user_agent}]",
+            "voice",
+        ),
         columns=(
             Column("response", "bool", "Response, else request.", why="derived from the start line"),
             Column("version", "word", "SIP version, such as SIP/2.0.", why="part of the start line"),

@@ -15,7 +15,7 @@ from netlake.layers import ber
 from netlake.layers.items import text
 from netlake.layers.pools import address_text
 from netlake.packets import Cursor, Malformed
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 TRAP = 0xA4
 BULK = 0xA5
@@ -50,6 +50,12 @@ TABLES = (
         "One row for each SNMP message.",
         spec="RFC 1157, RFC 3416, RFC 3412, RFC 3414",
         on=("udp.port=161", "udp.port=162"),
+        message=Message(
+            "SNMP [{version?0}v1|{version?1}v2c|v3] {pdu_type:0=get,1=get-next,2=response,3=set,4=trap,5=get-bulk,6=i"
+            "nform,7=trap,8=report}[ community {community}][ user {user_name}][ {variables.oid}]["
+            " {error_status?!0}error {error_status}]",
+            "management",
+        ),
         columns=(
             Column("version", "u8", "Version, as sent: 0 version 1, 1 version 2c, 3 version 3.",
                    why="two tshark fields, snmp.version and snmp.msgVersion"),

@@ -12,7 +12,7 @@ from typing import Any
 from netlake.layers.headers import headers, line, whole_number
 from netlake.layers.items import remainder
 from netlake.packets import Cursor
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 TEXTS = {
     "host": "host", "st": "search_target", "nt": "notification_type", "nts": "notification_subtype", "usn": "usn",
@@ -34,6 +34,11 @@ TABLES = (
         spec="UPnP Device Architecture 2.0",
         on=("udp.port=1900",),
         layers=("ssdp",),
+        message=Message(
+            "SSDP [{response?}response {status_code}|{method}][ {search_target}| {notification_type}]["
+            " {notification_subtype}][ {location}][ {server}]",
+            "discovery",
+        ),
         columns=(
             Column("response", "bool", "Response to a search, else request.", why="derived from the start line"),
             Column("method", "word", "Method: M-SEARCH or NOTIFY; null in a response.",

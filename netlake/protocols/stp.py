@@ -21,7 +21,7 @@ from netlake.layers.pools import mac
 from netlake.layers.probes import number_at
 from netlake.layers.read import addresses, fill, fixed, mark, mark_short
 from netlake.packets import Columns, Cursor, Ints, Mask, Messages, Nullable
-from netlake.schema import Column, List, Struct, Table, faults
+from netlake.schema import Column, List, Message, Struct, Table, faults
 
 TOPOLOGY_CHANGE = 0x80
 CONFIGURATION = (0, 2)
@@ -88,6 +88,10 @@ TABLES = (
         on=("llc.dsap=0x42", "snap.cisco=0x010b"),
         size=HEADER,
         context="record",
+        message=Message(
+            "spanning tree[ root {root_mac}] bridge {bridge_mac}[{topology_change?}, topology change]",
+            "switching", only="{topology_change?}",
+        ),
         columns=(
             Column("protocol", "u16", "Protocol identifier, 0.", at=0, wireshark="stp.protocol"),
             Column("version", "u8", "Version: 0 STP, 2 RSTP, 3 MSTP, 4 SPT.", at=2, wireshark="stp.version"),

@@ -20,7 +20,7 @@ from netlake.layers.evidence import Candidates, Known
 from netlake.layers.items import items, part, remainder, text
 from netlake.layers.probes import by_content, byte_at, number_at
 from netlake.packets import Cursor, Ints, Mask, Messages
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 HEADER = 20
 COOKIE = 0x2112A442
@@ -63,6 +63,12 @@ TABLES = (
         "One row for each STUN or TURN message, channel data included.",
         spec="RFC 8489, RFC 8656, RFC 8445, RFC 3489",
         on=("udp.port=3478", "udp.port=5349"),
+        message=Message(
+            "STUN {method:1=binding,3=allocate,4=refresh,6=send,7=data,8=create permission,9=channel bind} "
+            "[{class?0}request|{class?1}indication|{class?2}success|{class?3}error {error_code}][ {username}]["
+            " {mapped_ip}:{mapped_port}][ by {software}]",
+            "voice", default=False, hosts=("mapped_ip", "peer_ip", "relayed_ip"),
+        ),
         columns=(
             Column("class", "u8",
                    "Class: 0 request, 1 indication, 2 success response, 3 error response; null for channel data.",

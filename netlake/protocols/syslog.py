@@ -15,7 +15,7 @@ from typing import Any
 
 from netlake.layers.items import text
 from netlake.packets import Cursor, Short
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 HEAD = ("timestamp", "hostname", "app_name", "process_id", "message_id")
 PRIORITY = re.compile(r"<(\d{1,3})>")
@@ -39,6 +39,11 @@ TABLES = (
         "One row for each syslog message.",
         spec="RFC 5424, RFC 3164, RFC 5426",
         on=("udp.port=514",),
+        message=Message(
+            "syslog[ {severity:0=emergency,1=alert,2=critical,3=error,4=warning,5=notice,6=info,7=debug}]["
+            " {hostname}][ {app_name}]: {message}",
+            "management",
+        ),
         columns=(
             Column("facility", "u8", "Facility: 0 kernel, 3 daemons, 4 authorization, 16 to 23 local use.",
                    wireshark="syslog.facility"),

@@ -14,7 +14,7 @@ from netlake.layers.items import remainder, text
 from netlake.layers.probes import number_at
 from netlake.layers.tftp_files import TftpFiles
 from netlake.packets import Cursor, Mask, Messages, Short
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 READ, WRITE, DATA, ACKNOWLEDGMENT, ERROR, OPTIONS = range(1, 7)
 
@@ -31,6 +31,11 @@ TABLES = (
         "One row for each TFTP message.",
         spec="RFC 1350, RFC 2347, RFC 2348, RFC 2349",
         on=("udp.port=69",),
+        message=Message(
+            "TFTP {opcode:1=read,2=write,3=data,4=acknowledgment,5=error,6=option acknowledgment}[ {filename}]["
+            " block {block}][ {error_code}][ {error_message}]",
+            "files", only="{opcode?1,2,5}",
+        ),
         columns=(
             Column("opcode", "u16",
                    "Opcode: 1 read, 2 write, 3 data, 4 acknowledgment, 5 error, 6 option acknowledgment.",

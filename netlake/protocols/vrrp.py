@@ -8,7 +8,7 @@ from typing import Any
 from netlake.layers.items import c_text
 from netlake.layers.pools import address_text
 from netlake.packets import Cursor, Malformed
-from netlake.schema import Column, List, Table
+from netlake.schema import Column, List, Message, Table
 
 VERSIONS = (2, 3)
 WITHOUT_AUTHENTICATION = 3
@@ -21,6 +21,7 @@ TABLES = (
         "One row for each VRRP advertisement.",
         spec="RFC 9568, RFC 5798, RFC 3768, RFC 2338",
         on=("ip.protocol=112",),
+        message=Message("VRRP router {router_id} priority {priority}[ {addresses}]", "routing", default=False),
         columns=(
             Column("version", "u8", "VRRP version, 2 or 3.", wireshark="vrrp.version"),
             Column("type", "u8", "Type: 1 advertisement, the only one.", wireshark="vrrp.type"),

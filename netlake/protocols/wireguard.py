@@ -16,7 +16,7 @@ import numpy as np
 from netlake.layers.items import complete
 from netlake.layers.probes import by_content, byte_at, number_at
 from netlake.packets import Cursor, Mask, Messages
-from netlake.schema import Column, Table
+from netlake.schema import Column, Message, Table
 
 PORTS = (51820,)
 INITIATION, RESPONSE, COOKIE, DATA = 1, 2, 3, 4
@@ -30,6 +30,10 @@ TABLES = (
         "One row for each WireGuard message.",
         spec="wireguard.com/protocol",
         on=("udp.port=51820",),
+        message=Message(
+            "WireGuard {message_type:1=handshake initiation,2=handshake response,3=cookie reply,4=data}",
+            "remote", only="{message_type?1,2,3}",
+        ),
         columns=(
             Column("message_type", "u8", "Message type: 1 initiation, 2 response, 3 cookie reply, 4 data.",
                    wireshark="wg.type"),

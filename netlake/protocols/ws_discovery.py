@@ -21,7 +21,7 @@ from netlake.layers.headers import whole_number
 from netlake.layers.items import complete
 from netlake.layers.probes import byte_at
 from netlake.packets import Cursor, Malformed, Mask, Messages
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 MOST_DEPTH = 64
 LARGEST = (1 << 32) - 1
@@ -48,6 +48,7 @@ TABLES = (
         spec="WS-Discovery 1.1, SOAP-over-UDP 1.1",
         on=("udp.port=3702",),
         why="tshark has no dissector for it",
+        message=Message("WS-Discovery {message}[ {action}][ {endpoints.types}]", "discovery"),
         columns=(
             Column("message", "word",
                    "Message: Hello, Bye, Probe, ProbeMatches, Resolve, ResolveMatches or Fault."),

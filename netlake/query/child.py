@@ -94,7 +94,7 @@ def ready(request: dict[str, Any], *, locked: bool) -> tuple[Connection, Snapsho
         raise OptionError(f"--at: {error}") from error
     if request["captures"]:
         snapshot = Snapshot(catalog, snapshot.at, chosen(request["captures"], snapshot.captures()))
-    statement = Dump(**request["dump"]).sql(snapshot) if request["dump"] else str(request["sql"])
+    statement = Dump(**request["dump"]).sql(snapshot) if request["dump"] else str(request["sql"] or "")
     networks = tuple(request["local"]) or local.of_lake(Path(request["lake"]))
     try:
         connection = Connection(threads=request["threads"], memory=request["memory"], local=networks)
@@ -103,7 +103,8 @@ def ready(request: dict[str, Any], *, locked: bool) -> tuple[Connection, Snapsho
     if request["dump"]:
         check_condition(connection.database, request["dump"]["where"])
     # without Landlock DuckDB could write in any allowed folder: allow single files, which have mode 0444
-    places = [catalog.data] if locked else _files(connection, statement, snapshot)
+    tables = snapshot.stored() if request["timeline"] else None
+    places = [catalog.data] if locked else _files(connection, statement, snapshot, tables)
     if not locked:
         attach(connection, request["files"], snapshot, as_view=False)
     places += [Path(path) for path in request["files"].values()] if locked else []
@@ -117,6 +118,11 @@ def _answer(request: dict[str, Any], out: BinaryIO, *, locked: bool) -> None:
     from netlake.errors import OptionError, QueryError
 
     connection, snapshot, statement = ready(request, locked=locked)
+    if request["timeline"]:
+        from netlake.query.timeline import written
+
+        written.write(request, out, snapshot, connection)
+        return
     results = connection.results(statement, snapshot, params=request["params"])
     count = 0
     while True:
@@ -170,11 +176,14 @@ def _result(
         raise refused from error
 
 
-def _files(connection: Connection, statement: str, snapshot: Snapshot) -> list[Path]:
-    """All files of the tables that the statement names."""
+def _files(
+    connection: Connection, statement: str, snapshot: Snapshot, tables: Iterable[str] | None = None
+) -> list[Path]:
+    """All files of `tables`, by default of those that the statement names."""
     from netlake.query.connection import named
 
-    tables = named(connection.database, statement, snapshot)
+    if tables is None:
+        tables = named(connection.database, statement, snapshot)
     return [Path(file.path) for table in tables for file in snapshot.files(table)]
 
 

@@ -93,14 +93,28 @@ class Connection:
         functions.declare(self.database, sql, self._declared, self.local)
 
     def run(
-        self, sql: str, snapshot: Snapshot, *, prune: bool = True, params: Mapping[str, Any] | None = None
+        self,
+        sql: str,
+        snapshot: Snapshot,
+        *,
+        prune: bool = True,
+        params: Mapping[str, Any] | None = None,
+        reads: str | None = None,
     ) -> tuple[duckdb.DuckDBPyRelation, Opened]:
         """(result of the last statement in `sql`, lazy if it is a query; the files that it reads).
 
         Earlier statements are executed first, on the same cursor, so that later ones can use what they created. Raises
         QueryError for an invalid statement. `prune=False` reads all files of the named tables. `params` are the values
-        of `$name` in the statement, whose result is then computed at once.
+        of `$name` in the statement, whose result is then computed at once. `reads` is SQL that names the tables of a
+        single statement, which is not pruned: of one with many files itself, DuckDB does not list them.
         """
+        if reads is not None:
+            views = Views(self, snapshot)
+            try:
+                views.ready(sql, prune=False, reads=reads)
+                return views.until_bound(views.result, sql), views.opened
+            except duckdb.Error as error:
+                raise translated(error, snapshot.names()) from error
         *_, last = self.results(sql, snapshot, prune=prune, every=False, params=params)
         return last
 
@@ -149,18 +163,19 @@ class Views:
         self.cursor = connection.database.cursor()
         self.opened = Opened()
 
-    def ready(self, statement: str, *, prune: bool) -> None:
-        """Create the views, macros and functions that `statement` needs."""
-        used = declared_views(self.cursor, statement, self.snapshot)
+    def ready(self, statement: str, *, prune: bool, reads: str | None = None) -> None:
+        """Create the views, macros and functions that `statement` needs; `reads` names its tables, else it does."""
+        reads = reads or statement
+        used = declared_views(self.cursor, reads, self.snapshot)
         text = " ".join([statement, *(view.query for view in used)])
         macros = [network.macro(network.networks(statement))] if network.named(statement) else []
         macros += functions.statements(text)
         self.connection.declare(text)
         if _LISTING.search(statement):
             self._list()
-        tables = named(self.cursor, statement, self.snapshot)
+        tables = named(self.cursor, reads, self.snapshot)
         made = [view.statement for view in used]
-        if with_labels := labelled.named(statement, self.snapshot):
+        if with_labels := labelled.named(reads, self.snapshot):
             labelled.check(with_labels, self.snapshot)
             made += labelled.statements(with_labels, self.snapshot)
         self.bind(tables, statement if prune else None, macros, made)
@@ -287,17 +302,21 @@ def view(
     if not files:
         columns = ", ".join(f"NULL::{field.type} AS {quoted(field.name)}" for field in fields)
         return f"{made}{columns} WHERE false"
+    columns = ", ".join(quoted(field.name) for field in fields)
+    where = ""
+    if only is not None and any(field.name == "capture" for field in fields):
+        where = f" WHERE capture IN ({', '.join(map(literal, sorted(only)))})" if only else " WHERE false"
+    return f"{made}{'DISTINCT ' if distinct else ''}{columns} FROM {source(fields, files)}{where}"
+
+
+def source(fields: Sequence[Field], files: Sequence[FileInfo]) -> str:
+    """The SQL, behind FROM, of the rows of `files` with the columns `fields`, matched by their ids."""
     paths = ", ".join(literal(file.path) for file in files)
     schema = ", ".join(
         f"{field.number}: {{name: {literal(field.name)}, type: {literal(field.type)}, default_value: {field.default}}}"
         for field in fields
     )
-    columns = ", ".join(quoted(field.name) for field in fields)
-    source = f"read_parquet([{paths}], schema=MAP {{{schema}}})"
-    where = ""
-    if only is not None and any(field.name == "capture" for field in fields):
-        where = f" WHERE capture IN ({', '.join(map(literal, sorted(only)))})" if only else " WHERE false"
-    return f"{made}{'DISTINCT ' if distinct else ''}{columns} FROM {source}{where}"
+    return f"read_parquet([{paths}], schema=MAP {{{schema}}})"
 
 
 def allow_only(database: duckdb.DuckDBPyConnection, places: Iterable[Path | str], *, spill: Path | None) -> None:

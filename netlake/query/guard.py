@@ -38,8 +38,10 @@ sys.exit(main(request))
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request to the child: a statement (`sql`), or one table (`dump`: the fields of `netlake.query.dump.Dump`).
+    """A request to the child: a statement (`sql`), one table (`dump`), or the events of all tables (`timeline`).
 
+    `dump` has the fields of `netlake.query.dump.Dump`, `timeline` those of `netlake.query.timeline.events.Question`,
+    with times as text.
     `captures` are names of captures, whose rows alone are read, see `chosen`; `local` the networks of `is_local`;
     `params` are the values of `$name` in `sql`;
     `files` are further tables, by name the path of a CSV or Parquet file.
@@ -51,6 +53,7 @@ class Request:
     lake: str
     sql: str | None = None
     dump: dict[str, Any] | None = None
+    timeline: dict[str, Any] | None = None
     at: str | None = None
     format: str = "table"
     raw: bool = False

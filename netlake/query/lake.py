@@ -94,6 +94,30 @@ class Lake:
         relation, read = opened.run(Dump(table, select, where, sort, limit, condition).sql(snapshot), snapshot)
         return Answer(relation, read)
 
+    def timeline(  # noqa: PLR0913 - the options of `netlake timeline`
+        self,
+        *,
+        host: str | None = None,
+        flow: int | None = None,
+        since: str | dt.datetime | None = None,
+        until: str | dt.datetime | None = None,
+        kinds: Sequence[str] = (),
+        filter: str | None = None,  # noqa: A002 - the name of the option
+        limit: int | None = None,
+    ) -> Answer:
+        """The events of all tables, ordered by time: ts, kind, message, source, destination, flow, packet, capture.
+
+        `since` and `until` are --from and --to of `netlake timeline`, the others its options. Raises OptionError for an
+        unknown host, flow or kind, FilterError for an invalid filter.
+        """
+        from netlake.query.timeline import whole
+        from netlake.query.timeline.events import Question
+        from netlake.query.timeline.times import moment
+
+        first, end = moment("since", since), moment("until", until)
+        question = Question(host=host, flow=flow, since=first, until=end, kinds=tuple(kinds), limit=limit)
+        return Answer(*whole.timeline(question, filter, self._snapshot(), self._opened()))
+
     def packets(self, filter: str) -> Answer:  # noqa: A002 - the name of the option of `dump`
         """`capture` and `packet` of the packets that match a display filter, in order; FilterError if it is invalid."""
         from netlake.query.filter import applied

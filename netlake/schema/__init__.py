@@ -14,8 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from netlake.schema.kinds import SCALARS, Kind, List, Scalar, Struct
+from netlake.schema.message import Message
 
-__all__ = ["CONTEXTS", "SCALARS", "Column", "Kind", "List", "Scalar", "Struct", "Table", "context"]
+__all__ = ["CONTEXTS", "SCALARS", "Column", "Kind", "List", "Message", "Scalar", "Struct", "Table", "context"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ class Table:
     columns with a Wireshark field that has values in other tables too, for filters: context columns, and those about a
     quoted packet. `layers` are the Wireshark layers of a row, by default the first word of the first Wireshark name.
     Both may have a condition: "mdns@5353" is for rows with this port, "tcp@quoted_protocol=6" for this value.
+    `message` is how a row is told in a timeline (netlake.schema.message); None for tables whose rows are no events.
     """
 
     name: str
@@ -88,6 +90,7 @@ class Table:
     why: str | None = None
     also: tuple[tuple[str, str], ...] = ()
     layers: tuple[str, ...] = ()
+    message: Message | None = None
 
     @property
     def all_columns(self) -> tuple[Column, ...]:

@@ -13,8 +13,10 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from netlake.schema import CONTEXTS, Column, List, Struct, Table
+from netlake.errors import SchemaError
+from netlake.schema import CONTEXTS, Column, List, Message, Struct, Table
 from netlake.schema.kinds import SCALARS
+from netlake.schema.message import fields, parse
 from netlake.schema.proto import message_name
 
 # names of other files in schemas/ and proto/ (contract.json, README.md, netlake.proto), and of the message Header
@@ -45,13 +47,45 @@ def broken(table: Table) -> Iterator[str]:
     yield from _group(table.all_columns, table, at)
     for column in table.columns:
         yield from _placed(column, table, f"{at}{column.name} ")
+    if table.message is not None:
+        yield from _told(table, table.message, f"{at}the message ")
 
 
 def broken_together(tables: Iterable[Table]) -> Iterator[str]:
-    """A message for every name, or name of a protobuf message, that several of `tables` have."""
+    """A message for every name, name of a protobuf message, or group that several of `tables` have."""
+    tables = tuple(tables)
     for name, count in Counter(message_name(table.name) for table in tables).items():
         if count > 1:
             yield f"{name}: {count} tables have this name of a protobuf message"
+    names = {table.name for table in tables}
+    for group in sorted({table.message.group for table in tables if table.message} & names):
+        yield f"{group}: a group of messages has the name of a table"
+
+
+def _told(table: Table, message: Message, at: str) -> Iterator[str]:
+    """The rules for the message of a table: its template, and the columns that it names."""
+    columns = {column.name: column for column in table.all_columns}
+    if not _NAME.fullmatch(message.group):
+        yield f"{at}has the group {message.group!r}, which is not snake_case"
+    try:
+        placeholders = list(fields(parse(message.text) + parse(message.only)))
+    except SchemaError as error:
+        yield f"{at}is invalid: {error}"
+        return
+    named = [part.column for part in placeholders] + [message.time, *(message.ends or ()), *message.hosts]
+    yield from (f"{at}names {name}, which is not a column" for name in dict.fromkeys(named) if name not in columns)
+    for part in placeholders:
+        inner = {field.name for field in columns[part.column].fields} if part.column in columns else set()
+        if part.column in columns and (part.field is None) == bool(inner):
+            yield (
+                f"{at}names {part.column}, a column with fields, without one of them"
+                if inner
+                else (f"{at}names {part.column}.{part.field}, but the column has no fields")
+            )
+        elif part.field is not None and inner and part.field not in inner:
+            yield f"{at}names {part.column}.{part.field}, which is not a field"
+    if message.time in columns and columns[message.time].kind != "ts":
+        yield f"{at}has the time {message.time}, which is not a time"
 
 
 def _group(columns: tuple[Column, ...], table: Table, at: str) -> Iterator[str]:

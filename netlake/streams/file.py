@@ -24,13 +24,18 @@ from netlake.layers.contents import Content
 from netlake.layers.magic import type_of
 from netlake.layers.spans import text_of
 from netlake.packets import Columns, Ints, Mask, Nullable
-from netlake.schema import Column, Table
+from netlake.schema import Column, Message, Table
 
 TABLES = (
     Table(
         "file",
         "One row for each file that was transferred, and for each part of a mail.",
         context="stream",
+        message=Message(
+            "file[ {name}][ {detected_type}| declared {declared_type}][, {size} B|, {seen_bytes} B seen] in {source}"
+            "[, {missing_bytes?!0}{missing_bytes} B missing][, SHA-256 {sha256}|, SHA-1 {sha1}|, MD5 {md5}]",
+            "files",
+        ),
         columns=(
             Column("source", "word", "Table with the message that contains it."),
             Column("exchange", "i32", "Number of the exchange in the flow, as in `source`."),

@@ -18,7 +18,7 @@ from typing import Any
 from netlake.layers.contents import file_fields
 from netlake.layers.mime import Mail, MailReader, Part, fields_of
 from netlake.layers.mime_headers import decoded
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 __all__ = ["MAIL", "TABLES", "MailReader", "of_transaction", "rows_of"]
 
@@ -46,6 +46,11 @@ MAIL = Table(
     spec="RFC 5322, RFC 2045, RFC 2047",
     context="stream",
     why="tshark reads a mail in the packet in which it ends",
+    message=Message(
+        'mail[ "{subject}"][ from {header_from}| from {mail_from}][ to {header_to}| to {recipients}][, parts'
+        " {parts.name}][, {size} B]",
+        "email",
+    ),
     columns=(
         Column("source", "word", "Table with the message that contains it."),
         Column("transaction", "i32", "Number of the transaction in the flow, as in `source`."),

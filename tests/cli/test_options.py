@@ -48,6 +48,10 @@ INVALID: dict[str, tuple[str, ...]] = {
     "--output": ("", "{folder}", "{folder}/absent/out", "{lake}/out"),
     "--at": ("", "yesterday", "-1", "1.5", "99", "9" * 30, "0001-01-01T00:00+23:59", "1700-01-01", NOT_UTF8),
     "--timeout": (*SECONDS, "0"),
+    "--host": ("", " ", "10.0.0.256", "10.0.0.0/33", "::g", "no_such_host", NOT_UTF8),
+    "--flow": (*NUMBERS, "0", "999999999"),
+    "--from": ("", "yesterday", "1", "2024-13-01", "0001-01-01T00:00+23:59", NOT_UTF8),
+    "--kinds": ("", ",", " , ", "no_such_table", "dns,no_such_table", "address", NOT_UTF8),
     "--grace": SECONDS,
     "--days": SECONDS,
     "--memory": ("", "lots", "2", "GB", "-1GB", "nanGB", "2 potatoes", "1e9GB", "999999999999TB", NOT_UTF8),
@@ -109,6 +113,7 @@ WITH_PLACE = {"--filter"}
 OTHERWISE = {
     (("label",), "--exclude"), (("label", "dataset"), "--exclude"), (("label", "dataset"), "--include"),
     (("label", "features"), "--where"), (("label", "features"), "--capture"), (("label", "import"), "--capture"),
+    (("timeline",), "--to"),
 }  # fmt: skip
 # arguments that a command needs besides the option
 NEEDED: dict[tuple[str, ...], list[object]] = {

@@ -15,7 +15,7 @@ from netlake.layers.pools import address_text
 from netlake.packets import Cursor, Short
 from netlake.protocols.cdp.columns import COLUMNS, LISTS
 from netlake.protocols.cdp.frame import HEADER, ON, tlvs
-from netlake.schema import Table
+from netlake.schema import Message, Table
 
 Lists = dict[str, list[Any]]
 Fields = Iterator[tuple[str, Any]]
@@ -27,6 +27,11 @@ TABLES = (
         spec="Cisco Discovery Protocol, versions 1 and 2",
         on=ON,
         context="record",
+        message=Message(
+            "CDP {device_id}[ port {port_id}][: {platform}][ {software_version}]",
+            "discovery",
+            default=False,
+        ),
         columns=COLUMNS,
     ),
 )

@@ -16,7 +16,7 @@ from typing import Any
 from netlake.layers.items import part, text
 from netlake.packets import Cursor, Malformed
 from netlake.protocols.diameter.avps import GROUPED, KNOWN, SIZES, VENDORS, meaning
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 HEADER = 20
 MOST_DEPTH = 8
@@ -53,6 +53,11 @@ TABLES = (
         "One row for each Diameter message.",
         spec="RFC 6733, RFC 8506",
         on=("sctp.payload_protocol=46", "sctp.port=3868", "udp.port=3868"),
+        message=Message(
+            "Diameter {command_code:257=capabilities exchange,272=credit control,280=device watchdog,282=disconnect"
+            " peer} [{request?}request|answer[ {result_code}]][ {user_name}][ of {origin_host}][: {error_message}]",
+            "auth",
+        ),
         columns=(
             Column("version", "u8", "Version, 1.", wireshark="diameter.version"),
             Column("length", "u32", "Length of the message, bytes.", wireshark="diameter.length"),

@@ -27,7 +27,7 @@ from netlake.layers.streamed import NO, UNSURE, YES, Frame, Stream, Verdict
 from netlake.packets import Columns, Mask, Messages, Nullable
 from netlake.protocols.dns import content, edns, record_lists, records
 from netlake.protocols.dns.found import DnsRecords
-from netlake.schema import Column, List, Struct, Table, faults
+from netlake.schema import Column, List, Message, Struct, Table, faults
 
 DNS_PORT = 53
 MDNS_PORT = 5353
@@ -90,6 +90,11 @@ TABLES = (
         on=("udp.port=53", "udp.port=5353", "udp.port=5355"),
         size=HEADER,
         layers=("dns", "mdns@5353", "llmnr@5355"),
+        message=Message(
+            "DNS [{response?}answer|query][ {query_type_name} {query_name}|{response?} {answers.name}]"
+            "[{response?}[ {rcode_name?!NOERROR}{rcode_name}][ -> {answers.address}| -> {answers.data}]]",
+            "names",
+        ),
         columns=(
             Column("transport", "word", "Transport protocol: `udp` or `tcp`.", why="part of the stack"),
             Column("transaction_id", "u16", "Transaction ID: matches a response to its query.", at=0,

@@ -14,7 +14,7 @@ from typing import Any
 from netlake.kernels.numbers import DOT11_EXCHANGED
 from netlake.layers.items import items, remainder, text
 from netlake.packets import Cursor
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 SUBTYPES = {
     0: ("capabilities", "listen_interval"),
@@ -48,6 +48,12 @@ TABLES = (
         spec="IEEE 802.11 section 9.3.3",
         on=("dot11.type=0",),
         context="record",
+        message=Message(
+            "802.11 {subtype:0=association request,1=association response,2=reassociation request,3=reassociation"
+            " response,4=probe request,5=probe response,8=beacon,10=disassociation,11=authentication,12=deauthenticat"
+            "ion,13=action}[ {ssid}][ reason {reason_code}][ status {status_code}]",
+            "wireless", only="{subtype?0,1,2,3,10,11,12}",
+        ),
         columns=(
             Column("subtype", "u8",
                    "Subtype: 0 to 3 association, 4 and 5 probe, 8 beacon, 10 and 12 end, 11 authentication.",

@@ -11,7 +11,7 @@ from typing import Any
 from netlake.layers.items import part, remainder, text
 from netlake.packets import Cursor
 from netlake.protocols.enip.items import LIST_COMMANDS, SEND_COMMANDS, items, plain
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 IDENTITY = 0x0C
 
@@ -30,6 +30,11 @@ TABLES = (
         "One row for each EtherNet/IP message.",
         spec="CIP Networks Library, volume 2",
         on=("udp.port=44818", "udp.port=2222"),
+        message=Message(
+            "EtherNet/IP[ {command:99=list identity,4=list services,101=register session,102=unregister"
+            " session,111=RR data,112=unit data}][ {product_name}][ {status?!0}status {status}]",
+            "ics", only="{command?!112}",
+        ),
         columns=(
             Column("command", "u16",
                    "Command: 99 list identity, 101 register session, 111 RR data, 112 unit data; null on port 2222.",

@@ -17,7 +17,7 @@ from netlake.layers.items import text
 from netlake.layers.parsed import NEXT, by_message
 from netlake.packets import Columns, Cursor, Malformed, Messages, Short
 from netlake.protocols.enip.items import HEADER, SEND_COMMANDS, items, plain
-from netlake.schema import Column, List, Table
+from netlake.schema import Column, List, Message, Table
 
 UNCONNECTED = 0xB2
 CONNECTED = 0xB1
@@ -30,6 +30,12 @@ TABLES = (
         spec="CIP Networks Library, volume 1",
         on=("udp.port=44818", "udp.port=2222"),
         inside="enip",
+        message=Message(
+            "CIP {service:1=get all attributes,2=set all attributes,5=reset,7=stop,14=get attribute,16=set"
+            " attribute,76=read tag,77=write tag,84=forward open,78=forward close} [{response?}response|request]["
+            " {symbol}][ class {class_id}[ instance {instance_id}]][ {status?!0}status {status}]",
+            "ics",
+        ),
         columns=(
             Column("response", "bool", "True response, false request.", wireshark="cip.rr"),
             Column("service", "u8",

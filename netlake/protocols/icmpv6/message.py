@@ -7,7 +7,7 @@ import numpy as np
 from netlake.layers.quoted import LAYERS, QUOTED, also, quoted
 from netlake.layers.read import fixed, lengths, mark_short, plain
 from netlake.packets import Columns, Messages, Nullable
-from netlake.schema import Column, Table
+from netlake.schema import Column, Message, Table
 
 HEADER = 4
 PACKET_TOO_BIG = 2
@@ -25,6 +25,11 @@ TABLES = (
         size=HEADER,
         also=also("ipv6"),
         layers=("icmpv6", *LAYERS),
+        message=Message(
+            "ICMPv6 {type:icmpv6_type_name}[{type?1,2,3,4} code {code}][ for {quoted_src_ip}[:{quoted_src_port}] ->"
+            " {quoted_dst_ip}[:{quoted_dst_port}]]",
+            "network", hosts=("quoted_src_ip", "quoted_dst_ip"), only="{type?1,2,3,4,128,129}",
+        ),
         columns=(
             Column("type", "u8",
                    "ICMPv6 type: 1 unreachable, 2 too big, 3 time exceeded, 128 and 129 echo, 133 to 137 discovery.",

@@ -7,7 +7,7 @@ from typing import Any
 
 from netlake.packets import Cursor
 from netlake.protocols.icmpv6.options import OPTIONS, SOURCE_MAC, TARGET_MAC, options
-from netlake.schema import Column, Table
+from netlake.schema import Column, Message, Table
 
 TABLES = (
     Table(
@@ -15,6 +15,7 @@ TABLES = (
         "One row for each neighbor solicitation.",
         spec="RFC 4861 section 4.3",
         on=("icmpv6.type=135",),
+        message=Message("who has {target}?[ asks {source_mac}]", "hosts", hosts=("target", "source_mac")),
         columns=(
             Column("target", "ipv6", "Target address: the address to resolve.",
                    wireshark="icmpv6.nd.ns.target_address"),
@@ -27,6 +28,10 @@ TABLES = (
         "One row for each neighbor advertisement.",
         spec="RFC 4861 section 4.4",
         on=("icmpv6.type=136",),
+        message=Message(
+            "{target} is[ at {target_mac}][{router?}, a router][{override?}, override]",
+            "hosts", hosts=("target", "target_mac"),
+        ),
         columns=(
             Column("router", "bool", "Router flag: the sender is a router.", wireshark="icmpv6.nd.na.flag.r"),
             Column("solicited", "bool", "Solicited flag: it is a reply to a solicitation.",
@@ -44,6 +49,7 @@ TABLES = (
         "One row for each redirect.",
         spec="RFC 4861 section 4.5",
         on=("icmpv6.type=137",),
+        message=Message("redirect: {destination} by {target}", "hosts", hosts=("target", "destination")),
         columns=(
             Column("target", "ipv6", "Target address: the better first hop.", wireshark="icmpv6.nd.rd.target_address"),
             Column("destination", "ipv6", "Destination address: the destination that is redirected.",

@@ -7,7 +7,7 @@ from typing import Any
 
 from netlake.packets import Cursor
 from netlake.protocols.icmpv6.options import LINK_MTU, OPTIONS, PREFIXES, RDNSS, SOURCE_MAC, options
-from netlake.schema import Column, Table
+from netlake.schema import Column, Message, Table
 
 TABLES = (
     Table(
@@ -15,6 +15,7 @@ TABLES = (
         "One row for each router solicitation.",
         spec="RFC 4861 section 4.1",
         on=("icmpv6.type=133",),
+        message=Message("router solicitation[ {source_mac}]", "hosts"),
         columns=(SOURCE_MAC, OPTIONS),
     ),
     Table(
@@ -22,6 +23,7 @@ TABLES = (
         "One row for each router advertisement.",
         spec="RFC 4861 section 4.2, RFC 4191, RFC 8106",
         on=("icmpv6.type=134",),
+        message=Message("router advertisement[ {source_mac}][, prefixes {prefixes.prefix}][, DNS {rdnss}]", "hosts"),
         columns=(
             Column("hop_limit", "u8", "Hop limit that hosts should use; 0 if unspecified.",
                    wireshark="icmpv6.nd.ra.cur_hop_limit"),

@@ -15,7 +15,7 @@ from netlake.layers.pools import address_text
 from netlake.packets import Cursor, Short
 from netlake.protocols.lldp.frame import ON, tlvs
 from netlake.protocols.lldp.organization import COLUMNS, LISTS, organization
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 TEXTS = {4: "port_description", 5: "system_name", 6: "system_description"}
 CAPABILITIES = 7
@@ -54,6 +54,10 @@ TABLES = (
         spec="IEEE 802.1AB, IEEE 802.1Q, IEEE 802.3, ANSI/TIA-1057, RFC 8520",
         on=ON,
         context="record",
+        message=Message(
+            "LLDP {system_name}[ port {port_description}][: {system_description}]",
+            "discovery", default=False,
+        ),
         columns=(
             Column("port_description", "text", "Port description.", wireshark="lldp.port.desc"),
             Column("system_name", "text", "System name.", wireshark="lldp.tlv.system.name"),

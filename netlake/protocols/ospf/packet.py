@@ -8,7 +8,7 @@ from typing import Any
 from netlake.layers.items import c_text, part
 from netlake.layers.pools import address_text
 from netlake.packets import Cursor
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 ON = ("ip.protocol=89",)
 HELLO = 1
@@ -36,6 +36,11 @@ TABLES = (
         "One row for each OSPF packet; its link state advertisements are in `ospf_lsa`.",
         spec="RFC 2328, RFC 5340",
         on=ON,
+        message=Message(
+            "OSPF {type:1=hello,2=database description,3=request,4=update,5=acknowledgement} of router {router_id}"
+            " area {area_id}",
+            "routing", default=False,
+        ),
         columns=(
             Column("version", "u8", "OSPF version, 2 or 3.", wireshark="ospf.version"),
             Column("type", "u8",

@@ -31,7 +31,7 @@ from netlake.layers.parsed import NEXT, by_message
 from netlake.layers.probes import by_content, byte_at, number_at
 from netlake.packets import Columns, Cursor, Ints, Malformed, Mask, Messages, Short
 from netlake.protocols.quic.frames import Connection, Datagram, End, Memory, Sender, frames
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 PORTS = (443,)
 # the first byte, the version and the two connection ID lengths
@@ -68,6 +68,10 @@ TABLES = (
         spec="RFC 9000, RFC 9001, RFC 9369, RFC 8999",
         on=("udp.port=443",),
         size=HEADER,
+        message=Message(
+            "QUIC {packet_type}[ {version_name}][ for {server_name}][ ({alpn})][ {error_reason}]",
+            "tls", only="{packet_type?initial,retry,version_negotiation}", default=False,
+        ),
         columns=(
             Column("version", "u32", "Version; 0 for version negotiation.", wireshark="quic.version"),
             Column("version_name", "word", "Name of the version: 1, 2, draft-29, mvfst-27, Q050, reserved.",

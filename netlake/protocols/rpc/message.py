@@ -21,7 +21,7 @@ from netlake.layers import xdr
 from netlake.layers.items import remainder, text
 from netlake.layers.probes import by_content, number_at
 from netlake.packets import Cursor, Malformed, Mask, Messages, Short
-from netlake.schema import Column, List, Table
+from netlake.schema import Column, List, Message, Table
 
 PORTS = (111, 2049)
 ON = tuple(f"udp.port={port}" for port in PORTS)
@@ -49,6 +49,11 @@ TABLES = (
         "One row for each ONC RPC message over UDP.",
         spec="RFC 5531",
         on=ON,
+        message=Message(
+            "RPC {message_type:0=call,1=reply}[ program {program}[ procedure {procedure}]][ by {machine_name}]"
+            "[{reply_status?1} denied]",
+            "rpc_services", default=False,
+        ),
         columns=(
             Column("xid", "u32", "Transaction ID, which matches a reply to its call.", wireshark="rpc.xid"),
             Column("message_type", "u32", "0 call, 1 reply.", wireshark="rpc.msgtyp"),

@@ -13,7 +13,7 @@ from netlake.layers.items import remainder, text
 from netlake.layers.parsed import NO_ROW
 from netlake.packets import Cursor
 from netlake.protocols.rpc.message import ON, Calls, Head, body, procedure_called
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 PROGRAM = 100_005
 NULL, MOUNT, DUMP, UNMOUNT, UNMOUNT_ALL, EXPORT, EXPORT_ALL = range(7)
@@ -42,6 +42,11 @@ TABLES = (
         spec="RFC 1094, RFC 1813",
         on=ON,
         inside="rpc",
+        message=Message(
+            "NFS mount [{response?}reply|call] {procedure:0=null,1=mount,2=dump,3=unmount,4=unmount all,5=export}"
+            "[ {path}][ status {status}]",
+            "files",
+        ),
         columns=(
             Column("response", "bool", "Reply, else call.", why="compared in rpc"),
             Column("version", "u32", "Version of the mount protocol, 1 to 3.", why="compared in rpc"),

@@ -16,7 +16,7 @@ from netlake.layers.items import remainder, text
 from netlake.layers.parsed import NO_ROW
 from netlake.packets import Cursor
 from netlake.protocols.rpc.message import ON, Calls, Head, body, procedure_called
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 PROGRAM = 100_000
 WITH_PORTS = 2
@@ -43,6 +43,11 @@ TABLES = (
         spec="RFC 1833",
         on=ON,
         inside="rpc",
+        message=Message(
+            "portmap [{response?}reply|call] {procedure:0=null,1=set,2=unset,3=get port,4=dump,5=call}"
+            "[ program {program}][ port {port}]",
+            "rpc_services",
+        ),
         columns=(
             Column("response", "bool", "Reply, else call.", why="compared in rpc"),
             Column("version", "u32", "Version of the port mapper, 2 to 4.", why="compared in rpc"),

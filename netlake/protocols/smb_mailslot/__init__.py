@@ -18,7 +18,7 @@ from netlake.layers.netbios import name
 from netlake.layers.parsed import NO_ROW
 from netlake.packets import Cursor, Malformed, Short
 from netlake.protocols.smb_mailslot import browser, netlogon
-from netlake.schema import Column, Table
+from netlake.schema import Column, Message, Table
 
 # direct unique, direct group, broadcast
 DATAGRAMS = (0x10, 0x11, 0x12)
@@ -36,6 +36,11 @@ TABLES = (
         spec="MS-CIFS, MS-MAIL, MS-BRWS, MS-ADTS",
         on=("udp.port=138",),
         inside="netbios_dgm",
+        message=Message(
+            "mailslot {mailslot}[ {server_name}][ {computer_name}][ user {user_name}][ domain {domain_name}][:"
+            " {comment}]",
+            "discovery",
+        ),
         columns=(
             Column("flags", "u8", "SMB flags; 128 is a reply.", wireshark="smb.flags"),
             Column("flags2", "u16", "SMB flags2; 32768 Unicode strings.", wireshark="smb.flags2"),

@@ -24,6 +24,16 @@ if TYPE_CHECKING:
 
 def of_path(lake: Path, table: str, text: str, at: str | None, captures: Sequence[str] = ()) -> str:
     """`rows` for the lake at a path, at a snapshot and of captures as the user writes them; () for all captures."""
+    snapshot = snapshot_of(lake, at, captures)
+    connection = Connection()
+    try:
+        return rows(text, table, snapshot, connection)
+    finally:
+        connection.close()
+
+
+def snapshot_of(lake: Path, at: str | None, captures: Sequence[str]) -> Snapshot:
+    """The snapshot of the lake at a path, as the user writes it."""
     from netlake.lake.catalog import Catalog
     from netlake.query.snapshot import moment
 
@@ -36,11 +46,19 @@ def of_path(lake: Path, table: str, text: str, at: str | None, captures: Sequenc
         raise OptionError(f"--at: {error}") from error
     if captures:
         snapshot = Snapshot(catalog, snapshot.at, chosen(captures, snapshot.captures()))
-    connection = Connection()
-    try:
-        return rows(text, table, snapshot, connection)
-    finally:
-        connection.close()
+    return snapshot
+
+
+def conditions(text: str, tables: Sequence[str], snapshot: Snapshot, connection: Connection) -> dict[str, str]:
+    """`rows` for each of `tables` whose rows have a packet or flow; the filter is read once."""
+    found = _known(text, snapshot, connection)
+    among = narrowed.captures(found, snapshot, connection)
+    columns = {table: source_of(table, snapshot)[1] for table in tables}
+    return {
+        table: sql.rows(found, own, among)
+        for table, own in columns.items()
+        if "capture" in own and {"packet", "flow"} & set(own)
+    }
 
 
 def rows(text: str, table: str, snapshot: Snapshot, connection: Connection) -> str:

@@ -33,6 +33,11 @@ FORMATS: dict[str, tuple[str, str, bool]] = {
     "box": ("bordered", "Box", False),
     "elasticsearch": ("elastic", "Bulk", False),
 }
+# formats of timelines alone, whose columns they need; html is netlake.query.timeline.page
+OF_TIMELINES: dict[str, tuple[str, str, bool]] = {
+    "html": ("", "", False),
+    "timesketch": ("timesketch", "Timesketch", False),
+}
 # endings of names of files -> format
 ENDINGS = {
     ".parquet": "parquet", ".csv": "csv", ".tsv": "tsv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl",
@@ -69,7 +74,7 @@ class Writer(Protocol):
 
 def is_binary(name: str) -> bool:
     """Whether format `name` is binary and must not be written to a terminal."""
-    return FORMATS[name][2]
+    return (FORMATS | OF_TIMELINES)[name][2]
 
 
 def takes_several(name: str) -> bool:
@@ -79,6 +84,6 @@ def takes_several(name: str) -> bool:
 
 def writer(name: str, out: BinaryIO, schema: pa.Schema, style: Style) -> Writer:
     """A writer of format `name` for rows of `schema`, which writes to `out`."""
-    module, kind, _ = FORMATS[name]
+    module, kind, _ = (FORMATS | OF_TIMELINES)[name]
     made: Writer = getattr(importlib.import_module(f"{__name__}.{module}"), kind)(out, schema, style)
     return made

@@ -64,11 +64,15 @@ class AlignedTable:
         columns = zip(*([self.names, *self.waiting[:SAMPLE]]), strict=True)
         self.widths = [min(WIDEST, max(map(cell_len, column))) for column in columns]
         if self.style.width:
-            order = _order(self.schema.names) if self.style.choose else None
-            self.kept = fitting(self.widths, self._room(), self.gap, order)
+            self._choose()
         self._head()
         self._print(self.waiting)
         self.waiting = []
+
+    def _choose(self) -> None:
+        """Choose the columns that a terminal has room for."""
+        order = _order(self.schema.names) if self.style.choose else None
+        self.kept = fitting(self.widths, self._room(), self.gap, order)
 
     def _room(self) -> int:
         return self.style.width

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netlake.schema import Column, Table
+from netlake.schema import Column, Message, Table
 
 FTP_COMMAND = Table(
     "ftp_command",
@@ -10,6 +10,7 @@ FTP_COMMAND = Table(
     spec="RFC 959, RFC 2428, RFC 4217",
     context="stream",
     why="tshark shows each message in its own packet, a row has all of an exchange",
+    message=Message("FTP [{command}|reply][ {argument}][: {code} {message}|: {code}][ (user {user})]", "files"),
     columns=(
         Column("exchange", "i32", "Number of the command in the flow, from 0; null without one."),
         Column("command", "word", "Command, in upper case; null for a reply without one.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 from netlake.streams.http.anomalies import ANOMALIES
 
 HEADER = Struct(
@@ -56,6 +56,7 @@ REQUEST = Table(
     "One row for each HTTP/1 request.",
     spec="RFC 9112",
     context="stream",
+    message=Message("{method} [{host}]{uri}[ from {referer}][ by {user_agent}][ as {authorization_user}]", "web"),
     columns=(
         _EXCHANGE,
         Column("method", "word", "Method, such as GET.", wireshark="http.request.method"),
@@ -89,6 +90,7 @@ RESPONSE = Table(
     "One row for each HTTP/1 response.",
     spec="RFC 9112",
     context="stream",
+    message=Message("{status}[ {reason}][ {content_type}][, {body_length} B][ -> {location}][ by {server}]", "web"),
     columns=(
         _EXCHANGE,
         Column("version", "word", "HTTP version, such as HTTP/1.1.", wireshark="http.response.version"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 from netlake.streams.http.tables import COOKIE, HEADER
 
 # the words of the column `anomalies`, of streams and of connections
@@ -40,6 +40,11 @@ HTTP2_STREAM = Table(
     "One row for each HTTP/2 stream: a request and its response.",
     spec="RFC 9113, RFC 7541",
     context="stream",
+    message=Message(
+        "[{method} [{scheme}://][{authority}]{path}|response][ {status}][, {response_body_length} B]"
+        "[ gRPC status {grpc_status}][ reset: {reset_code}][ by {user_agent}]",
+        "web",
+    ),
     columns=(
         Column("stream_id", "u32", "Number of the stream; odd if the client opened it.", wireshark="http2.streamid"),
         Column("pushed", "bool", "Whether the server sent the request (PUSH_PROMISE).", why=_OURS),
@@ -133,6 +138,7 @@ GRPC_MESSAGE = Table(
     "One row for each message of gRPC in an HTTP/2 stream.",
     spec="gRPC over HTTP2",
     context="stream",
+    message=Message("gRPC message of {service}/{method}, {length} B", "web", default=False),
     columns=(
         Column("stream_id", "u32", "Number of the HTTP/2 stream.", why="in the layer around it"),
         Column("service", "text", "Service, of the path.", why="in the layer around it"),

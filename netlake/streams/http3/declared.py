@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 from netlake.streams.http2.declared import HTTP2_STREAM
 
 # the words of the column `anomalies`, of streams and of connections
@@ -36,6 +36,11 @@ HTTP3_STREAM = Table(
     "One row for each HTTP/3 request and its response.",
     spec="RFC 9114, RFC 9204",
     context="stream",
+    message=Message(
+        "[{method} [{scheme}://][{authority}]{path}|response][ {status}][, {response_body_length} B]"
+        "[ gRPC status {grpc_status}][ reset: {reset_code}][ by {user_agent}]",
+        "web",
+    ),
     columns=tuple(_of_http3(column) for column in HTTP2_STREAM.columns if column.name != "pushed"),
 )
 _SETTING = Struct(

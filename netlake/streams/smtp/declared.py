@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netlake.schema import Column, List, Struct, Table
+from netlake.schema import Column, List, Message, Struct, Table
 
 RECIPIENT = Struct(
     (
@@ -16,6 +16,11 @@ SMTP_TRANSACTION = Table(
     spec="RFC 5321, RFC 3207, RFC 3030, RFC 4954",
     context="stream",
     why="tshark has one field for the argument of any command",
+    message=Message(
+        "SMTP[ by {helo}][ from {mail_from}][ to {recipients.address}][, {data_size} B][, user {auth_user}"
+        "[ {auth_code}]][, {starttls?}STARTTLS][: {end_code} {end_text}|: {mail_code}]",
+        "email",
+    ),
     columns=(
         Column("transaction", "i32", "Number of the row in the flow, from 0."),
         Column("greeting", "text", "First reply of the server, without its code."),

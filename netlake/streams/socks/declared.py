@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netlake.schema import Column, List, Table
+from netlake.schema import Column, List, Message, Table
 
 SOCKS = Table(
     "socks",
@@ -10,6 +10,11 @@ SOCKS = Table(
     spec="RFC 1928, RFC 1929",
     context="stream",
     why="tshark shows each message in its own packet, a row has all of an exchange",
+    message=Message(
+        "SOCKS{version} {command:1=CONNECT,2=BIND,3=UDP ASSOCIATE}"
+        " [{target_domain}[:{target_port}]|{target_ip}[:{target_port}]][ by {user}][: reply {reply}]",
+        "remote",
+    ),
     columns=(
         Column("version", "u8", "Version: 4 or 5; 4a is 4 with a domain.", wireshark="socks.version"),
         Column("methods", List("u8"), "Version 5: methods of authentication that the client offers; 0 is none, 2 user "

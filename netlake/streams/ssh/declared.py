@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from netlake.schema import Column, List, Table
+from netlake.schema import Column, List, Message, Table
 
 SSH = Table(
     "ssh",
     "One row for each direction of an SSH connection: its identification, and the algorithms that it offers.",
     spec="RFC 4253, RFC 4251",
     context="stream",
+    message=Message(
+        "SSH [{is_server?}server|client] {identification}[, {kex_algorithm}, {cipher_client_to_server}][, HASSH"
+        " {hassh}]",
+        "remote",
+    ),
     columns=(
         Column("is_server", "bool", "Whether the server sent it.", why="our own"),
         Column("preamble", "text", "Lines before the identification, without the final line end; null without one.",

@@ -5,7 +5,7 @@ Names of columns are those of `dtls` and `quic` where they mean the same.
 
 from __future__ import annotations
 
-from netlake.schema import Column, List, Table
+from netlake.schema import Column, List, Message, Table
 
 DOC = "Version of the record in which the message begins, 769 (0x0301) 1.0, 65277 (0xfefd) DTLS 1.2; null in QUIC."
 TRANSPORT = Column("transport", "word", "What carries the message: tcp, quic or dtls.", why="the layer of tshark")
@@ -25,6 +25,7 @@ CLIENT_HELLO = Table(
     "One row for each ClientHello of TLS over TCP, of QUIC and of DTLS.",
     spec="RFC 8446, RFC 5246, RFC 6101, RFC 9849, RFC 9001, RFC 9147, RFC 6347",
     context="stream",
+    message=Message("TLS client hello[ for {server_name}][ ({alpn})][, JA4 {ja4}]", "tls"),
     columns=(
         *HELLO,
         Column("cipher_suites", List("u16"), "Cipher suites offered, by IANA.", wireshark="tls.handshake.ciphersuite"),
@@ -71,6 +72,10 @@ SERVER_HELLO = Table(
     "One row for each ServerHello and HelloRetryRequest of TLS over TCP, of QUIC and of DTLS.",
     spec="RFC 8446, RFC 5246, RFC 6101, RFC 9001, RFC 9147, RFC 6347",
     context="stream",
+    message=Message(
+        "TLS server hello[ {negotiated_version:tls_version_name}][ {cipher_suite:tls_cipher_name}][ ({alpn})]",
+        "tls",
+    ),
     columns=(
         *HELLO,
         Column("cipher_suite", "u16", "Cipher suite selected, by IANA.", wireshark="tls.handshake.ciphersuite"),
@@ -104,6 +109,10 @@ ALERT = Table(
     "One row for each alert record of TLS over TCP; an encrypted one has another row if it was decrypted.",
     spec="RFC 8446, RFC 5246",
     context="stream",
+    message=Message(
+        "TLS alert[ {level:1=warning,2=fatal}][ {description_name}| {description}][{encrypted?} encrypted]",
+        "tls",
+    ),
     columns=(
         RECORD_VERSION,
         Column("encrypted", "bool", "Whether the content of the alert is encrypted.", why="tshark shows text"),
@@ -119,6 +128,11 @@ X509 = Table(
     "One row for each certificate of TLS and DTLS, the sender's own first; of TLS 1.3 if it was decrypted.",
     spec="RFC 5280, RFC 5246, RFC 4514",
     context="stream",
+    message=Message(
+        "certificate {chain_position} of {subject}[{self_issued?} (self-issued)| by {issuer}][, valid {not_before}"
+        " to {not_after}][ for {san_dns}]",
+        "tls",
+    ),
     columns=(
         TRANSPORT,
         Column("chain_position", "u16", "Position in the message, from 0.", why="tshark lists them in order"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netlake.schema import Column, Table
+from netlake.schema import Column, Message, Table
 
 OPCODES = {0: "continuation", 1: "text", 2: "binary", 8: "close", 9: "ping", 10: "pong"}
 
@@ -11,6 +11,7 @@ WEBSOCKET = Table(
     "One row for each WebSocket frame.",
     spec="RFC 6455, RFC 7692",
     context="stream",
+    message=Message("WebSocket {opcode_name}[ {close_code}][ {close_reason}][, {payload_length} B][: {text}]", "web"),
     columns=(
         Column("opcode", "u8", "Opcode.", wireshark="websocket.opcode"),
         Column("opcode_name", "word", f"Its name: {', '.join(OPCODES.values())}; null for others.",
