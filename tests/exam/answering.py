@@ -1,0 +1,151 @@
+"""Answers the questions of a scenario from its lake by the rules; it never sees the key."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import netlake
+from netlake.query import saved
+from tests.exam.briefing import Question, Scenario
+from tests.exam.rules import Answer, Topic
+
+Row = dict[str, Any]
+# what follows the name by which a company is known: the register of IEEE has "Raspberry Pi (Trading) Ltd"
+_LEGAL = re.compile(r"[\s,]+(\(.*|trading\b.*|inc\b.*|ltd\b.*|co\b.*|corp\w*\b.*|gmbh\b.*|ag\b.*|llc\b.*|s\.?a\.?\b.*)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What is answered to a question: a value, or nothing for a reason in `why`; `left_out` says that it is a true one."""
+
+    question: Question
+    value: Any = None
+    rule: str = ""
+    query: str = ""
+    why: str = ""
+    left_out: bool = False
+
+
+class Desk:
+    """Answers the questions of one scenario in their order."""
+
+    def __init__(self, scenario: Scenario, topics: tuple[Topic, ...], lake: netlake.Lake) -> None:
+        self.scenario, self.topics, self.lake = scenario, topics, lake
+        self.topic: Topic | None = None
+        self.host: str | None = None
+        self.cache: dict[str, list[Row]] = {}
+
+    def answers(self) -> Iterator[Given]:
+        """One for each question."""
+        for question in self.scenario.questions:
+            yield self.answer(question)
+
+    def answer(self, question: Question) -> Given:
+        """The answer by the first rule that fits and finds something."""
+        tried: list[Given] = []
+        for topic, rule in self._fitting(question):
+            if rule.left_out:
+                if not rule.condition or self._holds(rule.condition):
+                    self.topic = topic
+                    return Given(question, rule=rule.name, why=rule.left_out, left_out=True)
+                continue
+            value = self._value(rule, question)
+            given = Given(question, value, rule.name, rule.query, "" if value is not None else "the query found nothing")
+            if value is not None:
+                self.topic = topic
+                self._remember(rule, value)
+                return given
+            tried.append(given)
+        return tried[0] if tried else Given(question, why="no rule fits the wording")
+
+    def _fitting(self, question: Question) -> Iterator[tuple[Topic, Answer]]:
+        about = [topic for topic in self.topics if topic.words.search(question.text)]
+        about += [self.topic] if self.topic else []
+        about += [topic for topic in self.topics if topic.words.search(self.scenario.title)]
+        for topic in dict.fromkeys(about):
+            for rule in topic.answers:
+                if rule.fits(question.text, question.kind):
+                    yield topic, rule
+
+    def _remember(self, rule: Answer, value: Any) -> None:
+        """The first source that a scenario's questions are about."""
+        if self.host is None and rule.name.endswith(": source") and isinstance(value, str):
+            self.host = value
+
+    def _holds(self, condition: dict[str, Any]) -> bool:
+        rows = self._rows(condition["query"], condition.get("params", {}))
+        return any(_has(row[condition["column"]], condition["has"]) for row in rows)
+
+    def _rows(self, query: str, params: dict[str, Any]) -> list[Row]:
+        """The rows of a saved query; a parameter whose fact is not known keeps its default."""
+        facts = {"$inventory": ",".join(self.scenario.inventory) or None, "$host": self.host}
+        bound = {name: facts.get(value, value) if isinstance(value, str) else value for name, value in params.items()}
+        bound = {name: value for name, value in bound.items() if value is not None}
+        key = f"{query} {sorted(bound.items())}"
+        if key not in self.cache:
+            self.cache[key] = self.lake.query(query, **bound).arrow().to_pylist()
+        return self.cache[key]
+
+    def _value(self, rule: Answer, question: Question) -> Any:
+        if rule.column.startswith("@technique"):
+            found = self._rows(rule.query, rule.params)
+            return _technique(rule.column.partition(":")[2] or rule.query, question.text) if found else None
+        rows = [row for row in self._rows(rule.query, rule.params) if _kept(row, rule.where)]
+        if rule.prefer:
+            which, column = rule.prefer.split()
+            rows = sorted(rows, key=lambda row: (row[column] in self.scenario.inventory) is (which == "unlisted"))
+        if rule.focus and rows:
+            rows = [row for row in rows if row[rule.focus] == rows[0][rule.focus]]
+        column, _, pick = rule.column.partition(":")
+        return reduced([row[column] for row in rows], pick or ("list" if question.kind == "set" else "first"))
+
+
+def reduced(values: list[Any], pick: str) -> Any:
+    """One value of a column; None without rows. For `any` it is yes or no, whether some number is above 0."""
+    if not values:
+        return None
+    flat = list(dict.fromkeys(_flat(values)))
+    if pick == "any":
+        return "yes" if any(flat) else "no"
+    if pick == "sum":
+        return sum(value for value in values if value is not None)
+    if pick == "count":
+        return len(flat)
+    if pick == "list":
+        return flat or None
+    first = next(_flat(values[:1]), None)
+    if pick == "company":
+        return first and _LEGAL.sub("", first).strip(" ,")
+    if pick == "first":
+        return first
+    return {"min": min, "max": max}[pick](flat) if flat else None
+
+
+def _flat(values: Iterable[Any]) -> Iterator[Any]:
+    for value in values:
+        if isinstance(value, list):
+            yield from _flat(value)
+        elif value is not None:
+            yield value.astimezone(dt.UTC) if isinstance(value, dt.datetime) else value
+
+
+def _technique(query: str, wording: str) -> str | None:
+    """The first technique of a saved query in the matrix that the question names: for ICS, or for enterprises."""
+    ics = re.search(r"\bICS\b", wording) is not None
+    return next((one for one in saved.find(query).techniques if one.startswith("T0") is ics), None)
+
+
+def _kept(row: Row, where: dict[str, Any]) -> bool:
+    return all(_has(row[column], wanted) for column, wanted in where.items())
+
+
+def _has(value: Any, wanted: Any) -> bool:
+    """Whether a value, or one of a list, is `wanted` or has this text."""
+    return any(
+        one == wanted or (isinstance(one, str) and isinstance(wanted, str) and wanted.lower() in one.lower())
+        for one in _flat([value])
+    )
