@@ -14,6 +14,8 @@ from tests.exam.briefing import Question, Scenario
 from tests.exam.rules import Answer, Topic
 
 Row = dict[str, Any]
+# roles of the hosts from which operators command a plant
+OPERATORS = frozenset({"hmi", "scada", "operator", "master", "mtu"})
 # what follows the name by which a company is known: the register of IEEE has "Raspberry Pi (Trading) Ltd"
 _LEGAL = re.compile(r"[\s,]+(\(.*|trading\b.*|inc\b.*|ltd\b.*|co\b.*|corp\w*\b.*|gmbh\b.*|ag\b.*|llc\b.*|s\.?a\.?\b.*)$", re.IGNORECASE)
 
@@ -71,6 +73,17 @@ class Desk:
                 if rule.fits(question.text, question.kind):
                     yield topic, rule
 
+    def _sorted(self, rows: list[Row], how: str, column: str) -> list[Row]:
+        """Rows in the order of an entry of `prefer`."""
+        known = self.scenario.inventory
+        if how == "latest":
+            return sorted(rows, key=lambda row: row[column], reverse=True)
+        if how == "listed":
+            return sorted(rows, key=lambda row: row[column] not in known)
+        if how == "unapproved":
+            return sorted(rows, key=lambda row: row[column] in known and (1 + (known[row[column]].lower() in OPERATORS)))
+        raise ValueError(f"{how} {column}: prefer has listed, unapproved or latest, and a column.")
+
     def _remember(self, rule: Answer, value: Any) -> None:
         """The first source that a scenario's questions are about."""
         if self.host is None and rule.name.endswith(": source") and isinstance(value, str):
@@ -95,9 +108,8 @@ class Desk:
             found = self._rows(rule.query, rule.params)
             return _technique(rule.column.partition(":")[2] or rule.query, question.text) if found else None
         rows = [row for row in self._rows(rule.query, rule.params) if _kept(row, rule.where)]
-        if rule.prefer:
-            which, column = rule.prefer.split()
-            rows = sorted(rows, key=lambda row: (row[column] in self.scenario.inventory) is (which == "unlisted"))
+        for words in reversed(rule.prefer):
+            rows = self._sorted(rows, *words.split())
         if rule.focus and rows:
             rows = [row for row in rows if row[rule.focus] == rows[0][rule.focus]]
         column, _, pick = rule.column.partition(":")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,12 +26,12 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A scenario without its key; `inventory` are the addresses of the hosts that the operator knows."""
+    """A scenario without its key; `inventory` are the addresses of the hosts that the operator knows, with their roles."""
 
     name: str
     title: str
     capture: Path
-    inventory: tuple[str, ...]
+    inventory: dict[str, str]
     questions: tuple[Question, ...]
 
 
@@ -54,9 +55,17 @@ def read(folder: Path) -> Scenario:
         folder.name,
         text.partition("\n")[0].lstrip("# "),
         next(iter(sorted(folder.glob("capture.pcap*")))),
-        tuple(dict.fromkeys(_ADDRESS.findall(inventory))),
+        dict(_hosts(inventory)),
         questions,
     )
+
+
+def _hosts(table: str) -> Iterator[tuple[str, str]]:
+    """(address, role) of each address in the lines `| name | role | addresses | vendor |`."""
+    for line in table.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        for address in _ADDRESS.findall(line):
+            yield address, cells[1] if len(cells) > 1 else ""
 
 
 def _kinds(template: str) -> dict[str, str]:

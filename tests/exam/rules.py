@@ -11,9 +11,12 @@ tests/exam/rules.toml has the format of this version:
 - A column is `name`, or `name:pick`: first (of the first row), list, count, sum, min, max, company (the
   first one without its legal form), or any (yes if a value is above 0). Without a pick, a question for a list gets `list`, for the others `first`. `@technique` is the technique in the
   header of the query, `@technique:NAME` in that of another one: one for ICS (T0...) if the question asks for that.
-- `prefer` puts rows first whose column has an address that the inventory has ("listed server") or has not
-  ("unlisted source"). `focus` keeps the rows that have the value of the first row in this column.
+- `prefer` sorts the rows: "listed server" puts those first whose column has an address of the inventory, "unapproved
+  source" those of unlisted hosts and then of those that are no operator's, and "latest first_seen" the latest; further
+  words of a list sort those that are equal by the first. `focus` keeps the rows that have the value of the first row in this column.
 - `where` keeps rows whose column has this text.
+- `each` makes a copy of the topic for each of its entries, with a name, words and facts: "$port" stands for the fact
+  `port`, and `{name}` in `left_out` for the name.
 - `left_out` is the reason why a question is not answered. With `if`, a saved query with a column that must have a
   value, it is so only if that is the case in this capture: a protocol is not decoded if its port is in
   `undecoded_traffic`.
@@ -26,6 +29,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,7 +43,7 @@ class Aspect:
     """What a question can ask for."""
 
     name: str
-    asks: re.Pattern[str]
+    asks: str
     kinds: tuple[str, ...]
 
 
@@ -53,7 +57,7 @@ class Answer:
     query: str = ""
     params: dict[str, Any] = field(default_factory=dict)
     column: str = ""
-    prefer: str = ""
+    prefer: tuple[str, ...] = ()
     focus: str = ""
     where: dict[str, Any] = field(default_factory=dict)
     left_out: str = ""
@@ -78,12 +82,30 @@ def read(file: Path = FILE) -> tuple[Topic, ...]:
     given = tomllib.loads(file.read_text(encoding="utf-8"))
     if given.get("version") != VERSION:
         raise ValueError(f"{file}: version {given.get('version')} is not {VERSION}.")
-    aspects = [Aspect(one["name"], _regex(one["asks"]), tuple(one.get("kinds", ()))) for one in given["aspect"]]
-    return tuple(_topic(one, aspects) for one in given["topic"])
+    aspects = [Aspect(one["name"], one["asks"], tuple(one.get("kinds", ()))) for one in given["aspect"]]
+    return tuple(_topic(one, aspects) for topic in given["topic"] for one in _each(topic))
 
 
 def _regex(text: str) -> re.Pattern[str]:
     return re.compile(text, re.IGNORECASE)
+
+
+def _each(topic: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The topic itself, or its copies."""
+    topic = dict(topic)
+    for entry in topic.pop("each", [{}]):
+        yield topic | _filled(topic, entry) | {key: entry[key] for key in ("name", "words") if key in entry}
+
+
+def _filled(value: Any, facts: dict[str, Any]) -> Any:
+    """`value` with the facts in the place of their names."""
+    if isinstance(value, dict):
+        return {key: _filled(one, facts) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_filled(one, facts) for one in value]
+    if isinstance(value, str) and value.startswith("$") and value[1:] in facts:
+        return facts[value[1:]]
+    return value.replace("{name}", facts.get("name", "")) if isinstance(value, str) and facts else value
 
 
 def _topic(given: dict[str, Any], aspects: list[Aspect]) -> Topic:
@@ -93,7 +115,7 @@ def _topic(given: dict[str, Any], aspects: list[Aspect]) -> Topic:
     shared = {key: given[key] for key in ("query", "params", "prefer", "focus", "where") if key in given}
     own = [_answer(f"{name}: {one['name']}", shared | one) for one in given.get("answers", ())]
     general = [
-        Answer(f"{name}: {one.name}", one.asks, one.kinds, column=columns[one.name], **shared)
+        _answer(f"{name}: {one.name}", shared | {"asks": one.asks, "kinds": one.kinds, "column": columns[one.name]})
         for one in aspects
         if one.name in columns
     ]
@@ -103,4 +125,6 @@ def _topic(given: dict[str, Any], aspects: list[Aspect]) -> Topic:
 def _answer(name: str, given: dict[str, Any]) -> Answer:
     given = dict(given) | {"name": name, "asks": _regex(given["asks"]), "kinds": tuple(given.get("kinds", ()))}
     given["condition"] = given.pop("if", {})
+    prefer = given.get("prefer", ())
+    given["prefer"] = (prefer,) if isinstance(prefer, str) and prefer else tuple(prefer)
     return Answer(**given)
