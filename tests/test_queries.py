@@ -19,7 +19,7 @@ FILES = saved.paths()
 EXPECTED: dict[str, Any] = tomllib.loads((runner.FOLDER / "demo.toml").read_text(encoding="utf-8"))
 CASES = list(runner.cases())
 # parameters that have no default, for runs on other lakes
-GIVEN = {"address": "10.10.0.108", "hash": "00" * 32, "name": "example.com", "since": "2000-01-01"}
+GIVEN = {"address": "10.10.0.108", "hash": "00" * 32, "name": "example.com", "port": "80", "since": "2000-01-01"}
 
 
 @pytest.fixture(scope="module")

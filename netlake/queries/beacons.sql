@@ -20,7 +20,7 @@ SELECT
     any_value(c.mac) AS source_mac,
     r.target,
     r.port,
-    list_sort(list(DISTINCT n.name) FILTER (WHERE n.name IS NOT NULL)) AS names,
+    coalesce(list_sort(list(DISTINCT n.name) FILTER (WHERE n.name IS NOT NULL)), []) AS names,
     r.connections,
     round(r.interval_seconds, 2) AS interval_seconds,
     round(r.deviation_seconds, 2) AS deviation_seconds,

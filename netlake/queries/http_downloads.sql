@@ -12,7 +12,7 @@ SELECT
     count(*) AS requests,
     sum(response_body_length)::BIGINT AS bytes,
     list_sort(list(DISTINCT client_ip)) AS clients,
-    list_sort(list(DISTINCT user_agent) FILTER (WHERE user_agent IS NOT NULL)) AS user_agents,
+    coalesce(list_sort(list(DISTINCT user_agent) FILTER (WHERE user_agent IS NOT NULL)), []) AS user_agents,
     min(ts) AS first_seen,
     max(ts) AS last_seen
 FROM http

@@ -18,12 +18,12 @@ WITH messages AS (
         coalesce(server_id, src_ip) AS server,
         count(*) AS answers,
         count(DISTINCT client_mac) AS clients,
-        list_sort(list(DISTINCT mac) FILTER (WHERE mac IS NOT NULL)) AS macs,
+        coalesce(list_sort(list(DISTINCT mac) FILTER (WHERE mac IS NOT NULL)), []) AS macs,
         mac_vendor(min(mac)) AS vendor,
         list_sort(list_distinct(flatten(list(coalesce(routers, []))))) AS routers,
         list_sort(list_distinct(flatten(list(coalesce(dns_servers, []))))) AS dns_servers,
-        list_sort(list(DISTINCT domain_name) FILTER (WHERE domain_name IS NOT NULL)) AS domain_names,
-        list_sort(list(DISTINCT lease_time) FILTER (WHERE lease_time IS NOT NULL)) AS lease_seconds,
+        coalesce(list_sort(list(DISTINCT domain_name) FILTER (WHERE domain_name IS NOT NULL)), []) AS domain_names,
+        coalesce(list_sort(list(DISTINCT lease_time) FILTER (WHERE lease_time IS NOT NULL)), []) AS lease_seconds,
         min(ts) AS first_seen,
         max(ts) AS last_seen
     FROM messages

@@ -15,8 +15,8 @@ SELECT
     regexp_extract(action, '([^/#]+)$', 1) AS method,
     count(*) AS calls,
     list_sort(list(DISTINCT client_ip)) AS clients,
-    list_sort(list(DISTINCT user_agent) FILTER (WHERE user_agent IS NOT NULL)) AS user_agents,
-    list_sort(list(DISTINCT content_encoding) FILTER (WHERE content_encoding IS NOT NULL)) AS content_encodings,
+    coalesce(list_sort(list(DISTINCT user_agent) FILTER (WHERE user_agent IS NOT NULL)), []) AS user_agents,
+    coalesce(list_sort(list(DISTINCT content_encoding) FILTER (WHERE content_encoding IS NOT NULL)), []) AS content_encodings,
     min(ts) AS first_seen,
     max(ts) AS last_seen
 FROM calls

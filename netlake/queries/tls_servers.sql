@@ -19,9 +19,9 @@ SELECT
     h.server_name AS name,
     count(DISTINCT h.flow) AS connections,
     count(DISTINCT h.src_ip) AS clients,
-    list_sort(list(DISTINCT tls_version_name(agreed.version)) FILTER (WHERE agreed.version IS NOT NULL)) AS versions,
-    list_sort(list(DISTINCT tls_cipher_name(agreed.cipher)) FILTER (WHERE agreed.cipher IS NOT NULL)) AS ciphers,
-    list_sort(list(DISTINCT own.issuer) FILTER (WHERE own.issuer IS NOT NULL)) AS issuers,
+    coalesce(list_sort(list(DISTINCT tls_version_name(agreed.version)) FILTER (WHERE agreed.version IS NOT NULL)), []) AS versions,
+    coalesce(list_sort(list(DISTINCT tls_cipher_name(agreed.cipher)) FILTER (WHERE agreed.cipher IS NOT NULL)), []) AS ciphers,
+    coalesce(list_sort(list(DISTINCT own.issuer) FILTER (WHERE own.issuer IS NOT NULL)), []) AS issuers,
     min(h.ts) AS first_seen,
     max(h.ts) AS last_seen
 FROM tls_client_hello h

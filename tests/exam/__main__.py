@@ -91,7 +91,10 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     folders = briefing.folders(given.folder)
     if not folders:
-        print(f"There is no scenario in {given.folder}: name a folder with folders that have a briefing.md.", file=sys.stderr)
+        print(
+            f"There is no scenario in {given.folder}: name a folder with folders that have a briefing.md.",
+            file=sys.stderr,
+        )
         return 2
     topics = rules.read(given.rules)
     with tempfile.TemporaryDirectory() as where:

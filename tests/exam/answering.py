@@ -17,7 +17,9 @@ Row = dict[str, Any]
 # roles of the hosts from which operators command a plant
 OPERATORS = frozenset({"hmi", "scada", "operator", "master", "mtu"})
 # what follows the name by which a company is known: the register of IEEE has "Raspberry Pi (Trading) Ltd"
-_LEGAL = re.compile(r"[\s,]+(\(.*|trading\b.*|inc\b.*|ltd\b.*|co\b.*|corp\w*\b.*|gmbh\b.*|ag\b.*|llc\b.*|s\.?a\.?\b.*)$", re.IGNORECASE)
+_LEGAL = re.compile(
+    r"[\s,]+(\(.*|trading\b.*|inc\b.*|ltd\b.*|co\b.*|corp\w*\b.*|gmbh\b.*|ag\b.*|llc\b.*|s\.?a\.?\b.*)$", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,9 @@ class Desk:
                     return Given(question, rule=rule.name, why=rule.left_out, left_out=True)
                 continue
             value = self._value(rule, question)
-            given = Given(question, value, rule.name, rule.query, "" if value is not None else "the query found nothing")
+            given = Given(
+                question, value, rule.name, rule.query, "" if value is not None else "the query found nothing"
+            )
             if value is not None:
                 self.topic = topic
                 self._remember(rule, value)
@@ -81,7 +85,9 @@ class Desk:
         if how == "listed":
             return sorted(rows, key=lambda row: row[column] not in known)
         if how == "unapproved":
-            return sorted(rows, key=lambda row: row[column] in known and (1 + (known[row[column]].lower() in OPERATORS)))
+            return sorted(
+                rows, key=lambda row: row[column] in known and (1 + (known[row[column]].lower() in OPERATORS))
+            )
         raise ValueError(f"{how} {column}: prefer has listed, unapproved or latest, and a column.")
 
     def _remember(self, rule: Answer, value: Any) -> None:
