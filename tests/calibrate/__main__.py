@@ -22,6 +22,18 @@ FILE = Path(__file__).resolve().parent / "captures.toml"
 REPORT = FILE.with_name("report.md")
 
 
+_HEAD = """\
+## How they were calibrated
+
+`make calibrate` runs every query with a technique, with its defaults, on {captures} real captures and {scenarios}
+labelled scenarios, which `tests/calibrate/captures.toml` lists with what is in them. *Found* are the captures with rows
+among those that have what the query asks for, *other captures* those with rows where the list expects none. Such rows
+are not always wrong: a query for something rare or unusual finds ordinary hosts too, and its rows need a look.
+
+| query | found | missed | other captures with rows |
+|---|---|---|---|"""
+
+
 @dataclass(slots=True)
 class Count:
     """Captures in which a query should find something, and what it found."""
@@ -52,16 +64,7 @@ def counted(name: str, lake: Path, has: list[str], counts: dict[str, Count]) -> 
 
 def report(counts: dict[str, Count], captures: int, scenarios: int) -> str:
     """The section of docs/queries.md."""
-    lines = [
-        "## How they were calibrated\n",
-        f"`python -m tests.calibrate` runs every query with a technique, with its defaults, on {captures} real captures"
-        f" and {scenarios} labelled scenarios,",
-        "which `tests/calibrate/captures.toml` lists with what is in them. *Found* are the captures with rows among those that",
-        "have what the query asks for, *other captures* those with rows where the list expects none. Such rows are not always",
-        "wrong: a query for something rare or unusual answers with ordinary hosts too, and needs a look at its rows.\n",
-        "| query | found | missed | other captures with rows |",
-        "|---|---|---|---|",
-    ]
+    lines = [_HEAD.format(captures=captures, scenarios=scenarios)]
     every = captures + scenarios
     for query, count in counts.items():
         others = every - len(count.wanted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ _LEGAL = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What is answered to a question: a value, or nothing for a reason in `why`; `left_out` says that it is a true one."""
+    """What is answered to a question: a value, or none for the reason `why`; a true reason makes it `left_out`."""
 
     question: Question
     value: Any = None
@@ -127,20 +127,18 @@ def reduced(values: list[Any], pick: str) -> Any:
     if not values:
         return None
     flat = list(dict.fromkeys(_flat(values)))
-    if pick == "any":
-        return "yes" if any(flat) else "no"
-    if pick == "sum":
-        return sum(value for value in values if value is not None)
-    if pick == "count":
-        return len(flat)
-    if pick == "list":
-        return flat or None
     first = next(_flat(values[:1]), None)
-    if pick == "company":
-        return first and _LEGAL.sub("", first).strip(" ,")
-    if pick == "first":
-        return first
-    return {"min": min, "max": max}[pick](flat) if flat else None
+    picks: dict[str, Callable[[], Any]] = {
+        "first": lambda: first,
+        "company": lambda: first and _LEGAL.sub("", first).strip(" ,"),
+        "list": lambda: flat or None,
+        "count": lambda: len(flat),
+        "sum": lambda: sum(value for value in values if value is not None),
+        "any": lambda: "yes" if any(flat) else "no",
+        "min": lambda: min(flat, default=None),
+        "max": lambda: max(flat, default=None),
+    }
+    return picks[pick]()
 
 
 def _flat(values: Iterable[Any]) -> Iterator[Any]:

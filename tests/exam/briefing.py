@@ -26,7 +26,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A scenario without its key; `inventory` are the addresses of the hosts that the operator knows, with their roles."""
+    """A scenario without its key; `inventory` has the addresses of the hosts of the operator, with their roles."""
 
     name: str
     title: str

@@ -8,13 +8,14 @@ tests/exam/rules.toml has the format of this version:
   `params`; `columns` says which column answers each aspect.
 - An `answers` entry of a topic is for questions of this topic alone; it comes before the aspects, and may have its own
   query, params, where, prefer and focus.
-- A column is `name`, or `name:pick`: first (of the first row), list, count, sum, min, max, company (the
-  first one without its legal form), or any (yes if a value is above 0). Without a pick, a question for a list gets `list`, for the others `first`. `@technique` is the technique in the
-  header of the query, `@technique:NAME` in that of another one: one for ICS (T0...) if the question asks for that.
+- A column is `name`, or `name:pick`: first (of the first row), list, count, sum, min, max, company (the first one
+  without its legal form), or any (yes if a value is above 0). Without a pick, a question for a list gets `list`, the
+  others `first`. `@technique` is the technique in the header of the query, `@technique:NAME` in that of another one:
+  one for ICS (T0...) if the question asks for that.
 - `prefer` sorts the rows: "listed server" puts those first whose column has an address of the inventory, "unapproved
   source" those of unlisted hosts and then of those that are no operator's, and "latest first_seen" the latest; further
-  words of a list sort those that are equal by the first. `focus` keeps the rows that have the value of the first row in this column.
-- `where` keeps rows whose column has this text.
+  words of a list sort those that are equal by the first.
+- `focus` keeps the rows that have the value of the first row in this column, `where` those whose column has this text.
 - `each` makes a copy of the topic for each of its entries, with a name, words and facts: "$port" stands for the fact
   `port`, and `{name}` in `left_out` for the name.
 - `left_out` is the reason why a question is not answered. With `if`, a saved query with a column that must have a
@@ -78,7 +79,7 @@ class Topic:
 
 
 def read(file: Path = FILE) -> tuple[Topic, ...]:
-    """The topics of a file of rules, in its order; ValueError if it is not of this version or names an unknown aspect."""
+    """The topics of a file of rules, in its order; ValueError for another version or an unknown aspect."""
     given = tomllib.loads(file.read_text(encoding="utf-8"))
     if given.get("version") != VERSION:
         raise ValueError(f"{file}: version {given.get('version')} is not {VERSION}.")
