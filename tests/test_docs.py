@@ -41,7 +41,7 @@ def test_lists_of_functions_and_views_are_up_to_date(document: Path) -> None:
 
 
 def test_queries_page_is_up_to_date() -> None:
-    assert docs.QUERIES.read_text(encoding="utf-8") == saved.page(), "run `python -m tests.docs`"
+    assert docs.QUERIES.read_text(encoding="utf-8") == docs.queries_page(), "run `python -m tests.docs`"
 
 
 def test_every_command_and_option_has_help() -> None:

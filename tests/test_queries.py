@@ -53,6 +53,12 @@ def test_header_has_question_and_used_parameters(name: str) -> None:
     assert re.fullmatch(r"[a-z0-9_]+", name)
 
 
+def test_techniques_are_those_of_mitre() -> None:
+    """netlake/query/techniques.toml has the names of all ids in the headers, and no others."""
+    named = {one for path in FILES.values() for one in saved.read(path).techniques}
+    assert named == set(saved.technique_names())
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_query_has_a_positive_and_a_benign_case(name: str) -> None:
     found = [bool(case["expect"]) for query, case, _ in CASES if query == name]

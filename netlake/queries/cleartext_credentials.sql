@@ -11,6 +11,10 @@ WITH found AS (
     FROM http_request
     WHERE lower(authorization_scheme) = 'basic' AND NOT coalesce(decrypted, false)
     UNION ALL
+    SELECT capture, ts, 'HTTP Basic', src_ip, dst_ip, authorization_user, NULL
+    FROM http2_stream
+    WHERE lower(authorization_scheme) = 'basic' AND NOT coalesce(decrypted, false)
+    UNION ALL
     SELECT capture, ts, 'SMTP ' || auth_method, src_ip, dst_ip, auth_user, NULL
     FROM smtp_transaction
     WHERE upper(auth_method) IN ('PLAIN', 'LOGIN') AND NOT coalesce(decrypted, false)

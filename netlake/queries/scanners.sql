@@ -7,9 +7,10 @@
 -- param gap_seconds: number = 60  -- Longest time between two connections of one scan, in seconds.
 WITH tries AS (
     SELECT capture, flow, ts, orig_ip AS source, orig_mac, resp_ip AS target, resp_port AS port, resp_packets,
-        conn_state IN ('S0', 'REJ', 'RSTOS0', 'SH') AS failed, resp_syn > 0 AS opened
+        conn_state IN ('S0', 'REJ', 'RSTOS0', 'SH') OR orig_syn = 0 AS failed, resp_syn > 0 AS opened
     FROM connection
-    WHERE protocol = 6 AND ts IS NOT NULL AND orig_syn > 0
+    -- a probe has SYN, or as a FIN, NULL or Xmas scan neither SYN nor ACK
+    WHERE protocol = 6 AND ts IS NOT NULL AND (orig_syn > 0 OR (orig_ack = 0 AND orig_packets > 0 AND orig_payload_bytes = 0))
 ), parted AS (
     SELECT *, epoch(ts - lag(ts) OVER same) > $gap_seconds AS starts FROM tries WINDOW same AS (PARTITION BY capture, source ORDER BY ts, flow)
 ), numbered AS (
@@ -38,7 +39,7 @@ SELECT
     count(*) AS hosts,
     count(*) FILTER (WHERE open IS NOT NULL) AS hosts_answered,
     max(ports) AS ports_per_host,
-    list_slice(list_sort(list_distinct(flatten(list(every)))), 1, 20) AS some_ports,
+    list_slice(list_sort(list_distinct(flatten(list(every)))), 1, 100) AS some_ports,
     list_slice(list_sort(list_distinct(flatten(list(coalesce(open, []))))), 1, 100) AS open_ports,
     list_slice(list_sort(list(target)), 1, 20) AS some_hosts,
     sum(connections)::BIGINT AS connections,
