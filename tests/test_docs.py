@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 import netlake
-from netlake.query import saved
 from tests import docs
 
 RUNNING = [document for document in docs.DOCUMENTS if any(docs.steps(document))]

@@ -69,9 +69,11 @@ class Desk:
         return tried[0] if tried else Given(question, why="no rule fits the wording")
 
     def _fitting(self, question: Question) -> Iterator[tuple[Topic, Answer]]:
-        about = [topic for topic in self.topics if topic.words.search(question.text)]
+        named = [topic for topic in self.topics if topic.words.pattern]
+        about = [topic for topic in named if topic.words.search(question.text)]
         about += [self.topic] if self.topic else []
-        about += [topic for topic in self.topics if topic.words.search(self.scenario.title)]
+        about += [topic for topic in named if topic.words.search(self.scenario.title)]
+        about += [topic for topic in self.topics if not topic.words.pattern]
         for topic in dict.fromkeys(about):
             for rule in topic.answers:
                 if rule.fits(question.text, question.kind):
@@ -84,11 +86,9 @@ class Desk:
             return sorted(rows, key=lambda row: row[column], reverse=True)
         if how == "listed":
             return sorted(rows, key=lambda row: row[column] not in known)
-        if how == "unapproved":
-            return sorted(
-                rows, key=lambda row: row[column] in known and (1 + (known[row[column]].lower() in OPERATORS))
-            )
-        raise ValueError(f"{how} {column}: prefer has listed, unapproved or latest, and a column.")
+        if how in {"approved", "unapproved"}:
+            return sorted(rows, key=lambda row: _approved(known.get(row[column])), reverse=how == "approved")
+        raise ValueError(f"{how} {column}: prefer has listed, approved, unapproved or latest, and a column.")
 
     def _remember(self, rule: Answer, value: Any) -> None:
         """The first source that a scenario's questions are about."""
@@ -110,10 +110,15 @@ class Desk:
         return self.cache[key]
 
     def _value(self, rule: Answer, question: Question) -> Any:
+        if rule.column == "@header":
+            return _technique(rule.query, question.text)
         if rule.column.startswith("@technique"):
             found = self._rows(rule.query, rule.params)
             return _technique(rule.column.partition(":")[2] or rule.query, question.text) if found else None
-        rows = [row for row in self._rows(rule.query, rule.params) if _kept(row, rule.where)]
+        if self.host is None and "$host" in (*rule.params.values(), *rule.where.values()):
+            return None
+        where = {column: self.host if text == "$host" else text for column, text in rule.where.items()}
+        rows = [row for row in self._rows(rule.query, rule.params) if _kept(row, where)]
         for words in reversed(rule.prefer):
             rows = self._sorted(rows, *words.split())
         if rule.focus and rows:
@@ -147,6 +152,11 @@ def _flat(values: Iterable[Any]) -> Iterator[Any]:
             yield from _flat(value)
         elif value is not None:
             yield value.astimezone(dt.UTC) if isinstance(value, dt.datetime) else value
+
+
+def _approved(role: str | None) -> int:
+    """0 for an unlisted host, 1 for a listed one, 2 for one of an operator."""
+    return 0 if role is None else 1 + (role.lower() in OPERATORS)
 
 
 def _technique(query: str, wording: str) -> str | None:

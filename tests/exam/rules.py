@@ -11,10 +11,10 @@ tests/exam/rules.toml has the format of this version:
 - A column is `name`, or `name:pick`: first (of the first row), list, count, sum, min, max, company (the first one
   without its legal form), or any (yes if a value is above 0). Without a pick, a question for a list gets `list`, the
   others `first`. `@technique` is the technique in the header of the query, `@technique:NAME` in that of another one:
-  one for ICS (T0...) if the question asks for that.
+  one for ICS (T0...) if the question asks for that. `@header` needs no rows.
 - `prefer` sorts the rows: "listed server" puts those first whose column has an address of the inventory, "unapproved
-  source" those of unlisted hosts and then of those that are no operator's, and "latest first_seen" the latest; further
-  words of a list sort those that are equal by the first.
+  source" those of unlisted hosts and then of those that are no operator's ("approved" the other way round), and "latest
+  first_seen" the latest; further words of a list sort those that are equal by the first.
 - `focus` keeps the rows that have the value of the first row in this column, `where` those whose column has this text.
 - `each` makes a copy of the topic for each of its entries, with a name, words and facts: "$port" stands for the fact
   `port`, and `{name}` in `left_out` for the name.
@@ -23,7 +23,8 @@ tests/exam/rules.toml has the format of this version:
   `undecoded_traffic`.
 
 In params, `$inventory` is the list of known addresses, and `$host` the source that the scenario's first answers found.
-A question whose wording has no topic belongs to the topic of the question before it, then to that of the title.
+A question whose wording has no topic belongs to the topic of the question before it, then to that of the title; the
+topics without words are tried last.
 """
 
 from __future__ import annotations
