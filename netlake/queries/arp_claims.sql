@@ -1,5 +1,6 @@
 -- Which hosts claimed IP addresses of others by ARP?
--- MAC addresses that claimed an address which another one claimed before: the contested addresses, and those that only they claimed,
+-- MAC addresses that claimed an address which another one claimed before: the contested addresses, and those that only they
+-- claimed,
 -- which are the host's own. A host between two others contests the addresses of both.
 -- technique: T1557.002
 -- param min_contested: integer = 1  -- Least number of contested addresses.

@@ -1,5 +1,6 @@
 -- Which hosts ask BACnet devices for what?
--- Requests by client, target and service, with the objects that they name; Who-Is from an unknown host, or reads of many objects, are a discovery.
+-- Requests by client, target and service, with the objects that they name; Who-Is from an unknown host, or reads of many
+-- objects, are a discovery.
 -- technique: T0846, T0861
 -- param service: text = null  -- Only this service, such as Who-Is.
 WITH named AS (

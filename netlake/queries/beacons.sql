@@ -1,6 +1,7 @@
 -- Which hosts connect to the same server at regular intervals?
 -- Connections to one address and port with nearly equal intervals, as a program makes them (beaconing), with the names of the
--- server in TLS and HTTP, and the fingerprints and user agents of the client. Multicast, broadcast (names and discovery) and NTP, which are regular by design, are left out.
+-- server in TLS and HTTP, and the fingerprints and user agents of the client. Multicast, broadcast (names and discovery) and
+-- NTP, which are regular by design, are left out.
 -- technique: T1071.001, T1573
 -- param min_connections: integer = 5  -- Least number of connections.
 -- param max_jitter: number = 0.25  -- Greatest standard deviation of the intervals, divided by their mean.

@@ -1,5 +1,6 @@
 -- Which hosts asked for an address by DHCP, and how?
--- One row for each client and kind of exchange: "new lease" (a Request after an Offer), "confirmed" (a Request for an address it had, as after
+-- One row for each client and kind of exchange: "new lease" (a Request after an Offer), "confirmed" (a Request for an
+-- address it had, as after
 -- a reboot), "renewed", "inform", "release" and "decline", with the name that the client gave and the server that acknowledged.
 -- param exchange: text = null  -- Only this kind of exchange.
 -- param server: text = null  -- Only exchanges that this server acknowledged.

@@ -1,5 +1,6 @@
 -- Which DHCP servers are there, and what do they hand out?
--- Servers that sent offers or acknowledgements, by their identifier (option 54): relay agents, lease time, routers, DNS servers and domain names.
+-- Servers that sent offers or acknowledgements, by their identifier (option 54): relay agents, lease time, routers, DNS
+-- servers and domain names.
 -- The MAC address is that of the frames: of the server itself, or of the relay agent or router in front of it.
 WITH answers AS (
     SELECT d.*, coalesce(d.server_id, d.src_ip) AS server, CASE WHEN d.from_originator THEN c.orig_mac ELSE c.resp_mac END AS mac

@@ -1,5 +1,6 @@
 -- Who sent commands that change industrial controllers?
 -- Writes, operations, restarts and settings of DNP3, BACnet, CIP (EtherNet/IP) and PROFINET DCP, by source and target.
+-- Only messages over UDP and Ethernet: those over TCP are not decoded; service_clients shows who connects to their ports.
 -- technique: T0855, T0836, T0816
 -- param source: text = null  -- Only commands of this address.
 -- param protocol: text = null  -- Only this protocol: DNP3, BACnet, CIP or PROFINET DCP.

@@ -1,5 +1,7 @@
 -- Which accounts asked for a Kerberos ticket to log on, and did they get one?
--- Requests of the authentication service (AS) by client address and account: tickets, refused passwords, and all errors. Names of computers end with $.
+-- Requests of the authentication service (AS) by client address and account: tickets, refused passwords, and all errors.
+-- Names of computers end with $.
+-- Only messages over UDP: Kerberos over TCP is not decoded.
 -- technique: T1110.003, T1110.001, T1078.002
 -- param people: boolean = false  -- Only accounts of people.
 -- param client: text = null  -- Only requests of this address.

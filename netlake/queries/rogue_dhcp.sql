@@ -1,5 +1,6 @@
 -- Which DHCP servers answer that should not?
--- Servers that sent offers or leases, unless they are known; without known ones, those of captures with several servers. With what
+-- Servers that sent offers or leases, unless they are known; without known ones, those of captures with several servers.
+-- With what
 -- they hand out, and the hosts that accepted: those whose lease the server acknowledged after they had chosen it.
 -- technique: T1557.003
 -- param known: text = null  -- Addresses of the known servers, separated by commas.

@@ -1,5 +1,6 @@
 -- Which TLS servers do hosts use, and under which names?
--- Servers by address, port and the name that clients ask for (SNI), with the versions and ciphers they chose, and the issuers (CN) of their certificates.
+-- Servers by address, port and the name that clients ask for (SNI), with the versions and ciphers they chose, and the
+-- issuers (CN) of their certificates.
 -- param local: boolean = false  -- Only servers within the local networks.
 WITH agreed AS (
     SELECT capture, flow, max(negotiated_version) AS version, max(cipher_suite) AS cipher

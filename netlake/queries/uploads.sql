@@ -1,5 +1,6 @@
 -- Which local hosts sent far more to a public address than they received?
--- Pairs with much payload sent, and a high ratio of sent to received, as when data are taken out (exfiltration), with the names of the server
+-- Pairs with much payload sent, and a high ratio of sent to received, as when data are taken out (exfiltration), with the
+-- names of the server
 -- in TLS and HTTP. `uploads` counts HTTP requests with content, or the connections if there are none.
 -- technique: T1041, T1048, T1567
 -- param min_bytes: integer = 1000000  -- Least payload sent, in bytes.

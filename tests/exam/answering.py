@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import netlake
+from netlake.errors import NetlakeError
 from netlake.query import saved
 from tests.exam.briefing import Question, Scenario
 from tests.exam.rules import Answer, Topic
@@ -57,10 +58,8 @@ class Desk:
                     self.topic = topic
                     return Given(question, rule=rule.name, why=rule.left_out, left_out=True)
                 continue
-            value = self._value(rule, question)
-            given = Given(
-                question, value, rule.name, rule.query, "" if value is not None else "the query found nothing"
-            )
+            value, why = self._tried(rule, question)
+            given = Given(question, value, rule.name, rule.query, why)
             if value is not None:
                 self.topic = topic
                 self._remember(rule, value)
@@ -83,7 +82,7 @@ class Desk:
         """Rows in the order of an entry of `prefer`."""
         known = self.scenario.inventory
         if how == "latest":
-            return sorted(rows, key=lambda row: row[column], reverse=True)
+            return sorted(rows, key=lambda row: (row[column] is not None, row[column]), reverse=True)
         if how == "listed":
             return sorted(rows, key=lambda row: row[column] not in known)
         if how in {"approved", "unapproved"}:
@@ -108,6 +107,14 @@ class Desk:
         if key not in self.cache:
             self.cache[key] = self.lake.query(query, **bound).arrow().to_pylist()
         return self.cache[key]
+
+    def _tried(self, rule: Answer, question: Question) -> tuple[Any, str]:
+        """(value, why there is none)."""
+        try:
+            value = self._value(rule, question)
+        except NetlakeError as error:
+            return None, f"the query failed: {error}"
+        return value, "" if value is not None else "the query found nothing"
 
     def _value(self, rule: Answer, question: Question) -> Any:
         if rule.column == "@header":

@@ -20,14 +20,17 @@ def right(value: Any, entry: dict[str, Any]) -> bool:
     if value is None:
         return False
     answer, kind = entry["answer"], entry["type"]
-    if kind == "number":
-        return abs(float(_single(value)) - float(answer)) <= entry.get("tolerance", 0)
-    if kind == "timestamp":
-        return abs((_time(value) - _time(answer)).total_seconds()) <= entry.get("tolerance_s", 0)
+    try:
+        if kind == "number":
+            return abs(float(_single(value)) - float(answer)) <= entry.get("tolerance", 0)
+        if kind == "timestamp":
+            return abs((_time(value) - _time(answer)).total_seconds()) <= entry.get("tolerance_s", 0)
+    except (TypeError, ValueError):
+        return False
     if kind == "set":
         given = value if isinstance(value, list) else [value]
         return {_plain(one) for one in given} == {_plain(one) for one in answer}
-    accepted = {_plain(one) for one in [answer, *entry.get("accept", ())]}
+    accepted = {_plain(one) for one in [answer, *(entry.get("accept") or ())]}
     return _plain(_single(value)) in accepted
 
 
