@@ -25,9 +25,9 @@ REPORT = FILE.with_name("report.md")
 _HEAD = """\
 ## How they were calibrated
 
-`make calibrate` runs every query with a technique, with its defaults, on {captures} real captures and {scenarios} labelled
-scenarios; `tests/calibrate/captures.toml` lists them with what is in them. *Found* are the captures with rows among
-those that have what the query asks for; with 0 of 0, none of the captures has it, and only the last column says something.
+`make calibrate` runs every query with a technique, with its defaults, on {captures} real captures and {scenarios}
+labelled scenarios; `tests/calibrate/captures.toml` lists them with what is in them. *Found* are the captures with rows
+among those that have what the query asks for; with 0 of 0, none of the captures has it, only the last column counts.
 *Missed* has the reason: messages of most protocols over TCP are not decoded. *Other captures* are those with rows where
 the list expects none. Such rows are not always wrong: a query for something rare or unusual, such as `rare_ja4` and
 `long_connections`, finds ordinary hosts too, and its rows need a look. The defaults were chosen with these captures, so
