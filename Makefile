@@ -18,7 +18,7 @@ MINUTES ?= 10
 QUESTIONS := closed_ports beacons retransmissions
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format types contracts generate fresh bench compare robust connections follow objects fuzz soak mutate notebooks clean
+.PHONY: help demo test check lint format types contracts generate fresh bench compare robust connections follow objects fuzz soak mutate exam calibrate notebooks clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -86,6 +86,13 @@ soak: $(TOOLS) ## Print what streams that never end a line cost each protocol, f
 
 mutate: $(TOOLS) ## Change the code of readers at one place at a time; fail if the test cases miss too many changes
 	@$(BIN)/python -m tests.mutate $(ARGUMENTS)
+
+exam: $(TOOLS) ## Answer the questions of the scenarios in LABELLED with saved queries; fail below 90 % of the points
+	@$(BIN)/python -m tests.exam $(LABELLED) $(ARGUMENTS)
+
+calibrate: $(TOOLS) ## Run the saved queries on captures in CAPTURES and LABELLED, and write the table of docs/queries.md
+	@$(BIN)/python -m tests.calibrate $(CAPTURES) --labelled $(LABELLED) --report tests/calibrate/report.md $(ARGUMENTS)
+	@$(BIN)/python -c "from tests import docs; docs.QUERIES.write_text(docs.queries_page(), encoding='utf-8')"
 
 notebooks: $(TOOLS) ## Run the notebooks and write docs/notebooks/
 	@$(BIN)/python notebooks/export.py

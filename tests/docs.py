@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 COMMANDS = ROOT / "docs" / "commands.md"
 QUERIES = ROOT / "docs" / "queries.md"
+CALIBRATED = ROOT / "tests" / "calibrate" / "report.md"
 BLOCK = re.compile(r"<!-- run(?P<exact>: exact)? -->\n```(?P<language>\w+)\n(?P<text>.*?)```\n", re.DOTALL)
 WIDTH = "110"
 EXIT_CODES = """\
@@ -192,10 +193,15 @@ def written(document: Path) -> str:
         return BLOCK.sub(fresh, listed(text))
 
 
+def queries_page() -> str:
+    """docs/queries.md: the saved queries, and how they were calibrated."""
+    return f"{saved.page()}\n{CALIBRATED.read_text(encoding='utf-8')}"
+
+
 def main() -> None:
     """Update docs/commands.md and all documents with commands."""
     COMMANDS.write_text(help_page(), encoding="utf-8")
-    QUERIES.write_text(saved.page(), encoding="utf-8")
+    QUERIES.write_text(queries_page(), encoding="utf-8")
     for document in DOCUMENTS:
         if any(steps(document)) or LISTS.search(document.read_text(encoding="utf-8")):
             document.write_text(written(document), encoding="utf-8")

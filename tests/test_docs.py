@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 import netlake
-from netlake.query import saved
 from tests import docs
 
 RUNNING = [document for document in docs.DOCUMENTS if any(docs.steps(document))]
@@ -41,7 +40,7 @@ def test_lists_of_functions_and_views_are_up_to_date(document: Path) -> None:
 
 
 def test_queries_page_is_up_to_date() -> None:
-    assert docs.QUERIES.read_text(encoding="utf-8") == saved.page(), "run `python -m tests.docs`"
+    assert docs.QUERIES.read_text(encoding="utf-8") == docs.queries_page(), "run `python -m tests.docs`"
 
 
 def test_every_command_and_option_has_help() -> None:

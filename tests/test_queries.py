@@ -19,7 +19,7 @@ FILES = saved.paths()
 EXPECTED: dict[str, Any] = tomllib.loads((runner.FOLDER / "demo.toml").read_text(encoding="utf-8"))
 CASES = list(runner.cases())
 # parameters that have no default, for runs on other lakes
-GIVEN = {"address": "10.10.0.108", "hash": "00" * 32, "name": "example.com", "since": "2000-01-01"}
+GIVEN = {"address": "10.10.0.108", "hash": "00" * 32, "name": "example.com", "port": "80", "since": "2000-01-01"}
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +51,12 @@ def test_header_has_question_and_used_parameters(name: str) -> None:
     assert all(one.doc.endswith(".") for one in query.params)
     assert set(re.findall(r"\$(\w+)", query.sql)) == {one.name for one in query.params}
     assert re.fullmatch(r"[a-z0-9_]+", name)
+
+
+def test_techniques_are_those_of_mitre() -> None:
+    """netlake/query/techniques.toml has the names of all ids in the headers, and no others."""
+    named = {one for path in FILES.values() for one in saved.read(path).techniques}
+    assert named == set(saved.technique_names())
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -1,6 +1,6 @@
 -- Which DNS servers do local hosts use?
 -- Addresses that answered DNS over UDP or TCP on port 53, with their clients; an unknown one can be a rogue resolver.
--- technique: T1071.004, T1584.002
+-- technique: T1071.004, T1557
 -- param public: boolean = false  -- Only servers outside the local networks.
 SELECT
     capture,

@@ -1,5 +1,6 @@
 -- Which clients asked for many Kerberos tickets with weak encryption?
 -- Clients with service tickets in RC4 or DES for several services, whose passwords can then be guessed offline.
+-- Only tickets over UDP: Kerberos over TCP, by which large tickets are sent, is not decoded.
 -- technique: T1558.003
 -- param min_services: integer = 3  -- Least number of services.
 SELECT

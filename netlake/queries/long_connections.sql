@@ -1,6 +1,6 @@
 -- Which connections lasted longest?
 -- Connections of at least some minutes, as of remote control and tunnels; the longest first.
--- technique: T1571, T1572
+-- technique: T1219, T1572
 -- param minutes: number = 10  -- Least duration in minutes.
 SELECT
     capture,

@@ -1,6 +1,5 @@
 -- What do hosts say of their operating system?
 -- The hints of each local host by their source: DHCP vendor class, HTTP, SSH, SSDP, Windows browser and the initial TTL.
--- technique: T1592
 -- param ttl: boolean = false  -- Also the initial TTL, which is a weak hint.
 SELECT
     address,

@@ -1,7 +1,7 @@
 -- Which servers use weak versions or ciphers of TLS?
 -- Connections that agreed on a version before TLS 1.2, or a cipher with NULL, export keys, RC4, DES, 3DES, MD5 or no
 -- authentication.
--- technique: T1557, T1600
+-- technique: T1557, T1040
 -- param min_version: integer = 771  -- Least version that is not weak; 771 is TLS 1.2, 772 TLS 1.3. Versions of DTLS are not compared.
 SELECT
     capture,

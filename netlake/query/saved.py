@@ -19,6 +19,7 @@ import datetime as dt
 import math
 import os
 import re
+import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ from netlake.spelling import spelled
 
 BUNDLED = Path(__file__).resolve().parent.parent / "queries"
 IN_LAKE = "queries"
+_NAMES = Path(__file__).with_name("techniques.toml")
 _PARAM = re.compile(r"param (?P<name>[a-z]\w*): (?P<type>\w+)(?: = (?P<default>.*?))?\s+-- (?P<doc>.+)", re.ASCII)
 _TECHNIQUE = re.compile(r"T\d{4}(\.\d{3})?")
 _FLAGS = {"true": True, "false": False}
@@ -184,6 +186,11 @@ def find(name: str | os.PathLike[str], folder: Path | None = None, lake: Path | 
     return read(known[name])
 
 
+def technique_names() -> dict[str, str]:
+    """Id -> name of every technique of MITRE ATT&CK that a bundled query names."""
+    return tomllib.loads(_NAMES.read_text(encoding="utf-8"))
+
+
 _PAGE = """\
 # Saved queries
 
@@ -203,7 +210,7 @@ def page() -> str:
     for one in every:
         parts.append(f"\n## {one.name}\n\n{one.title} {one.doc}\n")
         if one.techniques:
-            parts.append(f"MITRE ATT&CK: {_linked(one.techniques)}.\n")
+            parts.append(f"MITRE ATT&CK: {_linked(one.techniques, technique_names())}.\n")
         if one.params:
             parts.append("| parameter | type | default | meaning |\n|---|---|---|---|")
             parts += [f"| `{p.name}` | {p.type} | {_default(p)} | {p.doc} |" for p in one.params]
@@ -219,5 +226,9 @@ def _cell(text: str) -> str:
     return text.replace("|", r"\|")
 
 
-def _linked(techniques: Iterable[str]) -> str:
-    return ", ".join(f"[{one}](https://attack.mitre.org/techniques/{one.replace('.', '/')}/)" for one in techniques)
+def _linked(techniques: Iterable[str], names: Mapping[str, str] | None = None) -> str:
+    """Links to techniques by their ids, with their names if these are given."""
+    return ", ".join(
+        f"[{f'{one} {names[one]}' if names else one}](https://attack.mitre.org/techniques/{one.replace('.', '/')}/)"
+        for one in techniques
+    )

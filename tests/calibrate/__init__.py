@@ -1,0 +1,1 @@
+"""Runs saved queries over real captures: `make calibrate`."""
