@@ -85,13 +85,15 @@ class Lake:
         """
         snapshot = self._snapshot()
         opened = self._opened()
-        condition = None
+        condition, given = None, None
         if filter is not None:
             from netlake.query.filter import applied
 
-            condition = applied.rows(filter, table, snapshot, opened)
+            found = applied.rows(filter, table, snapshot, opened)
+            condition, given = found.sql, found.tables
         check_condition(opened.database, where)
-        relation, read = opened.run(Dump(table, select, where, sort, limit, condition).sql(snapshot), snapshot)
+        statement = Dump(table, select, where, sort, limit, condition).sql(snapshot)
+        relation, read = opened.run(statement, snapshot, given=given)
         return Answer(relation, read)
 
     def packets(self, filter: str) -> Answer:  # noqa: A002 - the name of the option of `dump`
@@ -99,7 +101,8 @@ class Lake:
         from netlake.query.filter import applied
 
         snapshot = self._snapshot()
-        relation, read = self._opened().run(applied.packets(filter, snapshot, self._opened()), snapshot)
+        found = applied.packets(filter, snapshot, self._opened())
+        relation, read = self._opened().run(found.sql, snapshot, given=found.tables)
         return Answer(relation, read)
 
     def query(self, name: str | os.PathLike[str], /, *, prune: bool = True, **params: Any) -> Answer:
