@@ -46,6 +46,10 @@ class Command(click.Command):
 PATHS = {"inputs", "table"}
 
 
+# most digits of a number of 63 bits
+MOST_DIGITS = 18
+
+
 def _is_utf8(text: str) -> bool:
     try:
         text.encode()
@@ -253,6 +257,65 @@ def limit(*further: str) -> Callable[[Function], Function]:
     )
 
 
+def originals(function: Function) -> Function:
+    """Add the options of commands that read originals again, and those of their query."""
+    for option in reversed((*_ORIGINALS, *_QUERY[:2], *_LIMITS)):
+        function = option(function)
+    return function
+
+
+_QUERY = (
+    click.option(
+        "--at", metavar="SNAPSHOT", help="Query an earlier snapshot of the lake: its number, or a time in UTC."
+    ),
+    click.option(
+        "--capture",
+        "captures",
+        metavar="NAME",
+        multiple=True,
+        callback=filled,
+        shell_complete=capture_names,
+        help="Only the rows of this capture: its id, its path, or the name of its file; may be repeated.",
+    ),
+    click.option(
+        "--local",
+        metavar="NETS",
+        multiple=True,
+        callback=networks,
+        help="Networks of is_local(), comma-separated (default: those of networks.txt in the lake, else private ones).",
+    ),
+)
+_LIMITS = (
+    click.option(
+        "--timeout",
+        metavar="SECONDS",
+        type=Seconds(min_open=True),
+        help="Stop with an error after this many seconds.",
+    ),
+    click.option(
+        "--memory",
+        metavar="SIZE",
+        callback=size,
+        help="Memory limit of the query, such as 2GB; beyond it, temporary files are used.",
+    ),
+    click.option(
+        "--threads", metavar="N", type=click.IntRange(1, 1024), help="Threads of the query (default: one per CPU)."
+    ),
+)
+_ORIGINALS = (
+    click.option(
+        "--originals",
+        "folder",
+        metavar="DIR",
+        type=NamedPath(exists=True, file_okay=False, path_type=Path),
+        help="Folder in which captures are looked for by name that are not at their path.",
+    ),
+    click.option(
+        "--verify",
+        is_flag=True,
+        help="Compare the SHA-256 of whole captures with that of the lake, not only samples of them.",
+    ),
+)
 _OUTPUT = (
     click.option(
         "--format",
@@ -274,39 +337,7 @@ _OUTPUT = (
         help="Write text unchanged. By default control characters are escaped, and in csv and tsv text that a"
         " spreadsheet would run as a formula gets an apostrophe in front.",
     ),
-    click.option(
-        "--at", metavar="SNAPSHOT", help="Query an earlier snapshot of the lake: its number, or a time in UTC."
-    ),
-    click.option(
-        "--capture",
-        "captures",
-        metavar="NAME",
-        multiple=True,
-        callback=filled,
-        shell_complete=capture_names,
-        help="Only the rows of this capture: its id, its path, or the name of its file; may be repeated.",
-    ),
-    click.option(
-        "--local",
-        metavar="NETS",
-        multiple=True,
-        callback=networks,
-        help="Networks of is_local(), comma-separated (default: those of networks.txt in the lake, else private ones).",
-    ),
-    click.option(
-        "--timeout",
-        metavar="SECONDS",
-        type=Seconds(min_open=True),
-        help="Stop with an error after this many seconds.",
-    ),
-    click.option(
-        "--memory",
-        metavar="SIZE",
-        callback=size,
-        help="Memory limit of the query, such as 2GB; beyond it, temporary files are used.",
-    ),
-    click.option(
-        "--threads", metavar="N", type=click.IntRange(1, 1024), help="Threads of the query (default: one per CPU)."
-    ),
+    *_QUERY,
+    *_LIMITS,
     click.option("--plan", is_flag=True, help="Print to stderr how many files of each table are read."),
 )

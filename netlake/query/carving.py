@@ -4,8 +4,8 @@ Rules
 - `flows` and `packets` name packets by number; `where` is a condition on table `packet`, or a statement whose columns
   `capture` and `packet` name them; a display filter is compiled by netlake.query.filter. A packet must fulfil all that
   are given, and one of `flows`, one of `packets`.
-- A packet is of each flow whose IP header it carries. Table `packet` has only the innermost one, so tables `ipv4` and
-  `ipv6` are read too: a tunnel is a flow, and so is each connection in it.
+- A packet is of each flow whose IP header it carries: a tunnel is a flow, and so is each connection in it. Table
+  `packet` has the innermost one, so the tables of what IP carries (`ip.protocol=` among their keys) are read too.
 - A label is that of the packet. A capture whose labels are of connections only has them for all packets of these.
 - Rows are in the order of capture and packet, with the columns of `netlake.originals.carved`.
 """
@@ -26,11 +26,14 @@ from netlake.query.dump import check_condition
 from netlake.query.selection import Selection
 from netlake.query.snapshot import Snapshot
 from netlake.schema.sql import literal
+from netlake.schema.sql import name as quoted
+from netlake.tables import entries
 
 if TYPE_CHECKING:
     from netlake.query.connection import Connection
 
-HEADERS = ("ipv4", "ipv6")
+# the table of headers that the walk enters without a key
+IP_IN_IP = "ip_in_ip"
 _STATEMENT = re.compile(r"\s*(?:--[^\n]*\n\s*|/\*.*?\*/\s*)*(?:select|from|with|values)\b", re.IGNORECASE | re.DOTALL)
 _EDGE = "flow, label, state, source, rule, attempted"
 _ORDER = "priority DESC, state = 'attack' DESC, attempted NULLS FIRST, label, source, rule"
@@ -52,7 +55,7 @@ class Carving:
 
     def selection(self, snapshot: Snapshot, connection: Connection) -> Selection:
         """The statement, and the tables that it needs; OptionError or FilterError for an invalid option."""
-        conditions = [self._flows()] if self.flows else []
+        conditions = [_of_flows(self.flows, snapshot)] if self.flows else []
         if self.packets:
             ranges = (f"packet BETWEEN {int(first)} AND {int(last)}" for first, last in self.packets)
             conditions.append(" OR ".join(ranges))
@@ -67,17 +70,24 @@ class Carving:
             given = dict(found.tables)
         where = " AND ".join(f"(\n{one}\n)" for one in conditions) or "true"
         limit = "" if self.limit is None else f" LIMIT {self.limit}"
-        columns = ", ".join(COLUMNS)
+        columns = ", ".join(map(quoted, COLUMNS))
         chosen = f"SELECT {columns} FROM packet WHERE {where} ORDER BY capture, packet{limit}"  # noqa: S608
         return Selection(chosen if self.labels is None else _with_labels(chosen, self.labels), given)
 
-    def _flows(self) -> str:
-        numbers = ", ".join(str(int(flow)) for flow in sorted(set(self.flows)))
-        others = " UNION ALL ".join(
-            f"SELECT capture, packet FROM {table} WHERE flow IN ({numbers})"  # noqa: S608
-            for table in HEADERS
-        )
-        return f"flow IN ({numbers}) OR (capture, packet) IN ({others})"
+
+def _of_flows(flows: Sequence[int], snapshot: Snapshot) -> str:
+    """The condition that a row of `packet` is of one of the flows."""
+    numbers = ", ".join(str(int(flow)) for flow in sorted(set(flows)))
+    stored = set(snapshot.stored())
+    above = [
+        f"SELECT capture, packet FROM {quoted(name)} WHERE flow IN ({numbers})"  # noqa: S608
+        for name, entry in entries().items()
+        if name in stored
+        and (name == IP_IN_IP or any(key.startswith("ip.protocol=") for key in entry.table.on))
+        and any(field.name == "flow" for field in snapshot.fields(name))
+    ]
+    own = f"flow IN ({numbers})"
+    return f"{own} OR (capture, packet) IN ({' UNION ALL '.join(above)})" if above else own
 
 
 def has_labels(snapshot: Snapshot, version: str | None) -> str | None:
