@@ -264,6 +264,13 @@ def originals(function: Function) -> Function:
     return function
 
 
+def originals_of_a_flow(function: Function) -> Function:
+    """Add those of `originals` that a command without SQL of the user has."""
+    for option in reversed((*_ORIGINALS, *_QUERY[:2])):
+        function = option(function)
+    return function
+
+
 _QUERY = (
     click.option(
         "--at", metavar="SNAPSHOT", help="Query an earlier snapshot of the lake: its number, or a time in UTC."

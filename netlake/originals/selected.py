@@ -25,7 +25,7 @@ from netlake.kernels.times import microseconds
 from netlake.lake.facts import CaptureFacts
 from netlake.originals import opened
 from netlake.originals.scattered import Scattered
-from netlake.packets import NO_TIME, Ints, Mask, Packets
+from netlake.packets import ARRAYS, NO_TIME, Ints, Mask, Packets
 from netlake.sources import Source
 
 BATCH = 4096
@@ -140,3 +140,14 @@ def _same(batch: Packets, rows: Rows, wanted: Wanted, at: int) -> Mask:
     found &= np.where(ts == NO_TIME, NO_TIME, microseconds(ts)) == wanted.ts[at:end]
     found &= (interface < 0) | (batch.interface[rows] == interface)
     return found
+
+
+def only(part: Part, wanted: Wanted) -> Packets:
+    """The packets of a part as a batch of their own, with the numbers of the lake; valid as long as the part."""
+    batch = part.batch
+    arrays = {name: getattr(batch, name)[part.rows] for name in ARRAYS}
+    count = len(part.rows)
+    made = Packets(data=batch.data, used=batch.used, count=count, rows=count, **arrays)
+    made.number = wanted.packet[part.at : part.at + count].copy()
+    made.last, made.depth = made.number.copy(), np.zeros(count, np.int32)
+    return made
