@@ -46,7 +46,7 @@ class Piece:
     """Bytes of one direction of a flow, `data`, or `missing` ones, from `offset` of the direction on.
 
     `packet` is the one that carries the first byte; of missing bytes, the one by which they are known to be missing, 0
-    at the end of a flow. Datagrams have the offset 0.
+    at the end of a flow. Datagrams have the offset 0. A piece with neither `is_end`: the direction has no more.
     """
 
     flow: int
@@ -56,6 +56,7 @@ class Piece:
     data: memoryview
     missing: int = 0
     is_stream: bool = True
+    is_end: bool = False
 
 
 NONE = memoryview(b"")
@@ -122,9 +123,11 @@ class Payloads:
         columns = (events[name].tolist() for name in ("kind", "stream", "number", "offset", "start", "size"))
         numbers = states["flow"][events["stream"]].tolist()
         for flow, kind, stream, number, offset, start, size in zip(numbers, *columns, strict=True):
-            if kind == Kind.END or not self._wanted.get(flow, self._chosen is None):
+            if not self._wanted.get(flow, self._chosen is None):
                 continue
-            if kind == Kind.GAP:
+            if kind == Kind.END:
+                yield Piece(flow, not stream & 1, number, offset, NONE, is_end=True)
+            elif kind == Kind.GAP:
                 yield Piece(flow, not stream & 1, number, offset, NONE, size)
             else:
                 data = (late if kind == Kind.LATE else now)[start : start + size]
@@ -138,7 +141,8 @@ class Payloads:
         one, view = headers[found], packets.data.data
         begin = one["transport"] + UDP_HEADER
         kept = np.clip(one["end"] - begin, 0, np.maximum(one["payload"], 0))
-        columns = (flows.flow[found], flows.from_originator[found], packets.last[one["row"]], begin, kept, one["payload"])
+        numbers, sent_by = flows.flow[found], flows.from_originator[found]
+        columns = (numbers, sent_by, packets.last[one["row"]], begin, kept, one["payload"])
         for flow, mine, packet, start, size, sent in zip(*(column.tolist() for column in columns), strict=True):
             if not self._wanted.get(flow, self._chosen is None):
                 continue

@@ -108,8 +108,7 @@ def write(pieces: Iterable[Piece], form: Form, out: BinaryIO) -> int:
     lost = 0
     for piece in pieces:
         lost += piece.missing
-        for part in form.piece(piece):
-            out.write(part)
-    for part in form.end():
-        out.write(part)
+        if not piece.is_end:
+            out.writelines(form.piece(piece))
+    out.writelines(form.end())
     return lost
