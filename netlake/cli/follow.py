@@ -46,14 +46,14 @@ def command(flow: int, lake: Path, out: Path | None, **chosen: Any) -> None:
         raise click.UsageError("Give either --raw or --hex, not both.")
     if chosen["raw"] and out is None and sys.stdout.isatty():
         raise click.UsageError("--raw writes the bytes of the flow: write them to a file with -o, or pipe them.")
-    snapshot, connection = carve.opened(lake, chosen["at"], chosen["captures"]), Connection()
-    found = follow.found(snapshot, connection, flow)
-    pieces = follow.pieces(found, snapshot, connection, carve.Originals(chosen["folder"], chosen["verify"]))
-    if chosen["direction"] != "both":
-        mine = chosen["direction"] == "originator"
-        pieces = (piece for piece in pieces if piece.from_originator == mine)
     form = content.Raw() if chosen["raw"] else content.Digits() if chosen["digits"] else content.Text()
     with rows.target(out, lake) as file:
+        snapshot, connection = carve.opened(lake, chosen["at"], chosen["captures"]), Connection()
+        found = follow.found(snapshot, connection, flow)
+        pieces = follow.pieces(found, snapshot, connection, carve.Originals(chosen["folder"], chosen["verify"]))
+        if chosen["direction"] != "both":
+            mine = chosen["direction"] == "originator"
+            pieces = (piece for piece in pieces if piece.from_originator == mine)
         lost = content.write(pieces, form, file)
         file.flush()
     if lost and chosen["raw"]:

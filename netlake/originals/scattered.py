@@ -24,67 +24,75 @@ from netlake.sources.source import Facts, FormatReader, lend, room
 from netlake.sources.window import CAPACITY, Window
 from netlake.spelling import spelled
 
-# bytes of a chunk, and of the gap between two records that is read rather than left out
-CHUNK, GAP = 1 << 20, 1 << 12
 # bytes of a block around its packet, and of options that are read with it
 BLOCK, SLACK = 36, 92
-# bytes of a file in which its first packet is looked for
-HEAD = 1 << 20
+# bytes of a file in which its first packet is looked for, at first and at most
+HEAD, FARTHEST = 1 << 15, 1 << 20
+# bytes in memory: few, so that the same memory is used again
+ROOM = 1 << 20
 # types of blocks that contain a packet
 PACKETS = {2, 3, 6}
 BLOCK_START = 8
 
 
 class Records:
-    """The start of a file, then its records at `offsets` with `captured` bytes of packet each, as one stream."""
+    """The start of a file, then its records at `offsets` with `sizes` bytes each, as one stream.
+
+    `big` is the byte order of the lengths of blocks, which decide how long a record is; None if `sizes` do.
+    """
 
     def __init__(self, descriptor: int, head: bytes, offsets: Ints, sizes: Ints, *, big: bool | None) -> None:
         self.until: float | None = None
-        self._descriptor, self._offsets, self._sizes = descriptor, offsets, sizes
-        self._big = big  # byte order of the lengths of blocks, None for records whose size is known
-        self._ready, self._at, self._next = memoryview(head), 0, 0
+        self._descriptor, self._big = descriptor, big
+        if big is None and len(offsets):
+            # records that follow each other are one
+            begins = np.flatnonzero(np.append(True, offsets[1:] != (offsets + sizes)[:-1]))
+            offsets, sizes = offsets[begins], np.add.reduceat(sizes, begins)
+        self._offsets, self._sizes = offsets.tolist(), sizes.tolist()
+        self._ready, self._next, self._done = memoryview(head), 0, 0
 
     def readinto(self, view: memoryview) -> int:
         """Fill `view`; 0 at the end."""
-        while self._at == len(self._ready):
-            if self._next == len(self._offsets):
-                return 0
-            self._ready, self._at = memoryview(self._chunk()), 0
-        count = min(len(view), len(self._ready) - self._at)
-        view[:count] = self._ready[self._at : self._at + count]
-        self._at += count
-        return count
+        if self._ready:
+            count = min(len(view), len(self._ready))
+            view[:count] = self._ready[:count]
+            self._ready = self._ready[count:]
+            return count
+        return self._records(view) if self._big is None else self._blocks(view)
 
-    def _chunk(self) -> bytes:
-        """The next records, of CHUNK bytes or a little more; fewer bytes where the file has no more."""
-        first = self._next
-        offsets, sizes = self._offsets[first : first + CHUNK // 16], self._sizes[first : first + CHUNK // 16]
-        until = max(1, int(np.searchsorted(np.cumsum(sizes), CHUNK, "right")))
-        offsets, sizes = offsets[:until], sizes[:until]
-        self._next = first + len(offsets)
-        ends = offsets + sizes
-        begins = np.flatnonzero(np.append(True, offsets[1:] - ends[:-1] > GAP) | np.append(True, np.diff(offsets) < 0))
-        stops = np.append(begins[1:], len(offsets))
-        pieces: list[bytes | memoryview] = []
-        starts, lengths = offsets.tolist(), sizes.tolist()
-        for begin, stop in zip(begins.tolist(), stops.tolist(), strict=True):
-            base = starts[begin]
-            data = os.pread(self._descriptor, starts[stop - 1] + lengths[stop - 1] - base, base)
-            if self._big is None and stop == begin + 1:
-                pieces.append(data)
+    def _records(self, view: memoryview) -> int:
+        filled, room = 0, len(view)
+        while filled < room and self._next < len(self._offsets):
+            start, left = self._offsets[self._next] + self._done, self._sizes[self._next] - self._done
+            count = os.preadv(self._descriptor, [view[filled : filled + left]], start)
+            filled += count
+            self._done = self._done + count if count < left else 0
+            self._next = self._next + (count == left) if count else len(self._offsets)
+        return filled
+
+    def _blocks(self, view: memoryview) -> int:
+        filled = 0
+        while self._next < len(self._offsets):
+            start, size = self._offsets[self._next], self._sizes[self._next]
+            if filled and size > len(view) - filled:
+                break
+            count = os.preadv(self._descriptor, [view[filled : filled + size]], start)
+            whole = self._whole(view[filled + 4 : filled + 8]) if count >= BLOCK_START else 0
+            if 0 < whole <= count:
+                filled, self._next = filled + whole, self._next + 1
                 continue
-            whole = memoryview(data)
-            for index in range(begin, stop):
-                at = starts[index] - base
-                size = lengths[index] if self._big is None else self._block(whole, at)
-                piece = whole[at : at + size]
-                pieces.append(piece if len(piece) == size else os.pread(self._descriptor, size, starts[index]))
-        return b"".join(pieces)
+            if filled:
+                break
+            # longer than what was read, or than the view; or the file ends
+            whole = self._whole(os.pread(self._descriptor, 4, start + 4))
+            self._ready = memoryview(os.pread(self._descriptor, whole, start))
+            self._next = self._next + 1 if self._ready else len(self._offsets)
+            return self.readinto(view)
+        return filled
 
-    def _block(self, data: memoryview, at: int) -> int:
-        """The length of the block at `at`, with its padding."""
-        size = int.from_bytes(data[at + 4 : at + 8], "big" if self._big else "little") + 3 & ~3
-        return min(size, CAPACITY)
+    def _whole(self, length: bytes | memoryview) -> int:
+        """The length of a block with its padding."""
+        return min(int.from_bytes(length, "big" if self._big else "little") + 3 & ~3, CAPACITY)
 
 
 class Scattered(Facts):
@@ -125,12 +133,17 @@ class Scattered(Facts):
         if pcap.magic_of(head):
             self._classic(head, offsets, captured)
             return True
-        start = _start(head) if head.startswith(pcapng.SECTION_HEADER) else None
+        if not head.startswith(pcapng.SECTION_HEADER):
+            return False
+        start = _start(head)
+        if start is None:
+            head = os.pread(self._descriptor, FARTHEST, 0)
+            start = _start(head)
         if start is None:
             return False
         sizes = captured + (BLOCK + SLACK)
         big = pcapng.ORDERS[head[8:12]]
-        self.window = Window(Records(self._descriptor, head[:start], offsets, sizes, big=big))
+        self.window = Window(Records(self._descriptor, head[:start], offsets, sizes, big=big), ROOM)
         self.reader = pcapng.PcapngReader(self.window, self, salvage=False)
         self.format = self.reader.format
         return True
@@ -138,10 +151,10 @@ class Scattered(Facts):
     def _classic(self, head: bytes, offsets: Ints, captured: Ints) -> None:
         """The size of record headers depends on the first records of the file, which may not be wanted."""
         none = np.zeros(0, np.int64)
-        window = Window(Records(self._descriptor, head, none, none, big=None))
+        window = Window(Records(self._descriptor, head, none, none, big=None), ROOM)
         size = pcap.PcapReader(window, Facts(self.name, 1, 0), salvage=False).header.record
         start = head[: 28 if window.data[:4].tobytes() in IXIA else 24]
-        self.window = Window(Records(self._descriptor, start, offsets, captured + size, big=None))
+        self.window = Window(Records(self._descriptor, start, offsets, captured + size, big=None), ROOM)
         reader = pcap.PcapReader(self.window, self, salvage=False)
         reader.header.record = size
         self.reader, self.format = reader, reader.format

@@ -51,7 +51,9 @@ def compiled(text: bytes, *, ignore_case: bool = False) -> Any:
     except re2.error as error:
         why = error.args[0] if error.args else ""
         why = why.decode(errors="replace") if isinstance(why, bytes) else why
-        raise OptionError(f"REGEX: {text.decode(errors='replace')!r} is no regular expression of RE2: {why}.") from error
+        raise OptionError(
+            f"REGEX: {text.decode(errors='replace')!r} is no regular expression of RE2: {why}."
+        ) from error
 
 
 @dataclass(slots=True)
@@ -103,7 +105,9 @@ class Search:
         for piece in pieces:
             if not piece.is_stream:
                 if piece.data:
-                    yield from self._alone(bytes(piece.data), piece.packet, piece.flow, piece.from_originator, "datagram")
+                    yield from self._alone(
+                        bytes(piece.data), piece.packet, piece.flow, piece.from_originator, "datagram"
+                    )
                 continue
             key = (piece.flow, piece.from_originator)
             stream = self._streams.setdefault(key, _Stream())

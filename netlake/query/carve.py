@@ -61,9 +61,7 @@ def numbered(snapshot: Snapshot, option: str) -> None:
         )
 
 
-def guarded(
-    lake: Path, out: Path | None, wanted: dict[str, Any], originals: Originals, **chosen: Any
-) -> Carved:
+def guarded(lake: Path, out: Path | None, wanted: dict[str, Any], originals: Originals, **chosen: Any) -> Carved:
     """Write packets to `out`, None for stdout; `wanted` are the fields of Carving, their SQL runs in the child.
 
     `chosen` has `at`, `captures`, `labels`, `threads`, `memory`, `timeout` and `progress` (what, share) of the command.
@@ -96,9 +94,7 @@ def write(
     progress: carved.Progress = lambda _: None,
 ) -> Carved:
     """Write the packets of `batches` (netlake.originals.carved); QueryError if there are none."""
-    done = carved.write(
-        batches, known, writer, folder=originals.folder, verified=originals.verified, progress=progress
-    )
+    done = carved.write(batches, known, writer, folder=originals.folder, verified=originals.verified, progress=progress)
     if not done.packets:
         raise QueryError("No packet matches, so no capture was written.")
     return done

@@ -105,7 +105,7 @@ class Connection:
 
         Earlier statements are executed first, on the same cursor, so that later ones can use what they created. Raises
         QueryError for an invalid statement. `prune=False` reads all files of the named tables. `params` are the values
-        of `$name` in the statement, whose result is then computed at once; `given` are further tables by name, of Arrow.
+        of `$name` in the statement, whose result is then computed at once; `given` are further Arrow tables, by name.
         """
         *_, last = self.results(sql, snapshot, prune=prune, every=False, params=params, given=given)
         return last

@@ -119,7 +119,9 @@ def main() -> None:
     archive = packed(given.capture)
     netlake.capture([given.capture, archive], given.lake, include=["packet", "connection"], jobs=1)
     plain, zipped = (Chosen(given.lake, path, given.packets) for path in (given.capture, archive))
-    print(f"{len(plain.wanted):,} packets, {int(plain.wanted.captured.sum()):,} bytes, of {plain.facts.packets:,} packets")
+    print(
+        f"{len(plain.wanted):,} packets, {int(plain.wanted.captured.sum()):,} bytes, of {plain.facts.packets:,} packets"
+    )
     plain.straight()
     straight = median(plain.straight, given.runs)
     report("straight read", straight)

@@ -47,7 +47,9 @@ def interfaces() -> bytes:
 def sections() -> bytes:
     """A little-endian and a big-endian section, each with an interface 0."""
     parts = [
-        writer.section(big=big) + writer.interface(big=big) + b"".join(writer.packet_block(one, big=big) for one in some)
+        writer.section(big=big)
+        + writer.interface(big=big)
+        + b"".join(writer.packet_block(one, big=big) for one in some)
         for big, some in ((False, packets()[:3]), (True, packets()[3:]))
     ]
     return b"".join(parts)

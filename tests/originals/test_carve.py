@@ -48,7 +48,9 @@ def tshark(path: Path, text: str, *fields: str) -> list[str]:
     chosen = [word for field in fields or FIELDS for word in ("-e", field)]
     command = ["tshark", "-n", "-r", str(path), *options, *chosen, *(("-Y", text) if text else ())]
     # a classic pcap has interfaces without names, which tshark calls unknown in pcapng
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.replace("unknown", "").splitlines()
+    return (
+        subprocess.run(command, capture_output=True, text=True, check=False).stdout.replace("unknown", "").splitlines()
+    )
 
 
 def decoded(path: Path, folder: Path) -> Path:
@@ -76,7 +78,10 @@ def connection(lake: Path, flow: int, capture: Path) -> dict[str, Any]:
         row = opened.sql(f"SELECT orig_ip, resp_ip, orig_port, resp_port FROM connection WHERE flow = {flow}").rows()[0]
         first = opened.sql(f"SELECT min(packet) FROM packet WHERE flow = {flow}").rows()[0][0]
     names = ("orig_ip", "resp_ip", "orig_port", "resp_port")
-    return {**dict(zip(names, row, strict=True)), "stream": "".join(tshark(capture, f"frame.number == {first}", "tcp.stream")[:1])}
+    return {
+        **dict(zip(names, row, strict=True)),
+        "stream": "".join(tshark(capture, f"frame.number == {first}", "tcp.stream")[:1]),
+    }
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
@@ -111,9 +116,7 @@ def test_records_are_read_at_their_offsets(
     assert lake.carve(tmp_path / "out.pcapng", where="packet % 7 = 3").packets > 100
 
 
-def test_packets_without_a_time(
-    made: Callable[[str, str], tuple[Path, Path]], tmp_path: Path, run: Run
-) -> None:
+def test_packets_without_a_time(made: Callable[[str, str], tuple[Path, Path]], tmp_path: Path, run: Run) -> None:
     lake, plain = made("old-blocks", "")
     code, _, err = run("carve", "--lake", lake, "--where", "true", "-w", tmp_path / "out.pcapng")
     assert (code, err) == (0, "netlake: 2 packets have no time that the format can express; theirs is 1970-01-01.\n")
@@ -128,9 +131,7 @@ def test_classic_pcap(captures: Path, tmp_path: Path, run: Run) -> None:
     assert tshark(out, "", *fields) == tshark(captures / "classic.pcap", "frame.number > 3", *fields)
 
 
-def test_python_writes_the_same_file(
-    made: Callable[[str, str], tuple[Path, Path]], tmp_path: Path, run: Run
-) -> None:
+def test_python_writes_the_same_file(made: Callable[[str, str], tuple[Path, Path]], tmp_path: Path, run: Run) -> None:
     lake = made("demo.pcapng", "")[0]
     assert run("carve", "--lake", lake, "--filter", "tcp", "--limit", 9, "-w", tmp_path / "one.pcapng")[0] == 0
     done = netlake.Lake(lake).carve(tmp_path / "two.pcapng", filter="tcp", limit=9)
@@ -161,7 +162,9 @@ def test_files_of_one_capture(captures: Path, tmp_path: Path, run: Run) -> None:
     names = ("classic.pcap", "snaplen.pcap")
     netlake.capture([captures / name for name in names], lake, as_one=True)
     assert run("carve", "--lake", lake, "--where", "packet % 2 = 0", "-w", out)[0] == 0
-    assert len(tshark(out, "")) == netlake.Lake(lake).sql("SELECT count(*) FROM packet WHERE packet % 2 = 0").rows()[0][0]
+    assert (
+        len(tshark(out, "")) == netlake.Lake(lake).sql("SELECT count(*) FROM packet WHERE packet % 2 = 0").rows()[0][0]
+    )
 
 
 @pytest.mark.parametrize("kind", ["packet", "connection"])

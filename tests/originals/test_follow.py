@@ -168,6 +168,9 @@ def test_a_line_ends_when_the_other_side_speaks() -> None:
 
 def test_digits_have_offsets_of_each_direction() -> None:
     form = Digits()
-    lines = [*form.piece(Piece(1, True, 1, 0, memoryview(bytes(20)))), *form.piece(Piece(1, False, 1, 0, memoryview(b"A")))]
+    lines = [
+        *form.piece(Piece(1, True, 1, 0, memoryview(bytes(20)))),
+        *form.piece(Piece(1, False, 1, 0, memoryview(b"A"))),
+    ]
     assert [line[:10] for line in lines] == [b"> 00000000", b"> 00000010", b"< 00000000"]
     assert lines[2].endswith(b"  A\n")

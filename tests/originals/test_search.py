@@ -138,7 +138,9 @@ def test_matches_do_not_depend_on_segments(data: bytes, cuts: list[int], pattern
         matches += search._pieces(parts[:count])
         parts = parts[count:]
     matches += search._pieces([Piece(1, True, 0, len(data), NONE, is_end=True)])
-    expected = [one.span() for one in re.finditer(pattern.replace("$", "\\Z").encode(), data) if one.end() > one.start()]
+    expected = [
+        one.span() for one in re.finditer(pattern.replace("$", "\\Z").encode(), data) if one.end() > one.start()
+    ]
     assert [(one.offset, one.offset + one.length) for one in matches] == expected
 
 
@@ -158,5 +160,9 @@ def test_matches_behind_many_bytes() -> None:
 
 def test_a_gap_is_not_crossed() -> None:
     search = Search(compiled(b"needle"), Payloads())
-    pieces = [Piece(1, True, 1, 0, memoryview(b"nee")), Piece(1, True, 2, 3, NONE, 5), Piece(1, True, 3, 8, memoryview(b"dle needle"))]
+    pieces = [
+        Piece(1, True, 1, 0, memoryview(b"nee")),
+        Piece(1, True, 2, 3, NONE, 5),
+        Piece(1, True, 3, 8, memoryview(b"dle needle")),
+    ]
     assert [(one.packet, one.offset) for one in search.pieces(pieces)] == [(3, 12)]
