@@ -1,8 +1,8 @@
 """Write chosen packets of a lake to one capture, from the originals.
 
-The packets arrive as record batches with the columns of `COLUMNS`, ordered by capture and packet, and are handled one
-batch at a time: memory does not grow with their number. A capture is opened once, for all its packets, because a
-compressed one is unpacked from its start.
+The packets arrive as record batches with the columns of `COLUMNS`, ordered by capture and packet. A capture is opened
+once, for all its packets, because a compressed one is unpacked from its start: the rows of one capture, about 50 bytes
+for each packet, are in memory, and of the packets themselves one batch.
 """
 
 from __future__ import annotations
@@ -30,10 +30,7 @@ Progress = Callable[[int], None]
 
 @dataclass(slots=True)
 class Carved:
-    """What was written: packets, bytes of them, packets by capture, labels, and packets without a time of the format.
-
-    `flows` are the captures in which each flow has packets.
-    """
+    """What was written: packets, their bytes, labels, packets whose time the format cannot express; by capture."""
 
     packets: int = 0
     bytes: int = 0
@@ -42,7 +39,7 @@ class Carved:
     captures: dict[str, int] = field(default_factory=dict)
 
 
-def write(
+def write(  # noqa: PLR0913 - what carving works with
     batches: Iterable[pa.RecordBatch],
     captures: Mapping[str, CaptureFacts],
     writer: Writer,
@@ -101,21 +98,22 @@ def _by_capture(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[str, pa.Rec
             yield names[index[begin]], batch.slice(begin, end - begin)
 
 
-def _capture(
+def _capture(  # noqa: PLR0913 - as above
     facts: CaptureFacts, paths: list[Path], table: pa.Table, writer: Writer, done: Carved, progress: Progress
 ) -> None:
-    labels = table.column("labels").to_pylist() if "labels" in table.column_names else None
+    labels = table.column("labels") if "labels" in table.column_names else None
     about = f"netlake: capture {facts.capture}, {facts.called}"
     for part in parts(facts, paths, wanted(table)):
         writer.interfaces(facts.capture, part.source.interfaces, about)
-        _part(facts.capture, part, labels, writer, done)
+        here = None if labels is None else labels.slice(part.at, len(part.rows)).to_pylist()
+        _part(facts.capture, part, here, writer, done)
         progress(done.packets)
     done.captures[facts.capture] = table.num_rows
 
 
 def _part(capture: str, part: Part, labels: list[Any] | None, writer: Writer, done: Carved) -> None:
     own, batch = notes.own(part.source), part.batch
-    for place, row in enumerate(part.rows.tolist(), part.at):
+    for place, row in enumerate(part.rows.tolist()):
         texts = [notes.of_label(**one) for one in (labels[place] if labels else None) or ()]
         options = own.get(int(batch.number[row]))
         writer.packet(capture, batch, row, notes.noted(options, texts) if texts else options or {})

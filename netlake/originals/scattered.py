@@ -185,7 +185,7 @@ class Scattered(Facts):
 
 
 IXIA = tuple(
-    magic.to_bytes(4, order)  # type: ignore[arg-type]
+    magic.to_bytes(4, order)
     for magic, name in pcap.MAGIC.items()
     if name == "pcap, Ixia"
     for order in ("big", "little")

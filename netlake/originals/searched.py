@@ -127,13 +127,25 @@ class Search:
             yield from self._in_stream(flow, mine, stream, ended=False)
 
     def _alone(
-        self, data: bytes, packet: int, flow: int | None, from_originator: bool | None, kind: str
+        self,
+        data: bytes,
+        packet: int,
+        flow: int | None,
+        from_originator: bool | None,  # noqa: FBT001 - a field of the match
+        kind: str,
     ) -> Iterator[Match]:
         for one in self.expression.finditer(data):
             if one.end() > one.start():
                 yield Match(packet, flow, from_originator, kind, *_shown(data, one, 0))
 
-    def _in_stream(self, flow: int, from_originator: bool, stream: _Stream, *, ended: bool) -> Iterator[Match]:
+    def _in_stream(
+        self,
+        flow: int,
+        from_originator: bool,  # noqa: FBT001 - as above
+        stream: _Stream,
+        *,
+        ended: bool,
+    ) -> Iterator[Match]:
         """The matches in what is kept and new of a stream; then only its last bytes are kept."""
         text, base = stream.kept + b"".join(stream.parts), stream.base
         stream.parts.clear()

@@ -110,7 +110,7 @@ class Connection:
         *_, last = self.results(sql, snapshot, prune=prune, every=False, params=params, given=given)
         return last
 
-    def results(
+    def results(  # noqa: PLR0913 - how a statement is run
         self,
         sql: str,
         snapshot: Snapshot,

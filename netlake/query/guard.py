@@ -104,7 +104,12 @@ def rows(request: Request, *, timeout: float | None = None) -> Iterator[pa.Recor
 
     with start(replace(request, format="arrow"), subprocess.PIPE) as child:
         stopped = threading.Event()
-        timer = threading.Timer(timeout, lambda: (stopped.set(), child.kill())) if timeout is not None else None
+
+        def stop() -> None:
+            stopped.set()
+            child.kill()
+
+        timer = threading.Timer(timeout, stop) if timeout is not None else None
         try:
             if timer is not None:
                 timer.start()

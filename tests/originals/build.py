@@ -32,7 +32,7 @@ def packets(unit: int = 1_000_000, **more: object) -> list[Packet]:
 
 
 def interfaces() -> bytes:
-    """Two interfaces with other units of time; comments, flags, a packet id and options longer than is read with them."""
+    """Two interfaces with other units of time; comments, flags, packet ids, and options longer than is read at once."""
     made = []
     for number, frame in enumerate(frames()):
         unit = 1_000_000_000 if number % 3 else 1_000_000

@@ -42,7 +42,7 @@ def turns(parts: list[tuple[bool, bytes]]) -> Turns:
 
 
 def theirs(path: Path, protocol: str, count: int) -> dict[int, tuple[str, Turns]]:
-    """By number, the address and port of the first node of tshark's streams, and their turns; it sent those with True."""
+    """By number, address and port of the first node of tshark's streams, and the turns; it sent those with True."""
     found = {}
     arguments = [word for one in range(count) for word in ("-z", f"follow,{protocol},raw,{one}")]
     for text in tshark(path, "-q", *arguments).split(f"Follow: {protocol},raw")[1:]:
