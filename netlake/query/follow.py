@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from netlake.errors import OptionError
 from netlake.lake.facts import CaptureFacts
@@ -61,11 +62,10 @@ def pieces(flow: Flow, snapshot: Snapshot, connection: Connection, originals: Or
         return same
 
     reader = Payloads(chosen=chosen)
-    for part in selected.parts(flow.facts, paths, packets):
-        for piece in reader.batch(selected.only(part, packets)):
+    found = (reader.batch(selected.only(part, packets)) for part in selected.parts(flow.facts, paths, packets))
+    for piece in chain(chain.from_iterable(found), reader.finish()):
+        if not piece.is_end:
             yield _turned(piece, originators, flow)
-    for piece in reader.finish():
-        yield _turned(piece, originators, flow)
 
 
 def _turned(piece: Piece, originators: list[tuple[str | None, int]], flow: Flow) -> Piece:

@@ -108,7 +108,6 @@ def write(pieces: Iterable[Piece], form: Form, out: BinaryIO) -> int:
     lost = 0
     for piece in pieces:
         lost += piece.missing
-        if not piece.is_end:
-            out.writelines(form.piece(piece))
+        out.writelines(form.piece(piece))
     out.writelines(form.end())
     return lost
