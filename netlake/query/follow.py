@@ -62,8 +62,8 @@ def pieces(flow: Flow, snapshot: Snapshot, connection: Connection, originals: Or
         return same
 
     reader = Payloads(chosen=chosen)
-    found = (reader.batch(selected.only(part, packets)) for part in selected.parts(flow.facts, paths, packets))
-    for piece in chain(chain.from_iterable(found), reader.finish()):
+    read = (reader.batch(selected.only(part, packets)) for part in selected.parts(flow.facts, paths, packets))
+    for piece in chain(chain.from_iterable(read), reader.finish()):
         if not piece.is_end:
             yield _turned(piece, originators, flow)
 
