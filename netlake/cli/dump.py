@@ -85,5 +85,6 @@ def command(
     if display_filter:
         from netlake.query.filter import applied
 
-        selection["condition"] = applied.of_path(lake, table, display_filter, chosen["at"], chosen["captures"])
+        selection["filter"] = display_filter
+        chosen["originals"] = applied.originals(lake, display_filter, chosen["at"], chosen["captures"])
     return rows.write(Request(str(lake), dump=selection, **chosen), out, timeout=timeout)

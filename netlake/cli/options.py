@@ -46,6 +46,10 @@ class Command(click.Command):
 PATHS = {"inputs", "table"}
 
 
+# most digits of a number of 63 bits
+MOST_DIGITS = 18
+
+
 def _is_utf8(text: str) -> bool:
     try:
         text.encode()
@@ -276,21 +280,21 @@ def limit(*further: str) -> Callable[[Function], Function]:
     )
 
 
-_OUTPUT = (
-    click.option(
-        "-o",
-        "--output",
-        "out",
-        metavar="FILE",
-        type=NamedPath(dir_okay=False, path_type=Path),
-        help="Write to this file; it is created only after all rows are written.",
-    ),
-    click.option(
-        "--raw",
-        is_flag=True,
-        help="Write text unchanged. By default control characters are escaped, and in csv and tsv text that a"
-        " spreadsheet would run as a formula gets an apostrophe in front.",
-    ),
+def originals(function: Function) -> Function:
+    """Add the options of commands that read originals again, and those of their query."""
+    for option in reversed((*_ORIGINALS, *_QUERY[:2], *_LIMITS)):
+        function = option(function)
+    return function
+
+
+def originals_of_a_flow(function: Function) -> Function:
+    """Add those of `originals` that a command without SQL of the user has."""
+    for option in reversed((*_ORIGINALS, *_QUERY[:2])):
+        function = option(function)
+    return function
+
+
+_QUERY = (
     click.option(
         "--at", metavar="SNAPSHOT", help="Query an earlier snapshot of the lake: its number, or a time in UTC."
     ),
@@ -310,6 +314,8 @@ _OUTPUT = (
         callback=networks,
         help="Networks of is_local(), comma-separated (default: those of networks.txt in the lake, else private ones).",
     ),
+)
+_LIMITS = (
     click.option(
         "--timeout",
         metavar="SECONDS",
@@ -325,5 +331,37 @@ _OUTPUT = (
     click.option(
         "--threads", metavar="N", type=click.IntRange(1, 1024), help="Threads of the query (default: one per CPU)."
     ),
+)
+_ORIGINALS = (
+    click.option(
+        "--originals",
+        "folder",
+        metavar="DIR",
+        type=NamedPath(exists=True, file_okay=False, path_type=Path),
+        help="Folder in which captures are looked for by name that are not at their path.",
+    ),
+    click.option(
+        "--verify",
+        is_flag=True,
+        help="Compare the SHA-256 of whole captures with that of the lake, not only samples of them.",
+    ),
+)
+_OUTPUT = (
+    click.option(
+        "-o",
+        "--output",
+        "out",
+        metavar="FILE",
+        type=NamedPath(dir_okay=False, path_type=Path),
+        help="Write to this file; it is created only after all rows are written.",
+    ),
+    click.option(
+        "--raw",
+        is_flag=True,
+        help="Write text unchanged. By default control characters are escaped, and in csv and tsv text that a"
+        " spreadsheet would run as a formula gets an apostrophe in front.",
+    ),
+    *_QUERY,
+    *_LIMITS,
     click.option("--plan", is_flag=True, help="Print to stderr how many files of each table are read."),
 )

@@ -9,12 +9,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
-import stat
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,9 +19,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from netlake.errors import OptionError, QueryError
-from netlake.query.output import ENDINGS, Style, is_binary
-from netlake.spelling import spelled
+from netlake.errors import QueryError
+from netlake.query.output import ENDINGS, Style, is_binary, place
 
 if TYPE_CHECKING:
     from netlake.query.guard import Request
@@ -72,39 +68,19 @@ def target(out: Path | None, lake: Path) -> Iterator[BinaryIO]:
         sys.stdout.flush()
         yield sys.stdout.buffer
         return
-    if out.resolve().is_relative_to(lake.resolve()):
-        raise OptionError(f"{spelled(out)} is inside the lake: choose another folder with -o.")
-    if out.exists() and not stat.S_ISREG(out.stat().st_mode):
-        with out.open("wb") as file:
-            yield file
-        return
-    with _replacing(out) as file:
+    with place.target(out, lake) as file:
         yield file
 
 
 @contextlib.contextmanager
-def _replacing(out: Path) -> Iterator[BinaryIO]:
-    """A temporary file in the folder of `out`, renamed to `out` at the end."""
-    try:
-        number, name = tempfile.mkstemp(prefix=f".{out.name}.", suffix=".partial", dir=out.parent)
-    except OSError as error:
-        raise OptionError(f"-o: {spelled(out)} cannot be written: {error.strerror}.") from error
-    part = Path(name)
-    try:
-        with os.fdopen(number, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.chmod(0o666 & ~_umask())
-        part.replace(out)
-    finally:
-        part.unlink(missing_ok=True)
+def reported() -> Iterator[None]:
+    """A block in which the guarded child may fail: it has printed why, so only its exit code is left to return."""
+    from netlake.query.guard import FailedError
 
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    try:
+        yield
+    except FailedError as error:
+        raise click.exceptions.Exit(error.exit_code) from None
 
 
 def _protobuf(request: Request, file: BinaryIO) -> int:

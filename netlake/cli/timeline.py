@@ -95,9 +95,10 @@ def command(lake: Path, out: Path | None, timeout: float | None, display_filter:
     if chosen["format"] == "html":
         chosen["rows"] = _rows_of_page(chosen["rows"], out)
     if display_filter:
-        from netlake.query.timeline import filtered
+        from netlake.query.filter import applied
 
-        asked["conditions"] = filtered.of_path(lake, display_filter, chosen["at"], chosen["captures"], asked["kinds"])
+        asked["filter"] = display_filter
+        chosen["originals"] = applied.originals(lake, display_filter, chosen["at"], chosen["captures"])
     return rows.write(Request(str(lake), timeline=asked, **chosen), out, timeout=timeout)
 
 

@@ -35,6 +35,7 @@ only and would use a changed helper's old code.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -180,6 +181,11 @@ def _dispatcher_cache() -> Any:
             self._impl_class = type("_Impl", (self._impl_class,), {"_locator_classes": [found]})
             super().__init__(function)
 
+        def save_overload(self, signature: Any, data: Any) -> None:
+            # a process that may not write compiles what it lacks for itself
+            with contextlib.suppress(*((OSError,) if _CHOSEN else ())):
+                super().save_overload(signature, data)
+
         def load_overload(self, signature: Any, target_context: Any) -> Any:
             if numba.version_info.short not in LIGHT_LOADING:
                 return super().load_overload(signature, target_context)
@@ -266,8 +272,21 @@ def _folder(module: str) -> Path | None:
     if base is None:
         return None
     folder = base / f"{module.rpartition('.')[2]}-{digest_of(module)}"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        if not _CHOSEN:
+            raise
+        return None  # it is compiled for this process alone
     return folder
+
+
+_CHOSEN: list[Path] = []
+
+
+def use(folder: Path) -> None:
+    """Load compiled kernels from this folder, which need not be writable; for a process that may not write."""
+    _CHOSEN[:] = [folder]
 
 
 @cache
@@ -277,6 +296,8 @@ def cache_directory() -> Path | None:
     The first that is writable of: NUMBA_CACHE_DIR alone if it is set; otherwise the package's __pycache__, the user's
     cache folder, a temporary folder of this process.
     """
+    if _CHOSEN:
+        return _CHOSEN[0]
     chosen = os.environ.get("NUMBA_CACHE_DIR")
     home = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
     candidates = [Path(chosen)] if chosen else [_PACKAGE / "__pycache__", Path(home) / "netlake" / "kernels"]

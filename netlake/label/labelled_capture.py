@@ -13,28 +13,22 @@ Theory of operation
 
 from __future__ import annotations
 
-import re
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
-
 from netlake.errors import InputError, QueryError
-from netlake.kernels.times import FAR, SHIFT
 from netlake.label.join.versions import known
 from netlake.lake.facts import CaptureFacts
-from netlake.lake.opened import program
-from netlake.packets import NO_TIME, Packets
+from netlake.originals import notes
+from netlake.originals.writer import Pcapng
+from netlake.packets import Packets
 from netlake.query.lake import Lake
 from netlake.schema.sql import literal
-from netlake.sources import Interface, Source, as_one, open_capture
+from netlake.sources import Source, as_one, open_capture
 from netlake.spelling import spelled, unspelled
 
-SEPARATORS = re.compile(r"[,;\x00-\x1f\x7f]+")
-NUMBERS = {"flags": "epb_flags", "dropped": "epb_dropcount", "packet_id": "epb_packetid", "queue": "epb_queue"}
 _EDGE = "l.packet, l.flow, l.label, l.state, l.source, l.rule, l.attempted"
 _ORDER = "packet, priority DESC, state = 'attack' DESC, attempted NULLS FIRST, label, source, rule"
 
@@ -132,37 +126,23 @@ def _edges(lake: Lake, facts: CaptureFacts, version: str) -> Iterator[Edge]:
     columns = _EDGE.replace("l.", "")
     for batch in lake.sql(f"SELECT {columns} FROM ({rows}) ORDER BY {_ORDER}").batches():  # noqa: S608 - as above
         for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-            yield Edge(row[0], comment(*row[1:]))
-
-
-def comment(  # noqa: PLR0913 - the columns of an edge
-    flow: int | None, label: str, state: str, source: str, rule: int, attempted: int | None
-) -> str:
-    """The text of the comment."""
-    name = " ".join(SEPARATORS.sub(" ", label).split())
-    text = f"s={flow or 0},label={name},state={state},rule={source}:{rule}"
-    return text if attempted is None else f"{text},attempted={attempted}"
+            yield Edge(row[0], notes.of_label(*row[1:]))
 
 
 class _Writer:
     """Writes packets of a source as one section of a pcapng file."""
 
     def __init__(self, source: Source, file: BinaryIO) -> None:
-        from pcapng import FileWriter, blocks
-
-        self.source, self.blocks, self.done = source, blocks, Written()
-        options = {"shb_userappl": f"netlake {program()}"}
+        self.source, self.done = source, Written()
+        about: dict[str, Any] = {}
         for section in source.sections[:1]:
-            options |= {f"shb_{name}": value for name in ("hardware", "os") if (value := getattr(section, name))}
-        self.section = blocks.SectionHeader(endianness="<", options=options)
-        self.out = FileWriter(file, self.section)
-        self.interfaces: dict[int, int] = {}
+            about |= {f"shb_{name}": value for name in ("hardware", "os") if (value := getattr(section, name))}
+        self.out = Pcapng(file, about)
 
     def packets(self, batch: Packets, edges: Iterator[Edge], first: Edge | None) -> Edge | None:
         """Write the packets of a batch; `first` is the next edge, and so is the result."""
-        self._new_interfaces()
-        own = self._comments()
-        options = self._options()
+        self.out.interfaces(None, self.source.interfaces)
+        own = notes.own(self.source)
         for row in range(batch.count):
             number = int(batch.number[row])
             texts: list[str] = []
@@ -172,83 +152,7 @@ class _Writer:
                 first = next(edges, None)
             self.done.labelled += bool(texts)
             self.done.labels += len(texts)
-            texts += [text for text in own.get(number, ()) if text not in texts]
-            chosen = {**options.get(number, {}), **({"opt_comment": texts} if texts else {})}
-            self._packet(batch, row, chosen)
+            self.out.packet(None, batch, row, notes.noted(own.get(number), texts))
         self.done.packets += batch.count
+        self.done.untimed = self.out.untimed
         return first
-
-    def _packet(self, batch: Packets, row: int, options: dict[str, Any]) -> None:
-        start, captured = int(batch.start[row]), int(batch.captured[row])
-        time = _nanoseconds(batch, row)
-        self.done.untimed += time is None
-        block = self.section.new_member(
-            self.blocks.EnhancedPacket,
-            interface_id=self.interfaces[int(batch.interface[row])],
-            timestamp_high=(time or 0) >> 32,
-            timestamp_low=(time or 0) & 0xFFFFFFFF,
-            packet_len=int(batch.length[row]),
-            packet_data=batch.data[start : start + captured].tobytes(),
-            options=options,
-        )
-        self.out.write_block(block)
-
-    def _new_interfaces(self) -> None:
-        """Write the interfaces that the source has found since the last batch."""
-        for interface in self.source.interfaces[len(self.interfaces) :]:
-            with warnings.catch_warnings():
-                # python-pcapng has no type for if_tsresol, and warns of it
-                warnings.simplefilter("ignore", DeprecationWarning)
-                block = self.section.new_member(
-                    self.blocks.InterfaceDescription,
-                    link_type=interface.link_type,
-                    snaplen=interface.snaplen,
-                    options=_interface_options(interface),
-                )
-                self.interfaces[interface.number] = block.interface_id
-                self.out.write_block(block)
-
-    def _comments(self) -> dict[int, list[str]]:
-        """The capture's own comments of packets; the source's list is emptied."""
-        found: dict[int, list[str]] = {}
-        for one in self.source.comments:
-            if one.packet is not None:
-                found.setdefault(one.packet, []).append(one.text)
-        self.source.comments.clear()
-        return found
-
-    def _options(self) -> dict[int, dict[str, Any]]:
-        """The capture's own options of packets, by number; the source's list is emptied."""
-        found: dict[int, dict[str, Any]] = {}
-        for part in self.source.options:
-            for name, (values, there) in part.numbers.items():
-                for place in np.flatnonzero(there):
-                    found.setdefault(int(part.packet[place]), {})[NUMBERS[name]] = int(values[place])
-            for name, lists in (("epb_verdict", part.verdicts), ("epb_hash", part.hashes)):
-                for number, typed in lists.items():
-                    found.setdefault(number, {})[name] = [(one.type, one.value) for one in typed]
-        self.source.options.clear()
-        return found
-
-
-def _interface_options(interface: Interface) -> dict[str, Any]:
-    options: dict[str, Any] = {"if_tsresol": b"\x09"}
-    names = {
-        "if_name": interface.name, "if_description": interface.description, "if_os": interface.os,
-        "if_hardware": interface.hardware, "if_MACaddr": interface.mac, "if_speed": interface.speed,
-        "if_fcslen": interface.fcs_length,
-    }  # fmt: skip
-    options |= {name: value for name, value in names.items() if value is not None}
-    if interface.filter is not None:
-        options["if_filter"] = [(0, interface.filter.encode())]
-    return options
-
-
-def _nanoseconds(batch: Packets, row: int) -> int | None:
-    """Nanoseconds since 1970; None for a time that pcapng cannot express."""
-    time = int(batch.ts[row])
-    if time == NO_TIME:
-        return None
-    if time >= FAR:
-        time = (time - SHIFT) * 1000 + int(batch.nanos[row])
-    return time if 0 <= time < 1 << 64 else None

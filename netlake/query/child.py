@@ -3,7 +3,8 @@
 Order matters: `lock` must run before anything but the standard library and `landlock` is imported, because importing
 the other modules starts threads, which Landlock would not restrict. The restrictions, from outside in:
 
-1. Landlock: read access to the lake, to Python's own files and to `_SYSTEM`; write access to the spill folder only.
+1. Landlock: read access to the lake, to Python's own files and to `_SYSTEM`, and for a filter on bytes to the originals
+   and compiled kernels; write access to the spill folder only.
 2. DuckDB's settings (`connection.allow_only`), locked: read access to the data folder of the lake. Without Landlock,
    only the single files of the named tables are allowed, because DuckDB could write wherever it may read; these files
    have mode 0444.
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from netlake.query.connection import Connection, Opened
+    from netlake.query.selection import Selection
     from netlake.query.snapshot import Snapshot
 
 BATCH = 16_384
@@ -41,7 +43,11 @@ _SYSTEM = (
 def main(request: dict[str, Any]) -> int:
     """Run one request and return the exit code: 0, or that of the error after a message on stderr."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    locked = lock(Path(request["lake"]), Path(request["spill"]), map(Path, request["files"].values()))
+    locked = lock(Path(request["lake"]), Path(request["spill"]), map(Path, _readable(request)))
+    if request["kernels"]:
+        from netlake import kernels
+
+        kernels.use(Path(request["kernels"]))
     from netlake.errors import NetlakeError
     from netlake.query.output.visible import say
 
@@ -61,6 +67,12 @@ def main(request: dict[str, Any]) -> int:
     return 0
 
 
+def _readable(request: dict[str, Any]) -> list[str]:
+    """What a request may read beside the lake."""
+    kernels = [request["kernels"]] if request["kernels"] else []
+    return [*request["files"].values(), *request["originals"], *kernels]
+
+
 def lock(lake: Path, spill: Path, files: Iterable[Path] = ()) -> bool:
     """Restrict this process to reading the lake and `files`, and writing `spill`; False without Landlock, warned."""
     places = [*files, lake, _PACKAGE, _PACKAGE.parent / "schemas", *map(Path, _SYSTEM)]
@@ -76,13 +88,12 @@ def lock(lake: Path, spill: Path, files: Iterable[Path] = ()) -> bool:
     return False
 
 
-def ready(request: dict[str, Any], *, locked: bool) -> tuple[Connection, Snapshot, str]:
+def ready(request: dict[str, Any], *, locked: bool) -> tuple[Connection, Snapshot, Selection]:
     """(a connection restricted to the lake, the snapshot, the SQL statement) for `request`."""
     from netlake.errors import LakeError, OptionError, QueryError
     from netlake.lake.catalog import Catalog
     from netlake.query.chosen import chosen
     from netlake.query.connection import Connection, allow_only
-    from netlake.query.dump import Dump, check_condition
     from netlake.query.files import attach
     from netlake.query.functions import local
     from netlake.query.snapshot import Snapshot, moment
@@ -94,24 +105,46 @@ def ready(request: dict[str, Any], *, locked: bool) -> tuple[Connection, Snapsho
         raise OptionError(f"--at: {error}") from error
     if request["captures"]:
         snapshot = Snapshot(catalog, snapshot.at, chosen(request["captures"], snapshot.captures()))
-    statement = Dump(**request["dump"]).sql(snapshot) if request["dump"] else str(request["sql"] or "")
     networks = tuple(request["local"]) or local.of_lake(Path(request["lake"]))
     try:
         connection = Connection(threads=request["threads"], memory=request["memory"], local=networks)
     except QueryError as error:
         raise OptionError(f"--memory: {error}") from error
-    if request["dump"]:
-        check_condition(connection.database, request["dump"]["where"])
-    # without Landlock DuckDB could write in any allowed folder: allow single files, which have mode 0444
-    tables = snapshot.stored() if request["timeline"] else None
-    places = [catalog.data] if locked else _files(connection, statement, snapshot, tables)
-    if not locked:
-        attach(connection, request["files"], snapshot, as_view=False)
-    places += [Path(path) for path in request["files"].values()] if locked else []
-    allow_only(connection.database, places, spill=Path(request["spill"]))
+    # without Landlock DuckDB could write in any allowed folder: allow single files, which have mode 0444. Which files
+    # depends on the statement; with Landlock the statement is made later, so that its filter can use the spill folder
     if locked:
+        places = [catalog.data, *map(Path, request["files"].values())]
+        allow_only(connection.database, places, spill=Path(request["spill"]))
         attach(connection, request["files"], snapshot, as_view=True)
-    return connection, snapshot, statement
+        return connection, snapshot, _statement(request, snapshot, connection)
+    selection = _statement(request, snapshot, connection)
+    tables = snapshot.stored() if request["timeline"] else None
+    places = _files(connection, selection.sql, snapshot, tables)
+    attach(connection, request["files"], snapshot, as_view=False)
+    allow_only(connection.database, places, spill=Path(request["spill"]))
+    return connection, snapshot, selection
+
+
+def _statement(request: dict[str, Any], snapshot: Snapshot, connection: Connection) -> Selection:
+    """The SQL of a request, and the tables that its filter found in the originals."""
+    from netlake.query.carving import Carving
+    from netlake.query.dump import Dump, check_condition
+    from netlake.query.selection import Selection
+
+    if request["carve"]:
+        return Carving(**request["carve"]).selection(snapshot, connection)
+    if not request["dump"]:
+        return Selection(str(request["sql"] or ""))
+    fields = dict(request["dump"])
+    text, found = fields.pop("filter", None), Selection("")
+    Dump(**fields).sql(snapshot)
+    check_condition(connection.database, fields["where"])
+    if text:
+        from netlake.query.filter import applied
+
+        found = applied.rows(text, fields["table"], snapshot, connection)
+        fields["condition"] = found.sql
+    return Selection(Dump(**fields).sql(snapshot), found.tables)
 
 
 def _answer(request: dict[str, Any], out: BinaryIO, *, locked: bool) -> None:
@@ -123,13 +156,13 @@ def _answer(request: dict[str, Any], out: BinaryIO, *, locked: bool) -> None:
 
         written.write(request, out, snapshot, connection)
         return
-    results = connection.results(statement, snapshot, params=request["params"])
+    results = connection.results(statement.sql, snapshot, params=request["params"], given=statement.tables)
     count = 0
     while True:
         try:
             result = next(results, None)
         except QueryError as error:
-            if request["dump"] and request["dump"]["where"]:  # the rest of the statement is our own
+            if (request["dump"] or request["carve"] or {}).get("where"):  # the rest of the statement is our own
                 raise OptionError(f"--where: {error}") from error
             raise
         if result is None:
@@ -171,7 +204,7 @@ def _result(
         _stream(relation, out, request, style)
     except duckdb.Error as error:
         refused = translated(error, snapshot.names())
-        if request["dump"] and isinstance(error, (duckdb.DataError, duckdb.ProgrammingError)):
+        if (request["dump"] or request["carve"]) and isinstance(error, (duckdb.DataError, duckdb.ProgrammingError)):
             raise OptionError(f"--where: {refused}") from error  # only the condition computes anything
         raise refused from error
 

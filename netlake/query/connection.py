@@ -99,26 +99,33 @@ class Connection:
         *,
         prune: bool = True,
         params: Mapping[str, Any] | None = None,
-        reads: str | None = None,
+        given: Mapping[str, Any] | None = None,
     ) -> tuple[duckdb.DuckDBPyRelation, Opened]:
         """(result of the last statement in `sql`, lazy if it is a query; the files that it reads).
 
         Earlier statements are executed first, on the same cursor, so that later ones can use what they created. Raises
         QueryError for an invalid statement. `prune=False` reads all files of the named tables. `params` are the values
-        of `$name` in the statement, whose result is then computed at once. `reads` is SQL that names the tables of a
-        single statement, which is not pruned: of one with many files itself, DuckDB does not list them.
+        of `$name` in the statement, whose result is then computed at once; `given` are further Arrow tables, by name.
         """
-        if reads is not None:
-            views = Views(self, snapshot)
-            try:
-                views.ready(sql, prune=False, reads=reads)
-                return views.until_bound(views.result, sql), views.opened
-            except duckdb.Error as error:
-                raise translated(error, snapshot.names()) from error
-        *_, last = self.results(sql, snapshot, prune=prune, every=False, params=params)
+        *_, last = self.results(sql, snapshot, prune=prune, every=False, params=params, given=given)
         return last
 
-    def results(
+    def reading(
+        self, sql: str, snapshot: Snapshot, reads: str, given: Mapping[str, Any] | None = None
+    ) -> tuple[duckdb.DuckDBPyRelation, Opened]:
+        """As `run`, for one statement that reads files of the lake itself; `reads` is SQL that names its other tables.
+
+        It is not pruned. DuckDB does not list the tables of such a statement.
+        """
+        views = Views(self, snapshot)
+        views.give(given or {})
+        try:
+            views.ready(sql, prune=False, reads=reads)
+            return views.until_bound(views.result, sql), views.opened
+        except duckdb.Error as error:
+            raise translated(error, snapshot.names()) from error
+
+    def results(  # noqa: PLR0913 - how a statement is run
         self,
         sql: str,
         snapshot: Snapshot,
@@ -126,12 +133,14 @@ class Connection:
         prune: bool = True,
         every: bool = True,
         params: Mapping[str, Any] | None = None,
+        given: Mapping[str, Any] | None = None,
     ) -> Iterator[tuple[duckdb.DuckDBPyRelation, Opened]]:
         """The result of each query in `sql`, and of the last statement; read one to its end before the next.
 
         With `every` false, only the last one: queries before it are executed, and their results discarded.
         """
         views = Views(self, snapshot, params)
+        views.give(given or {})
         place = Place(sql, 0, 0)
         try:
             statements = views.cursor.extract_statements(sql)
@@ -162,6 +171,13 @@ class Views:
         self.params = dict(params) if params else None
         self.cursor = connection.database.cursor()
         self.opened = Opened()
+
+    def give(self, tables: Mapping[str, Any]) -> None:
+        """Add tables of Arrow to those of the lake, for the statements on this cursor."""
+        for name, table in tables.items():
+            self.cursor.register(name, table)
+            described = self.cursor.execute(f"DESCRIBE {quoted(name)}").fetchall()
+            self.planner.add(name, {row[0]: row[1] for row in described})
 
     def ready(self, statement: str, *, prune: bool, reads: str | None = None) -> None:
         """Create the views, macros and functions that `statement` needs; `reads` names its tables, else it does."""

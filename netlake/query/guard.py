@@ -6,6 +6,9 @@ Rules, and the reason of each:
   file, and `WITH x AS (COPY ...) SELECT` is reported as a SELECT.
 - The child writes to a file descriptor that is open when it starts. It therefore needs write access only to a private
   spill folder, for what does not fit in memory; the parent removes that folder.
+- A display filter on the bytes of packets is computed in the child too, which may then read the originals, and the
+  folder of compiled kernels; it can write to neither. Only DuckDB's memory is limited by `memory`: originals are read
+  a batch at a time.
 - The child is a new interpreter, not a fork, so that a process with threads can start one. It reads its request as
   JSON from standard input. SIGINT ends it immediately; a timeout kills it.
 - On a kernel without Landlock, DuckDB's settings and the mode of the files (0444) remain; the child prints a warning.
@@ -13,18 +16,23 @@ Rules, and the reason of each:
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from netlake.errors import QueryError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _ROOT = str(Path(__file__).resolve().parent.parent.parent)
 _BOOT = """
@@ -38,13 +46,14 @@ sys.exit(main(request))
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request to the child: a statement (`sql`), one table (`dump`), or the events of all tables (`timeline`).
+    """A request to the child: a statement (`sql`), rows of a table (`dump`) or of all (`timeline`), packets (`carve`).
 
     `dump` has the fields of `netlake.query.dump.Dump`, `timeline` those of `netlake.query.timeline.events.Question`,
-    with times as text.
+    with times as text, both also a display filter as `filter`; `carve` has those of `netlake.query.carving.Carving`.
     `captures` are names of captures, whose rows alone are read, see `chosen`; `local` the networks of `is_local`;
     `params` are the values of `$name` in `sql`;
-    `files` are further tables, by name the path of a CSV or Parquet file.
+    `files` are further tables, by name the path of a CSV or Parquet file; `originals` are paths of captures that a
+    filter reads.
     `at` is a snapshot number or a time, see `snapshot.moment`, None for the latest; `width` is that of the terminal, 0
     for none; `rows` limits the rows, None for all; `memory` is DuckDB's memory limit ("2GB"); `plan` prints to stderr
     how many files of each table are read.
@@ -54,6 +63,7 @@ class Request:
     sql: str | None = None
     dump: dict[str, Any] | None = None
     timeline: dict[str, Any] | None = None
+    carve: dict[str, Any] | None = None
     at: str | None = None
     format: str = "table"
     raw: bool = False
@@ -65,6 +75,7 @@ class Request:
     captures: Sequence[str] = ()
     local: Sequence[str] = ()
     files: Mapping[str, str] = field(default_factory=dict)
+    originals: Sequence[str] = ()
     params: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -78,9 +89,55 @@ def run(request: Request, out: int | IO[bytes], *, timeout: float | None = None)
         try:
             return child.wait(timeout)
         except subprocess.TimeoutExpired:
-            raise QueryError(f"The statement was stopped after {timeout:g} s; raise --timeout to allow more.") from None
+            raise _late(timeout) from None
         finally:
             child.kill()
+
+
+@contextlib.contextmanager
+def rows(request: Request, *, timeout: float | None = None) -> Iterator[pa.RecordBatchReader]:
+    """The rows of `request` as a stream, which the child computes while they are read.
+
+    Raises FailedError if the child fails, and QueryError if the block takes more than `timeout` seconds.
+    """
+    import pyarrow as pa
+
+    with start(replace(request, format="arrow"), subprocess.PIPE) as child:
+        stopped = threading.Event()
+
+        def stop() -> None:
+            stopped.set()
+            child.kill()
+
+        timer = threading.Timer(timeout, stop) if timeout is not None else None
+        try:
+            if timer is not None:
+                timer.start()
+            assert child.stdout is not None  # noqa: S101 - it is a pipe
+            yield pa.ipc.open_stream(child.stdout)
+            if code := child.wait():
+                raise FailedError(code)
+        except (pa.ArrowInvalid, OSError) as error:
+            if stopped.is_set() and timeout is not None:
+                raise _late(timeout) from None
+            if code := child.wait():
+                raise FailedError(code) from error
+            raise
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+
+class FailedError(QueryError):
+    """The child failed, and has printed why."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__("The statement failed.")
+        self.exit_code = code
+
+
+def _late(timeout: float | None) -> QueryError:
+    return QueryError(f"The statement was stopped after {timeout or 0:g} s; raise --timeout to allow more.")
 
 
 class start:  # noqa: N801 - used as a function that gives a context
@@ -89,6 +146,7 @@ class start:  # noqa: N801 - used as a function that gives a context
     def __init__(self, request: Request, out: int | IO[bytes]) -> None:
         self.spill = tempfile.mkdtemp(prefix="netlake-spill-")
         fields = dataclasses.asdict(request) | {"paths": _paths(), "spill": self.spill}
+        fields["kernels"] = _kernels() if request.originals else None
         self.child = subprocess.Popen(  # noqa: S603 - runs the interpreter of this process
             [sys.executable, "-P", "-c", _BOOT], stdin=subprocess.PIPE, stdout=out
         )
@@ -112,6 +170,15 @@ class start:  # noqa: N801 - used as a function that gives a context
         if self.child.stdout is not None:
             self.child.stdout.close()
         shutil.rmtree(self.spill, ignore_errors=True)
+
+
+def _kernels() -> str | None:
+    """The folder of compiled kernels, after those that are missing were compiled; None without one."""
+    from netlake.kernels import cache_directory, warm
+
+    warm.warm()
+    folder = cache_directory()
+    return None if folder is None else str(folder)
 
 
 def _paths() -> list[str]:

@@ -21,6 +21,7 @@ from netlake.query.chosen import chosen
 from netlake.query.connection import Connection, Views
 from netlake.query.dump import Dump, check_condition
 from netlake.query.functions import local
+from netlake.query.output.place import target
 from netlake.query.snapshot import Snapshot
 from netlake.query.views import all_views, columns, tables_of, view_of, with_used
 from netlake.schema.views import View
@@ -28,6 +29,8 @@ from netlake.schema.views import View
 if TYPE_CHECKING:
     import duckdb
     import polars as pl
+
+    from netlake.originals.carved import Carved
 
 
 class Lake:
@@ -85,13 +88,15 @@ class Lake:
         """
         snapshot = self._snapshot()
         opened = self._opened()
-        condition = None
+        condition, given = None, None
         if filter is not None:
             from netlake.query.filter import applied
 
-            condition = applied.rows(filter, table, snapshot, opened)
+            found = applied.rows(filter, table, snapshot, opened)
+            condition, given = found.sql, found.tables
         check_condition(opened.database, where)
-        relation, read = opened.run(Dump(table, select, where, sort, limit, condition).sql(snapshot), snapshot)
+        statement = Dump(table, select, where, sort, limit, condition).sql(snapshot)
+        relation, read = opened.run(statement, snapshot, given=given)
         return Answer(relation, read)
 
     def timeline(  # noqa: PLR0913 - the options of `netlake timeline`
@@ -118,12 +123,48 @@ class Lake:
         question = Question(host=host, flow=flow, since=first, until=end, kinds=tuple(kinds), limit=limit)
         return Answer(*whole.timeline(question, filter, self._snapshot(), self._opened()))
 
+    def carve(  # noqa: PLR0913 - the options of `netlake carve`
+        self,
+        out: str | os.PathLike[str],
+        *,
+        flows: Sequence[int] = (),
+        packets: Sequence[int] = (),
+        where: str | None = None,
+        filter: str | None = None,  # noqa: A002 - the name of the option
+        labels: str | None = None,
+        limit: int | None = None,
+        originals: str | os.PathLike[str] | None = None,
+        verify: bool = False,
+    ) -> Carved:
+        """Write packets to the capture `out` (.pcapng or .pcap), which is replaced, and return what was written.
+
+        The options are those of `netlake carve`; without any, all packets are written. Raises InputError if an original
+        is gone or was changed, QueryError if no packet matches.
+        """
+        from netlake.query import carve
+        from netlake.query.carving import Carving
+
+        place, snapshot, opened = Path(out), self._snapshot(), self._opened()
+        form = carve.format_of(place)
+        if flows or packets:
+            carve.numbered(snapshot, "flows, packets")
+        wanted = Carving(
+            flows, [(one, one) for one in packets], where, filter, limit, carve.labels_of(snapshot, labels, form)
+        )
+        found = wanted.selection(snapshot, opened)
+        relation, _ = opened.run(found.sql, snapshot, given=found.tables)
+        known = {facts.capture: facts for facts in snapshot.captures()}
+        where_from = carve.Originals(None if originals is None else Path(originals), verify)
+        with target(place, self.path, "out") as file:
+            return carve.write(relation.to_arrow_reader(4096), known, form(file), where_from)
+
     def packets(self, filter: str) -> Answer:  # noqa: A002 - the name of the option of `dump`
         """`capture` and `packet` of the packets that match a display filter, in order; FilterError if it is invalid."""
         from netlake.query.filter import applied
 
         snapshot = self._snapshot()
-        relation, read = self._opened().run(applied.packets(filter, snapshot, self._opened()), snapshot)
+        found = applied.packets(filter, snapshot, self._opened())
+        relation, read = self._opened().run(found.sql, snapshot, given=found.tables)
         return Answer(relation, read)
 
     def query(self, name: str | os.PathLike[str], /, *, prune: bool = True, **params: Any) -> Answer:

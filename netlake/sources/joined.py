@@ -53,8 +53,8 @@ class JoinedSource(Facts):
         self._files = self._ordered([os.fspath(spec) for spec in specs])
         self.files = [file.part for file in self._files]
         self.name = f"{self.files[0].name} and {len(self._files) - 1} more"
-        self.capture_id = _id_of(part.capture_id for part in self.files)
-        self.former_id = _id_of(file.former_id for file in self._files)
+        self.capture_id = id_of(part.capture_id for part in self.files)
+        self.former_id = id_of(file.former_id for file in self._files)
         self.size: int | None = sum(part.size or 0 for part in self.files)
         self.format = "several"
         self._sections_before = 0
@@ -182,6 +182,6 @@ def _look(spec: str) -> _File:
         return _File(spec, part, former, -NO_TIME)
 
 
-def _id_of(ids: Iterable[str]) -> str:
+def id_of(ids: Iterable[str]) -> str:
     """The id of a capture whose files have these ids."""
     return hashlib.blake2b(bytes.fromhex("".join(ids)), digest_size=8).hexdigest()

@@ -97,7 +97,7 @@ def completed(words: list[str], incomplete: str) -> list[str]:
 
 
 def test_shell_completes_tables_and_columns() -> None:
-    assert completed([], "ca") == ["capture", "captures", "catalog"]
+    assert completed([], "ca") == ["capture", "captures", "carve", "catalog"]
     assert completed(["dump"], "dns") == ["dns", "dns_answer"]
     assert completed(["tables"], "icmpv6_e") == ["icmpv6_echo"]
     assert completed(["dump"], "zeek.ss") == ["zeek.ssh", "zeek.ssl"]

@@ -101,6 +101,13 @@ INVALID |= {
     "--suricata-config": ("", "{folder}", "{folder}/absent.yaml"),
     "--rules": ("", "{folder}", "{folder}/absent.rules"),
     "--config": ("", "{folder}", "{folder}/absent.yaml"),
+    "--flow": (*NUMBERS, "0"),
+    "--packet": ("", "lots", "-1", "1.5", "1-", "-", "1-2-3", "9" * 30, NOT_UTF8),
+    "--write": ("", "{folder}", "{folder}/absent/out.pcapng", "{lake}/out.pcapng", "out.txt", "out"),
+    "--labels": ("", " ", "no_such_version", NOT_UTF8),
+    "--originals": ("", "{file}", "{folder}/absent"),
+    "--direction": ("", "up", NOT_UTF8),
+    "--hex": ("", " ", "0", "xyz", "0x00", NOT_UTF8),
 }
 # options of commands of `label` whose values are checked against a lake or a file: see tests/label and tests/features
 CHECKED_LATER = {
@@ -115,12 +122,17 @@ OTHERWISE = {
     (("label", "features"), "--where"), (("label", "features"), "--capture"), (("label", "import"), "--capture"),
     (("timeline",), "--to"),
 }  # fmt: skip
+# names by which messages call an option
+SHORT = {"--output": "-o", "--write": "-w"}
 # arguments that a command needs besides the option
 NEEDED: dict[tuple[str, ...], list[object]] = {
     ("capture",): [CAPTURE],
     ("dump",): ["packet"],
     ("query",): ["beacons"],
     ("sql",): ["SELECT 1"],
+    ("carve",): ["--where", "true", "--write", "no_such_folder/out.pcapng"],
+    ("follow",): ["--flow", "1"],
+    ("search",): ["x"],
     ("captures", "rm"): ["0123456789abcdef"],
     ("label", "compare"): ["one", "other"],
     ("label", "dataset"): ["no_such_folder/out"],
@@ -160,14 +172,15 @@ def test_invalid_value_is_one_sentence_and_exit_code_2(
     file = tmp_path / "file"
     file.write_text("this is no Python {")
     given = value.format(file=file, folder=tmp_path, lake=lake)
-    arguments: list[object] = [*path, f"{name}={given}", *NEEDED.get(path, ())]
+    # the last value of an option counts
+    arguments: list[object] = [*path, *NEEDED.get(path, ()), f"{name}={given}"]
     if name != "--lake" and any(option == "--lake" for command, option in options() if command == path):
         arguments += ["--lake", lake if path != ("capture",) else tmp_path / "lake"]
     code, out, err = run(*arguments)
     assert code == 2, err
     assert out == ""
     assert err.startswith("netlake: ")
-    assert name in err or (name == "--output" and "-o" in err)
+    assert name in err or SHORT.get(name, name) in err
     assert err.count("\n") == 1
     assert len(err) < 1000
     assert not (tmp_path / "lake").exists()

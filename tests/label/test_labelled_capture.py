@@ -16,8 +16,8 @@ import netlake
 from netlake.cli import main
 from netlake.derived.labels import LABEL
 from netlake.label import owned
-from netlake.label.labelled_capture import comment
 from netlake.lake.catalog import Catalog
+from netlake.originals.notes import of_label
 from netlake.schema import arrow
 from netlake.sources import open_capture
 
@@ -232,5 +232,5 @@ def test_mistakes(
 
 
 def test_comment_has_no_separator_in_its_label() -> None:
-    assert comment(7, "a,b;c\nd=e", "attack", "day", 3, None) == "s=7,label=a b c d=e,state=attack,rule=day:3"
-    assert comment(None, "x", "benign", "day", 1, 0) == "s=0,label=x,state=benign,rule=day:1,attempted=0"
+    assert of_label(7, "a,b;c\nd=e", "attack", "day", 3, None) == "s=7,label=a b c d=e,state=attack,rule=day:3"
+    assert of_label(None, "x", "benign", "day", 1, 0) == "s=0,label=x,state=benign,rule=day:1,attempted=0"

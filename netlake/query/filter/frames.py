@@ -122,8 +122,7 @@ class _Maker:
 
 
 def _listed(of: plan.Listed) -> pl.LazyFrame:
-    pairs = [(capture, number) for capture, numbers in of.packets for number in numbers]
-    return pl.LazyFrame(pairs, schema={"capture": pl.String, "packet": pl.Int64}, orient="row")
+    return pl.DataFrame(of.packets).lazy()
 
 
 def _chosen(of: Source, frame: pl.LazyFrame) -> pl.LazyFrame:

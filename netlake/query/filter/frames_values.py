@@ -47,12 +47,21 @@ def _holds(of: Condition, names: Sequence[str]) -> pl.Expr:  # noqa: PLR0911 - a
         digits = _digits(_value(of.of, names), of.of.type)
         return (digits.str.len_bytes() == len(first)) & (digits >= first) & (digits <= last)
     split = sum(1 for _ in plan.leaves(of.left))
+    if of.operator == "contains" and (found := _among_bytes(of, names)) is not None:
+        return found
     left, right = _value(of.left, names[:split]), _value(of.right, names[split:])
     if of.operator == "contains":
         return _contains(left, right, whole_bytes=of.left.type == "hex")
     if of.operator == "matches":
         return _matches(of, left)
     return COMPARED[of.operator](left, right)  # type: ignore[no-any-return]
+
+
+def _among_bytes(of: plan.Relation, names: Sequence[str]) -> pl.Expr | None:
+    """Whether bytes contain a constant, compared as bytes; None for other values."""
+    if isinstance(of.left, plan.Hex) and isinstance(of.left.of, plan.Bytes) and isinstance(of.right, Const):
+        return pl.col(names[0]).bin.contains(bytes.fromhex(str(of.right.value)))
+    return None
 
 
 def _contains(left: pl.Expr, right: pl.Expr, *, whole_bytes: bool) -> pl.Expr:

@@ -9,8 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import pyarrow as pa
+
 from netlake.query.filter.fields import Source
 from netlake.query.filter.syntax import Span
+
+# the names of `Listed` tables begin with this
+LISTED = "netlake_found_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,11 +207,12 @@ class Known:
     all: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Listed:
-    """The packets that were found by reading them, by capture."""
+    """The packets that were found by reading them: a table with `capture` and `packet`, and its name in SQL."""
 
-    packets: tuple[tuple[str, tuple[int, ...]], ...]
+    name: str
+    packets: pa.Table
 
 
 Test = Exists | Layer | Some | Every
@@ -263,6 +269,42 @@ def tables(plan: Plan) -> set[str]:
     return {source.table for source in sources(plan)} | (
         {"packet"} if any(source.flow for source in sources(plan)) else set()
     )
+
+
+def listed(plan: Plan) -> Iterator[Listed]:
+    """The tables of packets of a plan."""
+    if isinstance(plan, (And, Or, Xor)):
+        for one in plan.of:
+            yield from listed(one)
+    elif isinstance(plan, Not):
+        yield from listed(plan.of)
+    elif isinstance(plan, Listed):
+        yield plan
+
+
+def reach(of: Value | Condition) -> int | None:
+    """How many of the first bytes of a packet's part decide a value or condition; None for all."""
+    if isinstance(of, (Bytes, Field, Group)):
+        return None
+    if isinstance(of, Const):
+        return 0
+    if isinstance(of, Cut):
+        return _end(of) if isinstance(of.of, Hex) and isinstance(of.of.of, Bytes) else reach(of.of)
+    if isinstance(of, (Hex, Apply, InNetwork, No)):
+        return reach(of.of)
+    parts = [reach(one) for one in (of.of if isinstance(of, (AnyOf, AllOf)) else (of.left, of.right))]
+    return None if None in parts else max(part for part in parts if part is not None)
+
+
+def _end(of: Cut) -> int | None:
+    """The greatest offset behind the parts of a slice; None if one ends at the end, or counts from it."""
+    ends = []
+    for span in of.spans:
+        second = 1 if span.mode == "" else span.second
+        if span.first < 0 or second is None or second < 0:
+            return None
+        ends.append(second + 1 if span.mode == "-" else span.first + second)
+    return max(ends)
 
 
 def is_bytes(test: Test) -> bool:

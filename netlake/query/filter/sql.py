@@ -5,6 +5,7 @@
 - Networks are comparisons of text where texts sort as the network does: the whole bytes of an IPv4 prefix.
 - What the filter demands of the packet's time is also demanded of the rows of other tables, whose `ts` is that of their
   first packet, and prunes them.
+- Tables of packets that were found in the originals are named, and given to the connection beside the statement.
 - No text of the user is in the SQL but as a constant of `literal`; names are those of declarations, in quotes.
 """
 
@@ -96,8 +97,7 @@ class _Writer:
         if isinstance(of, plan.Known):
             return str(of.all).lower()
         if isinstance(of, plan.Listed):
-            parts = (f"SELECT {literal(capture)}, unnest({list(numbers)!r})" for capture, numbers in of.packets)
-            return _among(key, " UNION ALL ".join(parts)) if of.packets else "false"
+            return _among(key, f"SELECT capture, packet FROM {of.name}") if of.packets.num_rows else "false"  # noqa: S608
         if isinstance(of, plan.Not):
             return f"(NOT {self.packets(of.of, key)})"
         if isinstance(of, (plan.And, plan.Or)):

@@ -15,6 +15,7 @@ import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from netlake.errors import OptionError
 from netlake.lake.facts import FileInfo
@@ -26,6 +27,9 @@ from netlake.query.timeline import hosts, kinds, messages, slices
 from netlake.query.timeline.kinds import Kind
 from netlake.schema.sql import literal
 from netlake.schema.sql import name as quoted
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # the columns of a timeline
 COLUMNS = ("ts", "kind", "message", "source", "destination", "flow", "packet", "capture")
@@ -42,7 +46,8 @@ class Question:
     """What a timeline shows; the fields are the options of `netlake timeline`.
 
     `since` and `until` are times in UTC, the second one excluded. `conditions` are SQL conditions by table, of a
-    display filter: kinds without one are left out; None without a filter. With `wide`, rows have the columns WIDE too.
+    display filter: kinds without one are left out; None without a filter. `given` are tables that they need.
+    With `wide`, rows have the columns WIDE too.
     """
 
     host: str | None = None
@@ -52,6 +57,7 @@ class Question:
     kinds: Sequence[str] = ()
     limit: int | None = None
     conditions: Mapping[str, str] | None = None
+    given: Mapping[str, pa.Table] | None = None
     wide: bool = False
 
 

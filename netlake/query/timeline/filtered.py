@@ -1,27 +1,20 @@
-"""The display filter of a timeline, compiled to a condition for each of its kinds.
-
-It is compiled where the originals of captures can be read, for filters that need their bytes: not in the child process
-of `netlake.query.guard`.
-"""
+"""The display filter of a timeline, compiled to a condition for each of its kinds."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import replace
 
 from netlake.query.connection import Connection
-from netlake.query.filter.applied import conditions, snapshot_of
+from netlake.query.filter.applied import conditions
+from netlake.query.snapshot import Snapshot
+from netlake.query.timeline.events import Question
 from netlake.query.timeline.kinds import chosen
 
 
-def of_path(lake: Path, text: str, at: str | None, captures: Sequence[str], kinds: Sequence[str]) -> dict[str, str]:
-    """For each kind whose rows have a packet or flow, the condition that its packet matches the filter `text`.
-
-    The other arguments are options as the user writes them. FilterError if the filter is invalid.
-    """
-    snapshot = snapshot_of(lake, at, captures)
-    connection = Connection()
-    try:
-        return conditions(text, [kind.name for kind in chosen(kinds, snapshot)], snapshot, connection)
-    finally:
-        connection.close()
+def filtered(question: Question, text: str | None, snapshot: Snapshot, connection: Connection) -> Question:
+    """The question for events whose packet matches the display filter `text`; FilterError if it is invalid."""
+    if text is None:
+        return question
+    names = [kind.name for kind in chosen(question.kinds, snapshot)]
+    made, given = conditions(text, names, snapshot, connection)
+    return replace(question, conditions=made, given=given)

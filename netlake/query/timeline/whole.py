@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import duckdb
 
 from netlake.query.connection import Connection, Opened
-from netlake.query.filter.applied import conditions
 from netlake.query.snapshot import Snapshot
 from netlake.query.timeline.events import Question, Timeline
-from netlake.query.timeline.kinds import chosen
+from netlake.query.timeline.filtered import filtered
 
 
 def timeline(
     question: Question, display_filter: str | None, snapshot: Snapshot, connection: Connection
 ) -> tuple[duckdb.DuckDBPyRelation, Opened]:
     """(the rows, what is read) of a question, with a display filter if one is given."""
-    if display_filter is not None:
-        names = [kind.name for kind in chosen(question.kinds, snapshot)]
-        question = replace(question, conditions=conditions(display_filter, names, snapshot, connection))
+    question = filtered(question, display_filter, snapshot, connection)
     made = Timeline(question, snapshot, connection).statement(question.since, question.until, limit=question.limit)
-    relation, opened = connection.run(made.sql, snapshot, reads=made.reads)
+    relation, opened = connection.reading(made.sql, snapshot, made.reads, question.given)
     opened.tables.update(made.files)
     return relation, opened

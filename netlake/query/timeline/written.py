@@ -11,6 +11,7 @@ from netlake.query import output
 from netlake.query.mistakes import translated
 from netlake.query.output.visible import say
 from netlake.query.timeline.events import Question, Timeline
+from netlake.query.timeline.filtered import filtered
 from netlake.query.timeline.page import Page
 from netlake.query.timeline.table import EventTable
 from netlake.query.timeline.times import moment
@@ -27,7 +28,8 @@ BATCH = 16_384
 def write(request: dict[str, Any], out: BinaryIO, snapshot: Snapshot, connection: Connection) -> None:
     """Write the rows of a request (netlake.query.guard) to `out`, and a message if there are more than its limit."""
     form, most = str(request["format"]), request["rows"]
-    timeline = Timeline(question(request["timeline"], wide=form == "timesketch"), snapshot, connection)
+    asked = question(request["timeline"], wide=form == "timesketch")
+    timeline = Timeline(filtered(asked, request["timeline"].get("filter"), snapshot, connection), snapshot, connection)
     style = output.Style(request["raw"], request["width"])
     writer: output.Writer | None = None
     count, more, last = 0, False, None
@@ -63,7 +65,7 @@ def batches(
         if plan:
             for name, (read, every, rows) in made.files.items():
                 say(f"{name}: {read:,} of {every:,} files, {rows:,} rows")
-        relation, _ = connection.run(made.sql, timeline.snapshot, reads=made.reads)
+        relation, _ = connection.reading(made.sql, timeline.snapshot, made.reads, timeline.question.given)
         reader = relation.to_arrow_reader(BATCH)
         for batch in reader:
             if batch.num_rows:
@@ -86,7 +88,7 @@ def pa_empty(schema: pa.Schema) -> pa.RecordBatch:
 def question(given: dict[str, Any], *, wide: bool) -> Question:
     """The question of a request, whose times are text."""
     since, until = moment("--from", given.get("since")), moment("--to", given.get("until"))
-    others = {name: given[name] for name in ("host", "flow", "kinds", "conditions") if given.get(name) is not None}
+    others = {name: given[name] for name in ("host", "flow", "kinds") if given.get(name) is not None}
     return Question(since=since, until=until, wide=wide, **others)
 
 
