@@ -24,7 +24,7 @@ from netlake.query.output.visible import say
 from netlake.spelling import spelled
 
 # names of the commands and of their modules, in the order of `--help`
-COMMANDS = ("capture", "tables", "captures", "dump", "sql", "query", "label", "util")
+COMMANDS = ("capture", "tables", "captures", "compact", "dump", "sql", "query", "label", "util")
 OK, ERROR, USAGE, PARTIAL, INTERRUPTED = 0, 1, 2, 3, 130
 
 

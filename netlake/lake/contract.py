@@ -135,5 +135,6 @@ def finish(session: Session) -> None:
     left = outdated(session, snapshot[0] if snapshot else 0)
     if left:
         raise LakeError(f"Captures have not been decoded again yet: {len(left)}, the first is {left[0].facts.called}.")
-    session.run("DELETE FROM netlake_metadata WHERE key IN ('contract', 'layout', 'refreshing')")
-    session.insert("netlake_metadata", [("contract", str(CONTRACT)), ("layout", layout.LAYOUT)])
+    session.run("DELETE FROM netlake_metadata WHERE key IN ('contract', 'refreshing')")
+    session.insert("netlake_metadata", [("contract", str(CONTRACT))])
+    layout.raise_to(session, layout.LAYOUT)

@@ -136,7 +136,8 @@ class Range:
 class FileInfo:
     """A data file: `path` is absolute, `begin` the snapshot that added it; `stats` are by column id.
 
-    A column without an entry has no known statistics: the file may be older than the column.
+    A column without an entry has no known statistics: the file may be older than the column. `spans` are the rows that
+    are read of a file with rows of several captures, as (first, number); None for all.
     """
 
     id: int
@@ -147,6 +148,7 @@ class FileInfo:
     day: dt.date | None
     begin: int
     stats: Mapping[int, Range] = field(default_factory=dict)
+    spans: tuple[tuple[int, int], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ Rules
 - The lake keeps what was removed or replaced, so that earlier snapshots stay readable. `expire` ends that for snapshots
   before one: those snapshots, and every row of the catalog and every file that only they contained, are removed. The
   newest snapshot stays.
-- `purge` removes every trace of one capture in all snapshots: its files, statistics, facts, marks, and its name and id
-  in the messages of commits. The snapshots stay, without its rows. Statistics over a whole table are computed again.
+- `purge` removes every trace of one capture in all snapshots: its files, its rows in merged files (see `shared`),
+  statistics, facts, marks, and its name and id in the messages of commits. The snapshots stay, without its rows.
+  Statistics over a whole table are computed again.
 - Nothing is deleted here. The caller deletes the files after the commit; if it is interrupted, no snapshot names them
   and `util gc` collects them. A reader of an earlier snapshot may find its files missing.
 - SQLite overwrites what is deleted with zeros (`secure_delete`). Blocks of deleted files on the disk, snapshots of the
@@ -21,6 +22,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from netlake.errors import LakeError
+from netlake.lake import shared
 from netlake.lake.change import Change
 from netlake.lake.database import Row, Session
 from netlake.lake.upkeep import place_of
@@ -34,7 +36,7 @@ _VERSIONED = (
 # tables with rows of a data file
 _OF_FILES = (
     "ducklake_file_column_stats", "ducklake_file_variant_stats", "ducklake_file_partition_value", "netlake_file",
-    "ducklake_data_file",
+    "netlake_file_rows", "ducklake_data_file",
 )  # fmt: skip
 PURGED = "purged a capture"
 
@@ -65,12 +67,13 @@ def expire(session: Session, data: Path, before: dt.datetime) -> tuple[list[int]
     return gone, [path for path in files.values() if path is not None]
 
 
-def purge(change: Change, data: Path, capture: str) -> list[Path]:
-    """Remove every trace of a capture in all snapshots; return its files. LakeError if no snapshot has it."""
-    session = change.session
+def purge(change: Change, rewriter: shared.Rewriter, capture: str) -> list[Path]:
+    """Remove every trace of a capture in all snapshots; return the files to delete. LakeError if no snapshot has it."""
+    session, data = change.session, rewriter.data
     known = session.rows("SELECT path FROM netlake_capture WHERE capture = ?", (capture,))
     if not known:
         raise LakeError(f"No snapshot of the lake has a capture {capture}.")
+    replaced, old = shared.purge(change, rewriter, capture)
     where = "f.data_file_id IN (SELECT data_file_id FROM netlake_file WHERE capture = ?)"
     files = _files(session, data, "ducklake_data_file", where, (capture,))
     tables = session.rows(
@@ -86,11 +89,13 @@ def purge(change: Change, data: Path, capture: str) -> list[Path]:
             " WHERE table_id = ?",
             (rows, size, number),
         )
+        replaced.add(number)
+    for number in sorted(replaced):
         _measure_again(session, number)
         change.note(f"deleted_from_table:{number}")
     session.run("DELETE FROM netlake_capture WHERE capture = ?", (capture,))
     _forget_messages(session, capture)
-    return [path for path in files.values() if path is not None]
+    return [*old, *(path for path in files.values() if path is not None)]
 
 
 def _files(session: Session, data: Path, kind: str, where: str, values: Row) -> dict[int, Path | None]:

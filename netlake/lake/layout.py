@@ -1,9 +1,9 @@
 """The tables of the catalog: those of DuckLake 1.0, column for column as the extension creates them, and our own.
 
 - Tables with the prefix `netlake_` are ours; the extension ignores them. `netlake_capture` has the captures,
-  `netlake_file` the writer and SHA-256 of each data file, `netlake_owner` the owners of derived tables,
-  `netlake_packets` digests of the first packets of each capture, `netlake_metadata` the layout, the contract and the
-  program that created the lake.
+  `netlake_file` the writers and SHA-256 of each data file, `netlake_file_rows` whose rows those of a file with several
+  writers are (see netlake.lake.shared), `netlake_owner` the owners of derived tables, `netlake_packets` digests of the
+  first packets of each capture, `netlake_metadata` the layout, the contract and the program that created the lake.
 - `_flag` is replaced by the database's type of a flag.
 - Some of our indexes are on DuckLake's tables: without them, finding one table's statistics reads those of all tables.
 """
@@ -18,9 +18,10 @@ from netlake.lake.database import Session
 from netlake.lake.facts import CONTRACT
 
 DUCKLAKE = "1.0"
-# 2: lakes of contract 2, which a netlake that knows contract 1 alone must not write
-LAYOUT = "2"
-LAYOUTS = ("1", LAYOUT)
+# 2: lakes of contract 2, which a netlake that knows contract 1 alone must not write; 3: with files of several captures,
+# which it would end with all their rows. A lake gets layout 3 when it is first compacted.
+LAYOUT, SHARED = "2", "3"
+LAYOUTS = ("1", LAYOUT, SHARED)
 # in netlake_file.capture, before the name of a derived table's owner
 OWNER = "owner:"
 
@@ -58,6 +59,7 @@ netlake_capture(capture VARCHAR NOT NULL, begin_snapshot BIGINT NOT NULL, end_sn
 netlake_owner(table_id BIGINT NOT NULL, owner VARCHAR NOT NULL, version VARCHAR NOT NULL, begin_snapshot BIGINT NOT NULL, end_snapshot BIGINT)
 netlake_packets(capture VARCHAR NOT NULL, packets BIGINT NOT NULL, digest VARCHAR NOT NULL, PRIMARY KEY (digest, capture))
 netlake_file(data_file_id BIGINT NOT NULL, capture VARCHAR NOT NULL, sha256 VARCHAR NOT NULL, PRIMARY KEY (data_file_id, capture))
+netlake_file_rows(data_file_id BIGINT NOT NULL, first_row BIGINT NOT NULL, row_count BIGINT NOT NULL, capture VARCHAR NOT NULL, PRIMARY KEY (data_file_id, first_row))
 """  # noqa: E501 - one table a line, as they are compared with the extension's
 
 INDEXES = (
@@ -127,3 +129,11 @@ def complete(session: Session, flag: str) -> None:
         name = line.partition("(")[0]
         if name.startswith("netlake_") and name not in present:
             session.run(f"CREATE TABLE {line.replace('_flag', flag)}")
+
+
+def raise_to(session: Session, layout: str) -> None:
+    """Record a layout that older programs refuse; a later one stays."""
+    row = session.row("SELECT value FROM netlake_metadata WHERE key = 'layout'")
+    if row is None or row[0] < layout:
+        session.run("DELETE FROM netlake_metadata WHERE key = 'layout'")
+        session.insert("netlake_metadata", [("layout", layout)])

@@ -142,6 +142,19 @@ def files_of_others(session: Session, wanted: Collection[str]) -> frozenset[int]
     return frozenset(number for number, _ in rows if number not in kept)
 
 
+def spans(session: Session, wanted: Collection[str]) -> dict[int, tuple[tuple[int, int], ...]]:
+    """The rows of captures in files with rows of several, by file: (first, number) of each run."""
+    if "netlake_file_rows" not in session.tables():
+        return {}
+    found: dict[int, tuple[tuple[int, int], ...]] = {}
+    for number, first, count, capture in session.rows(
+        "SELECT data_file_id, first_row, row_count, capture FROM netlake_file_rows ORDER BY data_file_id, first_row"
+    ):
+        if capture in wanted:
+            found[number] = (*found.get(number, ()), (first, count))
+    return found
+
+
 def _days(session: Session, table: TableInfo) -> dict[tuple[int, int], dt.date]:
     """The day of each file that has one, by (file, partitioning)."""
     rows = session.rows(

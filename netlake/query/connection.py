@@ -287,17 +287,38 @@ def view(
     if not files:
         columns = ", ".join(f"NULL::{field.type} AS {quoted(field.name)}" for field in fields)
         return f"{made}{columns} WHERE false"
-    paths = ", ".join(literal(file.path) for file in files)
     schema = ", ".join(
         f"{field.number}: {{name: {literal(field.name)}, type: {literal(field.type)}, default_value: {field.default}}}"
         for field in fields
     )
     columns = ", ".join(quoted(field.name) for field in fields)
-    source = f"read_parquet([{paths}], schema=MAP {{{schema}}})"
-    where = ""
-    if only is not None and any(field.name == "capture" for field in fields):
-        where = f" WHERE capture IN ({', '.join(map(literal, sorted(only)))})" if only else " WHERE false"
-    return f"{made}{'DISTINCT ' if distinct else ''}{columns} FROM {source}{where}"
+    if only is None or any(field.name == "capture" for field in fields):
+        where = ""
+        if only is not None:
+            where = f" WHERE capture IN ({', '.join(map(literal, sorted(only)))})" if only else " WHERE false"
+        return f"{made}{'DISTINCT ' if distinct else ''}{columns} FROM {_read(files, schema)}{where}"
+    parts = [f"FROM {_read(some, schema)}" for some in ([file for file in files if file.spans is None],) if some]
+    for file in files:
+        rows = " OR ".join(f"file_row_number BETWEEN {at} AND {at + count - 1}" for at, count in file.spans or ())
+        parts += [f"FROM {_read([file], schema, ', file_row_number=true')} WHERE {rows}"] if rows else []
+    return made + f" UNION {'' if distinct else 'ALL '}SELECT ".join(
+        f"{'DISTINCT ' if distinct else ''}{columns} {part}" for part in parts
+    )
+
+
+def _read(files: Sequence[FileInfo], schema: str, more: str = "") -> str:
+    paths = ", ".join(literal(file.path) for file in files)
+    return f"read_parquet([{paths}], schema=MAP {{{schema}}}{more})"
+
+
+def only_of(files: Iterable[FileInfo], number: int, captures: Collection[str]) -> Collection[str] | None:
+    """What `view` needs as `only` for the rows of `captures`: None if the files have no others.
+
+    `number` is the id of the column `capture`, whose statistics the files have.
+    """
+    known = [file.stats.get(number) for file in files]
+    alone = all(one is not None and one.least == one.greatest and one.least in captures for one in known)
+    return None if alone else captures
 
 
 def allow_only(database: duckdb.DuckDBPyConnection, places: Iterable[Path | str], *, spill: Path | None) -> None:

@@ -27,6 +27,8 @@ INVALID: dict[str, tuple[str, ...]] = {
     "--include": TABLES,
     "--exclude": TABLES,
     "--jobs": (*NUMBERS, "0"),
+    "--target-size": ("", "lots", "0MB", "-1MB", "1XB", "5", NOT_UTF8),
+    "--day": ("", ",", "today", "2026-13-01", "2026-11-23,x", NOT_UTF8),
     "--flow-key": ("", ",", " , ", "lots", "VLAN", "vlan,lots", "vlan interface", NOT_UTF8),
     "--hashes": ("", ",", " , ", "md6", "MD5", "md5,sha256", NOT_UTF8),
     "--extract-files": ("", "{file}", "{file}/folder"),

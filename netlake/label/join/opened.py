@@ -20,7 +20,7 @@ import duckdb
 from netlake.label.memory import explained
 from netlake.lake import Catalog, Stored
 from netlake.layers.steps import STEPS
-from netlake.query.connection import Connection, view
+from netlake.query.connection import Connection, only_of, view
 from netlake.query.snapshot import Field, Snapshot
 from netlake.schema import CONTEXT_IDS
 
@@ -93,6 +93,8 @@ class Opened:
         if captures is not None and number is not None:
             wanted = sorted(captures)
             files = [file for file in files if _may(file.stats.get(number), wanted)]
+            self.sql.execute(view(table, fields, files, only=only_of(files, number, wanted)))
+            return bool(files)
         self.sql.execute(view(table, fields, files))
         return bool(files)
 
