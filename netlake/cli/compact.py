@@ -59,11 +59,9 @@ def command(
     wanted = Wanted(tables or None, days, target_size)
     if dry_run:
         found = [(group.table, len(group.files), group.size) for group in catalog.plan(wanted)]
-        listing.show(
-            [(name, f"{count:,}", listing.size(size)) for name, count, size in found],
-            right=(1, 2),
-            head=("table", "files", "size"),
-        )
+        if found:
+            rows = [(name, f"{count:,}", listing.size(size)) for name, count, size in found]
+            listing.show(rows, right=(1, 2), head=("table", "files", "size"))
         files, into = sum(count for _, count, _ in found), len(found)
         click.echo(f"{files:,} files would become {into:,}." if files else "No files would be merged.")
         return

@@ -165,7 +165,7 @@ class Catalog(MaintainedLake):
             return outcome
         self._check(files)
         derived.refuse_capture(session, sorted({file.table.name for file in files}))
-        layout.complete(session, self._database.flag)
+        layout.complete(session)
         change = Change(session)
         further = stored is not None and stored.facts.kind == "live" and facts.part > stored.facts.part
         earlier = [] if further else found
@@ -235,7 +235,7 @@ class Catalog(MaintainedLake):
         rewriter, gone = self._without(capture, history=True), []
 
         def work(session: Session) -> Outcome:
-            layout.complete(session, self._database.flag)
+            layout.complete(session)
             change = Change(session)
             stored = captures.find(session, capture)
             if stored is not None:
@@ -274,7 +274,7 @@ class Catalog(MaintainedLake):
         LakeError if captures wrote a table that is not among the `known` names.
         """
         with self._write() as session:
-            change = contract.begin(session, self._database.flag, known)
+            change = contract.begin(session, known)
             if change is not None:
                 message = f"began to decode all captures under contract {CONTRACT}"
                 change.finish(f"netlake {program()}", message, {"contract": CONTRACT})

@@ -79,14 +79,14 @@ def _refreshing(session: Session) -> int | None:
     return int(row[0]) if row else None
 
 
-def begin(session: Session, flag: str, known: Container[str] | None = None) -> Change | None:
+def begin(session: Session, known: Container[str] | None = None) -> Change | None:
     """End the tables that captures write; None if an earlier refresh has done it. The caller finishes the change.
 
     LakeError if one of them is not `known` (None: all are), because no capture would write it again.
     """
     if recorded(session) == CONTRACT or _refreshing(session) is not None:
         return None
-    layout.complete(session, flag)
+    layout.complete(session)
     change = Change(session)
     written = _tables_of_captures(session)
     if lost := [name for _, name in written if known is not None and name not in known]:

@@ -9,6 +9,8 @@ from typing import Any
 
 from netlake.schema import contract
 
+# what precedes the id of a table in the changes of a snapshot that adds or removes rows
+_OF_ROWS = ("inserted_into_table:", "deleted_from_table:")
 # the contract by which this netlake reads and writes lakes: see netlake.lake.contract
 CONTRACT = 2
 
@@ -161,6 +163,11 @@ class SnapshotInfo:
     message: str | None
     changes: str
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def tables(self) -> int:
+        """The number of tables whose rows changed."""
+        return len({change.rpartition(":")[2] for change in self.changes.split(",") if change.startswith(_OF_ROWS)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,14 +41,16 @@ _OF_FILES = (
 PURGED = "purged a capture"
 
 
-def expire(session: Session, data: Path, before: dt.datetime) -> tuple[list[int], list[Path]]:
+def expire(session: Session, data: Path, before: dt.datetime, keep: int = 1) -> tuple[list[int], list[Path]]:
     """Remove the snapshots that ended before a time; return their numbers, and the files that only they had.
 
-    A snapshot ends when the next one begins, so the lake can be read at each time since `before`.
+    The newest `keep` stay. A snapshot ends when the next one begins, so the lake can be read at each time since
+    `before`.
     """
     text = before.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S.%f+00")
     numbers = session.rows("SELECT snapshot_id, snapshot_time FROM ducklake_snapshot ORDER BY snapshot_id")
     gone = [number for (number, _), (_, end) in pairwise(numbers) if end <= text]
+    gone = gone[: max(0, len(numbers) - keep)]
     if not gone:
         return [], []
     first = gone[-1] + 1
@@ -87,7 +89,7 @@ def purge(change: Change, rewriter: shared.Rewriter, capture: str) -> list[Path]
         session.run(
             "UPDATE ducklake_table_stats SET record_count = record_count - ?, file_size_bytes = file_size_bytes - ?"
             " WHERE table_id = ?",
-            (rows, size, number),
+            (int(rows), int(size), number),
         )
         replaced.add(number)
     for number in sorted(replaced):
@@ -102,8 +104,9 @@ def _files(session: Session, data: Path, kind: str, where: str, values: Row) -> 
     """The files of a table of files that match: {id: path, None for an absolute one}."""
     number = "data_file_id" if kind == "ducklake_data_file" else "-delete_file_id"
     rows = session.rows(
-        f"SELECT {number}, f.path, f.path_is_relative, max(t.path), max(t.path_is_relative), max(s.path),"
-        f" max(s.path_is_relative) FROM {kind} f JOIN ducklake_table t USING (table_id)"
+        f"SELECT {number}, f.path, f.path_is_relative, max(t.path),"
+        " max(CASE WHEN t.path_is_relative THEN 1 ELSE 0 END), max(s.path),"
+        f" max(CASE WHEN s.path_is_relative THEN 1 ELSE 0 END) FROM {kind} f JOIN ducklake_table t USING (table_id)"
         f" JOIN ducklake_schema s USING (schema_id) WHERE {where} GROUP BY f.{number.removeprefix('-')}, f.path,"
         " f.path_is_relative",
         values,
@@ -118,9 +121,7 @@ def _files(session: Session, data: Path, kind: str, where: str, values: Row) -> 
 def _delete_files(session: Session, numbers: list[int]) -> None:
     """Delete the rows of data files; ids below 0 are those of delete files, which the caller deletes."""
     for table in _OF_FILES:
-        session.connection.executemany(
-            f"DELETE FROM {table} WHERE data_file_id = ?", [(number,) for number in numbers if number >= 0]
-        )
+        session.many(f"DELETE FROM {table} WHERE data_file_id = ?", [(number,) for number in numbers if number >= 0])
 
 
 def _measure_again(session: Session, table: int) -> None:

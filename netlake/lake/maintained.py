@@ -48,7 +48,7 @@ class MaintainedLake(OpenLake):
                 done += group.size
             if made:
                 with self._write() as session:
-                    layout.complete(session, self._database.flag)
+                    layout.complete(session)
                     change = Change(session)
                     kept = compact.commit(change, made, check_present)
                     if kept:
@@ -71,11 +71,14 @@ class MaintainedLake(OpenLake):
         with self._write() as session:
             return upkeep.remove_unknown(session, candidates)
 
-    def expire(self, before: dt.datetime) -> tuple[list[int], list[Path]]:
-        """Remove the snapshots that ended before a time, and the files that only they contained: (numbers, paths)."""
+    def expire(self, before: dt.datetime, *, keep: int = 1) -> tuple[list[int], list[Path]]:
+        """Remove the snapshots that ended before a time, and the files that only they contained: (numbers, paths).
+
+        The newest `keep` snapshots stay in any case.
+        """
         with self._write() as session:
-            layout.complete(session, self._database.flag)
-            numbers, gone = forget.expire(session, self.data, before)
+            layout.complete(session)
+            numbers, gone = forget.expire(session, self.data, before, keep)
         upkeep.delete(gone, self.data)
         return numbers, gone
 

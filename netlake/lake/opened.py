@@ -4,6 +4,8 @@ Rules
 - A lake of another contract or layout is refused when it is opened and again when it is written (`contract`, `layout`).
 - With `late`, a lake that does not exist is created in the transaction of its first commit. Until then it is read as an
   empty catalog in memory. If that commit fails, nothing is left of it.
+- A lake whose folder has a file `lake.toml` has its catalog in PostgreSQL, see `elsewhere`. The data folder is the one
+  that its catalog records.
 - Paths are resolved: a lake reached by another spelling of its path, or by a symbolic link, is the same lake.
 """
 
@@ -16,11 +18,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 from netlake.errors import LakeError, MissingLakeError
-from netlake.lake import contract, layout
+from netlake.lake import contract, elsewhere, layout
 from netlake.lake.database import Session, SQLite
 from netlake.spelling import spelled
 
 NAME = "catalog.sqlite"
+_DATA_PATH = "SELECT value FROM ducklake_metadata WHERE key = 'data_path' AND scope IS NULL"
 
 
 @cache
@@ -37,10 +40,11 @@ class OpenLake:
     ) -> None:
         given = Path(path).resolve()
         self.folder = given.parent if given.name == NAME else given
-        self.data = self.folder / "data"
+        self.elsewhere = elsewhere.read(self.folder)
         self.readonly, self.older, self.late = readonly, older, late
         _check_name(self.folder)
-        self._database = SQLite(self.folder / NAME)
+        self._database = _database(self.folder, self.elsewhere)
+        self.data = self._data()
         found = self._contract()
         if found is None and late:
             return
@@ -55,10 +59,18 @@ class OpenLake:
 
     def _contract(self) -> int | None:
         """The contract of the lake, None if there is no lake."""
-        if not self._database.path.is_file():
+        if not self._database.exists():
             return None
         with self._database.read() as session:
             return contract.recorded(session) if layout.exists(session) else None
+
+    def _data(self) -> Path:
+        """The folder of the data files: for a catalog elsewhere, the one that it records."""
+        if self.elsewhere.catalog is None:
+            return self.folder / "data"
+        with self._database.read() as session:
+            row = session.row(_DATA_PATH) if layout.exists(session) else None
+        return Path(row[0] if row else self.elsewhere.data or self.folder / "data").absolute()
 
     def _create(self) -> None:
         with self._created():
@@ -81,7 +93,7 @@ class OpenLake:
 
     def _complete(self, session: Session) -> None:
         if not layout.exists(session):  # another process may have created it
-            layout.create(session, self._database.flag, self._data_path(), program())
+            layout.create(session, self._data_path(), program())
 
     def _data_path(self) -> str:
         return f"{self.data.as_posix()}/"
@@ -109,7 +121,7 @@ class OpenLake:
     def notice(self) -> str | None:
         """A sentence for the user if the lake was moved, else None."""
         with self._read() as session:
-            row = session.row("SELECT value FROM ducklake_metadata WHERE key = 'data_path' AND scope IS NULL")
+            row = session.row(_DATA_PATH)
         if row is None or Path(row[0]).resolve() == self.data.resolve():
             return None
         return (
@@ -122,6 +134,14 @@ class OpenLake:
             statement = "UPDATE ducklake_metadata SET value = ? WHERE key = 'data_path' AND scope IS NULL"
             session.run(statement, (self._data_path(),))
         return self._data_path()
+
+
+def _database(folder: Path, where: elsewhere.Elsewhere) -> SQLite:
+    if where.catalog is None:
+        return SQLite(folder / NAME)
+    from netlake.lake.postgresql import PostgreSQL
+
+    return PostgreSQL(where.catalog)
 
 
 def _check_name(folder: Path) -> None:

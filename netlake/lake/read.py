@@ -170,6 +170,8 @@ def _days(session: Session, table: TableInfo) -> dict[tuple[int, int], dt.date]:
 def _stats(session: Session, at: int, table: TableInfo, wanted: Collection[int] | None) -> dict[int, dict[int, Range]]:
     kinds = {column.id: column.type for column in columns(session, at, table)}
     chosen = [column for column in kinds if wanted is None or column in wanted]
+    if not chosen:
+        return {}
     marks = ", ".join("?" * len(chosen))
     rows = session.rows(
         "SELECT data_file_id, column_id, value_count, null_count, min_value, max_value, contains_nan"
@@ -200,7 +202,8 @@ def _refuse_other_forms(session: Session, at: int, table: TableInfo) -> None:
     if inlined or session.row(query, (table.id, at, at)):
         raise _refusal(table, "rows that another engine deleted one by one", "ducklake_rewrite_data_files")
     row = session.row(
-        "SELECT max(encryption_key), max(mapping_id), max(partial_max), max(file_format <> 'parquet')"
+        "SELECT max(encryption_key), max(mapping_id), max(partial_max),"
+        " max(CASE WHEN file_format <> 'parquet' THEN 1 ELSE 0 END)"
         f" FROM ducklake_data_file WHERE table_id = ? AND {VALID}",
         (table.id, at, at),
     )

@@ -74,9 +74,10 @@ def check(session: Session, data: Path, *, deep: bool) -> list[FileProblem]:
         "SELECT DISTINCT f.data_file_id, s.path, s.path_is_relative, t.path, t.path_is_relative, f.path,"
         " f.path_is_relative, f.file_size_bytes, n.sha256, f.end_snapshot FROM ducklake_data_file f"
         " JOIN ducklake_table t USING (table_id) JOIN ducklake_schema s USING (schema_id)"
-        " LEFT JOIN netlake_file n USING (data_file_id) ORDER BY f.end_snapshot IS NOT NULL, f.data_file_id"
+        " LEFT JOIN netlake_file n USING (data_file_id)"
     )
     problems = []
+    rows.sort(key=lambda row: (row[9] is not None, row[0]))  # the present ones first
     for _, schema, schema_relative, table, table_relative, path, relative, size, sha256, end in rows:
         place = place_of(place_of(place_of(str(data), schema, schema_relative), table, table_relative), path, relative)
         sentence = _fault(Path(place), size, sha256 if deep else None)

@@ -3,7 +3,8 @@
 Order matters: `lock` must run before anything but the standard library and `landlock` is imported, because importing
 the other modules starts threads, which Landlock would not restrict. The restrictions, from outside in:
 
-1. Landlock: read access to the lake, to Python's own files and to `_SYSTEM`; write access to the spill folder only.
+1. Landlock: read access to the lake, to what a catalog elsewhere needs, to Python's own files and to `_SYSTEM`; write
+   access to the spill folder only; no network, except the port of a catalog elsewhere.
 2. DuckDB's settings (`connection.allow_only`), locked: read access to the data folder of the lake. Without Landlock,
    only the single files of the named tables are allowed, because DuckDB could write wherever it may read; these files
    have mode 0444.
@@ -41,7 +42,8 @@ _SYSTEM = (
 def main(request: dict[str, Any]) -> int:
     """Run one request and return the exit code: 0, or that of the error after a message on stderr."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    locked = lock(Path(request["lake"]), Path(request["spill"]), map(Path, request["files"].values()))
+    reads = [*request["files"].values(), *request["reads"]]
+    locked = lock(Path(request["lake"]), Path(request["spill"]), map(Path, reads), request["ports"])
     from netlake.errors import NetlakeError
     from netlake.query.output.visible import say
 
@@ -61,11 +63,14 @@ def main(request: dict[str, Any]) -> int:
     return 0
 
 
-def lock(lake: Path, spill: Path, files: Iterable[Path] = ()) -> bool:
-    """Restrict this process to reading the lake and `files`, and writing `spill`; False without Landlock, warned."""
+def lock(lake: Path, spill: Path, files: Iterable[Path] = (), ports: Iterable[int] = ()) -> bool:
+    """Restrict this process to reading the lake and `files`, and writing `spill`; False without Landlock, warned.
+
+    It can connect to the TCP ports `ports` only.
+    """
     places = [*files, lake, _PACKAGE, _PACKAGE.parent / "schemas", *map(Path, _SYSTEM)]
     places += [Path(path) for path in (sys.prefix, sys.base_prefix, sys.exec_prefix, *sys.path)]
-    if landlock.restrict([*places, spill], [spill]):
+    if landlock.restrict([*places, spill], [spill], ports):
         return True
     from netlake.query.output.visible import say
 

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from netlake.errors import QueryError
+from netlake.lake import elsewhere
 
 _ROOT = str(Path(__file__).resolve().parent.parent.parent)
 _BOOT = """
@@ -86,6 +87,7 @@ class start:  # noqa: N801 - used as a function that gives a context
     def __init__(self, request: Request, out: int | IO[bytes]) -> None:
         self.spill = tempfile.mkdtemp(prefix="netlake-spill-")
         fields = dataclasses.asdict(request) | {"paths": _paths(), "spill": self.spill}
+        fields["reads"], fields["ports"] = elsewhere.needed(Path(request.lake))
         self.child = subprocess.Popen(  # noqa: S603 - runs the interpreter of this process
             [sys.executable, "-P", "-c", _BOOT], stdin=subprocess.PIPE, stdout=out
         )

@@ -88,7 +88,10 @@ def schema_of(path: Path | str) -> str:
 
 def _columns(schema: Any) -> str:
     """The schema without its first lines: an address, and the name of the root, which programs choose."""
-    return str(schema).partition("{")[2]
+    text = str(schema).partition("{")[2]
+    for width in (32, 64):  # that an integer is signed is said or left out
+        text = text.replace(f" (Int(bitWidth={width}, isSigned=true))", "")
+    return text
 
 
 def is_faithful(path: Path | str) -> bool:
