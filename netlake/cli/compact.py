@@ -60,8 +60,8 @@ def command(
     if dry_run:
         found = [(group.table, len(group.files), group.size) for group in catalog.plan(wanted)]
         if found:
-            rows = [(name, f"{count:,}", listing.size(size)) for name, count, size in found]
-            listing.show(rows, right=(1, 2), head=("table", "files", "size"))
+            lines = [(name, f"{count:,}", listing.size(size)) for name, count, size in found]
+            listing.show(lines, right=(1, 2), head=("table", "files", "size"))
         files, into = sum(count for _, count, _ in found), len(found)
         click.echo(f"{files:,} files would become {into:,}." if files else "No files would be merged.")
         return

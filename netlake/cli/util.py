@@ -133,6 +133,31 @@ def connect(catalog: str, data: Path | None, lake: Path) -> None:
     click.echo(f"The catalog of {lake} is {catalog}, its data files are in {opened.data}.")
 
 
+@command.command("publish", cls=options.Command)
+@click.option(
+    "--iceberg",
+    metavar="DIR",
+    required=True,
+    type=options.NamedPath(file_okay=False, path_type=Path),
+    help="Folder of the Iceberg catalog (iceberg.sqlite) and its metadata; what was published there is replaced.",
+)
+@options.lake
+def publish(iceberg: Path, lake: Path) -> None:
+    """Publish the newest snapshot of the lake as Apache Iceberg tables, for Spark, Trino and others.
+
+    The tables refer to the files of the lake, of which none is copied or changed. Publish again after captures were
+    added, and after `util expire`. Needs the extra netlake[iceberg].
+    """
+    from netlake.lake import iceberg as tables
+    from netlake.lake.catalog import Catalog
+
+    published = tables.publish(Catalog(lake, readonly=True), iceberg)
+    for sentence in published.refused:
+        say(sentence)
+    rows = sum(published.tables.values())
+    click.echo(f"{len(published.tables):,} tables with {rows:,} rows were published in {iceberg / tables.CATALOG}.")
+
+
 @command.command("gc", cls=options.Command)
 @click.option(
     "--grace",
