@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
@@ -95,31 +96,43 @@ def relocate(lake: Path) -> None:
     click.echo(f"The data path in the catalog is now {Catalog(lake).relocate()}.")
 
 
+def _place(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Callback: an absolute folder, or a URL of an object store; UsageError for others."""
+    if value is None or re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{2,62}(/[A-Za-z0-9!_.*'()=-]+)*/?", value):
+        return value
+    if "://" in value:
+        raise click.BadParameter(f"{value!r} is not a place; give a folder, or s3://BUCKET/PREFIX.", ctx, param)
+    folder = options.NamedPath(file_okay=False, path_type=Path).convert(value, param, ctx)
+    return str(Path(folder).absolute())
+
+
 @command.command("connect", cls=options.Command)
 @click.option(
     "--catalog",
     metavar="URL",
-    required=True,
     help="Database of the catalog, as postgresql://user@host/database; PGPASSWORD or ~/.pgpass has the password.",
 )
 @click.option(
     "--data",
     metavar="DIR",
-    type=options.NamedPath(file_okay=False, path_type=Path),
-    help="Folder of the data files of a new lake, the same path on all machines (default: data/ in the lake's folder).",
+    callback=_place,
+    help="Folder of the data files of a new lake, the same path on all machines, or s3://BUCKET/PREFIX (default: data/"
+    " in the lake's folder).",
 )
 @options.lake
-def connect(catalog: str, data: Path | None, lake: Path) -> None:
-    """Make a folder the lake whose catalog is in a PostgreSQL database; a missing lake is created there.
+def connect(catalog: str | None, data: str | None, lake: Path) -> None:
+    """Make a folder the lake whose catalog is in PostgreSQL, or whose data are elsewhere; a missing lake is created.
 
-    The file lake.toml in the folder names the database, and all commands then use the folder like any other lake. Do
-    this on every machine that captures or reads. Needs the extra netlake[postgresql].
+    The file lake.toml in the folder names the places, and all commands then use the folder like any other lake. Do this
+    on every machine that captures or reads. Needs the extras netlake[postgresql] and netlake[s3].
     """
     from netlake.errors import OptionError
     from netlake.lake import elsewhere
     from netlake.lake.catalog import Catalog
 
-    wanted = elsewhere.Elsewhere(catalog, str(data.absolute()) if data else None)
+    if catalog is None and data is None:
+        raise click.UsageError("Name a --catalog, a place for --data, or both.")
+    wanted = elsewhere.Elsewhere(catalog, data)
     try:
         elsewhere.check(wanted)
     except OptionError as error:
@@ -130,7 +143,7 @@ def connect(catalog: str, data: Path | None, lake: Path) -> None:
     except BaseException:
         elsewhere.unwrite(lake, made)
         raise
-    click.echo(f"The catalog of {lake} is {catalog}, its data files are in {opened.data}.")
+    click.echo(f"The catalog of {lake} is {catalog or 'in it'}, its data files are in {opened.base}.")
 
 
 @command.command("publish", cls=options.Command)

@@ -27,6 +27,7 @@ from netlake.errors import OptionError
 from netlake.features.blocks import Block
 from netlake.kernels.feature_records import NO_TIME
 from netlake.kernels.feature_segments import ICMP, ICMPV6, TCP, UDP
+from netlake.lake import remote
 from netlake.lake.facts import FileInfo
 from netlake.query.connection import Connection, named, only_of, view
 from netlake.query.dump import check_condition
@@ -159,6 +160,7 @@ class CaptureReader:
         fields = self.snapshot.fields(table)
         number = next(found.number for found in fields if found.name == "capture")
         files = [file for file in self.snapshot.files(table, (number,)) if _may_have(file, number, self.capture)]
+        remote.register(self.cursor, (file.path for file in files))
         self.cursor.execute(view(table, fields, files, only=only_of(files, number, [self.capture])))
 
     def named(self, statement: str) -> set[str]:

@@ -36,7 +36,7 @@ from netlake.lake.facts import (
     TableInfo,
 )
 from netlake.lake.identity import Offer, Place
-from netlake.lake.maintained import MaintainedLake, check_present, remove_files
+from netlake.lake.maintained import MaintainedLake, check_present
 from netlake.lake.opened import program
 from netlake.lake.read import At
 
@@ -78,7 +78,7 @@ class Catalog(MaintainedLake):
 
         `seen` is the snapshot at which `place` gave its id: CollisionError if another capture got the id since.
         """
-        rewriter = shared.Rewriter(self.data)
+        rewriter = shared.Rewriter(self)
         if replace:
             with self._read() as session:
                 ended = _ids(captures.matching(session, facts.capture, facts.sha256))
@@ -123,7 +123,7 @@ class Catalog(MaintainedLake):
         """The owners of a derived table's rows and the version of each; empty for a table that is not in the lake."""
         with self._read() as session:
             number = read.snapshot(session, at)
-            found = read.tables(session, number, self.data).get(table)
+            found = read.tables(session, number, self.base).get(table)
             return derived.owners(session, found.id, number) if found else {}
 
     def _commit(
@@ -133,6 +133,7 @@ class Catalog(MaintainedLake):
         done: list[Outcome] = []
         with rewriter.cleared() if rewriter else nullcontext():
             try:
+                self._upload(files)
                 with self._write() as session:
                     done.append(work(session))
             except UncertainError:
@@ -144,14 +145,15 @@ class Catalog(MaintainedLake):
                     self._kept(files, rewriter)
                 raise
             if not done[0].written:
-                remove_files(files)
+                self._discard(files)
+            self._settle([*files, *(rewriter.every if rewriter else ())])
         return done[0]
 
     def _kept(self, files: Sequence[StoredFile], rewriter: shared.Rewriter | None) -> bool:
         """Whether the catalog has the files of a transaction that failed; else they are removed."""
         if self._keeps([*files, *(rewriter.every if rewriter else ())]):
             return True
-        remove_files(files)
+        self._discard(files)
         if rewriter:
             rewriter.used.clear()
         return False
@@ -219,7 +221,7 @@ class Catalog(MaintainedLake):
 
     def _without(self, capture: str, *, history: bool = False) -> shared.Rewriter:
         """The files with rows of a capture and of others, written again without its rows."""
-        rewriter = shared.Rewriter(self.data)
+        rewriter = shared.Rewriter(self)
         with self._read() as session:
             again = rewriter.prepare(session, [capture], history=history)
         rewriter.write(again, [capture])
@@ -248,7 +250,7 @@ class Catalog(MaintainedLake):
 
         outcome = self._commit((), work, rewriter)
         self._remove_messages(capture)
-        upkeep.delete(gone, self.data)
+        upkeep.delete(gone, self.base, self.store)
         return outcome
 
     def known(self) -> list[str]:
@@ -299,7 +301,7 @@ class Catalog(MaintainedLake):
     def tables(self, at: At = None) -> dict[str, TableInfo]:
         """Every table by name; those of another schema than `main` by `schema.name`."""
         with self._read() as session:
-            return read.tables(session, read.snapshot(session, at), self.data)
+            return read.tables(session, read.snapshot(session, at), self.base)
 
     def columns(self, table: str, at: At = None) -> list[ColumnInfo]:
         """The columns of a table, in order; nested ones are children."""

@@ -78,25 +78,25 @@ class Merged:
     into_size: int
 
 
-def plan(session: Session, data: Path, tables: dict[str, int], wanted: Wanted) -> list[Group]:
+def plan(session: Session, base: str, tables: dict[str, int], wanted: Wanted) -> list[Group]:
     """The groups of files to merge; `tables` are the ids of the present tables by name."""
     groups: list[Group] = []
     for name, number in tables.items():
         if wanted.tables is None or name in wanted.tables:
             by_day = _by_day(session, number)
-            for files in _of_one_kind(_candidates(session, data, number, wanted)):
+            for files in _of_one_kind(_candidates(session, base, number, wanted)):
                 groups += _grouped(name, files, wanted, by_day=by_day)
     return groups
 
 
-def _candidates(session: Session, data: Path, table: int, wanted: Wanted) -> list[Stored]:
+def _candidates(session: Session, base: str, table: int, wanted: Wanted) -> list[Stored]:
     where = (
         "f.table_id = ? AND f.end_snapshot IS NULL AND f.file_size_bytes < ? AND f.file_format = 'parquet'"
         " AND f.encryption_key IS NULL AND f.mapping_id IS NULL AND f.partial_max IS NULL"
         " AND NOT EXISTS (SELECT 1 FROM ducklake_delete_file d WHERE d.data_file_id = f.data_file_id)"
     )
-    found = shared.files(session, data, where, (table, wanted.target // 2))
-    inside = [file for file in found if file.relative and Path(file.place).is_relative_to(data)]
+    found = shared.files(session, base, where, (table, wanted.target // 2))
+    inside = [file for file in found if file.relative and file.place.startswith(f"{base}/")]
     return [file for file in inside if wanted.days is None or shared.day_of(file.values) in wanted.days]
 
 
@@ -156,13 +156,13 @@ def _cut(
             yield Group(table, group, partition, values)
 
 
-def write(group: Group) -> StoredFile:
-    """Copy the files of a group into one, which is durable but in no snapshot."""
+def write(group: Group, data: Path, base: str) -> StoredFile:
+    """Copy the files of a group, which are below `base`, into one below `data`, which is durable but in no snapshot."""
     from netlake.sinks import parquet_copy
     from netlake.sinks.parquet import NO_DAY
 
     first = group.files[0]
-    folder = Path(first.place).parent
+    folder = shared.staged(first.place, base, data).parent
     if group.partition is None and folder.name.startswith("day="):
         folder = folder.parent / f"day={NO_DAY}"
     return parquet_copy.copy(
@@ -171,7 +171,11 @@ def write(group: Group) -> StoredFile:
 
 
 def commit(
-    change: Change, made: Sequence[tuple[Group, StoredFile]], check: Callable[[StoredFile], None]
+    change: Change,
+    made: Sequence[tuple[Group, StoredFile]],
+    check: Callable[[StoredFile], None],
+    base: str,
+    data: Path,
 ) -> list[tuple[Group, StoredFile]]:
     """Replace the files of groups by their merged ones; returns those that were still as planned."""
     session, kept = change.session, []
@@ -182,7 +186,7 @@ def commit(
         store.end(change, [(old.id, old.table, old.rows, old.size) for old in group.files])
         first = group.files[0]
         runs = shared.joined([run for old in group.files for run in old.runs])
-        path = file.path.relative_to(first.folder).as_posix()
+        path = file.path.relative_to(shared.staged(first.folder, base, data)).as_posix()
         placed = Placed(first.table, file, path, runs, group.partition, group.values)
         store.insert(change, placed, shared.kinds(session, first.table), _row_id(group))
         change.note(f"inserted_into_table:{first.table}")

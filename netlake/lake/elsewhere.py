@@ -4,7 +4,8 @@
     data = "/mnt/lake/data/"
 
 `catalog` is a URL of libpq without password. `data` is the folder of the data files; the catalog records it, so it is
-needed only when the lake is created. A folder without this file has both in itself.
+needed only when the lake is created; it may be `s3://bucket/prefix`, see `remote`. A folder without this file has both
+in itself.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from netlake.errors import LakeError, OptionError
+from netlake.lake import remote
 
 NAME = "lake.toml"
 SCHEMES = ("postgresql", "postgres")
-# what libpq and the resolver of names read
-_LIBPQ = (
+# what libpq, the resolver of names and TLS read
+_RESOLVER = (
     "/etc/passwd", "/etc/hosts", "/etc/host.conf", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/gai.conf",
     "/etc/services", "/etc/ssl",
 )  # fmt: skip
@@ -53,15 +55,20 @@ def read(folder: Path) -> Elsewhere:
 
 def needed(folder: Path) -> tuple[list[str], list[int]]:
     """What a process needs to read a lake beside its folder: (files and folders, TCP ports)."""
-    catalog = read(folder).catalog
-    if catalog is None:
+    found = read(folder)
+    if found == Elsewhere():
         return [], []
     from netlake.lake.opened import OpenLake
 
-    home = Path.home()
-    own = [os.environ.get("PGPASSFILE", str(home / ".pgpass")), str(home / ".postgresql")]
-    port = urlsplit(catalog).port or int(os.environ.get("PGPORT", "5432"))
-    return [str(OpenLake(folder, readonly=True).data), *own, *_LIBPQ], [port]
+    home, ports = Path.home(), []
+    places = [os.environ.get("PGPASSFILE", str(home / ".pgpass")), str(home / ".postgresql"), *_RESOLVER]
+    if found.catalog is not None:
+        ports.append(urlsplit(found.catalog).port or int(os.environ.get("PGPORT", "5432")))
+    base = OpenLake(folder, readonly=True).base
+    if not remote.is_remote(base):
+        return [*places, base], ports
+    own, more = remote.needed()
+    return [*places, *own], [*ports, *more]
 
 
 def check(elsewhere: Elsewhere) -> None:

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import datetime as dt
 from itertools import pairwise
-from pathlib import Path
 
 from netlake.errors import LakeError
 from netlake.lake import shared
@@ -41,7 +40,7 @@ _OF_FILES = (
 PURGED = "purged a capture"
 
 
-def expire(session: Session, data: Path, before: dt.datetime, keep: int = 1) -> tuple[list[int], list[Path]]:
+def expire(session: Session, base: str, before: dt.datetime, keep: int = 1) -> tuple[list[int], list[str]]:
     """Remove the snapshots that ended before a time; return their numbers, and the files that only they had.
 
     The newest `keep` stay. A snapshot ends when the next one begins, so the lake can be read at each time since
@@ -58,8 +57,8 @@ def expire(session: Session, data: Path, before: dt.datetime, keep: int = 1) -> 
     first = row[0] if row else first
     session.run("DELETE FROM ducklake_snapshot WHERE snapshot_id < ?", (first,))
     session.run("DELETE FROM ducklake_snapshot_changes WHERE snapshot_id < ?", (first,))
-    files = _files(session, data, "ducklake_data_file", "f.end_snapshot <= ?", (first,))
-    files |= _files(session, data, "ducklake_delete_file", "f.end_snapshot <= ?", (first,))
+    files = _files(session, base, "ducklake_data_file", "f.end_snapshot <= ?", (first,))
+    files |= _files(session, base, "ducklake_delete_file", "f.end_snapshot <= ?", (first,))
     _delete_files(session, [number for number, _ in files.items()])
     session.run("DELETE FROM ducklake_delete_file WHERE end_snapshot <= ?", (first,))
     present = session.tables()
@@ -69,15 +68,15 @@ def expire(session: Session, data: Path, before: dt.datetime, keep: int = 1) -> 
     return gone, [path for path in files.values() if path is not None]
 
 
-def purge(change: Change, rewriter: shared.Rewriter, capture: str) -> list[Path]:
+def purge(change: Change, rewriter: shared.Rewriter, capture: str) -> list[str]:
     """Remove every trace of a capture in all snapshots; return the files to delete. LakeError if no snapshot has it."""
-    session, data = change.session, rewriter.data
+    session, base = change.session, rewriter.base
     known = session.rows("SELECT path FROM netlake_capture WHERE capture = ?", (capture,))
     if not known:
         raise LakeError(f"No snapshot of the lake has a capture {capture}.")
     replaced, old = shared.purge(change, rewriter, capture)
     where = "f.data_file_id IN (SELECT data_file_id FROM netlake_file WHERE capture = ?)"
-    files = _files(session, data, "ducklake_data_file", where, (capture,))
+    files = _files(session, base, "ducklake_data_file", where, (capture,))
     tables = session.rows(
         f"SELECT DISTINCT table_id, sum(CASE WHEN end_snapshot IS NULL THEN record_count ELSE 0 END),"
         f" sum(CASE WHEN end_snapshot IS NULL THEN file_size_bytes ELSE 0 END) FROM ducklake_data_file f WHERE {where}"
@@ -100,7 +99,7 @@ def purge(change: Change, rewriter: shared.Rewriter, capture: str) -> list[Path]
     return [*old, *(path for path in files.values() if path is not None)]
 
 
-def _files(session: Session, data: Path, kind: str, where: str, values: Row) -> dict[int, Path | None]:
+def _files(session: Session, base: str, kind: str, where: str, values: Row) -> dict[int, str | None]:
     """The files of a table of files that match: {id: path, None for an absolute one}."""
     number = "data_file_id" if kind == "ducklake_data_file" else "-delete_file_id"
     rows = session.rows(
@@ -111,10 +110,10 @@ def _files(session: Session, data: Path, kind: str, where: str, values: Row) -> 
         " f.path_is_relative",
         values,
     )
-    found: dict[int, Path | None] = {}
+    found: dict[int, str | None] = {}
     for number_, path, relative, table, table_relative, schema, schema_relative in rows:
-        place = place_of(place_of(place_of(str(data), schema, schema_relative), table, table_relative), path, relative)
-        found[number_] = Path(place) if relative and Path(place).is_relative_to(data) else None
+        place = place_of(place_of(place_of(base, schema, schema_relative), table, table_relative), path, relative)
+        found[number_] = place if relative and place.startswith(f"{base}/") else None
     return found
 
 

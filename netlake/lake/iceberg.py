@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from netlake.errors import LakeError
+from netlake.lake import remote
 from netlake.lake.catalog import Catalog
 from netlake.lake.facts import ColumnInfo, FileInfo, TableInfo
 
@@ -180,7 +181,7 @@ def _data_file(file: FileInfo, schema: Any) -> Any:
     }  # fmt: skip
     return DataFile.from_args(
         content=DataFileContent.DATA,
-        file_path=_uri(Path(file.path)),
+        file_path=file.path if remote.is_remote(file.path) else _uri(Path(file.path)),
         file_format=FileFormat.PARQUET,
         partition=Record(),
         record_count=file.rows,

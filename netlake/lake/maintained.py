@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netlake.errors import LakeError
@@ -30,10 +29,10 @@ class MaintainedLake(OpenLake):
         """The groups of small files that `compact` would merge. LakeError for a table that the lake does not have."""
         with self._read() as session:
             at = read.snapshot(session, None)
-            numbers = {name: table.id for name, table in read.tables(session, at, self.data).items()}
+            numbers = {name: table.id for name, table in read.tables(session, at, self.base).items()}
             for name in wanted.tables or ():
                 self._table(session, name, at)
-            return compact.plan(session, self.data, numbers, wanted)
+            return compact.plan(session, self.base, numbers, wanted)
 
     def compact(self, wanted: Wanted, watch: Callable[[str, float], None] = lambda *_: None) -> list[Merged]:
         """Merge small files in one snapshot; what became of each table. `watch` gets a table and the share done."""
@@ -44,42 +43,45 @@ class MaintainedLake(OpenLake):
         try:
             for group in groups:
                 watch(group.table, done / every)
-                made.append((group, compact.write(group)))
+                made.append((group, compact.write(group, self.data, self.base)))
+                self._upload([made[-1][1]])
                 done += group.size
             if made:
                 with self._write() as session:
                     layout.complete(session)
                     change = Change(session)
-                    kept = compact.commit(change, made, check_present)
+                    kept = compact.commit(change, made, check_present, self.base, self.data)
                     if kept:
                         old = sum(len(group.files) for group, _ in kept)
                         change.finish(f"netlake {program()}", f"merged {old} files into {len(kept)}", {})
         except BaseException:
             with suppress(LakeError):
                 if not self._keeps([file for _, file in kept]):
-                    remove_files([file for _, file in made])
+                    self._discard([file for _, file in made])
             raise
-        remove_files([one[1] for one in made if one not in kept])
+        self._discard([one[1] for one in made if one not in kept])
+        self._settle([file for _, file in kept])
         return compact.summary([(group, [file.size]) for group, file in kept])
 
-    def collect_orphans(self, grace_seconds: float) -> list[Path]:
+    def collect_orphans(self, grace_seconds: float) -> list[str]:
         """Remove files that no snapshot names and that were not written to for so long; return their paths."""
-        candidates = upkeep.old_files(self.data, upkeep.OURS, grace_seconds)
-        candidates += upkeep.old_files(self.folder / "proto", upkeep.MESSAGES, grace_seconds)
+        candidates = list(map(str, upkeep.old_files(self.data, upkeep.OURS, grace_seconds)))
+        candidates += map(str, upkeep.old_files(self.folder / "proto", upkeep.MESSAGES, grace_seconds))
+        candidates += self.store.old(upkeep.OURS, grace_seconds) if self.store else []
         if not candidates:
             return []
         with self._write() as session:
-            return upkeep.remove_unknown(session, candidates)
+            return upkeep.remove_unknown(session, candidates, self.store)
 
-    def expire(self, before: dt.datetime, *, keep: int = 1) -> tuple[list[int], list[Path]]:
+    def expire(self, before: dt.datetime, *, keep: int = 1) -> tuple[list[int], list[str]]:
         """Remove the snapshots that ended before a time, and the files that only they contained: (numbers, paths).
 
         The newest `keep` snapshots stay in any case.
         """
         with self._write() as session:
             layout.complete(session)
-            numbers, gone = forget.expire(session, self.data, before, keep)
-        upkeep.delete(gone, self.data)
+            numbers, gone = forget.expire(session, self.base, before, keep)
+        upkeep.delete(gone, self.base, self.store)
         return numbers, gone
 
     def validate(self, *, deep: bool = False) -> list[FileProblem]:
@@ -88,7 +90,7 @@ class MaintainedLake(OpenLake):
         Files of the newest snapshot come first; those of earlier snapshots only are not `present`.
         """
         with self._read() as session:
-            return upkeep.check(session, self.data, deep=deep)
+            return upkeep.check(session, self.base, deep=deep)
 
     def without_sha256(self) -> int:
         """How many data files of all snapshots have no recorded SHA-256, because another engine wrote them."""
@@ -96,7 +98,7 @@ class MaintainedLake(OpenLake):
             return upkeep.without_sha256(session)
 
     def _table(self, session: Session, table: str, at: int) -> TableInfo:
-        found = read.tables(session, at, self.data).get(table)
+        found = read.tables(session, at, self.base).get(table)
         if found is None:
             raise LakeError(f"The lake {self.folder} has no table {table}.")
         return found
@@ -114,9 +116,3 @@ def check_present(file: StoredFile) -> None:
     """LakeError unless a file that was written is still as it was: one that waited long may have been collected."""
     if not file.path.is_file() or file.path.stat().st_size != file.size:
         raise LakeError(f"{file.path} is missing or changed since it was written; run the command again.")
-
-
-def remove_files(files: Sequence[StoredFile]) -> None:
-    """Delete files that no snapshot names."""
-    for file in files:
-        file.path.unlink(missing_ok=True)

@@ -32,6 +32,7 @@ class _Text(Loader):
     """Reads a UUID as text."""
 
     def load(self, data: Any) -> str:
+        """The text of a value."""
         return bytes(data).decode()
 
 
@@ -39,6 +40,7 @@ class _Time(Loader):
     """Reads a time as `2026-11-23 04:00:00.000000+00`; PostgreSQL omits zeros at the end of the fraction."""
 
     def load(self, data: Any) -> str:
+        """The text with six digits of the fraction."""
         moment, zone = bytes(data).decode().rsplit("+", 1)
         seconds, _, fraction = moment.partition(".")
         return f"{seconds}.{fraction:0<6}+{zone}"

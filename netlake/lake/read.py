@@ -12,7 +12,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Collection
-from pathlib import Path
 
 from netlake.errors import LakeError
 from netlake.lake.database import Row, Session
@@ -74,7 +73,7 @@ def _notes(text: str | None) -> dict[str, object]:
     return notes if isinstance(notes, dict) else {"note": notes}
 
 
-def tables(session: Session, at: int, data: Path) -> dict[str, TableInfo]:
+def tables(session: Session, at: int, base: str) -> dict[str, TableInfo]:
     """Every table by name; those outside the schema `main` by `schema.name`."""
     rows = session.rows(
         "SELECT t.table_id, s.schema_name, t.table_name, t.begin_snapshot, s.path, s.path_is_relative,"
@@ -86,7 +85,7 @@ def tables(session: Session, at: int, data: Path) -> dict[str, TableInfo]:
     )
     result = {}
     for number, schema, name, begin, folder, folder_relative, path, relative, doc in rows:
-        place = place_of(place_of(str(data), folder, folder_relative), path, relative)
+        place = place_of(place_of(base, folder, folder_relative), path, relative)
         key = name if schema == "main" else f"{schema}.{name}"
         result[key] = TableInfo(number, schema, name, doc or "", place, begin)
     return result

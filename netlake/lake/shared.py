@@ -28,6 +28,7 @@ from netlake.lake.store import Placed, Run
 from netlake.lake.upkeep import place_of
 
 if TYPE_CHECKING:
+    from netlake.lake.opened import OpenLake
     from netlake.sinks import StoredFile
 
 ROWS = "netlake_file_rows"
@@ -56,7 +57,7 @@ class Stored:
         return place_of(self.folder, self.path, self.relative)
 
 
-def files(session: Session, data: Path | str, where: str, values: Sequence[Any]) -> list[Stored]:
+def files(session: Session, base: str, where: str, values: Sequence[Any]) -> list[Stored]:
     """The data files that match an SQL condition on `f`, in order of arrival."""
     rows = session.rows(
         "SELECT f.data_file_id, f.table_id, s.path, s.path_is_relative, t.path, t.path_is_relative, f.path,"
@@ -71,7 +72,7 @@ def files(session: Session, data: Path | str, where: str, values: Sequence[Any])
     parts = _partitions(session, every)
     return [
         Stored(
-            row[0], row[1], place_of(place_of(str(data), row[2], row[3]), row[4], row[5]), row[6], bool(row[7]), row[8],
+            row[0], row[1], place_of(place_of(base, row[2], row[3]), row[4], row[5]), row[6], bool(row[7]), row[8],
             row[9], row[10], row[11], row[12], runs.get(number, ()), parts.get(number, ()),
         )
         for number, row in every.items()
@@ -138,17 +139,22 @@ def day_of(values: Sequence[tuple[int, str | None]]) -> dt.date | None:
         return None
 
 
+def staged(place: str, base: str, data: Path) -> Path:
+    """Where a file or folder below `base` is written, which is `data` or an object store."""
+    return data / place.removeprefix(base).lstrip("/")
+
+
 class Rewriter:
     """Writes shared files again without the rows of captures; `made` are the files, `used` those of the transaction."""
 
-    def __init__(self, data: Path) -> None:
-        self.data = data
+    def __init__(self, lake: OpenLake) -> None:
+        self.lake, self.base = lake, lake.base
         self.made: dict[tuple[int, frozenset[str]], StoredFile] = {}
         self.used: set[Path] = set()
 
     def prepare(self, session: Session, captures: Collection[str], *, history: bool = False) -> list[Stored]:
         """The files to write before the transaction; pass them to `write` after the session."""
-        return [file for file in of_captures(session, self.data, captures, history=history) if left(file, captures)]
+        return [file for file in of_captures(session, self.base, captures, history=history) if left(file, captures)]
 
     def write(self, shared: Sequence[Stored], captures: Collection[str]) -> None:
         """Write the files without the rows of `captures`."""
@@ -165,15 +171,16 @@ class Rewriter:
             kept = [
                 (end - run.rows, end) for run, end in zip(file.runs, ends, strict=True) if run.capture not in captures
             ]
-            folder = Path(file.place).parent
+            folder = staged(file.place, self.base, self.lake.data).parent
             self.made[key] = parquet_copy.copy([(file.place, kept)], folder, "merged", day_of(file.values))
+            self.lake._upload([self.made[key]])  # noqa: SLF001 - of this package
         return self.made[key]
 
     def place(self, file: Stored, captures: Collection[str]) -> Placed:
         """The new file as the catalog stores it."""
         made = self.without(file, captures)
         self.used.add(made.path)
-        path = made.path.relative_to(file.folder).as_posix()
+        path = made.path.relative_to(staged(file.folder, self.base, self.lake.data)).as_posix()
         return Placed(file.table, made, path, left(file, captures), file.partition, file.values)
 
     @property
@@ -187,9 +194,7 @@ class Rewriter:
         try:
             yield
         finally:
-            for made in self.every:
-                if made.path not in self.used:
-                    made.path.unlink(missing_ok=True)
+            self.lake._discard([made for made in self.every if made.path not in self.used])  # noqa: SLF001
 
 
 def left(file: Stored, captures: Collection[str]) -> tuple[Run, ...]:
@@ -197,13 +202,13 @@ def left(file: Stored, captures: Collection[str]) -> tuple[Run, ...]:
     return joined([run for run in file.runs if run.capture not in captures])
 
 
-def of_captures(session: Session, data: Path, captures: Collection[str], *, history: bool = False) -> list[Stored]:
+def of_captures(session: Session, base: str, captures: Collection[str], *, history: bool = False) -> list[Stored]:
     """The present files with rows of these captures; with `history` those of all snapshots."""
     marks = ", ".join("?" * len(captures))
     where = f"f.data_file_id IN (SELECT data_file_id FROM netlake_file WHERE capture IN ({marks}))"
     if not history:
         where += " AND f.end_snapshot IS NULL"
-    return files(session, data, where, list(captures)) if captures else []
+    return files(session, base, where, list(captures)) if captures else []
 
 
 def kinds(session: Session, table: int) -> dict[int, str]:
@@ -214,21 +219,21 @@ def kinds(session: Session, table: int) -> dict[int, str]:
 
 def remove(change: Change, rewriter: Rewriter, captures: Collection[str]) -> None:
     """End the present rows of captures: files end, and those with rows of others are replaced by files without them."""
-    for file in of_captures(change.session, rewriter.data, captures):
+    for file in of_captures(change.session, rewriter.base, captures):
         store.end(change, [(file.id, file.table, file.rows, file.size)])
         if left(file, captures):
             store.insert(change, rewriter.place(file, captures), kinds(change.session, file.table))
 
 
-def purge(change: Change, rewriter: Rewriter, capture: str) -> tuple[set[int], list[Path]]:
+def purge(change: Change, rewriter: Rewriter, capture: str) -> tuple[set[int], list[str]]:
     """Write all shared files of a capture again without its rows, in every snapshot.
 
     Returns the ids of their tables, and the paths of the files that were replaced.
     """
     session = change.session
     tables: set[int] = set()
-    old: list[Path] = []
-    for file in of_captures(session, rewriter.data, [capture], history=True):
+    old: list[str] = []
+    for file in of_captures(session, rewriter.base, [capture], history=True):
         if not left(file, [capture]):
             continue  # deleted as a whole
         placed = rewriter.place(file, [capture])
@@ -247,5 +252,5 @@ def purge(change: Change, rewriter: Rewriter, capture: str) -> tuple[set[int], l
                 (file.rows - placed.file.rows, file.size - placed.file.size, file.table),
             )
         tables.add(file.table)
-        old.append(Path(file.place))
+        old.append(file.place)
     return tables, old

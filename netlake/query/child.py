@@ -84,6 +84,7 @@ def lock(lake: Path, spill: Path, files: Iterable[Path] = (), ports: Iterable[in
 def ready(request: dict[str, Any], *, locked: bool) -> tuple[Connection, Snapshot, str]:
     """(a connection restricted to the lake, the snapshot, the SQL statement) for `request`."""
     from netlake.errors import LakeError, OptionError, QueryError
+    from netlake.lake import remote
     from netlake.lake.catalog import Catalog
     from netlake.query.chosen import chosen
     from netlake.query.connection import Connection, allow_only
@@ -108,7 +109,8 @@ def ready(request: dict[str, Any], *, locked: bool) -> tuple[Connection, Snapsho
     if request["dump"]:
         check_condition(connection.database, request["dump"]["where"])
     # without Landlock DuckDB could write in any allowed folder: allow single files, which have mode 0444
-    places = [catalog.data] if locked else _files(connection, statement, snapshot)
+    remote.register(connection.database, [catalog.base])
+    places: list[Path | str] = [catalog.base] if locked else _files(connection, statement, snapshot)
     if not locked:
         attach(connection, request["files"], snapshot, as_view=False)
     places += [Path(path) for path in request["files"].values()] if locked else []
@@ -175,12 +177,12 @@ def _result(
         raise refused from error
 
 
-def _files(connection: Connection, statement: str, snapshot: Snapshot) -> list[Path]:
+def _files(connection: Connection, statement: str, snapshot: Snapshot) -> list[Path | str]:
     """All files of the tables that the statement names."""
     from netlake.query.connection import named
 
     tables = named(connection.database, statement, snapshot)
-    return [Path(file.path) for table in tables for file in snapshot.files(table)]
+    return [file.path for table in tables for file in snapshot.files(table)]
 
 
 def _stream(relation: duckdb.DuckDBPyRelation, out: BinaryIO, request: dict[str, Any], style: Any) -> None:

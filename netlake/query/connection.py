@@ -23,6 +23,7 @@ from typing import Any
 import duckdb
 
 from netlake.errors import QueryError
+from netlake.lake import remote
 from netlake.lake.facts import FileInfo
 from netlake.query import functions, labelled, network
 from netlake.query.mistakes import MISSING, Place, translated
@@ -225,6 +226,7 @@ class Views:
                 if may.columns:
                     known = self.snapshot.files(table, may.columns)
                     chosen[table] = [file for file in known if may(file.stats)]
+        remote.register(self.connection.database, (file.path for some in chosen.values() for file in some))
         for table in tables:
             distinct = _of_the_lake(table, fields[table])
             self.cursor.execute(view(table, fields[table], chosen[table], distinct=distinct, only=self.snapshot.only))
@@ -328,8 +330,9 @@ def allow_only(database: duckdb.DuckDBPyConnection, places: Iterable[Path | str]
     """
     folders: list[str] = []
     files: list[str] = []
-    for place in map(Path, places):
-        (folders if place.is_dir() else files).append(literal(str(place)))
+    for place in places:
+        folder = remote.is_remote(str(place)) or Path(place).is_dir()
+        (folders if folder else files).append(literal(str(place)))
     for setting in (
         f"SET allowed_directories=[{', '.join(folders)}]",
         f"SET allowed_paths=[{', '.join(files)}]",

@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from netlake.lake import remote
 from netlake.query.connection import Connection, view
 from netlake.query.snapshot import Snapshot
 
@@ -26,6 +27,7 @@ def scan(connection: Connection, snapshot: Snapshot, table: str) -> pl.LazyFrame
         "cast_options": pl.ScanCastOptions(missing_struct_fields="insert", extra_struct_fields="ignore"),
         "glob": False,
         "hive_partitioning": False,
+        "storage_options": remote.options() if remote.is_remote(files[0].path) else None,
     }
     if snapshot.only is None or "capture" in empty.schema:
         frame = pl.scan_parquet([file.path for file in files], **options)

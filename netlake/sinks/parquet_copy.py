@@ -22,6 +22,7 @@ from netlake.errors import LakeError
 from netlake.sinks import StoredFile
 from netlake.sinks.parquet_columns import PAGE
 from netlake.sinks.parquet_file import Layout, ParquetFile
+from netlake.sinks.places import opened
 
 GROUP = 256 << 10
 BYTES = 64 << 20
@@ -44,7 +45,7 @@ class Formats:
 
     def add(self, path: Path | str) -> None:
         """Read the footer of one file."""
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(opened(path)) as file:
             metadata = file.metadata
             if self.schema is None:
                 self.schema = file.schema_arrow.remove_metadata()
@@ -82,7 +83,7 @@ class Formats:
 
 def schema_of(path: Path | str) -> str:
     """The Parquet schema of a file as text, with field ids."""
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(opened(path)) as file:
         return _columns(file.schema)
 
 
@@ -96,7 +97,7 @@ def _columns(schema: Any) -> str:
 
 def is_faithful(path: Path | str) -> bool:
     """Whether Arrow writes the schema of a file as it is, so that the file can be copied."""
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(opened(path)) as file:
         schema, text = file.schema_arrow.remove_metadata(), _columns(file.schema)
     out = pa.BufferOutputStream()
     pq.ParquetWriter(out, schema, store_schema=False).close()
@@ -130,7 +131,7 @@ def _rows(sources: Iterable[tuple[str, Sequence[Span] | None]]) -> Iterator[pa.R
     """The kept rows of all files, in order."""
     for path, spans in sources:
         first = 0
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(opened(path)) as file:
             for batch in file.iter_batches(BATCH, use_threads=False):
                 if spans is None:
                     yield batch

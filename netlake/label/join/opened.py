@@ -18,7 +18,7 @@ from typing import Any, Self
 import duckdb
 
 from netlake.label.memory import explained
-from netlake.lake import Catalog, Stored
+from netlake.lake import Catalog, Stored, remote
 from netlake.layers.steps import STEPS
 from netlake.query.connection import Connection, only_of, view
 from netlake.query.snapshot import Field, Snapshot
@@ -90,6 +90,7 @@ class Opened:
         fields = self.snapshot.fields(table)
         number = next((field.number for field in fields if field.name == "capture" and field.number < 16), None)
         files = list(self.snapshot.files(table, () if number is None else (number,)))
+        remote.register(self.sql, (file.path for file in files))
         if captures is not None and number is not None:
             wanted = sorted(captures)
             files = [file for file in files if _may(file.stats.get(number), wanted)]
