@@ -18,7 +18,7 @@ MINUTES ?= 10
 QUESTIONS := closed_ports beacons retransmissions
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format types contracts generate fresh bench compare robust connections follow objects fuzz soak mutate exam calibrate notebooks clean
+.PHONY: help demo test check lint format types contracts generate fresh bench compare robust connections follow objects lake-proof fuzz soak mutate exam calibrate notebooks clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -77,6 +77,9 @@ follow: $(TOOLS) ## Compare the bytes of TCP streams with those of tshark on the
 
 objects: $(TOOLS) ## Compare files of streams with those that tshark exports from the captures in CAPTURES, and write docs/objects.md
 	@$(BIN)/python -m tests.streams.objects $(CAPTURES) --report docs/objects.md $(ARGUMENTS)
+
+lake-proof: $(TOOLS) ## Print files and bytes of lakes of small captures before and after compaction, and count commits of concurrent writers
+	@$(BIN)/python -m tests.lake.proof $(CAPTURES) $(ARGUMENTS)
 
 fuzz: $(TOOLS) ## Fuzz everything that reads input for MINUTES minutes in all; findings are in ./fuzz/findings
 	@$(BIN)/python -m tests.fuzz --minutes $(MINUTES) $(ARGUMENTS)

@@ -24,8 +24,8 @@ from netlake.query.output.visible import say
 from netlake.spelling import spelled
 
 # names of the commands and of their modules, in the order of `--help`
-COMMANDS = ("capture", "tables", "captures", "dump", "timeline", "sql", "query", "carve", "follow", "search", "catalog",
-            "label", "util")  # fmt: skip
+COMMANDS = ("capture", "tables", "captures", "compact", "dump", "timeline", "sql", "query", "carve", "follow", "search",
+            "catalog", "label", "util")  # fmt: skip
 OK, ERROR, USAGE, PARTIAL, INTERRUPTED = 0, 1, 2, 3, 130
 
 

@@ -106,6 +106,19 @@ def _frozen(name: str) -> list[Path]:
     ]
 
 
+def size_in_bytes(ctx: click.Context, param: click.Parameter, value: str) -> int:
+    """Callback: the bytes of a size as `size` allows, at least one; UsageError for others."""
+    text = size(ctx, param, value) or ""
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise click.BadParameter(f"{value!r} is not a size such as 128MB.", ctx, param)
+    unit = match[2].upper()
+    count = int(float(match[1]) * (1024 if "I" in unit else 1000) ** "BKMGT".index(unit[0]))
+    if not count:
+        raise click.BadParameter("the size is 0.", ctx, param)
+    return count
+
+
 def table_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Names of tables that start with the typed text, or with its part after the last comma.
 

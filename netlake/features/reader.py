@@ -27,8 +27,9 @@ from netlake.errors import OptionError
 from netlake.features.blocks import Block
 from netlake.kernels.feature_records import NO_TIME
 from netlake.kernels.feature_segments import ICMP, ICMPV6, TCP, UDP
+from netlake.lake import remote
 from netlake.lake.facts import FileInfo
-from netlake.query.connection import Connection, named, view
+from netlake.query.connection import Connection, named, only_of, view
 from netlake.query.dump import check_condition
 from netlake.query.mistakes import translated
 from netlake.query.snapshot import Snapshot
@@ -159,7 +160,8 @@ class CaptureReader:
         fields = self.snapshot.fields(table)
         number = next(found.number for found in fields if found.name == "capture")
         files = [file for file in self.snapshot.files(table, (number,)) if _may_have(file, number, self.capture)]
-        self.cursor.execute(view(table, fields, files))
+        remote.register(self.cursor, (file.path for file in files))
+        self.cursor.execute(view(table, fields, files, only=only_of(files, number, [self.capture])))
 
     def named(self, statement: str) -> set[str]:
         """The tables of the lake that an SQL statement names."""

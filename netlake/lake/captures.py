@@ -10,8 +10,9 @@ Rules
 - A live capture is written in parts. A part with a higher number than the one in the lake is added to it as long as its
   state is running; every other part is treated as the same capture again.
 - Rows of `netlake_capture` are ended, never deleted, like all rows that belong to snapshots.
-- A capture's rows are removed as whole files. If another engine merged files of several captures, they cannot be, and
-  `own_files` refuses.
+- A capture's rows are removed as whole files, and from files with rows of others by writing these again (see `shared`).
+  If another engine merged files of several captures, it is not known which rows are whose, and `refuse_foreign`
+  refuses.
 """
 
 # ruff: noqa: S608 - the names in statements are our own; values are bound
@@ -35,8 +36,6 @@ COLUMNS = (
 )
 # most tables that a sentence names
 MOST_NAMES = 12
-# file: (data_file_id, table_id, record_count, file_size_bytes)
-OwnFile = tuple[int, int, int, int]
 
 
 def _stored(row: Row) -> Stored:
@@ -179,8 +178,8 @@ def _other_options(there: CaptureFacts, facts: CaptureFacts) -> str | None:
     )
 
 
-def own_files(session: Session, stored: Stored) -> list[OwnFile]:
-    """The present files of a capture. LakeError if its rows may be in a file that another engine merged."""
+def refuse_foreign(session: Session, stored: Stored) -> None:
+    """LakeError if rows of a capture may be in a file that another engine merged, so that they cannot be removed."""
     capture = stored.facts.capture
     foreign = session.rows(
         "SELECT t.table_name, f.path FROM ducklake_data_file f"
@@ -199,9 +198,3 @@ def own_files(session: Session, stored: Stored) -> list[OwnFile]:
                 f"Rows of capture {capture} may be in {name}/{path}, which another engine merged, so they cannot be"
                 " removed as files; decode the captures into a new lake."
             )
-    rows = session.rows(
-        "SELECT data_file_id, table_id, record_count, file_size_bytes FROM ducklake_data_file"
-        " JOIN netlake_file USING (data_file_id) WHERE capture = ? AND end_snapshot IS NULL",
-        (capture,),
-    )
-    return [(row[0], row[1], row[2], row[3]) for row in rows]

@@ -8,21 +8,21 @@ Rules
   effect, the catalog is asked.
 - Nothing is overwritten: rows of the catalog begin and end at snapshots, and files that a snapshot names stay.
 
-The other modules of the package: `opened` opens the lake, `identity` and `likeness` compare captures, `captures` and
-`derived` decide what is written, `store` adds and ends files, `evolve` brings tables up to their declarations, `read`
-reads a snapshot, `upkeep` checks and collects files, `forget` removes history.
+The other modules of the package: `opened` opens the lake, `maintained` has the operations on its files, `identity` and
+`likeness` compare captures, `captures` and `derived` decide what is written, `store` adds and ends files, `compact`
+merges them, `shared` removes captures from merged files, `evolve` brings tables up to their declarations, `read` reads
+a snapshot, `upkeep` checks and collects files, `forget` removes history.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Collection, Container, Sequence
-from contextlib import suppress
-from pathlib import Path
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netlake.errors import LakeError
-from netlake.lake import captures, contract, derived, forget, identity, layout, likeness, read, store, upkeep
+from netlake.lake import captures, contract, derived, forget, identity, layout, likeness, read, shared, store, upkeep
 from netlake.lake.change import Change
 from netlake.lake.database import Session, UncertainError
 from netlake.lake.facts import (
@@ -30,22 +30,22 @@ from netlake.lake.facts import (
     CaptureFacts,
     ColumnInfo,
     FileInfo,
-    FileProblem,
     Outcome,
     SnapshotInfo,
     Stored,
     TableInfo,
 )
 from netlake.lake.identity import Offer, Place
-from netlake.lake.opened import OpenLake, program
+from netlake.lake.maintained import MaintainedLake, check_present
+from netlake.lake.opened import program
 from netlake.lake.read import At
 
 if TYPE_CHECKING:
     from netlake.schema import Table
-    from netlake.sinks import DataFile
+    from netlake.sinks import DataFile, StoredFile
 
 
-class Catalog(OpenLake):
+class Catalog(MaintainedLake):
     """The catalog in a lake's folder.
 
     `create` creates a lake if there is none, `late` with its first commit, so that nothing is left of a run that
@@ -78,7 +78,14 @@ class Catalog(OpenLake):
 
         `seen` is the snapshot at which `place` gave its id: CollisionError if another capture got the id since.
         """
-        return self._commit(files, lambda session: self._add_capture(session, facts, files, replace=replace, seen=seen))
+        rewriter = shared.Rewriter(self)
+        if replace:
+            with self._read() as session:
+                ended = _ids(captures.matching(session, facts.capture, facts.sha256))
+                again = rewriter.prepare(session, ended)
+            rewriter.write(again, ended)
+        addition = _Addition(facts, files, rewriter, replace=replace, seen=seen)
+        return self._commit(files, lambda session: self._add_capture(session, addition), rewriter)
 
     def replace_table(self, table: Table, files: Sequence[DataFile], owner: str, version: str) -> Outcome:
         """Replace all rows of `owner` in a derived table by `files`, in one commit (see netlake.lake.derived).
@@ -116,48 +123,61 @@ class Catalog(OpenLake):
         """The owners of a derived table's rows and the version of each; empty for a table that is not in the lake."""
         with self._read() as session:
             number = read.snapshot(session, at)
-            found = read.tables(session, number, self.data).get(table)
+            found = read.tables(session, number, self.base).get(table)
             return derived.owners(session, found.id, number) if found else {}
 
-    def _commit(self, files: Sequence[DataFile], work: Callable[[Session], Outcome]) -> Outcome:
+    def _commit(
+        self, files: Sequence[StoredFile], work: Callable[[Session], Outcome], rewriter: shared.Rewriter | None = None
+    ) -> Outcome:
         """Do `work` in one transaction; files that it does not keep are removed, however it ends."""
         done: list[Outcome] = []
-        try:
-            with self._write() as session:
-                done.append(work(session))
-        except UncertainError:
-            if not self._keeps(files):
-                _remove(files)
+        with rewriter.cleared() if rewriter else nullcontext():
+            try:
+                self._upload(files)
+                with self._write() as session:
+                    done.append(work(session))
+            except UncertainError:
+                if not self._kept(files, rewriter):
+                    raise
+            except BaseException:
+                # the transaction may be over already, as when an interrupt arrives late
+                with suppress(LakeError):
+                    self._kept(files, rewriter)
                 raise
-        except BaseException:
-            # the transaction may be over already, as when an interrupt arrives late
-            with suppress(LakeError):
-                if not self._keeps(files):
-                    _remove(files)
-            raise
-        if not done[0].written:
-            _remove(files)
+            if not done[0].written:
+                self._discard(files)
+            self._settle([*files, *(rewriter.every if rewriter else ())])
         return done[0]
 
-    def _add_capture(
-        self, session: Session, facts: CaptureFacts, files: Sequence[DataFile], *, replace: bool, seen: int | None
-    ) -> Outcome:
+    def _kept(self, files: Sequence[StoredFile], rewriter: shared.Rewriter | None) -> bool:
+        """Whether the catalog has the files of a transaction that failed; else they are removed."""
+        if self._keeps([*files, *(rewriter.every if rewriter else ())]):
+            return True
+        self._discard(files)
+        if rewriter:
+            rewriter.used.clear()
+        return False
+
+    def _add_capture(self, session: Session, given: _Addition) -> Outcome:
+        facts, files = given.facts, given.files
         found = captures.matching(session, facts.capture, facts.sha256)
         stored = found[0] if found else None
-        outcome = captures.decide(stored, facts, replace=replace, seen=seen)
+        outcome = captures.decide(stored, facts, replace=given.replace, seen=given.seen)
         if outcome is not None:
             return outcome
         self._check(files)
         derived.refuse_capture(session, sorted({file.table.name for file in files}))
+        layout.complete(session)
         change = Change(session)
         further = stored is not None and stored.facts.kind == "live" and facts.part > stored.facts.part
-        for earlier in () if further else found:
-            if not captures.is_failed(earlier):
-                store.end(change, captures.own_files(session, earlier))
-            captures.end(change, earlier.facts.capture)
+        earlier = [] if further else found
+        for one in earlier:
+            if not captures.is_failed(one):
+                captures.refuse_foreign(session, one)
+            captures.end(change, one.facts.capture)
+        shared.remove(change, given.rewriter, _ids(earlier))
         store.add(change, files, facts.capture, self.data)
         captures.write(change, facts, program())
-        layout.complete(session, self._database.flag)
         notes = likeness.record(session, facts)
         verb = "replaced" if stored and not further and not captures.is_failed(stored) else "added"
         self._finish(change, facts, f"{verb} capture {facts.capture}: {facts.called}")
@@ -173,34 +193,39 @@ class Catalog(OpenLake):
         for file in files:
             if not file.path.is_relative_to(self.data / file.table.name):
                 raise LakeError(f"{file.path} is outside the lake's folder of table {file.table.name}.")
-            if not file.path.is_file() or file.path.stat().st_size != file.size:
-                raise LakeError(f"{file.path} is missing or changed since it was written; decode the capture again.")
-
-    def _keeps(self, files: Sequence[DataFile]) -> bool:
-        """Whether the catalog has these files; it has all or none."""
-        if not files:
-            return False
-        with self._read() as session:
-            named = (f"%{files[0].path.name}",)  # names are never used twice
-            return session.row("SELECT 1 FROM ducklake_data_file WHERE path LIKE ?", named) is not None
+            check_present(file)
 
     def remove(self, capture: str) -> Outcome:
         """Remove a capture; earlier snapshots still contain it. LakeError if it is not in the lake."""
-        with self._write() as session:
+        rewriter = self._without(capture)
+
+        def work(session: Session) -> Outcome:
             stored = captures.find(session, capture)
             if stored is None:
                 raise LakeError(f"The lake {self.folder} has no capture {capture}.")
+            captures.refuse_foreign(session, stored)
             change = Change(session)
-            store.end(change, captures.own_files(session, stored))
+            shared.remove(change, rewriter, [capture])
             captures.end(change, capture)
             likeness.forget(session, capture)
             self._finish(change, stored.facts, f"removed capture {capture}: {stored.facts.called}")
+            sentence = (
+                f"Capture {capture} ({stored.facts.called}) was removed; earlier snapshots still contain it until"
+                " `netlake util expire`, or `netlake captures rm --purge`."
+            )
+            return Outcome("removed", sentence, capture, change.id)
+
+        outcome = self._commit((), work, rewriter)
         self._remove_messages(capture)
-        sentence = (
-            f"Capture {capture} ({stored.facts.called}) was removed; earlier snapshots still contain it until"
-            " `netlake util expire`, or `netlake captures rm --purge`."
-        )
-        return Outcome("removed", sentence, capture, change.id)
+        return outcome
+
+    def _without(self, capture: str, *, history: bool = False) -> shared.Rewriter:
+        """The files with rows of a capture and of others, written again without its rows."""
+        rewriter = shared.Rewriter(self)
+        with self._read() as session:
+            again = rewriter.prepare(session, [capture], history=history)
+        rewriter.write(again, [capture])
+        return rewriter
 
     def _remove_messages(self, capture: str) -> None:
         """Remove the protobuf messages of a capture, which belong to no snapshot."""
@@ -209,18 +234,24 @@ class Catalog(OpenLake):
 
     def purge(self, capture: str) -> Outcome:
         """Remove a capture from all snapshots, and delete its files. LakeError if no snapshot has it."""
-        with self._write() as session:
+        rewriter, gone = self._without(capture, history=True), []
+
+        def work(session: Session) -> Outcome:
+            layout.complete(session)
             change = Change(session)
             stored = captures.find(session, capture)
             if stored is not None:
-                captures.own_files(session, stored)  # refuses rows in files that another engine merged
-            gone = forget.purge(change, self.data, capture)
+                captures.refuse_foreign(session, stored)
+            gone.extend(forget.purge(change, rewriter, capture))
             likeness.forget(session, capture)
             change.finish(f"netlake {program()}", forget.PURGED, {})
+            sentence = f"Capture {capture} was removed from all snapshots, and its {len(gone):,} files were deleted."
+            return Outcome("removed", sentence, capture, change.id)
+
+        outcome = self._commit((), work, rewriter)
         self._remove_messages(capture)
-        upkeep.delete(gone, self.data)
-        sentence = f"Capture {capture} was removed from all snapshots, and its {len(gone):,} files were deleted."
-        return Outcome("removed", sentence, capture, change.id)
+        upkeep.delete(gone, self.base, self.store)
+        return outcome
 
     def known(self) -> list[str]:
         """The ids of the captures in any snapshot, the present ones first."""
@@ -245,7 +276,7 @@ class Catalog(OpenLake):
         LakeError if captures wrote a table that is not among the `known` names.
         """
         with self._write() as session:
-            change = contract.begin(session, self._database.flag, known)
+            change = contract.begin(session, known)
             if change is not None:
                 message = f"began to decode all captures under contract {CONTRACT}"
                 change.finish(f"netlake {program()}", message, {"contract": CONTRACT})
@@ -270,7 +301,7 @@ class Catalog(OpenLake):
     def tables(self, at: At = None) -> dict[str, TableInfo]:
         """Every table by name; those of another schema than `main` by `schema.name`."""
         with self._read() as session:
-            return read.tables(session, read.snapshot(session, at), self.data)
+            return read.tables(session, read.snapshot(session, at), self.base)
 
     def columns(self, table: str, at: At = None) -> list[ColumnInfo]:
         """The columns of a table, in order; nested ones are children."""
@@ -289,44 +320,22 @@ class Catalog(OpenLake):
         with self._read() as session:
             return read.files_of_others(session, wanted)
 
-    def _table(self, session: Session, table: str, at: int) -> TableInfo:
-        found = read.tables(session, at, self.data).get(table)
-        if found is None:
-            raise LakeError(f"The lake {self.folder} has no table {table}.")
-        return found
-
-    # upkeep
-
-    def collect_orphans(self, grace_seconds: float) -> list[Path]:
-        """Remove files that no snapshot names and that were not written to for so long; return their paths."""
-        candidates = upkeep.old_files(self.data, upkeep.OURS, grace_seconds)
-        candidates += upkeep.old_files(self.folder / "proto", upkeep.MESSAGES, grace_seconds)
-        if not candidates:
-            return []
-        with self._write() as session:
-            return upkeep.remove_unknown(session, candidates)
-
-    def expire(self, before: dt.datetime) -> tuple[list[int], list[Path]]:
-        """Remove the snapshots that ended before a time, and the files that only they contained: (numbers, paths)."""
-        with self._write() as session:
-            numbers, gone = forget.expire(session, self.data, before)
-        upkeep.delete(gone, self.data)
-        return numbers, gone
-
-    def validate(self, *, deep: bool = False) -> list[FileProblem]:
-        """The data files that are missing or have another size, and with `deep` those with another SHA-256.
-
-        Files of the newest snapshot come first; those of earlier snapshots only are not `present`.
-        """
+    def spans(self, wanted: Collection[str]) -> dict[int, tuple[tuple[int, int], ...]]:
+        """The rows of captures in files with rows of several, by id of the file: (first, number) of each run."""
         with self._read() as session:
-            return upkeep.check(session, self.data, deep=deep)
-
-    def without_sha256(self) -> int:
-        """How many data files of all snapshots have no recorded SHA-256, because another engine wrote them."""
-        with self._read() as session:
-            return upkeep.without_sha256(session)
+            return read.spans(session, wanted)
 
 
-def _remove(files: Sequence[DataFile]) -> None:
-    for file in files:
-        file.path.unlink(missing_ok=True)
+@dataclass(frozen=True, slots=True)
+class _Addition:
+    """A capture that is added: see `Catalog.commit`; `rewriter` has files without the rows that it replaces."""
+
+    facts: CaptureFacts
+    files: Sequence[DataFile]
+    rewriter: shared.Rewriter
+    replace: bool
+    seen: int | None
+
+
+def _ids(stored: Sequence[Stored]) -> list[str]:
+    return [one.facts.capture for one in stored]

@@ -79,14 +79,14 @@ def _refreshing(session: Session) -> int | None:
     return int(row[0]) if row else None
 
 
-def begin(session: Session, flag: str, known: Container[str] | None = None) -> Change | None:
+def begin(session: Session, known: Container[str] | None = None) -> Change | None:
     """End the tables that captures write; None if an earlier refresh has done it. The caller finishes the change.
 
     LakeError if one of them is not `known` (None: all are), because no capture would write it again.
     """
     if recorded(session) == CONTRACT or _refreshing(session) is not None:
         return None
-    layout.complete(session, flag)
+    layout.complete(session)
     change = Change(session)
     written = _tables_of_captures(session)
     if lost := [name for _, name in written if known is not None and name not in known]:
@@ -135,5 +135,6 @@ def finish(session: Session) -> None:
     left = outdated(session, snapshot[0] if snapshot else 0)
     if left:
         raise LakeError(f"Captures have not been decoded again yet: {len(left)}, the first is {left[0].facts.called}.")
-    session.run("DELETE FROM netlake_metadata WHERE key IN ('contract', 'layout', 'refreshing')")
-    session.insert("netlake_metadata", [("contract", str(CONTRACT)), ("layout", layout.LAYOUT)])
+    session.run("DELETE FROM netlake_metadata WHERE key IN ('contract', 'refreshing')")
+    session.insert("netlake_metadata", [("contract", str(CONTRACT))])
+    layout.raise_to(session, layout.LAYOUT)

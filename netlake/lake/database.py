@@ -1,7 +1,7 @@
 """The database of the catalog: connections, transactions, and what differs between databases.
 
 - All other SQL in this package is plain: `?` for values, no upsert, no functions of one database, flags as Python
-  booleans. Another database is another class with the methods of SQLite.
+  booleans. Another database is another class with the methods of SQLite: see netlake.lake.postgresql.
 - SQLite runs without a write-ahead log, which needs shared memory that network file systems lack, and with synchronous
   EXTRA: with FULL a power cut may undo the deletion of the journal, and with it a commit that was acknowledged.
 - A reader of a catalog that an interrupted write left with a journal rolls it back first, which needs write permission.
@@ -11,10 +11,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from netlake.errors import FullDiskError, LakeError
 
@@ -34,12 +34,16 @@ class UncertainError(LakeError):
 class Session:
     """A connection within a transaction."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    # the types that the DuckLake extension gives columns in SQLite
+    TYPES: ClassVar[Mapping[str, str]] = {"_flag": "BIGINT", "_time": "VARCHAR", "_uuid": "VARCHAR"}
+
+    def __init__(self, connection: Any) -> None:
         self.connection = connection
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[Row]:
         """All rows of a query."""
-        return self.connection.execute(query, values).fetchall()
+        found: list[Row] = self.connection.execute(query, values).fetchall()
+        return found
 
     def row(self, query: str, values: Sequence[Any] = ()) -> Row | None:
         """The first row of a query."""
@@ -50,6 +54,16 @@ class Session:
         """Run one statement."""
         self.connection.execute(statement, values)
 
+    def many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Run one statement for each of `rows`."""
+        self.connection.executemany(statement, rows)
+
+    def create(self, table: str) -> None:
+        """Create a table, given as `name(column type, ...)` with the types of `TYPES`."""
+        for kind, own in self.TYPES.items():
+            table = table.replace(f" {kind}", f" {own}")
+        self.run(f"CREATE TABLE {table}")
+
     def tables(self) -> set[str]:
         """The names of all tables."""
         return {name for (name,) in self.rows("SELECT name FROM sqlite_master WHERE type = 'table'")}
@@ -59,17 +73,18 @@ class Session:
         given = [tuple(row) for row in rows]
         if given:
             marks = ", ".join("?" * len(given[0]))
-            self.connection.executemany(f"INSERT INTO {table} VALUES ({marks})", given)  # noqa: S608 - our own names
+            self.many(f"INSERT INTO {table} VALUES ({marks})", given)  # noqa: S608 - our own names
 
 
 class SQLite:
     """A catalog in one SQLite file."""
 
-    # the type that the DuckLake extension gives flags in SQLite
-    flag = "BIGINT"
-
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    def exists(self) -> bool:
+        """Whether there is a database."""
+        return self.path.is_file()
 
     def _connect(self, mode: str, *, write: bool = False) -> sqlite3.Connection:
         # as_uri escapes characters that end the path in a URI; isolation_level None: only we begin transactions

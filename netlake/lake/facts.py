@@ -9,6 +9,8 @@ from typing import Any
 
 from netlake.schema import contract
 
+# what precedes the id of a table in the changes of a snapshot that adds or removes rows
+_OF_ROWS = ("inserted_into_table:", "deleted_from_table:")
 # the contract by which this netlake reads and writes lakes: see netlake.lake.contract
 CONTRACT = 2
 
@@ -136,7 +138,8 @@ class Range:
 class FileInfo:
     """A data file: `path` is absolute, `begin` the snapshot that added it; `stats` are by column id.
 
-    A column without an entry has no known statistics: the file may be older than the column.
+    A column without an entry has no known statistics: the file may be older than the column. `spans` are the rows that
+    are read of a file with rows of several captures, as (first, number); None for all.
     """
 
     id: int
@@ -147,6 +150,7 @@ class FileInfo:
     day: dt.date | None
     begin: int
     stats: Mapping[int, Range] = field(default_factory=dict)
+    spans: tuple[tuple[int, int], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +163,11 @@ class SnapshotInfo:
     message: str | None
     changes: str
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def tables(self) -> int:
+        """The number of tables whose rows changed."""
+        return len({change.rpartition(":")[2] for change in self.changes.split(",") if change.startswith(_OF_ROWS)})
 
 
 @dataclass(frozen=True, slots=True)

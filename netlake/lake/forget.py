@@ -4,8 +4,9 @@ Rules
 - The lake keeps what was removed or replaced, so that earlier snapshots stay readable. `expire` ends that for snapshots
   before one: those snapshots, and every row of the catalog and every file that only they contained, are removed. The
   newest snapshot stays.
-- `purge` removes every trace of one capture in all snapshots: its files, statistics, facts, marks, and its name and id
-  in the messages of commits. The snapshots stay, without its rows. Statistics over a whole table are computed again.
+- `purge` removes every trace of one capture in all snapshots: its files, its rows in merged files (see `shared`),
+  statistics, facts, marks, and its name and id in the messages of commits. The snapshots stay, without its rows.
+  Statistics over a whole table are computed again.
 - Nothing is deleted here. The caller deletes the files after the commit; if it is interrupted, no snapshot names them
   and `util gc` collects them. A reader of an earlier snapshot may find its files missing.
 - SQLite overwrites what is deleted with zeros (`secure_delete`). Blocks of deleted files on the disk, snapshots of the
@@ -18,9 +19,9 @@ from __future__ import annotations
 
 import datetime as dt
 from itertools import pairwise
-from pathlib import Path
 
 from netlake.errors import LakeError
+from netlake.lake import shared
 from netlake.lake.change import Change
 from netlake.lake.database import Row, Session
 from netlake.lake.upkeep import place_of
@@ -34,19 +35,21 @@ _VERSIONED = (
 # tables with rows of a data file
 _OF_FILES = (
     "ducklake_file_column_stats", "ducklake_file_variant_stats", "ducklake_file_partition_value", "netlake_file",
-    "ducklake_data_file",
+    "netlake_file_rows", "ducklake_data_file",
 )  # fmt: skip
 PURGED = "purged a capture"
 
 
-def expire(session: Session, data: Path, before: dt.datetime) -> tuple[list[int], list[Path]]:
+def expire(session: Session, base: str, before: dt.datetime, keep: int = 1) -> tuple[list[int], list[str]]:
     """Remove the snapshots that ended before a time; return their numbers, and the files that only they had.
 
-    A snapshot ends when the next one begins, so the lake can be read at each time since `before`.
+    The newest `keep` stay. A snapshot ends when the next one begins, so the lake can be read at each time since
+    `before`.
     """
     text = before.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S.%f+00")
     numbers = session.rows("SELECT snapshot_id, snapshot_time FROM ducklake_snapshot ORDER BY snapshot_id")
     gone = [number for (number, _), (_, end) in pairwise(numbers) if end <= text]
+    gone = gone[: max(0, len(numbers) - keep)]
     if not gone:
         return [], []
     first = gone[-1] + 1
@@ -54,8 +57,8 @@ def expire(session: Session, data: Path, before: dt.datetime) -> tuple[list[int]
     first = row[0] if row else first
     session.run("DELETE FROM ducklake_snapshot WHERE snapshot_id < ?", (first,))
     session.run("DELETE FROM ducklake_snapshot_changes WHERE snapshot_id < ?", (first,))
-    files = _files(session, data, "ducklake_data_file", "f.end_snapshot <= ?", (first,))
-    files |= _files(session, data, "ducklake_delete_file", "f.end_snapshot <= ?", (first,))
+    files = _files(session, base, "ducklake_data_file", "f.end_snapshot <= ?", (first,))
+    files |= _files(session, base, "ducklake_delete_file", "f.end_snapshot <= ?", (first,))
     _delete_files(session, [number for number, _ in files.items()])
     session.run("DELETE FROM ducklake_delete_file WHERE end_snapshot <= ?", (first,))
     present = session.tables()
@@ -65,14 +68,15 @@ def expire(session: Session, data: Path, before: dt.datetime) -> tuple[list[int]
     return gone, [path for path in files.values() if path is not None]
 
 
-def purge(change: Change, data: Path, capture: str) -> list[Path]:
-    """Remove every trace of a capture in all snapshots; return its files. LakeError if no snapshot has it."""
-    session = change.session
+def purge(change: Change, rewriter: shared.Rewriter, capture: str) -> list[str]:
+    """Remove every trace of a capture in all snapshots; return the files to delete. LakeError if no snapshot has it."""
+    session, base = change.session, rewriter.base
     known = session.rows("SELECT path FROM netlake_capture WHERE capture = ?", (capture,))
     if not known:
         raise LakeError(f"No snapshot of the lake has a capture {capture}.")
+    replaced, old = shared.purge(change, rewriter, capture)
     where = "f.data_file_id IN (SELECT data_file_id FROM netlake_file WHERE capture = ?)"
-    files = _files(session, data, "ducklake_data_file", where, (capture,))
+    files = _files(session, base, "ducklake_data_file", where, (capture,))
     tables = session.rows(
         f"SELECT DISTINCT table_id, sum(CASE WHEN end_snapshot IS NULL THEN record_count ELSE 0 END),"
         f" sum(CASE WHEN end_snapshot IS NULL THEN file_size_bytes ELSE 0 END) FROM ducklake_data_file f WHERE {where}"
@@ -84,38 +88,39 @@ def purge(change: Change, data: Path, capture: str) -> list[Path]:
         session.run(
             "UPDATE ducklake_table_stats SET record_count = record_count - ?, file_size_bytes = file_size_bytes - ?"
             " WHERE table_id = ?",
-            (rows, size, number),
+            (int(rows), int(size), number),
         )
+        replaced.add(number)
+    for number in sorted(replaced):
         _measure_again(session, number)
         change.note(f"deleted_from_table:{number}")
     session.run("DELETE FROM netlake_capture WHERE capture = ?", (capture,))
     _forget_messages(session, capture)
-    return [path for path in files.values() if path is not None]
+    return [*old, *(path for path in files.values() if path is not None)]
 
 
-def _files(session: Session, data: Path, kind: str, where: str, values: Row) -> dict[int, Path | None]:
+def _files(session: Session, base: str, kind: str, where: str, values: Row) -> dict[int, str | None]:
     """The files of a table of files that match: {id: path, None for an absolute one}."""
     number = "data_file_id" if kind == "ducklake_data_file" else "-delete_file_id"
     rows = session.rows(
-        f"SELECT {number}, f.path, f.path_is_relative, max(t.path), max(t.path_is_relative), max(s.path),"
-        f" max(s.path_is_relative) FROM {kind} f JOIN ducklake_table t USING (table_id)"
+        f"SELECT {number}, f.path, f.path_is_relative, max(t.path),"
+        " max(CASE WHEN t.path_is_relative THEN 1 ELSE 0 END), max(s.path),"
+        f" max(CASE WHEN s.path_is_relative THEN 1 ELSE 0 END) FROM {kind} f JOIN ducklake_table t USING (table_id)"
         f" JOIN ducklake_schema s USING (schema_id) WHERE {where} GROUP BY f.{number.removeprefix('-')}, f.path,"
         " f.path_is_relative",
         values,
     )
-    found: dict[int, Path | None] = {}
+    found: dict[int, str | None] = {}
     for number_, path, relative, table, table_relative, schema, schema_relative in rows:
-        place = place_of(place_of(place_of(str(data), schema, schema_relative), table, table_relative), path, relative)
-        found[number_] = Path(place) if relative and Path(place).is_relative_to(data) else None
+        place = place_of(place_of(place_of(base, schema, schema_relative), table, table_relative), path, relative)
+        found[number_] = place if relative and place.startswith(f"{base}/") else None
     return found
 
 
 def _delete_files(session: Session, numbers: list[int]) -> None:
     """Delete the rows of data files; ids below 0 are those of delete files, which the caller deletes."""
     for table in _OF_FILES:
-        session.connection.executemany(
-            f"DELETE FROM {table} WHERE data_file_id = ?", [(number,) for number in numbers if number >= 0]
-        )
+        session.many(f"DELETE FROM {table} WHERE data_file_id = ?", [(number,) for number in numbers if number >= 0])
 
 
 def _measure_again(session: Session, table: int) -> None:

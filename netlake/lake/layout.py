@@ -1,10 +1,10 @@
 """The tables of the catalog: those of DuckLake 1.0, column for column as the extension creates them, and our own.
 
 - Tables with the prefix `netlake_` are ours; the extension ignores them. `netlake_capture` has the captures,
-  `netlake_file` the writer and SHA-256 of each data file, `netlake_owner` the owners of derived tables,
-  `netlake_packets` digests of the first packets of each capture, `netlake_metadata` the layout, the contract and the
-  program that created the lake.
-- `_flag` is replaced by the database's type of a flag.
+  `netlake_file` the writers and SHA-256 of each data file, `netlake_file_rows` whose rows those of a file with several
+  writers are (see netlake.lake.shared), `netlake_owner` the owners of derived tables, `netlake_packets` digests of the
+  first packets of each capture, `netlake_metadata` the layout, the contract and the program that created the lake.
+- `_flag`, `_time` and `_uuid` are replaced by the database's types of them.
 - Some of our indexes are on DuckLake's tables: without them, finding one table's statistics reads those of all tables.
 """
 
@@ -18,19 +18,20 @@ from netlake.lake.database import Session
 from netlake.lake.facts import CONTRACT
 
 DUCKLAKE = "1.0"
-# 2: lakes of contract 2, which a netlake that knows contract 1 alone must not write
-LAYOUT = "2"
-LAYOUTS = ("1", LAYOUT)
+# 2: lakes of contract 2, which a netlake that knows contract 1 alone must not write; 3: with files of several captures,
+# which it would end with all their rows. A lake gets layout 3 when it is first compacted.
+LAYOUT, SHARED = "2", "3"
+LAYOUTS = ("1", LAYOUT, SHARED)
 # in netlake_file.capture, before the name of a derived table's owner
 OWNER = "owner:"
 
 TABLES = """
 ducklake_metadata(key VARCHAR NOT NULL, value VARCHAR NOT NULL, scope VARCHAR, scope_id BIGINT)
-ducklake_snapshot(snapshot_id BIGINT PRIMARY KEY, snapshot_time VARCHAR, schema_version BIGINT, next_catalog_id BIGINT, next_file_id BIGINT)
+ducklake_snapshot(snapshot_id BIGINT PRIMARY KEY, snapshot_time _time, schema_version BIGINT, next_catalog_id BIGINT, next_file_id BIGINT)
 ducklake_snapshot_changes(snapshot_id BIGINT PRIMARY KEY, changes_made VARCHAR, author VARCHAR, commit_message VARCHAR, commit_extra_info VARCHAR)
-ducklake_schema(schema_id BIGINT PRIMARY KEY, schema_uuid VARCHAR, begin_snapshot BIGINT, end_snapshot BIGINT, schema_name VARCHAR, path VARCHAR, path_is_relative _flag)
-ducklake_table(table_id BIGINT, table_uuid VARCHAR, begin_snapshot BIGINT, end_snapshot BIGINT, schema_id BIGINT, table_name VARCHAR, path VARCHAR, path_is_relative _flag)
-ducklake_view(view_id BIGINT, view_uuid VARCHAR, begin_snapshot BIGINT, end_snapshot BIGINT, schema_id BIGINT, view_name VARCHAR, dialect VARCHAR, sql VARCHAR, column_aliases VARCHAR)
+ducklake_schema(schema_id BIGINT PRIMARY KEY, schema_uuid _uuid, begin_snapshot BIGINT, end_snapshot BIGINT, schema_name VARCHAR, path VARCHAR, path_is_relative _flag)
+ducklake_table(table_id BIGINT, table_uuid _uuid, begin_snapshot BIGINT, end_snapshot BIGINT, schema_id BIGINT, table_name VARCHAR, path VARCHAR, path_is_relative _flag)
+ducklake_view(view_id BIGINT, view_uuid _uuid, begin_snapshot BIGINT, end_snapshot BIGINT, schema_id BIGINT, view_name VARCHAR, dialect VARCHAR, sql VARCHAR, column_aliases VARCHAR)
 ducklake_tag(object_id BIGINT, begin_snapshot BIGINT, end_snapshot BIGINT, key VARCHAR, value VARCHAR)
 ducklake_column_tag(table_id BIGINT, column_id BIGINT, begin_snapshot BIGINT, end_snapshot BIGINT, key VARCHAR, value VARCHAR)
 ducklake_data_file(data_file_id BIGINT PRIMARY KEY, table_id BIGINT, begin_snapshot BIGINT, end_snapshot BIGINT, file_order BIGINT, path VARCHAR, path_is_relative _flag, file_format VARCHAR, record_count BIGINT, file_size_bytes BIGINT, footer_size BIGINT, row_id_start BIGINT, partition_id BIGINT, encryption_key VARCHAR, mapping_id BIGINT, partial_max BIGINT)
@@ -43,7 +44,7 @@ ducklake_table_column_stats(table_id BIGINT, column_id BIGINT, contains_null _fl
 ducklake_partition_info(partition_id BIGINT, table_id BIGINT, begin_snapshot BIGINT, end_snapshot BIGINT)
 ducklake_partition_column(partition_id BIGINT, table_id BIGINT, partition_key_index BIGINT, column_id BIGINT, transform VARCHAR)
 ducklake_file_partition_value(data_file_id BIGINT, table_id BIGINT, partition_key_index BIGINT, partition_value VARCHAR)
-ducklake_files_scheduled_for_deletion(data_file_id BIGINT, path VARCHAR, path_is_relative _flag, schedule_start VARCHAR)
+ducklake_files_scheduled_for_deletion(data_file_id BIGINT, path VARCHAR, path_is_relative _flag, schedule_start _time)
 ducklake_inlined_data_tables(table_id BIGINT, table_name VARCHAR, schema_version BIGINT)
 ducklake_column_mapping(mapping_id BIGINT, table_id BIGINT, type VARCHAR)
 ducklake_name_mapping(mapping_id BIGINT, column_id BIGINT, source_name VARCHAR, target_field_id BIGINT, parent_column BIGINT, is_partition _flag)
@@ -58,6 +59,7 @@ netlake_capture(capture VARCHAR NOT NULL, begin_snapshot BIGINT NOT NULL, end_sn
 netlake_owner(table_id BIGINT NOT NULL, owner VARCHAR NOT NULL, version VARCHAR NOT NULL, begin_snapshot BIGINT NOT NULL, end_snapshot BIGINT)
 netlake_packets(capture VARCHAR NOT NULL, packets BIGINT NOT NULL, digest VARCHAR NOT NULL, PRIMARY KEY (digest, capture))
 netlake_file(data_file_id BIGINT NOT NULL, capture VARCHAR NOT NULL, sha256 VARCHAR NOT NULL, PRIMARY KEY (data_file_id, capture))
+netlake_file_rows(data_file_id BIGINT NOT NULL, first_row BIGINT NOT NULL, row_count BIGINT NOT NULL, capture VARCHAR NOT NULL, PRIMARY KEY (data_file_id, first_row))
 """  # noqa: E501 - one table a line, as they are compared with the extension's
 
 INDEXES = (
@@ -100,10 +102,10 @@ def _check(session: Session, where: str, known: tuple[str, ...], what: str) -> N
         raise LakeError(f"The lake has {what} {version} and this netlake reads {known[-1]} only: use a newer netlake.")
 
 
-def create(session: Session, flag: str, data: str, version: str) -> None:
+def create(session: Session, data: str, version: str) -> None:
     """Create an empty catalog whose files are under `data`, an absolute path that ends in a slash."""
     for line in TABLES.strip().splitlines():
-        session.run(f"CREATE TABLE {line.replace('_flag', flag)}")
+        session.create(line)
     for line in INDEXES:
         session.run(f"CREATE {line}")
     settings = {
@@ -120,10 +122,18 @@ def create(session: Session, flag: str, data: str, version: str) -> None:
     session.insert("netlake_metadata", [("layout", LAYOUT), ("version", version), ("contract", str(CONTRACT))])
 
 
-def complete(session: Session, flag: str) -> None:
+def complete(session: Session) -> None:
     """Create those of our own tables that an older netlake did not create."""
     present = session.tables()
     for line in TABLES.strip().splitlines():
         name = line.partition("(")[0]
         if name.startswith("netlake_") and name not in present:
-            session.run(f"CREATE TABLE {line.replace('_flag', flag)}")
+            session.create(line)
+
+
+def raise_to(session: Session, layout: str) -> None:
+    """Record a layout that older programs refuse; a later one stays."""
+    row = session.row("SELECT value FROM netlake_metadata WHERE key = 'layout'")
+    if row is None or row[0] < layout:
+        session.run("DELETE FROM netlake_metadata WHERE key = 'layout'")
+        session.insert("netlake_metadata", [("layout", layout)])

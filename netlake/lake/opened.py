@@ -4,23 +4,31 @@ Rules
 - A lake of another contract or layout is refused when it is opened and again when it is written (`contract`, `layout`).
 - With `late`, a lake that does not exist is created in the transaction of its first commit. Until then it is read as an
   empty catalog in memory. If that commit fails, nothing is left of it.
+- A lake whose folder has a file `lake.toml` has its catalog in PostgreSQL, see `elsewhere`. The data folder is the one
+  that its catalog records. Data files may be in an object store, see `remote`; `data` is then the folder where they are
+  written before they are uploaded.
 - Paths are resolved: a lake reached by another spelling of its path, or by a symbolic link, is the same lake.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from netlake.errors import LakeError, MissingLakeError
-from netlake.lake import contract, layout
+from netlake.lake import contract, elsewhere, layout, remote
 from netlake.lake.database import Session, SQLite
 from netlake.spelling import spelled
 
+if TYPE_CHECKING:
+    from netlake.sinks import StoredFile
+
 NAME = "catalog.sqlite"
+_DATA_PATH = "SELECT value FROM ducklake_metadata WHERE key = 'data_path' AND scope IS NULL"
 
 
 @cache
@@ -37,10 +45,12 @@ class OpenLake:
     ) -> None:
         given = Path(path).resolve()
         self.folder = given.parent if given.name == NAME else given
-        self.data = self.folder / "data"
+        self.elsewhere = elsewhere.read(self.folder)
         self.readonly, self.older, self.late = readonly, older, late
         _check_name(self.folder)
-        self._database = SQLite(self.folder / NAME)
+        self._database = _database(self.folder, self.elsewhere)
+        self.data, self.base = self._data()
+        self.store = remote.Store(self.base, self.data) if remote.is_remote(self.base) else None
         found = self._contract()
         if found is None and late:
             return
@@ -55,10 +65,39 @@ class OpenLake:
 
     def _contract(self) -> int | None:
         """The contract of the lake, None if there is no lake."""
-        if not self._database.path.is_file():
+        if not self._database.exists():
             return None
         with self._database.read() as session:
             return contract.recorded(session) if layout.exists(session) else None
+
+    def _data(self) -> tuple[Path, str]:
+        """The folder where data files are written, and where they are read: for a catalog elsewhere, as it records."""
+        own, named = self.folder / "data", self.elsewhere.data
+        if self.elsewhere.catalog is not None:
+            with self._database.read() as session:
+                row = session.row(_DATA_PATH) if layout.exists(session) else None
+            named = row[0] if row else named
+        if named is not None and remote.is_remote(named):
+            return own, named.rstrip("/")
+        folder = Path(named or own).absolute()
+        return folder, str(folder)
+
+    def _upload(self, files: Sequence[StoredFile]) -> None:
+        """Copy files to the object store, if the lake has one."""
+        if self.store is not None:
+            self.store.upload(file.path for file in files)
+
+    def _settle(self, files: Sequence[StoredFile]) -> None:
+        """Remove the local copies of files that a snapshot names, if they are in an object store."""
+        for file in files if self.store is not None else ():
+            file.path.unlink(missing_ok=True)
+
+    def _discard(self, files: Sequence[StoredFile]) -> None:
+        """Delete files that no snapshot names."""
+        for file in files:
+            file.path.unlink(missing_ok=True)
+        if self.store is not None:
+            self.store.delete(self.store.place(file.path) for file in files)
 
     def _create(self) -> None:
         with self._created():
@@ -81,10 +120,10 @@ class OpenLake:
 
     def _complete(self, session: Session) -> None:
         if not layout.exists(session):  # another process may have created it
-            layout.create(session, self._database.flag, self._data_path(), program())
+            layout.create(session, self._data_path(), program())
 
     def _data_path(self) -> str:
-        return f"{self.data.as_posix()}/"
+        return f"{self.base}/"
 
     @contextmanager
     def _read(self) -> Iterator[Session]:
@@ -109,8 +148,8 @@ class OpenLake:
     def notice(self) -> str | None:
         """A sentence for the user if the lake was moved, else None."""
         with self._read() as session:
-            row = session.row("SELECT value FROM ducklake_metadata WHERE key = 'data_path' AND scope IS NULL")
-        if row is None or Path(row[0]).resolve() == self.data.resolve():
+            row = session.row(_DATA_PATH)
+        if row is None or self.store is not None or Path(row[0]).resolve() == self.data.resolve():
             return None
         return (
             f"The lake was moved here from {row[0]}; netlake reads it, other engines can after `netlake util relocate`."
@@ -122,6 +161,14 @@ class OpenLake:
             statement = "UPDATE ducklake_metadata SET value = ? WHERE key = 'data_path' AND scope IS NULL"
             session.run(statement, (self._data_path(),))
         return self._data_path()
+
+
+def _database(folder: Path, where: elsewhere.Elsewhere) -> SQLite:
+    if where.catalog is None:
+        return SQLite(folder / NAME)
+    from netlake.lake.postgresql import PostgreSQL
+
+    return PostgreSQL(where.catalog)
 
 
 def _check_name(folder: Path) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Collection
-from pathlib import Path
 
 from netlake.errors import LakeError
 from netlake.lake.database import Row, Session
@@ -74,7 +73,7 @@ def _notes(text: str | None) -> dict[str, object]:
     return notes if isinstance(notes, dict) else {"note": notes}
 
 
-def tables(session: Session, at: int, data: Path) -> dict[str, TableInfo]:
+def tables(session: Session, at: int, base: str) -> dict[str, TableInfo]:
     """Every table by name; those outside the schema `main` by `schema.name`."""
     rows = session.rows(
         "SELECT t.table_id, s.schema_name, t.table_name, t.begin_snapshot, s.path, s.path_is_relative,"
@@ -86,7 +85,7 @@ def tables(session: Session, at: int, data: Path) -> dict[str, TableInfo]:
     )
     result = {}
     for number, schema, name, begin, folder, folder_relative, path, relative, doc in rows:
-        place = place_of(place_of(str(data), folder, folder_relative), path, relative)
+        place = place_of(place_of(base, folder, folder_relative), path, relative)
         key = name if schema == "main" else f"{schema}.{name}"
         result[key] = TableInfo(number, schema, name, doc or "", place, begin)
     return result
@@ -142,6 +141,19 @@ def files_of_others(session: Session, wanted: Collection[str]) -> frozenset[int]
     return frozenset(number for number, _ in rows if number not in kept)
 
 
+def spans(session: Session, wanted: Collection[str]) -> dict[int, tuple[tuple[int, int], ...]]:
+    """The rows of captures in files with rows of several, by file: (first, number) of each run."""
+    if "netlake_file_rows" not in session.tables():
+        return {}
+    found: dict[int, tuple[tuple[int, int], ...]] = {}
+    for number, first, count, capture in session.rows(
+        "SELECT data_file_id, first_row, row_count, capture FROM netlake_file_rows ORDER BY data_file_id, first_row"
+    ):
+        if capture in wanted:
+            found[number] = (*found.get(number, ()), (first, count))
+    return found
+
+
 def _days(session: Session, table: TableInfo) -> dict[tuple[int, int], dt.date]:
     """The day of each file that has one, by (file, partitioning)."""
     rows = session.rows(
@@ -157,6 +169,8 @@ def _days(session: Session, table: TableInfo) -> dict[tuple[int, int], dt.date]:
 def _stats(session: Session, at: int, table: TableInfo, wanted: Collection[int] | None) -> dict[int, dict[int, Range]]:
     kinds = {column.id: column.type for column in columns(session, at, table)}
     chosen = [column for column in kinds if wanted is None or column in wanted]
+    if not chosen:
+        return {}
     marks = ", ".join("?" * len(chosen))
     rows = session.rows(
         "SELECT data_file_id, column_id, value_count, null_count, min_value, max_value, contains_nan"
@@ -187,7 +201,8 @@ def _refuse_other_forms(session: Session, at: int, table: TableInfo) -> None:
     if inlined or session.row(query, (table.id, at, at)):
         raise _refusal(table, "rows that another engine deleted one by one", "ducklake_rewrite_data_files")
     row = session.row(
-        "SELECT max(encryption_key), max(mapping_id), max(partial_max), max(file_format <> 'parquet')"
+        "SELECT max(encryption_key), max(mapping_id), max(partial_max),"
+        " max(CASE WHEN file_format <> 'parquet' THEN 1 ELSE 0 END)"
         f" FROM ducklake_data_file WHERE table_id = ? AND {VALID}",
         (table.id, at, at),
     )

@@ -9,19 +9,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netlake.lake.change import Change
+from netlake.lake.database import Session
 from netlake.lake.evolve import DAY, catalog_columns, table_id
 from netlake.lake.values import REALS, decode, encode
 from netlake.schema import Table
 from netlake.schema.contract import ids
 
 if TYPE_CHECKING:
-    from netlake.sinks import DataFile, Statistics
+    from netlake.sinks import DataFile, Statistics, StoredFile
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Consecutive rows of a file that one capture wrote, or an owner of derived rows."""
+
+    capture: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A file of a table, as the catalog stores it.
+
+    `path` is relative to the table's folder; `runs` are its rows by writer, in order, none if they are not known;
+    `values` are (index, text) of the keys of its partition, which is None for no partition.
+    """
+
+    table: int
+    file: StoredFile
+    path: str
+    runs: Sequence[Run]
+    partition: int | None
+    values: Sequence[tuple[int, str | None]]
+
 
 # a column's statistics over a whole table: whether it has nulls, least and greatest value as text
 Total = tuple[bool, str | None, str | None]
@@ -37,42 +65,61 @@ def add(change: Change, files: Sequence[DataFile], capture: str, data: Path) -> 
 
 
 def _add_to_table(change: Change, files: list[DataFile], capture: str, data: Path) -> None:
-    session, table = change.session, files[0].table
+    table = files[0].table
     number = table_id(change, table)
-    partition = _partition(change, number, ids(table).get(DAY))
-    stats = session.row("SELECT next_row_id FROM ducklake_table_stats WHERE table_id = ?", (number,))
-    if stats is None:
-        session.insert("ducklake_table_stats", [(number, 0, 0, 0)])
-    row_id: int = stats[0] if stats else 0
+    partition = partition_by_day(change.session, number, ids(table).get(DAY))
     for file in files:
-        file_id = change.file_id()
         own = partition if file.day is not None else None
+        values = [] if own is None else [(0, encode(file.day))]
         path = file.path.relative_to(data / table.name).as_posix()
-        session.insert("ducklake_data_file", [
-            (file_id, number, change.id, None, None, path, True, "parquet", file.rows, file.size, file.footer, row_id,
-             own, None, None, None)
-        ])  # fmt: skip
-        if own is not None:
-            session.insert("ducklake_file_partition_value", [(file_id, number, 0, encode(file.day))])
-        session.insert("ducklake_file_column_stats", _statistics(file, file_id, number))
-        session.insert("netlake_file", [(file_id, capture, file.sha256)])
-        row_id += file.rows
-    session.run(
-        "UPDATE ducklake_table_stats SET record_count = record_count + ?, next_row_id = ?, "
-        "file_size_bytes = file_size_bytes + ? WHERE table_id = ?",
-        (sum(file.rows for file in files), row_id, sum(file.size for file in files), number),
-    )
+        insert(change, Placed(number, file, path, (Run(capture, file.rows),), own, values), types(table))
     _widen(change, number, files)
     change.note(f"inserted_into_table:{number}")
 
 
-def _partition(change: Change, number: int, day: int | None) -> int | None:
+def insert(change: Change, placed: Placed, kinds: Mapping[int, str], row_id: int | None = None) -> None:
+    """Add one file; `kinds` are DuckLake's types by column, `row_id` the id of its first row, None for new ids."""
+    session, number, file = change.session, placed.table, placed.file
+    file_id = change.file_id()
+    stats = session.row("SELECT next_row_id FROM ducklake_table_stats WHERE table_id = ?", (number,))
+    if stats is None:
+        session.insert("ducklake_table_stats", [(number, 0, 0, 0)])
+    next_row: int = stats[0] if stats else 0
+    first = next_row if row_id is None else row_id
+    session.insert("ducklake_data_file", [
+        (file_id, number, change.id, None, None, placed.path, True, "parquet", file.rows, file.size, file.footer, first,
+         placed.partition, None, None, None)
+    ])  # fmt: skip
+    session.insert("ducklake_file_partition_value", [(file_id, number, index, value) for index, value in placed.values])
+    session.run(
+        "UPDATE ducklake_table_stats SET record_count = record_count + ?, next_row_id = ?, "
+        "file_size_bytes = file_size_bytes + ? WHERE table_id = ?",
+        (file.rows, max(next_row, first + file.rows), file.size, number),
+    )
+    describe(session, file_id, placed, kinds)
+
+
+def describe(session: Session, file_id: int, placed: Placed, kinds: Mapping[int, str]) -> None:
+    """Write a file's statistics, SHA-256 and writers; of several writers, also which rows are whose."""
+    file = placed.file
+    session.insert("ducklake_file_column_stats", _statistics(file, file_id, placed.table, kinds))
+    writers = dict.fromkeys(run.capture for run in placed.runs)
+    session.insert("netlake_file", [(file_id, capture, file.sha256) for capture in writers])
+    if len(writers) > 1:
+        begins = accumulate((run.rows for run in placed.runs), initial=0)
+        session.insert(
+            "netlake_file_rows",
+            [(file_id, first, run.rows, run.capture) for first, run in zip(begins, placed.runs, strict=False)],
+        )
+
+
+def partition_by_day(session: Session, number: int, day: int | None) -> int | None:
     """The partitioning of a table; None unless it is by day as ours: another engine may have changed it."""
     query = (
         "SELECT partition_id, column_id, transform FROM ducklake_partition_info JOIN ducklake_partition_column "
         "USING (partition_id, table_id) WHERE table_id = ? AND end_snapshot IS NULL"
     )
-    rows = change.session.rows(query, (number,))
+    rows = session.rows(query, (number,))
     return rows[0][0] if [row[1:] for row in rows] == [(day, "identity")] else None
 
 
@@ -82,8 +129,7 @@ def types(table: Table) -> dict[int, str]:
     return {column.id: column.type for column in catalog_columns(table)}
 
 
-def _statistics(file: DataFile, file_id: int, number: int) -> list[tuple[Any, ...]]:
-    kinds = types(file.table)
+def _statistics(file: StoredFile, file_id: int, number: int, kinds: Mapping[int, str]) -> list[tuple[Any, ...]]:
     return [
         (file_id, number, column, known.size, known.values - known.nulls, known.nulls, encode(known.least),
          encode(known.greatest), _nan(known, kinds.get(column, "")), None)

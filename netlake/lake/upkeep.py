@@ -12,8 +12,10 @@ import time
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
+from netlake.lake import remote
 from netlake.lake.database import Session
 from netlake.lake.facts import FileProblem
+from netlake.lake.remote import Store, is_remote
 
 # names that our sinks give; files of other engines are never removed
 OURS = re.compile(
@@ -36,36 +38,48 @@ def _changed(path: Path) -> float:
         return float("inf")
 
 
-def remove_unknown(session: Session, candidates: list[Path]) -> list[Path]:
+def remove_unknown(session: Session, candidates: list[str], store: Store | None) -> list[str]:
     """Remove candidates that no snapshot names, and messages of captures that are not in the lake; return their paths.
 
-    It runs in a write session: a commit that waits for it finds its files missing and fails.
+    Of a lake in an object store, local copies are removed too if their object is named: they were left by a kill. It
+    runs in a write session: a commit that waits for it finds its files missing and fails.
     """
-    known = {
+    named = {
         PurePosixPath(path).name
         for table in ("ducklake_data_file", "ducklake_delete_file", "ducklake_files_scheduled_for_deletion")
         for (path,) in session.rows(f"SELECT path FROM {table}")  # noqa: S608 - our own names
     }
     stored = {capture for (capture,) in session.rows("SELECT capture FROM netlake_capture WHERE end_snapshot IS NULL")}
-    known |= {f"{capture}.pb.zst" for capture in stored}
-    unknown = sorted(path for path in candidates if path.name not in known)
+    messages = {f"{capture}.pb.zst" for capture in stored}
+    unknown = sorted(
+        path
+        for path in candidates
+        if (name := PurePosixPath(path).name) not in messages
+        and (name not in named or (store is not None and not is_remote(path)))
+    )
     for path in unknown:
-        path.unlink(missing_ok=True)
+        if not is_remote(path):
+            Path(path).unlink(missing_ok=True)
+    if store is not None:
+        store.delete(filter(is_remote, unknown))
     return unknown
 
 
-def delete(paths: list[Path], data: Path) -> None:
+def delete(paths: list[str], base: str, store: Store | None) -> None:
     """Delete files that no snapshot names any more, and the folders of days that are empty then."""
+    if store is not None:
+        store.delete(paths)
+        return
     for path in paths:
-        path.unlink(missing_ok=True)
-    for folder in {path.parent for path in paths}:
+        Path(path).unlink(missing_ok=True)
+    for folder in {Path(path).parent for path in paths}:
         for empty in (folder, folder.parent):
-            if empty != data and empty.is_relative_to(data):
+            if str(empty) != base and empty.is_relative_to(base):
                 with suppress(OSError):  # not empty
                     empty.rmdir()
 
 
-def check(session: Session, data: Path, *, deep: bool) -> list[FileProblem]:
+def check(session: Session, base: str, *, deep: bool) -> list[FileProblem]:
     """The files of all snapshots that are missing or have another size; `deep`: or another SHA-256.
 
     Those of the present snapshot come first.
@@ -74,12 +88,13 @@ def check(session: Session, data: Path, *, deep: bool) -> list[FileProblem]:
         "SELECT DISTINCT f.data_file_id, s.path, s.path_is_relative, t.path, t.path_is_relative, f.path,"
         " f.path_is_relative, f.file_size_bytes, n.sha256, f.end_snapshot FROM ducklake_data_file f"
         " JOIN ducklake_table t USING (table_id) JOIN ducklake_schema s USING (schema_id)"
-        " LEFT JOIN netlake_file n USING (data_file_id) ORDER BY f.end_snapshot IS NOT NULL, f.data_file_id"
+        " LEFT JOIN netlake_file n USING (data_file_id)"
     )
     problems = []
+    rows.sort(key=lambda row: (row[9] is not None, row[0]))  # the present ones first
     for _, schema, schema_relative, table, table_relative, path, relative, size, sha256, end in rows:
-        place = place_of(place_of(place_of(str(data), schema, schema_relative), table, table_relative), path, relative)
-        sentence = _fault(Path(place), size, sha256 if deep else None)
+        place = place_of(place_of(place_of(base, schema, schema_relative), table, table_relative), path, relative)
+        sentence = _fault(place, size, sha256 if deep else None)
         if sentence:
             problems.append(FileProblem(place, sentence, present=end is None))
     return problems
@@ -98,16 +113,22 @@ def place_of(base: str, path: str, relative: object) -> str:
     return f"{base.rstrip('/')}/{path.rstrip('/')}".rstrip("/") if relative else path
 
 
-def _fault(path: Path, size: int, sha256: str | None) -> str | None:
+def _fault(place: str, size: int, sha256: str | None) -> str | None:
+    path = Path(place)
     try:
-        found = path.stat().st_size
+        found = remote.size(place) if is_remote(place) else path.stat().st_size
     except FileNotFoundError:
+        found = None
+    if found is None:
         return "It is missing."
     if found != size:
         return f"It has {found} bytes and had {size} when it was written."
     if sha256 is not None:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if is_remote(place):
+            digest = remote.sha256(place)
+        else:
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
         if digest != sha256:
             return "Its bytes were changed: its SHA-256 differs."
     return None

@@ -3,8 +3,9 @@
 Order matters: `lock` must run before anything but the standard library and `landlock` is imported, because importing
 the other modules starts threads, which Landlock would not restrict. The restrictions, from outside in:
 
-1. Landlock: read access to the lake, to Python's own files and to `_SYSTEM`, and for a filter on bytes to the originals
-   and compiled kernels; write access to the spill folder only.
+1. Landlock: read access to the lake, to what a catalog elsewhere needs, to Python's own files and to `_SYSTEM`, and for
+   a filter on bytes to the originals and compiled kernels; write access to the spill folder only; no network, except
+   the port of a catalog elsewhere.
 2. DuckDB's settings (`connection.allow_only`), locked: read access to the data folder of the lake. Without Landlock,
    only the single files of the named tables are allowed, because DuckDB could write wherever it may read; these files
    have mode 0444.
@@ -43,11 +44,13 @@ _SYSTEM = (
 def main(request: dict[str, Any]) -> int:
     """Run one request and return the exit code: 0, or that of the error after a message on stderr."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    locked = lock(Path(request["lake"]), Path(request["spill"]), map(Path, _readable(request)))
+    locked = lock(Path(request["lake"]), Path(request["spill"]), map(Path, _readable(request)), request["ports"])
     if request["kernels"]:
         from netlake import kernels
 
         kernels.use(Path(request["kernels"]))
+    # pyarrow would import it, where it is installed, for the first value that it converts: 0.3 s that nothing here needs
+    sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
     from netlake.errors import NetlakeError
     from netlake.query.output.visible import say
 
@@ -70,14 +73,17 @@ def main(request: dict[str, Any]) -> int:
 def _readable(request: dict[str, Any]) -> list[str]:
     """What a request may read beside the lake."""
     kernels = [request["kernels"]] if request["kernels"] else []
-    return [*request["files"].values(), *request["originals"], *kernels]
+    return [*request["files"].values(), *request["reads"], *request["originals"], *kernels]
 
 
-def lock(lake: Path, spill: Path, files: Iterable[Path] = ()) -> bool:
-    """Restrict this process to reading the lake and `files`, and writing `spill`; False without Landlock, warned."""
+def lock(lake: Path, spill: Path, files: Iterable[Path] = (), ports: Iterable[int] = ()) -> bool:
+    """Restrict this process to reading the lake and `files`, and writing `spill`; False without Landlock, warned.
+
+    It can connect to the TCP ports `ports` only.
+    """
     places = [*files, lake, _PACKAGE, _PACKAGE.parent / "schemas", *map(Path, _SYSTEM)]
     places += [Path(path) for path in (sys.prefix, sys.base_prefix, sys.exec_prefix, *sys.path)]
-    if landlock.restrict([*places, spill], [spill]):
+    if landlock.restrict([*places, spill], [spill], ports):
         return True
     from netlake.query.output.visible import say
 
@@ -91,6 +97,7 @@ def lock(lake: Path, spill: Path, files: Iterable[Path] = ()) -> bool:
 def ready(request: dict[str, Any], *, locked: bool) -> tuple[Connection, Snapshot, Selection]:
     """(a connection restricted to the lake, the snapshot, the SQL statement) for `request`."""
     from netlake.errors import LakeError, OptionError, QueryError
+    from netlake.lake import remote
     from netlake.lake.catalog import Catalog
     from netlake.query.chosen import chosen
     from netlake.query.connection import Connection, allow_only
@@ -110,10 +117,11 @@ def ready(request: dict[str, Any], *, locked: bool) -> tuple[Connection, Snapsho
         connection = Connection(threads=request["threads"], memory=request["memory"], local=networks)
     except QueryError as error:
         raise OptionError(f"--memory: {error}") from error
+    remote.register(connection.database, [catalog.base])
     # without Landlock DuckDB could write in any allowed folder: allow single files, which have mode 0444. Which files
     # depends on the statement; with Landlock the statement is made later, so that its filter can use the spill folder
     if locked:
-        places = [catalog.data, *map(Path, request["files"].values())]
+        places: list[Path | str] = [catalog.base, *map(Path, request["files"].values())]
         allow_only(connection.database, places, spill=Path(request["spill"]))
         attach(connection, request["files"], snapshot, as_view=True)
         return connection, snapshot, _statement(request, snapshot, connection)
@@ -211,13 +219,13 @@ def _result(
 
 def _files(
     connection: Connection, statement: str, snapshot: Snapshot, tables: Iterable[str] | None = None
-) -> list[Path]:
+) -> list[Path | str]:
     """All files of `tables`, by default of those that the statement names."""
     from netlake.query.connection import named
 
     if tables is None:
         tables = named(connection.database, statement, snapshot)
-    return [Path(file.path) for table in tables for file in snapshot.files(table)]
+    return [file.path for table in tables for file in snapshot.files(table)]
 
 
 def _stream(relation: duckdb.DuckDBPyRelation, out: BinaryIO, request: dict[str, Any], style: Any) -> None:

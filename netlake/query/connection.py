@@ -23,6 +23,7 @@ from typing import Any
 import duckdb
 
 from netlake.errors import QueryError
+from netlake.lake import remote
 from netlake.lake.facts import FileInfo
 from netlake.query import functions, labelled, network
 from netlake.query.mistakes import MISSING, Place, translated
@@ -117,6 +118,7 @@ class Connection:
 
         It is not pruned. DuckDB does not list the tables of such a statement.
         """
+        remote.register(self.database, [snapshot.catalog.base])
         views = Views(self, snapshot)
         views.give(given or {})
         try:
@@ -256,6 +258,7 @@ class Views:
                 if may.columns:
                     known = self.snapshot.files(table, may.columns)
                     chosen[table] = [file for file in known if may(file.stats)]
+        remote.register(self.connection.database, (file.path for some in chosen.values() for file in some))
         for table in tables:
             distinct = of_the_lake(table, fields[table])
             self.cursor.execute(view(table, fields[table], chosen[table], distinct=distinct, only=self.snapshot.only))
@@ -319,20 +322,39 @@ def view(
         columns = ", ".join(f"NULL::{field.type} AS {quoted(field.name)}" for field in fields)
         return f"{made}{columns} WHERE false"
     columns = ", ".join(quoted(field.name) for field in fields)
-    where = ""
-    if only is not None and any(field.name == "capture" for field in fields):
-        where = f" WHERE capture IN ({', '.join(map(literal, sorted(only)))})" if only else " WHERE false"
-    return f"{made}{'DISTINCT ' if distinct else ''}{columns} FROM {source(fields, files)}{where}"
+    if only is None or any(field.name == "capture" for field in fields):
+        where = ""
+        if only is not None:
+            where = f" WHERE capture IN ({', '.join(map(literal, sorted(only)))})" if only else " WHERE false"
+        return f"{made}{'DISTINCT ' if distinct else ''}{columns} FROM {source(fields, files)}{where}"
+    whole = [file for file in files if file.spans is None]
+    parts = [f"FROM {source(fields, whole)}"] if whole else []
+    for file in files:
+        rows = " OR ".join(f"file_row_number BETWEEN {at} AND {at + count - 1}" for at, count in file.spans or ())
+        parts += [f"FROM {source(fields, [file], ', file_row_number=true')} WHERE {rows}"] if rows else []
+    return made + f" UNION {'' if distinct else 'ALL '}SELECT ".join(
+        f"{'DISTINCT ' if distinct else ''}{columns} {part}" for part in parts
+    )
 
 
-def source(fields: Sequence[Field], files: Sequence[FileInfo]) -> str:
+def source(fields: Sequence[Field], files: Sequence[FileInfo], more: str = "") -> str:
     """The SQL, behind FROM, of the rows of `files` with the columns `fields`, matched by their ids."""
     paths = ", ".join(literal(file.path) for file in files)
     schema = ", ".join(
         f"{field.number}: {{name: {literal(field.name)}, type: {literal(field.type)}, default_value: {field.default}}}"
         for field in fields
     )
-    return f"read_parquet([{paths}], schema=MAP {{{schema}}})"
+    return f"read_parquet([{paths}], schema=MAP {{{schema}}}{more})"
+
+
+def only_of(files: Iterable[FileInfo], number: int, captures: Collection[str]) -> Collection[str] | None:
+    """What `view` needs as `only` for the rows of `captures`: None if the files have no others.
+
+    `number` is the id of the column `capture`, whose statistics the files have.
+    """
+    known = [file.stats.get(number) for file in files]
+    alone = all(one is not None and one.least == one.greatest and one.least in captures for one in known)
+    return None if alone else captures
 
 
 def allow_only(database: duckdb.DuckDBPyConnection, places: Iterable[Path | str], *, spill: Path | None) -> None:
@@ -342,8 +364,9 @@ def allow_only(database: duckdb.DuckDBPyConnection, places: Iterable[Path | str]
     """
     folders: list[str] = []
     files: list[str] = []
-    for place in map(Path, places):
-        (folders if place.is_dir() else files).append(literal(str(place)))
+    for place in places:
+        folder = remote.is_remote(str(place)) or Path(place).is_dir()
+        (folders if folder else files).append(literal(str(place)))
     for setting in (
         f"SET allowed_directories=[{', '.join(folders)}]",
         f"SET allowed_paths=[{', '.join(files)}]",

@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from netlake.errors import QueryError
+from netlake.lake import elsewhere
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -147,6 +148,7 @@ class start:  # noqa: N801 - used as a function that gives a context
         self.spill = tempfile.mkdtemp(prefix="netlake-spill-")
         fields = dataclasses.asdict(request) | {"paths": _paths(), "spill": self.spill}
         fields["kernels"] = _kernels() if request.originals else None
+        fields["reads"], fields["ports"] = elsewhere.needed(Path(request.lake))
         self.child = subprocess.Popen(  # noqa: S603 - runs the interpreter of this process
             [sys.executable, "-P", "-c", _BOOT], stdin=subprocess.PIPE, stdout=out
         )

@@ -25,7 +25,7 @@ from pathlib import Path
 # numbers of the system calls, equal on every architecture except alpha
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _VERSION_FLAG = 1
-_PATH_BENEATH = 1
+_PATH_BENEATH, _NET_PORT = 1, 2
 _NO_NEW_PRIVILEGES = 38
 
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
@@ -36,6 +36,7 @@ _READ = _READ_FILE | _READ_DIR
 # rights that apply to files; a rule for a file with others is rejected
 _OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | 1 << 14 | 1 << 15
 _NETWORK, _SCOPES = 0b11, 0b11
+_CONNECT = 0b10
 
 
 def version() -> int:
@@ -50,11 +51,11 @@ def _library() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
 
 
-def restrict(readable: Iterable[Path], writable: Iterable[Path] = ()) -> bool:
+def restrict(readable: Iterable[Path], writable: Iterable[Path] = (), ports: Iterable[int] = ()) -> bool:
     """Allow reading below `readable` and writing below `writable`; deny all other file access, execution and TCP.
 
-    TCP is denied from version 4. Returns False, without a change, on a kernel without Landlock; raises OSError if the
-    kernel rejects the ruleset. Skips paths that do not exist.
+    TCP is denied from version 4, but connections to `ports` are allowed. Returns False, without a change, on a kernel
+    without Landlock; raises OSError if the kernel rejects the ruleset. Skips paths that do not exist.
     """
     level = version()
     if not level:
@@ -68,6 +69,9 @@ def restrict(readable: Iterable[Path], writable: Iterable[Path] = ()) -> bool:
             _allow(ruleset, path, _READ)
         for path in writable:
             _allow(ruleset, path, every & ~_EXECUTE)
+        for port in ports if level >= 4 else ():
+            # struct landlock_net_port_attr: 8 bytes of rights, 8 of the port
+            _checked(_ADD_RULE, ruleset, _NET_PORT, ctypes.c_char_p(struct.pack("QQ", _CONNECT, port)), 0)
         if _library().prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0):
             raise OSError(ctypes.get_errno(), "prctl")
         _checked(_RESTRICT_SELF, ruleset, 0)

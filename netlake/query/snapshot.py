@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from netlake.errors import OptionError
 from netlake.lake.catalog import Catalog
@@ -53,6 +53,7 @@ class Snapshot:
         self._tables = catalog.tables(self.at)
         self.only = None if only is None else frozenset(only)
         self._others = catalog.files_of_others(self.only) if self.only is not None else frozenset()
+        self._spans = catalog.spans(self.only) if self.only is not None else {}
 
     @classmethod
     def declared(cls) -> Snapshot:
@@ -99,7 +100,9 @@ class Snapshot:
     def files(self, table: str, columns: Collection[int] = ()) -> Sequence[FileInfo]:
         """The files of `table`, with the statistics of `columns`; none if the lake does not have the table."""
         found = self.catalog.files(table, self.at, columns) if table in self._tables else []
-        return [file for file in found if file.id not in self._others] if self.only is not None else found
+        if self.only is None:
+            return found
+        return [replace(file, spans=self._spans.get(file.id)) for file in found if file.id not in self._others]
 
 
 def of_catalog(column: ColumnInfo) -> Field:

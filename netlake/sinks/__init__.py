@@ -40,15 +40,14 @@ class Statistics:
     greatest: object = None
 
 
-@dataclass(frozen=True, slots=True)
-class DataFile:
-    """A finished Parquet file of one table and one day, durable on disk.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFile:
+    """A finished Parquet file, durable on disk.
 
     `day` is None for tables and rows without a day, and for rows of days beyond the limit of partitions; `path` is the
     final path; `size` and `footer` are lengths in bytes; `statistics` are by field id, for scalar top-level columns.
     """
 
-    table: Table
     path: Path
     day: dt.date | None
     rows: int
@@ -56,3 +55,10 @@ class DataFile:
     footer: int
     sha256: str
     statistics: dict[int, Statistics] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataFile(StoredFile):
+    """A finished file of a declared table, with the rows of one day or of none."""
+
+    table: Table

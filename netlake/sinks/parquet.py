@@ -16,6 +16,7 @@ import datetime as dt
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
@@ -26,7 +27,7 @@ import pyarrow as pa
 from netlake.records.ordered import Ordered
 from netlake.schema import Table
 from netlake.sinks import DataFile
-from netlake.sinks.parquet_file import EPOCH, ParquetFile
+from netlake.sinks.parquet_file import EPOCH, ParquetFile, declared
 
 # most row groups of a file
 MOST_GROUPS = 64
@@ -56,6 +57,7 @@ class ParquetSink:
         self.files: list[DataFile] = []
         self.beyond: Counter[str] = Counter()
         self._open: dict[str, dict[dt.date | None, ParquetFile]] = {}
+        self._tables: dict[str, Table] = {}
         self._ended: list[ParquetFile] = []
         self._days: dict[str, dict[int, dt.date]] = {}
         self._threads = Ordered(threads, WAITING)
@@ -63,6 +65,7 @@ class ParquetSink:
     def write(self, table: Table, rows: pa.RecordBatch) -> None:
         """Queue one row group; raises the exception of an earlier one, if writing it failed in its thread."""
         if rows.num_rows:
+            self._tables[table.name] = table
             self._open.setdefault(table.name, {})
             self._days.setdefault(table.name, {})
             self._threads.put(table.name, rows.nbytes, partial(self._store, table, rows))
@@ -72,9 +75,9 @@ class ParquetSink:
         try:
             self._threads.wait()
             self._threads.threads = max(self._threads.threads, FINISHERS)
-            for days in self._open.values():
+            for name, days in self._open.items():
                 for file in days.values():
-                    self._threads.put(str(file.final), 0, partial(self._finish, file))
+                    self._threads.put(str(file.final), 0, partial(self._finish, self._tables[name], file))
             self._threads.wait()
         except BaseException:
             self.abort()
@@ -94,8 +97,9 @@ class ParquetSink:
         self._ended.clear()
         self.files = []
 
-    def _finish(self, file: ParquetFile) -> None:
-        self.files.append(file.finish())
+    def _finish(self, table: Table, file: ParquetFile) -> None:
+        done = file.finish()
+        self.files.append(DataFile(table=table, **{one.name: getattr(done, one.name) for one in fields(done)}))
 
     def _store(self, table: Table, rows: pa.RecordBatch) -> None:
         if "day" not in rows.schema.names:
@@ -108,10 +112,10 @@ class ParquetSink:
         files = self._open[table.name]
         if day in files and files[day].groups >= MOST_GROUPS:
             self._ended.append(files[day])
-            self._finish(files.pop(day))
+            self._finish(table, files.pop(day))
         if day not in files:
             place = self.directory / table.name / folder
-            files[day] = ParquetFile(table, place, self.capture, day, bloom=self.bloom)
+            files[day] = ParquetFile(partial(declared, table, bloom=self.bloom), place, self.capture, day)
         return files[day]
 
     def _by_day(self, table: Table, rows: pa.RecordBatch) -> Iterator[tuple[dt.date | None, pa.RecordBatch]]:

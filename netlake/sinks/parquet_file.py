@@ -22,7 +22,10 @@ import datetime as dt
 import hashlib
 import json
 import os
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +34,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from netlake.errors import SchemaError
-from netlake.schema import Column, Table, arrow
-from netlake.schema.contract import ids
-from netlake.sinks import DataFile, Statistics
-from netlake.sinks.parquet_columns import has_statistics, writer_options
+from netlake.schema import Table, arrow
+from netlake.sinks import Statistics, StoredFile
+from netlake.sinks.parquet_columns import writer_options
 from netlake.sinks.places import make_folder, put_in_place, sync_folder, uuid7
 
 # longer texts are not stored as bounds, as they can have any length
@@ -42,6 +44,8 @@ LONGEST = 128
 # the type of strings given to the writer; in the file they are plain strings
 TEXT = pa.dictionary(pa.int32(), pa.string())
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+# the types of numbers whose bounds are those of the Parquet footer
+_NUMBERS = {pa.int16(), pa.int32(), pa.int64(), pa.float64()}
 
 
 class _Hashed:
@@ -102,17 +106,19 @@ class _Hashed:
 
 
 class _Known:
-    """Statistics of one scalar column, over the row groups so far."""
+    """Statistics of one column, over the row groups so far; a nested one has none."""
 
-    def __init__(self, column: Column) -> None:
-        self.column = column
+    def __init__(self, field: pa.Field) -> None:
+        self.name, kind = field.name, field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+        self.number = field_id(field)
+        self.scalar = not pa.types.is_nested(kind)
         self.values = self.nulls = 0
         self.least: Any = None
         self.greatest: Any = None
         self.unknown = False  # a value cannot be ordered or stored as a bound
-        scalar = column.scalar
-        self.text = scalar is not None and scalar.arrow == "string"
-        self.real = scalar is not None and scalar.arrow == "float64"
+        self.text = pa.types.is_string(kind)
+        self.real = pa.types.is_floating(kind)
+        self.reader = _from_raw(kind)
 
     def add(self, values: pa.Array) -> None:
         """Add the values of a row group; bounds of strings come from their dictionary, if they have one."""
@@ -146,17 +152,26 @@ def _ends(values: pa.Array) -> tuple[str | None, str | None]:
     return (None, None) if any(c in least + greatest for c in "\0\ufffd") else (least, greatest)
 
 
-def _from_raw(column: Column, raw: Any) -> Any:
-    """A number of the footer as a value; None for a time that Python cannot represent."""
-    scalar = column.scalar
+def _from_raw(kind: pa.DataType) -> Callable[[Any], Any] | None:
+    """Converts a number of the footer to a value, None for a time beyond Python's range; None for other types."""
+    if kind in _NUMBERS:
+        return lambda raw: raw
+    if kind in (pa.timestamp("us", "UTC"), pa.date32()):
+        return partial(_moment, date=pa.types.is_date(kind))
+    return None
+
+
+def _moment(raw: int, *, date: bool) -> dt.datetime | dt.date | None:
     try:
-        if scalar is not None and scalar.arrow == "timestamp":
-            return EPOCH + dt.timedelta(microseconds=raw)
-        if scalar is not None and scalar.arrow == "date32":
-            return EPOCH.date() + dt.timedelta(days=raw)
+        return EPOCH.date() + dt.timedelta(days=raw) if date else EPOCH + dt.timedelta(microseconds=raw)
     except OverflowError:
         return None
-    return raw
+
+
+def field_id(field: pa.Field) -> int | None:
+    """The Parquet field id of a column, None if it has none."""
+    text = (field.metadata or {}).get(b"PARQUET:field_id")
+    return None if text is None else int(text)
 
 
 def file_schema(table: Table, rows: pa.RecordBatch) -> pa.Schema:
@@ -180,15 +195,38 @@ def _sentences(table: Table) -> dict[str, str]:
     }
 
 
-class ParquetFile:
-    """A file of `table`, written to `folder`; `day` is its partition, None for the null partition or no `day`."""
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How rows are stored.
 
-    def __init__(self, table: Table, folder: Path, capture: str, day: dt.date | None, *, bloom: bool = False) -> None:
-        self.table, self.folder, self.day, self.bloom = table, folder, day, bloom
-        name = f"{capture}-{uuid7()}"
-        self.temporary, self.final = folder / f".{name}.tmp", folder / f"{name}.parquet"
+    `schema` has field ids; `options` are those of pyarrow's ParquetWriter; `notes` go to the key-value metadata.
+    """
+
+    schema: pa.Schema
+    options: Mapping[str, Any]
+    notes: Mapping[str, str]
+
+
+def declared(table: Table, rows: pa.RecordBatch, *, bloom: bool) -> Layout:
+    """The layout of a declared table, with dictionaries as in `rows`; `bloom` adds Bloom filters to addresses."""
+    return Layout(file_schema(table, rows), writer_options(table, bloom=bloom), _sentences(table))
+
+
+class ParquetFile:
+    """A file in `folder`, its name begins with `name`; `day` is its partition, None for the null partition or no day.
+
+    `layout` gives the layout, for the first rows.
+    """
+
+    def __init__(
+        self, layout: Callable[[pa.RecordBatch], Layout], folder: Path, name: str, day: dt.date | None = None
+    ) -> None:
+        self.folder, self.day = folder, day
+        unique = f"{name}-{uuid7()}"
+        self.temporary, self.final = folder / f".{unique}.tmp", folder / f"{unique}.parquet"
         self.rows = self.groups = 0
-        self._known = [_Known(column) for column in table.all_columns]
+        self._layout = layout
+        self._known: list[_Known] = []
         self._metadata: list[Any] = []
         self._schema: pa.Schema = None
         self._out: Any = None
@@ -196,10 +234,13 @@ class ParquetFile:
 
     def _open(self, rows: pa.RecordBatch) -> None:
         make_folder(self.folder)
-        self._schema = file_schema(self.table, rows)
+        layout = self._layout(rows)
+        self._schema, self._notes = layout.schema, layout.notes
+        self._known = [_Known(field) for field in layout.schema]
         self._out = _Hashed(self.temporary)
-        options = writer_options(self.table, bloom=self.bloom)
-        self._writer = pq.ParquetWriter(self._out, self._schema, metadata_collector=self._metadata, **options)
+        self._writer = pq.ParquetWriter(
+            self._out, self._schema, metadata_collector=self._metadata, **dict(layout.options)
+        )
 
     def write(self, rows: pa.RecordBatch) -> None:
         """Append one row group."""
@@ -210,7 +251,7 @@ class ParquetFile:
             for column, field in zip(rows.columns, self._schema, strict=True)
         ]
         for known, column in zip(self._known, columns, strict=True):
-            if known.column.scalar is not None:
+            if known.scalar:
                 known.add(column)
         table = pa.Table.from_arrays(columns, schema=self._schema)
         # write_batch would choose the size of the row group; write_table takes it as an argument
@@ -219,9 +260,9 @@ class ParquetFile:
         self.rows += len(table)
         self.groups += 1
 
-    def finish(self) -> DataFile:
+    def finish(self) -> StoredFile:
         """Write the footer, give the file its final name, and make both durable."""
-        self._writer.add_key_value_metadata(_sentences(self.table))
+        self._writer.add_key_value_metadata(dict(self._notes))
         self._writer.close()
         self._out.settle()
         put_in_place(self.temporary, self.final)
@@ -229,8 +270,9 @@ class ParquetFile:
         out, footer = self._out, int.from_bytes(self._out.tail[:4], "little")
         statistics = self._statistics()
         self._writer, self._metadata = None, []
-        return DataFile(
-            self.table, self.final, self.day, self.rows, out.size, footer, out.digest.hexdigest(), statistics
+        return StoredFile(
+            path=self.final, day=self.day, rows=self.rows, size=out.size, footer=footer,
+            sha256=out.digest.hexdigest(), statistics=statistics,
         )  # fmt: skip
 
     def discard(self) -> None:
@@ -249,18 +291,17 @@ class ParquetFile:
 
     def _statistics(self) -> dict[int, Statistics]:
         """Statistics of the scalar columns by field id."""
-        metadata, numbers = self._metadata[0], ids(self.table)
+        metadata = self._metadata[0]
         groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
         place = {groups[0].column(index).path_in_schema: index for index in range(metadata.num_columns)}
         result = {}
         for known in self._known:
-            column = known.column
-            if column.scalar is None:
+            if not known.scalar or known.number is None:
                 continue
-            chunks = [group.column(place[column.name]) for group in groups]
-            if has_statistics(column):
+            chunks = [group.column(place[known.name]) for group in groups]
+            if known.reader is not None:
                 for found in (chunk.statistics for chunk in chunks):
                     if found is not None and found.has_min_max:
-                        known.extend(_from_raw(column, found.min_raw), _from_raw(column, found.max_raw))
-            result[numbers[column.name]] = known.result(sum(chunk.total_compressed_size for chunk in chunks))
+                        known.extend(known.reader(found.min_raw), known.reader(found.max_raw))
+            result[known.number] = known.result(sum(chunk.total_compressed_size for chunk in chunks))
         return result

@@ -6,6 +6,7 @@ import os
 import secrets
 import time
 from pathlib import Path
+from typing import Any
 
 
 def uuid7() -> str:
@@ -45,3 +46,12 @@ def put_in_place(temporary: Path, final: Path) -> None:
         temporary.replace(final)
     else:
         temporary.unlink()
+
+
+def opened(path: Path | str) -> Any:
+    """What Arrow reads: the path, or an open object of an object store."""
+    if not str(path).startswith("s3://"):
+        return path
+    import s3fs
+
+    return s3fs.S3FileSystem().open(str(path), "rb")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 import shutil
 import sqlite3
 import time
@@ -238,3 +239,28 @@ def test_first_capture_that_fails_leaves_no_lake(run: Run, tmp_path: Path) -> No
             assert list(lake.rglob("*")) == []
             assert lake.exists() == there
     assert run("captures", "--lake", tmp_path / "new")[0] == 1
+
+
+def test_compact_merges_files_and_snapshots_are_listed(run: Run, own_lake: Path, captures: Path) -> None:
+    assert run("capture", captures, "--lake", own_lake)[0] in (0, 3)
+    before = run("dump", "packet", "--sort", "capture,packet", "--format", "csv", "--lake", own_lake)
+    code, planned, _ = run("compact", "--dry-run", "--lake", own_lake)
+    assert code == 0
+    assert re.search(r"\d+ files would become \d+\.", planned)
+    code, out, err = run("compact", "--lake", own_lake)
+    assert (code, err) == (0, "")
+    assert "`netlake util expire` deletes the former ones" in out
+    assert run("compact", "packet", "--lake", own_lake) == (0, "No files were merged.\n", "")
+    assert run("compact", "--dry-run", "--lake", own_lake) == (0, "No files would be merged.\n", "")
+    assert run("dump", "packet", "--sort", "capture,packet", "--format", "csv", "--lake", own_lake) == before
+    code, out, _ = run("util", "snapshots", "--limit", 2, "--lake", own_lake)
+    lines = out.splitlines()
+    assert code == 0
+    assert re.fullmatch(r"id +time \(UTC\) +tables +author +message", lines[0])
+    assert len(lines) == 3
+    assert re.search(r" netlake \S+ +merged \d+ files into \d+$", lines[2])
+    assert run("util", "snapshots", "--limit", 0, "--lake", own_lake)[1].count("\n") == 1
+    code, out, _ = run("util", "expire", "--days", 0, "--keep", 2, "--lake", own_lake)
+    assert (code, len(run("util", "snapshots", "--lake", own_lake)[1].splitlines())) == (0, 3)
+    code, _, err = run("compact", "no_such_table", "--lake", own_lake)
+    assert (code, err.count("\n")) == (1, 1)

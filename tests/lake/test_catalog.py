@@ -303,8 +303,8 @@ def test_orphans_are_collected_after_the_grace_period(catalog: Catalog) -> None:
     old = time.time() - 120
     for file in left[:2]:
         os.utime(file.path, (old, old))
-    assert catalog.collect_orphans(60) == sorted(file.path for file in left[:2])
-    assert set(catalog.collect_orphans(0)) == {stale, *(file.path for file in left[2:])}
+    assert catalog.collect_orphans(60) == sorted(str(file.path) for file in left[:2])
+    assert set(catalog.collect_orphans(0)) == {str(stale), *(str(file.path) for file in left[2:])}
     assert on_disk(catalog) == keep | {str(foreign)}
     assert len(rows(catalog, "wire", at=1)) == 20
 

@@ -18,6 +18,7 @@ from extension import plain
 import netlake
 from netlake.errors import LakeError
 from netlake.lake import Catalog
+from netlake.lake.compact import Wanted
 from netlake.schema import Column
 
 A, B, C = (small.identity(number) for number in (10, 20, 30))
@@ -84,6 +85,60 @@ def test_extension_reads_a_lake_after_purge_and_expire(
     small.put(catalog, B, 25)
     both = [(catalog.snapshot(), together(rows_of(A, 30), rows_of(C, 5), b))]
     check(ask(catalog.folder, *reading(both)), both)
+
+
+def test_extension_reads_a_compacted_lake(catalog: Catalog, history: list[tuple[int, Rows]], ask: Any) -> None:
+    """Also earlier snapshots, after a capture of a merged file was removed or purged, and after expiry."""
+    now = [f"FROM lake.{name}" for name in COLUMNS]
+    assert catalog.compact(Wanted())
+    merged = [*history, (catalog.snapshot(), history[-1][1])]
+    check(ask(catalog.folder, *reading(merged), *now), [*merged, history[-1]])
+    small.put(catalog, B, 25)
+    catalog.compact(Wanted())
+    catalog.remove(C)
+    state = together(rows_of(A, 30), rows_of(B, 25))
+    merged.append((catalog.snapshot(), state))
+    check(ask(catalog.folder, *reading(merged), *now), [*merged, merged[-1]])
+    catalog.purge(B)
+    check(ask(catalog.folder, *now), [(0, together(rows_of(A, 30)))])
+    catalog.expire(dt.datetime.now(dt.UTC))
+    small.put(catalog, C, 5)
+    catalog.compact(Wanted())
+    check(ask(catalog.folder, *now), [(0, together(rows_of(A, 30), rows_of(C, 5)))])
+    ((ids, distinct),) = ask(catalog.folder, "SELECT count(rowid), count(DISTINCT rowid) FROM lake.wire")[0]
+    assert ids == distinct == 35
+
+
+def test_lake_that_the_extension_changed_is_compacted(catalog: Catalog, ask: Any) -> None:
+    """Tables, columns and files of another engine are merged from their files alone; what it merged is left alone."""
+    small.put(catalog, A, 4)
+    ask(
+        catalog.folder,
+        "CREATE TABLE lake.notes (day DATE, what VARCHAR, marks STRUCT(x INTEGER, y VARCHAR[])[], n UBIGINT, u UUID)",
+        *[
+            f"INSERT INTO lake.notes VALUES ('2024-01-0{day}', 'seen', [{{x: {day}, y: ['z']}}], 18446744073709551615,"
+            f" '00000000-0000-0000-0000-00000000000{day}')"
+            for day in range(1, 6)
+        ],
+        "ALTER TABLE lake.wire ADD COLUMN mine VARCHAR DEFAULT 'none'",
+        "ALTER TABLE lake.link RENAME COLUMN mac TO hardware",
+        "ALTER TABLE lake.notes DROP COLUMN n",
+        "INSERT INTO lake.notes VALUES ('2024-01-09', 'later', [], NULL)",
+    )
+    small.put(catalog, B, 3)
+    every = [
+        "SELECT * REPLACE (u::VARCHAR AS u) FROM lake.notes ORDER BY ALL",
+        "SELECT * FROM lake.wire ORDER BY capture, packet",
+        "SELECT * FROM lake.link ORDER BY capture, packet",
+    ]
+    before = ask(catalog.folder, *every)
+    merged = {one.table: (one.files, one.into) for one in catalog.compact(Wanted())}
+    assert merged["notes"] == (5, 1)
+    assert {"wire", "link"} <= merged.keys()
+    assert ask(catalog.folder, *every) == before
+    ask(catalog.folder, "INSERT INTO lake.notes VALUES ('2024-01-10', 'last', [], NULL)",
+        "CALL ducklake_merge_adjacent_files('lake')")  # fmt: skip
+    assert catalog.compact(Wanted(["notes"])) == []
 
 
 def test_extension_reads_a_moved_lake(

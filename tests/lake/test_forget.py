@@ -113,6 +113,18 @@ def test_expire_removes_snapshots_and_their_files(catalog: Catalog) -> None:
     assert len(rows(catalog, "wire", newest)) == 20
 
 
+def test_expire_keeps_a_number_of_snapshots(catalog: Catalog) -> None:
+    for capture in (A, B, C):
+        _put(catalog, capture)
+    now = dt.datetime.now(dt.UTC)
+    assert catalog.expire(now, keep=4) == ([], [])
+    assert catalog.expire(now, keep=3)[0] == [0]
+    assert [snapshot.id for snapshot in catalog.snapshots()] == [1, 2, 3]
+    assert [(snapshot.tables, snapshot.message) for snapshot in catalog.snapshots()[:1]] == [
+        (3, f"added capture {A}: /captures/{A}.pcap")
+    ]
+
+
 def test_expire_keeps_what_later_snapshots_contain(catalog: Catalog) -> None:
     _put(catalog, A)
     _put(catalog, B)

@@ -1,7 +1,8 @@
 """Forks writers of small captures, all warm: for tests that kill them and let them race.
 
 Standard input has one JSON task a line: {"lake": folder, "jobs": [[first, count, rows, replace], ...], "kill": seconds
-or null}. If `replace` is a name, the job replaces the rows of this owner `count` times, in editions from `first` on.
+or null}. If `replace` is "compact", small files are merged `count` times; if it is another name, the job replaces the
+rows of this owner `count` times, in editions from `first` on.
 All jobs run at once, each in a process; after `kill` seconds they are killed. The answer, after all have ended, is the
 list of [status, capture] that were acknowledged. A job of 0 captures kills itself while it writes the catalog's file.
 """
@@ -19,6 +20,7 @@ import small
 
 from netlake.errors import LakeError
 from netlake.lake import Catalog
+from netlake.lake.compact import Wanted
 
 
 def work(lake: str, pipe: int, first: int, count: int, rows: int, *, replace: bool | str) -> None:
@@ -28,6 +30,9 @@ def work(lake: str, pipe: int, first: int, count: int, rows: int, *, replace: bo
         half_done(catalog)
     for number in range(first, first + count):
         try:
+            if replace == "compact":
+                os.write(pipe, f"compacted {len(catalog.compact(Wanted()))}\n".encode())
+                continue
             if isinstance(replace, str):
                 outcome = small.derive(catalog, replace, number, rows)
                 os.write(pipe, f"{outcome.status} {replace}:{number}\n".encode())

@@ -7,6 +7,7 @@ import hashlib
 import json
 import math
 import os
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -21,7 +22,7 @@ from netlake.errors import SchemaError
 from netlake.schema import Column, Table, arrow
 from netlake.schema.contract import ids
 from netlake.sinks.parquet import NO_DAY, ParquetSink
-from netlake.sinks.parquet_file import ParquetFile
+from netlake.sinks.parquet_file import ParquetFile, declared
 from tests.sinks.things import SCALARS, TABLE, UTC, batch, own_row, read, row, same
 
 
@@ -284,7 +285,7 @@ def test_invalid_capture_id_is_refused(tmp_path: Path, capture: str) -> None:
 
 
 def test_file_is_closed_between_row_groups(tmp_path: Path) -> None:
-    file = ParquetFile(TABLE, tmp_path, "c0ffee", None)
+    file = ParquetFile(partial(declared, TABLE, bloom=False), tmp_path, "c0ffee")
     file.write(batch([row(1)]))
     assert not [link for link in Path("/proc/self/fd").iterdir() if str(tmp_path) in _target(link)]
     file.discard()

@@ -18,9 +18,9 @@ from typing import Any, Self
 import duckdb
 
 from netlake.label.memory import explained
-from netlake.lake import Catalog, Stored
+from netlake.lake import Catalog, Stored, remote
 from netlake.layers.steps import STEPS
-from netlake.query.connection import Connection, view
+from netlake.query.connection import Connection, only_of, view
 from netlake.query.snapshot import Field, Snapshot
 from netlake.schema import CONTEXT_IDS
 
@@ -90,9 +90,12 @@ class Opened:
         fields = self.snapshot.fields(table)
         number = next((field.number for field in fields if field.name == "capture" and field.number < 16), None)
         files = list(self.snapshot.files(table, () if number is None else (number,)))
+        remote.register(self.sql, (file.path for file in files))
         if captures is not None and number is not None:
             wanted = sorted(captures)
             files = [file for file in files if _may(file.stats.get(number), wanted)]
+            self.sql.execute(view(table, fields, files, only=only_of(files, number, wanted)))
+            return bool(files)
         self.sql.execute(view(table, fields, files))
         return bool(files)
 
