@@ -49,7 +49,7 @@ def main(request: dict[str, Any]) -> int:
         from netlake import kernels
 
         kernels.use(Path(request["kernels"]))
-    # pyarrow would import it, where it is installed, for the first value that it converts: 0.3 s that nothing here needs
+    # pyarrow would import it for the first value that it converts, if it is installed: 0.3 s that nothing here needs
     sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
     from netlake.errors import NetlakeError
     from netlake.query.output.visible import say
