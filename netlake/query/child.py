@@ -135,11 +135,12 @@ def ready(request: dict[str, Any], *, locked: bool) -> tuple[Connection, Snapsho
 
 def _statement(request: dict[str, Any], snapshot: Snapshot, connection: Connection) -> Selection:
     """The SQL of a request, and the tables that its filter found in the originals."""
-    from netlake.query.carving import Carving
     from netlake.query.dump import Dump, check_condition
     from netlake.query.selection import Selection
 
     if request["carve"]:
+        from netlake.query.carving import Carving
+
         return Carving(**request["carve"]).selection(snapshot, connection)
     if not request["dump"]:
         return Selection(str(request["sql"] or ""))

@@ -30,7 +30,6 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from netlake.errors import QueryError
-from netlake.lake import elsewhere
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -141,6 +140,15 @@ def _late(timeout: float | None) -> QueryError:
     return QueryError(f"The statement was stopped after {timeout or 0:g} s; raise --timeout to allow more.")
 
 
+def _elsewhere(lake: Path) -> tuple[list[str], list[int]]:
+    """What the child needs of a lake whose catalog or data are elsewhere; for others nothing is imported."""
+    if not (lake / "lake.toml").exists():
+        return [], []
+    from netlake.lake import elsewhere
+
+    return elsewhere.needed(lake)
+
+
 class start:  # noqa: N801 - used as a function that gives a context
     """The child process of `request`, which writes to `out`; leaving the context kills it and removes its files."""
 
@@ -148,7 +156,7 @@ class start:  # noqa: N801 - used as a function that gives a context
         self.spill = tempfile.mkdtemp(prefix="netlake-spill-")
         fields = dataclasses.asdict(request) | {"paths": _paths(), "spill": self.spill}
         fields["kernels"] = _kernels() if request.originals else None
-        fields["reads"], fields["ports"] = elsewhere.needed(Path(request.lake))
+        fields["reads"], fields["ports"] = _elsewhere(Path(request.lake))
         self.child = subprocess.Popen(  # noqa: S603 - runs the interpreter of this process
             [sys.executable, "-P", "-c", _BOOT], stdin=subprocess.PIPE, stdout=out
         )
