@@ -49,8 +49,7 @@ def main(request: dict[str, Any]) -> int:
         from netlake import kernels
 
         kernels.use(Path(request["kernels"]))
-    # pyarrow would import it for the first value that it converts, if it is installed: 0.3 s that nothing here needs
-    sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
+    sys.meta_path.insert(0, _WithoutPandas())
     from netlake.errors import NetlakeError
     from netlake.query.output.visible import say
 
@@ -68,6 +67,15 @@ def main(request: dict[str, Any]) -> int:
         say(f"The rows could not be written: {error.strerror or error}.")
         return 1
     return 0
+
+
+class _WithoutPandas:
+    """Says that pandas is not installed: pyarrow would import it for the first value that it converts, in 0.3 s."""
+
+    def find_spec(self, name: str, *_: Any) -> None:
+        """Raise for pandas; other modules are found as usual."""
+        if name == "pandas":
+            raise ModuleNotFoundError("statements do not need pandas", name=name)
 
 
 def _readable(request: dict[str, Any]) -> list[str]:

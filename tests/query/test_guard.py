@@ -258,3 +258,12 @@ def test_closed_pipe_ends_child_without_message(form: str, lake: Path, capfd: py
     finally:
         os.close(writing)
     assert capfd.readouterr().err == ""
+
+
+def test_statements_do_not_import_pandas(lake: Path) -> None:
+    """Where pandas is installed pyarrow would import it, which takes longer than many statements."""
+    environment = {**os.environ, "PYTHONPROFILEIMPORTTIME": "1"}
+    command = [sys.executable, "-m", "netlake", "sql", "SELECT 'a' AS a, 1 AS b", "--lake", str(lake)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert "duckdb" in ran.stderr
+    assert "pandas.core" not in ran.stderr
