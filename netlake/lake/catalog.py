@@ -142,7 +142,10 @@ class Catalog(MaintainedLake):
             except BaseException:
                 # the transaction may be over already, as when an interrupt arrives late
                 with suppress(LakeError):
-                    self._kept(files, rewriter)
+                    if done:
+                        self._kept(files, rewriter)
+                    else:
+                        self._drop(files, rewriter)
                 raise
             if not done[0].written:
                 self._discard(files)
@@ -151,12 +154,17 @@ class Catalog(MaintainedLake):
 
     def _kept(self, files: Sequence[StoredFile], rewriter: shared.Rewriter | None) -> bool:
         """Whether the catalog has the files of a transaction that failed; else they are removed."""
-        if self._keeps([*files, *(rewriter.every if rewriter else ())]):
+        used = [made for made in rewriter.every if made.path in rewriter.used] if rewriter else []
+        if self._keeps([*files, *used]):
             return True
+        self._drop(files, rewriter)
+        return False
+
+    def _drop(self, files: Sequence[StoredFile], rewriter: shared.Rewriter | None) -> None:
+        """Remove the files of a transaction that was not committed."""
         self._discard(files)
         if rewriter:
             rewriter.used.clear()
-        return False
 
     def _add_capture(self, session: Session, given: _Addition) -> Outcome:
         facts, files = given.facts, given.files

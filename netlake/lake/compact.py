@@ -20,10 +20,10 @@ Theory of operation
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from netlake.lake import layout, shared, store
 from netlake.lake.change import Change
@@ -78,15 +78,31 @@ class Merged:
     into_size: int
 
 
-def plan(session: Session, base: str, tables: dict[str, int], wanted: Wanted) -> list[Group]:
-    """The groups of files to merge; `tables` are the ids of the present tables by name."""
-    groups: list[Group] = []
-    for name, number in tables.items():
-        if wanted.tables is None or name in wanted.tables:
-            by_day = _by_day(session, number)
-            for files in _of_one_kind(_candidates(session, base, number, wanted)):
-                groups += _grouped(name, files, wanted, by_day=by_day)
-    return groups
+class Candidates(NamedTuple):
+    """The files of a table that are small enough, and whether the table is partitioned by day."""
+
+    table: str
+    files: list[Stored]
+    by_day: bool
+
+
+def candidates(session: Session, base: str, tables: dict[str, int], wanted: Wanted) -> list[Candidates]:
+    """The small files of each table; `tables` are the ids of the present tables by name."""
+    return [
+        Candidates(name, _candidates(session, base, number, wanted), _by_day(session, number))
+        for name, number in tables.items()
+        if wanted.tables is None or name in wanted.tables
+    ]
+
+
+def plan(found: Iterable[Candidates], wanted: Wanted) -> list[Group]:
+    """The groups of files to merge; their footers are read, so call it outside of a session."""
+    return [
+        group
+        for one in found
+        for files in _of_one_kind(one.files)
+        for group in _grouped(one.table, files, wanted, by_day=one.by_day)
+    ]
 
 
 def _candidates(session: Session, base: str, table: int, wanted: Wanted) -> list[Stored]:

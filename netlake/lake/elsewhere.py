@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from netlake.errors import LakeError, OptionError
 from netlake.lake import remote
 
 NAME = "lake.toml"
+# the file in a place for data that says whose it is
+CLAIM = ".netlake-lake"
 SCHEMES = ("postgresql", "postgres")
 # what libpq, the resolver of names and TLS read
 _RESOLVER = (
@@ -48,9 +51,11 @@ def read(folder: Path) -> Elsewhere:
         wrong = found.keys() - {"catalog", "data"} or [key for key, text in found.items() if not isinstance(text, str)]
         if wrong:
             raise LakeError(f"{path} has an unknown or invalid key {min(wrong)}; it may have `catalog` and `data`.")
-        return Elsewhere(**found)
+        known = Elsewhere(**found)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise LakeError(f"{path} is not TOML: {error}.") from error
+    check(known)
+    return known
 
 
 def needed(folder: Path) -> tuple[list[str], list[int]]:
@@ -63,7 +68,10 @@ def needed(folder: Path) -> tuple[list[str], list[int]]:
     home, ports = Path.home(), []
     places = [os.environ.get("PGPASSFILE", str(home / ".pgpass")), str(home / ".postgresql"), *_RESOLVER]
     if found.catalog is not None:
-        ports.append(urlsplit(found.catalog).port or int(os.environ.get("PGPORT", "5432")))
+        from psycopg.conninfo import conninfo_to_dict
+
+        given = str(conninfo_to_dict(found.catalog).get("port") or os.environ.get("PGPORT") or 5432)
+        ports += [int(port or 5432) for port in given.split(",") if not port or port.isdecimal()]
     base = OpenLake(folder, readonly=True).base
     if not remote.is_remote(base):
         return [*places, base], ports
@@ -78,13 +86,41 @@ def check(elsewhere: Elsewhere) -> None:
     url = urlsplit(elsewhere.catalog)
     if url.scheme not in SCHEMES:
         raise OptionError(
-            f"{elsewhere.catalog!r} is not a catalog; give a URL such as postgresql://user@host/database."
+            f"{_without_password(elsewhere.catalog)!r} is not a catalog; give a URL such as"
+            " postgresql://user@host/database."
         )
     if url.password or "password=" in url.query:
         raise OptionError(
             "The URL of the catalog has a password, which would be stored; leave it out, and set PGPASSWORD or write it"
             " to ~/.pgpass."
         )
+
+
+def claim(base: str, owner: str) -> None:
+    """Note in a place for data whose it is; LakeError if it is that of another lake, whose files `gc` would delete."""
+    text = f"{owner}\n"
+    if remote.is_remote(base):
+        found = remote.claimed(f"{base}/{CLAIM}", text)
+    else:
+        path = Path(base) / CLAIM
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            path.write_text(text, encoding="utf-8")
+        found = path.read_text(encoding="utf-8")
+        inside = next(
+            (one for one in path.parent.parents if (one / CLAIM).exists() or (one / "catalog.sqlite").exists()), None
+        )
+        if inside is not None:
+            raise LakeError(f"{base} is inside the data of another lake, {inside}; choose another place for the data.")
+    if found != text:
+        raise LakeError(
+            f"{base} has the data of another lake ({found.strip()}); choose another place, or give several machines one"
+            " --catalog."
+        )
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:...@", url)
 
 
 def write(folder: Path, elsewhere: Elsewhere) -> list[Path]:

@@ -55,6 +55,7 @@ def publish(catalog: Catalog, folder: Path) -> Published:
     """
     try:
         from pyiceberg.catalog.sql import SqlCatalog
+        from pyiceberg.exceptions import NoSuchTableError
     except ImportError as error:
         raise LakeError("Iceberg tables need the extra netlake[iceberg]: install it with pip.") from error
     folder = folder.absolute()
@@ -69,16 +70,29 @@ def publish(catalog: Catalog, folder: Path) -> Published:
                 iceberg.drop_table((NAMESPACE, name))
         for name, table in present.items():
             try:
+                _check(table)
                 fields = [_field(column) for column in catalog.columns(name, at)]
+                files = catalog.files(name, at)
             except LakeError as error:
                 result.refused.append(f"Table {name} was not published: {error}")
+                with suppress(NoSuchTableError):
+                    iceberg.drop_table((NAMESPACE, _called(table)))
                 continue
-            files = catalog.files(name, at)
             _register(iceberg, folder, table, fields, files)
             result.tables[name] = sum(file.rows for file in files)
     finally:
         iceberg.engine.dispose()
     return result
+
+
+def _called(table: TableInfo) -> str:
+    return table.name if table.schema == "main" else f"{table.schema}.{table.name}"
+
+
+def _check(table: TableInfo) -> None:
+    """LakeError for a name, of another engine's table, that is no name of a folder."""
+    if not re.fullmatch(r"[^./\\\x00][^/\\\x00]*", _called(table)):
+        raise LakeError("its name cannot be that of a folder.")
 
 
 def _uri(path: Path) -> str:
@@ -129,7 +143,7 @@ def _register(
     from pyiceberg.serializers import ToOutputFile
     from pyiceberg.table.metadata import TableMetadataV2
 
-    name = table.name if table.schema == "main" else f"{table.schema}.{table.name}"
+    name = _called(table)
     place = folder / name
     (place / "metadata").mkdir(parents=True, exist_ok=True)
     former = list((place / "metadata").iterdir())

@@ -32,7 +32,8 @@ class MaintainedLake(OpenLake):
             numbers = {name: table.id for name, table in read.tables(session, at, self.base).items()}
             for name in wanted.tables or ():
                 self._table(session, name, at)
-            return compact.plan(session, self.base, numbers, wanted)
+            found = compact.candidates(session, self.base, numbers, wanted)
+        return compact.plan(found, wanted)
 
     def compact(self, wanted: Wanted, watch: Callable[[str, float], None] = lambda *_: None) -> list[Merged]:
         """Merge small files in one snapshot; what became of each table. `watch` gets a table and the share done."""
@@ -107,7 +108,8 @@ class MaintainedLake(OpenLake):
         """Whether the catalog has these files; it has all or none."""
         if not files:
             return False
-        with self._read() as session:
+        # a server may still be doing a commit whose connection was lost: it keeps the writer's lock until it is done
+        with self._database.write() if self.elsewhere.catalog is not None else self._read() as session:
             named = (f"%{files[0].path.name}",)  # names are never used twice
             return session.row("SELECT 1 FROM ducklake_data_file WHERE path LIKE ?", named) is not None
 

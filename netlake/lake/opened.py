@@ -12,6 +12,7 @@ Rules
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -111,6 +112,8 @@ class OpenLake:
         make_folder(self.data)
         try:
             with self._database.write(create=True) as session:
+                if self.elsewhere.data is not None and not layout.exists(session):
+                    elsewhere.claim(self.base, self.elsewhere.catalog or f"{socket.gethostname()}:{self.folder}")
                 self._complete(session)
                 yield session
         except BaseException:

@@ -125,7 +125,10 @@ class PostgreSQL(SQLite):
 
     @contextmanager
     def _connected(self) -> Iterator[Any]:
-        connection = psycopg.connect(self.url, connect_timeout=30, autocommit=True)
+        try:
+            connection = psycopg.connect(self.url, connect_timeout=30, autocommit=True)
+        except psycopg.ProgrammingError as error:
+            raise LakeError(f"{self.url} is not a URL of PostgreSQL: {_first(error)}.") from error
         connection.execute("SET TimeZone = 'UTC'")
         connection.autocommit = False
         connection.adapters.register_loader("timestamptz", _Time)
@@ -145,6 +148,10 @@ class PostgreSQL(SQLite):
         except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled) as error:
             raise LakeError(
                 f"The catalog {self.url} is locked by another process for more than {PATIENCE:.0f} s; try again later."
+            ) from error
+        except (psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidSchemaName) as error:
+            raise LakeError(
+                f"The catalog {self.url} refuses it: {_first(error)}; its user must be able to create tables."
             ) from error
         except psycopg.errors.DiskFull as error:
             raise FullDiskError(f"The catalog {self.url} could not be written: {_first(error)}.") from error

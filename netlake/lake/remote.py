@@ -43,7 +43,28 @@ def filesystem() -> Any:
 def register(database: Any, places: Iterable[str]) -> None:
     """Let a DuckDB database read objects, if one of `places` is one."""
     if any(map(is_remote, places)) and "s3" not in database.list_filesystems():
-        database.register_filesystem(filesystem())
+        database.register_filesystem(_only_read(filesystem()))
+
+
+# what changes objects, in fsspec and s3fs; those with an underscore are their asynchronous forms
+_CHANGES = (
+    "bulk_delete", "copy", "cp_file", "makedirs", "mkdir", "mkdirs", "move", "mv", "mv_file", "pipe",
+    "pipe_file", "put", "put_file", "rename", "rm", "rm_file", "rmdir", "touch", "upload", "write_bytes", "write_text",
+)  # fmt: skip
+
+
+def _only_read(store: Any) -> Any:
+    """A file system like `store` that refuses to change objects: the SQL of users must not reach a lake's data."""
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise PermissionError("the data of a lake is only read")
+
+    def only_read(self: Any, path: str, mode: str = "rb", *given: Any, **named: Any) -> Any:
+        return refuse() if mode not in ("r", "rb") else type(store).open(self, path, mode, *given, **named)
+
+    methods = {name: refuse for plain in _CHANGES for name in (plain, f"_{plain}")}
+    made = type("OnlyRead", (type(store),), {**methods, "open": only_read})
+    return made(use_listings_cache=False)
 
 
 def options() -> dict[str, str]:
@@ -105,6 +126,17 @@ class Store:
             for name, info in found.items()
             if ours.fullmatch(name.rpartition("/")[2]) and info["LastModified"] <= before
         ]
+
+
+def claimed(place: str, text: str) -> str:
+    """The text of a small object, which is written if there is none; LakeError if it cannot be."""
+    store = filesystem()
+    try:
+        if not store.exists(place):
+            store.pipe_file(place, text.encode())
+        return str(store.cat_file(place).decode())
+    except Exception as error:
+        raise LakeError(f"{place} cannot be written: {error}") from error
 
 
 def size(place: str) -> int | None:

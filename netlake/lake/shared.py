@@ -149,7 +149,8 @@ class Rewriter:
 
     def __init__(self, lake: OpenLake) -> None:
         self.lake, self.base = lake, lake.base
-        self.made: dict[tuple[int, frozenset[str]], StoredFile] = {}
+        # by the path of the old file: another process may give its number to a new one
+        self.made: dict[tuple[str, frozenset[str]], StoredFile] = {}
         self.used: set[Path] = set()
 
     def prepare(self, session: Session, captures: Collection[str], *, history: bool = False) -> list[Stored]:
@@ -165,7 +166,7 @@ class Rewriter:
         """The file without the rows of `captures`, written now unless it was prepared."""
         from netlake.sinks import parquet_copy
 
-        key = (file.id, frozenset(captures))
+        key = (file.place, frozenset(captures))
         if key not in self.made:
             ends = list(accumulate(run.rows for run in file.runs))
             kept = [

@@ -52,8 +52,11 @@ def encoding(table: Table, path: str, arrow: str, wanted: str) -> str | None:
 
 
 def has_statistics(column: Column) -> bool:
-    """Whether the Parquet file has least and greatest value of `column`."""
-    return column.scalar is not None and column.scalar.arrow in NUMBERS
+    """Whether the Parquet file has least and greatest value of `column`.
+
+    Not of real numbers: statistics leave NaN out, so that programs which skip row groups by them lose its rows.
+    """
+    return column.scalar is not None and column.scalar.arrow in INTEGERS
 
 
 @cache

@@ -26,7 +26,7 @@ from netlake.sinks.places import opened
 
 GROUP = 256 << 10
 BYTES = 64 << 20
-BATCH = 64 << 10
+BATCH = 4 << 10
 # encodings that are kept; columns with a dictionary are found by it, all others are plain
 _KEPT = {"DELTA_BINARY_PACKED", "BYTE_STREAM_SPLIT", "DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY"}
 _DICTIONARY = {"RLE_DICTIONARY", "PLAIN_DICTIONARY"}
@@ -54,7 +54,8 @@ class Formats:
             for index in range(metadata.num_columns):
                 chunk = group.column(index)
                 self._found.setdefault(chunk.path_in_schema, set()).update(chunk.encodings)
-                if chunk.is_stats_set:
+                # as in netlake.sinks.parquet_columns, not of real numbers
+                if chunk.is_stats_set and chunk.physical_type not in ("FLOAT", "DOUBLE"):
                     self._statistics.add(chunk.path_in_schema)
         for key, value in (metadata.metadata or {}).items():
             if key != b"ARROW:schema":
@@ -82,9 +83,12 @@ class Formats:
 
 
 def schema_of(path: Path | str) -> str:
-    """The Parquet schema of a file as text, with field ids."""
-    with pq.ParquetFile(opened(path)) as file:
-        return _columns(file.schema)
+    """The Parquet schema of a file as text, with field ids. LakeError if it cannot be read."""
+    try:
+        with pq.ParquetFile(opened(path)) as file:
+            return _columns(file.schema)
+    except (pa.ArrowException, FileNotFoundError) as error:
+        raise LakeError(f"A data file cannot be read, see `netlake util validate`: {error}") from error
 
 
 def _columns(schema: Any) -> str:

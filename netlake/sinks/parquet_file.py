@@ -124,8 +124,11 @@ class _Known:
         """Add the values of a row group; bounds of strings come from their dictionary, if they have one."""
         self.values += len(values)
         self.nulls += values.null_count
-        if self.real and pc.any(pc.is_nan(values)).as_py():
-            self.unknown = True  # Parquet's statistics omit NaN, but in SQL it is the greatest number
+        if self.real and not self.unknown and values.null_count < len(values):
+            # NaN is the greatest number in SQL, and no bound of Parquet: the footer has no statistics of real numbers
+            ends = pc.min_max(values)
+            has_nan = pc.any(pc.is_nan(values)).as_py()
+            self.extend(*((None, None) if has_nan else (ends["min"].as_py(), ends["max"].as_py())))
         if self.text and not self.unknown and values.null_count < len(values):
             self.extend(*_ends(values.dictionary if pa.types.is_dictionary(values.type) else values))
 

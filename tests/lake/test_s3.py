@@ -177,3 +177,26 @@ def test_missing_bucket_is_one_sentence(tmp_path: Path, bucket: str, capfd: Any)
     assert code == 1
     assert "cannot be written" in out + err
     assert on_disk(Catalog(lake)) == set()
+
+
+def test_statements_of_users_cannot_change_objects(
+    bucket: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake = tmp_path / "lake"
+    assert cli.main(["util", "connect", "--data", bucket, "--lake", str(lake)]) == 0
+    assert cli.main(["capture", str(CAPTURES / "tunnel.pcap"), "--lake", str(lake)]) == 0
+    catalog = Catalog(lake)
+    victim = next(iter(paths(catalog)))
+    before = {place: remote.size(place) for place in objects(bucket)}
+    for place in (victim, f"{bucket}/new.csv"):
+        assert cli.main(["sql", f"COPY (SELECT 1 AS a) TO '{place}'", "--lake", str(lake)]) == 1
+    assert {place: remote.size(place) for place in objects(bucket)} == before
+    assert catalog.validate(deep=True) == []
+
+
+def test_a_place_is_of_one_lake(bucket: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for place in (bucket, str(tmp_path / "data")):
+        first, second = (tmp_path / f"{name}-{len(place)}" for name in ("a", "b"))
+        for lake in (first, second):
+            assert cli.main(["util", "connect", "--data", place, "--lake", str(lake)]) == (0 if lake == first else 1)
+        assert "has the data of another lake" in capsys.readouterr().err
