@@ -76,6 +76,7 @@ def parts(facts: CaptureFacts, paths: Sequence[Path], wanted: Wanted) -> Iterato
             at = part.at + len(part.rows)
             yield part
     if at < len(wanted):
+        last = at
         for part in passed(facts, paths, wanted.rest(at)):
             yield Part(part.source, part.batch, part.rows, at + part.at)
             last = at + part.at + len(part.rows)

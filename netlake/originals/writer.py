@@ -100,13 +100,10 @@ class Pcap:
     def __init__(self, file: BinaryIO) -> None:
         self.out, self.untimed = file, 0
         self._link_type: int | None = None
-        self._snaplen = LONGEST
 
     def interfaces(self, key: Hashable, found: Iterable[Interface], comment: str | None = None) -> None:
-        """Remember the snap length of the first interfaces: the file header is written with the first packet."""
-        del key, comment
-        if self._link_type is None:
-            self._snaplen = max((interface.snaplen or LONGEST for interface in found), default=LONGEST)
+        """Nothing: the file header has no interfaces. Its snap length is that of none: programs cut packets to it."""
+        del key, found, comment
 
     def packet(self, key: Hashable, batch: Packets, row: int, options: dict[str, Any]) -> None:
         """Write the packet in `row` of `batch`; OptionError if its link type is not that of the file."""
@@ -133,7 +130,7 @@ class Pcap:
 
     def _begin(self, link_type: int) -> None:
         self._link_type = link_type
-        self.out.write(struct.pack("<IHHiIII", MAGIC, *VERSION, 0, 0, self._snaplen, link_type))
+        self.out.write(struct.pack("<IHHiIII", MAGIC, *VERSION, 0, 0, LONGEST, link_type))
 
 
 def nanoseconds(batch: Packets, row: int) -> int | None:

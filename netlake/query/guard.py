@@ -95,10 +95,11 @@ def run(request: Request, out: int | IO[bytes], *, timeout: float | None = None)
 
 
 @contextlib.contextmanager
-def rows(request: Request, *, timeout: float | None = None) -> Iterator[pa.RecordBatchReader]:
-    """The rows of `request` as a stream, which the child computes while they are read.
+def rows(request: Request, *, timeout: float | None = None) -> Iterator[Iterator[pa.RecordBatch]]:
+    """The rows of `request`, which the child computes while they are read.
 
-    Raises FailedError if the child fails, and QueryError if the block takes more than `timeout` seconds.
+    Raises FailedError if the child fails, and QueryError if it is not done after `timeout` seconds: at the latest when
+    the last row was read, so that a file with the rows can be left out.
     """
     import pyarrow as pa
 
@@ -109,20 +110,26 @@ def rows(request: Request, *, timeout: float | None = None) -> Iterator[pa.Recor
             stopped.set()
             child.kill()
 
+        def read() -> Iterator[pa.RecordBatch]:
+            # a stream that ends early is read without an error: only the exit code says whether it is whole
+            assert child.stdout is not None  # noqa: S101 - it is a pipe
+            try:
+                yield from pa.ipc.open_stream(child.stdout)
+            except (pa.ArrowInvalid, OSError) as error:
+                child.stdout.close()  # a child that still writes ends
+                if not child.wait() and not stopped.is_set():
+                    raise QueryError(f"The rows could not be read: {error}") from error
+            code = child.wait()
+            if stopped.is_set():
+                raise _late(timeout)
+            if code:
+                raise FailedError(code)
+
         timer = threading.Timer(timeout, stop) if timeout is not None else None
         try:
             if timer is not None:
                 timer.start()
-            assert child.stdout is not None  # noqa: S101 - it is a pipe
-            yield pa.ipc.open_stream(child.stdout)
-            if code := child.wait():
-                raise FailedError(code)
-        except (pa.ArrowInvalid, OSError) as error:
-            if stopped.is_set() and timeout is not None:
-                raise _late(timeout) from None
-            if code := child.wait():
-                raise FailedError(code) from error
-            raise
+            yield read()
         finally:
             if timer is not None:
                 timer.cancel()

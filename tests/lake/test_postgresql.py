@@ -61,7 +61,8 @@ def test_commands_are_those_of_a_lake_in_a_folder(tmp_path: Path, url: str, capf
     # a second machine with the same folder of data
     assert run(capfd, "util", "connect", "--catalog", url, "--lake", tmp_path / "other")[0] == 0
     for folder in (lake, plain):
-        assert run(capfd, "capture", CAPTURES / "demo.pcapng", CAPTURES / "classic.pcap", "--lake", folder)[0] == 0
+        captured = (CAPTURES / "demo.pcapng", CAPTURES / "classic.pcap", "--jobs", 1)
+        assert run(capfd, "capture", *captured, "--lake", folder)[0] == 0
     queries = [
         ("tables",),
         ("captures",),

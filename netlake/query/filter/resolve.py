@@ -18,6 +18,7 @@ from netlake.errors import FilterError
 from netlake.query.filter import constants, fields, plan, syntax
 from netlake.query.filter.constants import TYPE_NAMES, WrongConstantError
 from netlake.query.filter.fields import Source
+from netlake.query.filter.instead import INSTEAD
 from netlake.query.filter.plan import AllOf, AnyOf, Condition, Const, Every, Exists, InNetwork, Plan, Relation, Some
 from netlake.query.filter.syntax import SPELLINGS
 
@@ -26,17 +27,6 @@ PAYLOADS = ("frame", "tcp.payload", "udp.payload")
 # the quantifier of an operator, and the operator of a value
 MEANINGS = {"==": ("any", "=="), "!=": ("all", "!="), "===": ("all", "=="), "!==": ("any", "!=")}
 MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
-# what to use instead of fields of Wireshark that netlake has in another form
-_LOSSES = "losses are counted for each side of a connection, such as connection.orig_retransmitted > 0"
-_FLAGS = ("flags", "retransmission", "fast_retransmission", "spurious_retransmission", "out_of_order", "lost_segment")
-INSTEAD = {
-    "frame.protocols": 'use packet.stack, such as packet.stack contains "dns"',
-    "ssl": "use tls",
-    "dns.time": "match queries and responses by transaction_id in SQL",
-    "http.time": "use response_delay of the view http in SQL",
-    "http.request.full_uri": "use http.host and http.request.uri",
-    **{f"tcp.analysis.{name}": _LOSSES for name in _FLAGS},
-}
 FUNCTIONS = ("abs", "count", "len", "lower", "max", "min", "string", "upper")
 
 
