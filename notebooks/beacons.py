@@ -99,7 +99,10 @@ def _(opened, regular, truth):
             ),
             mo.Html(
                 shown.strips(
-                    [f"{truth(source, target)} {source}" for source, target, _ in drawn], intervals, most=40, unit="s"
+                    [f"{truth(source, target).removeprefix('password ')} {source}" for source, target, _ in drawn],
+                    intervals,
+                    most=40,
+                    unit="s",
                 )
             ),
         ]

@@ -26,6 +26,7 @@ pre { background: #f4f4f4; padding: .8rem; overflow-x: auto; font-size: 13px; li
 details { margin: .6rem 0 } summary { cursor: pointer; color: #555; font-size: 14px }
 table { border-collapse: collapse; margin: .8rem 0; font-size: 14px }
 th, td { padding: .25rem .6rem; border-bottom: 1px solid #ddd; text-align: left; vertical-align: top }
+.paragraph { display: block; margin: .6rem 0 }
 code { font-size: 90% } .output { overflow-x: auto; margin: .6rem 0 }
 """
 
