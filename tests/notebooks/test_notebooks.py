@@ -54,7 +54,9 @@ def test_notebook_runs_and_its_page_is_committed(ran: tuple[str, Any, Any]) -> N
     name, outputs, defined = ran
     page = export.page(name, outputs)
     committed = (PAGES / f"{name}.html").read_text(encoding="utf-8")
-    assert REAL.sub("#", page) == REAL.sub("#", committed), "run `make notebooks`"
+    if name == "train":
+        page, committed = REAL.sub("#", page), REAL.sub("#", committed)
+    assert page == committed, "run `make notebooks`"
     assert len(page.encode()) < LARGEST
     assert "/tmp" not in page  # noqa: S108 - no path of the machine
     assert str(ROOT) not in page
