@@ -30,7 +30,8 @@ def _cell(value: object) -> str:
         return f"{value:.3f}"
     if isinstance(value, int):
         return f"{value:,}"
-    return EMOJI.sub("&#58;", str(value).replace("|", "\\|"))
+    text = str(value).replace("|", "\\|").replace("www.", "www&#46;")  # no links of names in a capture
+    return EMOJI.sub("&#58;", text)
 
 
 def bars(names: Sequence[str], series: dict[str, Sequence[float]]) -> str:
