@@ -63,7 +63,9 @@ def _():
 def _(labels, opened):
     regular = [
         (row["source"], row["target"], row["port"], row["connections"], row["interval_seconds"], row["jitter"])
-        for row in opened.sql("FROM beacons(max_jitter := 0.25) ORDER BY round(jitter, 3), target, source").pl().iter_rows(named=True)
+        for row in opened.sql("FROM beacons(max_jitter := 0.25) ORDER BY round(jitter, 3), target, source")
+        .pl()
+        .iter_rows(named=True)
     ]
     saved = {(row["source"], row["target"]) for row in opened.query("beacons").pl().iter_rows(named=True)}
     assert saved == {row[:2] for row in regular}
