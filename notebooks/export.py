@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-NAMES = ("train", "two_sources")
+NAMES = ("train", "two_sources", "intrusion", "beacons", "assets")
 STYLE = """
 body { max-width: 64rem; margin: 2rem auto; padding: 0 1rem; font: 16px/1.5 sans-serif; color: #222; background: #fff }
 pre { background: #f4f4f4; padding: .8rem; overflow-x: auto; font-size: 13px; line-height: 1.35 }
 details { margin: .6rem 0 } summary { cursor: pointer; color: #555; font-size: 14px }
 table { border-collapse: collapse; margin: .8rem 0; font-size: 14px }
 th, td { padding: .25rem .6rem; border-bottom: 1px solid #ddd; text-align: left; vertical-align: top }
+.paragraph { display: block; margin: .6rem 0 }
 code { font-size: 90% } .output { overflow-x: auto; margin: .6rem 0 }
 """
 
