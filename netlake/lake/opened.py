@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -118,6 +118,8 @@ class OpenLake:
                 yield session
         except BaseException:
             self._database.discard_empty()
+            with suppress(OSError):  # it is not empty
+                self.data.rmdir()
             raise
         sync_folder(self.folder)
 
