@@ -101,38 +101,61 @@ def rows(request: Request, *, timeout: float | None = None) -> Iterator[Iterator
     Raises FailedError if the child fails, and QueryError if it is not done after `timeout` seconds: at the latest when
     the last row was read, so that a file with the rows can be left out.
     """
-    import pyarrow as pa
-
     with start(replace(request, format="arrow"), subprocess.PIPE) as child:
-        stopped = threading.Event()
-
-        def stop() -> None:
-            stopped.set()
-            child.kill()
-
-        def read() -> Iterator[pa.RecordBatch]:
-            # a stream that ends early is read without an error: only the exit code says whether it is whole
-            assert child.stdout is not None  # noqa: S101 - it is a pipe
-            try:
-                yield from pa.ipc.open_stream(child.stdout)
-            except (pa.ArrowInvalid, OSError) as error:
-                child.stdout.close()  # a child that still writes ends
-                if not child.wait() and not stopped.is_set():
-                    raise QueryError(f"The rows could not be read: {error}") from error
-            code = child.wait()
-            if stopped.is_set():
-                raise _late(timeout)
-            if code:
-                raise FailedError(code)
-
-        timer = threading.Timer(timeout, stop) if timeout is not None else None
+        stream = _Stream(child, timeout)
+        timer = threading.Timer(timeout, stream.stop) if timeout is not None else None
         try:
             if timer is not None:
                 timer.start()
-            yield read()
+            yield stream.opened()
         finally:
             if timer is not None:
                 timer.cancel()
+
+
+class _Stream:
+    """The Arrow stream that a child writes. One that ends early is read without an error: the exit code decides."""
+
+    def __init__(self, child: subprocess.Popen[bytes], timeout: float | None) -> None:
+        self.child, self.timeout = child, timeout
+        self.stopped = threading.Event()
+
+    def stop(self) -> None:
+        """End the child, which takes too long."""
+        self.stopped.set()
+        self.child.kill()
+
+    def opened(self) -> Iterator[pa.RecordBatch]:
+        """The rows; raises for a statement that fails before its first row."""
+        import pyarrow as pa
+
+        assert self.child.stdout is not None  # noqa: S101 - it is a pipe
+        try:
+            return self._read(pa.ipc.open_stream(self.child.stdout))
+        except (pa.ArrowInvalid, OSError) as error:
+            self._end(error)
+            raise
+
+    def _read(self, stream: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+        import pyarrow as pa
+
+        try:
+            yield from stream
+        except (pa.ArrowInvalid, OSError) as error:
+            self._end(error)
+        self._end()
+
+    def _end(self, error: Exception | None = None) -> None:
+        """Raise unless the child has ended well; `error` is that of reading its rows."""
+        if error is not None and self.child.stdout is not None:
+            self.child.stdout.close()  # a child that still writes ends
+        code = self.child.wait()
+        if self.stopped.is_set():
+            raise _late(self.timeout) from None
+        if code:
+            raise FailedError(code) from error
+        if error is not None:
+            raise QueryError(f"The rows could not be read: {error}") from error
 
 
 class FailedError(QueryError):
