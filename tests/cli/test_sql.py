@@ -280,7 +280,7 @@ def test_prompt(demo: Path, tmp_path: Path) -> None:
     typed = (
         ("netlake>", "SELECT count(*) AS pack\x1b[D\x1b[C\rFROM arp;\r"), (" 69", "FROM nosuch;\r"),
         ("no table nosuch", "\\d captures\r"), ("Rows of each table", "\\f\r"),
-        ("vendor of a MAC", "FROM dns_ans\t"), ("dns_answer", " LIMIT 1;\r"), ("responses", "\\q\r"),
+        ("zeek_uid(", "FROM dns_ans\t"), ("dns_answer", " LIMIT 1;\r"), ("responses", "\\q\r"),
     )  # fmt: skip
     out = on_terminal(demo, "sql", typed=typed, width=200, home=tmp_path)
     assert "2 captures in " in out
