@@ -144,7 +144,7 @@ def _fed(program: Program, lake: Path, data: bytes, **settings: object) -> subpr
     process.stdin.write(data)  # type: ignore[union-attr]
     process.stdin.flush()  # type: ignore[union-attr]
     handle = Path(f"/proc/{process.pid}/status")
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline and (_signals(handle) & CAUGHT != CAUGHT or _unread(process)):
         time.sleep(0.05)
     return process
