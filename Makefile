@@ -21,7 +21,7 @@ QUESTIONS := closed_ports beacons retransmissions
 .PHONY: help demo test check lint format types contracts generate fresh bench compare robust connections follow objects lake-proof fuzz soak mutate exam calibrate notebooks clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 demo: $(READY) ## Decode the bundled capture into ./demo/lake and run three queries
 	@rm -rf demo
