@@ -120,7 +120,7 @@ def test_only_files_that_can_match_are_read(days: netlake.Lake, question: Questi
     statement = timeline.statement(question.since, question.until)
     assert sum(read for read, _, _ in statement.files.values()) == files
     assert statement.sql.count(".parquet") == files
-    relation, _ = days._opened().run(statement.sql, days._snapshot(), reads=statement.reads)
+    relation, _ = days._opened().reading(statement.sql, days._snapshot(), statement.reads)
     assert len(relation.fetchall()) == rows
 
 
