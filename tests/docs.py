@@ -136,7 +136,7 @@ def help_page() -> str:
 
 
 def _told(table: Table) -> str:
-    """The template of a table, and which of its rows are told."""
+    """The template of a table, and which of its rows are shown."""
     if table.message is None:
         return ""
     notes = ["; only if asked for"] if not table.message.default else []

@@ -7,7 +7,7 @@ Theory of operation
   as one that was copied or moved, must have the capture's id, which is computed from its size and samples of its
   content (netlake.sources.raw); this takes milliseconds. Files that differ between the samples have one id, so
   `verified` also compares the SHA-256 of the whole file, which takes about two seconds for each GB.
-- Whoever reads packets compares their times and lengths with those of the lake too (netlake.originals.selected).
+- The reader of packets compares their times and lengths with those of the lake too (netlake.originals.selected).
 - The id of a capture may be salted, or derived from a BPF expression (netlake.lake.identity, netlake.sources.bpf).
 
 Every failure is an InputError with one sentence.

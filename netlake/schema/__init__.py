@@ -74,7 +74,7 @@ class Table:
     columns with a Wireshark field that has values in other tables too, for filters: context columns, and those about a
     quoted packet. `layers` are the Wireshark layers of a row, by default the first word of the first Wireshark name.
     Both may have a condition: "mdns@5353" is for rows with this port, "tcp@quoted_protocol=6" for this value.
-    `message` is how a row is told in a timeline (netlake.schema.message); None for tables whose rows are no events.
+    `message` is the message of a row in a timeline (netlake.schema.message); None for tables whose rows are no events.
     """
 
     name: str

@@ -32,14 +32,14 @@ _INSIDE = re.compile(r"(?P<column>\w+)(?:\.(?P<field>\w+))?(?:(?P<sign>[:?])(?P<
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """How a row is told in a timeline.
+    """The message of a row in a timeline.
 
     `text` is the template, `group` a word by which several kinds of rows can be chosen. `time` and `packet` are the
     columns with the time and the packet of the event; `about` says what happened at this time, for formats that need
     it. `ends` are the columns with the source and the destination where they are not src_ip and dst_ip; `hosts` are
     further columns with addresses of the hosts that the row is about. `only` is a template with conditions, for tables
-    of whose rows few are events: the others are told only if the table is asked for by its name. `default` is False for
-    tables of routine traffic, which are told only if they or their group are asked for.
+    of whose rows few are events: the others are shown only if the table is asked for by its name. `default` is False for
+    tables of routine traffic, which are shown only if they or their group are asked for.
     """
 
     text: str

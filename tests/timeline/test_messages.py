@@ -37,7 +37,7 @@ def filled(table: Table, row: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[Any, ...]]]:
+def sentences(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[Any, ...]]]:
     """The rows of a timeline of all cases, by kind, in the order of the cases: message, source, destination."""
     rows: dict[str, list[dict[str, Any]]] = {}
     for case in CASES:
@@ -64,8 +64,8 @@ NUMBERED = list(numbered())
 
 
 @pytest.mark.parametrize(("place", "case"), NUMBERED, ids=[f"{case['table']}-{place}" for place, case in NUMBERED])
-def test_row_has_the_message(told: dict[str, list[tuple[Any, ...]]], place: int, case: dict[str, Any]) -> None:
-    assert told[case["table"]][place] == (case["message"], case.get("source"), case.get("destination"))
+def test_row_has_the_message(sentences: dict[str, list[tuple[Any, ...]]], place: int, case: dict[str, Any]) -> None:
+    assert sentences[case["table"]][place] == (case["message"], case.get("source"), case.get("destination"))
 
 
 def test_every_message_has_a_case() -> None:

@@ -90,8 +90,8 @@ def test_every_row_of_the_default_kinds_is_in_the_timeline(lake: netlake.Lake) -
     counts: dict[str, int] = {}
     for row in lake.timeline().rows():
         counts[row[1]] = counts.get(row[1], 0) + 1
-    told = {table.name for table in declared() if table.message and table.message.default}
-    whole = {name: count for name, count in lake.tables.items() if name in told and not _only(name)}
+    default = {table.name for table in declared() if table.message and table.message.default}
+    whole = {name: count for name, count in lake.tables.items() if name in default and not _only(name)}
     assert {name: count for name, count in counts.items() if not _only(name)} == whole
     assert not counts.keys() & {"packet", "tcp", "udp", "ethernet", "ipv4", "ipv6"}
 

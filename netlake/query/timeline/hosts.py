@@ -1,6 +1,6 @@
 """The host of a timeline: an address, a network, a MAC address, or a name that a lake has for addresses.
 
-A name stands for every address that the view `host_name` has for it, whenever it had it: exactly this name, or one
+A name means every address that the view `host_name` has for it, whenever it had it: exactly this name, or one
 whose first label it is (`laptop` for `laptop.example.com`). The condition of a row is that one of its addresses is the
 host's: source, destination, and the columns that its table declares as `hosts`. A column with a list of networks, as in
 ground truth, is about every host in one of them.

@@ -1,6 +1,6 @@
-"""The kinds of events of a timeline: the tables that names and groups stand for.
+"""The kinds of events of a timeline: the tables that names and groups mean.
 
-Without names it is every table with a message that is told by default. A name is a table, whatever it declares, or a
+Without names it is every table with a message that is shown by default. A name is a table, whatever it declares, or a
 group of messages; `all` is every table whose rows have a time.
 """
 
@@ -23,7 +23,7 @@ EVERY = "all"
 class Kind:
     """One kind: a table with its columns, and its declaration and message if it has them.
 
-    `every` is True if the table was named, so that all its rows are told (`Message.only`).
+    `every` is True if the table was named, so that all its rows are shown (`Message.only`).
     """
 
     name: str
@@ -53,7 +53,7 @@ def groups() -> dict[str, list[str]]:
 
 
 def chosen(names: Sequence[str], snapshot: Snapshot) -> list[Kind]:
-    """The kinds with these names, those told by default without names; OptionError for an unknown name.
+    """The kinds with these names, those shown by default without names; OptionError for an unknown name.
 
     Tables that the lake does not have are left out, also if they are named, as they have no rows.
     """

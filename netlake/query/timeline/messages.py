@@ -48,9 +48,9 @@ def generic(table: str, fields: Iterable[Field]) -> str:
     """The SQL of the sentence of a row of a table without a template."""
     fields = tuple(fields)
     own = [field for field in fields if field.number not in CONTEXT_IDS.values() and field.type in _PLAIN]
-    told = [field for field in own if field.name not in _DULL][:GENERIC]
+    chosen = [field for field in own if field.name not in _DULL][:GENERIC]
     parts = [literal(table.replace("_", " "))]
-    for field in told:
+    for field in chosen:
         shown = _short(f"{quoted(field.name)}::VARCHAR")
         parts.append(f"' {field.name}=' || {shown}")
     return _with_fault(f"concat({', '.join(parts)})", {field.name for field in fields})
