@@ -38,7 +38,7 @@ class Message:
     columns with the time and the packet of the event; `about` says what happened at this time, for formats that need
     it. `ends` are the columns with the source and the destination where they are not src_ip and dst_ip; `hosts` are
     further columns with addresses of the hosts that the row is about. `only` is a template with conditions, for tables
-    of whose rows few are events: the others are shown only if the table is asked for by its name. `default` is False for
+    of whose rows few are events: the others are shown only if the table is named. `default` is False for
     tables of routine traffic, which are shown only if they or their group are asked for.
     """
 
